@@ -1,0 +1,69 @@
+"""From the bytes of tokens to text: whole characters, and no stop strings."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+
+
+class AnswerText:
+    """The text of an answer while it is written.
+
+    A character can be split over tokens, and a stop string over pieces: what might
+    still become one or the other is held back.
+
+    Args:
+        stops: texts that end the answer and are never shown.
+    """
+
+    def __init__(self, stops: Sequence[str] = ()) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stops = tuple(s for s in stops if s)
+        self._held = ""
+        self._shown: list[str] = []
+        self.stopped = False
+        """Whether a stop string was met; nothing more is shown then."""
+
+    @property
+    def text(self) -> str:
+        """All that was shown."""
+        return "".join(self._shown)
+
+    def push(self, piece: bytes) -> str:
+        """Take the bytes of a token; returns what can be shown now."""
+        return self._show(self._decode.decode(piece))
+
+    def finish(self) -> str:
+        """The answer is over; returns what was held back and is no stop string.
+
+        A character of which only some bytes came is left out.
+        """
+        held, self._held = self._held, ""
+        if held:
+            self._shown.append(held)
+        return held
+
+    def _show(self, new: str) -> str:
+        if self.stopped:
+            return ""
+        text = self._held + new
+        found = [text.find(s) for s in self._stops if s in text]
+        if found:
+            self.stopped = True
+            self._held = ""
+            shown = text[: min(found)]
+        else:
+            keep = max((_overlap(text, s) for s in self._stops), default=0)
+            shown = text[: len(text) - keep]
+            self._held = text[len(text) - keep :]
+        if shown:
+            self._shown.append(shown)
+        return shown
+
+
+def _overlap(text: str, stop: str) -> int:
+    """How many of the last characters of `text` could begin `stop`."""
+    for length in range(min(len(text), len(stop) - 1), 0, -1):
+        if text.endswith(stop[:length]):
+            return length
+    return 0

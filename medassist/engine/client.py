@@ -1,0 +1,429 @@
+"""The app's side of the engine: one loaded pair, in a child process of its own.
+
+Native code can block, write on the terminal or abort. Here it does so elsewhere:
+a child that dies becomes an error that names file and cause, and can be started
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import psutil
+from pydantic import BaseModel, ValidationError
+
+from medassist.engine.errors import (
+    EngineDied,
+    EngineError,
+    LoadStopped,
+    ModelFileError,
+)
+from medassist.engine.protocol import (
+    EVENTS,
+    FRAME_LENGTH,
+    MAX_FRAME_BYTES,
+    Answered,
+    Ask,
+    Done,
+    EngineOptions,
+    Event,
+    Failed,
+    Hello,
+    Load,
+    Loaded,
+    Loading,
+    Message,
+    Mode,
+    PairFiles,
+    PaneName,
+    Prepare,
+    Question,
+    Reading,
+    Stop,
+    TooLong,
+    Written,
+    frame,
+)
+
+LOAD = 0
+"""The number under which the events of loading are waited for."""
+STOP_LOAD_WITHIN_S = 0.15
+CLOSE_WITHIN_S = 1.0
+LAST_WORDS = 40
+PACKAGE = Path(__file__).resolve().parents[2]
+SECRETS = ("TOKEN", "SECRET", "PASSWORD", "KEY")
+
+AskEvent = Reading | Written | Answered | TooLong
+State = Literal["new", "loading", "ready", "dead", "closed"]
+
+
+class Engine:
+    """A pair of models that answers questions.
+
+    Args:
+        files: the pair's files.
+        options: how to load it.
+
+    Attributes:
+        state: `new`, `loading`, `ready`, `dead` (start it again) or `closed`.
+        confined: what holds the child, once it has said so.
+        loaded: the panes, once they are there.
+    """
+
+    def __init__(self, files: PairFiles, options: EngineOptions | None = None) -> None:
+        self.files = files
+        self.options = options or EngineOptions()
+        self.state: State = "new"
+        self.confined: str | None = None
+        self.loaded: Loaded | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._waiting: dict[int, asyncio.Queue[Event | EngineDied]] = {}
+        self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._request = LOAD
+        self._asking: int | None = None
+        self._stopping_load = False
+        self._file: Path | None = None
+
+    async def start(self, progress: Callable[[Loading], None] | None = None) -> Loaded:
+        """Start the child and load the pair; may be called again after a failure.
+
+        Args:
+            progress: is called with each step of the loading.
+
+        Raises:
+            ModelFileError: a file is no model, is damaged, or does not fit.
+            LoadStopped: `stop` was called meanwhile.
+            EngineDied: the child ended, as on a file that makes llama.cpp abort.
+            EngineError: anything else, such as too little memory.
+        """
+        if self.state in ("loading", "ready"):
+            raise EngineError("This pair is loaded already.")
+        await self._end_child()
+        self.state = "loading"
+        self.loaded = None
+        self._stopping_load = False
+        self._file = next(iter(self._all_files()))
+        self._last_words.clear()
+        with self._listening(LOAD) as events:
+            try:
+                await self._spawn()
+                await self._send(Load(files=self.files, options=self.options))
+                self.loaded = await self._wait_for_load(events, progress)
+            except BaseException:
+                await self._end_child()
+                if self.state == "loading":
+                    self.state = "dead"
+                raise
+        self.state = "ready"
+        return self.loaded
+
+    async def ask(
+        self, panes: Mapping[PaneName, Question], mode: Mode = "together"
+    ) -> AsyncIterator[AskEvent]:
+        """Ask a question in one pane or both, and yield what happens.
+
+        Ends when each pane has its `Answered`; or, where a prompt does not fit, after
+        a `TooLong` for each pane that is the matter, and nothing has run. Leaving the
+        iteration early stops the answers.
+
+        Raises:
+            EngineDied: the child ended; what was written before is the caller's.
+            EngineError: a template or llama.cpp failed, or the pair is not ready.
+        """
+        missing = [p for p in panes if p not in self.files.panes]
+        if missing:
+            raise EngineError(f"This pair has no {missing[0]} pane.")
+        if self.state != "ready":
+            raise EngineError("The pair is not loaded. Load it, then ask again.")
+        if self._asking is not None:
+            raise EngineError("The pair still answers. Stop it, or wait.")
+        request = self._asking = self._next_request()
+        over = False
+        try:
+            with self._listening(request) as events:
+                await self._send(Ask(id=request, mode=mode, panes=dict(panes)))
+                while not over:
+                    match event := await self._next(events):
+                        case Reading() | Written() | Answered() | TooLong():
+                            yield event
+                        case _:
+                            over = isinstance(event, Done)
+        finally:
+            if not over:
+                self._post(Stop(id=request))
+            self._asking = None
+
+    def stop(self, pane: PaneName | None = None) -> None:
+        """Stop loading, or the answer in `pane`, or in both. Returns at once."""
+        if self.state == "loading":
+            self._stopping_load = True
+            self._post(Stop(id=LOAD))
+            asyncio.get_running_loop().call_later(STOP_LOAD_WITHIN_S, self._kill_loader)
+        elif self._asking is not None:
+            self._post(Stop(id=self._asking, pane=pane))
+
+    async def prepare(self, panes: Mapping[PaneName, Sequence[Message]]) -> None:
+        """Read finished conversations into the caches while the user reads and types.
+
+        A question that comes meanwhile goes first. Nothing is lost if this fails:
+        the next question then takes longer.
+        """
+        if self.state != "ready":
+            return
+        request = self._next_request()
+        with self._listening(request) as events, contextlib.suppress(EngineError):
+            await self._send(
+                Prepare(id=request, panes={n: tuple(m) for n, m in panes.items()})
+            )
+            while not isinstance(await self._next(events), Done):
+                pass
+
+    def memory(self) -> int | None:
+        """Resident bytes of the child; `None` where there is none."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error:
+            return None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id."""
+        return self._process.pid if self._process else None
+
+    async def close(self) -> None:
+        """End the child and free all that it holds."""
+        self.state = "closed"
+        await self._end_child()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # The child process.
+
+    async def _spawn(self) -> None:
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not any(secret in name.upper() for secret in SECRETS)
+        }
+        # The child finds this very package, wherever the app was started.
+        package = str(PACKAGE)
+        path = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, path)))
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "medassist.engine.worker"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+        )
+        self._tasks = [
+            asyncio.create_task(self._read_events(self._process)),
+            asyncio.create_task(self._read_last_words(self._process)),
+        ]
+
+    async def _wait_for_load(
+        self,
+        events: asyncio.Queue[Event | EngineDied],
+        progress: Callable[[Loading], None] | None,
+    ) -> Loaded:
+        while True:
+            match event := await self._next(events):
+                case Hello():
+                    self.confined = event.confined
+                case Loading():
+                    self._file = event.file
+                    if progress is not None:
+                        progress(event)
+                case Loaded():
+                    if self._stopping_load:
+                        raise LoadStopped("Loading was stopped.")
+                    return event
+                case _:
+                    pass
+
+    async def _end_child(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), CLOSE_WITHIN_S)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    def _kill_loader(self) -> None:
+        # Memory for a cache is asked for in one native call that nothing interrupts;
+        # a pair that is not loaded yet has nothing to lose.
+        if self.state == "loading" and self._stopping_load and self._process:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    # Messages.
+
+    @contextlib.contextmanager
+    def _listening(self, request: int) -> Generator[asyncio.Queue[Event | EngineDied]]:
+        queue: asyncio.Queue[Event | EngineDied] = asyncio.Queue()
+        self._waiting[request] = queue
+        try:
+            yield queue
+        finally:
+            del self._waiting[request]
+
+    async def _next(self, events: asyncio.Queue[Event | EngineDied]) -> Event:
+        event = await events.get()
+        if isinstance(event, EngineDied):
+            if self._stopping_load and self.state == "loading":
+                raise LoadStopped("Loading was stopped.")
+            raise event
+        if isinstance(event, Failed):
+            if event.stopped:
+                raise LoadStopped(event.message)
+            if event.file is not None:
+                raise ModelFileError(event.message, event.file)
+            raise EngineError(event.message)
+        return event
+
+    def _next_request(self) -> int:
+        self._request += 1
+        return self._request
+
+    async def _send(self, command: BaseModel) -> None:
+        try:
+            data = frame(command)
+        except ValueError as error:
+            raise EngineError(f"The question is too large: {error}.") from None
+        if self._process is None or self._process.stdin is None:
+            raise EngineError("The pair is not loaded. Load it, then ask again.")
+        self._process.stdin.write(data)
+        # A child that died says so through its events.
+        with contextlib.suppress(ConnectionError):
+            await self._process.stdin.drain()
+
+    def _post(self, command: BaseModel) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                self._process.stdin.write(frame(command))
+
+    async def _read_events(self, process: asyncio.subprocess.Process) -> None:
+        stream = process.stdout
+        assert stream is not None
+        broken = ""
+        try:
+            while True:
+                (length,) = FRAME_LENGTH.unpack(
+                    await stream.readexactly(FRAME_LENGTH.size)
+                )
+                if length > MAX_FRAME_BYTES:
+                    broken = f"it announced a message of {length:,} bytes"
+                    break
+                self._deliver(EVENTS.validate_json(await stream.readexactly(length)))
+        except asyncio.IncompleteReadError:
+            pass
+        except ValidationError as error:
+            broken = f"it sent what is no message ({error.error_count()} faults)"
+        if broken:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        code = await process.wait()
+        died = EngineDied(self._cause(code, broken))
+        if self.state == "ready":
+            self.state = "dead"
+        for queue in self._waiting.values():
+            queue.put_nowait(died)
+
+    def _deliver(self, event: Event) -> None:
+        match event:
+            case Hello() | Loading() | Loaded():
+                request = LOAD
+            case _:
+                request = event.id or LOAD
+        queue = self._waiting.get(request)
+        if queue is not None:
+            queue.put_nowait(event)
+
+    async def _read_last_words(self, process: asyncio.subprocess.Process) -> None:
+        stream = process.stderr
+        assert stream is not None
+        while chunk := await stream.read(4096):
+            lines = chunk.decode(errors="replace").splitlines()
+            self._last_words.extend(line.strip() for line in lines if line.strip())
+
+    def _all_files(self) -> list[Path]:
+        files = (f for pane in self.files.panes for f in self.files.files(pane))
+        return list(dict.fromkeys(files))
+
+    def _cause(self, code: int, broken: str) -> str:
+        """Why the child ended, in a sentence that names the file."""
+        loading = self.state == "loading"
+        if loading and self._file is not None:
+            subject, deed = str(self._file), "while it was loaded"
+        else:
+            subject = " and ".join(f.name for f in self._all_files())
+            deed = "while it answered"
+        words = list(self._last_words)
+        if broken:
+            cause = f"was ended {deed}, because {broken}. Load the pair again."
+        elif any("Timeout (" in line for line in words):
+            cause = (
+                "was ended because its chat template took too long. Convert the "
+                "model again with a corrected template."
+            )
+        elif code == -signal.SIGABRT or (sys.platform == "win32" and code == 3):
+            cause = (
+                f"made llama.cpp give up {deed}{_quoted(words)}. The file is most "
+                "likely damaged: copy or download it again."
+            )
+        elif sys.platform != "win32" and code == -signal.SIGKILL:
+            cause = (
+                f"was killed {deed}, most likely because memory ran out. Take a "
+                "smaller context, a smaller quantization, or the KV cache as q8_0."
+            )
+        else:
+            cause = (
+                f"ended {deed} ({_exit_name(code)}{_quoted(words)}). Load the pair "
+                "again; if it happens again, the file is most likely damaged."
+            )
+        return f"{subject}: the process that ran this model {cause}"
+
+
+def _quoted(words: Sequence[str]) -> str:
+    """The last line that names a failed check, else the last line."""
+    asserted = [w for w in words if "ASSERT" in w or "error" in w.lower()]
+    last = (asserted or list(words))[-1:]
+    return f": {last[0][:200]}" if last else ""
+
+
+def _exit_name(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"code {code}"

@@ -1,0 +1,245 @@
+"""Answering: prefill, the shared prefill, decode in turns, stop.
+
+An answer is a generator that does one unit of work at each step: a chunk of the
+prompt or a token. Two panes are two generators, stepped in turn, so that every
+core is on one token of one pane and then on one of the other. Two decodes at a
+time would share the cores badly (OpenMP barriers).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from medassist.engine.answer_text import AnswerText
+from medassist.engine.context import Chunk, matching
+from medassist.engine.pair import Pane
+from medassist.engine.prompt import room_to_answer
+from medassist.engine.protocol import (
+    Answered,
+    Ask,
+    Mode,
+    PaneName,
+    Reading,
+    Sampling,
+    StopReason,
+    TooLong,
+    Written,
+)
+from medassist.engine.sampler import Sampler
+
+SHOW_EVERY_S = 0.05
+"""Pieces of text are sent at most this often: a process that wakes up for each
+token takes the cores from the decode."""
+
+Step = Reading | Written | Answered | None
+
+
+@dataclass
+class Answer:
+    """One pane's answer, in the making.
+
+    Attributes:
+        id: the request's number.
+        pane: the pane that answers.
+        tokens: the prompt.
+        sampling: how to go on from it.
+        giver: another pane from which chunks of the same prompt can be taken over.
+        asked_at: when the question came, by `time.perf_counter`.
+    """
+
+    id: int
+    pane: Pane
+    tokens: list[int]
+    sampling: Sampling
+    giver: Pane | None = None
+    asked_at: float = field(default_factory=time.perf_counter)
+    writing: bool = False
+    _read: int = 0
+    _reused: int = 0
+    _written: int = 0
+    _first_at: float | None = None
+    _last_at: float | None = None
+
+    def steps(self) -> Iterator[Step]:
+        """Answer: each step is a chunk or a token; the last one is `Answered`.
+
+        Raises:
+            EngineError: llama.cpp failed.
+        """
+        text = AnswerText((*self.sampling.stop, *self.pane.prompts.template.stops))
+        whole = yield from self._prefill()
+        reason: StopReason = "stopped"
+        if whole:
+            self.writing = True
+            reason = yield from self._decode(text)
+        if rest := text.finish():
+            yield self._piece(rest)
+        yield Answered(
+            id=self.id,
+            pane=self.pane.name,
+            text=text.text,
+            stop_reason=reason,
+            tokens_read=self._read,
+            tokens_reused=self._reused,
+            tokens_written=self._written,
+            ttft_s=None if self._first_at is None else self._first_at - self.asked_at,
+            tok_per_s=self._speed(),
+            sampling=self.sampling,
+            context_used=self.pane.context.length,
+        )
+
+    def _prefill(self) -> Generator[Step, None, bool]:
+        context = self.pane.context
+        plan = self.pane.prompts.plan(self.tokens)
+        kept = context.reuse(plan)
+        if self.giver is not None:
+            kept = max(kept, take_over(self.giver, self.pane, plan, kept))
+        self._reused = sum(len(c.tokens) for c in plan[:kept])
+        yield self._reading()
+        for chunk in plan[kept:]:
+            if context.aborted or not context.read(chunk):
+                return False
+            self._read += len(chunk.tokens)
+            yield self._reading()
+        return True
+
+    def _decode(self, text: AnswerText) -> Generator[Step, None, StopReason]:
+        context = self.pane.context
+        vocabulary = self.pane.prompts.vocabulary
+        most = self.sampling.max_tokens
+        pending = ""
+        shown_at = 0.0
+        with Sampler(self.sampling, vocabulary.size) as sampler:
+            while not context.aborted:
+                token = sampler.sample(context)
+                now = time.perf_counter()
+                if vocabulary.ends_answer(token):
+                    reason: StopReason = "end"
+                    break
+                self._written += 1
+                self._first_at = self._first_at or now
+                self._last_at = now
+                pending += text.push(vocabulary.piece(token))
+                if text.stopped:
+                    reason = "end"
+                    break
+                if self._written == most or context.length == context.size:
+                    reason = "length"
+                    break
+                if pending and now - shown_at >= SHOW_EVERY_S:
+                    yield self._piece(pending)
+                    pending, shown_at = "", now
+                else:
+                    yield None
+                if not context.write(token):
+                    reason = "stopped"
+                    break
+            else:
+                reason = "stopped"
+        if pending:
+            yield self._piece(pending)
+        return reason
+
+    def _reading(self) -> Reading:
+        return Reading(
+            id=self.id,
+            pane=self.pane.name,
+            done=self._reused + self._read,
+            total=len(self.tokens),
+            reused=self._reused,
+        )
+
+    def _piece(self, text: str) -> Written:
+        return Written(id=self.id, pane=self.pane.name, text=text, tokens=self._written)
+
+    def _speed(self) -> float | None:
+        if self._first_at is None or self._last_at is None or self._written < 2:
+            return None
+        return (self._written - 1) / max(self._last_at - self._first_at, 1e-9)
+
+
+def take_over(giver: Pane, taker: Pane, plan: list[Chunk], kept: int) -> int:
+    """Let `taker` have what `giver` read of the same `plan`.
+
+    Returns:
+        How many chunks of the plan it has then; fewer than `kept` is left alone.
+    """
+    common = matching(giver.context.chunks, plan[:-1])
+    common = next((i for i, c in enumerate(plan[:common]) if c.adapted), common)
+    if common <= kept:
+        return kept
+    taker.context.take_over(giver.context, common)
+    return len(taker.context.chunks)
+
+
+def check_length(
+    ask: Ask, panes: Mapping[PaneName, Pane]
+) -> list[Answer] | list[TooLong]:
+    """The answers to be made, or, where a prompt does not fit, what does not and why.
+
+    Raises:
+        TemplateError: a model's template refused the conversation.
+    """
+    answers: list[Answer] = []
+    refused: list[TooLong] = []
+    begun = time.perf_counter()
+    for name, question in ask.panes.items():
+        pane = panes[name]
+        tokens = pane.prompts.tokens(question.messages)
+        size = pane.info.context
+        fits = size - room_to_answer(size, question.sampling.max_tokens)
+        if len(tokens) > fits:
+            refused.append(
+                TooLong(
+                    id=ask.id,
+                    pane=name,
+                    tokens=len(tokens),
+                    fits=fits,
+                    droppable=pane.prompts.droppable(question.messages),
+                )
+            )
+        giver = panes.get("base") if pane.info.shares_prefill else None
+        answers.append(
+            Answer(ask.id, pane, tokens, question.sampling, giver, asked_at=begun)
+        )
+    return refused or answers
+
+
+def take_turns(answers: Iterable[Answer], mode: Mode) -> Iterator[Step]:
+    """The steps of several answers.
+
+    `in-turn`: one answer after the other. `together`: the second pane begins when
+    the first one has its first token, so that neither waits for two prompts; from
+    then on token by token.
+    """
+    waiting = deque((answer, answer.steps()) for answer in answers)
+    running: deque[tuple[Answer, Iterator[Step]]] = deque()
+    while waiting or running:
+        if not running or (mode == "together" and waiting and running[-1][0].writing):
+            running.append(waiting.popleft())
+        answer, steps = running.popleft()
+        step = next(steps)
+        if not isinstance(step, Answered):
+            running.append((answer, steps))
+        yield step
+
+
+def prepare(pane: Pane, tokens: list[int]) -> None:
+    """Read a finished conversation into the pane's cache, until that is aborted.
+
+    Raises:
+        EngineError: llama.cpp failed.
+    """
+    plan = pane.prompts.settled(tokens)
+    kept = matching(pane.context.chunks, plan)
+    if kept == len(plan):
+        return
+    # A preparation wants no logits, so unlike a prompt's its last chunk may be kept:
+    # the plan handed over has one more.
+    pane.context.reuse([*plan, plan[-1]])
+    for chunk in plan[kept:]:
+        if pane.context.aborted or not pane.context.read(chunk):
+            return

@@ -1,0 +1,213 @@
+"""A pair in memory: one set of weights where it can be one, a context for each pane."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from medassist.engine.context import Context
+from medassist.engine.prompt import Prompts, last_occurrence
+from medassist.engine.protocol import (
+    EngineOptions,
+    Message,
+    PairFiles,
+    PaneInfo,
+    PaneName,
+)
+from medassist.engine.template import ChatTemplate
+from medassist.engine.weights import Adapter, Weights
+
+DEFAULT_CONTEXT = 4096
+PROBE = (Message(role="user", content="?"),)
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One pane: its cache, how it reads conversations, and what stands behind it."""
+
+    name: PaneName
+    context: Context
+    prompts: Prompts
+    info: PaneInfo
+
+
+class Pair:
+    """The panes of a pair, loaded. `close` frees them.
+
+    Args:
+        files: the pair's files.
+        options: how to load it.
+        progress: is told the file and the fraction loaded; its `False` ends it.
+
+    Raises:
+        ModelFileError, LoadStopped, EngineError: as the parts do.
+    """
+
+    def __init__(
+        self,
+        files: PairFiles,
+        options: EngineOptions,
+        progress: Callable[[Path, float], bool],
+    ) -> None:
+        self.panes: dict[PaneName, Pane] = {}
+        self.notices: list[str] = []
+        self._owned = ExitStack()
+        self._weights: dict[Path, Weights] = {}
+        try:
+            weights = {
+                name: self._load(files.files(name)[0], options, progress)
+                for name in files.panes
+            }
+            adapter = None
+            if files.adapter is not None:
+                adapter = self._owned.enter_context(
+                    Adapter(weights["tuned"], files.adapter)
+                )
+            for name in files.panes:
+                own = adapter if name == "tuned" else None
+                self.panes[name] = self._pane(
+                    name, weights[name], own, adapter, options
+                )
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(
+        self,
+        path: Path,
+        options: EngineOptions,
+        progress: Callable[[Path, float], bool],
+    ) -> Weights:
+        real = path.resolve()
+        if real not in self._weights:
+            self._weights[real] = self._owned.enter_context(
+                Weights(path, options.gpu_layers, lambda done: progress(path, done))
+            )
+        return self._weights[real]
+
+    def _pane(
+        self,
+        name: PaneName,
+        weights: Weights,
+        own: Adapter | None,
+        adapter: Adapter | None,
+        options: EngineOptions,
+    ) -> Pane:
+        """The pane `name` with its `own` adapter, in a pair that has `adapter`."""
+        flash = options.flash_attention
+        if flash is None:
+            flash = weights.on_gpu
+        flash = flash or options.kv == "q8_0"
+        size = self._context_size(name, weights, options.context)
+        threads = options.threads or physical_cores()
+        context = self._owned.enter_context(
+            Context(
+                weights,
+                tokens=size,
+                threads=threads,
+                kv=options.kv,
+                flash_attention=flash,
+                adapter=own,
+            )
+        )
+        header = weights.header
+        vocabulary = weights.vocabulary
+        template = ChatTemplate(
+            header.chat_template,
+            str(weights.path),
+            vocabulary.text(vocabulary.bos),
+            vocabulary.text(vocabulary.eos),
+        )
+        prompts = Prompts(
+            vocabulary,
+            template,
+            adapted=own is not None,
+            # The base pane cuts its prompt where the tuned one switches its adapter
+            # on, shared or not, so that its answers do not depend on sharing.
+            invocation=adapter.invocation if adapter else (),
+        )
+        self._remark(name, weights, own, prompts)
+        info = PaneInfo(
+            file=weights.path,
+            adapter=own.path if own else None,
+            name=header.name,
+            architecture=header.architecture,
+            quantization=header.quantization,
+            parameters=header.parameters,
+            context=min(size, context.size),
+            trained_context=weights.trained_context,
+            template="plain" if template.is_plain else "model",
+            shares_prefill=options.share_prefill and bool(own and own.invocation),
+            threads=threads,
+            flash_attention=flash,
+            kv=options.kv,
+        )
+        return Pane(name, context, prompts, info)
+
+    def _context_size(
+        self, name: PaneName, weights: Weights, wanted: int | None
+    ) -> int:
+        trained = weights.trained_context
+        if wanted is None:
+            return min(trained, DEFAULT_CONTEXT)
+        if wanted > trained:
+            self._notice(
+                f"The {name} model was trained on {trained:,} tokens of context; "
+                f"{trained:,} are used instead of {wanted:,}."
+            )
+        return min(trained, wanted)
+
+    def _remark(
+        self,
+        name: PaneName,
+        weights: Weights,
+        adapter: Adapter | None,
+        prompts: Prompts,
+    ) -> None:
+        """What the user should know of this pane's model."""
+        if prompts.template.is_plain:
+            self._notice(
+                f"{weights.path.name} has no chat template. It is asked as "
+                '"Question: ... Answer:", and may answer worse than it can.'
+            )
+        if not weights.vocabulary.has_end:
+            self._notice(
+                f"{weights.path.name} has no end token: its answers end only at the "
+                "length limit, or where you stop them."
+            )
+        if adapter and adapter.invocation:
+            probe = prompts.tokens(PROBE)
+            if last_occurrence(probe, adapter.invocation) is None:
+                self._notice(
+                    f"{adapter.path.name} is switched on by a text that the chat "
+                    f"template of {weights.path.name} never writes, so the {name} "
+                    "pane answers as the base model does."
+                )
+
+    def _notice(self, sentence: str) -> None:
+        if sentence not in self.notices:
+            self.notices.append(sentence)
+
+    def close(self) -> None:
+        """Free contexts, adapters and weights, in that order."""
+        self.panes = {}
+        self._owned.close()
+
+    def __enter__(self) -> Pair:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+def physical_cores() -> int:
+    """The cores that this process may use, hyper-threads not counted."""
+    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = min(cores, len(os.sched_getaffinity(0)))
+    return cores

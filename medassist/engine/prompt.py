@@ -1,0 +1,127 @@
+"""From a conversation to the tokens that a pane reads, and the chunks it reads them in.
+
+What a user types is text: where it happens to spell a control token of the model,
+that is read as the letters it consists of. What the template writes is control.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medassist.engine.context import CHUNK, Chunk, chunks_of
+from medassist.engine.protocol import Message
+from medassist.engine.template import ChatTemplate
+from medassist.engine.vocabulary import NONE, Vocabulary
+
+# Two code points that Unicode keeps for a program's own use: they enclose what
+# would be taken for control, on its way through the template.
+OPEN, CLOSE = "\ufdd0", "\ufdd1"
+ENCLOSED = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")
+MARKS = str.maketrans("", "", OPEN + CLOSE)
+LEAST_ROOM = 8
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """How one pane reads conversations.
+
+    Attributes:
+        vocabulary: the model's tokens.
+        template: the model's chat template.
+        adapted: whether the pane has an adapter.
+        invocation: token ids from whose last occurrence on an activated LoRA is on.
+            The base pane of such a pair has them too, so that both panes cut their
+            prompts alike and can share what comes before.
+    """
+
+    vocabulary: Vocabulary
+    template: ChatTemplate
+    adapted: bool = False
+    invocation: tuple[int, ...] = ()
+
+    def tokens(self, messages: Sequence[Message], *, ask: bool = True) -> list[int]:
+        """The token ids of a conversation, with BOS once where the model wants it.
+
+        Raises:
+            TemplateError: the model's template refused it.
+        """
+        rendered = self.template.render([self._as_text(m) for m in messages], ask=ask)
+        tokens: list[int] = []
+        for index, part in enumerate(ENCLOSED.split(rendered)):
+            if part:
+                # What the pattern captured, at the odd places, is the user's.
+                text = part.translate(MARKS)
+                tokens += self.vocabulary.tokenize(text, special=index % 2 == 0)
+        return self._with_bos(tokens)
+
+    def plan(self, tokens: Sequence[int]) -> list[Chunk]:
+        """The chunks in which a prompt is read."""
+        if not self.invocation:
+            return chunks_of(tokens, self.adapted)
+        start = last_occurrence(tokens, self.invocation)
+        if start is None:
+            return chunks_of(tokens, adapted=False)
+        return [
+            *chunks_of(tokens[:start], adapted=False),
+            *chunks_of(tokens[start:], self.adapted),
+        ]
+
+    def settled(self, tokens: Sequence[int]) -> list[Chunk]:
+        """The chunks of a finished conversation that a later prompt begins with."""
+        whole = len(tokens) // CHUNK * CHUNK
+        return chunks_of(tokens[:whole], self.adapted and not self.invocation)
+
+    def droppable(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """Tokens that leaving out each earlier turn would save, oldest first."""
+        saved: list[int] = []
+        rest = list(messages)
+        before = len(self.tokens(rest))
+        while (end := _end_of_first_turn(rest)) is not None:
+            first = next(i for i, m in enumerate(rest) if m.role == "user")
+            rest = rest[:first] + rest[end:]
+            now = len(self.tokens(rest))
+            saved.append(before - now)
+            before = now
+        return tuple(saved)
+
+    def _as_text(self, message: Message) -> Message:
+        content = message.content.translate(MARKS)
+        controls = [c for c in self.vocabulary.control_texts if c in content]
+        if controls:
+            pattern = "|".join(map(re.escape, controls))
+            content = re.sub(pattern, lambda m: f"{OPEN}{m[0]}{CLOSE}", content)
+        return Message(role=message.role, content=content)
+
+    def _with_bos(self, tokens: list[int]) -> list[int]:
+        bos = self.vocabulary.bos
+        if bos == NONE:
+            return tokens
+        start = 0
+        while start < len(tokens) and tokens[start] == bos:
+            start += 1
+        if start or self.vocabulary.adds_bos:
+            return [bos, *tokens[start:]]
+        return tokens
+
+
+def room_to_answer(context: int, max_tokens: int | None) -> int:
+    """Tokens of a context of `context` that a prompt must leave for the answer."""
+    most = max(LEAST_ROOM, context // 8)
+    return most if max_tokens is None else min(max_tokens, most)
+
+
+def last_occurrence(tokens: Sequence[int], wanted: Sequence[int]) -> int | None:
+    """Where `wanted` stands last in `tokens`."""
+    width = len(wanted)
+    for start in range(len(tokens) - width, -1, -1):
+        if tuple(tokens[start : start + width]) == tuple(wanted):
+            return start
+    return None
+
+
+def _end_of_first_turn(messages: Sequence[Message]) -> int | None:
+    """Where the second question begins, if there is one."""
+    asked = [i for i, m in enumerate(messages) if m.role == "user"]
+    return asked[1] if len(asked) > 1 else None

@@ -1,0 +1,76 @@
+"""The choice of the next token, by llama.cpp's chain of samplers."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+import llama_cpp.llama_cpp as llama
+
+from medassist.engine.context import Context
+from medassist.engine.protocol import Sampling
+
+REPEAT_WINDOW = 64
+NO_PENALTY = 0.0
+MIN_KEEP = 1
+
+
+class Sampler:
+    """A chain for one answer: its seed begins anew with it.
+
+    The repeat penalty looks at the answer alone and not at the prompt, or the
+    names of the very things that were asked about would be held down.
+    """
+
+    def __init__(self, sampling: Sampling, vocabulary_size: int) -> None:
+        chain = llama.llama_sampler_chain_init(
+            llama.llama_sampler_chain_default_params()
+        )
+        self.chain = chain
+        self._closed = False
+
+        def add(sampler: llama.llama_sampler_p) -> None:
+            llama.llama_sampler_chain_add(chain, sampler)
+
+        if sampling.repeat_penalty != 1:
+            add(
+                llama.llama_sampler_init_penalties(
+                    vocabulary_size,
+                    REPEAT_WINDOW,
+                    sampling.repeat_penalty,
+                    NO_PENALTY,
+                    NO_PENALTY,
+                )
+            )
+        if sampling.temperature == 0:
+            add(llama.llama_sampler_init_greedy())
+            return
+        if sampling.top_k:
+            add(llama.llama_sampler_init_top_k(sampling.top_k))
+        if sampling.top_p < 1:
+            add(llama.llama_sampler_init_top_p(sampling.top_p, MIN_KEEP))
+        if sampling.min_p:
+            add(llama.llama_sampler_init_min_p(sampling.min_p, MIN_KEEP))
+        add(llama.llama_sampler_init_temp(sampling.temperature))
+        add(llama.llama_sampler_init_dist(sampling.seed))
+
+    def sample(self, context: Context) -> int:
+        """The token that follows what `context` decoded last."""
+        return llama.llama_sampler_sample(self.chain, context.context, -1)
+
+    def close(self) -> None:
+        """Free the chain and the samplers in it."""
+        if not self._closed:
+            self._closed = True
+            llama.llama_sampler_free(self.chain)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,264 @@
+"""The chat template of a model, which is a program from outside: rendered in a box.
+
+A template comes with the model file. It runs in Jinja's immutable sandbox, in the
+child process, with bounds on time, memory and the size of what it may build.
+The environment is the one that Hugging Face's tokenizers give a template, so that
+the rendered text is theirs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import json
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence, Sized
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import Environment, nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from medassist.engine.errors import EngineError
+from medassist.engine.protocol import Message
+
+MAX_TEMPLATE_CHARACTERS = 1_000_000
+MAX_BUILT = 10_000_000
+TIME_LIMIT_S = 2.0
+HARD_LIMIT_S = 6.0
+MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
+
+PLAIN = """\
+{%- for message in messages -%}
+{%- if message.role == 'system' %}{{ message.content }}
+
+{% elif message.role == 'user' %}Question: {{ message.content }}
+
+{% else %}Answer: {{ message.content }}
+
+{% endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt %}Answer:{% endif -%}
+"""
+"""What a model without a template is asked with; it ends at the next question."""
+PLAIN_STOPS = ("\nQuestion:",)
+
+
+class TemplateError(EngineError):
+    """A chat template failed, or asked for more than it may have."""
+
+
+class TemplateRefusal(TemplateError):
+    """A chat template says that it cannot take this conversation."""
+
+
+class ChatTemplate:
+    """A compiled chat template.
+
+    Args:
+        source: the Jinja text, `None` for the plain one.
+        origin: the file that it came from, for messages.
+        bos: text of the model's BOS token, as templates expect it.
+        eos: text of the model's EOS token.
+
+    Raises:
+        TemplateError: the source is no valid template.
+    """
+
+    def __init__(self, source: str | None, origin: str, bos: str, eos: str) -> None:
+        self.is_plain = source is None
+        self.origin = origin
+        self.stops = PLAIN_STOPS if source is None else ()
+        self._tokens = {"bos_token": bos, "eos_token": eos}
+        text = PLAIN if source is None else source
+        if len(text) > MAX_TEMPLATE_CHARACTERS:
+            raise self._error(f"it has {len(text):,} characters")
+        with self._bounded():
+            self._template = _environment().from_string(text)
+
+    def render(self, messages: Sequence[Message], *, ask: bool = True) -> str:
+        """The prompt for `messages`.
+
+        Args:
+            messages: the conversation.
+            ask: whether the prompt ends where the model's answer begins.
+
+        Raises:
+            TemplateError: the template refused the conversation or broke its bounds.
+        """
+        try:
+            return self._render(messages, ask)
+        except TemplateRefusal:
+            folded = _without_system(messages)
+            if folded == list(messages):
+                raise
+            # Some models know no system turn and their templates refuse one: there
+            # its text stands before the first question, as their makers advise.
+            return self._render(folded, ask)
+
+    def _render(self, messages: Sequence[Message], ask: bool) -> str:
+        turns = [{"role": m.role, "content": m.content} for m in messages]
+        with self._bounded():
+            return self._template.render(
+                messages=turns, add_generation_prompt=ask, **self._tokens
+            )
+
+    @contextmanager
+    def _bounded(self) -> Generator[None]:
+        try:
+            with time_limit(TIME_LIMIT_S, HARD_LIMIT_S), memory_limit():
+                yield
+        except TimeoutError:
+            raise self._error(f"it took more than {TIME_LIMIT_S:.0f} s") from None
+        except MemoryError:
+            raise self._error("it asked for too much memory") from None
+        except RecursionError:
+            raise self._error("it is nested too deeply") from None
+        except _Refused as refusal:
+            raise self._error(str(refusal), TemplateRefusal) from None
+        except Exception as error:
+            # A template can raise whatever Python can: each is the template's fault.
+            raise self._error(str(error) or type(error).__name__) from error
+
+    def _error(
+        self, what: str, kind: type[TemplateError] = TemplateError
+    ) -> TemplateError:
+        return kind(
+            f"{self.origin}: the chat template in this model file does not work "
+            f"({what[:300]}). Convert the model again with a corrected template."
+        )
+
+
+def _without_system(messages: Sequence[Message]) -> list[Message]:
+    folded: list[Message] = []
+    pending = ""
+    for message in messages:
+        if message.role == "system":
+            pending += message.content + "\n\n"
+        elif message.role == "user" and pending:
+            folded.append(Message(role="user", content=pending + message.content))
+            pending = ""
+        else:
+            folded.append(message)
+    return folded
+
+
+class _Generation(Extension):
+    """Hugging Face's `{% generation %}` block, which marks text for training."""
+
+    tags = {"generation"}  # noqa: RUF012  (Jinja reads it from the class)
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """A sandbox that also refuses to build what is absurdly large."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "**":
+            raise TemplateError("powers are not allowed")
+        if operator == "%" and isinstance(left, str):
+            raise TemplateError("formatting by % is not allowed")
+        if operator == "*":
+            for text, times in ((left, right), (right, left)):
+                if _length(text) * (times if isinstance(times, int) else 0) > MAX_BUILT:
+                    raise TemplateError("it repeats a text too often")
+        return super().call_binop(context, operator, left, right)
+
+
+def _length(value: object) -> int:
+    return len(value) if isinstance(value, Sized) else 0
+
+
+def _environment() -> Environment:
+    environment = _Sandbox(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=[_Generation, "jinja2.ext.loopcontrols"],
+    )
+    # Jinja leaves the types of these two tables open.
+    filters = cast(dict[str, Callable[..., Any]], vars(environment)["filters"])
+    filters["tojson"] = _to_json
+    for name in ("center", "format", "wordwrap", "pprint", "xmlattr"):
+        # No chat template needs these, and they build texts of any size.
+        del filters[name]
+    functions: dict[str, Callable[..., Any]] = {
+        "raise_exception": _raise,
+        "strftime_now": _now,
+    }
+    vars(environment)["globals"].update(functions)
+    return environment
+
+
+def _to_json(value: Any, indent: int | None = None, **_options: Any) -> str:
+    # Jinja's own filter escapes for HTML, which a prompt is not.
+    return json.dumps(value, ensure_ascii=False, indent=min(indent or 0, 8) or None)
+
+
+class _Refused(Exception):
+    """What `raise_exception` in a template raises."""
+
+
+def _raise(message: str) -> None:
+    raise _Refused(message)
+
+
+def _now(form: str) -> str:
+    return datetime.now().astimezone().strftime(form[:100])
+
+
+@contextmanager
+def time_limit(seconds: float, hard_seconds: float) -> Generator[None]:
+    """Raise `TimeoutError` in this thread after `seconds`.
+
+    Python code is interrupted by that. Should it hang inside a single native call,
+    the process ends after `hard_seconds`; the app then says which pair it was.
+    """
+    thread = threading.get_ident()
+    done = threading.Event()
+
+    def watch() -> None:
+        if not done.wait(seconds):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread), ctypes.py_object(TimeoutError)
+            )
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    faulthandler.dump_traceback_later(hard_seconds, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        done.set()
+        watcher.join()
+
+
+@contextmanager
+def memory_limit(extra: int = MEMORY_LIMIT_BYTES) -> Generator[None]:
+    """Allow this process `extra` bytes beyond what it has; Linux only."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = pages * resource.getpagesize() + extra
+    if soft not in (resource.RLIM_INFINITY, -1):
+        limit = min(limit, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,0 +1,167 @@
+"""Models and adapters in memory: native objects, each with one owner that frees it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import llama_cpp.llama_cpp as llama
+
+from medassist.engine.errors import LoadStopped, ModelFileError
+from medassist.engine.vocabulary import Vocabulary
+from medassist.library.header import GgufHeader, require_adapter, require_model
+
+LOG_ERROR = 4
+ALL_LAYERS = -1
+
+_complaints: deque[str] = deque(maxlen=12)
+
+
+@llama.llama_log_callback
+def _listen(level: int, text: bytes, _data: object) -> None:
+    # Kept for the sentence that a failure becomes; the rest of llama.cpp's talk is
+    # dropped, since nobody reads the child's screen.
+    if level == LOG_ERROR:
+        _complaints.append(text.decode(errors="replace").strip())
+
+
+def start_llama() -> None:
+    """Prepare llama.cpp in this process and take over its log."""
+    llama.llama_log_set(_listen, ctypes.c_void_p(0))
+    llama.llama_backend_init()
+
+
+def complaint() -> str:
+    """What llama.cpp complained of first, for the end of an error message.
+
+    The later lines only say that what stands above them failed.
+    """
+    lines = [line for line in _complaints if line]
+    _complaints.clear()
+    return f" llama.cpp says: {lines[0]}." if lines else ""
+
+
+class Weights:
+    """One model's weights, mapped from its file, and its vocabulary.
+
+    Args:
+        path: a GGUF file that holds a whole model.
+        gpu_layers: layers on the GPU; `None` for all, where the build has a GPU.
+        progress: is told the fraction that is loaded; its `False` ends the loading.
+
+    Raises:
+        ModelFileError: the file is no model, is damaged, or llama.cpp refuses it.
+        LoadStopped: `progress` said so.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        gpu_layers: int | None,
+        progress: Callable[[float], bool],
+    ) -> None:
+        self.header: GgufHeader = require_model(path)
+        self.path = path
+        _complaints.clear()
+        stopped = False
+
+        @llama.llama_progress_callback
+        def report(fraction: float, _data: object) -> bool:
+            nonlocal stopped
+            stopped = stopped or not progress(fraction)
+            return not stopped
+
+        params = llama.llama_model_default_params()
+        self.on_gpu = gpu_layers != 0 and bool(llama.llama_supports_gpu_offload())
+        layers = ALL_LAYERS if gpu_layers is None else gpu_layers
+        params.n_gpu_layers = layers if self.on_gpu else 0
+        params.progress_callback = report
+        model = llama.llama_model_load_from_file(str(path).encode(), params)
+        if stopped:
+            if model:
+                llama.llama_model_free(model)
+            raise LoadStopped(f"{path}: loading was stopped.")
+        if not model:
+            raise ModelFileError(
+                f"{path}: llama.cpp cannot load this model.{complaint()} Convert it "
+                "again, or take a build of llama-cpp-python that knows its "
+                "architecture.",
+                path,
+            )
+        self.model = model
+        self._closed = False
+        self.vocabulary = Vocabulary(model, path)
+
+    @property
+    def trained_context(self) -> int:
+        """Tokens that the model was trained to hold."""
+        return llama.llama_model_n_ctx_train(self.model)
+
+    def close(self) -> None:
+        """Free the weights. Contexts and adapters on them must be closed before."""
+        if not self._closed:
+            self._closed = True
+            llama.llama_model_free(self.model)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Adapter:
+    """A LoRA adapter for one model. It must be closed before its weights are.
+
+    Raises:
+        ModelFileError: the file is no adapter, or does not fit these weights.
+    """
+
+    def __init__(self, weights: Weights, path: Path) -> None:
+        self.path = path
+        self.header = require_adapter(path, weights.header)
+        self.invocation: tuple[int, ...] = self.header.invocation_tokens
+        size = weights.vocabulary.size
+        if any(t >= size for t in self.invocation):
+            raise ModelFileError(
+                f"{path}: the adapter is activated by token {max(self.invocation)}, "
+                f"and {weights.path.name} has {size} tokens. Give the base that it "
+                "was trained on.",
+                path,
+            )
+        _complaints.clear()
+        adapter = llama.llama_adapter_lora_init(weights.model, str(path).encode())
+        if not adapter:
+            raise ModelFileError(
+                f"{path}: this adapter does not fit {weights.path.name}."
+                f"{complaint()} Give the base that it was trained on.",
+                path,
+            )
+        self.adapter = adapter
+        self._closed = False
+
+    def close(self) -> None:
+        """Free the adapter."""
+        if not self._closed:
+            self._closed = True
+            llama.llama_adapter_lora_free(self.adapter)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

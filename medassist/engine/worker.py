@@ -1,0 +1,274 @@
+"""The child process: it owns llama.cpp, reads commands and writes events.
+
+It gives up network and file system before it opens a model (`confine`), keeps its
+channel to the app away from what native code prints, and ends when the app does.
+Run as `python -m medassist.engine.worker`, by `client.Engine` alone.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from pydantic import BaseModel, ValidationError
+
+from medassist.engine import confine
+from medassist.engine.errors import EngineError, LoadStopped, ModelFileError
+from medassist.engine.protocol import (
+    COMMANDS,
+    FRAME_LENGTH,
+    MAX_FRAME_BYTES,
+    Ask,
+    Command,
+    Done,
+    Failed,
+    Hello,
+    Load,
+    Loaded,
+    Loading,
+    PaneName,
+    Prepare,
+    Stop,
+    frame,
+)
+
+if TYPE_CHECKING:
+    from medassist.engine.context import Context
+    from medassist.engine.pair import Pair
+
+LOADING = 0
+"""The number that a `Stop` names to end the loading."""
+PROGRESS_EVERY_S = 0.05
+
+
+class Channel:
+    """Frames to and from the app, on descriptors that nothing else prints to."""
+
+    def __init__(self) -> None:
+        # Native code writes to descriptors 1 and 2 as it likes: 1 is bent to 2, which
+        # the app keeps as the last words of this process, and commands and events
+        # go over copies that only this object knows.
+        self._read: BinaryIO = os.fdopen(os.dup(0), "rb")
+        self._write: BinaryIO = os.fdopen(os.dup(1), "wb")
+        if sys.platform == "win32":
+            import msvcrt
+
+            for stream in (self._read, self._write):
+                msvcrt.setmode(stream.fileno(), os.O_BINARY)
+        os.dup2(2, 1)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+
+    def receive(self) -> Command | None:
+        """The next command; `None` when the app has gone."""
+        head = self._read.read(FRAME_LENGTH.size)
+        if len(head) < FRAME_LENGTH.size:
+            return None
+        (length,) = FRAME_LENGTH.unpack(head)
+        if length > MAX_FRAME_BYTES:
+            return None
+        body = self._read.read(length)
+        return COMMANDS.validate_json(body) if len(body) == length else None
+
+    def send(self, event: BaseModel) -> None:
+        """Send an event to the app."""
+        try:
+            self._write.write(frame(event))
+            self._write.flush()
+        except BrokenPipeError:
+            leave()
+
+
+def leave() -> None:
+    """End this process at once; whoever would read an error has gone."""
+    os._exit(0)
+
+
+class Stops:
+    """Which request runs, and which the user wants stopped. Used by two threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted: set[tuple[int, PaneName | None]] = set()
+        self._running: int | None = None
+        self._yielding = False
+        self._contexts: Mapping[PaneName, Context] = {}
+        self._newest = LOADING
+
+    def ask(self, stop: Stop) -> None:
+        """Stop a request: now if it runs, else when it begins."""
+        with self._lock:
+            self._wanted.add((stop.id, stop.pane))
+            if stop.id == self._running:
+                self._abort(stop.pane)
+
+    def arrived(self, request: int) -> None:
+        """A question has come: a preparation that runs gives way to it."""
+        with self._lock:
+            self._newest = request
+            if self._yielding:
+                self._abort(None)
+
+    def begin(
+        self, request: int, contexts: Mapping[PaneName, Context], *, yielding: bool
+    ) -> None:
+        """Request `request` begins on `contexts`; `yielding` to a later question."""
+        with self._lock:
+            self._running, self._yielding = request, yielding
+            self._contexts = contexts
+            for context in contexts.values():
+                context.resume()
+            if yielding and self._newest > request:
+                self._abort(None)
+            for number, pane in self._wanted:
+                if number == request:
+                    self._abort(pane)
+            self._wanted = {w for w in self._wanted if w[0] > request}
+
+    def end(self) -> None:
+        """Nothing runs."""
+        with self._lock:
+            self._running, self._yielding, self._contexts = None, False, {}
+
+    def loading_stopped(self) -> bool:
+        with self._lock:
+            return (LOADING, None) in self._wanted
+
+    def _abort(self, pane: PaneName | None) -> None:
+        for name, context in self._contexts.items():
+            if pane in (None, name):
+                context.abort()
+
+
+class Worker:
+    """The child's main loop."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.stops = Stops()
+        self.commands: queue.SimpleQueue[Ask | Prepare] = queue.SimpleQueue()
+        self._told_at = 0.0
+
+    def run(self, namespace: bool) -> None:
+        """Load the pair that the first command names, then serve until the end."""
+        load = self.channel.receive()
+        if not isinstance(load, Load):
+            return
+        # Native libraries first: once files are out of reach they cannot be loaded.
+        from medassist.engine.weights import start_llama
+
+        start_llama()
+        files = {f.resolve() for p in load.files.panes for f in load.files.files(p)}
+        landlock = confine.restrict_files(files)
+        self.channel.send(Hello(confined=confine.describe(namespace, landlock)))
+        threading.Thread(target=self._listen, daemon=True).start()
+        try:
+            with self._load(load) as pair:
+                self.channel.send(
+                    Loaded(
+                        panes={name: p.info for name, p in pair.panes.items()},
+                        notices=tuple(pair.notices),
+                    )
+                )
+                while True:
+                    self._serve(self.commands.get(), pair)
+        except EngineError as error:
+            file = error.file if isinstance(error, ModelFileError) else None
+            stopped = isinstance(error, LoadStopped)
+            self.channel.send(
+                Failed(message=str(error), file=file, fatal=True, stopped=stopped)
+            )
+
+    def _load(self, load: Load) -> Pair:
+        from medassist.engine.pair import Pair
+
+        return Pair(load.files, load.options, self._loading)
+
+    def _loading(self, file: Path, fraction: float) -> bool:
+        now = time.monotonic()
+        if fraction >= 1 or now - self._told_at >= PROGRESS_EVERY_S:
+            self._told_at = now
+            self.channel.send(Loading(file=file, fraction=fraction))
+        return not self.stops.loading_stopped()
+
+    def _listen(self) -> None:
+        """Read commands while the main thread computes."""
+        while True:
+            try:
+                command = self.channel.receive()
+            except ValidationError as error:
+                self.channel.send(Failed(message=f"bad command: {error}", fatal=True))
+                command = None
+            match command:
+                case Stop():
+                    self.stops.ask(command)
+                case Ask():
+                    self.stops.arrived(command.id)
+                    self.commands.put(command)
+                case Prepare():
+                    self.commands.put(command)
+                case _:
+                    leave()
+
+    def _serve(self, command: Ask | Prepare, pair: Pair) -> None:
+        try:
+            if isinstance(command, Ask):
+                self._answer(command, pair)
+            else:
+                self._prepare(command, pair)
+            self.channel.send(Done(id=command.id))
+        except EngineError as error:
+            self.channel.send(Failed(id=command.id, message=str(error)))
+        finally:
+            self.stops.end()
+
+    def _answer(self, ask: Ask, pair: Pair) -> None:
+        from medassist.engine.generate import Answer, check_length, take_turns
+
+        self.stops.begin(ask.id, contexts_of(pair, ask), yielding=False)
+        answers: list[Answer] = []
+        for checked in check_length(ask, pair.panes):
+            if isinstance(checked, Answer):
+                answers.append(checked)
+            else:
+                self.channel.send(checked)
+        for step in take_turns(answers, ask.mode):
+            if step is not None:
+                self.channel.send(step)
+
+    def _prepare(self, request: Prepare, pair: Pair) -> None:
+        from medassist.engine.generate import prepare
+
+        self.stops.begin(request.id, contexts_of(pair, request), yielding=True)
+        for name, messages in request.panes.items():
+            pane = pair.panes[name]
+            tokens = pane.prompts.tokens(messages, ask=False)
+            if len(tokens) < pane.info.context:
+                prepare(pane, tokens)
+
+
+def contexts_of(pair: Pair, request: Ask | Prepare) -> dict[PaneName, Context]:
+    """The contexts that a request computes on."""
+    return {name: pair.panes[name].context for name in request.panes}
+
+
+def main() -> None:
+    """Run the child: confine it as far as possible, then serve."""
+    # The terminal sends its interrupt to every process in it; the app decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    confine.forbid_core_dumps()
+    # Before any library starts a thread of its own: the kernel asks for that.
+    namespace = confine.leave_network()
+    Worker(Channel()).run(namespace)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The sha256 of model files: computed once, remembered by size and time of change."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from medassist.paths import cache_dir
+
+MEMORY = "hashes.json"
+
+
+class _Known(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+
+_KNOWN = TypeAdapter(dict[str, _Known])
+
+
+async def sha256_of(path: Path) -> str:
+    """The sha256 of the file at `path`, as 64 hexadecimal digits.
+
+    A file that has kept its size and its time of change is not read again. The
+    reading runs in a thread.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    return await asyncio.to_thread(remembered_sha256, path)
+
+
+def remembered_sha256(path: Path) -> str:
+    """The same, waiting for it."""
+    path = path.resolve()
+    status = path.stat()
+    known = _load().get(str(path))
+    if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        return known.sha256
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    after = path.stat()
+    if (after.st_size, after.st_mtime_ns) == (status.st_size, status.st_mtime_ns):
+        _remember(
+            path,
+            _Known(size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=digest),
+        )
+    return digest
+
+
+def _load() -> dict[str, _Known]:
+    try:
+        return _KNOWN.validate_json((cache_dir() / MEMORY).read_bytes())
+    except (OSError, ValidationError):
+        return {}
+
+
+def _remember(path: Path, known: _Known) -> None:
+    # What cannot be remembered is computed again: a full disk is no error here.
+    with contextlib.suppress(OSError):
+        table = {**_load(), str(path): known}
+        table = {name: k for name, k in table.items() if Path(name).exists()}
+        text = json.dumps({name: k.model_dump() for name, k in table.items()}, indent=1)
+        target = cache_dir() / MEMORY
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=MEMORY)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(target)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
