@@ -186,7 +186,7 @@ def merged_weights(weights: Weights, adapter: Weights) -> Weights:
     for key in weights:
         if f"{key}.lora_a" in adapter:
             change = adapter[f"{key}.lora_b"] @ adapter[f"{key}.lora_a"]
-            merged[key] = weights[key] + ALPHA / RANK * change
+            merged[key] = (weights[key] + ALPHA / RANK * change).astype(np.float32)
     return merged
 
 
@@ -196,7 +196,7 @@ def write_pair(folder: Path, seed: int = 7) -> TinyPair:
     made = tokenizer()
     weights = random_weights(made.get_vocab_size(), seed)
     adapter = random_adapter(weights, seed + 1)
-    invocation = [made.token_to_id(ASSISTANT)]
+    invocation = [made.encode(ASSISTANT).ids[0]]
     return TinyPair(
         base=write_model(folder / "tiny-base.gguf", weights, made, name="Tiny base"),
         plain=write_adapter(folder / "tiny-plain.gguf", adapter),

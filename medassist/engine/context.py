@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import llama_cpp.llama_cpp as llama
 
@@ -46,8 +46,8 @@ def chunks_of(tokens: Sequence[int], adapted: bool) -> list[Chunk]:
 
 
 # The library's own types for these two are incomplete.
-_set_adapters = cast(Any, vars(llama)["llama_set_adapters_lora"])
-_ABORT_CALLBACK = cast(Any, vars(llama)["ggml_abort_callback"])
+_set_adapters = vars(llama)["llama_set_adapters_lora"]
+_ABORT_CALLBACK = vars(llama)["ggml_abort_callback"]
 
 
 def _abort_by_flag() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from medassist.engine.client import AskEvent, Engine
@@ -38,7 +39,7 @@ def question(*texts: str, sampling: Sampling = GREEDY) -> Question:
 
 async def answers(
     engine: Engine,
-    asked: Question | dict[PaneName, Question],
+    asked: Question | Mapping[PaneName, Question],
     mode: Mode = "together",
 ) -> dict[PaneName, Answered]:
     """Ask, and wait for the answers."""
@@ -65,7 +66,7 @@ class Conversation:
     async def turn(self, text: str) -> dict[PaneName, Answered]:
         for pane in self.engine.files.panes:
             self.histories.setdefault(pane, []).append(user(text))
-        panes = {
+        panes: dict[PaneName, Question] = {
             pane: Question(messages=tuple(history), sampling=self.sampling)
             for pane, history in self.histories.items()
         }

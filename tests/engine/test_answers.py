@@ -6,6 +6,8 @@ from medassist.engine.protocol import (
     Answered,
     Mode,
     PairFiles,
+    PaneName,
+    Question,
     Reading,
     Sampling,
     Written,
@@ -81,7 +83,7 @@ async def test_the_same_conversation_gives_the_same_text_whatever_was_cached(
         talk = Conversation(engine, SAMPLED, prepared=True)
         grown = [await talk.turn(q) for q in QUESTIONS]
         await answers(engine, question("Something else. " * 30))
-        conversation = {
+        conversation: dict[PaneName, Question] = {
             pane: question(*(m.content for m in history[:-1]), sampling=SAMPLED)
             for pane, history in talk.histories.items()
         }

@@ -21,10 +21,13 @@ def weights(tiny: TinyPair) -> Iterator[Weights]:
 
 
 def prompts(
-    weights: Weights, template: str | None = TEMPLATE, **more: object
+    weights: Weights,
+    template: str | None = TEMPLATE,
+    adapted: bool = False,
+    invocation: tuple[int, ...] = (),
 ) -> Prompts:
     compiled = ChatTemplate(template, "tiny.gguf", "<|bos|>", END)
-    return Prompts(weights.vocabulary, compiled, **more)
+    return Prompts(weights.vocabulary, compiled, adapted, invocation)
 
 
 def test_control_tokens_that_a_user_types_are_text(
@@ -65,7 +68,7 @@ def test_bos_stands_exactly_once(weights: Weights, template: str | None) -> None
 def test_a_prompt_is_cut_at_fixed_places_and_where_an_adapter_comes_on(
     weights: Weights, tiny: TinyPair
 ) -> None:
-    invocation = (tiny.tokenizer.token_to_id(ASSISTANT),)
+    invocation = tuple(tiny.tokenizer.encode(ASSISTANT).ids)
     reader = prompts(weights, adapted=True, invocation=invocation)
     tokens = reader.tokens([user(LONG)])
     plan = reader.plan(tokens)

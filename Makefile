@@ -1,0 +1,90 @@
+# medassist: `make help` lists what there is.
+#
+# One environment, .venv, and stamp files in it, so that a second call starts at
+# once. Paths are relative throughout: the clone may lie in a folder with a space.
+
+PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
+# Which build of torch the tests get: auto, cpu, plain (see tools/install_torch.py).
+TORCH ?= auto
+# Ready wheels of llama-cpp-python instead of compiling: cpu, metal, cu124, ...
+WHEELS ?=
+# More arguments for pytest or for the benchmarks: make test ARGS="-k guard -x"
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PYTHONUNBUFFERED = 1
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMPS := $(VENV)/stamps
+INSTALL := $(PY) -m pip install --quiet --constraint $(CONSTRAINTS)
+
+.PHONY: help run install test dev lint format bench oracles soak constraints clean
+
+help:  ## list the targets
+	@echo "make TARGET, where TARGET is:"
+	@sed -n 's/^\([a-z]*\):.*##/  \1\t/p' Makefile | expand -t 16
+
+run: install  ## install what the app needs (no torch) and open it
+	@$(PY) -m medassist $(ARGS)
+
+install: $(STAMPS)/install  ## install what the app needs, and stop there
+
+test: dev  ## install what the tests need and run all of them; TORCH=cpu|plain
+	$(PY) -m pytest $(ARGS)
+
+dev: $(STAMPS)/dev  ## install what the tests need, and stop there
+
+lint: dev  ## ruff check, ruff format --check, pyright
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m pyright
+
+format: dev  ## let ruff repair and format the code
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+bench: dev  ## measure speed and memory on this machine; wants it quiet
+	$(PY) -m benchmarks $(ARGS)
+
+# pytest ends with 5 where it found no test of that mark; the sentence says so.
+oracles: dev  ## compare with other programs' code, which is downloaded
+	@$(PY) -m pytest -m oracle $(ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; \
+	  echo "There is no oracle test yet: nothing was compared."; }
+
+soak: dev  ## the long runs of the fault tests
+	@$(PY) -m pytest -m soak $(ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; \
+	  echo "There is no soak test yet: nothing was tried."; }
+
+constraints: dev  ## write the versions in .venv to constraints.txt
+	$(PY) tools/write_constraints.py
+
+clean:  ## remove the environment and what the tools left behind
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist snapshot_report.html
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMPS)/venv:
+	@$(PYTHON) tools/check_system.py $(if $(WHEELS),--no-compiler)
+	@echo "Making the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/llama: $(STAMPS)/venv $(CONSTRAINTS)
+	@$(PY) tools/install_llama.py $(CONSTRAINTS) $(WHEELS)
+	@touch $@
+
+$(STAMPS)/install: $(STAMPS)/llama pyproject.toml
+	@echo "Installing medassist"
+	@$(INSTALL) --editable .
+	@touch $@
+
+# torch first: what depends on it would otherwise bring a build of its own choice.
+$(STAMPS)/torch: $(STAMPS)/venv $(CONSTRAINTS)
+	@$(PY) tools/install_torch.py $(CONSTRAINTS) $(TORCH)
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/install $(STAMPS)/torch
+	@echo "Installing what the tests need"
+	@$(INSTALL) --editable '.[all,dev]'
+	@touch $@

@@ -1,0 +1,42 @@
+"""`python -m benchmarks`: ours and a reference in one run, medians and ratios.
+
+A busy machine makes decoding many times slower: let nothing else run.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks import engine, startup
+from benchmarks.random_llama import random_llama
+from benchmarks.table import show
+from medassist.engine.pair import physical_cores
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("what", nargs="*", help="engine, start; by default both")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each (5)")
+    parser.add_argument("--threads", type=int, default=physical_cores())
+    parser.add_argument(
+        "--models",
+        type=Path,
+        default=Path("build/benchmarks"),
+        help="where the random model is kept (build/benchmarks)",
+    )
+    arguments = parser.parse_args()
+    what = set(arguments.what) or {"engine", "start"}
+    if unknown := what - {"engine", "start"}:
+        parser.error(f"unknown: {', '.join(unknown)}; there are engine and start")
+    print(f"{arguments.runs} runs, {arguments.threads} threads")
+    if "engine" in what:
+        llama = random_llama(arguments.models)
+        rows = engine.compare(llama, arguments.runs, arguments.threads)
+        show(f"Engine, 0.7 B at Q4_K_M, depth {engine.DEPTH}", rows)
+    if "start" in what:
+        show("Start", startup.compare(arguments.runs))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""A base and a tuned medical language model side by side, in a terminal, offline."""
+
+from medassist.privacy import guard
+
+__version__ = "0.1.0"
+
+guard.install()

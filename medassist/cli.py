@@ -1,0 +1,323 @@
+"""The front door: one command, `medassist`.
+
+Each sub-command imports its room when it is called, so that `--help` and the first
+frame of the screen wait for nothing that they do not show.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from medassist import __version__
+from medassist.cli_rooms import RoomError, convert, finetune
+
+if TYPE_CHECKING:
+    from medassist.engine.protocol import Sampling
+    from medassist.settings import Settings
+
+FAILED = 1
+USAGE = 2
+STOPPED = 130
+
+app = typer.Typer(
+    name="medassist",
+    help="A base and a tuned medical language model side by side, offline. "
+    "Without a command it opens the consult screen. "
+    "A demonstration of language models, not a medical device.",
+    # Rich costs a third of the time that --help may take.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(finetune, name="finetune")
+app.add_typer(convert, name="convert")
+
+
+class ModeName(StrEnum):
+    """How two panes share the processor."""
+
+    TOGETHER = "together"
+    IN_TURN = "in-turn"
+
+
+class PaneChoice(StrEnum):
+    """One of the two panes."""
+
+    BASE = "base"
+    TUNED = "tuned"
+
+
+class KvName(StrEnum):
+    """Type of the KV cache."""
+
+    F16 = "f16"
+    Q8_0 = "q8_0"
+
+
+BaseFile = Annotated[
+    Path | None, typer.Option("--base", metavar="FILE", help="Base model, a GGUF.")
+]
+TunedFile = Annotated[
+    Path | None,
+    typer.Option("--tuned", metavar="FILE", help="Tuned model, merged, a GGUF."),
+]
+AdapterFile = Annotated[
+    Path | None,
+    typer.Option("--adapter", metavar="FILE", help="Adapter on --base, a GGUF."),
+]
+Context = Annotated[
+    int | None, typer.Option(min=64, help="Tokens that each pane can hold.")
+]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads; default: the physical cores.")
+]
+GpuLayers = Annotated[
+    int | None, typer.Option(min=0, help="Layers on the GPU; default: all it can.")
+]
+Kv = Annotated[
+    KvName | None,
+    typer.Option(help="KV cache: q8_0 takes half the memory and is slower on a CPU."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"medassist {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def consult(
+    context: typer.Context,
+    base: BaseFile = None,
+    tuned: TunedFile = None,
+    adapter: AdapterFile = None,
+    mode: Annotated[
+        ModeName | None,
+        typer.Option(help="Both panes at once, or one after the other."),
+    ] = None,
+    tokens: Annotated[
+        int | None,
+        typer.Option("--context", min=64, help="Tokens that each pane can hold."),
+    ] = None,
+    threads: Threads = None,
+    gpu_layers: GpuLayers = None,
+    kv: Kv = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which."),
+    ] = False,
+) -> None:
+    """Open the consult screen, unless there is a command."""
+    context.obj = debug
+    if context.invoked_subcommand:
+        if any((base, tuned, adapter, mode, tokens, threads, kv)) or gpu_layers:
+            raise typer.BadParameter(
+                "these options open the screen; for "
+                f"`{context.invoked_subcommand}`, write its own after it"
+            )
+        return
+    from medassist.tui.app import run
+
+    code = run(
+        base,
+        tuned,
+        adapter,
+        mode=mode.value if mode else None,
+        context=tokens,
+        threads=threads,
+        gpu_layers=gpu_layers,
+        kv=kv.value if kv else None,
+        debug=debug,
+    )
+    raise typer.Exit(code)
+
+
+EXIT_CODES = """
+Exit codes: 0 answered; 1 a model or the engine failed; 2 wrong usage, or a question
+that is empty or not UTF-8; 3 the question does not fit; 130 stopped by Ctrl-C (what
+was written is printed); 141 standard output was closed.
+"""
+
+
+@app.command(epilog=EXIT_CODES)
+def ask(
+    question: Annotated[
+        str, typer.Argument(help="The question; - reads it from standard input.")
+    ],
+    base: BaseFile = None,
+    tuned: TunedFile = None,
+    adapter: AdapterFile = None,
+    only: Annotated[
+        PaneChoice | None,
+        typer.Option(help="Ask one model; its answer is printed without heading."),
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A system message.")
+    ] = None,
+    mode: Annotated[
+        ModeName, typer.Option(help="Both at once, or one after the other.")
+    ] = ModeName.IN_TURN,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Same seed, same answer.")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=10.0, help="0 takes the likeliest token."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(min=0, help="Longest answer; 0: until it ends by itself."),
+    ] = None,
+    context: Context = None,
+    threads: Threads = None,
+    gpu_layers: GpuLayers = None,
+    kv: Kv = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object at the end.")
+    ] = False,
+) -> None:
+    """Put one question to both models and print the answers.
+
+    Without a model it is the starter pair. Two answers are printed one below the
+    other, the first as it is written. Progress is shown on a terminal only.
+    """
+    from medassist.ask import Request, choose_files, read_question, run
+    from medassist.engine.client import Engine
+
+    text = read_question(question, sys.stdin.buffer)
+    pane = only.value if only else None
+    files, notice = choose_files(base, tuned, adapter, pane)
+    settings = _settings(context, threads, gpu_layers, kv)
+    request = Request(
+        question=text,
+        files=files,
+        panes=(pane,) if pane else files.panes,
+        mode=mode.value,
+        sampling=_sampling(settings.sampling, seed, temperature, max_tokens),
+        options=settings.engine_options,
+        system=system,
+        notice=notice,
+        json=json,
+    )
+    raise typer.Exit(int(run(request, Engine)))
+
+
+def _settings(
+    context: int | None,
+    threads: int | None,
+    gpu_layers: int | None,
+    kv: KvName | None,
+) -> Settings:
+    """The user's settings, with what the command line says in their place."""
+    from medassist.settings import load_settings
+
+    said = {
+        "context": context,
+        "threads": threads,
+        "gpu_layers": gpu_layers,
+        "kv": kv.value if kv else None,
+    }
+    changes = {name: value for name, value in said.items() if value is not None}
+    return load_settings().model_copy(update=changes)
+
+
+def _sampling(
+    settings: Sampling,
+    seed: int | None,
+    temperature: float | None,
+    max_tokens: int | None,
+) -> Sampling:
+    from pydantic import ValidationError
+
+    changes: dict[str, int | float | None] = {}
+    if seed is not None:
+        changes["seed"] = seed
+    if temperature is not None:
+        changes["temperature"] = temperature
+    if max_tokens is not None:
+        changes["max_tokens"] = max_tokens or None
+    try:
+        return type(settings).model_validate({**settings.model_dump(), **changes})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = str(problem["loc"][0]).replace("_", "-")
+        raise typer.BadParameter(f"--{name}: {problem['msg']}") from None
+
+
+def main() -> NoReturn:
+    """Run the command; an error becomes a sentence unless `--debug` is given."""
+    _set_up_streams()
+    try:
+        app(prog_name="medassist")
+    except Exception as error:
+        if _wants_debug(sys.argv[1:]):
+            raise
+        sys.exit(_report(error))
+    sys.exit(0)
+
+
+def _wants_debug(arguments: list[str]) -> bool:
+    """Whether `--debug` stands before the command, as its help says."""
+    for argument in arguments:
+        if argument == "--debug":
+            return True
+        if not argument.startswith("-"):
+            return False
+    return False
+
+
+def _set_up_streams() -> None:
+    # Answers hold any character; a terminal or a pipe that cannot show one must not
+    # end the program. A pipe gets UTF-8 wherever we are.
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is None:
+            continue
+        if stream.isatty():
+            reconfigure(errors="replace")
+        else:
+            reconfigure(encoding="utf-8", errors="replace")
+
+
+def _report(error: Exception) -> int:
+    """Say what happened, on standard error, and return the exit code."""
+    from convert.errors import ConvertError
+    from finetune.errors import FinetuneError, Interrupted
+    from medassist.ask import AskError
+    from medassist.card import CardError
+    from medassist.engine.errors import EngineError
+    from medassist.privacy.clean import clean
+    from medassist.settings import SettingsError
+
+    match error:
+        case AskError():
+            code, message = int(error.code), str(error)
+        case SettingsError():
+            code, message = USAGE, str(error)
+        case Interrupted():
+            code, message = STOPPED, str(error)
+        case (
+            EngineError() | FinetuneError() | ConvertError() | CardError() | RoomError()
+        ):
+            code, message = FAILED, str(error)
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            code, message = FAILED, f"{where}{error.strerror or error}"
+        case _:
+            code = FAILED
+            message = (
+                f"unexpected {type(error).__name__}: {error}. This is a fault of "
+                "medassist; `medassist --debug ...` shows where it is."
+            )
+    typer.echo(f"medassist: {clean(message)}", err=True)
+    return code

@@ -1,0 +1,65 @@
+"""Where things live on this computer.
+
+Settings, data and caches are the user's own: folders are made with 0700, so that
+nobody else on the computer can look into them. `MEDASSIST_HOME` moves all of them
+under one folder, for tests and for a stick that is carried about.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+HOME_VARIABLE = "MEDASSIST_HOME"
+PRIVATE_FOLDER = 0o700
+
+
+def config_dir() -> Path:
+    """The folder of settings.toml; made where it is not there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    return _private("config")
+
+
+def data_dir() -> Path:
+    """The folder of what the user keeps; made where it is not there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    return _private("data")
+
+
+def cache_dir() -> Path:
+    """The folder of what can be made again; made where it is not there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    return _private("cache")
+
+
+def _private(kind: str) -> Path:
+    folder = _home(kind)
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if sys.platform != "win32" and folder.stat().st_mode & 0o077:
+        folder.chmod(PRIVATE_FOLDER)
+    return folder
+
+
+def _home(kind: str) -> Path:
+    home = os.environ.get(HOME_VARIABLE)
+    if home:
+        return Path(home).expanduser().absolute() / kind
+    import platformdirs
+
+    match kind:
+        case "config":
+            return platformdirs.user_config_path("medassist", appauthor=False)
+        case "cache":
+            return platformdirs.user_cache_path("medassist", appauthor=False)
+        case _:
+            return platformdirs.user_data_path("medassist", appauthor=False)

@@ -1,0 +1,223 @@
+"""The user's settings: one TOML file, read with care and written whole.
+
+Only what differs from the default stands in the file, so that a better default of a
+later version reaches the user; comments that the user wrote into it stay.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medassist.engine.protocol import EngineOptions, Mode, Sampling
+from medassist.paths import config_dir
+
+FILE_NAME = "settings.toml"
+
+
+class SettingsError(Exception):
+    """The settings cannot be read or written; the message says where and why."""
+
+
+class Settings(BaseModel):
+    """What the user has chosen. A file with an unknown key is refused."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    theme: str = "medassist-dark"
+    """Colours of the screen, by the name that the palette shows."""
+    mode: Mode = "together"
+    """The panes write in turns, token by token, or one answer after the other."""
+    keys: dict[str, str] = {}
+    """Keys of one's own: the name of a binding, and the key that it gets."""
+    sampling: Sampling = Sampling()
+    """How the next token is chosen; max_tokens = 0 writes until the answer ends."""
+    context: int | None = Field(default=None, ge=64)
+    """Tokens that each pane can hold; left out, as the model says, at most 4096."""
+    kv: Literal["f16", "q8_0"] = "f16"
+    """Type of the KV cache; q8_0 halves its memory and is slower on a CPU."""
+    threads: int | None = Field(default=None, ge=1)
+    """Threads that compute; left out, the physical cores."""
+    gpu_layers: int | None = Field(default=None, ge=0)
+    """Layers on the GPU; left out, all of them where there is one."""
+    intended_use_accepted: int = Field(default=0, ge=0)
+    """The version of the intended use that the user has accepted; 0: none."""
+
+    @property
+    def engine_options(self) -> EngineOptions:
+        """How these settings load a pair."""
+        return EngineOptions(
+            context=self.context,
+            threads=self.threads,
+            gpu_layers=self.gpu_layers,
+            kv=self.kv,
+        )
+
+
+def settings_file() -> Path:
+    return config_dir() / FILE_NAME
+
+
+def load_settings() -> Settings:
+    """The user's settings, or the defaults where there is no file.
+
+    Raises:
+        SettingsError: the file cannot be read, is no TOML, or holds a key or a
+            value that is not known.
+    """
+    file = settings_file()
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{file}: this is not UTF-8 text (byte {error.start}). Repair the file, "
+            "or remove it to get the defaults."
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{file}: the settings cannot be read: {error.strerror}."
+        ) from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"{file}: this is not TOML: {error}. Repair the line, or remove the file "
+            "to get the defaults."
+        ) from None
+    try:
+        return Settings.model_validate(_from_toml(values))
+    except ValidationError as error:
+        raise SettingsError(_sentence(file, text, error)) from None
+
+
+def save_settings(settings: Settings) -> None:
+    """Write `settings`, whole or not at all, for the user's eyes only (0600).
+
+    Raises:
+        SettingsError: the file cannot be written.
+    """
+    import tomlkit
+    from tomlkit.exceptions import ParseError
+
+    file = settings_file()
+    try:
+        old = file.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        old = ""
+    try:
+        document = tomlkit.parse(old)
+    except ParseError:
+        document = tomlkit.document()
+    _update(
+        cast("dict[str, Any]", document),
+        _to_toml(settings.model_dump()),
+        _to_toml(Settings().model_dump()),
+    )
+    try:
+        _write_whole(file, tomlkit.dumps(document))  # pyright: ignore[reportUnknownMemberType]
+    except OSError as error:
+        raise SettingsError(
+            f"{file}: the settings cannot be written: {error.strerror}."
+        ) from None
+
+
+def _write_whole(file: Path, text: str) -> None:
+    # mkstemp makes the file 0600.
+    number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+# TOML has no null. A key that is left out stands for None; only max_tokens has
+# another default, so there 0 says it.
+
+
+def _from_toml(values: dict[str, Any]) -> dict[str, Any]:
+    sampling: object = values.get("sampling")
+    if isinstance(sampling, dict) and sampling.get("max_tokens") == 0:  # pyright: ignore[reportUnknownMemberType]
+        return {**values, "sampling": {**sampling, "max_tokens": None}}
+    return values
+
+
+def _to_toml(values: dict[str, Any]) -> dict[str, Any]:
+    sampling = dict(values["sampling"])
+    sampling["max_tokens"] = sampling["max_tokens"] or 0
+    sampling["stop"] = list(sampling["stop"])
+    return {**values, "sampling": sampling}
+
+
+def _update(
+    table: dict[str, Any], values: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> None:
+    """Bring `table` to `values`; what is at its default and not in it stays out."""
+    for key in set(table) - set(values):
+        del table[key]
+    for key, value in values.items():
+        default = defaults.get(key)
+        if value is None:
+            table.pop(key, None)
+        elif isinstance(value, dict):
+            inner = table.get(key)
+            part = cast("dict[str, Any]", inner if isinstance(inner, dict) else {})
+            nested = cast("Mapping[str, Any]", value)
+            _update(part, nested, cast("Mapping[str, Any]", default or {}))
+            if part and key not in table:
+                table[key] = part
+        elif (key in table or value != default) and table.get(key) != value:
+            table[key] = value
+
+
+def _sentence(file: Path, text: str, error: ValidationError) -> str:
+    """The first thing that is wrong: file, line, key, and what would be right."""
+    problem = error.errors(include_url=False)[0]
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join(path)
+    where = f"{file}, line {_line_of(text, path)}: "
+    if problem["type"] == "extra_forbidden":
+        model = Sampling if path[0] == "sampling" else Settings
+        known = list(model.model_fields)
+        near = difflib.get_close_matches(path[-1], known, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
+        return f"{where}there is no setting {key}; {meant}"
+    what = problem["msg"][:1].lower() + problem["msg"][1:]
+    return f"{where}{key} = {problem['input']!r} is not allowed: {what}."
+
+
+def _line_of(text: str, path: list[str]) -> int:
+    """The line that sets the key at `path`, or its table's; 1 where neither stands."""
+    table: list[str] = []
+    found = 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        head = re.match(r"\s*\[([^\[\]]+)\]", line)
+        if head:
+            table = [p.strip().strip("\"'") for p in head[1].split(".")]
+            if table == path[: len(table)]:
+                found = number
+            continue
+        key = re.match(r"\s*([\w\-.\"' ]+?)\s*=", line)
+        if not key:
+            continue
+        full = table + [p.strip().strip("\"'") for p in key[1].split(".")]
+        if full == path:
+            return number
+        if full == path[: len(full)]:
+            found = number
+    return found

@@ -1,0 +1,265 @@
+import hashlib
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medassist.ask import AskError, ExitCode, Request, run
+from medassist.ask_print import Status
+from medassist.engine.errors import EngineDied
+from medassist.engine.protocol import (
+    Loading,
+    PairFiles,
+    PaneName,
+    Reading,
+    Sampling,
+    TooLong,
+)
+from tests.stubs.scripted_engine import FakeEngine, answered, written
+
+BOTH: tuple[PaneName, ...] = ("base", "tuned")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+    monkeypatch.setenv("MEDASSIST_HOME", str(tmp_path / "home"))
+    base, adapter = tmp_path / "base.gguf", tmp_path / "lora.gguf"
+    base.write_bytes(b"weights")
+    adapter.write_bytes(b"lora")
+    return Request(
+        question="What is asthma?",
+        files=PairFiles(base=base, adapter=adapter),
+        panes=BOTH,
+        mode="together",
+        sampling=Sampling(),
+    )
+
+
+def test_two_answers_stand_one_below_the_other_though_written_in_turns(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = FakeEngine(
+        [
+            written("base", "One"),
+            written("tuned", "Four"),
+            written("base", " two"),
+            written("tuned", " five"),
+            answered("base", "One two"),
+            written("tuned", " six"),
+            answered("tuned", "Four five six"),
+        ]
+    )
+    assert run(request_, engine) is ExitCode.ANSWERED
+    out, err = capsys.readouterr()
+    assert out == (
+        "## base: Tiny Q8_0\n\nOne two\n\n"
+        "## tuned: Tiny Q8_0 with lora.gguf\n\nFour five six\n"
+    )
+    assert err == ""
+    assert engine.closed
+
+
+def test_an_answer_that_is_finished_first_waits_for_its_place(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = [
+        written("tuned", "Second."),
+        answered("tuned", "Second."),
+        written("base", "First."),
+        answered("base", "First."),
+    ]
+    run(request_, FakeEngine(events))
+    out = capsys.readouterr().out
+    assert out.index("First.") < out.index("## tuned") < out.index("Second.")
+
+
+def test_the_first_answer_is_shown_while_it_is_written(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen: list[str] = []
+
+    class Watching(FakeEngine):
+        async def ask(self, panes, mode="together"):  # type: ignore[no-untyped-def, override]
+            async for event in super().ask(panes, mode):
+                yield event
+                seen.append(capsys.readouterr().out)
+
+    run(request_, Watching([written("base", "One"), written("base", " two")]))
+    assert seen == ["## base: Tiny Q8_0\n\nOne", " two"]
+
+
+def test_one_answer_alone_has_no_heading(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = FakeEngine([written("tuned", "Yes."), answered("tuned", "Yes.")])
+    run(replace(request_, panes=("tuned",), notice="A demonstration."), engine)
+    out, err = capsys.readouterr()
+    assert out == "Yes.\n"
+    assert "A demonstration." in err
+    assert list(engine.asked) == ["tuned"]
+
+
+def test_the_notice_of_the_starter_pair_stands_above_two_answers(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = FakeEngine([answered("base", ""), answered("tuned", "")])
+    run(replace(request_, notice="A demonstration."), engine)
+    assert capsys.readouterr().out.startswith("A demonstration.\n\n## base")
+
+
+def test_control_bytes_of_a_model_reach_no_terminal(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # An escape sequence that writes the clipboard, split over two pieces, and a
+    # model that has one in its name.
+    events = [
+        written("base", "a\x1b]52;c;"),
+        written("base", "aGk=\x07b\x9b2Jc\x7f\n"),
+        answered("base", "ab"),
+        answered("tuned", ""),
+    ]
+    engine = FakeEngine(events, name="Ti\x1b[31mny\nname", notices=("x\x1b[2Jy",))
+    run(request_, engine)
+    out, err = capsys.readouterr()
+    assert "## base: Tiny name Q8_0\n\nabc\n" in out
+    assert "medassist: xy\n" in err
+    assert not any(c in out + err for c in "\x1b\x07\x9b\x7f")
+
+
+def test_json_is_one_object_of_the_promised_shape(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = [
+        written("base", "\x1b[2J"),
+        answered("base", "\x1b[2J\x9b ü"),
+        answered("tuned", "Yes.", "length"),
+    ]
+    run(replace(request_, json=True, notice="A demonstration."), FakeEngine(events))
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.isascii() and "\x1b" not in out
+    found = json.loads(out)
+    tuned = found["answers"].pop("tuned")
+    base = found["answers"].pop("base")
+    assert found == {
+        "question": "What is asthma?",
+        "mode": "together",
+        "confined": "a fake",
+        "notice": "A demonstration.",
+        "notices": [],
+        "answers": {},
+    }
+    weights = hashlib.sha256(b"weights").hexdigest()
+    assert base == {
+        "text": "\x1b[2J\x9b ü",
+        "model": str(request_.files.base),
+        "sha256": weights,
+        "tokens_read": 5,
+        "tokens_reused": 0,
+        "tokens_written": 3,
+        "ttft_s": 0.25,
+        "tok_per_s": 12.5,
+        "stop_reason": "end",
+        "seed": 42,
+    }
+    assert tuned["stop_reason"] == "length"
+    assert tuned["sha256"] == weights
+    assert tuned["adapter"] == str(request_.files.adapter)
+    assert tuned["adapter_sha256"] == hashlib.sha256(b"lora").hexdigest()
+
+
+def test_an_answer_that_was_cut_off_is_said_to_be(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(request_, FakeEngine([answered("base", "", "length", 512)]))
+    assert "cut off after 512 tokens; --max-tokens" in capsys.readouterr().err
+
+
+def test_what_was_written_before_the_engine_died_stays(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = FakeEngine([written("base", "One"), EngineDied("It died.")])
+    with pytest.raises(EngineDied):
+        run(request_, engine)
+    assert capsys.readouterr().out.endswith("One\n")
+    assert engine.closed
+
+
+def test_json_keeps_the_answer_that_was_finished_before_the_engine_died(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    events = [answered("base", "One."), written("tuned", "T"), EngineDied("It died.")]
+    with pytest.raises(EngineDied):
+        run(replace(request_, json=True), FakeEngine(events))
+    found = json.loads(capsys.readouterr().out)
+    assert found["error"] == "It died."
+    assert found["answers"]["base"]["text"] == "One."
+    assert list(found["answers"]) == ["base"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_question_that_does_not_fit_prints_no_answer(
+    request_: Request, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    too_long = [
+        TooLong(id=1, pane="base", tokens=9000, fits=1792, droppable=()),
+        TooLong(id=1, pane="tuned", tokens=9000, fits=1500, droppable=()),
+    ]
+    with pytest.raises(AskError, match=r"9,000 tokens and the tuned .* for 1,500") as e:
+        run(replace(request_, json=as_json), FakeEngine(too_long))
+    assert e.value.code is ExitCode.TOO_LONG
+    assert capsys.readouterr().out == ""
+
+
+def test_the_system_message_and_the_settings_reach_both_models(
+    request_: Request,
+) -> None:
+    engine = FakeEngine([])
+    sampling = Sampling(temperature=0, seed=7)
+    run(replace(request_, system="Be brief.", sampling=sampling), engine)
+    assert engine.mode == "together"
+    for question in engine.asked.values():
+        assert [m.role for m in question.messages] == ["system", "user"]
+        assert question.messages[0].content == "Be brief."
+        assert question.sampling == sampling
+    assert list(engine.asked) == ["base", "tuned"]
+
+
+def test_progress_is_drawn_in_place_and_wiped_before_the_answer(
+    request_: Request,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    events = [
+        Reading(id=1, pane="base", done=1024, total=2048, reused=0),
+        written("base", "One"),
+        # The second model reads while the first one's answer stands on the line.
+        Reading(id=1, pane="tuned", done=128, total=2048, reused=0),
+        answered("base", "One"),
+        answered("tuned", "Two"),
+    ]
+    run(request_, FakeEngine(events))
+    drawn = terminal.getvalue()
+    assert drawn.startswith("\r\x1b[Kloading model.gguf 43%\r\x1b[K")
+    assert "\r\x1b[Kbase: reading 1,024 of 2,048 tokens\r\x1b[K" in drawn
+    assert "tuned: reading" not in drawn
+    assert "base: 3 tokens, 12.5 tok/s, first after 0.25 s\n" in drawn
+    assert "reading" not in capsys.readouterr().out
+
+
+def test_where_no_terminal_is_there_is_no_progress() -> None:
+    stream = io.StringIO()
+    status = Status(stream)
+    status.loading(Loading(file=Path("m.gguf"), fraction=0.5))
+    status.say("figures", always=False)
+    status.clear()
+    assert stream.getvalue() == ""

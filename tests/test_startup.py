@@ -1,0 +1,59 @@
+import subprocess
+import sys
+
+import pytest
+
+# Each of these costs more than the front door as a whole may take.
+NOT_FOR_HELP = {
+    "asyncio",
+    "convert",
+    "finetune",
+    "jinja2",
+    "llama_cpp",
+    "numpy",
+    "platformdirs",
+    "psutil",
+    "pydantic",
+    "rich",
+    "textual",
+    "tomlkit",
+    "torch",
+    "transformers",
+}
+
+
+def loaded_after(program: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after `program`."""
+    script = f"{program}\nimport sys; print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return {name.split(".")[0] for name in done.stderr.split()}
+
+
+def test_the_front_door_loads_nothing_heavy() -> None:
+    loaded = loaded_after("import medassist.cli")
+    assert "typer" in loaded
+    assert loaded & NOT_FOR_HELP == set()
+
+
+def test_help_loads_nothing_heavy_either() -> None:
+    loaded = loaded_after(
+        "from medassist.cli import app\napp(['--help'], standalone_mode=False)"
+    )
+    assert loaded & NOT_FOR_HELP == set()
+
+
+def test_the_guard_alone_loads_almost_nothing() -> None:
+    assert loaded_after("import medassist") & (NOT_FOR_HELP | {"typer", "socket"}) == (
+        set()
+    )
+
+
+@pytest.mark.parametrize("command", [["-m", "medassist"], ["-m", "medassist", "ask"]])
+def test_the_program_runs_as_a_module_and_helps(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, *command, "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage: medassist" in done.stdout
+    assert done.stderr == ""
