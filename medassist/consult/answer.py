@@ -1,0 +1,100 @@
+"""One answer of one pane, from the question to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["waiting", "reading", "writing", "finished", "stopped", "failed"]
+Ending = Literal["end", "length", "stopped"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which model an answer comes from, as it is named to the user."""
+
+    name: str
+    quantization: str = ""
+    demonstration: bool = False
+    """The model is not for clinical use."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a finished answer took."""
+
+    ending: Ending
+    tokens_read: int
+    tokens_reused: int
+    tokens_written: int
+    ttft_s: float | None
+    """Seconds from the question to the first token."""
+    tok_per_s: float | None
+    context_used: int
+    """Tokens of prompt and answer together."""
+
+
+class Answer:
+    """Grows while a model writes it. Its text is what the engine wrote, uncleaned.
+
+    The states run one way: waiting, reading, writing, and then one of finished,
+    stopped and failed, which last.
+    """
+
+    def __init__(self, source: Source, seed: int) -> None:
+        self.source = source
+        self.seed = seed
+        self.state: State = "waiting"
+        self.text = ""
+        self.read_done = 0
+        self.read_total = 0
+        self.tokens = 0
+        self.figures: Figures | None = None
+        self.failure = ""
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will come."""
+        return self.state in ("finished", "stopped", "failed")
+
+    @property
+    def counts(self) -> bool:
+        """The answer belongs to the history that the model is asked with.
+
+        A stopped answer does: the reader has seen it and may ask about it. A failed
+        one does not, nor one that holds nothing.
+        """
+        return self.state in ("finished", "stopped") and bool(self.text.strip())
+
+    def read(self, done: int, total: int) -> None:
+        """The model has read `done` of `total` tokens of the prompt."""
+        if self.state in ("waiting", "reading"):
+            self.state = "reading"
+            self.read_done, self.read_total = done, total
+
+    def write(self, piece: str, tokens: int) -> None:
+        """A further piece has come; the answer now has `tokens` tokens."""
+        if self.over:
+            return
+        self.state = "writing"
+        self.text += piece
+        self.tokens = tokens
+
+    def finish(self, text: str, figures: Figures) -> None:
+        """The answer is whole, or was stopped: `text` is all of it."""
+        if self.over:
+            return
+        self.text, self.figures = text, figures
+        self.tokens = figures.tokens_written
+        self.state = "stopped" if figures.ending == "stopped" else "finished"
+
+    def fail(self, sentence: str) -> None:
+        """Something went wrong; what was written is kept."""
+        if self.over:
+            return
+        self.failure, self.state = sentence, "failed"
+
+    def stop(self) -> None:
+        """The user stopped it before the model could say anything about it."""
+        if not self.over:
+            self.state = "stopped"

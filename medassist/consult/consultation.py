@@ -1,0 +1,152 @@
+"""A consultation: the turns, and what each pane is asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from medassist.consult.answer import Answer, Source
+from medassist.consult.turn import PaneName, Turn
+
+SEEDS = 2**32
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message of a history."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Excess:
+    """The prompt of a pane does not fit.
+
+    Attributes:
+        pane: The pane.
+        tokens: Tokens of the prompt.
+        fits: The most tokens that a prompt may have.
+        droppable: Tokens of each earlier turn that was sent, the oldest first.
+    """
+
+    pane: PaneName
+    tokens: int
+    fits: int
+    droppable: tuple[int, ...]
+
+
+class Consultation:
+    """Two panes and their turns. Each pane is asked with its own history."""
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+
+    @property
+    def over(self) -> bool:
+        """No answer is being written."""
+        return not self.turns or self.turns[-1].over
+
+    def ask(self, question: str, sources: Mapping[PaneName, Source], seed: int) -> Turn:
+        """Begin a turn: `question` to each pane of `sources`.
+
+        Raises:
+            ValueError: the question is empty, or answers are still being written.
+        """
+        if not question.strip():
+            raise ValueError("the question is empty")
+        self._expect_over()
+        answers: dict[PaneName, Answer] = {
+            pane: Answer(source, seed) for pane, source in sources.items()
+        }
+        turn = Turn(question, answers)
+        self.turns.append(turn)
+        return turn
+
+    def regenerate(self, sources: Mapping[PaneName, Source]) -> Turn:
+        """Have the last question answered again, each time with another seed.
+
+        The earlier answers are kept in the turn.
+
+        Raises:
+            ValueError: there is no turn, or answers are still being written.
+        """
+        if not self.turns:
+            raise ValueError("there is no question yet")
+        self._expect_over()
+        turn = self.turns[-1]
+        for pane, source in sources.items():
+            earlier = turn.answers(pane)
+            seed = (earlier[-1].seed + 1) % SEEDS if earlier else 0
+            turn.add(pane, Answer(source, seed))
+        return turn
+
+    def withdraw(self, panes: Sequence[PaneName]) -> str:
+        """Take back what was asked of `panes` last and never began; its question.
+
+        A turn in which no answer is left goes with it.
+        """
+        turn = self.turns[-1]
+        for pane in panes:
+            turn.withdraw(pane)
+        if not list(turn.panes):
+            self.turns.pop()
+        return turn.question
+
+    def messages(self, pane: PaneName) -> tuple[Said, ...]:
+        """What `pane` is asked with: its own history, then the last question."""
+        return (*self._history(pane, self.turns[:-1]), Said("user", self._question()))
+
+    def history(self, pane: PaneName) -> tuple[Said, ...]:
+        """The finished conversation of `pane`, its last answer included."""
+        return self._history(pane, self.turns)
+
+    def sent(self, pane: PaneName) -> list[Turn]:
+        """The earlier turns that `pane` is asked with, the oldest first."""
+        return [turn for turn in self.turns[:-1] if _counts(turn, pane)]
+
+    def turns_in_excess(self, excesses: Sequence[Excess]) -> list[Turn]:
+        """The oldest turns without which every prompt would fit.
+
+        The same turns for every pane, so that the panes stay comparable. Empty if the
+        question alone is too long.
+        """
+        over = {excess.pane: excess.tokens - excess.fits for excess in excesses}
+        tokens = {
+            excess.pane: dict(
+                zip(self.sent(excess.pane), excess.droppable, strict=True)
+            )
+            for excess in excesses
+        }
+        chosen: list[Turn] = []
+        for turn in self.turns[:-1]:
+            if all(missing <= 0 for missing in over.values()):
+                break
+            if turn.left_out:
+                continue
+            chosen.append(turn)
+            for pane in over:
+                over[pane] -= tokens[pane].get(turn, 0)
+        return chosen if all(missing <= 0 for missing in over.values()) else []
+
+    def _question(self) -> str:
+        return self.turns[-1].question
+
+    def _history(self, pane: PaneName, turns: Sequence[Turn]) -> tuple[Said, ...]:
+        said: list[Said] = []
+        for turn in turns:
+            answer = turn.shown(pane)
+            if answer is not None and _counts(turn, pane):
+                said.append(Said("user", turn.question))
+                said.append(Said("assistant", answer.text))
+        return tuple(said)
+
+    def _expect_over(self) -> None:
+        if not self.over:
+            raise ValueError("answers are still being written")
+
+
+def _counts(turn: Turn, pane: PaneName) -> bool:
+    answer = turn.shown(pane)
+    return not turn.left_out and answer is not None and answer.counts

@@ -1,0 +1,313 @@
+"""The program as Textual runs it: screens, keys, colours, settings, the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from medassist.tui import clipboard, crash, first_look, keys, themes
+from medassist.tui.choice import Choice, Options
+from medassist.tui.pair import MakeEngine, Pair
+from medassist.tui.screens.consult import ConsultScreen
+from medassist.tui.screens.intended_use import INTENDED_USE_VERSION, IntendedUse
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from medassist.settings import Settings
+
+Mode = Literal["together", "in-turn"]
+NO_TERMINAL = (
+    "The consult screen needs a terminal for its input and for standard error, on "
+    "which it is drawn. In a pipe, use `medassist ask`."
+)
+LEAVE_S = 5.0
+"""The longest that the process outlives the user's wish to quit."""
+
+
+class ConsultApp(App[int]):
+    """Two models, one question.
+
+    Args:
+        choice: The models to begin with.
+        options: What the command line said.
+        make_engine: Makes the engine of a pair; tests give their own.
+        debug: Print the traceback when the program fails.
+        on_first_frame: Called once the first frame has been drawn and the composer
+            takes keys; for measuring.
+    """
+
+    TITLE = "medassist"
+    # The consult screen's too: Textual reads no CSS_PATH of a default screen.
+    CSS_PATH = ["app.tcss", "screens/consult.tcss"]  # noqa: RUF012
+    BINDINGS = keys.bindings("app")
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(
+        self,
+        choice: Choice | None = None,
+        options: Options | None = None,
+        *,
+        make_engine: MakeEngine | None = None,
+        debug: bool = False,
+        on_first_frame: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._options = options or Options()
+        self._make_engine = make_engine
+        self._debug = debug
+        self._on_first_frame = on_first_frame
+        self.crash_report = ""
+        self.leaves_process = False
+        """The process ends with the app, in time even if a thread does not."""
+        self.settings_now: Settings | None = None
+        """The settings; `None` until they have been read, after the first frame."""
+        self._settings_broken = False
+        self._reading: asyncio.Task[Settings] | None = None
+        look = first_look.look()
+        self._accepted = look.accepted
+        self.mode: Mode = self._options.mode or look.mode
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.theme = look.theme
+        if look.keys:
+            self.set_keymap(look.keys)
+        self.chosen_keys = look.keys
+        self.consult = ConsultScreen(self.new_pair(choice or Choice()))
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.consult
+
+    def on_mount(self) -> None:
+        if self._accepted < INTENDED_USE_VERSION:
+            self.push_screen(IntendedUse(), self._on_intended_use)
+        self.call_after_refresh(self._after_first_frame)
+
+    def _after_first_frame(self) -> None:
+        if self._on_first_frame is not None:
+            self._on_first_frame()
+        self._take_signals()
+        self.consult.load()
+        for problem in keys.problems(self.chosen_keys):
+            self.notify(problem, severity="warning", timeout=15, markup=False)
+
+    def new_pair(self, choice: Choice) -> Pair:
+        """A pair of the models that the user has chosen, not loaded yet."""
+        return Pair(choice, self._make_engine)
+
+    # Settings
+
+    async def settings(self) -> Settings:
+        """The user's settings with what the command line said; read once."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_settings())
+        return await self._reading
+
+    async def _read_settings(self) -> Settings:
+        # In a thread: the import alone would hold up what the user types.
+        found, problem = await asyncio.to_thread(_settings_or_defaults)
+        if problem:
+            self._settings_broken = True
+            self.notify(problem, severity="error", timeout=30, markup=False)
+        self.settings_now = found.model_copy(update=self._options.changes())
+        return self.settings_now
+
+    async def _keep(self, name: str, value: int | str) -> None:
+        """Write one setting, unless the file is one that the user has to repair."""
+        from medassist.settings import SettingsError, load_settings, save_settings
+
+        await self.settings()
+        if self._settings_broken:
+            return
+        try:
+            save_settings(load_settings().model_copy(update={name: value}))
+        except SettingsError as error:
+            self.notify(str(error), severity="error", timeout=15, markup=False)
+
+    def keep(self, name: str, value: int | str) -> None:
+        """Have the setting `name` be `value` from now on, the next time too."""
+        self.run_worker(self._keep(name, value), group="settings")
+
+    def choose_mode(self, mode: Mode) -> None:
+        self.mode = mode
+        self.keep("mode", mode)
+
+    def _on_intended_use(self, accepted: bool | None) -> None:
+        if accepted:
+            self.keep("intended_use_accepted", INTENDED_USE_VERSION)
+            self.consult.composer.focus()
+        else:
+            self.run_worker(self.action_quit())
+
+    # Commands
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Everything in the table of keys, with the key that it has now."""
+        for command in keys.COMMANDS:
+            elsewhere = command.place != "app" and screen is not self.consult
+            if elsewhere or command.action == "command_palette":
+                continue
+            key = keys.display(keys.keys_of(command, self.chosen_keys))
+            yield SystemCommand(
+                command.title, f"{key}   {command.about}", self._runner(command)
+            )
+
+    def _runner(self, command: keys.Command) -> Callable[[], None]:
+        nodes = {
+            "composer": self.consult.composer,
+            "screen": self.consult,
+            "app": self,
+        }
+        node = nodes[command.place]
+
+        def run_it() -> None:
+            self.run_worker(self.run_action(command.action, node))
+
+        return run_it
+
+    def action_help(self) -> None:
+        from medassist.tui.screens.help import Help
+
+        if isinstance(self.screen, Help):
+            self.screen.dismiss()
+        else:
+            self.push_screen(Help(self.chosen_keys, first_look.file_name()))
+
+    def action_theme(self) -> None:
+        self.theme = themes.other(self.theme)
+        self.keep("theme", self.theme)
+
+    # The clipboard
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy `text`, by the platform's program if there is one."""
+        self.run_worker(self._copy(text), group="copy")
+
+    def copy_and_tell(self, text: str, what: str) -> None:
+        """Copy `text` and say how it went."""
+        self.run_worker(self._copy_and_tell(text, what), group="copy")
+
+    async def _copy_and_tell(self, text: str, what: str) -> None:
+        done = await self._copy(text)
+        self.notify(
+            f"Copied {what}."
+            if done
+            else f"Sent {what} to the terminal's clipboard (your terminal decides).",
+            markup=False,
+        )
+
+    async def _copy(self, text: str) -> bool:
+        if await clipboard.copy_by_program(text):
+            return True
+        super().copy_to_clipboard(text)
+        return False
+
+    # The way out
+
+    async def action_quit(self) -> None:
+        """End the models' process, within a bound, and leave."""
+        await self.consult.pair.close()
+        self.exit(0)
+
+    def exit(
+        self,
+        result: int | None = None,
+        return_code: int = 0,
+        message: RenderableType | None = None,
+    ) -> None:
+        self._leave_in_time(return_code)
+        super().exit(result, return_code, message)
+
+    def _leave_in_time(self, code: int) -> None:
+        # A thread that still reads a large file would keep the process, and the user.
+        if not self.leaves_process:
+            return
+        watch = threading.Timer(LEAVE_S, os._exit, (code,))
+        watch.daemon = True
+        watch.start()
+
+    def _take_signals(self) -> None:
+        # A closed terminal or a kill ends the child too and leaves the screen sane.
+        if sys.platform == "win32" or self.is_headless:
+            return
+        loop = asyncio.get_running_loop()
+        # What a background task leaves behind is not printed: it may quote a patient.
+        loop.set_exception_handler(lambda _loop, _context: None)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(
+                number, lambda: asyncio.ensure_future(self.action_quit())
+            )
+
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual's own would print the local variables, patient text among them.
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()  # pyright: ignore[reportUnknownMemberType]
+            self.crash_report = crash.report(error, self._debug)
+        self._leave_in_time(1)
+        self._close_messages_no_wait()
+
+
+def _settings_or_defaults() -> tuple[Settings, str]:
+    from medassist.settings import Settings, SettingsError, load_settings
+
+    try:
+        return load_settings(), ""
+    except SettingsError as error:
+        return Settings(), str(error)
+
+
+def run(
+    base: Path | None = None,
+    tuned: Path | None = None,
+    adapter: Path | None = None,
+    *,
+    mode: Mode | None = None,
+    context: int | None = None,
+    threads: int | None = None,
+    gpu_layers: int | None = None,
+    kv: Literal["f16", "q8_0"] | None = None,
+    debug: bool = False,
+    on_first_frame: Callable[[], None] | None = None,
+) -> int:
+    """Open the consult screen; return when the user has left it.
+
+    Args:
+        base: The base model; without any file it is the starter pair.
+        tuned: The tuned model, merged.
+        adapter: The adapter on `base`, in place of `tuned`.
+        mode: How the panes share the processor, in place of the user's setting.
+        context: Tokens that each pane can hold.
+        threads: Threads that compute.
+        gpu_layers: Layers on the GPU.
+        kv: Type of the KV cache.
+        debug: Print the traceback if the program fails.
+        on_first_frame: Called when the first frame has been drawn.
+
+    Returns:
+        The exit code: 0; 1 if the program failed; 2 where there is no terminal.
+    """
+    if not (sys.stdin.isatty() and sys.__stderr__ and sys.__stderr__.isatty()):
+        sys.stderr.write(f"{NO_TERMINAL}\n")
+        return 2
+    app = ConsultApp(
+        Choice(base, tuned, adapter),
+        Options(mode, context, threads, gpu_layers, kv),
+        debug=debug,
+        on_first_frame=on_first_frame,
+    )
+    app.leaves_process = True
+    app.run()
+    if app.crash_report:
+        sys.stderr.write(f"{app.crash_report}\n")
+    return app.return_code or 0

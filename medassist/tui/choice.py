@@ -1,0 +1,66 @@
+"""Which models the user wants, in plain paths.
+
+`engine.protocol.PairFiles` says the same, checked; it is made where the engine is
+made, since importing it costs a third of the time to the first frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from medassist.consult.turn import PANES, PaneName
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The files of a pair; without any file it is the starter pair."""
+
+    base: Path | None = None
+    tuned: Path | None = None
+    adapter: Path | None = None
+
+    @property
+    def is_starter(self) -> bool:
+        return not (self.base or self.tuned or self.adapter)
+
+    @property
+    def panes(self) -> tuple[PaneName, ...]:
+        """The panes that can answer."""
+        if self.is_starter:
+            return PANES
+        tuned = self.tuned or self.adapter
+        return tuple(p for p in PANES if (self.base if p == "base" else tuned))
+
+    @property
+    def problem(self) -> str | None:
+        """Why these files are no pair, in a sentence; `None` if they are one."""
+        if self.adapter and not self.base:
+            return "An adapter needs the base model that it was trained on."
+        if self.adapter and self.tuned:
+            return "Give an adapter or a tuned model, not both."
+        return None
+
+    @property
+    def name(self) -> str:
+        """How it is called where there is little room."""
+        if self.is_starter:
+            return "the starter pair"
+        files = (self.base, self.tuned, self.adapter)
+        return " and ".join(file.name for file in files if file)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line said; `None` where it said nothing."""
+
+    mode: Literal["together", "in-turn"] | None = None
+    context: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    kv: Literal["f16", "q8_0"] | None = None
+
+    def changes(self) -> dict[str, int | str]:
+        """What differs from the user's settings."""
+        return {name: value for name, value in vars(self).items() if value is not None}

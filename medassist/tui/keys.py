@@ -1,0 +1,211 @@
+"""Everything that can be done with a key, in one table.
+
+The bindings, the command palette and the help all come from here, so that no key is
+missing in one of them. `id` is the name under which settings.toml rebinds a key:
+
+    [keys]
+    send = "ctrl+s"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from textual.binding import Binding, BindingType
+
+Place = Literal["composer", "screen", "app"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One thing that the user can do.
+
+    Attributes:
+        id: Its name in settings.toml.
+        key: Its key, unless the user has chosen another.
+        action: The name of the method `action_...`.
+        place: What has that method: the composer, the consult screen or the app.
+        group: The heading that the help lists it under.
+        title: What the palette and the help call it.
+        about: A sentence more.
+        short: What the line at the bottom calls it; empty: it is not there.
+    """
+
+    id: str
+    key: str
+    action: str
+    place: Place
+    group: str
+    title: str
+    about: str
+    short: str = ""
+
+
+_ASK = "Asking"
+_READ = "Reading"
+_MODELS = "Models"
+_PROGRAM = "The program"
+
+COMMANDS: Final = (
+    Command(
+        "send", "enter", "send", "composer", _ASK,
+        "Send the question",
+        "Puts the question to both models.",
+        "send",
+    ),
+    Command(
+        "newline", "ctrl+j", "newline", "composer", _ASK,
+        "New line",
+        "Goes to a new line within the question.",
+    ),
+    Command(
+        "stop", "escape", "stop", "screen", _ASK,
+        "Stop",
+        "Stops the pane that has the focus, from the question both panes, and loading "
+        "too. What was written stays.",
+        "stop",
+    ),
+    Command(
+        "regenerate", "f5", "regenerate", "screen", _ASK,
+        "Answer again",
+        "Has the last question answered again with another seed. The earlier answers "
+        "are kept.",
+        "again",
+    ),
+    Command(
+        "new", "ctrl+n", "new", "screen", _ASK,
+        "New consultation",
+        "Begins anew, without what was said so far.",
+        "new",
+    ),
+    Command(
+        "next_pane", "tab", "next_pane", "screen", _READ,
+        "Go to the next part",
+        "Question, pane A, pane B. In a pane the arrow and page keys scroll.",
+    ),
+    Command(
+        "maximise", "f2", "maximise", "screen", _READ,
+        "One pane or both",
+        "Gives one pane the whole width; again: the other one, then both.",
+    ),
+    Command(
+        "scroll_together", "f3", "scroll_together", "screen", _READ,
+        "Scroll together",
+        "Both panes show the same turn while one of them is scrolled.",
+    ),
+    Command(
+        "earlier_answer", "alt+e", "earlier_answer", "screen", _READ,
+        "Show an earlier answer",
+        "Goes through what a pane answered to the last question. The next question is "
+        "asked with the answer that is shown.",
+    ),
+    Command(
+        "copy", "f9", "copy", "screen", _READ,
+        "Copy the answer",
+        "Copies the last answer of the pane that has the focus; from the question, "
+        "both answers.",
+    ),
+    Command(
+        "models", "ctrl+g", "models", "screen", _MODELS,
+        "Choose the models",
+        "The starter pair, or GGUF files on this computer, for one pane or both.",
+        "models",
+    ),
+    Command(
+        "mode", "ctrl+t", "mode", "screen", _MODELS,
+        "Together or in turn",
+        "Both panes write side by side, or one answer after the other.",
+    ),
+    Command(
+        "restart", "ctrl+r", "restart", "screen", _MODELS,
+        "Start the models again",
+        "After loading was stopped or failed, or the models' process has ended.",
+    ),
+    Command(
+        "theme", "f12", "theme", "app", _PROGRAM,
+        "Light or dark",
+        "Changes the colours of the screen.",
+    ),
+    Command(
+        "palette", "ctrl+p", "command_palette", "app", _PROGRAM,
+        "All commands",
+        "A list of everything that can be done, with a search.",
+        "commands",
+    ),
+    Command(
+        "help", "f1", "help", "app", _PROGRAM,
+        "Help",
+        "Every key, and how to change it.",
+        "help",
+    ),
+    Command(
+        "quit", "ctrl+q", "quit", "app", _PROGRAM,
+        "Quit",
+        "Ends the program and the models. Nothing is saved.",
+        "quit",
+    ),
+)  # fmt: skip
+
+
+def bindings(place: Place) -> list[BindingType]:
+    """The bindings of `place`. They go before what the composer does with a key."""
+    return [
+        Binding(
+            command.key,
+            command.action,
+            command.short or command.title,
+            show=bool(command.short),
+            priority=True,
+            id=command.id,
+            tooltip=command.about,
+        )
+        for command in COMMANDS
+        if command.place == place
+    ]
+
+
+def keys_of(command: Command, chosen: Mapping[str, str]) -> str:
+    """The keys of `command`, as settings.toml writes them."""
+    return chosen.get(command.id, command.key)
+
+
+def display(keys: str) -> str:
+    """Keys as the help writes them: `ctrl+n` is `^n`, as at the bottom line."""
+    names = {"enter": "Enter", "escape": "Esc", "tab": "Tab"}
+    shown: list[str] = []
+    for key in keys.split(","):
+        key = key.strip()
+        if key.startswith("ctrl+"):
+            key = f"^{key.removeprefix('ctrl+')}"
+        elif key.startswith("f") and key[1:].isdigit():
+            key = key.upper()
+        shown.append(names.get(key, key))
+    return " ".join(shown)
+
+
+def problems(chosen: Mapping[str, str]) -> list[str]:
+    """What is wrong with the keys that the user chose, in sentences."""
+    known = {command.id for command in COMMANDS}
+    found = [
+        f"settings.toml gives a key to {name!r}, which is no command; F1 lists them."
+        for name in chosen
+        if name not in known
+    ]
+    owners: dict[str, list[str]] = {}
+    for command in COMMANDS:
+        for key in keys_of(command, chosen).split(","):
+            owners.setdefault(key.strip(), []).append(command.id)
+    found += [
+        f"The key {key} stands for {' and '.join(names)}; only one of them can have it."
+        for key, names in owners.items()
+        if len(names) > 1
+    ]
+    return found
+
+
+def groups() -> Iterable[tuple[str, list[Command]]]:
+    """The headings of the help, each with its commands."""
+    names = dict.fromkeys(command.group for command in COMMANDS)
+    return [(name, [c for c in COMMANDS if c.group == name]) for name in names]

@@ -1,0 +1,305 @@
+"""The pair that answers: its engine, and what the screen has to know of it.
+
+The engine writes into the consultation; the screen looks at both when it draws. So
+a token costs the screen nothing, and it draws as often as it can afford.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from medassist.consult.answer import Answer, Figures, Source
+from medassist.consult.consultation import Consultation, Excess
+from medassist.consult.turn import PaneName
+from medassist.engine.errors import EngineDied, EngineError, LoadStopped
+from medassist.privacy.clean import clean, clean_line
+from medassist.tui.choice import Choice
+
+if TYPE_CHECKING:
+    from medassist.engine.protocol import (
+        Answered,
+        EngineOptions,
+        Loaded,
+        Loading,
+        Message,
+        Mode,
+        PairFiles,
+        PaneInfo,
+        Question,
+        Reading,
+        TooLong,
+        Written,
+    )
+    from medassist.settings import Settings
+
+PairState = Literal["starting", "loading", "ready", "stopped", "failed", "dead"]
+CLOSE_S = 2.0
+"""The longest that quitting waits for the models' process to end."""
+
+
+class EngineLike(Protocol):
+    """What the screen uses of `medassist.engine.client.Engine`."""
+
+    state: Literal["new", "loading", "ready", "dead", "closed"]
+    confined: str | None
+
+    async def start(
+        self, progress: Callable[[Loading], None] | None = None
+    ) -> Loaded: ...
+
+    def ask(
+        self, panes: Mapping[PaneName, Question], mode: Mode = "together"
+    ) -> AsyncIterator[Reading | Written | Answered | TooLong]: ...
+
+    def stop(self, pane: PaneName | None = None) -> None: ...
+
+    async def prepare(self, panes: Mapping[PaneName, Sequence[Message]]) -> None: ...
+
+    def memory(self) -> int | None: ...
+
+    async def close(self) -> None: ...
+
+
+MakeEngine = Callable[["PairFiles", "EngineOptions"], EngineLike]
+
+
+class Pair:
+    """One pair of models, from the choice of files to the end of its process."""
+
+    def __init__(self, choice: Choice, make: MakeEngine | None = None) -> None:
+        self.choice = choice
+        self.state: PairState = "starting"
+        self.fraction = 0.0
+        self.trouble = ""
+        """Why it is not ready, in a sentence for the user."""
+        self.notices: tuple[str, ...] = ()
+        self.infos: dict[PaneName, PaneInfo] = {}
+        self.demonstration: frozenset[PaneName] = frozenset()
+        self.notice = ""
+        """What is to be seen wherever a pane of `demonstration` answers."""
+        self.settled = asyncio.Event()
+        """Set while no loading is under way, however the last one went."""
+        self._make = make
+        self._engine: EngineLike | None = None
+        self._stop_wanted = False
+        self._preparing: asyncio.Task[None] | None = None
+
+    @property
+    def panes(self) -> tuple[PaneName, ...]:
+        return self.choice.panes
+
+    @property
+    def sources(self) -> dict[PaneName, Source]:
+        """What each pane's answers come from; names only once it is loaded."""
+        return {pane: self._source(pane) for pane in self.panes}
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the models' process holds."""
+        return self._engine.memory() if self._engine and self._alive else None
+
+    @property
+    def confined(self) -> str | None:
+        return self._engine.confined if self._engine else None
+
+    @property
+    def _alive(self) -> bool:
+        return self.state in ("loading", "ready")
+
+    async def load(self, settings: Settings) -> None:
+        """Load the pair, or load it again. How it went is in `state` and `trouble`."""
+        self.state, self.trouble, self.fraction = "loading", "", 0.0
+        self._stop_wanted = False
+        self.settled.clear()
+        try:
+            if self._engine is None:
+                self._engine = await self._new_engine(settings)
+            if self._stop_wanted:
+                raise LoadStopped("")
+            loaded = await self._engine.start(self._progress)
+        except LoadStopped:
+            self.state = "stopped"
+            self.trouble = "Loading was stopped."
+        except EngineDied as error:
+            self.state, self.trouble = "dead", clean(str(error))
+        except EngineError as error:
+            self.state, self.trouble = "failed", clean(str(error))
+        else:
+            self.infos = dict(loaded.panes)
+            self.notices = tuple(clean(notice) for notice in loaded.notices)
+            self.state = "ready"
+        finally:
+            self.settled.set()
+
+    async def _new_engine(self, settings: Settings) -> EngineLike:
+        from medassist.engine.protocol import PairFiles
+
+        choice = self.choice
+        starter = await asyncio.to_thread(_starter)
+        if choice.is_starter:
+            files = starter.files if starter else None
+            if files is None:
+                raise EngineError(
+                    "The starter pair is not part of this installation. Choose the "
+                    "models' files instead."
+                )
+        else:
+            if choice.problem:
+                raise EngineError(choice.problem)
+            files = PairFiles(
+                base=choice.base, tuned=choice.tuned, adapter=choice.adapter
+            )
+        if starter:
+            shipped = {*starter.files.files("base"), *starter.files.files("tuned")}
+            self.demonstration = frozenset(
+                pane for pane in files.panes if shipped & {*files.files(pane)}
+            )
+            self.notice = starter.notice
+        make = self._make
+        if make is None:
+            from medassist.engine.client import Engine
+
+            make = Engine
+        return make(files, settings.engine_options)
+
+    def _progress(self, loading: Loading) -> None:
+        self.fraction = loading.fraction
+
+    def stop(self, pane: PaneName | None = None) -> None:
+        """Stop loading, or what `pane` (or every pane) is writing. Returns at once."""
+        if self.state == "loading":
+            self._stop_wanted = True
+        if self._engine and self._alive:
+            self._engine.stop(pane)
+
+    async def ask(
+        self,
+        consultation: Consultation,
+        asked: Mapping[PaneName, Answer],
+        settings: Settings,
+        mode: Mode,
+    ) -> tuple[Excess, ...]:
+        """Have the last question answered; `asked` are the answers to be written.
+
+        Returns:
+            Where the prompt does not fit. Then nothing has run in any pane.
+        """
+        assert self._engine is not None
+        excesses: list[Excess] = []
+        try:
+            questions: dict[PaneName, Question] = {
+                pane: _question(consultation, pane, answer, settings)
+                for pane, answer in asked.items()
+            }
+            async for event in self._engine.ask(questions, mode):
+                answer = asked[event.pane]
+                match event.kind:
+                    case "reading":
+                        answer.read(event.done, event.total)
+                    case "written":
+                        answer.write(event.text, event.tokens)
+                    case "answered":
+                        answer.finish(event.text, _figures(event))
+                    case "too_long":
+                        excesses.append(
+                            Excess(
+                                event.pane, event.tokens, event.fits, event.droppable
+                            )
+                        )
+        except EngineDied as error:
+            self._died(str(error), asked)
+        except EngineError as error:
+            if self._engine.state == "dead":
+                self._died(str(error), asked)
+            for answer in asked.values():
+                answer.fail(clean(str(error)))
+        return tuple(excesses)
+
+    def prepare(self, consultation: Consultation) -> None:
+        """Have the models read the finished conversation while the user reads it."""
+        if self.state == "ready" and self._engine:
+            self._preparing = asyncio.create_task(self._prepare(consultation))
+
+    async def _prepare(self, consultation: Consultation) -> None:
+        from medassist.engine.protocol import Message
+
+        assert self._engine is not None
+        histories: dict[PaneName, list[Message]] = {
+            pane: [
+                Message(role=said.role, content=said.content)
+                for said in consultation.history(pane)
+            ]
+            for pane in self.panes
+            if consultation.history(pane)
+        }
+        # Best effort: what goes wrong here is said when the next question is asked.
+        with suppress(EngineError):
+            await self._engine.prepare(histories)
+
+    async def close(self) -> None:
+        """End the models' process, waiting no longer than `CLOSE_S`."""
+        if self._preparing:
+            self._preparing.cancel()
+        if self._engine is not None:
+            with suppress(TimeoutError, EngineError, OSError):
+                await asyncio.wait_for(self._engine.close(), CLOSE_S)
+
+    def _died(self, sentence: str, asked: Mapping[PaneName, Answer]) -> None:
+        self.state, self.trouble = "dead", clean(sentence)
+        for answer in asked.values():
+            answer.fail(self.trouble)
+
+    def _source(self, pane: PaneName) -> Source:
+        info = self.infos.get(pane)
+        demonstration = pane in self.demonstration
+        if info is None:
+            return Source("", demonstration=demonstration)
+        name = clean_line(info.name) or info.file.name
+        if info.adapter is not None:
+            name = f"{name} + {clean_line(info.adapter.stem)}"
+        return Source(name, clean_line(info.quantization), demonstration)
+
+
+@dataclass(frozen=True)
+class _Starter:
+    files: PairFiles
+    notice: str
+
+
+def _starter() -> _Starter | None:
+    """The pair that is shipped with the program. Imports much: call it in a thread."""
+    try:
+        from medassist.starter import STARTER_NOTICE, starter_pair
+
+        return _Starter(starter_pair(), STARTER_NOTICE)
+    except (ImportError, OSError, EngineError):
+        return None
+
+
+def _question(
+    consultation: Consultation, pane: PaneName, answer: Answer, settings: Settings
+) -> Question:
+    from medassist.engine.protocol import Message, Question
+
+    messages = tuple(
+        Message(role=said.role, content=said.content)
+        for said in consultation.messages(pane)
+    )
+    sampling = settings.sampling.model_copy(update={"seed": answer.seed})
+    return Question(messages=messages, sampling=sampling)
+
+
+def _figures(event: Answered) -> Figures:
+    return Figures(
+        ending=event.stop_reason,
+        tokens_read=event.tokens_read,
+        tokens_reused=event.tokens_reused,
+        tokens_written=event.tokens_written,
+        ttft_s=event.ttft_s,
+        tok_per_s=event.tok_per_s,
+        context_used=event.context_used,
+    )

@@ -1,0 +1,48 @@
+"""A question of the program to its user, with two answers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+
+class Decision(ModalScreen[bool]):
+    """Dismissed with True for the first answer, with False for the other or Esc.
+
+    The other has the focus: an Enter too many changes nothing.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(False)", "Back")]
+    CSS_PATH = "decision.tcss"
+    AUTO_FOCUS = "#no"
+
+    def __init__(self, title: str, text: str, yes: str | None, no: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._yes = yes
+        self._no = no
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(self._title, markup=False, id="title")
+            with VerticalScroll(id="text"):
+                yield Static(self._text, markup=False)
+            with Horizontal(id="answers"):
+                if self._yes:
+                    yield Button(self._yes, id="yes", variant="primary", compact=True)
+                yield Button(self._no, id="no", compact=True)
+
+    @on(Button.Pressed, "#yes")
+    def _on_yes(self) -> None:
+        self.dismiss(True)
+
+    @on(Button.Pressed, "#no")
+    def _on_no(self) -> None:
+        self.dismiss(False)

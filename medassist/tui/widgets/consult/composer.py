@@ -1,0 +1,84 @@
+"""Where the question is written."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.message import Message
+from textual.widgets import TextArea
+
+from medassist.privacy.clean import clean
+from medassist.tui import keys
+
+
+class Composer(TextArea):
+    """A few lines of text; Enter sends, and what is pasted is cleaned first."""
+
+    BINDINGS = keys.bindings("composer")
+    BORDER_TITLE = ""
+
+    class Sent(Message):
+        """The user wants this question answered."""
+
+        def __init__(self, text: str, written: str) -> None:
+            super().__init__()
+            self.text = text
+            self.written = written
+            """What stood in the composer, for `taken`."""
+
+    class Paged(Message):
+        """A page key: the composer is too short to need it, so the panes scroll."""
+
+        def __init__(self, down: bool) -> None:
+            super().__init__()
+            self.down = down
+
+    def __init__(self) -> None:
+        super().__init__(
+            id="composer",
+            soft_wrap=True,
+            show_line_numbers=False,
+            tab_behavior="focus",
+            highlight_cursor_line=False,
+            compact=True,
+            placeholder="Write a question for both models",
+        )
+
+    # A priority key is handled before the keys that were typed ahead of it have
+    # reached the text; what it does has to queue behind them.
+
+    def action_send(self) -> None:
+        self.call_later(self._send)
+
+    def _send(self) -> None:
+        self.post_message(self.Sent(clean(self.text).strip(), self.text))
+
+    def action_newline(self) -> None:
+        self.call_later(self.insert, "\n")
+
+    def taken(self, written: str) -> None:
+        """`written` has been sent; what was typed after it stays."""
+        self.text = self.text.removeprefix(written)
+        self.move_cursor(self.document.end)
+
+    def action_cursor_page_up(self) -> None:
+        self.post_message(self.Paged(down=False))
+
+    def action_cursor_page_down(self) -> None:
+        self.post_message(self.Paged(down=True))
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.text = clean(event.text)
+        await super()._on_paste(event)
+        event.prevent_default()
+
+    def put(self, question: str) -> None:
+        """Put `question` in, before what may have been written meanwhile."""
+        written = self.text.strip()
+        both = (
+            question
+            if not written or written == question
+            else f"{question}\n\n{written}"
+        )
+        self.text = both
+        self.move_cursor(self.document.end)
+        self.focus()

@@ -1,0 +1,62 @@
+"""One turn in one pane: the question, the answer, and what is to be said of it."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from medassist.consult.answer import Answer
+from medassist.consult.turn import PaneName, Turn
+from medassist.privacy.clean import clean
+from medassist.tui.widgets.consult import wording
+from medassist.tui.widgets.consult.answer_text import AnswerText
+
+
+class TurnView(Vertical):
+    """Shows the answer of `pane` in `turn` that is to be shown."""
+
+    def __init__(self, turn: Turn, pane: PaneName, model: str) -> None:
+        super().__init__()
+        self.turn = turn
+        self._pane: PaneName = pane
+        self._model = model
+        """Named above the answer where another model answered before; may be empty."""
+        self._answer: Answer | None = None
+        self._text = AnswerText()
+        self._foot = Static("", markup=False, classes="foot")
+
+    def compose(self) -> ComposeResult:
+        yield Static(
+            wording.question(clean(self.turn.question)),
+            markup=False,
+            classes="question",
+        )
+        if self._model:
+            yield Static(f"from here: {self._model}", markup=False, classes="foot")
+        yield self._text
+        yield self._foot
+
+    async def draw(self) -> None:
+        """Bring the view up to date."""
+        self.set_class(self.turn.left_out, "-left-out")
+        answer = self.turn.shown(self._pane)
+        if answer is None:
+            self._say("this pane was not asked", failed=False)
+            return
+        if answer is not self._answer:
+            await self._text.draw("")
+            self._answer = answer
+        await self._text.draw(answer.text)
+        said = wording.foot(
+            answer, self.turn.place(self._pane), len(self.turn.answers(self._pane))
+        )
+        if self.turn.left_out:
+            said = wording.SEPARATOR.join(filter(None, [said, "no longer sent"]))
+        self._say(said, failed=answer.state == "failed")
+
+    def _say(self, text: str, failed: bool) -> None:
+        self._foot.set_class(failed, "-failed")
+        self._foot.display = bool(text)
+        if text:
+            self._foot.update(text)

@@ -1,0 +1,161 @@
+"""What the panes and the line at the top say, in words. No widgets in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from medassist.consult.answer import Answer, Figures, Source
+from medassist.consult.consultation import Excess
+from medassist.consult.turn import PaneName
+from medassist.tui.pair import PairState
+
+LETTERS: dict[PaneName, str] = {"base": "A", "tuned": "B"}
+ROLES: dict[PaneName, str] = {"base": "base", "tuned": "tuned"}
+SEPARATOR = " · "
+
+
+def pair_status(state: PairState, fraction: float) -> str:
+    """How far the pair is, while it cannot answer or has not been asked."""
+    match state:
+        case "starting":
+            return "starting"
+        case "loading":
+            return f"loading {fraction * 100:.0f} %"
+        case "ready":
+            return "ready"
+        case "stopped":
+            return "loading stopped"
+        case "failed":
+            return "not loaded"
+        case "dead":
+            return "ended"
+
+
+def answer_status(
+    answer: Answer, seconds: float | None, context: int | None, in_turn: bool
+) -> str:
+    """How far an answer is.
+
+    Args:
+        answer: The answer.
+        seconds: Time since its first piece came; `None` before.
+        context: Tokens that the pane can hold, where known.
+        in_turn: The panes answer one after the other.
+    """
+    match answer.state:
+        case "waiting":
+            return "waits for its turn" if in_turn else "begins"
+        case "reading":
+            return f"reading {answer.read_done}/{answer.read_total}"
+        case "writing":
+            plural = "" if answer.tokens == 1 else "s"
+            said = ["writing", f"{answer.tokens} token{plural}"]
+            if seconds and seconds > 0.5 and answer.tokens > 1:
+                said.append(f"{(answer.tokens - 1) / seconds:.1f} tok/s")
+            return SEPARATOR.join(said)
+        case "stopped":
+            return _joined("stopped", answer.figures, context)
+        case "failed":
+            return "ready"  # again; the answer itself says what went wrong
+        case "finished":
+            return _joined("", answer.figures, context)
+
+
+def _joined(word: str, figures: Figures | None, context: int | None) -> str:
+    if figures is None:
+        return word or "finished"
+    said = [word] if word else []
+    if figures.tok_per_s is not None:
+        said.append(f"{figures.tok_per_s:.1f} tok/s")
+    if figures.ttft_s is not None:
+        said.append(f"TTFT {figures.ttft_s:.2f} s")
+    limit = f"/{context}" if context else ""
+    said.append(f"context {figures.context_used}{limit}")
+    return SEPARATOR.join(said)
+
+
+def foot(answer: Answer, place: int, count: int) -> str:
+    """The line below an answer: what the reader has to know of it; may be empty."""
+    said: list[str] = []
+    if answer.state == "stopped":
+        said.append("stopped" if answer.text else "stopped before the first word")
+    elif answer.state == "failed":
+        said.append(answer.failure or "failed")
+    elif answer.figures is not None and answer.figures.ending == "length":
+        said.append(f"cut off at {answer.figures.tokens_written} tokens")
+    elif answer.state == "finished" and not answer.text.strip():
+        said.append("the model ended without a word")
+    if count > 1:
+        said.append(f"answer {place + 1} of {count}")
+    return SEPARATOR.join(said)
+
+
+def model(source: Source) -> str:
+    """A model's name and quantization."""
+    return "  ".join(part for part in (source.name, source.quantization) if part)
+
+
+def memory(resident: int) -> str:
+    """Bytes, as a reader takes them in."""
+    if resident >= 10**9:
+        return f"{resident / 10**9:.1f} GB"
+    return f"{resident / 10**6:.0f} MB"
+
+
+def question(text: str, limit: int = 2_000) -> str:
+    """A question as it stands above its answer; a very long one says what is hidden."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} … and {len(text) - limit:,} more characters"
+
+
+def copied(texts: Mapping[PaneName, str], headings: bool) -> str:
+    """Answers as they are copied; with `headings` each says whose it is."""
+    parts = [
+        f"{LETTERS[pane]} ({ROLES[pane]})\n{text.strip()}" if headings else text.strip()
+        for pane, text in texts.items()
+    ]
+    return "\n\n".join(parts)
+
+
+def answers(count: int) -> str:
+    """What was copied, in words."""
+    return "both answers" if count > 1 else "the answer"
+
+
+def empty(state: PairState) -> str:
+    """What stands in a pane before the first question."""
+    match state:
+        case "ready":
+            return "Write a question below and press Enter."
+        case "starting" | "loading":
+            return "You can write while the model is loading."
+        case "stopped" | "failed" | "dead":
+            return ""
+
+
+def too_long(excesses: Sequence[Excess], surplus: int) -> str:
+    """Why a question cannot be asked as it is, and what would help."""
+    lines = [
+        f"Pane {LETTERS[excess.pane]} would be asked with {excess.tokens:,} tokens; "
+        f"{excess.fits:,} fit."
+        for excess in excesses
+    ]
+    if surplus:
+        what = "the oldest turn" if surplus == 1 else f"the {surplus} oldest turns"
+        lines.append(
+            f"\nIt fits without {what}. The text stays on the screen; the models are "
+            "no longer asked with it."
+        )
+    else:
+        lines.append("\nThe question has to be shorter. It is back where you wrote it.")
+    return "\n".join(lines)
+
+
+def ways_out(surplus: int, again: bool) -> tuple[str | None, str]:
+    """The two buttons that go with `too_long`; `None` where there is one way only."""
+    no = "Leave it" if again else "Edit the question"
+    if not surplus:
+        return None, no
+    what = "oldest turn" if surplus == 1 else f"{surplus} oldest turns"
+    return f"Leave out the {what}", no

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.color import Color
+
+from medassist.tui import keys, themes
+from medassist.tui.screens.help import Help
+from medassist.tui.screens.intended_use import IntendedUse
+from tests.stubs.engine import FakeEngines
+from tests.tui.running import (
+    app_with,
+    ask,
+    push,
+    seen,
+    told,
+    until,
+    until_answered,
+    until_ready,
+)
+
+SIZE = (120, 36)
+LATER = {"f4", "f8", "ctrl+o", "ctrl+s", "ctrl+l"}
+
+
+def settings(home: Path) -> Path:
+    return home / "config" / "settings.toml"
+
+
+def test_every_key_is_given_once_and_none_to_what_is_not_there_yet() -> None:
+    given = [command.key for command in keys.COMMANDS]
+    assert len(given) == len(set(given))
+    assert not LATER & set(given)
+    assert len({command.id for command in keys.COMMANDS}) == len(keys.COMMANDS)
+
+
+def test_no_key_is_one_that_old_terminals_take_for_another() -> None:
+    given = {command.key for command in keys.COMMANDS}
+    assert not given & {"ctrl+i", "ctrl+m", "ctrl+h", "ctrl+[", "shift+enter"}
+
+
+async def test_every_command_of_the_table_can_be_carried_out(
+    engines: FakeEngines,
+) -> None:
+    app = app_with(engines)
+    nodes = {"composer": app.consult.composer, "screen": app.consult, "app": app}
+    for command in keys.COMMANDS:
+        assert callable(getattr(nodes[command.place], f"action_{command.action}"))
+
+
+async def test_the_palette_lists_every_command_with_its_key(
+    engines: FakeEngines,
+) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        listed = {c.title: c.help for c in app.get_system_commands(app.screen)}
+        for command in keys.COMMANDS:
+            if command.id != "palette":
+                assert listed[command.title].startswith(keys.display(command.key))
+        assert len(listed) == len(keys.COMMANDS) - 1
+
+
+async def test_a_command_can_be_found_and_carried_out_in_the_palette(
+    engines: FakeEngines,
+) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "Search for commands" in seen(app.screen))
+        await pilot.press(*"in turn")
+        await until(pilot, lambda: "one answer after the other" in seen(app.screen))
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: "not saved · in turn" in seen(app.screen))
+
+
+async def test_the_help_names_every_command_and_its_key(engines: FakeEngines) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=(120, 80)) as pilot:
+        await until_ready(pilot, app)
+        await pilot.press("f1")
+        await until(pilot, lambda: "settings.toml" in seen(app.screen))
+        shown = seen(app.screen)
+        for command in keys.COMMANDS:
+            line = f"{keys.display(command.key):<8}{command.title}."
+            assert line in shown, line
+            assert command.id in shown
+        await pilot.press("f1")
+        await until(pilot, lambda: not isinstance(app.screen, Help))
+
+
+async def test_a_key_can_be_given_to_another_command(
+    home: Path, engines: FakeEngines
+) -> None:
+    with settings(home).open("a") as file:
+        file.write('[keys]\nsend = "f7"\nquit = "ctrl+x"\nhelp = "f1,f10"\n')
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await pilot.press("a", "enter", "b")
+        await until(pilot, lambda: app.consult.composer.text == "a\nb")
+        await pilot.press("f7")
+        await until_answered(pilot, app)
+        await pilot.press("f10")
+        await until(pilot, lambda: isinstance(app.screen, Help))
+        await until(pilot, lambda: "F7" in seen(app.screen))
+        await pilot.press("escape", "ctrl+q")
+        await pilot.pause()
+        assert not app._exit
+        await pilot.press("ctrl+x")
+        await until(pilot, lambda: app._exit)
+
+
+async def test_a_wrong_name_or_a_key_given_twice_is_said(
+    home: Path, engines: FakeEngines
+) -> None:
+    with settings(home).open("a") as file:
+        file.write('[keys]\nsned = "f7"\ncopy = "f5"\n')
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await until(pilot, lambda: "'sned', which is no command" in told(app))
+        assert "The key f5 stands for regenerate and copy" in told(app)
+
+
+async def test_a_broken_settings_file_is_said_and_left_as_it_is(
+    home: Path, engines: FakeEngines
+) -> None:
+    settings(home).write_text("intended_use_accepted = 1\nmode = 'sideways'\n")
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await until(pilot, lambda: "line 2" in told(app) and "mode" in told(app))
+        await pilot.press("f12")
+        await app.workers.wait_for_complete()
+    assert "sideways" in settings(home).read_text()
+
+
+async def test_the_theme_is_switched_and_remembered(
+    home: Path, engines: FakeEngines
+) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        assert app.theme == themes.DARK
+        await pilot.press("f12")
+        await until(pilot, lambda: app.theme == themes.LIGHT)
+        await until(pilot, lambda: "medassist-light" in settings(home).read_text())
+    assert app_with(engines).theme == themes.LIGHT
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of WCAG 2: 4.5 is asked for text."""
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    def linear(value: int) -> float:
+        part = value / 255
+        return part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4
+
+    rgb = Color.parse(colour).rgb
+    return sum(
+        w * linear(v) for w, v in zip((0.2126, 0.7152, 0.0722), rgb, strict=True)
+    )
+
+
+@pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)
+def test_text_can_be_read_on_every_ground_of_the_theme(theme: themes.Theme) -> None:
+    quiet, *panes = (
+        theme.variables[name] for name in ("quiet", "pane-base", "pane-tuned")
+    )
+    inks = [theme.foreground, theme.primary, theme.warning, theme.error, quiet, *panes]
+    for ground in (theme.background, theme.surface, theme.panel):
+        for ink in inks:
+            assert ink and ground
+            assert contrast(ink, ground) >= 4.5, (ink, ground)
+
+
+async def test_the_intended_use_is_shown_once(home: Path, engines: FakeEngines) -> None:
+    settings(home).unlink()
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: "It is not a medical device." in seen(app.screen))
+        await until(pilot, lambda: app.consult.pair.state == "ready")
+        await push(pilot, "#accept")
+        await until(pilot, lambda: not isinstance(app.screen, IntendedUse))
+        await ask(pilot, app, "One?")
+        await until_answered(pilot, app)
+        await app.workers.wait_for_complete()
+    again = app_with(engines)
+    async with again.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, again)
+        assert not isinstance(again.screen, IntendedUse)
+
+
+async def test_who_does_not_accept_the_intended_use_leaves(
+    home: Path, engines: FakeEngines
+) -> None:
+    settings(home).unlink()
+    app = app_with(engines)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Before you begin" in seen(app.screen))
+        await pilot.press("escape")
+        await until(pilot, lambda: app._exit)
+    assert app_with(engines)._accepted == 0

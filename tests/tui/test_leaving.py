@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medassist.tui import crash
+from medassist.tui.clipboard import programs
+from tests.stubs.engine import FakeEngines
+from tests.tui.running import app_with, until, until_ready
+
+SECRET = "Mrs Example, born 1950"
+
+
+def failing(note: str) -> None:
+    patient = note
+    raise RuntimeError(f"cannot draw {patient}")
+
+
+def caught() -> RuntimeError:
+    try:
+        failing(SECRET)
+    except RuntimeError as error:
+        return error
+    raise AssertionError
+
+
+def test_a_crash_is_one_sentence_without_what_the_user_wrote() -> None:
+    said = crash.report(caught(), debug=False)
+    assert "RuntimeError" in said and "--debug" in said
+    assert SECRET not in said
+    assert "\n" not in said
+
+
+def test_a_traceback_is_given_on_demand_and_holds_no_local_variables() -> None:
+    said = crash.report(caught(), debug=True)
+    assert "in failing" in said
+    assert "patient =" not in said.replace("patient = note", "")
+
+
+async def test_an_error_in_the_screen_ends_the_program_with_that_sentence(
+    engines: FakeEngines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = app_with(engines)
+    with pytest.raises(RuntimeError):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until_ready(pilot, app)
+            app.consult.composer.text = SECRET
+            app.call_later(failing, SECRET)
+            await until(pilot, lambda: app.crash_report)
+    assert app.return_code == 1
+    assert app.crash_report.startswith("medassist had to stop: RuntimeError")
+    printed = capsys.readouterr()
+    assert SECRET not in app.crash_report + printed.out + printed.err
+
+
+def test_the_clipboards_program_fits_the_platform() -> None:
+    def names(platform: str, **environment: str) -> list[str]:
+        return [program.command[0] for program in programs(environment, platform)]
+
+    assert names("darwin") == ["pbcopy"]
+    assert names("win32") == ["clip.exe"]
+    assert names("linux") == []
+    assert names("linux", DISPLAY=":0") == ["xclip", "xsel"]
+    assert names("linux", WAYLAND_DISPLAY="w", DISPLAY=":0")[0] == "wl-copy"
+    assert names("linux", WSL_DISTRO_NAME="d") == ["clip.exe"]
+    # Over SSH the far computer's own clipboard is not the user's.
+    assert names("darwin", SSH_CONNECTION="x") == []
+    assert names("linux", SSH_TTY="x", DISPLAY=":10") == ["xclip", "xsel"]
+
+
+async def test_a_clipboard_program_that_fails_is_not_called_a_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medassist.tui import clipboard
+
+    for name, script in [
+        ("xclip", "#!/bin/sh\nexit 1\n"),
+        ("xsel", f"#!/bin/sh\ncat > {tmp_path}/copied\n"),
+    ]:
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert await clipboard.copy_by_program("fièvre 38,5")
+    assert (tmp_path / "copied").read_text() == "fièvre 38,5"
+    (tmp_path / "xsel").write_text("#!/bin/sh\nexit 1\n")
+    assert not await clipboard.copy_by_program("x")
+
+
+def test_without_a_terminal_the_screen_says_so_and_does_not_begin() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "medassist"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "needs a terminal" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_first_frame_does_not_wait_for_what_it_does_not_show() -> None:
+    script = (
+        "import sys\n"
+        "from medassist.tui.app import ConsultApp\n"
+        "from medassist.tui.choice import Choice\n"
+        "ConsultApp(Choice())\n"
+        "print(*sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert "textual" in loaded
+    assert not loaded & {
+        "pydantic",
+        "llama_cpp",
+        "numpy",
+        "tomlkit",
+        "psutil",
+        "jinja2",
+    }
+    assert "medassist.engine.client" not in done.stdout.split()
+    assert "textual.widgets._markdown" not in done.stdout.split()
