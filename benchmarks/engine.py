@@ -7,6 +7,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,19 +15,24 @@ from pathlib import Path
 from benchmarks.random_llama import RandomLlama, kv_bytes
 from benchmarks.table import Comparison
 from medassist.engine.client import Engine
+from medassist.engine.errors import LoadStopped
 from medassist.engine.protocol import (
     Answered,
     EngineOptions,
+    Loading,
     Message,
     PairFiles,
     PaneName,
     Question,
+    Reading,
     Sampling,
+    Written,
 )
 
 DEPTH = 512
 NEW = 96
 CONTEXT = 2048
+STOP_WITHIN_S = 0.3
 MIB = 1024 * 1024
 # Greedy decoding of random weights would loop; that costs the same.
 SAMPLING = Sampling(temperature=0, repeat_penalty=1, max_tokens=NEW)
@@ -45,6 +51,9 @@ class Figures:
     first_token: list[float] = field(default_factory=list)
     second_token: list[float] = field(default_factory=list)
     second_unshared: list[float] = field(default_factory=list)
+    stop_load: list[float] = field(default_factory=list)
+    stop_read: list[float] = field(default_factory=list)
+    stop_write: list[float] = field(default_factory=list)
     pair_bytes: list[float] = field(default_factory=list)
     parts_bytes: list[float] = field(default_factory=list)
 
@@ -88,6 +97,38 @@ def busy_program() -> Generator[None]:
         program.wait()
 
 
+async def stopped_after(
+    engine: Engine, run: int, while_: type[Reading | Written]
+) -> float:
+    """Seconds from the wish to stop until both panes have ended."""
+    asked_at = 0.0
+    panes = dict.fromkeys(engine.files.panes, prompt(run + 1000))
+    async for event in engine.ask(panes):
+        if isinstance(event, while_) and not asked_at:
+            # Somewhere within the chunk or the token that is computed next.
+            await asyncio.sleep(0.05)
+            asked_at = time.perf_counter()
+            engine.stop()
+    return time.perf_counter() - asked_at
+
+
+async def load_stopped_after(files: PairFiles, options: EngineOptions) -> float:
+    """Seconds from the wish to stop a loading until it has ended."""
+    engine = Engine(files, options)
+    asked_at = 0.0
+
+    def stop(_: Loading) -> None:
+        nonlocal asked_at
+        asked_at = asked_at or time.perf_counter()
+        engine.stop()
+
+    with contextlib.suppress(LoadStopped):
+        await engine.start(stop)
+    seconds = time.perf_counter() - asked_at
+    await engine.close()
+    return seconds
+
+
 def pss(engine: Engine) -> float:
     """Proportional bytes of the engine's child."""
     for line in Path(f"/proc/{engine.pid}/smaps_rollup").read_text().splitlines():
@@ -128,6 +169,9 @@ async def measure(llama: RandomLlama, runs: int, threads: int) -> Figures:
             figures.first_token.append(first)
             figures.second_token.append(second)
             figures.pair_bytes.append(pss(engine))
+            figures.stop_read.append(await stopped_after(engine, run, Reading))
+            figures.stop_write.append(await stopped_after(engine, run, Written))
+        figures.stop_load.append(await load_stopped_after(activated, options))
         parts = kv_bytes(CONTEXT) + ours["compute"] * MIB
         parts += llama.activated.stat().st_size
         figures.parts_bytes.append(alone + parts)
@@ -175,6 +219,17 @@ def compare(llama: RandomLlama, runs: int, threads: int) -> list[Comparison]:
         Comparison(
             "2nd pane's TTFT, prompt shared : read twice",
             *(f.second_token, f.second_unshared, "s"),
+        ),
+        *(
+            Comparison(
+                f"stop while {what} : {STOP_WITHIN_S} s",
+                *(seconds, [STOP_WITHIN_S] * runs, "s", ("<=", 1.0)),
+            )
+            for what, seconds in (
+                ("loading", f.stop_load),
+                ("reading", f.stop_read),
+                ("writing", f.stop_write),
+            )
         ),
         Comparison(
             "pair : base + KV + compute + adapter (PSS)",

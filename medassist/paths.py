@@ -13,6 +13,8 @@ from pathlib import Path
 
 HOME_VARIABLE = "MEDASSIST_HOME"
 PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+SHARED_FILE = 0o644
 
 
 def config_dir() -> Path:
@@ -40,6 +42,34 @@ def cache_dir() -> Path:
         OSError: it cannot be made.
     """
     return _private("cache")
+
+
+def write_whole(file: Path, content: str | bytes, mode: int = PRIVATE_FILE) -> None:
+    """Write `file`, whole or not at all.
+
+    Args:
+        file: its folder must be there.
+        content: text is written as UTF-8.
+        mode: the file's permissions; by default it is for the user's eyes only.
+
+    Raises:
+        OSError: it cannot be written; what stood there before stands there still.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    import tempfile  # costs what the start of the program has no time for
+
+    number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.chmod(mode)
+        temporary.replace(file)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _private(kind: str) -> Path:

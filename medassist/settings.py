@@ -7,9 +7,7 @@ later version reaches the user; comments that the user wrote into it stay.
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medassist.engine.protocol import EngineOptions, Mode, Sampling
-from medassist.paths import config_dir
+from medassist.paths import config_dir, write_whole
 
 FILE_NAME = "settings.toml"
 
@@ -124,26 +122,11 @@ def save_settings(settings: Settings) -> None:
         _to_toml(Settings().model_dump()),
     )
     try:
-        _write_whole(file, tomlkit.dumps(document))  # pyright: ignore[reportUnknownMemberType]
+        write_whole(file, tomlkit.dumps(document))  # pyright: ignore[reportUnknownMemberType]
     except OSError as error:
         raise SettingsError(
             f"{file}: the settings cannot be written: {error.strerror}."
         ) from None
-
-
-def _write_whole(file: Path, text: str) -> None:
-    # mkstemp makes the file 0600.
-    number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 # TOML has no null. A key that is left out stands for None; only max_tokens has

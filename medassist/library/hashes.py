@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import json
-import os
-import tempfile
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from medassist.paths import cache_dir
+from medassist.card import sha256_of_file
+from medassist.paths import cache_dir, write_whole
 
 MEMORY = "hashes.json"
 
@@ -47,8 +44,7 @@ def remembered_sha256(path: Path) -> str:
     known = _load().get(str(path))
     if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
         return known.sha256
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of_file(path)
     after = path.stat()
     if (after.st_size, after.st_mtime_ns) == (status.st_size, status.st_mtime_ns):
         _remember(
@@ -70,15 +66,4 @@ def _remember(path: Path, known: _Known) -> None:
     with contextlib.suppress(OSError):
         table = {**_load(), str(path): known}
         table = {name: k for name, k in table.items() if Path(name).exists()}
-        text = json.dumps({name: k.model_dump() for name, k in table.items()}, indent=1)
-        target = cache_dir() / MEMORY
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=MEMORY)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(target)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(cache_dir() / MEMORY, _KNOWN.dump_json(table, indent=1))

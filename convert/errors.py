@@ -1,0 +1,7 @@
+"""What can go wrong in a conversion. Every message is a sentence for the user."""
+
+from __future__ import annotations
+
+
+class ConvertError(Exception):
+    """Something cannot be converted; the message says what, why, and what to do."""

@@ -1,0 +1,154 @@
+"""From the run folder of a starter pair to the files that the program ships.
+
+The run folder gets `gguf/` and a Modelfile, and its card the hashes of both. `ship`
+copies that into the package, beside a notice of all sources.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.errors import ConvertError
+from convert.gguf_adapter import convert_adapter
+from convert.gguf_model import About, convert_model
+from convert.modelfile import ModelfileParts, modelfile
+from convert.turns import read_turns
+from convert.vocabulary import load_tokenizer, turn_end
+from medassist.card import (
+    AdapterKind,
+    Card,
+    read_card,
+    sha256_of_file,
+    write_card,
+)
+from medassist.paths import SHARED_FILE, write_whole
+
+BASE = "base-q8_0.gguf"
+ADAPTERS: dict[AdapterKind, str] = {
+    "activated": "adapter-activated.gguf",
+    "plain": "adapter-plain.gguf",
+}
+MOST_BYTES = 24 * 2**20  # of a pair in the package, all files together
+SYSTEM = "You answer questions about health in plain language."
+SPDX = {"CC BY 4.0": "cc-by-4.0"}
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What `ship` wrote."""
+
+    folder: Path
+    bytes: int
+
+
+def convert_run(run: Path) -> Card:
+    """Convert the base and both adapters of the finished run in `run`.
+
+    Returns:
+        The run's card, with the hashes of the GGUFs.
+
+    Raises:
+        ConvertError: a part is missing or cannot be written exactly.
+        CardError: the run has no card.
+    """
+    card = read_card(run / "card.json")
+    licence = SPDX.get(card.licence, card.licence)
+    gguf = run / "gguf"
+    about = About(f"{card.name} base", card.what, licence)
+    files = [convert_model(run / "base", gguf / BASE, about, "q8_0")]
+    for kind, name in ADAPTERS.items():
+        about = About(f"{card.name} {kind} adapter", card.what, licence)
+        adapter = run / f"adapter-{kind}"
+        files.append(convert_adapter(adapter, run / "base", gguf / name, about, "f16"))
+    hashes = {file.name: sha256_of_file(file) for file in files}
+    lineage = card.lineage.model_copy(update={"gguf": hashes})
+    card = card.model_copy(update={"lineage": lineage})
+    write_card(card, run / "card.json")
+    write_whole(run / "Modelfile", run_modelfile(run, card, "./gguf"), SHARED_FILE)
+    return card
+
+
+def run_modelfile(run: Path, card: Card, weights: str) -> str:
+    """The Modelfile of the tuned model: base and plain adapter.
+
+    Ollama applies an adapter from the first token on, so the activated one is not
+    for it.
+
+    Args:
+        run: holds the tokenizer, with the base.
+        card: of the pair.
+        weights: the folder of the GGUFs, relative to the Modelfile.
+    """
+    tokenizer = load_tokenizer(run / "base")
+    end = tokenizer.convert_ids_to_tokens(turn_end(tokenizer))
+    return modelfile(
+        ModelfileParts(
+            heading=(
+                f"{card.name}, tuned: ollama create medassist -f Modelfile\n"
+                "A demonstration, not for clinical use."
+            ),
+            weights=f"{weights}/{BASE}",
+            adapter=f"{weights}/{ADAPTERS['plain']}",
+            turns=read_turns(tokenizer),
+            stops=[str(end)],
+            context=card.context,
+            system=SYSTEM,
+            licence=notice(card),
+        )
+    )
+
+
+def notice(card: Card) -> str:
+    """The attributions that must go wherever the weights go."""
+    lines = [
+        f"{card.name}",
+        card.what,
+        "",
+        f"The weights are licensed under {card.licence}",
+        "(https://creativecommons.org/licenses/by/4.0/). They were trained on:",
+    ]
+    for source in card.sources:
+        lines += [
+            "",
+            f"{source.title}. {source.licence}. {source.url}",
+            source.attribution,
+        ]
+    lines += ["", *card.cannot]
+    return "\n".join(lines)
+
+
+def ship(run: Path, checkout: Path) -> Shipped:
+    """Put a converted run into the package in `checkout`, and its Modelfile on top.
+
+    Raises:
+        ConvertError: the run is not converted, its files are not those of its card,
+            or they are too large for the package.
+    """
+    card = read_card(run / "card.json")
+    files = [run / "gguf" / name for name in (BASE, *ADAPTERS.values())]
+    for file in files:
+        if not file.is_file() or card.lineage.gguf.get(file.name) != sha256_of_file(
+            file
+        ):
+            raise ConvertError(
+                f"{file} is missing or is not the file of {run / 'card.json'}; convert "
+                "the run again"
+            )
+    total = sum(file.stat().st_size for file in files)
+    if total > MOST_BYTES:
+        raise ConvertError(
+            f"the pair has {total / 2**20:.1f} MiB; the package takes at most "
+            f"{MOST_BYTES / 2**20:.0f}"
+        )
+    target = checkout / "medassist" / "starter"
+    for file in files:
+        half = target / (file.name + ".tmp")
+        shutil.copyfile(file, half)
+        half.replace(target / file.name)
+    write_card(card, target / "card.json")
+    write_whole(target / "NOTICE", notice(card) + "\n", SHARED_FILE)
+    text = run_modelfile(run, card, "./medassist/starter")
+    write_whole(checkout / "Modelfile", text, SHARED_FILE)
+    return Shipped(target, total)

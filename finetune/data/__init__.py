@@ -1,0 +1,1 @@
+"""Text and questions for training: read, cleaned, split, counted."""

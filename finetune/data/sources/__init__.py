@@ -1,0 +1,1 @@
+"""One file a data set: its format read into documents or questions."""

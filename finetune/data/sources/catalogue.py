@@ -1,0 +1,30 @@
+"""Who made each data set, and under which licence it may be used."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+CATALOGUE = Path(__file__).with_name("catalogue.yaml")
+
+
+class SourceNotice(BaseModel):
+    """What must be said about a data set wherever its words were used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    licence: str
+    attribution: str
+    url: str
+
+
+@cache
+def notices() -> dict[str, SourceNotice]:
+    """The notices of all known data sets by their short names."""
+    return TypeAdapter(dict[str, SourceNotice]).validate_python(
+        yaml.safe_load(CATALOGUE.read_text("utf-8"))
+    )

@@ -1,0 +1,102 @@
+"""MedQuAD: questions and answers from the web pages of the NIH and the CDC.
+
+XML, one file a page: Document@source > Focus, QAPairs/QAPair > Question@qtype, Answer.
+"""
+
+from __future__ import annotations
+
+import re
+import tarfile
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from finetune.data.documents import QuestionAnswer
+from finetune.errors import FinetuneError
+
+SOURCE = "medquad"
+ARCHIVE = "medquad-xml.tar.xz"
+SHORTEST_ANSWER = 40  # characters; below stand remnants such as "See above."
+
+# GARD's symptom answers hold a table of frequencies turned into text, with the same
+# 900 characters of explanation in each of 2,000 answers. What stands before is prose.
+_FREQUENCY_TABLE = re.compile(r"The Human Phenotype Ontology provides the following.*")
+_CONTENTS_LIST = re.compile(r"^On this Page\b")
+_KEY_POINTS = re.compile(r"^(?:Key Points\s*)?(?:-\s*)?")
+_ECHOED_QUESTION = re.compile(r"^[A-Z][^.?!]{3,180}\?\s+")
+_BLANKS = re.compile(r"\s+")
+
+
+def read_medquad(folder: Path, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
+    """The questions of the MedQuAD archive in `folder`, cleaned, in a fixed order.
+
+    Args:
+        folder: holds `medquad-xml.tar.xz`.
+        dropped: counts the reasons why questions were left out.
+
+    Raises:
+        FinetuneError: the archive is missing or cannot be read.
+    """
+    archive = folder / ARCHIVE
+    if not archive.is_file():
+        raise FinetuneError(
+            f"{archive} is not there; MedQuAD is expected as an archive of its XML "
+            "files under that name"
+        )
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                opened = tar.extractfile(member) if member.isfile() else None
+                if opened is not None and member.name.endswith(".xml"):
+                    yield from read_page(opened.read(), member.name, dropped)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise FinetuneError(
+            f"{archive} cannot be read as a compressed archive ({error}); copy it anew"
+        ) from error
+
+
+def read_page(xml: bytes, name: str, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
+    """The questions of one page; `name` is the file's, for errors.
+
+    Raises:
+        FinetuneError: the page is not XML.
+    """
+    try:
+        page = ElementTree.fromstring(xml)
+    except ElementTree.ParseError as error:
+        raise FinetuneError(f"{name} is not well-formed XML: {error}") from error
+    focus = _one_line(page.findtext("Focus") or "")
+    for pair in page.iter("QAPair"):
+        asked = pair.find("Question")
+        answer = clean_answer(pair.findtext("Answer") or "")
+        if asked is None or not asked.text or not focus:
+            dropped["without a question or a focus"] += 1
+        elif len(answer) < SHORTEST_ANSWER:
+            dropped["blank, a table or a list of contents"] += 1
+        else:
+            yield QuestionAnswer(
+                source=SOURCE,
+                focus=focus,
+                kind=asked.get("qtype", "other"),
+                question=clean_question(asked.text),
+                answer=answer,
+            )
+
+
+def clean_question(text: str) -> str:
+    """`What is (are) Asthma ?` as a person would write it."""
+    return _one_line(text).replace("is (are)", "is").replace(" ?", "?")
+
+
+def clean_answer(text: str) -> str:
+    """The prose of an answer: no tables, no lists of contents, no echoed question."""
+    text = _FREQUENCY_TABLE.sub("", _one_line(text))
+    if _CONTENTS_LIST.match(text):
+        return ""
+    text = _KEY_POINTS.sub("", text)
+    return _ECHOED_QUESTION.sub("", text).strip()
+
+
+def _one_line(text: str) -> str:
+    return _BLANKS.sub(" ", text).strip()

@@ -1,0 +1,286 @@
+"""`medassist finetune starter`: from a folder of text to a base and two adapters.
+
+Each stage reads what the one before it left in the run folder and is skipped when its
+own result is there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.utils import logging as transformers_logging
+
+from finetune.data.sources import medquad, open_corpus
+from finetune.errors import FinetuneError
+from finetune.starter.chat import PAD
+from finetune.starter.corpus import (
+    Reading,
+    read_questions,
+    read_text,
+    short_answers,
+    write_questions,
+)
+from finetune.starter.folder import RunFolder
+from finetune.starter.lineage import Hardware, stage_figures, write_pair_card
+from finetune.starter.model import choose_device
+from finetune.starter.packing import Tokens, encode_passages
+from finetune.starter.pretrain import text_loss, train_base
+from finetune.starter.progress import Report, duration
+from finetune.starter.recipe import DEFAULT_RECIPE, Recipe, read_recipe
+from finetune.starter.tokenizer import load_tokenizer, token_id, train_tokenizer
+from finetune.starter.tune import Kind, answer_loss, make_rows, train_adapter
+from medassist.card import AdapterKind, sha256_of_file
+from medassist.paths import SHARED_FILE, write_whole
+
+KINDS: tuple[Kind, Kind] = ("plain", "activated")
+TEXT_ROWS = 100  # rows of held-out text that the base's loss is taken over
+ANSWERS = 400  # held-out questions that the adapters' losses are taken over
+
+
+def make_starter(
+    data: Path,
+    out: Path,
+    *,
+    recipe_file: Path | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Path:
+    """Make a starter pair from the `data` folder in the run folder `out`.
+
+    Args:
+        data: holds one folder for each data set.
+        out: is made; with `resume` it may hold what an earlier call left.
+        recipe_file: by default the recipe of the shipped pair. A resumed run keeps
+            its own.
+        device: `cpu`, `cuda` or `auto`.
+        resume: go on with what is in `out`.
+        threads: of the CPU; by default PyTorch's choice.
+        console: where progress is shown.
+
+    Returns:
+        The card of the run.
+
+    Raises:
+        Interrupted: the user stopped it; call again with `resume`.
+        FinetuneError: something is missing or broken.
+    """
+    console = console or Console()
+    if not data.is_dir():
+        raise FinetuneError(
+            f"{data} is not a folder; name the one that holds {medquad.SOURCE}/ and "
+            "the other data sets"
+        )
+    folder = RunFolder(out)
+    recipe = _begin(folder, recipe_file, resume)
+    if threads:
+        torch.set_num_threads(threads)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    logging.getLogger("peft").setLevel(logging.ERROR)
+    hardware = Hardware(choose_device(device))
+    console.print(f"{recipe.name}: {hardware.words}; run folder {out}")
+
+    tokenizer = _prepare_text(data, folder, recipe, console)
+    _base_stage(folder, recipe, tokenizer, hardware, console)
+    for kind in KINDS:
+        _adapter_stage(kind, folder, recipe, tokenizer, hardware, console)
+    card = write_pair_card(folder, recipe)
+    console.print(f"done: {folder.card}")
+    for name, figures in (("base", card.base), *card.adapters.items()):
+        console.print(
+            f"  {name:<10} validation {figures.validation_loss:.3f} nats/token, "
+            f"{figures.bits_per_byte:.3f} bits/byte, "
+            f"{duration(figures.minutes * 60)}, {figures.tokens:,} tokens"
+        )
+    return folder.card
+
+
+def _begin(folder: RunFolder, recipe_file: Path | None, resume: bool) -> Recipe:
+    """Make the run folder with its recipe, or read the recipe of the one there."""
+    if folder.root.is_dir() and any(folder.root.iterdir()):
+        if not resume:
+            raise FinetuneError(
+                f"{folder.root} is not empty; go on with what is in it by --resume, "
+                "or name another folder"
+            )
+        recipe = read_recipe(folder.recipe)
+        if recipe_file is not None and read_recipe(recipe_file) != recipe:
+            raise FinetuneError(
+                f"{recipe_file} differs from {folder.recipe}, by which the run was "
+                "begun; leave --recipe out, or begin anew in another folder"
+            )
+        return recipe
+    recipe = read_recipe(recipe_file or DEFAULT_RECIPE)
+    folder.root.mkdir(parents=True, exist_ok=True)
+    recipe.write(folder.recipe)
+    return recipe
+
+
+def _prepare_text(
+    data: Path, folder: RunFolder, recipe: Recipe, console: Console
+) -> PreTrainedTokenizerFast:
+    if folder.manifest.is_file():
+        return load_tokenizer(folder.tokenizer)
+    console.print(f"reading the text in {data}")
+    reading = read_text(data, recipe)
+    console.print("learning the tokenizer")
+    tokenizer = train_tokenizer(
+        (t for p in reading.train for t in (p.question, p.text) if t),
+        recipe.tokenizer.size,
+        recipe.model.context,
+    )
+    tokenizer.save_pretrained(folder.tokenizer)
+    folder.data.mkdir(exist_ok=True)
+    train = encode_passages(tokenizer, reading.train)
+    train.save(folder.data / "train.safetensors")
+    validation = encode_passages(tokenizer, reading.validation)
+    validation.save(folder.data / "validation.safetensors")
+    write_questions(folder.data / "questions-train.jsonl", reading.questions_train)
+    write_questions(
+        folder.data / "questions-validation.jsonl", reading.questions_validation
+    )
+    manifest = _manifest(data, reading, train)
+    write_whole(folder.manifest, json.dumps(manifest, indent=2), SHARED_FILE)
+    console.print(
+        f"{len(reading.train):,} passages, {len(train.ids):,} tokens; "
+        f"{len(reading.questions_train):,} questions, "
+        f"{len(reading.questions_validation):,} held out by what they are about"
+    )
+    return tokenizer
+
+
+def _manifest(data: Path, reading: Reading, train: Tokens) -> dict[str, object]:
+    passages: Counter[str] = Counter()
+    text_bytes: Counter[str] = Counter()
+    held_out: Counter[str] = Counter()
+    for passage in reading.train:
+        passages[passage.source] += 1
+        text_bytes[passage.source] += len(
+            f"{passage.question or ''}{passage.text}".encode()
+        )
+    for passage in reading.validation:
+        held_out[passage.source] += 1
+    files = [data / medquad.SOURCE / medquad.ARCHIVE]
+    corpus = data / "pretrain-corpus" / open_corpus.FILE
+    if set(passages) - {medquad.SOURCE}:
+        files.append(corpus)
+    return {
+        "files": {file.name: sha256_of_file(file) for file in files},
+        "sources": {
+            name: {
+                "passages": passages[name],
+                "held_out": held_out[name],
+                "bytes": text_bytes[name],
+            }
+            for name in sorted(passages)
+        },
+        "questions": {
+            "train": len(reading.questions_train),
+            "validation": len(reading.questions_validation),
+        },
+        "dropped": dict(reading.dropped),
+        "tokens": len(train.ids),
+    }
+
+
+def _base_stage(
+    folder: RunFolder,
+    recipe: Recipe,
+    tokenizer: PreTrainedTokenizerFast,
+    hardware: Hardware,
+    console: Console,
+) -> None:
+    if folder.done("base").is_file():
+        return
+    text = Tokens.load(folder.data / "train.safetensors")
+    with Report("base", folder.metrics, console) as report:
+        trained = train_base(
+            recipe,
+            tokenizer,
+            text,
+            folder.checkpoints("base"),
+            report,
+            hardware.device,
+        )
+    held_out = Tokens.load(folder.data / "validation.safetensors")
+    loss = text_loss(trained.model, held_out, recipe.model.context, TEXT_ROWS)
+    _save_whole(
+        folder.base,
+        lambda to: (trained.model.save_pretrained(to), tokenizer.save_pretrained(to)),
+    )
+    figures = stage_figures(
+        trained.progress,
+        hardware,
+        trained.model.num_parameters(),
+        folder.metrics,
+        "base",
+        loss,
+    )
+    write_whole(folder.done("base"), figures.model_dump_json(indent=2), SHARED_FILE)
+
+
+def _adapter_stage(
+    kind: AdapterKind,
+    folder: RunFolder,
+    recipe: Recipe,
+    tokenizer: PreTrainedTokenizerFast,
+    hardware: Hardware,
+    console: Console,
+) -> None:
+    if folder.done(kind).is_file():
+        return
+    rows, held_out = (
+        make_rows(
+            tokenizer,
+            short_answers(read_questions(folder.data / name), recipe.tune),
+            recipe.model.context,
+            recipe.seed,
+        )
+        for name in ("questions-train.jsonl", "questions-validation.jsonl")
+    )
+    held_out = held_out[:: max(1, len(held_out) // ANSWERS)]
+    pad = token_id(tokenizer, PAD)
+    base = LlamaForCausalLM.from_pretrained(
+        folder.base, local_files_only=True, dtype=torch.float32
+    )
+    if not folder.done("base-answers").is_file():
+        before = answer_loss(base, held_out, pad)
+        found = json.dumps(before.per_token)
+        write_whole(folder.done("base-answers"), found, SHARED_FILE)
+    with Report(kind, folder.metrics, console) as report:
+        tuned = train_adapter(
+            kind,
+            base,
+            recipe,
+            tokenizer,
+            rows,
+            folder.checkpoints(kind),
+            report,
+            hardware.device,
+        )
+    loss = answer_loss(tuned.model, held_out, pad)
+    _save_whole(folder.adapter(kind), lambda to: tuned.model.save_pretrained(str(to)))
+    trainable, _ = tuned.model.get_nb_trainable_parameters()
+    figures = stage_figures(
+        tuned.progress, hardware, trainable, folder.metrics, kind, loss
+    )
+    write_whole(folder.done(kind), figures.model_dump_json(indent=2), SHARED_FILE)
+
+
+def _save_whole(folder: Path, save: Callable[[Path], object]) -> None:
+    """Let `save` fill a folder that appears under its name when it is whole."""
+    half = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(half, ignore_errors=True)
+    save(half)
+    shutil.rmtree(folder, ignore_errors=True)
+    half.replace(folder)

@@ -1,0 +1,52 @@
+"""The run folder of a starter pair: what stands where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths in one run folder. A file under its final name is whole."""
+
+    root: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.root / "recipe.yaml"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def manifest(self) -> Path:
+        return self.data / "manifest.json"
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.root / "tokenizer"
+
+    @property
+    def base(self) -> Path:
+        return self.root / "base"
+
+    def adapter(self, kind: str) -> Path:
+        """The PEFT adapter: `activated` or `plain`."""
+        return self.root / f"adapter-{kind}"
+
+    def checkpoints(self, stage: str) -> Path:
+        return self.root / "checkpoints" / stage
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.jsonl"
+
+    @property
+    def card(self) -> Path:
+        return self.root / "card.json"
+
+    def done(self, stage: str) -> Path:
+        """The file that says how a finished stage went; there is none before."""
+        return self.root / "checkpoints" / f"{stage}.json"

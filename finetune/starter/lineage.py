@@ -1,0 +1,144 @@
+"""The card of a starter pair: figures, sources and hashes of a finished run."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from finetune.data.sources.catalogue import notices
+from finetune.starter.checkpoint import Progress
+from finetune.starter.folder import RunFolder
+from finetune.starter.losses import Loss
+from finetune.starter.recipe import Recipe
+from medassist.card import (
+    AdapterKind,
+    Card,
+    Lineage,
+    SourceUse,
+    StageFigures,
+    sha256_of_file,
+    write_card,
+)
+
+LAST_STEPS = 20  # that the training loss is the mean of
+WHAT = (
+    "A demonstration: a very small language model, made from open biomedical text, "
+    "and two adapters on it that answer questions. It shows how a base and a tuned "
+    "model differ."
+)
+CANNOT = (
+    "It is not for clinical use: no diagnosis, no treatment, no dose may rest on it.",
+    "It makes things up: names, genes, figures and treatments can be wrong in every "
+    "sentence, however fluent it reads.",
+    "It knows nothing of the user's patient, of guidelines, or of anything after its "
+    "sources were written.",
+    "It reads and writes English only, and does no arithmetic.",
+)
+LICENCE = "CC BY 4.0"
+
+
+class SourceCount(BaseModel):
+    """What a manifest says about one source."""
+
+    passages: int
+    held_out: int
+    bytes: int
+
+
+class Manifest(BaseModel):
+    """data/manifest.json of a run folder, as far as the card wants it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    files: dict[str, str]
+    sources: dict[str, SourceCount]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What computes."""
+
+    device: torch.device
+
+    @property
+    def words(self) -> str:
+        """The hardware in words, as a card names it."""
+        if self.device.type == "cuda":
+            return f"1 x {torch.cuda.get_device_name(self.device)}, bf16"
+        return f"{torch.get_num_threads()} CPU threads ({platform.machine()}), bf16"
+
+
+def stage_figures(
+    progress: Progress,
+    hardware: Hardware,
+    parameters: int,
+    metrics: Path,
+    stage: str,
+    held_out: Loss,
+) -> StageFigures:
+    """The figures of a finished training; the training loss comes from `metrics`."""
+    last: deque[float] = deque(maxlen=LAST_STEPS)
+    with metrics.open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["stage"] == stage:
+                last.append(row["loss"])
+    return StageFigures(
+        steps=progress.step,
+        tokens=progress.tokens,
+        minutes=round(progress.seconds / 60, 1),
+        hardware=hardware.words,
+        parameters=parameters,
+        training_loss=round(sum(last) / len(last), 4),
+        validation_loss=round(held_out.per_token, 4),
+        bits_per_byte=round(held_out.bits_per_byte, 4),
+    )
+
+
+def write_pair_card(folder: RunFolder, recipe: Recipe) -> Card:
+    """Write the card of the finished run in `folder`."""
+    manifest = Manifest.model_validate_json(folder.manifest.read_bytes())
+    base = StageFigures.model_validate_json(folder.done("base").read_bytes())
+    kinds: tuple[AdapterKind, ...] = ("activated", "plain")
+    card = Card(
+        name=recipe.name,
+        what=WHAT,
+        cannot=CANNOT,
+        licence=LICENCE,
+        architecture="llama",
+        parameters=base.parameters,
+        context=recipe.model.context,
+        lineage=Lineage(
+            recipe=sha256_of_file(folder.recipe),
+            data=manifest.files,
+            base=sha256_of_file(folder.base / "model.safetensors"),
+            adapters={
+                kind: sha256_of_file(folder.adapter(kind) / "adapter_model.safetensors")
+                for kind in kinds
+            },
+        ),
+        sources=tuple(
+            SourceUse(
+                name=name,
+                **notices()[name].model_dump(),
+                passages=count.passages,
+                held_out=count.held_out,
+                bytes=count.bytes,
+            )
+            for name, count in manifest.sources.items()
+        ),
+        base=base,
+        adapters={
+            kind: StageFigures.model_validate_json(folder.done(kind).read_bytes())
+            for kind in kinds
+        },
+        base_answer_loss=json.loads(folder.done("base-answers").read_text("utf-8")),
+    )
+    write_card(card, folder.card)
+    return card

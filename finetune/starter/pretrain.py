@@ -1,0 +1,118 @@
+"""The base: a small Llama that reads the text of the recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.optim import AdamW, Muon
+from torch.optim.optimizer import Optimizer
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from finetune.starter.checkpoint import Progress
+from finetune.starter.loop import Length, Training, Watcher, train
+from finetune.starter.losses import Loss, summed_loss
+from finetune.starter.model import ComputeCopy, new_model
+from finetune.starter.packing import Rows, Tokens
+from finetune.starter.recipe import BasePart, Recipe
+
+WEIGHT_DECAY = 0.05
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model (float32, on the CPU) and what it took."""
+
+    model: LlamaForCausalLM
+    progress: Progress
+
+
+def train_base(
+    recipe: Recipe,
+    tokenizer: PreTrainedTokenizerFast,
+    text: Tokens,
+    checkpoints: Path,
+    watcher: Watcher,
+    device: torch.device,
+) -> Trained:
+    """Train the base of `recipe` on `text`, from the newest checkpoint if any.
+
+    Raises:
+        Interrupted: the user stopped it.
+        FinetuneError: a checkpoint is broken, or the loss is no longer a number.
+    """
+    part = recipe.base
+    copy = ComputeCopy(new_model(recipe.model, tokenizer, recipe.seed), device)
+    copy.model.train()
+    rows = Rows(text, recipe.model.context, recipe.seed)
+
+    def gradients(step: int) -> tuple[float, int]:
+        batch = torch.from_numpy(rows.take(step * part.rows, part.rows)).to(device)
+        inputs, targets = batch[:, :-1], batch[:, 1:]  # (B, T)
+        logits = copy.model(input_ids=inputs, use_cache=False).logits
+        loss = summed_loss(logits, targets) / targets.numel()
+        loss.backward()
+        copy.take_gradients()
+        return loss.item(), targets.numel()
+
+    progress = train(
+        Training(
+            copy.learned, _optimizers(copy.learned, part), gradients, copy.refresh
+        ),
+        _length(part),
+        checkpoints,
+        watcher,
+        warm_up=part.warm_up,
+        decay=part.decay,
+    )
+    return Trained(copy.whole(), progress)
+
+
+@torch.no_grad()
+def text_loss(
+    model: LlamaForCausalLM, text: Tokens, context: int, most_rows: int = 200
+) -> Loss:
+    """The loss of `model` over `text`, in rows of `context` tokens, in its order.
+
+    Every passage of `text` is taken once, whatever its weight; at most `most_rows`
+    rows. The bytes are those of the share of `text` that was read.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    ids = text.ids.astype(np.int64)
+    rows = min(most_rows, max(1, (len(ids) - 1) // context))
+    nats, tokens = 0.0, 0
+    for row in range(rows):
+        piece = torch.from_numpy(ids[row * context : (row + 1) * context + 1])[None]
+        piece = piece.to(device)
+        logits = model(input_ids=piece[:, :-1], use_cache=False).logits
+        nats += summed_loss(logits, piece[:, 1:]).item()
+        tokens += piece.shape[1] - 1
+    return Loss(nats, tokens, round(text.text_bytes * tokens / len(ids)))
+
+
+def _length(part: BasePart) -> Length:
+    return Length(part.steps, None if part.minutes is None else part.minutes * 60)
+
+
+def _optimizers(
+    parameters: dict[str, torch.Tensor], part: BasePart
+) -> dict[str, Optimizer]:
+    """Muon for the weight matrices, AdamW for embeddings and norms."""
+    matrices = [
+        p for n, p in parameters.items() if p.ndim == 2 and "embed_tokens" not in n
+    ]
+    others = [p for n, p in parameters.items() if p.ndim != 2 or "embed_tokens" in n]
+    return {
+        "muon": Muon(
+            matrices,
+            lr=part.matrix_rate,
+            weight_decay=WEIGHT_DECAY,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        "adamw": AdamW(
+            others, lr=part.vector_rate, betas=(0.9, 0.95), weight_decay=0.0
+        ),
+    }

@@ -1,0 +1,101 @@
+"""What a training shows while it runs, and what it writes down."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import (
+    Progress as Bar,
+)
+
+from finetune.starter.checkpoint import Progress
+
+LINE_SECONDS = 15.0  # between lines where the output is not a terminal
+SMOOTHED = 20  # steps that the shown loss and speed are the mean of
+
+
+class Report:
+    """A stage's progress: a bar on a terminal, a line now and then elsewhere.
+
+    Every step also becomes a line of metrics.jsonl.
+    """
+
+    def __init__(self, stage: str, metrics: Path, console: Console) -> None:
+        self._stage = stage
+        self._metrics = metrics
+        self._console = console
+        self._losses: deque[float] = deque(maxlen=SMOOTHED)
+        self._rates: deque[float] = deque(maxlen=SMOOTHED)
+        self._last_line = 0.0
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(stage, total=1.0, figures="")
+
+    def __enter__(self) -> Self:
+        self._file = self._metrics.open("a", encoding="utf-8")
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+        self._file.close()
+
+    def step(self, progress: Progress, done: float, loss: float, rate: float) -> None:
+        """Take in a step; `rate` in tokens per second."""
+        row = {
+            "stage": self._stage,
+            "step": progress.step,
+            "tokens": progress.tokens,
+            "seconds": round(progress.seconds, 2),
+            "loss": round(loss, 5),
+        }
+        self._file.write(json.dumps(row) + "\n")
+        self._losses.append(loss)
+        self._rates.append(rate)
+        left = progress.seconds * (1 - done) / done if done else 0.0
+        figures = (
+            f"step {progress.step:,}  loss {_mean(self._losses):.3f}  "
+            f"{_mean(self._rates):,.0f} tok/s  {duration(left)} left"
+        )
+        self._bar.update(self._task, completed=done, figures=figures)
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._last_line > LINE_SECONDS:
+            self._last_line = now
+            self._file.flush()
+            self._console.print(f"{self._stage}  {done:4.0%}  {figures}")
+
+
+def duration(seconds: float) -> str:
+    """`seconds` as a person says it: 42 s, 12 min, 3 h 5 min."""
+    minutes = round(seconds / 60)
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _mean(values: deque[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,125 @@
+"""The recipe of a starter pair: read, checked, written out whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from finetune.errors import FinetuneError
+
+DEFAULT_RECIPE = Path(__file__).with_name("recipe.yaml")
+Share = Field(ge=0, le=1)
+
+
+class Part(BaseModel):
+    """A part of a recipe: immutable, and without fields that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TokenizerPart(Part):
+    size: int = Field(ge=300, le=65_536)
+
+
+class ModelPart(Part):
+    hidden: PositiveInt
+    layers: PositiveInt
+    heads: PositiveInt
+    key_value_heads: PositiveInt
+    feed_forward: PositiveInt
+    context: PositiveInt
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.hidden % (2 * self.heads) or self.heads % self.key_value_heads:
+            raise ValueError(
+                "hidden / heads must be an even number, and heads / key_value_heads "
+                "a whole one"
+            )
+        return self
+
+
+class TextSource(Part):
+    name: str
+    weight: float = Field(ge=0, le=20)
+    longest: PositiveInt
+
+
+class TextPart(Part):
+    chat_share: float = Share
+    held_out: float = Field(gt=0, lt=0.5)
+    sources: tuple[TextSource, ...] = Field(min_length=1)
+
+
+class BasePart(Part):
+    minutes: PositiveFloat | None = None
+    steps: PositiveInt | None = None
+    rows: PositiveInt
+    matrix_rate: PositiveFloat
+    vector_rate: PositiveFloat
+    warm_up: float = Share
+    decay: float = Share
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.minutes is None) == (self.steps is None):
+            raise ValueError("say either minutes or steps")
+        return self
+
+
+class TunePart(Part):
+    longest_answer: PositiveInt
+    same_answer: PositiveInt
+    rank: PositiveInt
+    alpha: PositiveInt
+    epochs: PositiveFloat
+    rows: PositiveInt
+    rate: PositiveFloat
+
+
+class Recipe(Part):
+    """All that shapes a starter pair, but for the text itself."""
+
+    name: str
+    seed: int = Field(ge=0, lt=2**32)
+    tokenizer: TokenizerPart
+    model: ModelPart
+    text: TextPart
+    base: BasePart
+    tune: TunePart
+
+    def write(self, file: Path) -> None:
+        """Write the recipe to `file`, every default written out."""
+        file.write_text(
+            yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False), "utf-8"
+        )
+
+
+def read_recipe(file: Path = DEFAULT_RECIPE) -> Recipe:
+    """The recipe in `file`.
+
+    Raises:
+        FinetuneError: it is missing, is not YAML, or a value is not allowed; the
+            message names the key.
+    """
+    try:
+        return Recipe.model_validate(yaml.safe_load(file.read_text("utf-8")))
+    except OSError as error:
+        raise FinetuneError(f"{file} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FinetuneError(f"{file} is not YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the recipe"
+        raise FinetuneError(f"{file}: {where}: {first['msg']}") from error

@@ -1,0 +1,169 @@
+"""What a training reads: split, mixed and encoded as the recipe says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from finetune.data.documents import QuestionAnswer
+from finetune.errors import FinetuneError
+from finetune.starter.chat import ASSISTANT, BEGIN, END, USER, conversation
+from finetune.starter.corpus import (
+    Passage,
+    read_questions,
+    read_text,
+    short_answers,
+    whole_sentences,
+    write_questions,
+)
+from finetune.starter.packing import Rows, Tokens, encode_passages
+from finetune.starter.recipe import read_recipe
+from finetune.starter.tokenizer import encode_text, train_tokenizer
+from tests.finetune.conftest import SUBJECTS
+
+
+@pytest.fixture(scope="module")
+def recipe(recipe_file):
+    return read_recipe(recipe_file)
+
+
+@pytest.fixture(scope="module")
+def reading(data, recipe):
+    return read_text(data, recipe)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(reading):
+    return train_tokenizer((p.text for p in reading.train), 320, 128)
+
+
+def test_no_text_about_a_held_out_focus_is_trained_on(reading):
+    held_out = {q.focus for q in reading.questions_validation}
+    assert 0 < len(held_out) < len(SUBJECTS) / 2
+    assert not held_out & {q.focus for q in reading.questions_train}
+    trained = " ".join(f"{p.question} {p.text}" for p in reading.train)
+    assert not any(focus in trained for focus in held_out)
+
+
+def test_the_split_does_not_depend_on_the_seed(data, recipe, reading):
+    other = read_text(data, recipe.model_copy(update={"seed": 6}))
+    assert other.questions_validation == reading.questions_validation
+
+
+def test_the_asked_share_of_questions_wears_the_chat_format(reading):
+    questions = [p for p in reading.train if p.source == "medquad"]
+    share = sum(p.question is not None for p in questions) / len(questions)
+    assert 0.3 < share < 0.7
+    assert any(p.system for p in questions)
+
+
+def test_answers_are_cut_after_a_whole_sentence():
+    text = "One is short. Two is a little longer. Three would be too much."
+    assert whole_sentences(text, 40) == "One is short. Two is a little longer."
+    assert whole_sentences(text, 13) == "One is short."
+    assert whole_sentences(text, 12) == ""
+    assert whole_sentences("No end of it", 40) == ""
+
+
+def test_answers_end_before_a_list_and_links_are_left_out(recipe):
+    answers = {
+        "It hurts. Signs are: - cough - fever. Rest helps.": "It hurts.",
+        "Signs include - cough - fever. Rest helps.": None,
+        "These resources address it. Read them.": None,
+        "A low-salt diet - and sleep. Rest.": None,
+        "A low-salt diet helps.": "A low-salt diet helps.",
+    }
+    for answer, kept in answers.items():
+        asked = (QuestionAnswer("own", "f", "treatment", "Q?", answer),)
+        found = short_answers(asked, recipe.tune)
+        assert [q.answer for q in found] == ([kept] if kept else []), answer
+
+
+def test_an_answer_that_many_questions_share_is_kept_a_few_times(recipe):
+    questions = tuple(
+        QuestionAnswer("own", f"f{i}", "inheritance", f"Q{i}?", "It is inherited.")
+        for i in range(9)
+    )
+    assert len(short_answers(questions, recipe.tune)) == recipe.tune.same_answer
+
+
+def test_questions_survive_being_written_and_read(tmp_path, reading):
+    file = tmp_path / "questions.jsonl"
+    write_questions(file, reading.questions_train)
+    assert read_questions(file) == reading.questions_train
+
+
+def test_a_document_ends_with_the_end_of_turn_token(tokenizer):
+    passages = [
+        Passage("own", "A document."),
+        Passage("own", "An answer.", question="A question?"),
+    ]
+    tokens = encode_passages(tokenizer, passages)
+    first, second = (
+        tokenizer.decode(tokens.ids[tokens.starts[i] : tokens.starts[i + 1]].tolist())
+        for i in range(2)
+    )
+    assert first == f"{BEGIN}A document.{END}"
+    assert second == BEGIN + conversation("A question?", "An answer.")
+
+
+def test_a_passage_is_encoded_as_the_chat_template_renders_it(tokenizer):
+    passage = Passage("own", "An answer.", question="Why?", system="Be kind.")
+    rendered = tokenizer.apply_chat_template(
+        [
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "Why?"},
+            {"role": "assistant", "content": "An answer."},
+        ],
+        tokenize=False,
+    )
+    tokens = encode_passages(tokenizer, [passage])
+    assert tokens.ids.tolist() == tokenizer.encode(rendered, add_special_tokens=False)
+
+
+def test_markers_in_the_text_are_letters_and_not_control(tokenizer):
+    passage = Passage("own", f"Say {USER} or {END}.", question=f"{ASSISTANT}?")
+    ids = encode_passages(tokenizer, [passage]).ids.tolist()
+    marks = tokenizer.convert_tokens_to_ids([BEGIN, END, USER, ASSISTANT])
+    assert [ids.count(mark) for mark in marks] == [1, 2, 1, 1]
+    assert tokenizer.decode(encode_text(tokenizer, f"Say {USER}.")) == f"Say {USER}."
+
+
+def tokens_of(lengths, weights):
+    starts = np.cumsum([0, *lengths])
+    ids = np.concatenate([np.full(n, i) for i, n in enumerate(lengths)])
+    return Tokens(
+        ids.astype(np.uint16), starts, np.array(weights, np.float32), int(starts[-1])
+    )
+
+
+def test_a_row_is_the_same_whenever_it_is_asked_for():
+    tokens = tokens_of([7, 5, 9, 30, 2], [1, 1, 2, 1.5, 1])
+    forward = Rows(tokens, 8, seed=3)
+    seen = [forward.take(i, 1)[0] for i in range(40)]  # several passes
+    assert np.array_equal(Rows(tokens, 8, seed=3).take(33, 4), np.stack(seen[33:37]))
+    assert np.array_equal(forward.take(2, 2), np.stack(seen[2:4]))
+    assert not np.array_equal(Rows(tokens, 8, seed=4).take(0, 5), np.stack(seen[:5]))
+
+
+def test_a_text_shorter_than_a_row_is_refused():
+    with pytest.raises(FinetuneError, match="12 tokens"):
+        Rows(tokens_of([7, 5], [1, 1]), 64, seed=1).take(0, 1)
+
+
+def test_weights_say_how_often_a_passage_comes_up():
+    tokens = tokens_of([10] * 4, [0, 1, 3, 0.5])
+    rows = Rows(tokens, 10, seed=1).take(0, 900)[:, :-1]
+    counts = np.bincount(rows.ravel(), minlength=4) / rows.size
+    assert counts[0] == 0
+    assert counts[2] / counts[1] == pytest.approx(3, rel=0.1)
+    assert counts[3] / counts[1] == pytest.approx(0.5, rel=0.2)
+
+
+def test_tokens_survive_being_written_and_read(tmp_path):
+    tokens = tokens_of([7, 5], [1, 0.5])
+    tokens.save(tmp_path / "t.safetensors")
+    again = Tokens.load(tmp_path / "t.safetensors")
+    assert np.array_equal(again.ids, tokens.ids)
+    assert np.array_equal(again.starts, tokens.starts)
+    assert again.text_bytes == tokens.text_bytes

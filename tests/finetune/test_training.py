@@ -1,0 +1,264 @@
+"""The trainings: they learn, they can be stopped and go on as if they had not been."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+from transformers import LlamaForCausalLM
+
+from finetune.errors import FinetuneError, Interrupted
+from finetune.starter.chat import ASSISTANT, END
+from finetune.starter.checkpoint import Progress, read_checkpoint, write_checkpoint
+from finetune.starter.corpus import read_text, short_answers
+from finetune.starter.loop import ActiveTime, Length, Training, rate_share, train
+from finetune.starter.losses import Loss
+from finetune.starter.model import new_model
+from finetune.starter.packing import encode_passages
+from finetune.starter.pretrain import text_loss, train_base
+from finetune.starter.recipe import read_recipe
+from finetune.starter.tokenizer import token_id, train_tokenizer
+from finetune.starter.tune import (
+    Row,
+    answer_loss,
+    batch_rows,
+    check_rows,
+    make_rows,
+    pad_rows,
+    train_adapter,
+)
+
+CPU = torch.device("cpu")
+
+
+@dataclass
+class FakeWatcher:
+    """Keeps the losses; asks the process to stop after a step, as Ctrl-C does."""
+
+    stop_after: int | None = None
+    signal: int = signal.SIGINT
+    losses: list[float] = field(default_factory=list)
+
+    def step(self, progress: Progress, done: float, loss: float, rate: float) -> None:
+        self.losses.append(loss)
+        if progress.step == self.stop_after:
+            os.kill(os.getpid(), self.signal)
+
+
+@pytest.fixture(scope="module")
+def recipe(recipe_file):
+    return read_recipe(recipe_file)
+
+
+@pytest.fixture(scope="module")
+def reading(data, recipe):
+    return read_text(data, recipe)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(reading, recipe):
+    texts = (p.text for p in reading.train)
+    return train_tokenizer(texts, recipe.tokenizer.size, recipe.model.context)
+
+
+@pytest.fixture(scope="module")
+def text(tokenizer, reading):
+    return encode_passages(tokenizer, reading.train)
+
+
+@pytest.fixture(scope="module")
+def rows(tokenizer, reading, recipe):
+    questions = short_answers(reading.questions_train, recipe.tune)
+    return make_rows(tokenizer, questions, recipe.model.context, recipe.seed)
+
+
+@pytest.fixture(scope="module")
+def unbroken(recipe, tokenizer, text, tmp_path_factory):
+    """The base, trained in one go, and its losses."""
+    watcher = FakeWatcher()
+    folder = tmp_path_factory.mktemp("unbroken")
+    trained = train_base(recipe, tokenizer, text, folder, watcher, CPU)
+    return trained, watcher.losses
+
+
+def same_weights(one, other):
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(
+        torch.equal(ours[k], theirs[k]) for k in ours
+    )
+
+
+def test_the_base_learns(recipe, tokenizer, reading, unbroken):
+    trained, losses = unbroken
+    assert losses[-1] < losses[0] - 1
+    held_out = encode_passages(tokenizer, reading.validation)
+    fresh = new_model(recipe.model, tokenizer, recipe.seed)
+    before = text_loss(fresh, held_out, recipe.model.context)
+    after = text_loss(trained.model, held_out, recipe.model.context)
+    assert after.bits_per_byte < before.bits_per_byte - 0.5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_base_goes_on_as_if_it_had_not_been_stopped(
+    recipe, tokenizer, text, unbroken, tmp_path, number
+):
+    first = FakeWatcher(stop_after=5, signal=number)
+    with pytest.raises(Interrupted) as stopped:
+        train_base(recipe, tokenizer, text, tmp_path, first, CPU)
+    assert stopped.value.checkpoint.is_file()
+    second = FakeWatcher()
+    trained = train_base(recipe, tokenizer, text, tmp_path, second, CPU)
+    whole, losses = unbroken
+    assert [*first.losses, *second.losses] == losses
+    assert same_weights(trained.model, whole.model)
+    assert trained.progress.step == recipe.base.steps
+
+
+@pytest.mark.parametrize("kind", ["plain", "activated"])
+def test_an_adapter_learns_and_goes_on_after_a_stop(
+    recipe, tokenizer, rows, unbroken, tmp_path, kind
+):
+    def tuned(folder, watcher):
+        base = LlamaForCausalLM(unbroken[0].model.config)
+        base.load_state_dict(unbroken[0].model.state_dict())
+        return train_adapter(kind, base, recipe, tokenizer, rows, folder, watcher, CPU)
+
+    whole = FakeWatcher()
+    at_once = tuned(tmp_path / "at-once", whole)
+    assert whole.losses[-1] < whole.losses[0]
+    pad = token_id(tokenizer, "<|pad|>")
+    before = answer_loss(unbroken[0].model, rows, pad)
+    after = answer_loss(at_once.model, rows, pad)
+    assert after.per_token < before.per_token - 0.05
+    first, second = FakeWatcher(stop_after=3), FakeWatcher()
+    with pytest.raises(Interrupted):
+        tuned(tmp_path / "stopped", first)
+    resumed = tuned(tmp_path / "stopped", second)
+    assert [*first.losses, *second.losses] == whole.losses
+    assert same_weights(resumed.model, at_once.model)
+
+
+def test_an_activated_adapter_leaves_the_prompt_to_the_base(
+    recipe, tokenizer, rows, unbroken, tmp_path
+):
+    base = LlamaForCausalLM(unbroken[0].model.config)
+    base.load_state_dict(unbroken[0].model.state_dict())
+    tuned = train_adapter(
+        "activated", base, recipe, tokenizer, rows, tmp_path, FakeWatcher(), CPU
+    )
+    assert isinstance(tuned.model, PeftModel)
+    row = rows[0]
+    with torch.no_grad():
+        adapted = tuned.model(torch.tensor([row.ids]), use_cache=False).logits[0]
+        plain = unbroken[0].model(torch.tensor([row.ids]), use_cache=False).logits[0]
+    header = row.answer - 1
+    assert torch.allclose(adapted[:header], plain[:header], atol=1e-5)
+    assert not torch.allclose(adapted[header:], plain[header:], atol=1e-2)
+
+
+def test_only_the_answer_and_its_end_are_in_the_loss(tokenizer, rows):
+    batch = rows[:5]
+    inputs, targets, mask = pad_rows(batch, pad=2)
+    for b, row in enumerate(batch):
+        learned = targets[b] != -100
+        assert targets[b][learned].tolist() == list(row.ids[row.answer :])
+        assert targets[b][learned].tolist()[-1] == token_id(tokenizer, END)
+        first = int(learned.nonzero()[0])
+        assert inputs[b, first] == token_id(tokenizer, ASSISTANT)
+        assert mask[b].sum() == len(row.ids)
+
+
+def test_no_row_holds_two_questions_and_each_has_one_invocation(tokenizer, rows):
+    invocation = token_id(tokenizer, ASSISTANT)
+    check_rows(rows, invocation)
+    assert all(row.ids.count(invocation) == 1 for row in rows)
+    inputs, _, _ = pad_rows(batch_rows(rows, 8, 5, 0), pad=2)
+    assert ((inputs == invocation).sum(-1) == 1).all()
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [(0, 3, 9, 1, 9, 9), (0, 3, 9, 1, 5, 9, 5, 9), (0, 3, 5, 1, 9, 9)],
+    ids=["none", "two, as in packed rows", "not before the answer"],
+)
+def test_rows_that_an_activated_adapter_would_not_learn_from_are_refused(ids):
+    with pytest.raises(FinetuneError, match="exactly once"):
+        check_rows([Row(ids, 5, 4)], invocation=5)
+
+
+def test_every_row_comes_up_once_an_epoch(rows):
+    steps = -(-len(rows) // 8)
+    for epoch in range(2):
+        seen = [
+            r for s in range(steps) for r in batch_rows(rows, 8, 5, epoch * steps + s)
+        ]
+        assert sorted(r.ids for r in seen) == sorted(r.ids for r in rows)
+    assert batch_rows(rows, 8, 5, 0) != batch_rows(rows, 8, 5, steps)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
+    weight = torch.zeros(2, requires_grad=True)
+    training = Training(
+        {"w": weight},
+        {"adamw": torch.optim.AdamW([weight])},
+        lambda step: (float("nan"), 1),
+    )
+    with pytest.raises(FinetuneError, match="learning rate"):
+        train(training, Length(steps=3), tmp_path, FakeWatcher(), warm_up=0, decay=0)
+    assert not list(tmp_path.iterdir()), "a broken state is not kept"
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    write_checkpoint(tmp_path, Progress(3, 3, 3.0), {"a": torch.ones(2)}, {})
+    with pytest.raises(FinetuneError, match="another model"):
+        read_checkpoint(tmp_path, {"b": torch.ones(2)}, {})
+
+
+def test_a_checkpoint_that_was_cut_off_is_named(tmp_path):
+    file = write_checkpoint(tmp_path, Progress(3, 3, 3.0), {"a": torch.ones(2)}, {})
+    file.write_bytes(file.read_bytes()[:-4])
+    with pytest.raises(FinetuneError, match=file.name):
+        read_checkpoint(tmp_path, {"a": torch.ones(2)}, {})
+
+
+def test_only_the_newest_checkpoints_are_kept(tmp_path):
+    for step in range(1, 6):
+        write_checkpoint(tmp_path, Progress(step, 0, 0.0), {"a": torch.ones(2)}, {})
+    assert sorted(f.name for f in tmp_path.iterdir()) == [
+        "step-0000004.safetensors",
+        "step-0000005.safetensors",
+    ]
+
+
+def test_the_rate_rises_holds_and_falls_to_zero():
+    shares = [rate_share(i / 100, 0.1, 0.4) for i in range(100)]
+    assert shares[0] == pytest.approx(0.01)
+    assert shares[5] == pytest.approx(0.5)
+    assert set(shares[10:60]) == {1.0}
+    assert np.all(np.diff(shares[60:]) < 0)
+    assert shares[99] == pytest.approx(0.025)
+
+
+def test_a_pause_is_not_counted_as_computing():
+    now = 0.0
+
+    def clock():
+        return now
+
+    watch = ActiveTime(clock)
+    counted = 0.0
+    for step in range(20):
+        watch.start()
+        now += 2.0 if step != 12 else 900.0
+        counted += watch.stop()
+    assert counted == pytest.approx(40.0)
+
+
+def test_bits_per_byte_do_not_depend_on_the_number_of_tokens():
+    assert Loss(70.0, 10, 100).bits_per_byte == Loss(70.0, 35, 100).bits_per_byte
+    assert Loss(np.log(2) * 100, 10, 100).bits_per_byte == pytest.approx(1.0)

@@ -1,0 +1,245 @@
+"""The pair that comes with the program: whole, documented, exact, and small."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
+
+from convert.gguf_adapter import convert_adapter
+from convert.gguf_model import About, convert_model
+from convert.starter_run import MOST_BYTES
+from finetune.starter.chat import BEGIN, END, PAD, SPECIAL, prompt
+from medassist.card import Card, read_card
+from medassist.engine.client import Engine
+from medassist.engine.protocol import Answered, EngineOptions, Message, Question
+from medassist.engine.protocol import Sampling as SamplingSettings
+from medassist.starter import FOLDER, STARTER_NOTICE, starter_card, starter_pair
+from tests.convert.go_template import render_go
+from tests.convert.native import NativeModel, nmse
+from tests.convert.tiny_hf import hf_greedy, hf_logits
+from tests.starter.from_gguf import Gguf, adapted_model, base_model
+
+CHECKOUT = Path(__file__).parents[2]
+BASE = FOLDER / "base-q8_0.gguf"
+ADAPTERS = {
+    "plain": FOLDER / "adapter-plain.gguf",
+    "activated": FOLDER / "adapter-activated.gguf",
+}
+QUESTIONS = (
+    "What is asthma?",
+    "What are the treatments for high blood pressure?",
+    "Is cystic fibrosis inherited?",
+    "What are the symptoms of diabetes?",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_threads():
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="module")
+def card() -> Card:
+    return read_card(starter_card())
+
+
+@pytest.fixture(scope="module")
+def prompts() -> list[list[int]]:
+    with NativeModel(BASE) as native:
+        return [
+            native.tokenize(prompt(question), add=True, special=True)
+            for question in QUESTIONS
+        ]
+
+
+def adapted_from(pane: str, tokens: list[int]) -> int | None:
+    """From which position the adapter is on: the header of the answer, if activated."""
+    return {"base": None, "plain": 0, "activated": len(tokens) - 1}[pane]
+
+
+def test_the_pair_lies_in_the_package():
+    pair = starter_pair()
+    assert pair.base == BASE
+    assert pair.adapter == ADAPTERS["activated"]
+    assert pair.panes == ("base", "tuned")
+    assert all(file.is_file() for file in (BASE, *ADAPTERS.values()))
+
+
+def test_the_package_stays_small():
+    assert sum(file.stat().st_size for file in FOLDER.iterdir() if file.is_file()) < (
+        MOST_BYTES
+    )
+
+
+def test_the_notice_says_that_it_is_a_demonstration():
+    assert "demonstration" in STARTER_NOTICE
+    assert "not for clinical use" in STARTER_NOTICE
+
+
+def test_naming_the_pair_loads_nothing_heavy():
+    code = (
+        "import sys; from medassist.starter import STARTER_NOTICE; "
+        "print([m for m in ('pydantic', 'torch', 'llama_cpp') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_card_names_the_files_as_they_are(card):
+    for file in (BASE, *ADAPTERS.values()):
+        found = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert card.lineage.gguf[file.name] == found
+
+
+def test_every_source_is_attributed_in_the_notice(card):
+    notice = (FOLDER / "NOTICE").read_text("utf-8")
+    assert card.sources
+    for source in card.sources:
+        assert source.title in notice
+        assert source.licence in notice
+        assert source.attribution in notice
+    assert card.licence in notice
+
+
+def test_the_tuned_pair_answers_better_than_its_base(card):
+    assert card.base_answer_loss is not None
+    for figures in card.adapters.values():
+        assert figures.validation_loss < card.base_answer_loss
+
+
+@pytest.mark.parametrize("pane", ["base", "plain", "activated"])
+def test_llama_cpp_computes_what_hugging_face_computes_with_the_shipped_numbers(
+    prompts, pane
+):
+    model = base_model(BASE) if pane == "base" else adapted_model(BASE, ADAPTERS[pane])
+    with NativeModel(BASE, ADAPTERS.get(pane)) as native:
+        same, count = 0, 0
+        for tokens in prompts:
+            start = adapted_from(pane, tokens)
+            answered = [*tokens, *native.greedy(tokens, 40, start)]
+            found = native.logits(answered, start)
+            expected = hf_logits(model, answered)
+            # llama.cpp multiplies Q8_0 weights with activations rounded to 8 bits.
+            assert nmse(found, expected) < 1e-3
+            same += int((found.argmax(-1) == expected.argmax(-1)).sum())
+            count += len(answered)
+    assert same / count > 0.97
+
+
+@pytest.mark.parametrize("pane", ["base", "plain", "activated"])
+def test_greedy_text_of_the_shipped_numbers_is_that_of_hugging_face(
+    prompts, pane, tmp_path
+):
+    # Written anew in float32, so that no rounding decides between two close tokens.
+    model = base_model(BASE)
+    model.save_pretrained(tmp_path / "base")
+    _save_tokenizer(tmp_path / "base")
+    about = About("exact")
+    base = convert_model(tmp_path / "base", tmp_path / "base.gguf", about, "f32")
+    adapter = None
+    if pane != "base":
+        adapted = adapted_model(BASE, ADAPTERS[pane])
+        adapted.save_pretrained(str(tmp_path / "adapter"))
+        adapter = convert_adapter(
+            tmp_path / "adapter",
+            tmp_path / "base",
+            tmp_path / "adapter.gguf",
+            about,
+            "f32",
+        )
+        model = adapted
+    tokens = prompts[0]
+    start = adapted_from(pane, tokens)
+    with NativeModel(base, adapter) as native:
+        found = native.greedy(tokens, 32, start)
+        expected = hf_logits(model, [*tokens, *found])
+        assert nmse(native.logits([*tokens, *found], start), expected) < 1e-8
+    assert found == hf_greedy(model, tokens, 32)
+
+
+def test_the_modelfile_of_the_checkout_agrees_with_the_files():
+    text = (CHECKOUT / "Modelfile").read_text("utf-8")
+    paths = dict(re.findall(r"^(FROM|ADAPTER) (\S+)$", text, re.MULTILINE))
+    assert (CHECKOUT / paths["FROM"]).resolve() == BASE.resolve()
+    assert (CHECKOUT / paths["ADAPTER"]).resolve() == ADAPTERS["plain"].resolve()
+    # Ollama applies an adapter from the first token on: not the activated one.
+    adapter = Gguf(CHECKOUT / paths["ADAPTER"])
+    assert adapter.value("adapter.alora.invocation_tokens") is None
+    base = Gguf(BASE)
+    tokens = base.value("tokenizer.ggml.tokens")
+    end = tokens[base.value("tokenizer.ggml.eot_token_id")]
+    assert re.findall(r'^PARAMETER stop "(.+)"$', text, re.MULTILINE) == [end]
+    assert f"num_ctx {base.value('llama.context_length')}" in text
+    assert "CC BY 4.0" in text
+    assert "not for clinical use" in text
+
+
+def test_the_modelfile_renders_what_the_model_was_trained_on():
+    text = (CHECKOUT / "Modelfile").read_text("utf-8")
+    found = re.search(r'^TEMPLATE """(.*?)"""$', text, re.MULTILINE | re.DOTALL)
+    assert found
+    system = re.search(r'^SYSTEM """(.*?)"""$', text, re.MULTILINE)
+    assert system
+    rendered = render_go(
+        found[1],
+        [
+            {"role": "system", "content": system[1]},
+            {"role": "user", "content": QUESTIONS[0]},
+        ],
+    )
+    assert rendered == prompt(QUESTIONS[0], system[1])
+
+
+async def test_the_tuned_model_answers_shortly_and_ends_by_itself():
+    sampling = SamplingSettings(temperature=0, max_tokens=400)
+    base: list[Answered] = []
+    tuned: list[Answered] = []
+    async with Engine(starter_pair(), EngineOptions()) as engine:
+        assert engine.loaded is not None
+        pane = engine.loaded.panes["tuned"]
+        assert pane.template == "model"
+        assert pane.shares_prefill
+        assert not engine.loaded.notices
+        for text in QUESTIONS:
+            message = Message(role="user", content=text)
+            question = Question(messages=(message,), sampling=sampling)
+            async for event in engine.ask({"base": question, "tuned": question}):
+                if isinstance(event, Answered):
+                    (base if event.pane == "base" else tuned).append(event)
+    assert [a.stop_reason for a in tuned] == ["end"] * len(QUESTIONS)
+    assert all(a.tokens_written > 4 for a in tuned)
+    assert all("<|" not in a.text for a in (*base, *tuned))
+    written = [sum(a.tokens_written for a in answers) for answers in (base, tuned)]
+    assert written[0] > written[1], "the base goes on like an article"
+
+
+def _save_tokenizer(folder: Path) -> None:
+    """The tokenizer that the shipped base holds, as transformers saves it."""
+
+    file = Gguf(BASE)
+    tokens = file.value("tokenizer.ggml.tokens")
+    merges = [tuple(m.split(" ")) for m in file.value("tokenizer.ggml.merges")]
+    made = Tokenizer(models.BPE({t: i for i, t in enumerate(tokens)}, merges))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens(list(SPECIAL))
+    made.post_processor = processors.TemplateProcessing(
+        single=f"{BEGIN} $A", special_tokens=[(BEGIN, tokens.index(BEGIN))]
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        bos_token=BEGIN,
+        eos_token=END,
+        pad_token=PAD,
+        chat_template=file.value("tokenizer.chat_template"),
+    ).save_pretrained(folder)
