@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from medassist.engine.protocol import PaneInfo, Sampling
 
 State = Literal["waiting", "reading", "writing", "finished", "stopped", "failed"]
 Ending = Literal["end", "length", "stopped"]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A file as it was when the model was loaded from it."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    mtime_ns: int
 
 
 @dataclass(frozen=True)
@@ -17,6 +31,20 @@ class Source:
     quantization: str = ""
     demonstration: bool = False
     """The model is not for clinical use."""
+    adapter: str = ""
+    """The adapter on the model, by the name of its file; empty: there is none."""
+    files: tuple[ModelFile, ...] = ()
+    """The weights, then the adapter."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What an answer was written under."""
+
+    setup: PaneInfo
+    sampling: Sampling
+    confined: str
+    """What holds the models' process; empty where it has not said so."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +72,8 @@ class Answer:
     def __init__(self, source: Source, seed: int) -> None:
         self.source = source
         self.seed = seed
+        self.conditions: Conditions | None = None
+        """Known once the model has been asked."""
         self.state: State = "waiting"
         self.text = ""
         self.read_done = 0

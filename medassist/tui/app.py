@@ -18,6 +18,7 @@ from medassist.tui import clipboard, crash, first_look, keys, themes
 from medassist.tui.choice import Choice, Options
 from medassist.tui.pair import MakeEngine, Pair
 from medassist.tui.screens.consult import ConsultScreen
+from medassist.tui.screens.decision import Leave
 from medassist.tui.screens.intended_use import INTENDED_USE_VERSION, IntendedUse
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class ConsultApp(App[int]):
             self.keep("intended_use_accepted", INTENDED_USE_VERSION)
             self.consult.composer.focus()
         else:
-            self.run_worker(self.action_quit())
+            self.run_worker(self.leave())
 
     # Commands
 
@@ -214,7 +215,20 @@ class ConsultApp(App[int]):
     # The way out
 
     async def action_quit(self) -> None:
-        """End the models' process, within a bound, and leave."""
+        """Leave; where something would be lost, only once the user has confirmed it."""
+        loss = self.consult.loss
+        if not loss or any(isinstance(screen, Leave) for screen in self.screen_stack):
+            await self.leave()
+            return
+        quit_key = keys.display(keys.keys_of(keys.command("quit"), self.chosen_keys))
+        self.push_screen(Leave(loss, quit_key), self._on_leave)
+
+    async def _on_leave(self, leaves: bool | None) -> None:
+        if leaves:
+            await self.leave()
+
+    async def leave(self) -> None:
+        """End the models' process, within a bound, and the program."""
         await self.consult.pair.close()
         self.exit(0)
 
@@ -243,9 +257,7 @@ class ConsultApp(App[int]):
         # What a background task leaves behind is not printed: it may quote a patient.
         loop.set_exception_handler(lambda _loop, _context: None)
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(
-                number, lambda: asyncio.ensure_future(self.action_quit())
-            )
+            loop.add_signal_handler(number, lambda: asyncio.ensure_future(self.leave()))
 
     def _handle_exception(self, error: Exception) -> None:
         # Textual's own would print the local variables, patient text among them.

@@ -108,6 +108,13 @@ COMMANDS: Final = (
         "both answers.",
     ),
     Command(
+        "details", "f10,alt+d", "details", "screen", _READ,
+        "Details of this answer",
+        "Model and adapter files with their sha256, settings, seed and figures of the "
+        "last answer; from the question, of both.",
+        "details",
+    ),
+    Command(
         "models", "ctrl+g", "models", "screen", _MODELS,
         "Choose the models",
         "The starter pair, or GGUF files on this computer, for one pane or both.",
@@ -132,7 +139,7 @@ COMMANDS: Final = (
         "palette", "ctrl+p", "command_palette", "app", _PROGRAM,
         "All commands",
         "A list of everything that can be done, with a search.",
-        "commands",
+        "menu",
     ),
     Command(
         "help", "f1", "help", "app", _PROGRAM,
@@ -143,7 +150,8 @@ COMMANDS: Final = (
     Command(
         "quit", "ctrl+q", "quit", "app", _PROGRAM,
         "Quit",
-        "Ends the program and the models. Nothing is saved.",
+        "Ends the program and the models. Nothing is saved; what would be lost is "
+        "asked about, and the key again confirms.",
         "quit",
     ),
 )  # fmt: skip
@@ -164,6 +172,17 @@ def bindings(place: Place) -> list[BindingType]:
         for command in COMMANDS
         if command.place == place
     ]
+
+
+def same(id: str, action: str) -> list[BindingType]:
+    """The key of the command `id` doing `action`, for a screen on top of the others."""
+    key, title = command(id).key, command(id).title
+    return [Binding(key, action, title, show=False, priority=True, id=id)]
+
+
+def command(id: str) -> Command:
+    """The command of that name."""
+    return next(command for command in COMMANDS if command.id == id)
 
 
 def keys_of(command: Command, chosen: Mapping[str, str]) -> str:

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from medassist.consult.answer import Answer, Figures, Source
+from medassist.consult.answer import Answer, Conditions, Figures, ModelFile, Source
 from medassist.consult.consultation import Consultation, Excess
 from medassist.consult.turn import PaneName
 from medassist.engine.errors import EngineDied, EngineError, LoadStopped
@@ -84,6 +85,8 @@ class Pair:
         self.settled = asyncio.Event()
         """Set while no loading is under way, however the last one went."""
         self._make = make
+        self._files: PairFiles | None = None
+        self._stamps: dict[PaneName, tuple[ModelFile, ...]] = {}
         self._engine: EngineLike | None = None
         self._stop_wanted = False
         self._preparing: asyncio.Task[None] | None = None
@@ -120,6 +123,7 @@ class Pair:
                 self._engine = await self._new_engine(settings)
             if self._stop_wanted:
                 raise LoadStopped("")
+            self._stamps = await asyncio.to_thread(_stamps, self._files)
             loaded = await self._engine.start(self._progress)
         except LoadStopped:
             self.state = "stopped"
@@ -159,6 +163,7 @@ class Pair:
                 pane for pane in files.panes if shipped & {*files.files(pane)}
             )
             self.notice = starter.notice
+        self._files = files
         make = self._make
         if make is None:
             from medassist.engine.client import Engine
@@ -195,6 +200,10 @@ class Pair:
                 pane: _question(consultation, pane, answer, settings)
                 for pane, answer in asked.items()
             }
+            for pane, answer in asked.items():
+                answer.conditions = Conditions(
+                    self.infos[pane], questions[pane].sampling, self.confined or ""
+                )
             async for event in self._engine.ask(questions, mode):
                 answer = asked[event.pane]
                 match event.kind:
@@ -240,6 +249,11 @@ class Pair:
         with suppress(EngineError):
             await self._engine.prepare(histories)
 
+    async def prepared(self) -> None:
+        """Wait until the models have read what `prepare` gave them."""
+        if self._preparing:
+            await asyncio.wait([self._preparing])
+
     async def close(self) -> None:
         """End the models' process, waiting no longer than `CLOSE_S`."""
         if self._preparing:
@@ -258,10 +272,13 @@ class Pair:
         demonstration = pane in self.demonstration
         if info is None:
             return Source("", demonstration=demonstration)
-        name = clean_line(info.name) or info.file.name
-        if info.adapter is not None:
-            name = f"{name} + {clean_line(info.adapter.stem)}"
-        return Source(name, clean_line(info.quantization), demonstration)
+        return Source(
+            clean_line(info.name) or info.file.name,
+            clean_line(info.quantization),
+            demonstration,
+            clean_line(info.adapter.name) if info.adapter else "",
+            self._stamps.get(pane, ()),
+        )
 
 
 @dataclass(frozen=True)
@@ -278,6 +295,23 @@ def _starter() -> _Starter | None:
         return _Starter(starter_pair(), STARTER_NOTICE)
     except (ImportError, OSError, EngineError):
         return None
+
+
+def _stamps(files: PairFiles | None) -> dict[PaneName, tuple[ModelFile, ...]]:
+    """The files of each pane as they are now."""
+    if files is None:
+        return {}
+    return {
+        pane: tuple(_stamp(path) for path in files.files(pane)) for pane in files.panes
+    }
+
+
+def _stamp(path: Path) -> ModelFile:
+    try:
+        status = path.stat()
+    except OSError:  # loading it will say what is wrong
+        return ModelFile(path, 0, 0)
+    return ModelFile(path, status.st_size, status.st_mtime_ns)
 
 
 def _question(

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 
 from medassist.consult.turn import PaneName
+from medassist.tui import clipboard
 from medassist.tui.app import ConsultApp
 from medassist.tui.choice import Choice
 from medassist.tui.widgets.consult.turn_view import TurnView
@@ -39,7 +41,7 @@ async def until_ready(pilot: Pilot[int], app: ConsultApp) -> None:
 async def until_answered(pilot: Pilot[int], app: ConsultApp, turns: int = 1) -> None:
     def finished() -> bool:
         consultation = app.consult.consultation
-        drawn = not app.consult._draws
+        drawn = app.consult.is_drawn
         return len(consultation.turns) == turns and consultation.over and drawn
 
     await until(pilot, finished)
@@ -85,3 +87,15 @@ def foot(view: TurnView) -> str:
 def told(app: ConsultApp) -> str:
     """What the app has told the user in passing, as long as it stands there."""
     return "\n".join(note.message for note in app._notifications)
+
+
+def copied_by(monkeypatch: pytest.MonkeyPatch, works: bool) -> list[str]:
+    """The texts that are copied from now on; `works`: the clipboard's program does."""
+    texts: list[str] = []
+
+    async def copy(text: str) -> bool:
+        texts.append(text)
+        return works
+
+    monkeypatch.setattr(clipboard, "copy_by_program", copy)
+    return texts

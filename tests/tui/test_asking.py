@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from textual import events
 
 from medassist.engine.errors import EngineError, ModelFileError
@@ -48,6 +49,21 @@ async def test_the_header_names_model_and_quantization(engines: FakeEngines) -> 
         assert " A  base  Tiny base  Q8_0" in lines[1]
         assert " B  tuned  Tiny tuned + adapter  Q8_0" in lines[1]
         assert "OFFLINE · not saved · together · 2 threads · 1.2 GB" in lines[0]
+
+
+@pytest.mark.parametrize("width", [41, 80, 100, 120])
+async def test_where_it_is_narrow_the_models_name_gives_way_and_nothing_else(
+    engines: FakeEngines, width: int
+) -> None:
+    engines.script.name = "A-model-with-a-name-longer-than-any-header-has-room-for-v2"
+    app = app_with(engines)
+    async with app.run_test(size=(width, 36)) as pilot:
+        await until_ready(pilot, app)
+        text = seen(app.screen)
+        first = next(line for line in text.splitlines() if " A  base  " in line)
+        assert first.split(" B  ")[0].rstrip(" ▕").endswith("-v2 base  Q8_0")
+        second = next(line for line in text.splitlines() if " B  tuned  " in line)
+        assert "…" in second and second.endswith("tuned + adapter  Q8_0")
 
 
 async def test_ctrl_j_goes_to_a_new_line_and_enter_sends(engines: FakeEngines) -> None:

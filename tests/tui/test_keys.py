@@ -84,7 +84,7 @@ async def test_the_help_names_every_command_and_its_key(engines: FakeEngines) ->
         await until(pilot, lambda: "settings.toml" in seen(app.screen))
         shown = seen(app.screen)
         for command in keys.COMMANDS:
-            line = f"{keys.display(command.key):<8}{command.title}."
+            line = f"{keys.display(command.key):<10}{command.title}."
             assert line in shown, line
             assert command.id in shown
         await pilot.press("f1")
@@ -95,7 +95,7 @@ async def test_a_key_can_be_given_to_another_command(
     home: Path, engines: FakeEngines
 ) -> None:
     with settings(home).open("a") as file:
-        file.write('[keys]\nsend = "f7"\nquit = "ctrl+x"\nhelp = "f1,f10"\n')
+        file.write('[keys]\nsend = "f7"\nquit = "ctrl+x"\nhelp = "f1,f6"\n')
     app = app_with(engines)
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
@@ -103,12 +103,14 @@ async def test_a_key_can_be_given_to_another_command(
         await until(pilot, lambda: app.consult.composer.text == "a\nb")
         await pilot.press("f7")
         await until_answered(pilot, app)
-        await pilot.press("f10")
+        await pilot.press("f6")
         await until(pilot, lambda: isinstance(app.screen, Help))
         await until(pilot, lambda: "F7" in seen(app.screen))
         await pilot.press("escape", "ctrl+q")
         await pilot.pause()
-        assert not app._exit
+        assert app.screen is app.consult
+        await pilot.press("ctrl+x")
+        await until(pilot, lambda: "Press ^x again to quit." in seen(app.screen))
         await pilot.press("ctrl+x")
         await until(pilot, lambda: app._exit)
 

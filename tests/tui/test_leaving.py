@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,15 @@ import pytest
 from medassist.tui import crash
 from medassist.tui.clipboard import programs
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import app_with, until, until_ready
+from tests.tui.running import (
+    app_with,
+    ask,
+    push,
+    seen,
+    until,
+    until_answered,
+    until_ready,
+)
 
 SECRET = "Mrs Example, born 1950"
 
@@ -54,6 +63,54 @@ async def test_an_error_in_the_screen_ends_the_program_with_that_sentence(
     assert app.crash_report.startswith("medassist had to stop: RuntimeError")
     printed = capsys.readouterr()
     assert SECRET not in app.crash_report + printed.out + printed.err
+
+
+async def test_quitting_a_consultation_is_confirmed_by_the_same_key(
+    engines: FakeEngines,
+) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, "One?")
+        await until_answered(pilot, app)
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: "This consultation is not saved" in seen(app.screen))
+        await pilot.press("enter")  # an Enter too many keeps the consultation
+        await until(pilot, lambda: app.screen is app.consult)
+        assert engines.last.state == "ready"
+        await pilot.press("ctrl+q", "ctrl+q")
+        await until(pilot, lambda: engines.last.state == "closed")
+
+
+async def test_quitting_while_answers_are_written_is_confirmed(
+    engines: FakeEngines,
+) -> None:
+    engines.script.hold = asyncio.Event()
+    app = app_with(engines)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, "One?")
+        await until(pilot, lambda: "writing" in seen(app.screen))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: "still being written" in seen(app.screen))
+        await push(pilot, "#yes")
+        await until(pilot, lambda: engines.last.state == "closed")
+
+
+async def test_quitting_with_a_question_half_written_is_confirmed(
+    engines: FakeEngines,
+) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_ready(pilot, app)
+        await pilot.press(*"half", "ctrl+q")
+        await until(pilot, lambda: "What you have written" in seen(app.screen))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.consult)
+        assert app.consult.composer.text == "half"
+        app.consult.composer.text = ""
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: engines.last.state == "closed")
 
 
 def test_the_clipboards_program_fits_the_platform() -> None:

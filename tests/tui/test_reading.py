@@ -6,7 +6,6 @@ import pytest
 
 from medassist.consult.turn import PaneName
 from medassist.privacy.clean import clean
-from medassist.tui import clipboard
 from medassist.tui.widgets.consult.answer_text import AnswerText
 from medassist.tui.widgets.consult.pane import MOUNTED, Pane
 from tests.privacy.nasty import CONTROL, MARKUP
@@ -14,6 +13,7 @@ from tests.stubs.engine import FakeEngines, answer_of
 from tests.tui.running import (
     app_with,
     ask,
+    copied_by,
     focus,
     foot,
     push,
@@ -204,21 +204,10 @@ async def test_old_turns_are_laid_out_on_demand_only(engines: FakeEngines) -> No
         assert len(engines.last.asked[-1]["base"].messages) == 2 * turns - 1
 
 
-async def copied_by(monkeypatch: pytest.MonkeyPatch, works: bool) -> list[str]:
-    texts: list[str] = []
-
-    async def copy(text: str) -> bool:
-        texts.append(text)
-        return works
-
-    monkeypatch.setattr(clipboard, "copy_by_program", copy)
-    return texts
-
-
 async def test_the_answers_are_copied_and_copied_is_said_only_when_it_is_so(
     engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    texts = await copied_by(monkeypatch, works=True)
+    texts = copied_by(monkeypatch, works=True)
     app = app_with(engines)
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await until_ready(pilot, app)
@@ -238,7 +227,7 @@ async def test_the_answers_are_copied_and_copied_is_said_only_when_it_is_so(
 async def test_without_a_clipboard_program_the_terminal_is_asked_and_that_is_said(
     engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await copied_by(monkeypatch, works=False)
+    copied_by(monkeypatch, works=False)
     engines.script.answers = {"base": ["\x1b]52;c;ZXZpbA==\x07Good."], "tuned": ["x"]}
     app = app_with(engines)
     async with app.run_test(size=SIZE, notifications=True) as pilot:

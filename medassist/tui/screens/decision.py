@@ -46,3 +46,11 @@ class Decision(ModalScreen[bool]):
     @on(Button.Pressed, "#no")
     def _on_no(self) -> None:
         self.dismiss(False)
+
+
+class Leave(Decision):
+    """Whether to leave although something would be lost."""
+
+    def __init__(self, loss: str, key: str) -> None:
+        text = f"{loss}\n\nPress {key} again to quit."
+        super().__init__("Quit?", text, "Quit", "Go on")

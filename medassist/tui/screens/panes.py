@@ -95,6 +95,8 @@ class PanesScreen(Screen[None]):
         wanted = set(names)
         for name, pane in self.panes.items():
             pane.set_class(name not in wanted, "-absent")
+        whom = "both models" if len(wanted) > 1 else "the model"
+        self.composer.placeholder = f"Write a question for {whom}"
         self._show_only(None)
 
     def action_maximise(self) -> None:

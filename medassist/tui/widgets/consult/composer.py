@@ -40,7 +40,6 @@ class Composer(TextArea):
             tab_behavior="focus",
             highlight_cursor_line=False,
             compact=True,
-            placeholder="Write a question for both models",
         )
 
     # A priority key is handled before the keys that were typed ahead of it have

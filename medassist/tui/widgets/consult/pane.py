@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from textual.widgets import Button
 from medassist.consult.answer import Source
 from medassist.consult.turn import PaneName, Turn
 from medassist.tui.widgets.consult import wording
+from medassist.tui.widgets.consult.pane_header import PaneHeader
 from medassist.tui.widgets.consult.turn_view import TurnView
 from medassist.tui.widgets.line import Line
 
@@ -83,7 +85,7 @@ class Pane(Vertical):
         super().__init__(id=pane)
         self.pane: PaneName = pane
         self.turns = Turns()
-        self._header = Line(classes="header")
+        self._header = PaneHeader(pane)
         self._status = Line(classes="status")
         self._empty = Line(classes="empty")
         self._earlier = Button("", classes="earlier", compact=True)
@@ -102,20 +104,7 @@ class Pane(Vertical):
 
     def name_model(self, source: Source) -> None:
         """Say which model is behind the pane."""
-        parts: list[tuple[str, str] | str] = [
-            (
-                f" {wording.LETTERS[self.pane]} ",
-                f"bold $background on $pane-{self.pane}",
-            ),
-            (f" {wording.ROLES[self.pane]} ", f"$pane-{self.pane}"),
-        ]
-        if source.demonstration:  # before what may be too long to be seen whole
-            parts.append((" demonstration ", "$warning"))
-        if source.name:
-            parts.append((f" {source.name}", "bold"))
-        if source.quantization:
-            parts.append((f"  {source.quantization}", "$quiet"))
-        self._header.say(Content.assemble(*parts))
+        self._header.name_model(source)
 
     def say(self, status: str) -> None:
         """Say how far the pane is."""
@@ -191,14 +180,14 @@ class Pane(Vertical):
             self._earlier.refresh(layout=True)  # a new label alone keeps the width
 
     def _view(self, turn: Turn) -> TurnView:
-        return TurnView(turn, self.pane, self._model_change(turn))
+        return TurnView(turn, self.pane, partial(self._model_change, turn))
 
     def _model_change(self, turn: Turn) -> str:
         """The model of `turn`, where it is not the one of the turn before."""
-        index = self._all.index(turn)
         now = turn.shown(self.pane)
-        if index == 0 or now is None:
+        if now is None or turn not in self._all[1:]:
             return ""
+        index = self._all.index(turn)
         before = self._all[index - 1].shown(self.pane)
         if before is None or before.source == now.source:
             return ""

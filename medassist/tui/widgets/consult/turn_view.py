@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
@@ -11,17 +13,20 @@ from medassist.consult.turn import PaneName, Turn
 from medassist.privacy.clean import clean
 from medassist.tui.widgets.consult import wording
 from medassist.tui.widgets.consult.answer_text import AnswerText
+from medassist.tui.widgets.line import Line
 
 
 class TurnView(Vertical):
     """Shows the answer of `pane` in `turn` that is to be shown."""
 
-    def __init__(self, turn: Turn, pane: PaneName, model: str) -> None:
+    def __init__(self, turn: Turn, pane: PaneName, change: Callable[[], str]) -> None:
         super().__init__()
         self.turn = turn
         self._pane: PaneName = pane
-        self._model = model
-        """Named above the answer where another model answered before; may be empty."""
+        self._change = change
+        """The model, where another one answered before; else empty. It is asked with
+        each drawing: a question can be older than the model that answers it."""
+        self._model = Line(classes="foot")
         self._answer: Answer | None = None
         self._text = AnswerText()
         self._foot = Static("", markup=False, classes="foot")
@@ -32,14 +37,16 @@ class TurnView(Vertical):
             markup=False,
             classes="question",
         )
-        if self._model:
-            yield Static(f"from here: {self._model}", markup=False, classes="foot")
+        yield self._model
         yield self._text
         yield self._foot
 
     async def draw(self) -> None:
         """Bring the view up to date."""
         self.set_class(self.turn.left_out, "-left-out")
+        model = self._change()
+        self._model.display = bool(model)
+        self._model.say(f"from here: {model}")
         answer = self.turn.shown(self._pane)
         if answer is None:
             self._say("this pane was not asked", failed=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len
+
 from medassist.consult.answer import Answer, Figures, Source
 from medassist.consult.consultation import Excess
 from medassist.consult.turn import PaneName
@@ -90,9 +92,44 @@ def foot(answer: Answer, place: int, count: int) -> str:
     return SEPARATOR.join(said)
 
 
+def ending(answer: Answer) -> str:
+    """How an answer came to its end, or that it has not."""
+    match answer.state:
+        case "stopped":
+            return "stopped by you"
+        case "failed":
+            return f"failed: {answer.failure}" if answer.failure else "failed"
+        case "finished" if answer.figures and answer.figures.ending == "length":
+            return f"cut off at {answer.figures.tokens_written} tokens"
+        case "finished":
+            return "the model ended it"
+        case _:
+            return "not yet"
+
+
 def model(source: Source) -> str:
-    """A model's name and quantization."""
-    return "  ".join(part for part in (source.name, source.quantization) if part)
+    """A model's name, its adapter and its quantization."""
+    name = f"{source.name} + {source.adapter}" if source.adapter else source.name
+    return "  ".join(part for part in (name, source.quantization) if part)
+
+
+def shortened(name: str, cells: int) -> str:
+    """`name` in at most `cells` cells of the terminal, its middle left out.
+
+    The ends of two models' names differ more often than their beginnings.
+    """
+    if cell_len(name) <= cells:
+        return name
+    kept = max(0, cells - 1)
+    head, tail = "", ""
+    for first, last in zip(name, reversed(name), strict=True):
+        if cell_len(head + first + tail) > kept:
+            break
+        head += first
+        if cell_len(head + last + tail) > kept:
+            break
+        tail = last + tail
+    return f"{head}…{tail}" if cells > 0 else ""
 
 
 def memory(resident: int) -> str:

@@ -1,0 +1,137 @@
+"""What can be known of an answer, in words. No widgets in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from medassist.consult.answer import Answer, Conditions, ModelFile
+from medassist.consult.turn import PaneName
+from medassist.privacy.clean import clean_line
+from medassist.tui.fingerprints import Fingerprint
+from medassist.tui.widgets.consult import wording
+
+Known = Callable[[ModelFile], Fingerprint | None]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is known of an answer."""
+
+    label: str
+    text: str
+    """Empty: it does not apply, or is not known yet."""
+    warns: bool = False
+
+
+def facts(answer: Answer, known: Known, computes: bool) -> list[Fact]:
+    """All that is known of `answer`. The labels are the same for every answer.
+
+    Args:
+        answer: The answer.
+        known: The fingerprint of a file, where it has been computed.
+        computes: Fingerprints are being computed, since no answer is being written.
+    """
+    source = answer.source
+    weights, adapter = (*source.files, None, None)[:2]
+    return [
+        Fact("model", source.name),
+        Fact("file", _name(weights)),
+        Fact("folder", _folder(weights)),
+        *_fingerprint("sha256", weights, known, computes),
+        Fact("adapter", _name(adapter)),
+        Fact("folder of adapter", _folder(adapter)),
+        *_fingerprint("sha256 of adapter", adapter, known, computes),
+        Fact("quantization", source.quantization),
+        *_setup(answer.conditions),
+        *_course(answer),
+        *_sampling(answer.conditions),
+    ]
+
+
+def _name(file: ModelFile | None) -> str:
+    return clean_line(file.path.name) if file else ""
+
+
+def _folder(file: ModelFile | None) -> str:
+    return clean_line(str(file.path.parent.absolute())) if file else ""
+
+
+def _fingerprint(
+    label: str, file: ModelFile | None, known: Known, computes: bool
+) -> list[Fact]:
+    found = known(file) if file else None
+    if found is not None:
+        text, remark = found.sha256, found.problem or found.remark
+    else:
+        later = "computing ..." if computes else "computed when the answers are written"
+        text, remark = later if file else "", ""
+    return [
+        Fact(label, text),
+        Fact("", clean_line(remark), warns=bool(found and found.problem)),
+    ]
+
+
+def _setup(conditions: Conditions | None) -> list[Fact]:
+    setup = conditions.setup if conditions else None
+    template = "" if setup is None else "the model's own"
+    if setup and setup.template == "plain":
+        template = "plain (the model file has none)"
+    return [
+        Fact("architecture", clean_line(setup.architecture) if setup else ""),
+        Fact("chat template", template),
+        Fact("KV cache", setup.kv.upper() if setup else ""),
+        Fact("flash attention", _on_off(setup.flash_attention) if setup else ""),
+        Fact("threads", str(setup.threads) if setup else ""),
+        Fact("confined by", conditions.confined if conditions else ""),
+    ]
+
+
+def _on_off(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def _course(answer: Answer) -> list[Fact]:
+    """How the answer came about."""
+    figures = answer.figures
+    ttft = figures.ttft_s if figures else None
+    speed = figures.tok_per_s if figures else None
+    return [
+        Fact("tokens read", f"{figures.tokens_read:,}" if figures else ""),
+        Fact("tokens reused", f"{figures.tokens_reused:,}" if figures else ""),
+        Fact("tokens written", f"{answer.tokens:,}"),
+        Fact("TTFT", f"{ttft:.2f} s" if ttft is not None else ""),
+        Fact("speed", f"{speed:.1f} tok/s" if speed is not None else ""),
+        Fact("ended", wording.ending(answer)),
+    ]
+
+
+def _sampling(conditions: Conditions | None) -> list[Fact]:
+    if conditions is None:
+        return [Fact("seed", ""), Fact("sampling", "")]
+    sampling = conditions.sampling
+    said = [
+        f"temperature {sampling.temperature:g}",
+        f"top-k {sampling.top_k}",
+        f"top-p {sampling.top_p:g}",
+        f"min-p {sampling.min_p:g}",
+        f"repeat penalty {sampling.repeat_penalty:g}",
+    ]
+    if sampling.max_tokens is not None:
+        said.append(f"at most {sampling.max_tokens} tokens")
+    if sampling.stop:
+        said.append("stops at " + ", ".join(repr(text) for text in sampling.stop))
+    return [Fact("seed", str(sampling.seed)), Fact("sampling", ", ".join(said))]
+
+
+def as_text(found: Mapping[PaneName, list[Fact]]) -> str:
+    """The facts as they are copied, the answers one below the other."""
+    return "\n\n".join(
+        "\n".join(
+            [
+                f"{wording.LETTERS[pane]} ({wording.ROLES[pane]})",
+                *(f"{fact.label:<19}{fact.text}" for fact in listed if fact.text),
+            ]
+        )
+        for pane, listed in found.items()
+    )

@@ -1,0 +1,97 @@
+"""What can be known of the last answers: the files, the settings, the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from medassist.consult.turn import PaneName
+from medassist.tui import keys
+from medassist.tui.details import Fact, as_text
+from medassist.tui.widgets.consult import wording
+
+if TYPE_CHECKING:
+    from medassist.tui.app import ConsultApp
+
+AGAIN_S = 0.25
+Found = Mapping[PaneName, list[Fact]]
+
+
+class Details(ModalScreen[None]):
+    """A column for each answer; what is still being computed comes in later.
+
+    Args:
+        find: What is known by now; the panes and the labels are always the same.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        *keys.same("details", "dismiss"),
+        *keys.same("copy", "copy"),
+    ]
+    CSS_PATH = "details.tcss"
+    AUTO_FOCUS = "#text"
+
+    def __init__(self, find: Callable[[], Found]) -> None:
+        super().__init__()
+        self._find = find
+        self._rows: list[tuple[Horizontal, list[Static]]] = []
+
+    def compose(self) -> ComposeResult:
+        found = self._find()
+        columns = list(found.values())
+        plural = "s" if len(columns) > 1 else ""
+        with Vertical(id="dialog"):
+            yield Static(f"Details of the answer{plural}", markup=False, id="title")
+            with Horizontal(id="heading"):
+                yield Static("", classes="label")
+                for pane in found:
+                    yield Static(_heading(pane), markup=False, classes=f"value {pane}")
+            with VerticalScroll(id="text"):
+                for facts in zip(*columns, strict=True):
+                    row = Horizontal(classes="row")
+                    values = [
+                        Static("", markup=False, classes="value") for _ in columns
+                    ]
+                    self._rows.append((row, values))
+                    with row:
+                        yield Static(facts[0].label, markup=False, classes="label")
+                        yield from values
+            with Horizontal(id="answers"):
+                yield Button("Copy", id="copy", variant="primary", compact=True)
+                yield Button("Back", id="back", compact=True)
+
+    def on_mount(self) -> None:
+        self._fill()
+        self.set_interval(AGAIN_S, self._fill)
+
+    def _fill(self) -> None:
+        columns = list(self._find().values())
+        for (row, values), facts in zip(
+            self._rows, zip(*columns, strict=True), strict=True
+        ):
+            row.display = any(fact.text for fact in facts)
+            for value, fact in zip(values, facts, strict=True):
+                value.set_class(fact.warns, "-warns")
+                if str(value.content) != fact.text:
+                    value.update(fact.text)
+
+    @on(Button.Pressed, "#copy")
+    def action_copy(self) -> None:
+        app = cast("ConsultApp", self.app)  # pyright: ignore[reportUnknownMemberType]
+        app.copy_and_tell(as_text(self._find()), "the details")
+
+    @on(Button.Pressed, "#back")
+    def _on_back(self) -> None:
+        self.dismiss()
+
+
+def _heading(pane: PaneName) -> str:
+    return f"{wording.LETTERS[pane]}  {wording.ROLES[pane]}"

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.terminal import Terminal, command
+from tests.tiny_models import TinyPair, write_pair
+
+SETTINGS = """\
+intended_use_accepted = 1
+[sampling]
+max_tokens = 40
+temperature = 0.0
+"""
+StartTerminal = Callable[..., Terminal]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home of the test's own, whose user has read the intended use."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "settings.toml").write_text(SETTINGS)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> TinyPair:
+    return write_pair(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def starts(
+    home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartTerminal]:
+    """Starts the program with the arguments given, in a window of the size given."""
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    opened: list[Terminal] = []
+
+    def start(*arguments: str | Path, width: int = 120, height: int = 36) -> Terminal:
+        socket = tmp_path_factory.mktemp("t") / "s"
+        terminal = Terminal(socket, command(home, *arguments), width, height)
+        opened.append(terminal)
+        return terminal
+
+    yield start
+    for terminal in opened:
+        terminal.end()
+
+
+@pytest.fixture
+def consult(starts: StartTerminal, pair: TinyPair) -> StartTerminal:
+    """The same, with a tiny pair."""
+
+    def start(*arguments: str | Path, width: int = 120, height: int = 36) -> Terminal:
+        files = ("--base", pair.base, "--adapter", pair.activated)
+        return starts(*files, *arguments, width=width, height=height)
+
+    return start

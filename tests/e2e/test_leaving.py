@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.e2e.conftest import StartTerminal
+from tests.e2e.terminal import Terminal
+
+AT_ONCE_S = 2.0
+
+
+def everything_of(terminal: Terminal) -> list[psutil.Process]:
+    return [terminal.program, *terminal.models]
+
+
+def ended_at_once(processes: list[psutil.Process]) -> bool:
+    end = time.monotonic() + AT_ONCE_S
+    while any(lives(process) for process in processes):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def lives(process: psutil.Process) -> bool:
+    """A process that has ended and that nobody has asked after yet does not live."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def asked(terminal: Terminal) -> Terminal:
+    terminal.until_ready()
+    terminal.ask("What is anaemia?")
+    terminal.until_answered()
+    return terminal
+
+
+def test_quitting_asks_once_where_there_is_a_consultation(
+    consult: StartTerminal,
+) -> None:
+    shown = asked(consult())
+    processes = everything_of(shown)
+    assert len(processes) > 1
+    shown.press("C-q")
+    shown.until(lambda screen: "This consultation is not saved" in screen)
+    shown.press("Escape")
+    shown.until(lambda screen: "Quit?" not in screen)
+    shown.press("C-q", "C-q")
+    assert "left with 0" in shown.until_left()
+    assert ended_at_once(processes)
+
+
+def test_quitting_does_not_ask_where_nothing_would_be_lost(
+    consult: StartTerminal,
+) -> None:
+    shown = consult()
+    shown.until_ready()
+    shown.press("C-q")
+    assert "left with 0" in shown.until_left()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda terminal: terminal.program.send_signal(signal.SIGTERM),
+        lambda terminal: terminal.program.send_signal(signal.SIGHUP),
+        Terminal.hang_up,
+    ],
+    ids=["SIGTERM", "SIGHUP", "closed window"],
+)
+def test_a_signal_or_a_closed_window_ends_all_of_it_at_once_and_asks_nothing(
+    consult: StartTerminal, end: Callable[[Terminal], None]
+) -> None:
+    shown = asked(consult())
+    processes = everything_of(shown)
+    end(shown)
+    assert ended_at_once(processes)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.e2e.conftest import StartTerminal
+from tests.tiny_models import TinyPair
+
+
+def test_a_killed_model_is_told_and_started_again(consult: StartTerminal) -> None:
+    shown = consult()
+    shown.until_ready()
+    for model in shown.models:
+        model.kill()
+        model.wait()
+    shown.ask("Still there?")
+    shown.until(lambda screen: "Start the models again" in screen)
+    shown.press("C-r")
+    shown.until_ready()
+    shown.ask("And now?")
+    shown.until_answered()
+
+
+def test_a_broken_file_is_a_sentence_on_the_screen(
+    starts: StartTerminal, pair: TinyPair, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(pair.base.read_bytes()[: pair.base.stat().st_size // 2])
+    shown = starts("--base", broken)
+    shown.until(lambda screen: "not loaded" in screen)
+    shown.until(lambda screen: "broken.gguf" in screen)
+    shown.press("C-q")
+    assert "left with 0" in shown.until_left()
+
+
+def test_a_window_of_20_by_5_is_lived_with(consult: StartTerminal) -> None:
+    shown = consult(width=20, height=5)
+    shown.until(lambda screen: "make the" in screen)
+    shown.ask("Small?")
+    shown.resize(80, 24)
+    shown.until_answered()
+    shown.resize(20, 5)
+    shown.until(lambda screen: "make the" in screen)
+    shown.resize(80, 24)
+    screen = shown.until_answered()
+    assert screen.count("Small?") == 2

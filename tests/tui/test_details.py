@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import medassist.starter
+from medassist.consult.answer import ModelFile
+from medassist.tui.choice import Choice
+from medassist.tui.fingerprints import Fingerprints
+from medassist.tui.screens.details import Details
+from tests.stubs.engine import FakeEngines
+from tests.tui.running import (
+    app_with,
+    ask,
+    copied_by,
+    focus,
+    push,
+    seen,
+    told,
+    until,
+    until_answered,
+    until_ready,
+)
+
+SIZE = (120, 50)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Choice:
+    """A base and an adapter, as files that can be hashed."""
+    (tmp_path / "base.gguf").write_bytes(b"weights")
+    (tmp_path / "adapter.gguf").write_bytes(b"differences")
+    return Choice(base=tmp_path / "base.gguf", adapter=tmp_path / "adapter.gguf")
+
+
+@pytest.fixture
+def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The starter pair in a folder of the test's own."""
+    folder = tmp_path / "starter"
+    shutil.copytree(medassist.starter.FOLDER, folder)
+    monkeypatch.setattr(medassist.starter, "FOLDER", folder)
+    return folder
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def stamp(path: Path) -> ModelFile:
+    status = path.stat()
+    return ModelFile(path, status.st_size, status.st_mtime_ns)
+
+
+async def computed(file: ModelFile):
+    prints = Fingerprints()
+    await prints.compute([file], lambda: True)
+    return prints.of(file)
+
+
+async def test_the_details_name_files_settings_and_figures_of_both_answers(
+    engines: FakeEngines, files: Choice
+) -> None:
+    app = app_with(engines, files)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, "One?")
+        await until_answered(pilot, app)
+        await pilot.press("f10")
+        await until(pilot, lambda: isinstance(app.screen, Details))
+        base, adapter = sha256(b"weights"), sha256(b"differences")
+        await until(pilot, lambda: adapter[:40] in seen(app.screen))
+        shown = seen(app.screen)
+        assert shown.count(base[:40]) == 2
+        assert "Tiny base" in shown and "Tiny tuned" in shown
+        rows = {line[6:24].strip(): line[24:] for line in shown.splitlines()}
+        for label, value in [
+            ("quantization", "Q8_0"),
+            ("architecture", "llama"),
+            ("chat template", "the model's own"),
+            ("KV cache", "F16"),
+            ("flash attention", "off"),
+            ("threads", "2"),
+            ("confined by", "a test"),
+            ("tokens read", "2,048"),
+            ("tokens reused", "0"),
+            ("TTFT", "0.25 s"),
+            ("speed", "20.0 tok/s"),
+            ("ended", "the model ended it"),
+            ("seed", "42"),
+        ]:
+            assert rows[label].count(value) == 2, label
+        assert "temperature 0.7, top-k 40" in shown
+        await pilot.press("f10")
+        await until(pilot, lambda: not isinstance(app.screen, Details))
+
+
+async def test_the_details_of_a_pane_are_those_of_its_answer_and_can_be_copied(
+    engines: FakeEngines, files: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = copied_by(monkeypatch, works=True)
+    app = app_with(engines, files)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, "One?")
+        await until_answered(pilot, app)
+        await focus(pilot, app.consult.panes["tuned"].turns)
+        await pilot.press("f10")
+        await until(pilot, lambda: sha256(b"differences")[:40] in seen(app.screen))
+        assert "Tiny base" not in seen(app.screen).partition("Details")[2]
+        await pilot.press("f9")
+        await until(pilot, lambda: copied)
+        assert copied[0].startswith("B (tuned)\nmodel              Tiny tuned\n")
+        assert f"sha256 of adapter  {sha256(b'differences')}" in copied[0]
+        await push(pilot, "#back")
+        await until(pilot, lambda: not isinstance(app.screen, Details))
+
+
+async def test_no_file_is_hashed_while_an_answer_is_written(
+    engines: FakeEngines, files: Choice
+) -> None:
+    engines.script.hold = asyncio.Event()
+    app = app_with(engines, files)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, "One?")
+        await until(pilot, lambda: "writing" in seen(app.screen))
+        await pilot.press("f10")
+        await until(pilot, lambda: "when the answers are written" in seen(app.screen))
+        assert "not yet" in seen(app.screen)
+        assert sha256(b"weights")[:40] not in seen(app.screen)
+        engines.script.hold.set()
+        await until(pilot, lambda: sha256(b"weights")[:40] in seen(app.screen))
+
+
+async def test_before_the_first_answer_there_are_no_details(
+    engines: FakeEngines,
+) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await pilot.press("f10")
+        await until(pilot, lambda: "There is no answer yet." in told(app))
+        assert not isinstance(app.screen, Details)
+
+
+async def test_a_file_that_is_not_the_one_that_was_shipped_is_told(
+    engines: FakeEngines, starter: Path
+) -> None:
+    with (starter / "base-q8_0.gguf").open("ab") as file:
+        file.write(b"x")
+    app = app_with(engines, Choice())
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, "One?")
+        await until_answered(pilot, app)
+        await until(pilot, lambda: "is not the file that was shipped" in told(app))
+        await pilot.press("f10")
+        await until(pilot, lambda: "is not the file that" in seen(app.screen))
+        await until(pilot, lambda: "as shipped with the program" in seen(app.screen))
+
+
+async def test_the_shipped_files_are_held_against_the_card(starter: Path) -> None:
+    found = await computed(stamp(starter / "adapter-activated.gguf"))
+    assert found and found.remark == "as shipped with the program"
+    assert not found.problem
+    card = json.loads((starter / "card.json").read_text())
+    card["lineage"]["gguf"]["adapter-activated.gguf"] = "0" * 64
+    (starter / "card.json").write_text(json.dumps(card))
+    found = await computed(stamp(starter / "adapter-activated.gguf"))
+    assert found and "not the file that was shipped" in found.problem
+    assert "0" * 64 in found.problem
+    (starter / "card.json").write_text("no card")
+    found = await computed(stamp(starter / "adapter-activated.gguf"))
+    assert found and "cannot be said" in found.problem and found.sha256
+
+
+async def test_a_file_that_was_changed_after_loading_has_no_sha256(
+    files: Choice,
+) -> None:
+    assert files.base
+    before = stamp(files.base)
+    files.base.write_bytes(b"other weights")
+    found = await computed(before)
+    assert found and not found.sha256
+    assert "was changed after the model had been loaded" in found.problem
+
+
+async def test_a_file_that_is_gone_is_named(files: Choice) -> None:
+    assert files.base
+    before = stamp(files.base)
+    files.base.unlink()
+    found = await computed(before)
+    assert found and not found.sha256
+    assert str(files.base) in found.problem and "cannot be read" in found.problem
+
+
+async def test_what_the_models_need_the_processor_for_comes_before_the_next_file(
+    files: Choice,
+) -> None:
+    assert files.base and files.adapter
+    prints = Fingerprints()
+    turns = iter([True, False])
+    base, adapter = stamp(files.base), stamp(files.adapter)
+    await prints.compute([base, adapter], lambda: next(turns))
+    assert prints.of(base) and prints.of(adapter) is None
