@@ -12,12 +12,12 @@ import ctypes
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import llama_cpp.llama_cpp as llama
 
 from medassist.engine.errors import EngineError
+from medassist.engine.owned import Owned
 from medassist.engine.weights import Adapter, Weights, complaint
 
 CHUNK = 128
@@ -58,7 +58,7 @@ def _abort_by_flag() -> Any:
     return ctypes.cast(runtime.strlen, _ABORT_CALLBACK)
 
 
-class Context:
+class Context(Owned):
     """The cache of one pane on `weights`, with `adapter` where the pane has one.
 
     Args:
@@ -113,13 +113,13 @@ class Context:
                 f"{complaint()} Take a smaller context, or the KV cache as "
                 f"{'f16' if kv == 'q8_0' else 'q8_0'}."
             )
+        super().__init__(lambda: llama.llama_free(context))
         self.context = context
-        self._closed = False
         # llama.cpp rounds the size up; what was asked for is what is used.
         self.size = min(tokens, llama.llama_n_ctx(context))
         memory = llama.llama_get_memory(context)
         if memory is None:
-            llama.llama_free(context)
+            self.close()
             raise EngineError(
                 f"{weights.path}: this model has no cache that could hold a "
                 "conversation. Choose a model that writes text."
@@ -250,23 +250,6 @@ class Context:
         llama.llama_memory_seq_rm(self._memory, 0, -1, -1)
         self.length = 0
         return False
-
-    def close(self) -> None:
-        """Free the cache."""
-        if not self._closed:
-            self._closed = True
-            llama.llama_free(self.context)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def matching(held: Sequence[Chunk], plan: Sequence[Chunk]) -> int:

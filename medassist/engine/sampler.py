@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
-
 import llama_cpp.llama_cpp as llama
 
 from medassist.engine.context import Context
+from medassist.engine.owned import Owned
 from medassist.engine.protocol import Sampling
 
 REPEAT_WINDOW = 64
@@ -15,7 +13,7 @@ NO_PENALTY = 0.0
 MIN_KEEP = 1
 
 
-class Sampler:
+class Sampler(Owned):
     """A chain for one answer: its seed begins anew with it.
 
     The repeat penalty looks at the answer alone and not at the prompt, or the
@@ -26,8 +24,8 @@ class Sampler:
         chain = llama.llama_sampler_chain_init(
             llama.llama_sampler_chain_default_params()
         )
+        super().__init__(lambda: llama.llama_sampler_free(chain))
         self.chain = chain
-        self._closed = False
 
         def add(sampler: llama.llama_sampler_p) -> None:
             llama.llama_sampler_chain_add(chain, sampler)
@@ -57,20 +55,3 @@ class Sampler:
     def sample(self, context: Context) -> int:
         """The token that follows what `context` decoded last."""
         return llama.llama_sampler_sample(self.chain, context.context, -1)
-
-    def close(self) -> None:
-        """Free the chain and the samplers in it."""
-        if not self._closed:
-            self._closed = True
-            llama.llama_sampler_free(self.chain)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -6,12 +6,11 @@ import ctypes
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import llama_cpp.llama_cpp as llama
 
 from medassist.engine.errors import LoadStopped, ModelFileError
+from medassist.engine.owned import Owned
 from medassist.engine.vocabulary import Vocabulary
 from medassist.library.header import GgufHeader, require_adapter, require_model
 
@@ -45,7 +44,7 @@ def complaint() -> str:
     return f" llama.cpp says: {lines[0]}." if lines else ""
 
 
-class Weights:
+class Weights(Owned):
     """One model's weights, mapped from its file, and its vocabulary.
 
     Args:
@@ -92,34 +91,21 @@ class Weights:
                 "architecture.",
                 path,
             )
+        super().__init__(lambda: llama.llama_model_free(model))
         self.model = model
-        self._closed = False
-        self.vocabulary = Vocabulary(model, path)
+        try:
+            self.vocabulary = Vocabulary(model, path)
+        except ModelFileError:
+            self.close()
+            raise
 
     @property
     def trained_context(self) -> int:
         """Tokens that the model was trained to hold."""
         return llama.llama_model_n_ctx_train(self.model)
 
-    def close(self) -> None:
-        """Free the weights. Contexts and adapters on them must be closed before."""
-        if not self._closed:
-            self._closed = True
-            llama.llama_model_free(self.model)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class Adapter:
+class Adapter(Owned):
     """A LoRA adapter for one model. It must be closed before its weights are.
 
     Raises:
@@ -146,22 +132,5 @@ class Adapter:
                 f"{complaint()} Give the base that it was trained on.",
                 path,
             )
+        super().__init__(lambda: llama.llama_adapter_lora_free(adapter))
         self.adapter = adapter
-        self._closed = False
-
-    def close(self) -> None:
-        """Free the adapter."""
-        if not self._closed:
-            self._closed = True
-            llama.llama_adapter_lora_free(self.adapter)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ def command(home: Path, *arguments: str | Path) -> str:
     surroundings = ["env", "-u", "COLUMNS", "-u", "LINES", f"MEDASSIST_HOME={home}"]
     program = [sys.executable, "-m", "medassist", "--threads", "1"]
     words = [*surroundings, *program, *map(str, arguments)]
-    return f"{' '.join(words)}; echo left with $?"
+    return f"{shlex.join(words)}; echo left with $?"
 
 
 class Terminal:
