@@ -205,6 +205,24 @@ class Context(Owned):
         if not self._forget_from(sum(len(c.tokens) for c in self.chunks)):
             self.chunks = []
 
+    def expect_take_over(self) -> None:
+        """Make ready for `take_over`, while the user still waits for the loading.
+
+        Fresh memory costs more than the copy itself (100 ms against 9 ms for 38 MB),
+        and would cost it between a question and its second answer.
+        """
+        size = min(self._cache_bytes(), KEPT_COPY_BYTES)
+        self._copy = (ctypes.c_uint8 * size)()
+        ctypes.memset(self._copy, 1, size)
+
+    def _cache_bytes(self) -> int:
+        """About what the full cache takes, as F16."""
+        model = self.weights.model
+        heads = max(llama.llama_model_n_head(model), 1)
+        width = llama.llama_model_n_embd(model) // heads
+        width *= llama.llama_model_n_head_kv(model)
+        return llama.llama_model_n_layer(model) * 2 * width * 2 * self.size
+
     def clear(self) -> None:
         """Forget everything."""
         self._forget_from(0)

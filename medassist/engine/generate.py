@@ -14,7 +14,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from medassist.engine.answer_text import AnswerText
-from medassist.engine.context import Chunk, matching
+from medassist.engine.context import CHUNK, Chunk, matching
 from medassist.engine.pair import Pane
 from medassist.engine.prompt import room_to_answer
 from medassist.engine.protocol import (
@@ -62,6 +62,12 @@ class Answer:
     _written: int = 0
     _first_at: float | None = None
     _last_at: float | None = None
+
+    @property
+    def almost_writes(self) -> bool:
+        """Whether at most one chunk is left to be read before the first token."""
+        left = len(self.tokens) - self._reused - self._read
+        return not self.writing and left <= CHUNK
 
     def steps(self) -> Iterator[Step]:
         """Answer: each step is a chunk or a token; the last one is `Answered`.
@@ -213,17 +219,19 @@ def take_turns(answers: Iterable[Answer], mode: Mode) -> Iterator[Step]:
 
     `in-turn`: one answer after the other. `together`: the second pane begins when
     the first one has its first token, so that neither waits for two prompts; from
-    then on token by token.
+    then on token by token. A pane that has next to nothing to read, as one that takes
+    the prompt over, goes first until it writes too.
     """
     waiting = deque((answer, answer.steps()) for answer in answers)
     running: deque[tuple[Answer, Iterator[Step]]] = deque()
     while waiting or running:
         if not running or (mode == "together" and waiting and running[-1][0].writing):
-            running.append(waiting.popleft())
+            running.appendleft(waiting.popleft())
         answer, steps = running.popleft()
         step = next(steps)
         if not isinstance(step, Answered):
-            running.append((answer, steps))
+            place = running.appendleft if answer.almost_writes else running.append
+            place((answer, steps))
         yield step
 
 

@@ -115,6 +115,9 @@ class Pair:
                 adapter=own,
             )
         )
+        shares = options.share_prefill and bool(own and own.invocation)
+        if shares:
+            context.expect_take_over()
         header = weights.header
         vocabulary = weights.vocabulary
         template = ChatTemplate(
@@ -142,7 +145,7 @@ class Pair:
             context=min(size, context.size),
             trained_context=weights.trained_context,
             template="plain" if template.is_plain else "model",
-            shares_prefill=options.share_prefill and bool(own and own.invocation),
+            shares_prefill=shares,
             threads=threads,
             flash_attention=flash,
             kv=options.kv,
