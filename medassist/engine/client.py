@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Literal, Self
 import psutil
 from pydantic import BaseModel, ValidationError
 
+from medassist.engine.death import cause_of_death
 from medassist.engine.errors import (
     EngineDied,
     EngineError,
@@ -360,7 +360,7 @@ class Engine:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         code = await process.wait()
-        died = EngineDied(self._cause(code, broken))
+        died = EngineDied(self._cause_of_death(code, broken))
         if self.state == "ready":
             self.state = "dead"
         for queue in self._waiting.values():
@@ -387,49 +387,11 @@ class Engine:
         files = (f for pane in self.files.panes for f in self.files.files(pane))
         return list(dict.fromkeys(files))
 
-    def _cause(self, code: int, broken: str) -> str:
-        """Why the child ended, in a sentence that names the file."""
-        loading = self.state == "loading"
-        if loading and self._file is not None:
-            subject, deed = str(self._file), "while it was loaded"
-        else:
-            subject = " and ".join(f.name for f in self._all_files())
-            deed = "while it answered"
+    def _cause_of_death(self, code: int, broken: str) -> str:
         words = list(self._last_words)
-        if broken:
-            cause = f"was ended {deed}, because {broken}. Load the pair again."
-        elif any("Timeout (" in line for line in words):
-            cause = (
-                "was ended because its chat template took too long. Convert the "
-                "model again with a corrected template."
+        if self.state == "loading" and self._file is not None:
+            return cause_of_death(
+                str(self._file), "while it was loaded", code, words, broken
             )
-        elif code == -signal.SIGABRT or (sys.platform == "win32" and code == 3):
-            cause = (
-                f"made llama.cpp give up {deed}{_quoted(words)}. The file is most "
-                "likely damaged: copy or download it again."
-            )
-        elif sys.platform != "win32" and code == -signal.SIGKILL:
-            cause = (
-                f"was killed {deed}, most likely because memory ran out. Take a "
-                "smaller context, a smaller quantization, or the KV cache as q8_0."
-            )
-        else:
-            cause = (
-                f"ended {deed} ({_exit_name(code)}{_quoted(words)}). Load the pair "
-                "again; if it happens again, the file is most likely damaged."
-            )
-        return f"{subject}: the process that ran this model {cause}"
-
-
-def _quoted(words: Sequence[str]) -> str:
-    """The last line that names a failed check, else the last line."""
-    asserted = [w for w in words if "ASSERT" in w or "error" in w.lower()]
-    last = (asserted or list(words))[-1:]
-    return f": {last[0][:200]}" if last else ""
-
-
-def _exit_name(code: int) -> str:
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name
-    return f"code {code}"
+        files = " and ".join(f.name for f in self._all_files())
+        return cause_of_death(files, "while it answered", code, words, broken)

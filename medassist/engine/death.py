@@ -1,0 +1,69 @@
+"""Why the child process ended, as a sentence that names the file and the way out."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Sequence
+
+WINDOWS_ABORT = 3
+TIMED_OUT = "Timeout ("
+"""What `faulthandler` writes where it ends the process, as `template` has it do."""
+
+
+def cause_of_death(
+    subject: str, when: str, code: int, last_words: Sequence[str], broken: str
+) -> str:
+    """The sentence for a child that ended.
+
+    Args:
+        subject: the file, or the files, that the child ran.
+        when: "while it was loaded", "while it answered".
+        code: the exit code; negative for a signal.
+        last_words: the last lines that the child printed.
+        broken: why the app itself ended it, or "".
+    """
+    if broken:
+        cause = f"was ended {when}, because {broken}. Load the pair again."
+    elif any(TIMED_OUT in line for line in last_words):
+        cause = (
+            "was ended because its chat template took too long. Convert the model "
+            "again with a corrected template."
+        )
+    elif _is_abort(code):
+        cause = (
+            f"made llama.cpp give up {when}{_quoted(last_words)}. The file is most "
+            "likely damaged: copy or download it again."
+        )
+    elif sys.platform != "win32" and code == -signal.SIGKILL:
+        cause = (
+            f"was killed {when}, most likely because memory ran out. Take a smaller "
+            "context, a smaller quantization, or the KV cache as q8_0."
+        )
+    else:
+        cause = (
+            f"ended {when} ({_exit_name(code)}{_quoted(last_words)}). Load the pair "
+            "again; if it happens again, the file is most likely damaged."
+        )
+    return f"{subject}: the process that ran this model {cause}"
+
+
+def _is_abort(code: int) -> bool:
+    if sys.platform == "win32":
+        return code == WINDOWS_ABORT
+    return code == -signal.SIGABRT
+
+
+def _quoted(words: Sequence[str]) -> str:
+    """The last line that names a failed check, else the last line."""
+    asserted = [w for w in words if "ASSERT" in w or "error" in w.lower()]
+    last = (asserted or list(words))[-1:]
+    return f": {last[0][:200]}" if last else ""
+
+
+def _exit_name(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"code {code}"
