@@ -208,7 +208,7 @@ async def _run(
                 raise LoadStopped("Loading was stopped.")
             output.loaded(loaded, engine.confined)
             await _answers(request, engine, output)
-            await output.finished(stopped=interrupts.count > 0)
+            await output.finished(lambda: interrupts.count > 0)
     except (LoadStopped, asyncio.CancelledError):
         if not interrupts.count:
             raise

@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -32,6 +32,8 @@ from medassist.engine.protocol import (
 from medassist.library.hashes import remembered_sha256
 from medassist.privacy.clean import Cleaner, clean
 
+LOOK_EVERY_S = 0.05
+
 
 class Output(Protocol):
     """Takes the events of one question as they come."""
@@ -41,7 +43,7 @@ class Output(Protocol):
     def reading(self, event: Reading) -> None: ...
     def written(self, event: Written) -> None: ...
     def answered(self, event: Answered) -> None: ...
-    async def finished(self, stopped: bool) -> None: ...
+    async def finished(self, stopped: Callable[[], bool]) -> None: ...
     async def failed(self, message: str) -> None: ...
 
 
@@ -171,7 +173,7 @@ class AnswersAsText:
                 self._heading()
                 self._answer(self._waiting[self._live_pane])
 
-    async def finished(self, stopped: bool) -> None:
+    async def finished(self, stopped: Callable[[], bool]) -> None:
         """Everything has been printed as it came."""
 
     async def failed(self, message: str) -> None:
@@ -260,15 +262,15 @@ class AnswersAsJson:
     def answered(self, event: Answered) -> None:
         self._answered[event.pane] = event
 
-    async def finished(self, stopped: bool) -> None:
+    async def finished(self, stopped: Callable[[], bool]) -> None:
         await self._object(stopped, None)
 
     async def failed(self, message: str) -> None:
         """What was answered before is printed; the message says why it is not all."""
         if self._answered:
-            await self._object(False, message)
+            await self._object(lambda: False, message)
 
-    async def _object(self, stopped: bool, error: str | None) -> None:
+    async def _object(self, stopped: Callable[[], bool], error: str | None) -> None:
         found: dict[str, Any] = {
             "question": self._question,
             "mode": self._mode,
@@ -286,7 +288,9 @@ class AnswersAsJson:
         self._status.clear()
         _print(json.dumps(found, indent=2) + "\n")
 
-    async def _answer(self, answer: Answered, stopped: bool) -> dict[str, Any]:
+    async def _answer(
+        self, answer: Answered, stopped: Callable[[], bool]
+    ) -> dict[str, Any]:
         weights, *adapter = self._files.files(answer.pane)
         found: dict[str, Any] = {
             "text": answer.text,
@@ -305,14 +309,15 @@ class AnswersAsJson:
             found["adapter_sha256"] = await self._sha256(file, stopped)
         return found
 
-    async def _sha256(self, file: Path, stopped: bool) -> str | None:
+    async def _sha256(self, file: Path, stopped: Callable[[], bool]) -> str | None:
         """The hash of a file; `None` where the user does not want to wait for it."""
         hashing = self._hashes[file]
-        if not hashing.done():
-            if stopped:
+        while not hashing.done():
+            if stopped():
                 return None
             self._status.show(f"hashing {one_line(file.name)}")
-        return await asyncio.wrap_future(hashing)
+            await asyncio.sleep(LOOK_EVERY_S)
+        return hashing.result()
 
 
 def _hashes(files: Sequence[Path]) -> dict[Path, Future[str]]:

@@ -168,7 +168,7 @@ def ask(
         ModeName, typer.Option(help="Both at once, or one after the other.")
     ] = ModeName.IN_TURN,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32 - 1, help="Same seed, same answer.")
+        int | None, typer.Option(min=0, max=2**32 - 2, help="Same seed, same answer.")
     ] = None,
     temperature: Annotated[
         float | None,

@@ -97,9 +97,11 @@ def write_model(
     name: str = "Tiny",
     context: int = CONTEXT,
     end: bool = True,
+    control: bool = True,
+    shard_tensors: int = 0,
 ) -> Path:
     """Write a llama model; `weights` empty gives a file with a vocabulary alone."""
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "llama", split_max_tensors=shard_tensors)
     writer.add_name(name)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     writer.add_context_length(context)
@@ -110,7 +112,7 @@ def write_model(
     writer.add_head_count_kv(KV_HEADS)
     writer.add_rope_dimension_count(HEAD)
     writer.add_layer_norm_rms_eps(1e-5)
-    add_vocabulary(writer, made, end)
+    add_vocabulary(writer, made, end, control)
     if template is not None:
         writer.add_chat_template(template)
     for key, value in weights.items():
@@ -119,13 +121,13 @@ def write_model(
     return path
 
 
-def add_vocabulary(writer: gguf.GGUFWriter, made: Tokenizer, end: bool) -> None:
+def add_vocabulary(
+    writer: gguf.GGUFWriter, made: Tokenizer, end: bool, control: bool
+) -> None:
+    special = gguf.TokenType.CONTROL if control else gguf.TokenType.USER_DEFINED
     vocabulary = sorted(made.get_vocab().items(), key=lambda item: item[1])
     tokens = [token for token, _ in vocabulary]
-    kinds = [
-        gguf.TokenType.CONTROL if token in SPECIAL else gguf.TokenType.NORMAL
-        for token in tokens
-    ]
+    kinds = [special if token in SPECIAL else gguf.TokenType.NORMAL for token in tokens]
     merges = [" ".join(merge) for merge in json.loads(made.to_str())["model"]["merges"]]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")

@@ -9,7 +9,7 @@ from typing import Literal
 from medassist.consult.answer import Answer, Source
 from medassist.consult.turn import PaneName, Turn
 
-SEEDS = 2**32
+SEEDS = 2**32 - 1  # one less than there are: the last means a random one
 
 
 @dataclass(frozen=True)

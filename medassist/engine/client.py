@@ -37,6 +37,7 @@ from medassist.engine.protocol import (
     EngineOptions,
     Event,
     Failed,
+    FrameTooLarge,
     Hello,
     Load,
     Loaded,
@@ -98,6 +99,7 @@ class Engine:
         self._asking: int | None = None
         self._stopping_load = False
         self._file: Path | None = None
+        self._death: EngineDied | None = None
 
     async def start(self, progress: Callable[[Loading], None] | None = None) -> Loaded:
         """Start the child and load the pair; may be called again after a failure.
@@ -117,11 +119,13 @@ class Engine:
         self.state = "loading"
         self.loaded = None
         self._stopping_load = False
+        self._death = None
         self._file = next(iter(self._all_files()))
         self._last_words.clear()
         with self._listening(LOAD) as events:
             try:
                 await self._spawn()
+                self._require_open()
                 await self._send(Load(files=self.files, options=self.options))
                 self.loaded = await self._wait_for_load(events, progress)
             except BaseException:
@@ -129,6 +133,7 @@ class Engine:
                 if self.state == "loading":
                     self.state = "dead"
                 raise
+        self._require_open()
         self.state = "ready"
         return self.loaded
 
@@ -139,7 +144,7 @@ class Engine:
 
         Ends when each pane has its `Answered`; or, where a prompt does not fit, after
         a `TooLong` for each pane that is the matter, and nothing has run. Leaving the
-        iteration early stops the answers.
+        iteration early stops the answers, once the generator is closed (`aclose`).
 
         Raises:
             EngineDied: the child ended; what was written before is the caller's.
@@ -148,6 +153,9 @@ class Engine:
         missing = [p for p in panes if p not in self.files.panes]
         if missing:
             raise EngineError(f"This pair has no {missing[0]} pane.")
+        if self.state == "dead" and self._death is not None:
+            # It may have died while nothing was asked, and nobody been told.
+            raise EngineDied(str(self._death))
         if self.state != "ready":
             raise EngineError("The pair is not loaded. Load it, then ask again.")
         if self._asking is not None:
@@ -187,9 +195,10 @@ class Engine:
             return
         request = self._next_request()
         with self._listening(request) as events, contextlib.suppress(EngineError):
-            await self._send(
-                Prepare(id=request, panes={n: tuple(m) for n, m in panes.items()})
-            )
+            known: dict[PaneName, tuple[Message, ...]] = {
+                n: tuple(m) for n, m in panes.items() if n in self.files.panes
+            }
+            await self._send(Prepare(id=request, panes=known))
             while not isinstance(await self._next(events), Done):
                 pass
 
@@ -307,6 +316,7 @@ class Engine:
     async def _next(self, events: asyncio.Queue[Event | EngineDied]) -> Event:
         event = await events.get()
         if isinstance(event, EngineDied):
+            self._require_open()
             if self._stopping_load and self.state == "loading":
                 raise LoadStopped("Loading was stopped.")
             raise event
@@ -318,6 +328,10 @@ class Engine:
             raise EngineError(event.message)
         return event
 
+    def _require_open(self) -> None:
+        if self.state == "closed":
+            raise EngineError("The pair was closed.")
+
     def _next_request(self) -> int:
         self._request += 1
         return self._request
@@ -325,8 +339,13 @@ class Engine:
     async def _send(self, command: BaseModel) -> None:
         try:
             data = frame(command)
-        except ValueError as error:
+        except FrameTooLarge as error:
             raise EngineError(f"The question is too large: {error}.") from None
+        except ValueError:
+            raise EngineError(
+                "The question or a file's name holds what is no Unicode text. Take "
+                "it out, or rename the file."
+            ) from None
         if self._process is None or self._process.stdin is None:
             raise EngineError("The pair is not loaded. Load it, then ask again.")
         self._process.stdin.write(data)
@@ -360,7 +379,7 @@ class Engine:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
         code = await process.wait()
-        died = EngineDied(self._cause_of_death(code, broken))
+        died = self._death = EngineDied(self._cause_of_death(code, broken))
         if self.state == "ready":
             self.state = "dead"
         for queue in self._waiting.values():

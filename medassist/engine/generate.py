@@ -102,7 +102,7 @@ class Answer:
         plan = self.pane.prompts.plan(self.tokens)
         kept = context.reuse(plan)
         if self.giver is not None:
-            kept = max(kept, take_over(self.giver, self.pane, plan, kept))
+            kept = take_over(self.giver, self.pane, plan, kept)
         self._reused = sum(len(c.tokens) for c in plan[:kept])
         yield self._reading()
         for chunk in plan[kept:]:
@@ -242,12 +242,11 @@ def prepare(pane: Pane, tokens: list[int]) -> None:
         EngineError: llama.cpp failed.
     """
     plan = pane.prompts.settled(tokens)
-    kept = matching(pane.context.chunks, plan)
-    if kept == len(plan):
+    if matching(pane.context.chunks, plan) == len(plan):
         return
     # A preparation wants no logits, so unlike a prompt's its last chunk may be kept:
     # the plan handed over has one more.
-    pane.context.reuse([*plan, plan[-1]])
+    kept = pane.context.reuse([*plan, plan[-1]])
     for chunk in plan[kept:]:
         if pane.context.aborted or not pane.context.read(chunk):
             return

@@ -178,6 +178,12 @@ class Pair:
                 f"{weights.path.name} has no chat template. It is asked as "
                 '"Question: ... Answer:", and may answer worse than it can.'
             )
+        if "strftime_now" in prompts.template.source:
+            self._notice(
+                f"The chat template of {weights.path.name} writes today's date into "
+                "the prompt, so the same question can be answered differently "
+                "tomorrow."
+            )
         if not weights.vocabulary.has_end:
             self._notice(
                 f"{weights.path.name} has no end token: its answers end only at the "

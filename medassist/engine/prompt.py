@@ -50,10 +50,14 @@ class Prompts:
         rendered = self.template.render([self._as_text(m) for m in messages], ask=ask)
         tokens: list[int] = []
         for index, part in enumerate(ENCLOSED.split(rendered)):
-            if part:
-                # What the pattern captured, at the odd places, is the user's.
-                text = part.translate(MARKS)
-                tokens += self.vocabulary.tokenize(text, special=index % 2 == 0)
+            text = part.translate(MARKS)
+            if index % 2 == 0:
+                tokens += self.vocabulary.tokenize(text, special=True)
+                continue
+            # What the pattern captured, at the odd places, is the user's. In two
+            # pieces, since some tokens are found even where control is not.
+            for piece in (text[:1], text[1:]):
+                tokens += self.vocabulary.tokenize(piece, special=False)
         return self._with_bos(tokens)
 
     def plan(self, tokens: Sequence[int]) -> list[Chunk]:
@@ -76,7 +80,8 @@ class Prompts:
     def droppable(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Tokens that leaving out each earlier turn would save, oldest first."""
         saved: list[int] = []
-        rest = list(messages)
+        # What a turn takes does not depend on the last question, which may be huge.
+        rest = [*messages[:-1], Message(role=messages[-1].role, content="?")]
         before = len(self.tokens(rest))
         while (end := _end_of_first_turn(rest)) is not None:
             first = next(i for i, m in enumerate(rest) if m.role == "user")
@@ -88,7 +93,10 @@ class Prompts:
 
     def _as_text(self, message: Message) -> Message:
         content = message.content.translate(MARKS)
-        controls = [c for c in self.vocabulary.control_texts if c in content]
+        # Some models write their roles as added tokens, which are no control.
+        added = (t for t in self.vocabulary.added_texts if t in self.template.source)
+        marks = (*self.vocabulary.control_texts, *added)
+        controls = [mark for mark in marks if mark in content]
         if controls:
             pattern = "|".join(map(re.escape, controls))
             content = re.sub(pattern, lambda m: f"{OPEN}{m[0]}{CLOSE}", content)

@@ -18,6 +18,8 @@ PaneName = Literal["base", "tuned"]
 PANES: tuple[PaneName, PaneName] = ("base", "tuned")
 Mode = Literal["together", "in-turn"]
 StopReason = Literal["end", "length", "stopped"]
+MAX_SEED = 2**32 - 2
+"""The next one means a random seed to llama.cpp."""
 FRAME_LENGTH = struct.Struct(">I")
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
@@ -99,7 +101,7 @@ class Sampling(Value):
     min_p: float = Field(default=0.05, ge=0, le=1)
     repeat_penalty: float = Field(default=1.1, gt=0)
     """Divides the likelihood of what the answer's last 64 tokens hold; 1 is off."""
-    seed: int = Field(default=42, ge=0, lt=2**32)
+    seed: int = Field(default=42, ge=0, le=MAX_SEED)
     max_tokens: int | None = Field(default=512, ge=1)
     """`None`: until the answer ends or the context is full."""
     stop: tuple[str, ...] = ()
@@ -278,15 +280,20 @@ COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
 
 
+class FrameTooLarge(ValueError):
+    """A message does not fit on the pipe."""
+
+
 def frame(message: BaseModel) -> bytes:
     """The bytes of `message` on the pipe.
 
     Raises:
-        ValueError: the message is larger than `MAX_FRAME_BYTES`.
+        FrameTooLarge: the message is larger than `MAX_FRAME_BYTES`.
+        ValueError: a text in it is no Unicode.
     """
     body = message.model_dump_json().encode()
     if len(body) > MAX_FRAME_BYTES:
-        raise ValueError(
+        raise FrameTooLarge(
             f"a message of {len(body):,} bytes is over the {MAX_FRAME_BYTES:,} that "
             "the engine takes; shorten the text"
         )

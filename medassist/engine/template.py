@@ -73,14 +73,14 @@ class ChatTemplate:
 
     def __init__(self, source: str | None, origin: str, bos: str, eos: str) -> None:
         self.is_plain = source is None
+        self.source = PLAIN if source is None else source
         self.origin = origin
         self.stops = PLAIN_STOPS if source is None else ()
         self._tokens = {"bos_token": bos, "eos_token": eos}
-        text = PLAIN if source is None else source
-        if len(text) > MAX_TEMPLATE_CHARACTERS:
-            raise self._error(f"it has {len(text):,} characters")
+        if len(self.source) > MAX_TEMPLATE_CHARACTERS:
+            raise self._error(f"it has {len(self.source):,} characters")
         with self._bounded():
-            self._template = _environment().from_string(text)
+            self._template = _environment().from_string(self.source)
 
     def render(self, messages: Sequence[Message], *, ask: bool = True) -> str:
         """The prompt for `messages`.
@@ -146,6 +146,8 @@ def _without_system(messages: Sequence[Message]) -> list[Message]:
             pending = ""
         else:
             folded.append(message)
+    if pending:
+        folded.append(Message(role="user", content=pending.strip()))
     return folded
 
 

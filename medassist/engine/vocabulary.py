@@ -14,6 +14,7 @@ from medassist.engine.errors import ModelFileError
 NO_VOCABULARY = 0
 UNKNOWN = 1 << 0
 CONTROL = 1 << 3
+USER_DEFINED = 1 << 4
 NONE = -1
 
 
@@ -94,15 +95,23 @@ class Vocabulary:
         A file that names no end token gets a number by default, which is then a
         piece of ordinary text.
         """
-        return any(self.ends_answer(t) for t in self._control_tokens())
+        return any(self.ends_answer(t) for t in self._tokens_with(CONTROL | UNKNOWN))
 
     @cached_property
     def control_texts(self) -> tuple[str, ...]:
         """The texts that `tokenize(special=True)` takes for control, longest first."""
-        texts = {self.text(t) for t in self._control_tokens()}
+        return self._texts(CONTROL | UNKNOWN)
+
+    @cached_property
+    def added_texts(self) -> tuple[str, ...]:
+        """The texts that are always taken for one token, longest first."""
+        return self._texts(USER_DEFINED)
+
+    def _texts(self, attributes: int) -> tuple[str, ...]:
+        texts = {self.text(t) for t in self._tokens_with(attributes)}
         return tuple(sorted(texts - {""}, key=len, reverse=True))
 
-    def _control_tokens(self) -> Iterable[int]:
+    def _tokens_with(self, attributes: int) -> Iterable[int]:
         for token in range(self.size):
-            if llama.llama_vocab_get_attr(self.vocab, token) & (CONTROL | UNKNOWN):
+            if llama.llama_vocab_get_attr(self.vocab, token) & attributes:
                 yield token

@@ -164,9 +164,11 @@ class Worker:
             return
         # Native libraries first: once files are out of reach they cannot be loaded.
         from medassist.engine.weights import start_llama
+        from medassist.library.header import shards
 
         start_llama()
-        files = {f.resolve() for p in load.files.panes for f in load.files.files(p)}
+        named = {f.resolve() for p in load.files.panes for f in load.files.files(p)}
+        files = {shard for file in named for shard in shards(file)}
         landlock = confine.restrict_files(files)
         self.channel.send(Hello(confined=confine.describe(namespace, landlock)))
         threading.Thread(target=self._listen, daemon=True).start()

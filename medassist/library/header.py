@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections import Counter
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ MAX_TENSORS = 1 << 20
 MAX_DIMENSIONS = 4
 KEPT_ARRAY = 1024
 DEFAULT_ALIGNMENT = 32
+SHARD = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
 
 SCALARS = {
     0: "<B",
@@ -101,6 +103,19 @@ class GgufHeader:
         return tuple(t for t in tokens if isinstance(t, int))
 
 
+def shards(path: Path) -> tuple[Path, ...]:
+    """The files of the model that `path` belongs to: itself, or all of a split one."""
+    found = SHARD.search(path.name)
+    if found is None:
+        return (path,)
+    count = int(found[1])
+    start = path.name[: found.start()]
+    return tuple(
+        path.with_name(f"{start}-{number:05}-of-{count:05}.gguf")
+        for number in range(1, count + 1)
+    )
+
+
 def read_header(path: Path) -> GgufHeader:
     """Read the header of `path` and hold the tensors that it lists against its size.
 
@@ -137,7 +152,7 @@ def require_model(path: Path) -> GgufHeader:
             "an adapter (LoRA), which has no weights of its own",
             "give it as the adapter, with its base model beside it",
         )
-    if header.tensors == 0:
+    if header.tensors == 0 and len(shards(path)) == 1:
         raise _wrong(
             path,
             "a vocabulary without weights",

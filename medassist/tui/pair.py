@@ -89,6 +89,9 @@ class Pair:
         self._stamps: dict[PaneName, tuple[ModelFile, ...]] = {}
         self._engine: EngineLike | None = None
         self._stop_wanted = False
+        self._under_way = False
+        self._stop_first: set[PaneName | None] = set()
+        """What to stop as soon as the engine has taken the question."""
         self._preparing: asyncio.Task[None] | None = None
 
     @property
@@ -178,8 +181,17 @@ class Pair:
         """Stop loading, or what `pane` (or every pane) is writing. Returns at once."""
         if self.state == "loading":
             self._stop_wanted = True
+        elif not self._under_way:
+            self._stop_first.add(pane)
         if self._engine and self._alive:
             self._engine.stop(pane)
+
+    def notice_death(self) -> bool:
+        """Whether the models' process ended while nothing was asked of it."""
+        died = self.state == "ready" and self._engine and self._engine.state == "dead"
+        if died:
+            self.state = "dead"
+        return bool(died)
 
     async def ask(
         self,
@@ -205,6 +217,9 @@ class Pair:
                     self.infos[pane], questions[pane].sampling, self.confined or ""
                 )
             async for event in self._engine.ask(questions, mode):
+                self._under_way = True
+                while self._stop_first:
+                    self._engine.stop(self._stop_first.pop())
                 answer = asked[event.pane]
                 match event.kind:
                     case "reading":
@@ -226,6 +241,9 @@ class Pair:
                 self._died(str(error), asked)
             for answer in asked.values():
                 answer.fail(clean(str(error)))
+        finally:
+            self._under_way = False
+            self._stop_first.clear()
         return tuple(excesses)
 
     def prepare(self, consultation: Consultation) -> None:

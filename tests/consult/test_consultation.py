@@ -125,7 +125,7 @@ def test_the_answer_that_is_shown_is_the_one_that_is_sent() -> None:
 
 def test_the_seed_after_the_largest_is_zero() -> None:
     consultation = Consultation()
-    turn = consultation.ask("One?", {"base": Source("Base")}, seed=2**32 - 1)
+    turn = consultation.ask("One?", {"base": Source("Base")}, seed=2**32 - 2)
     answered(turn, "base", "x")
     consultation.regenerate({"base": Source("Base")})
     assert turn.answers("base")[1].seed == 0

@@ -187,9 +187,9 @@ async def test_an_answer_ends_at_its_limit_and_at_the_end_of_the_context(
         full = await answers(engine, question("Why?", sampling=endless))
     assert limited["base"].stop_reason == "length"
     assert limited["base"].tokens_written == GREEDY.max_tokens
-    if full["base"].stop_reason == "length":
-        prompt = full["base"].tokens_read + full["base"].tokens_reused
-        assert prompt + full["base"].tokens_written == 128 + 1
+    assert full["base"].stop_reason == "length"
+    prompt = full["base"].tokens_read + full["base"].tokens_reused
+    assert prompt + full["base"].tokens_written == 128 + 1
 
 
 async def test_a_stop_string_ends_an_answer_and_is_not_shown(tiny: TinyPair) -> None:

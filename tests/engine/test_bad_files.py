@@ -186,3 +186,18 @@ async def test_a_model_file_error_names_its_file(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError) as caught:
         await tiny_engine(PairFiles(base=path)).start()
     assert caught.value.file == path
+
+
+async def test_a_model_split_over_files_is_loaded_by_its_first(
+    tiny: TinyPair, tmp_path: Path
+) -> None:
+    write_model(tmp_path / "m.gguf", tiny.weights, tiny.tokenizer, shard_tensors=8)
+    first, *others = sorted(tmp_path.glob("m-*.gguf"))
+    assert others
+    async with tiny_engine(PairFiles(base=first)) as engine:
+        split = await answers(engine, question("Why?"))
+    async with tiny_engine(PairFiles(base=tiny.base)) as engine:
+        whole = await answers(engine, question("Why?"))
+    assert split["base"].text == whole["base"].text
+    others[0].unlink()
+    assert "cannot load this model" in await complaint(PairFiles(base=first))

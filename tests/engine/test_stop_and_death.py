@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 
@@ -110,11 +111,36 @@ async def test_a_killed_child_is_an_error_that_names_the_files_and_starts_again(
                 os.kill(engine.pid, signal.SIGKILL)
     assert pieces
     assert engine.state == "dead"
-    with pytest.raises(EngineError, match="not loaded"):
+    with pytest.raises(EngineDied, match="memory"):
         await answers(engine, question("Why?"))
     await engine.start()
     assert (await answers(engine, question("Why?")))["tuned"].text
     await engine.close()
+
+
+async def test_a_child_that_dies_while_nothing_is_asked_is_told_at_the_question(
+    files: PairFiles,
+) -> None:
+    engine = tiny_engine(files)
+    await engine.start()
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGKILL)
+    while engine.state == "ready":
+        await asyncio.sleep(0.01)
+    with pytest.raises(EngineDied, match=r"tiny-base\.gguf.*memory"):
+        await answers(engine, question("Why?"))
+    await engine.close()
+
+
+async def test_a_pair_closed_while_it_starts_stays_closed(files: PairFiles) -> None:
+    engine = tiny_engine(files)
+    starting = asyncio.create_task(engine.start())
+    await asyncio.sleep(0)
+    await engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        await starting
+    assert engine.state == "closed"
+    assert engine.memory() is None
 
 
 async def test_an_abort_in_native_code_is_told_with_the_signal(
@@ -163,4 +189,5 @@ async def test_two_hundred_thousand_words_are_counted_and_refused(
 ) -> None:
     async with tiny_engine(files) as engine:
         events = await events_of(engine, question("fever " * 200_000))
+    assert len(events) == 2
     assert all(isinstance(e, TooLong) and e.tokens > 200_000 for e in events)

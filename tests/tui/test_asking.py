@@ -178,6 +178,20 @@ async def test_escape_stops_both_panes_and_keeps_and_marks_what_was_written(
         assert app.consult.panes["base"].status.startswith("stopped · 20.0 tok/s")
 
 
+async def test_escape_right_after_enter_stops_what_is_only_about_to_be_written(
+    engines: FakeEngines,
+) -> None:
+    engines.script.hold = asyncio.Event()  # never set: only a stop ends it
+    app = app_with(engines)
+    async with app.run_test() as pilot:
+        await until_ready(pilot, app)
+        app.consult._begin("Why?")
+        app.consult.action_stop()
+        await until_answered(pilot, app)
+        for pane in app.consult.panes.values():
+            assert pane.status.startswith("stopped")
+
+
 async def test_escape_in_a_pane_stops_that_pane_alone(engines: FakeEngines) -> None:
     engines.script.hold = asyncio.Event()
     app = app_with(engines)

@@ -17,6 +17,8 @@ from medassist.tui.widgets.consult import wording
 from medassist.tui.widgets.consult.composer import Composer
 from medassist.tui.widgets.consult.trouble import Trouble
 
+STARTED_AGAIN = "The models' process had ended; it is started again."
+
 
 class ConsultScreen(AnswersScreen):
     """Two panes, one composer."""
@@ -109,6 +111,8 @@ class ConsultScreen(AnswersScreen):
         if not self.consultation.over:
             self.say(STILL_WRITING)
             return
+        if self.pair.notice_death():
+            self.say(STARTED_AGAIN)
         if self.pair.state == "failed":
             self.say("The models are not loaded; choose others or start them again.")
             return
@@ -123,6 +127,8 @@ class ConsultScreen(AnswersScreen):
         elif not self.consultation.over:
             self.say(STILL_WRITING)
         else:
+            if self.pair.notice_death():
+                self.say(STARTED_AGAIN)
             if self.pair.state in ("stopped", "failed", "dead"):
                 self.load()
             self._begin(None)
