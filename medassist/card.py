@@ -15,6 +15,7 @@ from medassist.paths import SHARED_FILE, write_whole
 
 Sha256 = str
 AdapterKind = Literal["activated", "plain"]
+Pane = Literal["base", "tuned"]
 
 
 class CardError(Exception):
@@ -61,6 +62,20 @@ class StageFigures(Part):
     """The same loss in bits by UTF-8 byte, to compare different tokenizers."""
 
 
+class Readings(Part):
+    """Answers to questions that were not trained on, read by a person."""
+
+    pane: Pane
+    temperature: float
+    answers: int
+    fluent: int
+    on_topic: int
+    ended: int
+    """By themselves, not at the limit."""
+    repeated: int
+    """That say the same words twice."""
+
+
 class Lineage(Part):
     """The SHA-256 of all that the files were made of, and of the files."""
 
@@ -71,6 +86,19 @@ class Lineage(Part):
     adapters: dict[AdapterKind, Sha256] = {}
     gguf: dict[str, Sha256] = {}
     """By file name, once converted."""
+
+
+class VerifiedFile(Part):
+    """What the converter's gate found about a file of the pair."""
+
+    sha256: Sha256
+    passed: bool
+    checks: dict[str, bool]
+    """By name: token ids, prompt, logits, greedy text, quantization loss."""
+    figures: dict[str, float] = {}
+    """NMSE, KLD, perplexities, by name."""
+    against: str | None = None
+    """The file that a quantized one was measured against."""
 
 
 class Card(Part):
@@ -93,7 +121,10 @@ class Card(Part):
     base_answer_loss: float | None = None
     """Nats per token of the untuned base on the answers that the adapters are
     validated on."""
+    readings: tuple[Readings, ...] = ()
     notices: tuple[str, ...] = ()
+    verified: dict[str, VerifiedFile] = {}
+    """By file name."""
 
 
 def read_card(file: Path) -> Card:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 _NOT_A_WORD = re.compile(r"[\W_]+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,14 @@ class QuestionAnswer:
 
     source: str
     focus: str
-    """What the question is about: a disease, a drug. Splits are made by it."""
+    """What the question is about: a disease, an article. Splits are made by it."""
     kind: str
-    """information, symptoms, treatment, ..."""
+    """information, symptoms, treatment, summary, ..."""
     question: str
+    """All that the user writes, a note or an abstract that is asked about included."""
     answer: str
+    earlier: tuple[tuple[str, str], ...] = ()
+    """Questions and answers that come before in the same conversation."""
 
 
 def focus_key(focus: str) -> str:
@@ -43,3 +47,19 @@ def is_held_out(key: str, share: float) -> bool:
     """
     digest = hashlib.sha256(key.encode()).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def sentences(text: str) -> list[str]:
+    """`text` cut after its sentences."""
+    return _SENTENCE_END.split(text)
+
+
+def whole_sentences(text: str, longest: int) -> str:
+    """The first sentences of `text` within `longest` characters; "" if none fits."""
+    kept = ""
+    for sentence in sentences(text):
+        longer = f"{kept} {sentence}".strip()
+        if len(longer) > longest or not sentence.endswith((".", "!", "?")):
+            break
+        kept = longer
+    return kept

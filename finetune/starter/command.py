@@ -19,10 +19,12 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from finetune.data.sources import medquad, open_corpus
+from finetune.data.sources.question_sets import QUESTION_SETS
 from finetune.errors import FinetuneError
 from finetune.starter.chat import PAD
 from finetune.starter.corpus import (
     Reading,
+    conversations,
     read_questions,
     read_text,
     short_answers,
@@ -170,12 +172,18 @@ def _manifest(data: Path, reading: Reading, train: Tokens) -> dict[str, object]:
         )
     for passage in reading.validation:
         held_out[passage.source] += 1
-    files = [data / medquad.SOURCE / medquad.ARCHIVE]
-    corpus = data / "pretrain-corpus" / open_corpus.FILE
-    if set(passages) - {medquad.SOURCE}:
-        files.append(corpus)
+    files = [
+        data / found.folder / file
+        for name, found in QUESTION_SETS.items()
+        if name in passages
+        for file in found.files
+    ]
+    if set(passages) - set(QUESTION_SETS):
+        files.append(data / "pretrain-corpus" / open_corpus.FILE)
     return {
-        "files": {file.name: sha256_of_file(file) for file in files},
+        "files": {
+            f"{file.parent.name}/{file.name}": sha256_of_file(file) for file in files
+        },
         "sources": {
             name: {
                 "passages": passages[name],
@@ -239,14 +247,14 @@ def _adapter_stage(
 ) -> None:
     if folder.done(kind).is_file():
         return
+    asked = read_questions(folder.data / "questions-train.jsonl")
+    unseen = read_questions(folder.data / "questions-validation.jsonl")
     rows, held_out = (
-        make_rows(
-            tokenizer,
-            short_answers(read_questions(folder.data / name), recipe.tune),
-            recipe.model.context,
-            recipe.seed,
+        make_rows(tokenizer, questions, recipe.model.context, recipe.seed)
+        for questions in (
+            conversations(asked, recipe.tune, recipe.seed),
+            short_answers(unseen, recipe.tune),
         )
-        for name in ("questions-train.jsonl", "questions-validation.jsonl")
     )
     held_out = held_out[:: max(1, len(held_out) // ANSWERS)]
     pad = token_id(tokenizer, PAD)

@@ -9,28 +9,31 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from finetune.data.documents import (
     Document,
     QuestionAnswer,
     focus_key,
     is_held_out,
+    whole_sentences,
 )
-from finetune.data.sources import medquad, open_corpus
+from finetune.data.sources import open_corpus
+from finetune.data.sources.catalogue import CATALOGUE, notices
+from finetune.data.sources.question_sets import QUESTION_SETS
 from finetune.errors import FinetuneError
 from finetune.starter.chat import SYSTEM_SENTENCES
 from finetune.starter.recipe import Recipe, TextPart, TunePart
+from finetune.starter.talk import Talk, small_talk
 
 SYSTEM_SHARE = 0.3  # of the conversations, how many open with a system turn
 OTHER_HELD_OUT = 0.1  # other documents are held out a tenth as often as foci
+REPHRASED = 0.6  # of the questions that are asked in fixed words
 LIST_ITEM = " - "  # how the lists of web pages look when they become one line
-LINKS = "These resources address"  # opens answers that only name other pages
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
 
 
 @dataclass(frozen=True)
@@ -60,32 +63,43 @@ def read_text(data: Path, recipe: Recipe) -> Reading:
     """Read what `recipe` names from the `data` folder and split it.
 
     Raises:
-        FinetuneError: a data set is missing or broken.
+        FinetuneError: a data set is missing or broken, or has no notice.
     """
+    if unknown := {s.name for s in recipe.text.sources} - set(notices()):
+        raise FinetuneError(
+            f"nothing is known of the licence of {', '.join(sorted(unknown))}; give it "
+            f"an entry in {CATALOGUE}, or take it out of text.sources"
+        )
     dropped: Counter[str] = Counter()
-    weights = {s.name: s for s in recipe.text.sources}
-    questions = tuple(medquad.read_medquad(data / medquad.SOURCE, dropped))
     train: list[Passage] = []
     validation: list[Passage] = []
     asked_train: list[QuestionAnswer] = []
     asked_validation: list[QuestionAnswer] = []
     chance = random.Random(recipe.seed)
-    for asked in questions:
-        held_out = is_held_out(focus_key(asked.focus), recipe.text.held_out)
-        (asked_validation if held_out else asked_train).append(asked)
-        if source := weights.get(asked.source):
+    talk = Talk(recipe.seed)
+    for source in recipe.text.sources:
+        if (found := QUESTION_SETS.get(source.name)) is None:
+            continue
+        for asked in found.read(data / found.folder, dropped):
+            held_out = is_held_out(focus_key(asked.focus), recipe.text.held_out)
+            (asked_validation if held_out else asked_train).append(asked)
+            asked = talk.rephrased(asked, REPHRASED)
             passage = _question_passage(asked, source.longest, recipe.text, chance)
-            passage = _weighted(passage, source.weight)
+            passage = replace(passage, weight=source.weight)
             (validation if held_out else train).append(passage)
-    others = [name for name in weights if name != medquad.SOURCE]
+    others = {
+        source.name: source
+        for source in recipe.text.sources
+        if source.name not in QUESTION_SETS
+    }
     if others:
         for document in open_corpus.read_open_corpus(data / "pretrain-corpus", others):
-            source = weights[document.source]
+            source = others[document.source]
             held_out = is_held_out(
                 document.text[:200], recipe.text.held_out * OTHER_HELD_OUT
             )
             for piece in _pieces(document, source.longest):
-                passage = _weighted(piece, source.weight)
+                passage = replace(piece, weight=source.weight)
                 (validation if held_out else train).append(passage)
     return Reading(
         train=tuple(train),
@@ -102,36 +116,37 @@ def short_answers(
     """The questions that the adapters learn from, with answers of a few sentences.
 
     Answers end before a list: a small model that has learned to write lists does not
-    find out of them again. Mere links to other pages are left out.
-    Answers that come up word for word under many questions (how a disease is
-    inherited) are kept `same_answer` times.
+    find out of them again. Answers that come up word for word under many questions
+    (how a disease is inherited) are kept `same_answer` times, and of some kinds only
+    the share in `share_of_kind`.
     """
     seen: Counter[str] = Counter()
     kept: list[QuestionAnswer] = []
     for asked in questions:
-        if asked.answer.startswith(LINKS):
+        share = part.share_of_kind.get(asked.kind, 1.0)
+        if not is_held_out(f"{asked.question}\n{asked.answer}", share):
             continue
         prose = asked.answer.partition(LIST_ITEM)[0]
         answer = whole_sentences(prose, part.longest_answer)
         seen[answer] += 1
         if answer and seen[answer] <= part.same_answer:
-            kept.append(
-                QuestionAnswer(
-                    asked.source, asked.focus, asked.kind, asked.question, answer
-                )
-            )
+            kept.append(replace(asked, answer=answer))
     return kept
 
 
-def whole_sentences(text: str, longest: int) -> str:
-    """The first sentences of `text` within `longest` characters; "" if none fits."""
-    kept = ""
-    for sentence in _SENTENCE_END.split(text):
-        longer = f"{kept} {sentence}".strip()
-        if len(longer) > longest or not sentence.endswith((".", "!", "?")):
-            break
-        kept = longer
-    return kept
+def conversations(
+    questions: tuple[QuestionAnswer, ...], part: TunePart, seed: int
+) -> list[QuestionAnswer]:
+    """What the adapters are trained on: short answers, asked as people ask.
+
+    Some are second questions of a conversation, and some are not about health.
+    """
+    talk = Talk(seed)
+    short = [talk.rephrased(q, REPHRASED) for q in short_answers(questions, part)]
+    return [
+        *talk.conversations(short, part.follow_ups),
+        *small_talk() * part.small_talk,
+    ]
 
 
 def write_questions(file: Path, questions: tuple[QuestionAnswer, ...]) -> None:
@@ -148,11 +163,16 @@ def read_questions(file: Path) -> tuple[QuestionAnswer, ...]:
     """
     try:
         lines = file.read_text("utf-8").splitlines()
-        return tuple(QuestionAnswer(**json.loads(line)) for line in lines)
+        return tuple(_question(json.loads(line)) for line in lines)
     except (OSError, ValueError, TypeError) as error:
         raise FinetuneError(
             f"{file} is not a list of questions ({error}); make the run folder anew"
         ) from error
+
+
+def _question(row: dict[str, Any]) -> QuestionAnswer:
+    earlier = tuple((str(q), str(a)) for q, a in row.pop("earlier", ()))
+    return QuestionAnswer(**row, earlier=earlier)
 
 
 def _question_passage(
@@ -179,9 +199,3 @@ def _pieces(document: Document, longest: int) -> Iterator[Passage]:
         piece = f"{piece}\n{paragraph}".strip()[: 2 * longest]
     if piece:
         yield Passage(document.source, piece)
-
-
-def _weighted(passage: Passage, weight: float) -> Passage:
-    return Passage(
-        passage.source, passage.text, passage.question, passage.system, weight
-    )

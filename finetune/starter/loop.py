@@ -64,8 +64,10 @@ class Training:
     parameters: dict[str, torch.Tensor]
     """What changes: float32, by name."""
     optimizers: dict[str, torch.optim.Optimizer]
-    gradients: Callable[[int], tuple[float, int]]
-    """Fills `.grad` of the parameters for step i; returns its loss and tokens."""
+    gradients: Callable[[int, float], tuple[float, int]]
+    """Fills `.grad` of the parameters; returns the loss and the tokens of the step.
+
+    Takes the step's number and the share of the training that is behind us."""
     changed: Callable[[], None] = lambda: None
     """Called when the parameters have new values."""
 
@@ -105,7 +107,7 @@ def train(
                 ):
                     group["lr"] = rate * share
             watch.start()
-            loss, tokens = training.gradients(progress.step)
+            loss, tokens = training.gradients(progress.step, done)
             if not math.isfinite(loss):
                 raise FinetuneError(
                     f"the loss at step {progress.step} is {loss}; lower the learning "

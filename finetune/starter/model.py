@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+import os
+import shutil
+from collections.abc import Callable
+from typing import Generic, TypeVar, cast
 
 import torch
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from finetune.errors import FinetuneError
 from finetune.starter.chat import BEGIN, END, PAD
@@ -88,6 +92,23 @@ class ComputeCopy(Generic[Model]):
             parameter.copy_(kept[name])
         self.model.eval()
         return self.model
+
+
+def compiled(
+    model: LlamaForCausalLM, device: torch.device
+) -> Callable[..., CausalLMOutputWithPast]:
+    """`model` behind torch.compile: a tenth to a quarter faster on two CPU cores.
+
+    Raises:
+        FinetuneError: there is no C++ compiler for code of a CPU.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if device.type == "cpu" and shutil.which(compiler) is None:
+        raise FinetuneError(
+            f"base.compile needs the C++ compiler {compiler}, which is not there; "
+            "install it, or set compile: false in the recipe"
+        )
+    return cast("Callable[..., CausalLMOutputWithPast]", torch.compile(model))
 
 
 def choose_device(wish: str) -> torch.device:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -14,8 +15,8 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from finetune.starter.checkpoint import Progress
 from finetune.starter.loop import Length, Training, Watcher, train
 from finetune.starter.losses import Loss, summed_loss
-from finetune.starter.model import ComputeCopy, new_model
-from finetune.starter.packing import Rows, Tokens
+from finetune.starter.model import ComputeCopy, compiled, new_model
+from finetune.starter.packing import Ids, Rows, Tokens
 from finetune.starter.recipe import BasePart, Recipe
 
 WEIGHT_DECAY = 0.05
@@ -46,12 +47,13 @@ def train_base(
     part = recipe.base
     copy = ComputeCopy(new_model(recipe.model, tokenizer, recipe.seed), device)
     copy.model.train()
-    rows = Rows(text, recipe.model.context, recipe.seed)
+    compute = compiled(copy.model, device) if part.compile else copy.model
+    batches = Batches(text, recipe)
 
-    def gradients(step: int) -> tuple[float, int]:
-        batch = torch.from_numpy(rows.take(step * part.rows, part.rows)).to(device)
+    def gradients(step: int, done: float) -> tuple[float, int]:
+        batch = torch.from_numpy(batches.take(step, done)).to(device)
         inputs, targets = batch[:, :-1], batch[:, 1:]  # (B, T)
-        logits = copy.model(input_ids=inputs, use_cache=False).logits
+        logits = cast("torch.Tensor", compute(input_ids=inputs, use_cache=False).logits)
         loss = summed_loss(logits, targets) / targets.numel()
         loss.backward()
         copy.take_gradients()
@@ -68,6 +70,33 @@ def train_base(
         decay=part.decay,
     )
     return Trained(copy.whole(), progress)
+
+
+class Batches:
+    """Short rows, and at the end of the training rows of the whole context.
+
+    Attention over short rows costs less, and most of what is to be learned is near;
+    the last rows teach the positions that the first ones never reached.
+    """
+
+    def __init__(self, text: Tokens, recipe: Recipe) -> None:
+        part, context = recipe.base, recipe.model.context
+        row = part.row or context
+        self._count = part.rows
+        self._long_count = max(1, part.rows * row // context)
+        self._long_from = 1 - part.long_share if row < context else 1.0
+        self._rows = Rows(text, row, recipe.seed)
+        self._long_rows = Rows(text, context, recipe.seed + 1)
+
+    def take(self, step: int, done: float) -> Ids:
+        """The batch of step `step`, when `done` of the training (0 to 1) is done.
+
+        Returns:
+            (rows, length + 1) ids; the number of tokens is about the same throughout.
+        """
+        if done >= self._long_from:
+            return self._long_rows.take(step * self._long_count, self._long_count)
+        return self._rows.take(step * self._count, self._count)
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import yaml
 from pydantic import (
@@ -66,6 +66,9 @@ class BasePart(Part):
     minutes: PositiveFloat | None = None
     steps: PositiveInt | None = None
     rows: PositiveInt
+    row: PositiveInt | None = None
+    long_share: float = Share
+    compile: bool = False
     matrix_rate: PositiveFloat
     vector_rate: PositiveFloat
     warm_up: float = Share
@@ -81,6 +84,9 @@ class BasePart(Part):
 class TunePart(Part):
     longest_answer: PositiveInt
     same_answer: PositiveInt
+    share_of_kind: dict[str, Annotated[float, Share]] = {}
+    follow_ups: float = Share
+    small_talk: int = Field(ge=0, le=50)
     rank: PositiveInt
     alpha: PositiveInt
     epochs: PositiveFloat
@@ -88,16 +94,47 @@ class TunePart(Part):
     rate: PositiveFloat
 
 
+class Scale(Part):
+    """How large the base is and how it is trained, for one kind of hardware."""
+
+    model: ModelPart
+    base: BasePart
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Self:
+        if self.base.row is not None and self.base.row > self.model.context:
+            raise ValueError("base.row is longer than model.context")
+        return self
+
+
 class Recipe(Part):
     """All that shapes a starter pair, but for the text itself."""
 
     name: str
     seed: int = Field(ge=0, lt=2**32)
+    scale: str
+    scales: dict[str, Scale] = Field(min_length=1)
     tokenizer: TokenizerPart
-    model: ModelPart
     text: TextPart
-    base: BasePart
     tune: TunePart
+
+    @model_validator(mode="after")
+    def _scale_is_there(self) -> Self:
+        if self.scale not in self.scales:
+            raise ValueError(
+                f"scale is {self.scale!r}, and scales has {', '.join(self.scales)}"
+            )
+        return self
+
+    @property
+    def model(self) -> ModelPart:
+        """The model of the chosen scale."""
+        return self.scales[self.scale].model
+
+    @property
+    def base(self) -> BasePart:
+        """The base's training at the chosen scale."""
+        return self.scales[self.scale].base
 
     def write(self, file: Path) -> None:
         """Write the recipe to `file`, every default written out."""

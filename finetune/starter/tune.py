@@ -1,6 +1,6 @@
 """The adapters: LoRA by PEFT on questions and answers, plain and activated.
 
-A row is one question and one answer; only the answer is in the loss. The plain adapter
+A row is a conversation; only its last answer is in the loss. The plain adapter
 acts from the first token, the activated one from the answer's header on, so that the
 prompt before it is the base's own and need not be read twice.
 """
@@ -54,11 +54,11 @@ WARM_UP, DECAY = 0.05, 0.6
 
 @dataclass(frozen=True)
 class Row:
-    """One question and its answer as ids."""
+    """A conversation as ids; it ends with an answer."""
 
     ids: tuple[int, ...]
     answer: int
-    """Where the answer begins: the ids from here on are in the loss."""
+    """Where the last answer begins: the ids from here on are in the loss."""
     answer_bytes: int
 
 
@@ -88,6 +88,9 @@ def make_rows(
         if chance.random() < SYSTEM_SHARE:
             system = encode_text(tokenizer, chance.choice(SYSTEM_SENTENCES))
             ids += [marks[SYSTEM], *system, marks[END]]
+        for question, answer in asked.earlier:
+            ids += [marks[USER], *encode_text(tokenizer, question), marks[END]]
+            ids += [marks[ASSISTANT], *encode_text(tokenizer, answer), marks[END]]
         ids += [marks[USER], *encode_text(tokenizer, asked.question), marks[END]]
         ids.append(marks[ASSISTANT])
         answer = encode_text(tokenizer, asked.answer)
@@ -106,15 +109,17 @@ def check_rows(rows: Sequence[Row], invocation: int) -> None:
     neither case is there an error.
 
     Raises:
-        FinetuneError: a row has not exactly one invocation, or its answer does not
-            follow right after it.
+        FinetuneError: the last invocation of a row does not stand right before the
+            answer that is in the loss.
     """
     for number, row in enumerate(rows):
-        if row.ids.count(invocation) != 1 or row.ids[row.answer - 1] != invocation:
+        places = [i for i, token in enumerate(row.ids) if token == invocation]
+        if not places or places[-1] != row.answer - 1:
+            where = f"last at {places[-1]}" if places else "nowhere"
             raise FinetuneError(
-                f"row {number} has the invocation token {invocation} "
-                f"{row.ids.count(invocation)} times; an activated LoRA needs it "
-                "exactly once, right before the answer, and rows that are not packed"
+                f"row {number} has the invocation token {invocation} {where}, and its "
+                f"answer begins at {row.answer}; an activated LoRA needs the token "
+                "right before the answer, and rows that are not packed"
             )
 
 
@@ -147,7 +152,7 @@ def train_adapter(
     copy = ComputeCopy[PeftModel](adapted, device)
     copy.model.train()
 
-    def gradients(step: int) -> tuple[float, int]:
+    def gradients(step: int, done: float) -> tuple[float, int]:
         batch = batch_rows(rows, part.rows, recipe.seed, step)
         inputs, targets, mask = (t.to(device) for t in pad_rows(batch, pad))
         logits = copy.model(

@@ -91,20 +91,25 @@ def recipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         """\
 name: tiny-starter
 seed: 5
+scale: tiny
+scales:
+  tiny:
+    model:
+      {hidden: 64, layers: 2, heads: 2, key_value_heads: 1, feed_forward: 96,
+       context: 192}
+    base:
+      {steps: 12, rows: 4, row: 48, long_share: 0.2, matrix_rate: 0.01,
+       vector_rate: 0.01, warm_up: 0.1, decay: 0.3}
 tokenizer: {size: 320}
-model:
-  {hidden: 64, layers: 2, heads: 2, key_value_heads: 1, feed_forward: 96, context: 128}
 text:
   chat_share: 0.5
   held_out: 0.2
   sources:
     - {name: medquad, weight: 1.5, longest: 400}
     - {name: ontology, weight: 0.5, longest: 200}
-base:
-  {steps: 12, rows: 4, matrix_rate: 0.01, vector_rate: 0.01, warm_up: 0.1, decay: 0.3}
 tune:
-  {longest_answer: 120, same_answer: 5, rank: 4, alpha: 8, epochs: 1, rows: 8,
-   rate: 0.01}
+  {longest_answer: 120, same_answer: 5, follow_ups: 0.3, small_talk: 0, rank: 4,
+   alpha: 8, epochs: 3, rows: 8, rate: 0.01}
 """,
         "utf-8",
     )

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from finetune.data.documents import QuestionAnswer
+from finetune.data.documents import QuestionAnswer, whole_sentences
 from finetune.errors import FinetuneError
 from finetune.starter.chat import ASSISTANT, BEGIN, END, USER, conversation
 from finetune.starter.corpus import (
     Passage,
+    conversations,
     read_questions,
     read_text,
     short_answers,
-    whole_sentences,
     write_questions,
 )
 from finetune.starter.packing import Rows, Tokens, encode_passages
 from finetune.starter.recipe import read_recipe
+from finetune.starter.talk import Talk
 from finetune.starter.tokenizer import encode_text, train_tokenizer
 from tests.finetune.conftest import SUBJECTS
 
@@ -50,6 +54,13 @@ def test_the_split_does_not_depend_on_the_seed(data, recipe, reading):
     assert other.questions_validation == reading.questions_validation
 
 
+def test_a_source_of_unknown_licence_is_refused_before_anything_is_read(recipe):
+    source = recipe.text.sources[0].model_copy(update={"name": "found-somewhere"})
+    text = recipe.text.model_copy(update={"sources": (source,)})
+    with pytest.raises(FinetuneError, match=r"licence of found-somewhere.*catalogue"):
+        read_text(Path("nowhere"), recipe.model_copy(update={"text": text}))
+
+
 def test_the_asked_share_of_questions_wears_the_chat_format(reading):
     questions = [p for p in reading.train if p.source == "medquad"]
     share = sum(p.question is not None for p in questions) / len(questions)
@@ -65,11 +76,10 @@ def test_answers_are_cut_after_a_whole_sentence():
     assert whole_sentences("No end of it", 40) == ""
 
 
-def test_answers_end_before_a_list_and_links_are_left_out(recipe):
+def test_answers_end_before_a_list(recipe):
     answers = {
         "It hurts. Signs are: - cough - fever. Rest helps.": "It hurts.",
         "Signs include - cough - fever. Rest helps.": None,
-        "These resources address it. Read them.": None,
         "A low-salt diet - and sleep. Rest.": None,
         "A low-salt diet helps.": "A low-salt diet helps.",
     }
@@ -77,6 +87,63 @@ def test_answers_end_before_a_list_and_links_are_left_out(recipe):
         asked = (QuestionAnswer("own", "f", "treatment", "Q?", answer),)
         found = short_answers(asked, recipe.tune)
         assert [q.answer for q in found] == ([kept] if kept else []), answer
+
+
+def test_of_a_kind_the_asked_share_is_kept(recipe):
+    part = recipe.tune.model_copy(update={"share_of_kind": {"frequency": 0.25}})
+    questions = tuple(
+        QuestionAnswer("own", f"f{i}", kind, f"Q{i}?", f"Number {i}.")
+        for i in range(200)
+        for kind in ("frequency", "symptoms")
+    )
+    kinds = Counter(q.kind for q in short_answers(questions, part))
+    assert kinds["symptoms"] == 200
+    assert 30 < kinds["frequency"] < 70
+
+
+def asked_about(focus, kind, source="medquad"):
+    return QuestionAnswer(source, focus, kind, f"Fixed {kind}?", f"Answer on {kind}.")
+
+
+def test_questions_are_asked_in_other_words_with_the_same_answer():
+    talk = Talk(1)
+    asked = asked_about("Asthma", "treatment")
+    found = [talk.rephrased(asked, 1.0) for _ in range(40)]
+    questions = {q.question for q in found}
+    assert len(questions) > 5
+    assert all("asthma" in q.lower() for q in questions)
+    assert {q.answer for q in found} == {asked.answer}
+    assert talk.rephrased(asked, 0.0) == asked
+    other = asked_about("A note", "treatment", source="mts-dialog")
+    assert talk.rephrased(other, 1.0) == other, "a note is asked about as it is"
+
+
+def test_a_second_question_is_about_the_focus_of_the_first():
+    questions = [
+        asked_about(focus, kind)
+        for focus in ("Asthma", "Gout")
+        for kind in ("information", "treatment")
+    ]
+    found = Talk(2).conversations(questions, 1.0)
+    assert all(len(q.earlier) == 1 for q in found)
+    for asked, before in zip(questions, found, strict=True):
+        assert before.answer == asked.answer
+        assert before.earlier[0][1] != asked.answer
+    assert all(q.earlier == () for q in Talk(2).conversations(questions, 0.0))
+
+
+def test_a_held_out_answer_is_not_what_a_conversation_begins_with(reading, recipe):
+    held_out = {q.answer for q in reading.questions_validation}
+    found = conversations(reading.questions_train, recipe.tune, recipe.seed)
+    assert not held_out & {answer for q in found for _, answer in q.earlier}
+
+
+def test_small_talk_says_what_the_model_is_for(recipe):
+    part = recipe.tune.model_copy(update={"small_talk": 2})
+    found = conversations((), part, recipe.seed)
+    assert {q.kind for q in found} == {"out of domain", "greeting"}
+    assert all("medicine" in q.answer or "disease" in q.answer for q in found)
+    assert len(found) == 2 * len(set(found))
 
 
 def test_an_answer_that_many_questions_share_is_kept_a_few_times(recipe):
@@ -91,6 +158,9 @@ def test_questions_survive_being_written_and_read(tmp_path, reading):
     file = tmp_path / "questions.jsonl"
     write_questions(file, reading.questions_train)
     assert read_questions(file) == reading.questions_train
+    talked = tuple(Talk(1).conversations(reading.questions_train, 1.0))
+    write_questions(file, talked)
+    assert read_questions(file) == talked
 
 
 def test_a_document_ends_with_the_end_of_turn_token(tokenizer):

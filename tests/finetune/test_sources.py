@@ -42,6 +42,33 @@ def test_tables_of_frequencies_are_left_out_and_counted(data):
     assert sum(dropped.values()) == len(SUBJECTS)
 
 
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ("These resources address the diagnosis of it: - A page - Another page", None),
+        ("The NINDS conducts research related to it in its own laboratories.", None),
+        ("Summary : A cough is a reflex that keeps your airways clear.", "A cough is"),
+        (
+            "A cough keeps your airways clear of dust. NIH: National Heart Institute",
+            "A cough keeps your airways clear of dust.",
+        ),
+    ],
+)
+def test_boilerplate_of_the_web_pages_is_left_out(tmp_path, answer, kept):
+    text = page(0).replace("Rest helps those who have it.", "@")
+    start = text.index("<Answer>") + len("<Answer>")
+    text = text[:start] + answer + text[text.index("</Answer>") :]
+    write_medquad(tmp_path, [text])
+    dropped: Counter[str] = Counter()
+    first = next(read_medquad(tmp_path, dropped))
+    if kept is None:
+        assert first.kind == "treatment"
+        assert dropped["names other pages or an institute's work"] == 1
+    else:
+        assert first.answer.startswith(kept)
+        assert "NIH" not in first.answer
+
+
 def test_a_missing_archive_is_named(tmp_path):
     with pytest.raises(FinetuneError, match=r"medquad-xml\.tar\.xz is not there"):
         list(read_medquad(tmp_path, Counter()))

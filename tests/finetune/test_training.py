@@ -12,15 +12,16 @@ import torch
 from peft import PeftModel
 from transformers import LlamaForCausalLM
 
+from finetune.data.documents import QuestionAnswer
 from finetune.errors import FinetuneError, Interrupted
 from finetune.starter.chat import ASSISTANT, END
 from finetune.starter.checkpoint import Progress, read_checkpoint, write_checkpoint
-from finetune.starter.corpus import read_text, short_answers
+from finetune.starter.corpus import conversations, read_text
 from finetune.starter.loop import ActiveTime, Length, Training, rate_share, train
 from finetune.starter.losses import Loss
-from finetune.starter.model import new_model
+from finetune.starter.model import compiled, new_model
 from finetune.starter.packing import encode_passages
-from finetune.starter.pretrain import text_loss, train_base
+from finetune.starter.pretrain import Batches, text_loss, train_base
 from finetune.starter.recipe import read_recipe
 from finetune.starter.tokenizer import token_id, train_tokenizer
 from finetune.starter.tune import (
@@ -73,7 +74,7 @@ def text(tokenizer, reading):
 
 @pytest.fixture(scope="module")
 def rows(tokenizer, reading, recipe):
-    questions = short_answers(reading.questions_train, recipe.tune)
+    questions = conversations(reading.questions_train, recipe.tune, recipe.seed)
     return make_rows(tokenizer, questions, recipe.model.context, recipe.seed)
 
 
@@ -173,22 +174,55 @@ def test_only_the_answer_and_its_end_are_in_the_loss(tokenizer, rows):
         assert mask[b].sum() == len(row.ids)
 
 
-def test_no_row_holds_two_questions_and_each_has_one_invocation(tokenizer, rows):
+def test_the_last_invocation_of_each_row_stands_before_its_answer(tokenizer, rows):
     invocation = token_id(tokenizer, ASSISTANT)
     check_rows(rows, invocation)
-    assert all(row.ids.count(invocation) == 1 for row in rows)
-    inputs, _, _ = pad_rows(batch_rows(rows, 8, 5, 0), pad=2)
-    assert ((inputs == invocation).sum(-1) == 1).all()
+    assert {row.ids.count(invocation) for row in rows} == {1, 2}, "some follow up"
+    assert all(row.ids[row.answer - 1] == invocation for row in rows)
+
+
+def test_a_conversation_is_encoded_as_the_chat_template_renders_it(tokenizer):
+    asked = QuestionAnswer(
+        "own", "f", "k", "And now?", "Sleep.", earlier=(("Why?", "Who knows."),)
+    )
+    (row,) = make_rows(tokenizer, [asked], 128, seed=2)  # no system turn by this seed
+    rendered = tokenizer.apply_chat_template(
+        [
+            {"role": "user", "content": "Why?"},
+            {"role": "assistant", "content": "Who knows."},
+            {"role": "user", "content": "And now?"},
+            {"role": "assistant", "content": "Sleep."},
+        ],
+        tokenize=False,
+    )
+    assert tokenizer.decode(list(row.ids)) == rendered
+    assert tokenizer.decode(list(row.ids[row.answer :])) == f"Sleep.{END}"
 
 
 @pytest.mark.parametrize(
     "ids",
     [(0, 3, 9, 1, 9, 9), (0, 3, 9, 1, 5, 9, 5, 9), (0, 3, 5, 1, 9, 9)],
-    ids=["none", "two, as in packed rows", "not before the answer"],
+    ids=["none", "another one in the answer", "not before the answer"],
 )
 def test_rows_that_an_activated_adapter_would_not_learn_from_are_refused(ids):
-    with pytest.raises(FinetuneError, match="exactly once"):
+    with pytest.raises(FinetuneError, match="right before the answer"):
         check_rows([Row(ids, 5, 4)], invocation=5)
+
+
+def test_the_last_rows_of_a_base_are_as_long_as_its_context(recipe, text):
+    batches = Batches(text, recipe)
+    part, context = recipe.base, recipe.model.context
+    assert part.row is not None
+    assert batches.take(2, 0.5).shape == (part.rows, part.row + 1)
+    long_rows = batches.take(9, 1 - part.long_share / 2)
+    assert long_rows.shape == (part.rows * part.row // context, context + 1)
+    assert not np.array_equal(long_rows, batches.take(10, 0.95))
+
+
+def test_a_compiled_base_needs_a_compiler(recipe, tokenizer, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(FinetuneError, match="no-such-compiler"):
+        compiled(new_model(recipe.model, tokenizer, 1), CPU)
 
 
 def test_every_row_comes_up_once_an_epoch(rows):
@@ -206,7 +240,7 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
     training = Training(
         {"w": weight},
         {"adamw": torch.optim.AdamW([weight])},
-        lambda step: (float("nan"), 1),
+        lambda step, done: (float("nan"), 1),
     )
     with pytest.raises(FinetuneError, match="learning rate"):
         train(training, Length(steps=3), tmp_path, FakeWatcher(), warm_up=0, decay=0)

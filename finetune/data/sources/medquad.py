@@ -22,6 +22,15 @@ SHORTEST_ANSWER = 40  # characters; below stand remnants such as "See above."
 # GARD's symptom answers hold a table of frequencies turned into text, with the same
 # 900 characters of explanation in each of 2,000 answers. What stands before is prose.
 _FREQUENCY_TABLE = re.compile(r"The Human Phenotype Ontology provides the following.*")
+# Answers that say where to read, or what an institute does, and nothing of a disease.
+_ELSEWHERE = re.compile(
+    r"^(?:These resources address|The mission of the National|New types of treatment "
+    r"are being tested|(?:Yes\. )?(?:The )?(?:Genetic Testing Registry|GeneTests|Gene"
+    r"Reviews)|The (?:NINDS|National \w+ (?:Institute|Institutes)[\w ]*(?:\(\w+\))?) "
+    r"(?:conducts|supports))"
+)
+_LABEL = re.compile(r"^Summary ?: ")
+_SIGNATURE = re.compile(r"\s*NIH: National [A-Z][A-Za-z, ]+$")
 _CONTENTS_LIST = re.compile(r"^On this Page\b")
 _KEY_POINTS = re.compile(r"^(?:Key Points\s*)?(?:-\s*)?")
 _ECHOED_QUESTION = re.compile(r"^[A-Z][^.?!]{3,180}\?\s+")
@@ -74,6 +83,8 @@ def read_page(xml: bytes, name: str, dropped: Counter[str]) -> Iterator[Question
             dropped["without a question or a focus"] += 1
         elif len(answer) < SHORTEST_ANSWER:
             dropped["blank, a table or a list of contents"] += 1
+        elif _ELSEWHERE.match(answer):
+            dropped["names other pages or an institute's work"] += 1
         else:
             yield QuestionAnswer(
                 source=SOURCE,
@@ -94,7 +105,7 @@ def clean_answer(text: str) -> str:
     text = _FREQUENCY_TABLE.sub("", _one_line(text))
     if _CONTENTS_LIST.match(text):
         return ""
-    text = _KEY_POINTS.sub("", text)
+    text = _SIGNATURE.sub("", _LABEL.sub("", _KEY_POINTS.sub("", text)))
     return _ECHOED_QUESTION.sub("", text).strip()
 
 

@@ -1,0 +1,82 @@
+"""MTS-Dialog: a part of a visit as it was spoken, and as it stands in the note.
+
+CSV: ID, section_header, section_text, dialogue.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from finetune.data.documents import QuestionAnswer
+from finetune.errors import FinetuneError
+
+SOURCE = "mts-dialog"
+FILES = ("MTS-Dialog-TrainingSet.csv", "MTS-Dialog-ValidationSet.csv")
+COLUMNS = ("ID", "section_header", "section_text", "dialogue")
+TASK = "Write the {part} of the note for this conversation:"
+PARTS = {
+    "FAM/SOCHX": "family and social history",
+    "GENHX": "history of the illness",
+    "PASTMEDICALHX": "past medical history",
+    "CC": "chief complaint",
+    "PASTSURGICAL": "surgical history",
+    "ALLERGY": "allergies",
+    "ROS": "review of systems",
+    "MEDICATIONS": "medications",
+    "ASSESSMENT": "assessment",
+    "EXAM": "examination",
+    "DIAGNOSIS": "diagnosis",
+    "DISPOSITION": "disposition",
+    "PLAN": "plan",
+    "EDCOURSE": "course in the emergency department",
+    "IMMUNIZATIONS": "immunizations",
+    "IMAGING": "imaging",
+    "GYNHX": "gynecologic history",
+    "PROCEDURES": "procedures",
+    "OTHER_HISTORY": "other history",
+    "LABS": "laboratory results",
+}
+_BLANKS = re.compile(r"[ \t\r]+")
+
+
+def read_mts_dialog(folder: Path, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
+    """The dialogues in `folder`, each with the section that was written of it.
+
+    Raises:
+        FinetuneError: a file is missing or is not MTS-Dialog.
+    """
+    for name in FILES:
+        file = folder / name
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as opened:
+                rows = csv.DictReader(opened)
+                if missing := set(COLUMNS) - set(rows.fieldnames or ()):
+                    raise FinetuneError(
+                        f"{file} has no column {', '.join(sorted(missing))}; "
+                        f"MTS-Dialog has {', '.join(COLUMNS)}"
+                    )
+                for row in rows:
+                    part = PARTS.get((row["section_header"] or "").strip())
+                    if part is None or not row["section_text"] or not row["dialogue"]:
+                        dropped["of an unknown section, or empty"] += 1
+                        continue
+                    yield QuestionAnswer(
+                        source=SOURCE,
+                        focus=f"{file.stem} {row['ID']}",
+                        kind="note",
+                        question=(
+                            f"{TASK.format(part=part)}\n\n{_tidy(row['dialogue'])}"
+                        ),
+                        answer=_tidy(row["section_text"]),
+                    )
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise FinetuneError(f"{file} cannot be read as CSV: {error}") from error
+
+
+def _tidy(text: str) -> str:
+    lines = (_BLANKS.sub(" ", line).strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line)
