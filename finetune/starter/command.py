@@ -19,6 +19,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from finetune.data.sources import medquad, open_corpus
+from finetune.data.sources.articles import credits
 from finetune.data.sources.question_sets import QUESTION_SETS
 from finetune.errors import FinetuneError
 from finetune.starter.chat import PAD
@@ -96,6 +97,8 @@ def make_starter(
     _base_stage(folder, recipe, tokenizer, hardware, console)
     for kind in KINDS:
         _adapter_stage(kind, folder, recipe, tokenizer, hardware, console)
+    sources = (source.name for source in recipe.text.sources)
+    write_whole(folder.articles, credits(data, sources), SHARED_FILE)
     card = write_pair_card(folder, recipe)
     console.print(f"done: {folder.card}")
     for name, figures in (("base", card.base), *card.adapters.items()):

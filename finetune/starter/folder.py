@@ -47,6 +47,11 @@ class RunFolder:
     def card(self) -> Path:
         return self.root / "card.json"
 
+    @property
+    def articles(self) -> Path:
+        """Who is to be credited for the articles, one by one."""
+        return self.root / "ARTICLES"
+
     def done(self, stage: str) -> Path:
         """The file that says how a finished stage went; there is none before."""
         return self.root / "checkpoints" / f"{stage}.json"

@@ -126,7 +126,7 @@ def write_pair_card(folder: RunFolder, recipe: Recipe) -> Card:
         sources=tuple(
             SourceUse(
                 name=name,
-                **notices()[name].model_dump(),
+                **notices()[name].model_dump(exclude={"articles"}),
                 passages=count.passages,
                 held_out=count.held_out,
                 bytes=count.bytes,

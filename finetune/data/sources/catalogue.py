@@ -20,6 +20,8 @@ class SourceNotice(BaseModel):
     licence: str
     attribution: str
     url: str
+    articles: str | None = None
+    """The index of the articles in a data folder, where there is a credit for each."""
 
 
 @cache
