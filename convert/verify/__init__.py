@@ -1,0 +1,1 @@
+"""The gate: whether a GGUF is the model that it was made from."""

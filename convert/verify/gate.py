@@ -1,0 +1,374 @@
+"""The gate: a GGUF is not converted until it is shown to be the model it came from.
+
+Token ids, prompts, logits and greedy text against the Hugging Face model; for a
+quantized file, what it lost against the unquantized one, which has passed itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from convert.errors import ConvertError
+from convert.hf_folder import read_config, weight_files
+from convert.progress import Watcher, unwatched
+from convert.verify.logits import (
+    LIMITS,
+    compare_adapted,
+    compare_logits,
+    read_prompts,
+    tokens_of,
+    write_greedily,
+)
+from convert.verify.prompts import PromptCheck, compare_prompts
+from convert.verify.quantization_loss import Text, measure_loss
+from convert.verify.result import (
+    Check,
+    QuantizationLoss,
+    Verified,
+    hash_of,
+    hashes_of_parts,
+    read_verified,
+    record,
+)
+from convert.verify.streaming import StreamedModel
+from convert.verify.tensors import compare_tensors
+from convert.verify.texts import LONGEST
+from convert.verify.tokens import TokenCheck, compare_tokens
+from convert.vocabulary import load_tokenizer
+from medassist import __version__
+from medassist.engine.errors import EngineError
+from medassist.exams.gguf_scorer import GgufScorer
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "generation_config.json",
+)
+CONTEXT = LONGEST + 32
+"""Tokens that are read at a time: the longest prompt and an invocation."""
+
+
+def verify_model(
+    folder: Path,
+    gguf: Path,
+    *,
+    against: Path | None = None,
+    text: Path | None = None,
+    threads: int | None = None,
+    watcher: Watcher = unwatched,
+) -> Verified:
+    """Verify `gguf` against the model in `folder`, and record what was found.
+
+    Args:
+        folder: the Hugging Face model.
+        gguf: made from it; the first file of a split one.
+        against: for a quantized file the unquantized one; it is verified first where
+            that was not done yet.
+        text: what the loss is measured on; by default the built-in prose.
+        threads: for llama.cpp; by default one for each core.
+        watcher: is told how far it is.
+
+    Raises:
+        ConvertError: a file cannot be read or belongs to another model. A file that
+            is merely wrong is no error: its checks say so.
+    """
+    begun = time.monotonic()
+    longest = _longest(folder)
+    source = hash_of_model(folder)
+    content = Text.read(text)
+    with _sentences():
+        # In a child first: what llama.cpp cannot load ends that, and not this.
+        with GgufScorer(gguf, context=longest, exact=True, threads=threads) as opened:
+            quantization = opened.opened.quantization
+            limit = LIMITS.get(quantization)
+            if limit is None and against is None:
+                raise ConvertError(
+                    f"{gguf} is quantized ({quantization}), and its logits are not "
+                    "those of the model; say what it was made from, so that the loss "
+                    "can be measured: --against F16.gguf"
+                )
+            checks = _vocabulary(folder, gguf, watcher)
+            if limit is not None:
+                checks += _logits(folder, opened, limit, watcher)
+        loss: QuantizationLoss | None = None
+        if against is not None:
+            if limit is None:
+                checks.append(
+                    _reference(
+                        folder, against, source, threads=threads, watcher=watcher
+                    )
+                )
+            checks.append(compare_tensors(gguf, against, watcher))
+            check, loss = measure_loss(
+                gguf, against, content, threads=threads, watcher=watcher
+            )
+            checks.append(check)
+    found = Verified(
+        kind="model",
+        file=gguf.name,
+        sha256=hash_of(gguf),
+        parts=hashes_of_parts(gguf),
+        quantization=quantization,
+        model=folder.resolve().name,
+        model_sha256=source,
+        checks=tuple(checks),
+        loss=loss,
+        seconds=round(time.monotonic() - begun, 3),
+        peak_mib=peak_memory(),
+        versions=_versions(),
+    )
+    for notice in record(gguf, found):
+        watcher(notice, 0, 0)
+    return found
+
+
+def verify_adapter(
+    folder: Path,
+    gguf: Path,
+    adapter: Path,
+    adapter_gguf: Path,
+    *,
+    threads: int | None = None,
+    watcher: Watcher = unwatched,
+) -> Verified:
+    """Verify a GGUF adapter on its GGUF base against a PEFT adapter on its model.
+
+    The base should have passed by itself: what differs there differs here.
+
+    Args:
+        folder: the Hugging Face base.
+        gguf: the base, in F32, F16 or BF16.
+        adapter: the PEFT adapter.
+        adapter_gguf: made from it.
+        threads: for llama.cpp.
+        watcher: is told how far it is.
+
+    Raises:
+        ConvertError: as `verify_model`; or the base is quantized.
+    """
+    begun = time.monotonic()
+    tokenizer = load_tokenizer(folder)
+    with (
+        _sentences(),
+        GgufScorer(
+            gguf, adapter_gguf, context=_longest(folder), exact=True, threads=threads
+        ) as opened,
+    ):
+        limit = _adapter_limit(opened, gguf)
+        invocation = opened.opened.invocation
+        expected = _invocation(adapter)
+        checks = [_same_invocation(invocation, expected)]
+        tokens_of(folder, tokenizer, opened.opened.size)
+        prompts = read_prompts(
+            tokenizer, opened.opened.context, opened.opened.size, expected
+        )
+        if not expected:
+            prompts = [type(p)(p.tokens, 0) for p in prompts]
+        if checks[0].passed:
+            written = write_greedily(opened, prompts)
+            model = StreamedModel(folder, adapter, watcher)
+            checks += _again_rounded(
+                model,
+                opened,
+                lambda: compare_adapted(
+                    model, opened, prompts, written, limit=limit, watcher=watcher
+                ),
+            )
+    found = Verified(
+        kind="adapter",
+        file=adapter_gguf.name,
+        sha256=hash_of(adapter_gguf),
+        quantization="LoRA",
+        model=adapter.resolve().name,
+        model_sha256=hash_of_files(
+            [adapter / "adapter_config.json", adapter / "adapter_model.safetensors"]
+        ),
+        base_sha256=hash_of(gguf),
+        checks=tuple(checks),
+        seconds=round(time.monotonic() - begun, 3),
+        peak_mib=peak_memory(),
+        versions=_versions(),
+    )
+    for notice in record(adapter_gguf, found):
+        watcher(notice, 0, 0)
+    return found
+
+
+def hash_of_model(folder: Path) -> str:
+    """One sha256 for config, weights and tokenizer of the model in `folder`."""
+    files = [folder / "config.json", *weight_files(folder)]
+    files += [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
+    return hash_of_files(files)
+
+
+def hash_of_files(files: Sequence[Path]) -> str:
+    """One sha256 for several files: of their names and their own hashes."""
+    lines = sorted(f"{hash_of(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def peak_memory() -> dict[str, float]:
+    """The most memory that this process and its largest child have held, in MiB."""
+    if sys.platform == "win32":
+        return {}
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {
+        name: round(resource.getrusage(who).ru_maxrss * unit / 2**20, 1)
+        for name, who in (
+            ("this process", resource.RUSAGE_SELF),
+            ("llama.cpp's process", resource.RUSAGE_CHILDREN),
+        )
+    }
+
+
+def _vocabulary(folder: Path, gguf: Path, watcher: Watcher) -> list[Check]:
+    tokens = compare_tokens(folder, gguf, watcher=watcher)
+    prompts = compare_prompts(folder, gguf, watcher=watcher)
+    return [
+        _compared("token ids", tokens, "texts"),
+        _compared("rendered prompt", prompts, "conversations"),
+    ]
+
+
+def _compared(name: str, found: TokenCheck | PromptCheck, what: str) -> Check:
+    said = f"{found.compared} {what} equal"
+    if not found.equal:
+        said = f"{found.differences} differences: {found.first_difference}"
+    return Check(
+        name=name,
+        passed=found.equal,
+        said="; ".join((said, *found.notes)),
+        figures={
+            "compared": float(found.compared),
+            "different": float(found.differences),
+        },
+    )
+
+
+def _logits(
+    folder: Path, opened: GgufScorer, limit: float, watcher: Watcher
+) -> list[Check]:
+    tokenizer = load_tokenizer(folder)
+    tokens_of(folder, tokenizer, opened.opened.size)
+    prompts = read_prompts(tokenizer, opened.opened.context, opened.opened.size)
+    if not prompts:
+        raise ConvertError(f"{folder}: the tokenizer reads none of the prompts")
+    written = write_greedily(opened, prompts)
+    model = StreamedModel(folder, watcher=watcher)
+    return _again_rounded(
+        model,
+        opened,
+        lambda: compare_logits(
+            model, opened, prompts, written, limit=limit, watcher=watcher
+        ),
+    )
+
+
+def _again_rounded(
+    model: StreamedModel, opened: GgufScorer, compare: Callable[[], list[Check]]
+) -> list[Check]:
+    """Compare, and where a BF16 file fails, once more in the arithmetic of its type.
+
+    llama.cpp rounds what goes into a BF16 matrix to BF16, which in a deep model adds
+    up to an NMSE of about the limit (1e-4) in a file that is right bit for bit. With
+    the same rounding on both sides what remains is the file's.
+    """
+    checks = compare()
+    if opened.opened.quantization != "BF16" or all(c.passed for c in checks):
+        return checks
+    model.in_bf16 = True
+    note = f" (in float32 {checks[0].said}; here in BF16 as llama.cpp computes it)"
+    first, *rest = compare()
+    return [first.model_copy(update={"said": first.said + note}), *rest]
+
+
+def _longest(folder: Path) -> int:
+    """Tokens that may be read at a time.
+
+    Longrope has two tables. transformers takes the one for long texts where the text
+    is longer than the model once was trained on, llama.cpp where the context is: here
+    both stay below.
+    """
+    config = read_config(folder)
+    scaling = config.part("rope_parameters") or config.part("rope_scaling")
+    values = scaling.values if scaling else {}
+    kind = values.get("rope_type") or values.get("type")
+    if kind not in ("longrope", "su"):
+        return CONTEXT
+    original = config.values.get("original_max_position_embeddings")
+    original = original or values.get("original_max_position_embeddings")
+    return min(CONTEXT, original) if isinstance(original, int) else CONTEXT
+
+
+def _reference(
+    folder: Path,
+    against: Path,
+    source: str,
+    *,
+    threads: int | None,
+    watcher: Watcher,
+) -> Check:
+    """Whether the file that a quantized one is measured against is right itself."""
+    known = read_verified(against)
+    before = known is not None and known.model_sha256 == source
+    found = known if known is not None and before else None
+    if found is None:
+        found = verify_model(folder, against, threads=threads, watcher=watcher)
+    if found.passed:
+        said = f"{against.name} is verified" + (" (before)" if before else "")
+        return Check(name="reference", passed=True, said=said)
+    first = found.failed[0]
+    said = f"{against.name} is wrong itself: {first.name}: {first.said}"
+    return Check(name="reference", passed=False, said=said)
+
+
+def _adapter_limit(opened: GgufScorer, gguf: Path) -> float:
+    quantization = opened.opened.quantization
+    if quantization not in LIMITS:
+        raise ConvertError(
+            f"{gguf} is quantized ({quantization}), and what it lost would hide what "
+            "is wrong with the adapter; verify the adapter on the F16 or F32 base"
+        )
+    # The adapter's own matrices may be F16 on a base in F32.
+    return max(LIMITS[quantization], LIMITS["F16"])
+
+
+def _invocation(adapter: Path) -> tuple[int, ...]:
+    from convert.hf_folder import JsonFile
+
+    config = JsonFile.read(adapter / "adapter_config.json")
+    return tuple(config.values.get("alora_invocation_tokens") or ())
+
+
+def _same_invocation(found: tuple[int, ...], expected: tuple[int, ...]) -> Check:
+    if found == expected:
+        said = f"tokens {list(expected)}" if expected else "none: it counts throughout"
+    else:
+        said = f"the GGUF says {list(found)}, the adapter {list(expected)}"
+    return Check(name="invocation", passed=found == expected, said=said)
+
+
+def _versions() -> dict[str, str]:
+    names = ("llama-cpp-python", "transformers", "torch", "gguf")
+    return {"medassist": __version__, **{name: version(name) for name in names}}
+
+
+@contextmanager
+def _sentences() -> Generator[None]:
+    """Turn the engine's errors into this package's; both are sentences already."""
+    try:
+        yield
+    except EngineError as error:
+        raise ConvertError(str(error)) from error

@@ -1,0 +1,129 @@
+"""What quantizing cost: a quantized GGUF against the one that it was made from.
+
+In llama-perplexity's way: chunks of 512 tokens with BOS at their start, of which the
+second half is scored, the cache in F16.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from convert.errors import ConvertError
+from convert.progress import Watcher, unwatched
+from convert.quantization_types import HOPELESS, quantization_types
+from convert.verify.result import Check, Estimate, QuantizationLoss, hash_of
+from convert.verify.texts import prose
+from medassist.exams.figures import MEAN_KLD, PPL_RATIO, SAME_TOP, TextLoss
+from medassist.exams.gguf_scorer import GgufScorer
+from medassist.exams.scorer import compare_on_text
+
+BUILT_IN = "built-in"
+
+
+@dataclass(frozen=True)
+class Text:
+    """What is read to measure a loss."""
+
+    name: str
+    content: str
+
+    @classmethod
+    def read(cls, file: Path | None) -> Text:
+        """The text in `file`, or the built-in one.
+
+        Raises:
+            ConvertError: it cannot be read, or is no text.
+        """
+        if file is None:
+            return cls(BUILT_IN, prose())
+        try:
+            return cls(file.name, file.read_text("utf-8"))
+        except OSError as error:
+            raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConvertError(
+                f"{file} is no text in UTF-8 (byte {error.start:,}); give a text file"
+            ) from error
+
+    @property
+    def sha256(self) -> str:
+        """Of its UTF-8."""
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+
+def measure_loss(
+    gguf: Path,
+    against: Path,
+    text: Text,
+    *,
+    threads: int | None = None,
+    watcher: Watcher = unwatched,
+) -> tuple[Check, QuantizationLoss]:
+    """Measure what `gguf` lost against `against` on `text`.
+
+    Returns:
+        Whether it lost no more than a good quantization of its type does, and how
+        much it lost.
+
+    Raises:
+        ConvertError: the two are not of one model, or the text is too short.
+        EngineError: a file cannot be loaded.
+    """
+    with (
+        GgufScorer(against, threads=threads) as base,
+        GgufScorer(gguf, threads=threads) as model,
+    ):
+        if base.opened.size != model.opened.size:
+            raise ConvertError(
+                f"{gguf} has {model.opened.size:,} tokens and {against} "
+                f"{base.opened.size:,}: they are not of one model"
+            )
+        if base.tokenize(text.content) != model.tokenize(text.content):
+            raise ConvertError(
+                f"{gguf} and {against} read the text as different tokens: they are not "
+                "of one model"
+            )
+        found = compare_on_text(model, base, base.chunks(text.content), watcher)
+        quantization = model.opened.quantization
+    loss = QuantizationLoss(
+        against=against.name,
+        against_sha256=hash_of(against),
+        text=text.name,
+        text_sha256=text.sha256,
+        tokens=found.tokens,
+        chunks=found.chunks,
+        context=found.context,
+        figures={
+            name: Estimate(value=f.value, error=f.error, unit=f.unit)
+            for name, f in found.figures.items()
+        },
+    )
+    return _check(found, quantization), loss
+
+
+def _check(found: TextLoss, quantization: str) -> Check:
+    """A bound that a broken file does not keep.
+
+    Eight times what the type cost a model of 8 B, and never more than 3 nats (see
+    `convert.quantization_types`): a file whose tensors were swapped or spoiled lands
+    near the loss of guessing.
+    """
+    kind = quantization_types().get(quantization)
+    most = kind.most_kld if kind else HOPELESS
+    kld, ratio = found.value(MEAN_KLD), found.value(PPL_RATIO)
+    passed = math.isfinite(kld) and kld <= most
+    said = (
+        f"mean KLD {kld:.6f} (a {quantization} may cost {most:.3g}), same top "
+        f"{found.value(SAME_TOP):.2f} %, PPL x {ratio:.4f}, {found.tokens:,} tokens"
+    )
+    if not passed:
+        said += "; so much is not the type's price: the file is broken"
+    return Check(
+        name="quantization loss",
+        passed=passed,
+        said=said,
+        figures={"Mean KLD limit": most},
+    )

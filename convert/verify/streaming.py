@@ -1,0 +1,292 @@
+"""A Hugging Face model in float32 that is never in memory as a whole.
+
+The model is built without weights, by transformers' own classes; each matrix is read
+from its file when its turn comes, used on all prompts at once, and let go. So a model
+of 7 B needs its activations and its largest matrix, and what computes is still
+transformers' own code: the gate compares with the model, not with our reading of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from peft import PeftModel
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
+
+from convert.errors import ConvertError
+from convert.hf_folder import Weight, read_config, read_tensors, read_weights
+from convert.progress import Watcher, unwatched
+from medassist.exams.log_probs import Logits
+
+WHAT = "Hugging Face model, matrix by matrix"
+
+
+class StreamedModel:
+    """The model in `folder`, perhaps with a PEFT adapter.
+
+    Args:
+        folder: config.json and safetensors.
+        adapter: a PEFT LoRA of it; it is small, and stays in memory.
+        watcher: is told the matrices that were read.
+
+    Attributes:
+        in_bf16: round matrices and what goes into them to bfloat16, as a BF16 file
+            and llama.cpp with it do; else all is float32.
+
+    Raises:
+        ConvertError: the model cannot be built, or lacks weights.
+    """
+
+    def __init__(
+        self, folder: Path, adapter: Path | None = None, watcher: Watcher = unwatched
+    ) -> None:
+        self.folder = folder
+        self._watcher = watcher
+        self.in_bf16 = False
+        self._keep = False
+        self._done = self._total = 0
+        self._model = _without_weights(folder)
+        self._inner = cast(
+            nn.Module, getattr(self._model, self._model.base_model_prefix)
+        )
+        self._owners: dict[nn.Module, dict[str, Weight]] = {}
+        self._assign()
+        self._adapted = None if adapter is None else _adapted(self._model, adapter)
+        for module in self._owners:
+            module.register_forward_pre_hook(self._read)
+            if not isinstance(module, nn.Embedding) and module.weight.ndim == 2:
+                module.register_forward_pre_hook(self._round)
+            module.register_forward_hook(self._forget)
+
+    @property
+    def size(self) -> int:
+        """Rows of the output layer."""
+        return int(cast(Any, self._model.get_output_embeddings()).out_features)
+
+    @torch.no_grad()
+    def hidden(
+        self, texts: Sequence[Sequence[int]], *, adapted: bool
+    ) -> list[torch.Tensor]:
+        """What goes into the output layer for each of `texts`: (T, hidden) each.
+
+        All texts go through the model side by side, so that its weights are read
+        once. They are padded at their ends, where nothing looks back from.
+        """
+        longest = max(map(len, texts))
+        ids = torch.zeros((len(texts), longest), dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, text in enumerate(texts):
+            ids[row, : len(text)] = torch.tensor(text)
+            mask[row, : len(text)] = 1
+        found: list[torch.Tensor] = []
+
+        def catch(_module: nn.Module, _inputs: object, output: Any) -> None:
+            found.append(output[0])
+
+        self._done, self._total = 0, len(self._owners)
+        handle = self._inner.register_forward_hook(catch)
+        outer, off = self._adapted or self._model, nullcontext()
+        if self._adapted is not None and not adapted:
+            off = self._adapted.disable_adapter()
+        try:
+            with off:
+                # One row of logits that nobody wants: what makes logits comes later,
+                # text by text, since all of them at once would be gigabytes.
+                outer(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    use_cache=False,
+                    logits_to_keep=1,
+                )
+        finally:
+            handle.remove()
+        return [found[0][row, : len(text)] for row, text in enumerate(texts)]
+
+    @contextmanager
+    def output_layer(self) -> Generator[None]:
+        """Keep the output layer in memory while `logits` is called."""
+        self._keep = True
+        try:
+            yield
+        finally:
+            self._keep = False
+            for module in self._owners:
+                self._forget(module)
+
+    @torch.no_grad()
+    def logits(self, hidden: torch.Tensor) -> Logits:
+        """The logits (T, V) of one text, of what `hidden` gave for it.
+
+        The model's own head computes them, with its scales and caps.
+        """
+        prefix = self._model.base_model_prefix
+        setattr(self._model, prefix, _Given(hidden[None]))
+        try:
+            output = self._model(
+                input_ids=torch.zeros((1, len(hidden)), dtype=torch.long),
+                use_cache=False,
+            )
+        finally:
+            setattr(self._model, prefix, self._inner)
+        return output.logits[0].float().numpy().astype(np.float32, copy=False)
+
+    def _assign(self) -> None:
+        """Find the stored weight of each parameter."""
+        stored = {weight.name: weight for weight in read_weights(self.folder)}
+        tied = dict(getattr(self._model, "all_tied_weights_keys", None) or {})
+        prefix = f"{self._model.base_model_prefix}."
+        for path, module in self._model.named_modules():
+            for name, _ in module.named_parameters(recurse=False):
+                full = f"{path}.{name}" if path else name
+                full = tied.get(full, full)
+                candidates = (full, full.removeprefix(prefix), prefix + full)
+                weight = next((stored[c] for c in candidates if c in stored), None)
+                if weight is None:
+                    raise ConvertError(
+                        f"{self.folder}: the weights lack {full}, which transformers "
+                        "asks for; the download or save is not whole"
+                    )
+                self._owners.setdefault(module, {})[name] = weight
+
+    def _read(self, module: nn.Module, *_: object) -> None:
+        for name, weight in self._owners[module].items():
+            parameter = module._parameters[name]
+            assert parameter is not None
+            if parameter.device.type != "meta":
+                continue
+            values = weight.source.floats(weight.name)
+            if values.shape != parameter.shape:
+                raise ConvertError(
+                    f"{weight.source.file}: {weight.name} has the shape "
+                    f"{values.shape}, and config.json makes it "
+                    f"{tuple(parameter.shape)}"
+                )
+            tensor = torch.from_numpy(values)
+            if self.in_bf16 and tensor.ndim > 1:
+                tensor = tensor.to(torch.bfloat16).float()
+            module._parameters[name] = nn.Parameter(tensor, requires_grad=False)
+        self._done += 1
+        if not self._keep:
+            self._watcher(WHAT, min(self._done, self._total), self._total)
+
+    def _round(
+        self, _module: nn.Module, inputs: tuple[torch.Tensor, ...]
+    ) -> tuple[torch.Tensor, ...] | None:
+        if not self.in_bf16:
+            return None
+        return tuple(given.to(torch.bfloat16).float() for given in inputs)
+
+    def _forget(self, module: nn.Module, *_: object) -> None:
+        if self._keep:
+            return
+        for name, weight in self._owners[module].items():
+            parameter = module._parameters[name]
+            assert parameter is not None
+            module._parameters[name] = nn.Parameter(
+                parameter.to("meta"), requires_grad=False
+            )
+            weight.source.forget()
+
+
+class _Given(nn.Module):
+    """Stands for all of a model but its head."""
+
+    def __init__(self, hidden: torch.Tensor) -> None:
+        super().__init__()
+        self._hidden = hidden
+
+    def forward(self, *_: object, **__: object) -> object:
+        return BaseModelOutputWithPastAndCrossAttentions(
+            last_hidden_state=cast(Any, self._hidden)
+        )
+
+
+def _without_weights(folder: Path) -> PreTrainedModel:
+    read_config(folder)
+    try:
+        config = AutoConfig.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        with torch.device("meta"):
+            model: PreTrainedModel = AutoModelForCausalLM.from_config(
+                config,
+                dtype=torch.float32,
+                attn_implementation="eager",
+                trust_remote_code=False,
+            )
+    except Exception as error:
+        # transformers raises errors of many kinds for a config that it does not take.
+        raise ConvertError(
+            f"{folder}: transformers cannot build this model: {str(error)[:300]}"
+        ) from error
+    for module in model.modules():
+        _fill_buffers(model, module, folder)
+    return model.eval()
+
+
+@torch.no_grad()
+def _fill_buffers(model: PreTrainedModel, module: nn.Module, folder: Path) -> None:
+    """Compute what a module has beside its weights, such as RoPE's frequencies."""
+    empty = {
+        name: buffer
+        for name, buffer in module.named_buffers(recurse=False)
+        if buffer.device.type == "meta"
+    }
+    if not empty:
+        return
+    for name, buffer in empty.items():
+        values = torch.empty(buffer.shape, dtype=buffer.dtype)
+        if values.is_floating_point():
+            values.fill_(math.nan)
+        module._buffers[name] = values
+    # As from_pretrained does for every model, which it builds without memory too.
+    model._init_weights(module)
+    for name in empty:
+        values = module._buffers[name]
+        assert values is not None
+        if not values.is_floating_point() or values.isnan().any():
+            raise ConvertError(
+                f"{folder}: {type(module).__name__} has a table ({name}) that this "
+                "check cannot compute; the model cannot be verified"
+            )
+
+
+def _adapted(model: PreTrainedModel, adapter: Path) -> PeftModel:
+    weights = adapter / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise ConvertError(f"{weights} is not there; save the adapter as safetensors")
+    try:
+        adapted = PeftModel.from_pretrained(
+            model, str(adapter), local_files_only=True, low_cpu_mem_usage=True
+        )
+    except Exception as error:
+        # PEFT raises errors of many kinds for an adapter that does not fit.
+        raise ConvertError(
+            f"{adapter}: PEFT cannot put this adapter on its base: {str(error)[:300]}"
+        ) from error
+    # PEFT keeps an adapter where its base is, and that is nowhere.
+    stored = dict(read_tensors([weights]))
+    for path, module in adapted.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            full = f"{path}.{name}"
+            if "lora_" not in full:
+                continue
+            values = stored.get(full.replace(".default", ""))
+            if values is None or values.shape != parameter.shape:
+                raise ConvertError(
+                    f"{weights}: {full.replace('.default', '')} is missing or has "
+                    f"another shape than {tuple(parameter.shape)}; the adapter is of "
+                    "another base, or its save is not whole"
+                )
+            module._parameters[name] = nn.Parameter(
+                torch.from_numpy(values.copy()), requires_grad=False
+            )
+    return adapted.eval()

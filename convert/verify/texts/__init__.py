@@ -1,0 +1,21 @@
+"""The gate's own texts: 32 prompts for the logits, medical prose for what is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+LONGEST = 640
+"""Tokens of the last prompt, the beginning of the prose: it reaches behind a sliding
+window of 512, which short prompts never do. Wider windows are not reached."""
+
+
+def short_prompts() -> list[str]:
+    """31 prompts of a line or a few: prose, laboratory values, code, other scripts."""
+    return json.loads((FOLDER / "prompts.json").read_text("utf-8"))
+
+
+def prose() -> str:
+    """Twenty kilobytes of medical prose in English, our own."""
+    return (FOLDER / "medicine.txt").read_text("utf-8")

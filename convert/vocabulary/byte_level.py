@@ -1,0 +1,33 @@
+"""Byte-level BPE: a token is written in letters that stand for bytes, as GPT-2 did."""
+
+from __future__ import annotations
+
+from gguf import TokenType
+
+from convert.errors import ConvertError
+from convert.vocabulary.added import Added
+from convert.vocabulary.backend import Backend
+from convert.vocabulary.written import Tokens
+
+
+def byte_level_rows(backend: Backend, added: Added, size: int) -> Tokens:
+    """The rows of a byte-level BPE for a model with `size` rows of embeddings.
+
+    Raises:
+        ConvertError: a token has no row.
+    """
+    texts = [f"[PAD{i}]" for i in range(size)]
+    types = [TokenType.UNUSED] * size
+    for token, index in backend.vocabulary.items():
+        if index in added.left_out:
+            continue
+        if index >= size:
+            raise ConvertError(
+                f"{backend.file}: token {token!r} has the id {index}, and the model "
+                f"has {size} rows of embeddings; resize the model's embeddings"
+            )
+        texts[index], types[index] = token, TokenType.NORMAL
+    for index, text in added.texts.items():
+        texts[index], types[index] = text, added.types[index]
+    merges = tuple(f"{left} {right}" for left, right in backend.merges)
+    return Tokens(tuple(texts), tuple(types), merges=merges)

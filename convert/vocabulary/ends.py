@@ -1,0 +1,211 @@
+"""Where texts and answers begin and end, as the tokenizer and its template do it.
+
+llama.cpp ends an answer at the tokens under three keys (eos, eot, eom) and at tokens
+whose text it knows by heart (`llama-vocab.cpp`, where `special_eog_ids` is filled). Any
+other token that ends an answer in Hugging Face's `generate` must be under a key, or the
+answer runs on.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerFast
+
+from convert.errors import ConvertError
+from convert.hf_folder import JsonFile
+from convert.vocabulary.templates import chat_templates
+from convert.vocabulary.written import Ends
+
+TURN = "a-turn-of-the-conversation"
+KNOWN_ENDS = frozenset(
+    (
+        "<|eot_id|>",
+        "<|im_end|>",
+        "<|end|>",
+        "<|return|>",
+        "<|call|>",
+        "<end_of_turn>",
+        "<|endoftext|>",
+        "</s>",
+        "<|eom_id|>",
+        "<EOT>",
+        "_<EOT>",
+        "[EOT]",
+        "[EOS]",
+        "<|end_of_text|>",
+        "<end_of_utterance>",
+        "<eos>",
+        "<turn|>",
+    )
+)
+"""Texts of tokens at which llama.cpp 0.3.36 ends an answer whatever the keys say."""
+KNOWN_BY_HEART = KNOWN_ENDS | {
+    f"<{bar}{name}{bar}>"
+    for bar, name in product(
+        ("", "|"),
+        (
+            *("fim_prefix", "fim_suffix", "fim_middle", "fim_pad", "fim_repo"),
+            *("fim-prefix", "fim-suffix", "fim-middle", "fim-pad", "fim-repo"),
+            *("PRE", "SUF", "MID", "PAD", "REPO"),
+            *("repo_name", "reponame", "file_sep"),
+        ),
+    )
+}
+"""Texts of tokens that llama.cpp takes for control whatever the types say."""
+
+
+def read_ends(folder: Path, tokenizer: PreTrainedTokenizerFast, size: int) -> Ends:
+    """The tokens that begin and end texts and answers.
+
+    Args:
+        folder: holds config.json and perhaps generation_config.json.
+        tokenizer: of the folder.
+        size: how many rows of embeddings the model has.
+
+    Raises:
+        ConvertError: there is no end token, or more than a GGUF can name.
+    """
+    eos, ends = _eos(folder, tokenizer), end_tokens(folder, tokenizer)
+    after_turn = turn_end(tokenizer) if chat_templates(tokenizer).default else None
+    texts = dict(zip(ends, _texts(tokenizer, ends), strict=True))
+    named = {eos, after_turn}
+    further = [t for t in ends if t not in named and texts[t] not in KNOWN_ENDS]
+    # Without a template the key of the turn's end is free for another end.
+    keys = [after_turn] if after_turn is not None else further[:1] or [None]
+    further = [t for t in further if t not in keys]
+    if len(further) > 1:
+        raise ConvertError(
+            f"{folder}: answers end at {', '.join(repr(texts[t]) for t in ends)}; a "
+            f"GGUF can name three of them. Take {texts[further[-1]]!r} out of "
+            "eos_token_id in generation_config.json, or rename it to <|end|>"
+        )
+    bos = cast("int | None", tokenizer.bos_token_id)
+    adds_bos, adds_eos = _added(tokenizer, bos, eos)
+    return Ends(
+        bos=_bos(folder, tokenizer, eos, size),
+        eos=eos,
+        turn_end=keys[0],
+        message_end=further[0] if further else None,
+        pad=_inside(cast("int | None", tokenizer.pad_token_id), size),
+        unknown=_inside(cast("int | None", tokenizer.unk_token_id), size),
+        adds_bos=adds_bos,
+        adds_eos=adds_eos,
+    )
+
+
+def end_tokens(folder: Path, tokenizer: PreTrainedTokenizerFast) -> tuple[int, ...]:
+    """Every token that ends an answer: tokenizer, template and generation settings.
+
+    Raises:
+        ConvertError: there is none.
+    """
+    found = [_eos(folder, tokenizer)]
+    if chat_templates(tokenizer).default:
+        found.append(turn_end(tokenizer))
+    for name in ("generation_config.json", "config.json"):
+        found += _configured(folder / name, "eos_token_id")
+    return tuple(dict.fromkeys(t for t in found if t < len(tokenizer)))
+
+
+def turn_end(tokenizer: PreTrainedTokenizerFast) -> int:
+    """The token that the chat template puts after an answer.
+
+    Raises:
+        ConvertError: it puts none, so that an answer would never end.
+    """
+    try:
+        rendered = cast(
+            str,
+            tokenizer.apply_chat_template(
+                [
+                    {"role": "user", "content": "?"},
+                    {"role": "assistant", "content": TURN},
+                ],
+                tokenize=False,
+            ),
+        )
+    except (TemplateError, ValueError, TypeError) as error:
+        raise ConvertError(
+            f"the chat template cannot render a question and its answer: {error}"
+        ) from error
+    after = rendered.rpartition(TURN)[2]
+    special = {
+        i for i, token in tokenizer.added_tokens_decoder.items() if token.special
+    }
+    special.update(tokenizer.all_special_ids)
+    for token in tokenizer.encode(after, add_special_tokens=False):
+        if token in special:
+            return token
+        # Some templates put a blank between the answer and its end.
+        if str(tokenizer.decode([token])).strip(" \n\u2581"):
+            break
+    raise ConvertError(
+        "the chat template does not end an answer with a special token (it puts "
+        f"{after!r}); answers would never end"
+    )
+
+
+def _eos(folder: Path, tokenizer: PreTrainedTokenizerFast) -> int:
+    eos = cast("int | None", tokenizer.eos_token_id)
+    configured = (
+        [eos]
+        if eos is not None
+        else _configured(folder / "generation_config.json", "eos_token_id")
+        + _configured(folder / "config.json", "eos_token_id")
+    )
+    if not configured:
+        raise ConvertError(f"{folder}: the tokenizer names no end token (eos_token)")
+    return configured[0]
+
+
+def _bos(
+    folder: Path, tokenizer: PreTrainedTokenizerFast, eos: int, size: int
+) -> int | None:
+    """The tokenizer's, else the model's, else the end: never llama.cpp's own default.
+
+    Where the key is missing, llama.cpp takes token 11 (or 1) for it, which is a piece
+    of ordinary text in most vocabularies.
+    """
+    bos = cast("int | None", tokenizer.bos_token_id)
+    if bos is not None:
+        return bos
+    configured = _configured(folder / "config.json", "bos_token_id")
+    return next((t for t in configured if t < min(size, len(tokenizer))), eos)
+
+
+def _configured(file: Path, key: str) -> list[int]:
+    """One id or several, as both stand in configurations."""
+    if not file.is_file():
+        return []
+    value = cast("Any", JsonFile.read(file).values.get(key))
+    ids = value if isinstance(value, list) else [value]
+    return [t for t in cast("list[Any]", ids) if isinstance(t, int) and t >= 0]
+
+
+def _texts(tokenizer: PreTrainedTokenizerFast, ids: tuple[int, ...]) -> list[str]:
+    return [str(token) for token in tokenizer.convert_ids_to_tokens(list(ids))]
+
+
+def _inside(token: int | None, size: int) -> int | None:
+    return token if token is not None and token < size else None
+
+
+def _added(
+    tokenizer: PreTrainedTokenizerFast, bos: int | None, eos: int
+) -> tuple[bool, bool]:
+    """Whether the tokenizer puts BOS before and EOS after a text, as it really does."""
+    bare = tokenizer.encode("a", add_special_tokens=False)
+    whole = tokenizer.encode("a")
+    adds_bos = bos is not None and whole[:1] == [bos] and whole != bare
+    adds_eos = whole[-1:] == [eos] and whole != bare
+    expected = [bos] * adds_bos + bare + [eos] * adds_eos
+    if whole != expected:
+        raise ConvertError(
+            f"the tokenizer turns 'a' into {whole}; llama.cpp can put BOS ({bos}) "
+            f"before and EOS ({eos}) after {bare}, nothing else"
+        )
+    return adds_bos, adds_eos

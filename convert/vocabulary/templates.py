@@ -1,0 +1,35 @@
+"""The chat templates of a tokenizer, one or several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from transformers import PreTrainedTokenizerFast
+
+from convert.errors import ConvertError
+from convert.vocabulary.written import Templates
+
+DEFAULT = "default"
+
+
+def chat_templates(tokenizer: PreTrainedTokenizerFast) -> Templates:
+    """The templates that transformers read from the folder.
+
+    They may stand in tokenizer_config.json, in chat_template.jinja or in
+    additional_chat_templates/; transformers knows the order.
+
+    Raises:
+        ConvertError: a named template has a name that a key cannot hold.
+    """
+    found = cast("str | Mapping[str, str] | None", tokenizer.chat_template)
+    if found is None or isinstance(found, str):
+        return Templates(found or None)
+    named = {name: text for name, text in found.items() if name != DEFAULT}
+    for name in named:
+        if not name.isidentifier() or not name.isascii():
+            raise ConvertError(
+                f"the chat template named {name!r} cannot stand in a GGUF; rename it "
+                "in letters, digits and underscores"
+            )
+    return Templates(found.get(DEFAULT), named)

@@ -1,0 +1,75 @@
+"""Things that go wrong in a GGUF, done to a copy of a file that is right."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+
+def changed(source: Path, target: Path, change: Callable[[gguf.GGUFReader], None]):
+    """A copy of `source` in which `change` was made, in place."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    reader = gguf.GGUFReader(target, "r+")
+    change(reader)
+    reader.data.flush()
+    return target
+
+
+def tensor(reader: gguf.GGUFReader, name: str) -> gguf.ReaderTensor:
+    return next(t for t in reader.tensors if t.name == name)
+
+
+def permuted_q(reader: gguf.GGUFReader) -> None:
+    """Q of a layer as transformers has it: the halves of a head not interleaved."""
+    data = tensor(reader, "blk.0.attn_q.weight").data
+    heads = 4
+    rows = data.reshape(heads, data.shape[0] // heads // 2, 2, -1)
+    data[:] = rows.swapaxes(1, 2).reshape(data.shape).copy()
+
+
+def swapped_tensors(reader: gguf.GGUFReader) -> None:
+    """Gate and up of a layer, which have one shape."""
+    gate = tensor(reader, "blk.1.ffn_gate.weight").data
+    up = tensor(reader, "blk.1.ffn_up.weight").data
+    gate[:], up[:] = up.copy(), gate.copy()
+
+
+def one_wrong_norm(reader: gguf.GGUFReader) -> None:
+    data = tensor(reader, "blk.1.ffn_norm.weight").data
+    data[:] = 1
+
+
+def not_a_number(reader: gguf.GGUFReader) -> None:
+    tensor(reader, "blk.1.ffn_up.weight").data[3, 3] = np.nan
+
+
+def scalar(key: str, make: Callable[[float], float]) -> Callable[..., None]:
+    """A change of the number under `key`."""
+
+    def change(reader: gguf.GGUFReader) -> None:
+        field = reader.fields[key]
+        part = field.parts[field.data[0]]
+        part[0] = make(part[0])
+
+    return change
+
+
+wrong_alpha = scalar("adapter.lora.alpha", lambda alpha: alpha * 1.25)
+wrong_epsilon = scalar(
+    "llama.attention.layer_norm_rms_epsilon", lambda epsilon: epsilon * 1e4
+)
+lost_end = scalar("tokenizer.ggml.eos_token_id", lambda token: token + 7)
+
+
+def shifted_tokens(reader: gguf.GGUFReader) -> None:
+    """Two words of the vocabulary, of one length, in each other's place."""
+    field = reader.fields["tokenizer.ggml.tokens"]
+    words = [field.parts[i] for i in field.data]
+    first = next(i for i, w in enumerate(words) if bytes(w) == b"b")
+    second = next(i for i, w in enumerate(words) if bytes(w) == b"e")
+    words[first][:], words[second][:] = words[second].copy(), words[first].copy()
