@@ -1,15 +1,33 @@
-"""A Modelfile for Ollama: weights, adapter, template, parameters, licence."""
+"""A Modelfile for Ollama: weights, adapter, and what Ollama is told of the model.
+
+Its values have no escapes. Ollama's reader (parser/parser.go, read in August 2026)
+ends a value at a line's end once its quotes are closed, and drops characters that are
+not printable; a text that it would change is refused here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
 
 from convert.errors import ConvertError
-from convert.turns import ROLES, Turns
-from medassist.engine.protocol import Sampling
+from convert.go_template.write import is_printable
+from convert.ollama.settings import OllamaSettings
 
 QUOTES = '"""'
+
+
+class Written(BaseModel):
+    """What `convert modelfile --json` prints."""
+
+    file: Path | None
+    modelfile: str
+    template: str
+    stops: list[str]
+    parameters: dict[str, float | int | bool | str]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -17,68 +35,73 @@ class ModelfileParts:
     """What a Modelfile says; paths are relative to where it lies."""
 
     weights: str
+    """A GGUF, or the name of a model that Ollama has."""
     adapter: str | None
-    turns: Turns
-    stops: Sequence[str]
-    context: int
-    licence: str
-    system: str | None = None
+    settings: OllamaSettings
     heading: str = ""
     """Comment lines at its top."""
-    sampling: Sampling = Sampling()
 
 
 def modelfile(parts: ModelfileParts) -> str:
     """The text of a Modelfile, with which `ollama create NAME -f FILE` works.
 
     Raises:
-        ConvertError: a text holds three quotes in a row, which a Modelfile cannot.
+        ConvertError: a text holds what a Modelfile cannot, such as three quotes.
     """
-    sampling = parts.sampling
+    settings = parts.settings
     lines = [f"# {line}".rstrip() for line in parts.heading.splitlines()]
-    lines.append(f"FROM {parts.weights}")
+    lines.append(f"FROM {_path(parts.weights)}")
     if parts.adapter:
-        lines.append(f"ADAPTER {parts.adapter}")
-    lines.append(f"TEMPLATE {_quoted(go_template(parts.turns))}")
-    if parts.system:
-        lines.append(f"SYSTEM {_quoted(parts.system)}")
-    lines += [f'PARAMETER stop "{stop}"' for stop in parts.stops]
+        lines.append(f"ADAPTER {_path(parts.adapter)}")
+    lines.append(f"TEMPLATE {_quoted('TEMPLATE', settings.template)}")
+    if settings.system:
+        lines.append(f"SYSTEM {_quoted('SYSTEM', settings.system)}")
+    for stop in settings.stops:
+        quoted = _quoted("stop", stop, short='"' not in stop)
+        lines.append(f"PARAMETER stop {quoted}")
+    for name, value in settings.parameters.items():
+        written = str(value).lower() if isinstance(value, bool) else value
+        lines.append(f"PARAMETER {name} {written}")
+    lines += [f"LICENSE {_quoted('LICENSE', text)}" for text in settings.licences]
     lines += [
-        f"PARAMETER num_ctx {parts.context}",
-        f"PARAMETER num_predict {sampling.max_tokens or -1}",
-        f"PARAMETER temperature {sampling.temperature}",
-        f"PARAMETER top_k {sampling.top_k}",
-        f"PARAMETER top_p {sampling.top_p}",
-        f"PARAMETER min_p {sampling.min_p}",
-        f"PARAMETER repeat_penalty {sampling.repeat_penalty}",
-        f"LICENSE {_quoted(parts.licence)}",
+        f"MESSAGE {role} {_quoted('MESSAGE', text)}" for role, text in settings.messages
     ]
     return "\n".join(lines) + "\n"
 
 
-def go_template(turns: Turns) -> str:
-    """`turns` as a Go template over Ollama's `.Messages`."""
-    branches: list[str] = []
-    for index, role in enumerate(ROLES):
-        around = turns.around[role]
-        word = "if" if index == 0 else "else if"
-        branches.append(
-            f'{{{{ {word} eq .Role "{role}" }}}}'
-            f"{_go_text(around.before)}{{{{ .Content }}}}{_go_text(around.after)}"
-        )
-    each = "".join(branches) + "{{ end }}"
-    return f"{{{{ range .Messages }}}}{each}{{{{ end }}}}{_go_text(turns.asks)}"
+def beside(path: Path, folder: Path) -> str:
+    """`path` as a Modelfile in `folder` names it."""
+    whole, home = path.resolve(), folder.resolve()
+    if whole.is_relative_to(home):
+        return f"./{whole.relative_to(home).as_posix()}"
+    return whole.as_posix()
 
 
-def _go_text(text: str) -> str:
-    """`text` so that Go takes no part of it for an action."""
-    return text.replace("{{", '{{ "{{" }}')
-
-
-def _quoted(text: str) -> str:
-    if QUOTES in text or text.endswith('"'):
+def _path(path: str) -> str:
+    _check_characters("FROM or ADAPTER", path)
+    if path != path.strip() or '"' in path or "\n" in path or "\r" in path:
         raise ConvertError(
-            f"a Modelfile cannot hold three quotes in a row, nor a text that ends in "
-            f"one: {text!r}"
+            f"a Modelfile cannot name a file {path!r}; give it a name without quotes, "
+            "line ends and blanks at its ends"
         )
-    return f"{QUOTES}{text}{QUOTES}"
+    return path
+
+
+def _quoted(what: str, text: str, *, short: bool = False) -> str:
+    _check_characters(what, text)
+    if QUOTES in text:
+        raise ConvertError(
+            f"a Modelfile cannot hold three quotes in a row, and the {what} does: "
+            f"{text[:80]!r}. Change the text, or send it with `publish`, which needs "
+            "no Modelfile"
+        )
+    return f'"{text}"' if short else f"{QUOTES}{text}{QUOTES}"
+
+
+def _check_characters(what: str, text: str) -> None:
+    if wrong := next((c for c in text if not is_printable(c)), None):
+        raise ConvertError(
+            f"the {what} holds the character U+{ord(wrong):04X}, which Ollama drops "
+            "when it reads a Modelfile. Change the text, or send it with `publish`, "
+            "which needs no Modelfile"
+        )

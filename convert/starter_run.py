@@ -14,8 +14,8 @@ from convert.errors import ConvertError
 from convert.gguf_adapter import convert_adapter
 from convert.gguf_model import About, convert_model
 from convert.modelfile import ModelfileParts, modelfile
-from convert.turns import read_turns
-from convert.vocabulary import load_tokenizer, turn_end
+from convert.notice import heading, notice
+from convert.ollama.settings import Wishes, settings_of
 from medassist.card import (
     AdapterKind,
     Card,
@@ -57,11 +57,14 @@ def convert_run(run: Path) -> Card:
     licence = SPDX.get(card.licence, card.licence)
     gguf = run / "gguf"
     about = About(f"{card.name} base", card.what, licence)
-    files = [convert_model(run / "base", gguf / BASE, about, "q8_0")]
+    files = [convert_model(run / "base", gguf / BASE, about, "q8_0", force=True)]
     for kind, name in ADAPTERS.items():
         about = About(f"{card.name} {kind} adapter", card.what, licence)
         adapter = run / f"adapter-{kind}"
-        files.append(convert_adapter(adapter, run / "base", gguf / name, about, "f16"))
+        target = gguf / name
+        files.append(
+            convert_adapter(adapter, run / "base", target, about, "f16", force=True)
+        )
     hashes = {file.name: sha256_of_file(file) for file in files}
     lineage = card.lineage.model_copy(update={"gguf": hashes})
     card = card.model_copy(update={"lineage": lineage})
@@ -77,46 +80,19 @@ def run_modelfile(run: Path, card: Card, weights: str) -> str:
     for it.
 
     Args:
-        run: holds the tokenizer, with the base.
+        run: holds the GGUFs.
         card: of the pair.
         weights: the folder of the GGUFs, relative to the Modelfile.
     """
-    tokenizer = load_tokenizer(run / "base")
-    end = tokenizer.convert_ids_to_tokens(turn_end(tokenizer))
+    wishes = Wishes(system=SYSTEM, licences=(notice(card),), context=card.context)
     return modelfile(
         ModelfileParts(
-            heading=(
-                f"{card.name}, tuned: ollama create medassist -f Modelfile\n"
-                "A demonstration, not for clinical use."
-            ),
+            heading=heading(card, "medassist"),
             weights=f"{weights}/{BASE}",
             adapter=f"{weights}/{ADAPTERS['plain']}",
-            turns=read_turns(tokenizer),
-            stops=[str(end)],
-            context=card.context,
-            system=SYSTEM,
-            licence=notice(card),
+            settings=settings_of(run / "gguf" / BASE, wishes),
         )
     )
-
-
-def notice(card: Card) -> str:
-    """The attributions that must go wherever the weights go."""
-    lines = [
-        f"{card.name}",
-        card.what,
-        "",
-        f"The weights are licensed under {card.licence}",
-        "(https://creativecommons.org/licenses/by/4.0/). They were trained on:",
-    ]
-    for source in card.sources:
-        lines += [
-            "",
-            f"{source.title}. {source.licence}. {source.url}",
-            source.attribution,
-        ]
-    lines += ["", *card.cannot]
-    return "\n".join(lines)
 
 
 def ship(run: Path, checkout: Path) -> Shipped:

@@ -1,109 +1,139 @@
-"""What a chat template writes around each turn, found by asking it.
+"""A chat template as fixed texts around turns: what a Go template can say, too.
 
-Ollama's templates are Go, a model's is Jinja. A template that puts fixed text before
-and after every turn can be carried over exactly; for any other one this is an error.
+Conversations are those that Ollama gives to a template: turns of the system, the user
+and the assistant, no two of the same role in a row (it joins them). Blank turns are
+left out of what is promised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Literal, cast
+from typing import Literal
 
-from jinja2 import TemplateError
-from transformers import PreTrainedTokenizerFast
+from convert.go_template.source import Conversation, Role
 
-from convert.errors import ConvertError
+Trim = Literal["no", "both", "left", "right"]
+"""Which of its ends a template takes the white space off a text."""
 
-Role = Literal["system", "user", "assistant"]
-ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+
+def trimmed(text: str, trim: Trim) -> str:
+    """`text` as a template with that habit writes it."""
+    match trim:
+        case "both":
+            return text.strip()
+        case "left":
+            return text.lstrip()
+        case "right":
+            return text.rstrip()
+        case "no":
+            return text
 
 
 @dataclass(frozen=True)
 class Around:
-    """The text before and after a turn."""
+    """What stands before and after a text, and how its ends are trimmed."""
 
     before: str
     after: str
+    trim: Trim = "no"
+
+    def write(self, text: str) -> str:
+        """The text with what stands around it."""
+        return self.before + trimmed(text, self.trim) + self.after
+
+
+@dataclass(frozen=True)
+class SystemTurn:
+    """The system's text is a turn like any other."""
+
+    first: Around
+    """At the start of a conversation."""
+    later: Around
+    """Later on; most templates make no difference."""
+
+
+@dataclass(frozen=True)
+class SystemInQuestion:
+    """The system's text stands inside a question of the user."""
+
+    around: Around
+    """Between what opens the question and the question itself."""
+    where: Literal["first", "last"]
+    """Which question."""
+    question_trim: Trim
+    """How the question behind it is trimmed."""
+
+
+@dataclass(frozen=True)
+class SystemLeftOut:
+    """The template writes no system text at all."""
 
 
 @dataclass(frozen=True)
 class Turns:
-    """A chat template as fixed texts around turns."""
+    """A chat template."""
 
-    around: dict[Role, Around]
+    opening: str
+    """Before everything, where the conversation does not open with a system turn of
+    its own: a default system prompt, as a rule."""
+    system: SystemTurn | SystemInQuestion | SystemLeftOut
+    user: Around
+    assistant: Around
     asks: str
-    """What stands after the last turn, where the answer is to begin."""
+    """After the last turn, where the answer is to begin."""
 
-    def render(self, turns: Sequence[tuple[Role, str]]) -> str:
-        """A conversation, without the begin token."""
-        parts = [
-            f"{self.around[role].before}{text}{self.around[role].after}"
-            for role, text in turns
-        ]
-        return "".join(parts) + self.asks
+    def render(self, turns: Conversation) -> str:
+        """The prompt for `turns`, without the begin token that the runtime writes.
 
+        Where the last turn is the assistant's, it is left open, to be gone on with.
+        """
+        told = "\n\n".join(text for role, text in turns if role == "system")
+        parts: list[str] = []
+        asked = False
+        if not (isinstance(self.system, SystemTurn) and turns[0][0] == "system"):
+            parts.append(self.opening)
+        for index, (role, text) in enumerate(turns):
+            last = index == len(turns) - 1
+            match role:
+                case "system":
+                    parts.append(self._system(text, index))
+                case "user":
+                    parts.append(self._question(text, told, first=not asked, last=last))
+                    asked = True
+                case "assistant":
+                    whole = self.assistant.write(text)
+                    parts.append(
+                        whole.removesuffix(self.assistant.after) if last else whole
+                    )
+        return "".join(parts) + ("" if turns[-1][0] == "assistant" else self.asks)
 
-def read_turns(tokenizer: PreTrainedTokenizerFast) -> Turns:
-    """Find what the tokenizer's chat template writes around turns.
+    def _system(self, text: str, index: int) -> str:
+        if not isinstance(self.system, SystemTurn):
+            return ""
+        return (self.system.later if index else self.system.first).write(text)
 
-    Raises:
-        ConvertError: it has none, or writes something that depends on more than the
-            role of a turn.
-    """
-    if not tokenizer.chat_template:
-        raise ConvertError("the tokenizer has no chat template")
-    single: dict[Role, str] = {
-        role: _render(tokenizer, [(role, "one")]) for role in ROLES
-    }
-    asks = _render(tokenizer, [("user", "one")], ask=True).removeprefix(single["user"])
-    around: dict[Role, Around] = {}
-    for role, text in single.items():
-        before, found, after = text.partition("one")
-        if not found:
-            raise ConvertError(f"the chat template leaves out turns of the {role}")
-        around[role] = Around(before, after)
-    turns = Turns(around, asks)
-    _check(tokenizer, turns)
-    return turns
-
-
-def _check(tokenizer: PreTrainedTokenizerFast, turns: Turns) -> None:
-    """Compare `turns` with the template itself over conversations of many shapes."""
-    for system, count in product((True, False), (1, 2, 3)):
-        conversation: list[tuple[Role, str]] = [("system", "Sys.")] if system else []
-        for number in range(count):
-            if number:
-                conversation.append(("assistant", f"Answer {number}."))
-            conversation.append(("user", f"Question {number}?"))
-        expected = _render(tokenizer, conversation, ask=True)
-        if (found := turns.render(conversation)) != expected:
-            raise ConvertError(
-                "the chat template writes more than fixed text around each turn, so "
-                f"it has no exact Go form: {expected!r} against {found!r}. Write the "
-                "TEMPLATE of the Modelfile by hand"
-            )
+    def _question(self, text: str, told: str, *, first: bool, last: bool) -> str:
+        system = self.system
+        if (
+            told
+            and isinstance(system, SystemInQuestion)
+            and (first if system.where == "first" else last)
+        ):
+            inside = system.around.write(told)
+            text = inside + trimmed(text, system.question_trim)
+        else:
+            text = trimmed(text, self.user.trim)
+        return self.user.before + text + self.user.after
 
 
-def _render(
-    tokenizer: PreTrainedTokenizerFast,
-    turns: Sequence[tuple[Role, str]],
-    ask: bool = False,
-) -> str:
-    """What the template writes, without the begin token, which Ollama adds."""
-    try:
-        text = cast(
-            str,
-            tokenizer.apply_chat_template(
-                [{"role": role, "content": text} for role, text in turns],
-                tokenize=False,
-                add_generation_prompt=ask,
-            ),
-        )
-    except TemplateError as error:
-        raise ConvertError(f"the chat template refuses a conversation: {error}") from (
-            error
-        )
-    bos = tokenizer.bos_token
-    return text.removeprefix(bos) if isinstance(bos, str) else text
+__all__ = [
+    "Around",
+    "Conversation",
+    "Role",
+    "SystemInQuestion",
+    "SystemLeftOut",
+    "SystemTurn",
+    "Trim",
+    "Turns",
+    "trimmed",
+]

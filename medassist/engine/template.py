@@ -82,12 +82,16 @@ class ChatTemplate:
         with self._bounded():
             self._template = _environment().from_string(self.source)
 
-    def render(self, messages: Sequence[Message], *, ask: bool = True) -> str:
+    def render(
+        self, messages: Sequence[Message], *, ask: bool = True, fold: bool = True
+    ) -> str:
         """The prompt for `messages`.
 
         Args:
             messages: the conversation.
             ask: whether the prompt ends where the model's answer begins.
+            fold: where the template refuses a system turn, put its text before the
+                first question.
 
         Raises:
             TemplateError: the template refused the conversation or broke its bounds.
@@ -96,7 +100,7 @@ class ChatTemplate:
             return self._render(messages, ask)
         except TemplateRefusal:
             folded = _without_system(messages)
-            if folded == list(messages):
+            if not fold or folded == list(messages):
                 raise
             # Some models know no system turn and their templates refuse one: there
             # its text stands before the first question, as their makers advise.
@@ -237,7 +241,9 @@ def time_limit(seconds: float, hard_seconds: float) -> Generator[None]:
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    faulthandler.dump_traceback_later(hard_seconds, exit=True)
+    # The real one: whoever replaced `sys.stderr` may have no file behind it.
+    errors = sys.__stderr__ or sys.stderr
+    faulthandler.dump_traceback_later(hard_seconds, exit=True, file=errors)
     try:
         yield
     finally:

@@ -7,6 +7,9 @@ It is a belt against accidents, telemetry and surprises in libraries, not a sand
 against native code: that runs in the engine's child process, which the operating
 system confines.
 
+What the user asks for by name, a download or a publication, opens one host and one
+port for as long as it lasts: `opened`.
+
 Sockets of this computer stay allowed (asyncio, multiprocessing and on Windows even
 `socketpair` need them): Unix sockets, and addresses that are loopback by their
 looks. A host name other than `localhost` is refused before it is resolved, since
@@ -18,7 +21,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, cast
 
 # Libraries that would call home by themselves are told not to; what they try all
@@ -35,6 +39,7 @@ OFFLINE_ENVIRONMENT: Mapping[str, str] = {
 
 _installed = False
 _resolves_after_check = False
+_opened: set[tuple[str, int]] = set()
 
 
 class NetworkRefused(PermissionError):
@@ -75,6 +80,29 @@ def is_local(host: object) -> bool:
     )
 
 
+@contextmanager
+def opened(host: str, port: int) -> Generator[None]:
+    """Let connections to `host` at `port` through, which the user has just named.
+
+    Its name is looked up once, here; connections to what it then stands for are let
+    through as well. Nothing else is: no other port, no datagrams, no listening.
+
+    Raises:
+        OSError: the name cannot be looked up.
+    """
+    import socket
+
+    before = set(_opened)
+    try:
+        _opened.add((host, port))
+        for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            _opened.add((str(address[0]), port))
+        yield
+    finally:
+        _opened.clear()
+        _opened.update(before)
+
+
 def _refuse(doing: str) -> None:
     raise NetworkRefused(
         f"medassist works offline, so {doing} was refused. Nothing was sent."
@@ -99,7 +127,16 @@ def _host_and_port(address: object) -> tuple[object, object]:
 
 
 def _connect(sock: object, address: object) -> None:
+    if _opened and _is_opened(sock, address):
+        return
     _check_address(sock, address, "a connection to")
+
+
+def _is_opened(sock: object, address: object) -> bool:
+    import _socket
+
+    stream = getattr(sock, "type", None) == _socket.SOCK_STREAM
+    return stream and _host_and_port(address) in _opened
 
 
 def _bind(sock: object, address: object) -> None:
@@ -113,6 +150,10 @@ def _send(sock: object, address: object) -> None:
 
 
 def _resolve(host: object, *_: object) -> None:
+    if isinstance(host, (bytes, bytearray)):
+        host = bytes(host).decode("ascii", "replace")
+    if any(host == name for name, _ in _opened):
+        return
     # No host: the addresses to listen on or to connect to here, which asks nobody.
     if host is not None and not is_local(host):
         _refuse(f"looking up {host!s:.200}")

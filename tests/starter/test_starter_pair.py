@@ -22,7 +22,7 @@ from medassist.engine.client import Engine
 from medassist.engine.protocol import Answered, EngineOptions, Message, Question
 from medassist.engine.protocol import Sampling as SamplingSettings
 from medassist.starter import FOLDER, STARTER_NOTICE, starter_card, starter_pair
-from tests.convert.go_template import render_go
+from tests.convert import go_render
 from tests.convert.native import NativeModel, nmse
 from tests.convert.tiny_hf import hf_greedy, hf_logits
 from tests.starter.from_gguf import Gguf, adapted_model, base_model
@@ -184,19 +184,18 @@ def test_the_modelfile_of_the_checkout_agrees_with_the_files():
     assert "not for clinical use" in text
 
 
+@go_render.needs_go
 def test_the_modelfile_renders_what_the_model_was_trained_on():
     text = (CHECKOUT / "Modelfile").read_text("utf-8")
     found = re.search(r'^TEMPLATE """(.*?)"""$', text, re.MULTILINE | re.DOTALL)
     assert found
     system = re.search(r'^SYSTEM """(.*?)"""$', text, re.MULTILINE)
     assert system
-    rendered = render_go(
-        found[1],
-        [
-            {"role": "system", "content": system[1]},
-            {"role": "user", "content": QUESTIONS[0]},
-        ],
-    )
+    talk = [
+        {"role": "system", "content": system[1]},
+        {"role": "user", "content": QUESTIONS[0]},
+    ]
+    ((rendered,),) = go_render.render([(found[1], [talk])])
     assert rendered == prompt(QUESTIONS[0], system[1])
 
 

@@ -1,0 +1,158 @@
+"""The head of a GGUF, read fast: a vocabulary of 150,000 tokens in half a second.
+
+`gguf.GGUFReader` makes an array of each word of a list, which takes half a minute
+there. Every length is checked against the file before it is believed.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
+
+from convert.errors import ConvertError
+
+VERSIONS = (2, 3)
+MOST_DIMENSIONS = 4
+ALIGNMENT = "general.alignment"
+NUMBERS: dict[int, str] = {
+    GGUFValueType.UINT8: "B",
+    GGUFValueType.INT8: "b",
+    GGUFValueType.UINT16: "H",
+    GGUFValueType.INT16: "h",
+    GGUFValueType.UINT32: "I",
+    GGUFValueType.INT32: "i",
+    GGUFValueType.FLOAT32: "f",
+    GGUFValueType.BOOL: "?",
+    GGUFValueType.UINT64: "Q",
+    GGUFValueType.INT64: "q",
+    GGUFValueType.FLOAT64: "d",
+}
+
+
+@dataclass(frozen=True)
+class TensorFact:
+    """A tensor as a GGUF lists it."""
+
+    name: str
+    type: str
+    """Such as `Q8_0`."""
+    shape: tuple[int, ...]
+    """As the file has it: the length of a row first."""
+    start: int = 0
+    """Where its bytes are in the file."""
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class GgufHead:
+    """The settings and the list of tensors of a GGUF."""
+
+    values: dict[str, Any]
+    tensors: tuple[TensorFact, ...]
+
+
+def read_head(file: Path) -> GgufHead:
+    """Read the head of `file`.
+
+    Raises:
+        ConvertError: it is missing, no GGUF, or ends too early.
+    """
+    if file.is_dir():
+        raise ConvertError(f"{file} is a folder; a GGUF file is expected")
+    try:
+        with file.open("rb") as opened:
+            magic = opened.read(4)
+            if magic != b"GGUF":
+                raise ConvertError(f"{file} is no GGUF: it begins with {magic!r}")
+            with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                return _Reader(data).head()
+    except OSError as error:
+        raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, struct.error) as error:
+        raise ConvertError(
+            f"{file} is a broken GGUF ({error}); convert or download it again"
+        ) from error
+
+
+def tensor_bytes(file: Path, tensor: TensorFact) -> npt.NDArray[np.uint8]:
+    """The bytes of a tensor, mapped."""
+    if not tensor.bytes:
+        return np.zeros(0, np.uint8)
+    return np.memmap(file, np.uint8, "r", tensor.start, (tensor.bytes,))
+
+
+class _Reader:
+    def __init__(self, data: mmap.mmap) -> None:
+        self.data = data
+        self.at = 4
+
+    def head(self) -> GgufHead:
+        version = self.number("I")
+        if version not in VERSIONS:
+            raise ValueError(f"version {version}, or of another byte order")
+        tensors, entries = self.number("Q"), self.number("Q")
+        values: dict[str, Any] = {}
+        for _ in range(entries):
+            key = self.text()
+            values[key] = self.value(self.number("I"))
+        listed = [self.tensor() for _ in range(tensors)]
+        step = int(values.get(ALIGNMENT, 32))
+        if step <= 0 or step % 8:
+            raise ValueError(f"{ALIGNMENT} is {step}")
+        start = -(-self.at // step) * step
+        placed: list[TensorFact] = []
+        for name, kind, shape, offset in listed:
+            block, size = GGML_QUANT_SIZES[kind]
+            rows, rest = divmod(shape[0] if shape else 1, block)
+            length = rows * size * int(np.prod(shape[1:], dtype=object))
+            if rest or start + offset + length > len(self.data):
+                raise ValueError(f"the tensor {name} is not all there")
+            placed.append(TensorFact(name, kind.name, shape, start + offset, length))
+        return GgufHead(values, tuple(placed))
+
+    def tensor(self) -> tuple[str, GGMLQuantizationType, tuple[int, ...], int]:
+        name = self.text()
+        dimensions = self.number("I")
+        if dimensions > MOST_DIMENSIONS:
+            raise ValueError(f"the tensor {name} has {dimensions} dimensions")
+        shape = tuple(self.number("Q") for _ in range(dimensions))
+        kind = GGMLQuantizationType(self.number("I"))
+        return name, kind, shape, self.number("Q")
+
+    def value(self, kind: int) -> Any:
+        if kind == GGUFValueType.STRING:
+            return self.text()
+        if kind != GGUFValueType.ARRAY:
+            return self.number(NUMBERS[kind])
+        inner, count = self.number("I"), self.number("Q")
+        if inner == GGUFValueType.STRING:
+            if count * 8 > len(self.data) - self.at:
+                raise ValueError("a list is longer than the file")
+            return [self.text() for _ in range(count)]
+        form = NUMBERS[inner]
+        size = struct.calcsize(f"<{form}") * count
+        if size > len(self.data) - self.at:
+            raise ValueError("a list is longer than the file")
+        found = struct.unpack_from(f"<{count}{form}", self.data, self.at)
+        self.at += size
+        return list(found)
+
+    def number(self, form: str) -> Any:
+        (found,) = struct.unpack_from(f"<{form}", self.data, self.at)
+        self.at += struct.calcsize(f"<{form}")
+        return found
+
+    def text(self) -> str:
+        size = self.number("Q")
+        if size > len(self.data) - self.at:
+            raise ValueError("a text is longer than the file")
+        found = self.data[self.at : self.at + size]
+        self.at += size
+        return found.decode("utf-8", "replace")

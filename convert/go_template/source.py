@@ -1,0 +1,266 @@
+"""What a model says of its own conversations: template, begin token, end tokens.
+
+From a model folder (transformers renders) or from a GGUF (the engine's sandbox does).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+from convert.errors import ConvertError
+from convert.go_template.gguf_facts import GgufFacts, read_facts
+
+Role = Literal["system", "user", "assistant"]
+Conversation = Sequence[tuple[Role, str]]
+RawRender = Callable[[str, Conversation, bool], str]
+"""From a Jinja text, turns, and whether an answer is asked for, to a prompt."""
+
+DATE_MARK = "\N{SYMBOL FOR SUBSTITUTE}today\N{SYMBOL FOR SUBSTITUTE}"
+ENDS_IN_CONFIG = ("config.json", "generation_config.json")
+
+
+class TemplateRefused(Exception):
+    """A chat template says that it does not take a conversation."""
+
+
+@dataclass(frozen=True)
+class ChatSource:
+    """The chat template of a model, with what has to be known of its tokens."""
+
+    origin: Path
+    """The file or folder, for messages."""
+    template: str
+    specials: tuple[str, ...]
+    """Texts of the tokens that stand for one thing each, such as `<|im_end|>`."""
+    ends: tuple[str, ...]
+    """Texts of the tokens that end an answer, as the model's files name them."""
+    bos: str | None
+    """The begin token that the runtime writes by itself; `None` where it does not."""
+    context: int | None
+    """Tokens that the model was made for, where it says so."""
+    raw: RawRender = field(repr=False)
+    date: str | None = None
+    """What the template writes as today's date; `None`: it may write none."""
+    sampling: dict[str, float | int] = field(default_factory=dict[str, float | int])
+    """What generation_config.json recommends, under Ollama's names."""
+
+    def render(self, turns: Conversation, *, ask: bool = True) -> str:
+        """The prompt for `turns` without the begin token that the runtime writes.
+
+        A template that refuses a system turn gets its text before the first question,
+        as its makers advise and as the consult screen does.
+
+        Raises:
+            TemplateRefused: the template does not take this conversation.
+            ConvertError: the template fails.
+        """
+        try:
+            text = self._written(turns, ask)
+        except TemplateRefused:
+            folded = without_system(turns)
+            if folded == list(turns):
+                raise
+            text = self._written(folded, ask)
+        return text.removeprefix(self.bos) if self.bos else text
+
+    def takes(self, turns: Conversation) -> bool:
+        """Whether the template takes `turns` as they are."""
+        try:
+            self._written(turns, True)
+        except TemplateRefused:
+            return False
+        return True
+
+    def writes_bos(self) -> bool:
+        """Whether the template itself writes the begin token first."""
+        return self.bos is not None and self._written([("user", "?")], True).startswith(
+            self.bos
+        )
+
+    def _written(self, turns: Conversation, ask: bool) -> str:
+        date = DATE_MARK if self.date is None else self.date
+        # A macro of that name hides the function that would write today's date.
+        fixed = (
+            "{% macro strftime_now(form) %}"
+            + "{{ "
+            + json.dumps(date, ensure_ascii=False)
+            + " }}{% endmacro %}{{ '' }}"
+        )
+        template = self.template
+        if "strftime_now" in template:
+            template = fixed + template
+        text = self.raw(template, turns, ask)
+        if self.date is None and DATE_MARK in text:
+            raise ConvertError(
+                f"{self.origin}: the chat template writes today's date, which a Go "
+                "template of Ollama cannot in that form. Fix one with --date, such as "
+                '--date "26 Jul 2024"'
+            )
+        return text
+
+
+def without_system(turns: Conversation) -> list[tuple[Role, str]]:
+    """`turns` with each system text before the question that follows it."""
+    folded: list[tuple[Role, str]] = []
+    pending = ""
+    for role, text in turns:
+        if role == "system":
+            pending += text + "\n\n"
+        elif role == "user" and pending:
+            folded.append(("user", pending + text))
+            pending = ""
+        else:
+            folded.append((role, text))
+    if pending:
+        folded.append(("user", pending.strip()))
+    return folded
+
+
+def read_source(path: Path, *, date: str | None = None) -> ChatSource:
+    """The chat template of the model folder or GGUF at `path`.
+
+    Args:
+        path: a folder as transformers saves it, or a GGUF of a model.
+        date: what a template shall write as today's date.
+
+    Raises:
+        ConvertError: it is neither, or it has no chat template.
+    """
+    if path.is_dir():
+        return _of_folder(path, date)
+    if path.is_file():
+        return source_of_gguf(read_facts(path), date=date)
+    raise ConvertError(
+        f"{path} is not there; a GGUF or a model folder with a tokenizer is expected"
+    )
+
+
+def source_of_gguf(facts: GgufFacts, *, date: str | None = None) -> ChatSource:
+    """The chat template of a GGUF that was read.
+
+    Raises:
+        ConvertError: it is an adapter, or it has no chat template.
+    """
+    from medassist.engine.template import ChatTemplate, TemplateError, TemplateRefusal
+
+    if facts.kind != "model":
+        raise ConvertError(
+            f"{facts.file} is a GGUF of the kind {facts.kind!r}; a model is expected "
+            "(an adapter goes behind --adapter)"
+        )
+    if not facts.template:
+        raise _no_template(facts.file)
+    compiled: dict[str, ChatTemplate] = {}
+
+    def raw(template: str, turns: Conversation, ask: bool) -> str:
+        from medassist.engine.protocol import Message
+
+        messages = [Message(role=role, content=text) for role, text in turns]
+        try:
+            if template not in compiled:
+                bos, eos = facts.text(facts.bos), facts.text(facts.eos)
+                compiled[template] = ChatTemplate(template, str(facts.file), bos, eos)
+            return compiled[template].render(messages, ask=ask, fold=False)
+        except TemplateRefusal as error:
+            raise TemplateRefused(str(error)) from error
+        except TemplateError as error:
+            raise ConvertError(str(error)) from error
+
+    return ChatSource(
+        origin=facts.file,
+        template=facts.template,
+        specials=facts.specials,
+        ends=facts.ends,
+        bos=facts.text(facts.bos) or None if facts.adds_bos else None,
+        context=facts.context,
+        raw=raw,
+        date=date,
+    )
+
+
+def _of_folder(folder: Path, date: str | None) -> ChatSource:
+    from jinja2 import TemplateError
+
+    from convert.hf_folder import JsonFile
+    from convert.vocabulary import load_tokenizer
+
+    tokenizer = load_tokenizer(folder)
+    found = cast("object", tokenizer.chat_template)
+    template = found.get("default") if isinstance(found, dict) else found
+    if not isinstance(template, str) or not template:
+        raise _no_template(folder)
+
+    def raw(template: str, turns: Conversation, ask: bool) -> str:
+        messages = [{"role": role, "content": text} for role, text in turns]
+        try:
+            return cast(
+                str,
+                tokenizer.apply_chat_template(
+                    messages,
+                    chat_template=template,
+                    tokenize=False,
+                    add_generation_prompt=ask,
+                ),
+            )
+        except TemplateError as error:
+            raise TemplateRefused(str(error)) from error
+        except (TypeError, ValueError, KeyError) as error:
+            raise ConvertError(
+                f"{folder}: the chat template does not work: {error}"
+            ) from error
+
+    ids: list[int] = []
+    context, sampling = None, dict[str, float | int]()
+    for name in ENDS_IN_CONFIG:
+        if not (folder / name).is_file():
+            continue
+        config = JsonFile.read(folder / name)
+        value = config.values.get("eos_token_id")
+        ids += [value] if isinstance(value, int) else list(value or [])
+        if name == "config.json":
+            length = config.values.get("max_position_embeddings")
+            context = length if isinstance(length, int) else None
+        else:
+            sampling = _recommended(config.values)
+    ends = [tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(ids)]
+    bos = cast("int | None", tokenizer.bos_token_id)
+    adds_bos = bos is not None and tokenizer.encode("a")[:1] == [bos]
+    added = tokenizer.added_tokens_decoder.values()
+    return ChatSource(
+        origin=folder,
+        template=template,
+        specials=tuple(str(token) for token in added),
+        ends=tuple(dict.fromkeys(str(end) for end in ends if end)),
+        bos=str(tokenizer.bos_token) if adds_bos else None,
+        context=context,
+        raw=raw,
+        date=date,
+        sampling=sampling,
+    )
+
+
+def _recommended(config: dict[str, object]) -> dict[str, float | int]:
+    names = {
+        "temperature": "temperature",
+        "top_k": "top_k",
+        "top_p": "top_p",
+        "min_p": "min_p",
+        "repetition_penalty": "repeat_penalty",
+    }
+    return {
+        ours: value
+        for theirs, ours in names.items()
+        if isinstance(value := config.get(theirs), int | float)
+        and not isinstance(value, bool)
+    }
+
+
+def _no_template(path: Path) -> ConvertError:
+    return ConvertError(
+        f"{path} has no chat template, so there is nothing to make a TEMPLATE from; "
+        "write one by hand and give it with --template"
+    )

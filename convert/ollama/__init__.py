@@ -1,0 +1,1 @@
+"""A model for Ollama: its settings, and publishing it to a server."""

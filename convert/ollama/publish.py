@@ -1,0 +1,150 @@
+"""Publish GGUFs to Ollama: send what is not there, create, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from convert.errors import ConvertError
+from convert.ollama.plan import Plan
+from convert.ollama.read_back import Check, read_back
+from convert.ollama.server import Server
+from convert.progress import Watcher
+from medassist.card import sha256_of_file
+
+
+class Sent(BaseModel):
+    """A file of a model."""
+
+    file: Path
+    sha256: str
+    bytes: int
+    was_there: bool = False
+
+
+class Published(BaseModel):
+    """What became of one model."""
+
+    name: str
+    quantization: str
+    verified: bool
+    host: str
+    ollama: str | None = None
+    """The server's version; `None` in a dry run."""
+    manifest: str | None = None
+    """The digest of the model's manifest."""
+    files: list[Sent]
+    checks: list[Check] = []
+    pushed: bool = False
+    notes: list[str]
+    template: str
+    stops: list[str]
+    parameters: dict[str, float | int | bool | str | list[str]]
+
+
+class Report(BaseModel):
+    """What `convert publish --json` prints."""
+
+    dry_run: bool
+    models: list[Published]
+
+
+def proofs_of(plan: Plan) -> dict[Path, str]:
+    """The sha256 of each file of `plan`, as the gate has seen and passed it.
+
+    Raises:
+        ConvertError: a file is not verified, was changed since, or did not pass.
+    """
+    from convert.verify.result import require_verified
+
+    first = plan.files[0]
+    found = require_verified(first)
+    proofs = {first: found.sha256}
+    for name, sha256 in found.parts.items():
+        proofs[first.with_name(name)] = sha256
+    if plan.adapter is not None:
+        proofs[plan.adapter] = require_verified(plan.adapter).sha256
+    return proofs
+
+
+def dry_run(
+    plan: Plan, host: str, *, proofs: dict[Path, str], watcher: Watcher
+) -> Published:
+    """What `publish` would send; nothing is connected to."""
+    return _published(plan, host, proofs=proofs, watcher=watcher)
+
+
+def publish(
+    plan: Plan,
+    server: Server,
+    *,
+    proofs: dict[Path, str],
+    force: bool,
+    watcher: Watcher,
+) -> Published:
+    """Send what is not there, create the model, and read it back.
+
+    Args:
+        plan: what is to be made.
+        server: where.
+        proofs: the sha256 of the files that are verified; what arrives has to have it.
+        force: take the place of a model of that name.
+        watcher: is told how it goes.
+
+    Raises:
+        ConvertError: the name is taken, or the server refused or broke off.
+    """
+    version = server.version()
+    name = str(plan.name)
+    taken = {there.casefold() for there in server.models()}
+    if name.casefold() in taken and not force:
+        raise ConvertError(
+            f"{server.host.url} has a model {name} already; --force puts this one in "
+            "its place, or give another name"
+        )
+    result = _published(plan, server.host.url, proofs=proofs, watcher=watcher)
+    for sent in result.files:
+        sent.was_there = server.has_blob(sent.sha256)
+        if not sent.was_there:
+            server.upload(sent.file, sent.sha256, watcher)
+    weights, lora = result.files[: len(plan.files)], result.files[len(plan.files) :]
+    server.create(name, _digests(weights), _digests(lora), plan.settings, watcher)
+    watcher("reading back", 0, 0)
+    checks = read_back(server, plan, adapter=lora[0].sha256 if lora else None)
+    manifest = {n.casefold(): d for n, d in server.models().items()}
+    return result.model_copy(
+        update={
+            "ollama": version,
+            "manifest": manifest.get(name.casefold()),
+            "checks": checks,
+        }
+    )
+
+
+def _digests(files: Sequence[Sent]) -> dict[str, str]:
+    return {sent.file.name: f"sha256:{sent.sha256}" for sent in files}
+
+
+def _published(
+    plan: Plan, host: str, *, proofs: dict[Path, str], watcher: Watcher
+) -> Published:
+    files: list[Sent] = []
+    for file in (*plan.files, *([plan.adapter] if plan.adapter else [])):
+        size = file.stat().st_size
+        if file not in proofs:
+            watcher(f"hashing {file.name}", 0, size)
+        digest = proofs.get(file) or sha256_of_file(file)
+        files.append(Sent(file=file, sha256=digest, bytes=size))
+    return Published(
+        name=str(plan.name),
+        quantization=plan.facts.quantization,
+        verified=all(sent.file in proofs for sent in files),
+        host=host,
+        files=files,
+        notes=list(plan.settings.notes),
+        template=plan.settings.template,
+        stops=list(plan.settings.stops),
+        parameters=plan.settings.all_parameters(),
+    )

@@ -1,0 +1,295 @@
+"""What a server has, compared with what it was sent.
+
+A server may write a GGUF anew when it makes a model of it (it does so to look whether
+its own tools can read it), so that the digest of what it keeps says nothing. Tensors
+are compared one by one: by name, type and shape as the server tells them, and by their
+bytes where its store lies on this computer and can be read.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel
+
+from convert.errors import ConvertError
+from convert.go_template.gguf_facts import GgufFacts, same_number
+from convert.go_template.gguf_head import TensorFact, read_head, tensor_bytes
+from convert.go_template.source import ChatSource, Role, TemplateRefused
+from convert.ollama.plan import Plan
+from convert.ollama.server import Server
+from convert.ollama.settings import OllamaSettings
+
+STORED = re.compile(r"^(FROM|ADAPTER) (.*sha256-([0-9a-f]{64}))\s*$", re.MULTILINE)
+# The server leaves these out of what it tells, or they say how a file was cut up.
+NOT_TOLD = {"general.name", "tokenizer.chat_template"}
+NOT_TOLD_FRONT = "split."
+TALKS: tuple[tuple[tuple[Role, str], ...], ...] = (
+    (("user", "What is iron for?"),),
+    (
+        ("user", "What is iron for?"),
+        ("assistant", "For the blood.\n"),
+        ("user", " And zinc?"),
+    ),
+    (("system", "Be brief."), ("user", "What is iron for?")),
+)
+
+
+class Check(BaseModel):
+    """One thing that was read back."""
+
+    what: str
+    equal: bool | None
+    """`None`: it could not be compared."""
+    said: str
+
+
+def read_back(server: Server, plan: Plan, *, adapter: str | None) -> list[Check]:
+    """Compare what `server` says of the model of `plan` with what it was sent.
+
+    Args:
+        server: has just made it.
+        plan: what was to be made.
+        adapter: the sha256 of the adapter, where there is one.
+
+    Raises:
+        ConvertError: the server does not answer.
+    """
+    told = server.show(str(plan.name))
+    settings = plan.settings
+    stored = {
+        word: (path, digest)
+        for word, path, digest in STORED.findall(str(told.get("modelfile", "")))
+    }
+    return [
+        _tensors(told, plan, stored.get("FROM"), local=server.host.is_local),
+        _metadata(told, plan.facts),
+        *([_adapter(adapter, stored)] if adapter else []),
+        _template(told, plan.source, settings),
+        _stops(told, settings),
+        _parameters(told, settings),
+        _text("system", told.get("system"), settings.system or ""),
+        _text("licence", told.get("license"), "\n".join(settings.licences)),
+        _messages(told, settings),
+        _prompt(server, plan),
+    ]
+
+
+def _tensors(
+    told: dict[str, Any],
+    plan: Plan,
+    stored: tuple[str, str] | None,
+    *,
+    local: bool,
+) -> Check:
+    listed = told.get("tensors")
+    if not isinstance(listed, list) or not listed:
+        return Check(what="tensors", equal=None, said="the server lists none")
+    there = {
+        str(t.get("name")): TensorFact(
+            str(t.get("name")), str(t.get("type")), tuple(t.get("shape") or ())
+        )
+        for t in listed
+    }
+    sent = {tensor.name: tensor for tensor in plan.facts.tensors}
+    for name, tensor in sent.items():
+        if name not in there:
+            return Check(what="tensors", equal=False, said=f"{name} is missing")
+        found = there[name]
+        if (found.type.upper(), found.shape) != (tensor.type, tensor.shape):
+            said = (
+                f"{name} is {found.type} {list(found.shape)}; sent was {tensor.type} "
+                f"{list(tensor.shape)}"
+            )
+            return Check(what="tensors", equal=False, said=said)
+    if more := sorted(there.keys() - sent.keys()):
+        said = f"{len(more)} that were not sent, {more[0]} first"
+        return Check(what="tensors", equal=False, said=said)
+    said = f"{len(sent)} by name, type and shape"
+    if local and stored and _readable(path := Path(stored[0])):
+        if differs := _other_bytes(plan.files, path):
+            return Check(what="tensors", equal=False, said=f"the bytes of {differs}")
+        said += " and byte for byte"
+    if stored:
+        said += f"; kept as sha256:{stored[1][:12]}"
+    return Check(what="tensors", equal=True, said=said)
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb"):
+            return True
+    except OSError:
+        return False
+
+
+def _other_bytes(files: Sequence[Path], stored: Path) -> str | None:
+    """The name of the first tensor whose bytes differ, if one's do."""
+    try:
+        kept = {tensor.name: tensor for tensor in read_head(stored).tensors}
+    except ConvertError:
+        return f"all: {stored} is no GGUF that can be read"
+    for file in files:
+        for tensor in read_head(file).tensors:
+            if tensor.name not in kept or not np.array_equal(
+                tensor_bytes(file, tensor), tensor_bytes(stored, kept[tensor.name])
+            ):
+                return tensor.name
+    return None
+
+
+def _metadata(told: dict[str, Any], facts: GgufFacts) -> Check:
+    info = told.get("model_info")
+    if not isinstance(info, dict) or not info:
+        return Check(what="metadata", equal=None, said="the server tells none")
+    compared = 0
+    for key, value in facts.values.items():
+        if key in NOT_TOLD or key.startswith(NOT_TOLD_FRONT):
+            continue
+        if key not in info:
+            return Check(what="metadata", equal=False, said=f"{key} is missing")
+        found = info[key]
+        if found is None and isinstance(value, list):
+            continue  # an older server shortens long lists to nothing
+        if isinstance(value, list) and isinstance(found, list):
+            same = len(value) == len(found) and all(map(same_number, value, found))
+        else:
+            same = same_number(value, found)
+        if not same:
+            said = f"{key} is {_short(found)}; sent was {_short(value)}"
+            return Check(what="metadata", equal=False, said=said)
+        compared += 1
+    return Check(what="metadata", equal=True, said=f"{compared} entries")
+
+
+def _adapter(sent: str, stored: dict[str, tuple[str, str]]) -> Check:
+    if not stored:
+        return Check(what="adapter", equal=None, said="the server names no files")
+    if "ADAPTER" not in stored:
+        return Check(what="adapter", equal=False, said="the model has none")
+    found = stored["ADAPTER"][1]
+    said = f"sha256:{found[:12]}" + ("" if found == sent else f"; sent {sent[:12]}")
+    return Check(what="adapter", equal=found == sent, said=said)
+
+
+def _template(
+    told: dict[str, Any], source: ChatSource, settings: OllamaSettings
+) -> Check:
+    found = told.get("template")
+    if found == settings.template:
+        return Check(what="template", equal=True, said="as sent")
+    if found == source.template:
+        # It prefers the file's own template where that knows tools and ours does not.
+        said = "the server uses the chat template in the GGUF in the place of TEMPLATE"
+        return Check(what="template", equal=True, said=said)
+    said = f"{_short(found)}; sent was {_short(settings.template)}"
+    return Check(what="template", equal=False, said=said)
+
+
+def told_parameters(text: str) -> dict[str, list[object]]:
+    """The parameters that a server tells, one a line, written as Go writes values."""
+    found: dict[str, list[object]] = {}
+    for line in filter(None, text.splitlines()):
+        name, _, value = line.partition(" ")
+        value = value.strip()
+        try:
+            known: object = {"true": True, "false": False}[value]
+        except KeyError:
+            try:
+                known = ast.literal_eval(value)
+            except (ValueError, SyntaxError):
+                known = value
+        found.setdefault(name, []).append(known)
+    return found
+
+
+def _stops(told: dict[str, Any], settings: OllamaSettings) -> Check:
+    found = told_parameters(str(told.get("parameters") or "")).get("stop", [])
+    if sorted(map(str, found)) == sorted(settings.stops):
+        return Check(what="stops", equal=True, said=", ".join(settings.stops))
+    said = f"{found}; sent were {list(settings.stops)}"
+    return Check(what="stops", equal=False, said=said)
+
+
+def _parameters(told: dict[str, Any], settings: OllamaSettings) -> Check:
+    found = told_parameters(str(told.get("parameters") or ""))
+    found.pop("stop", None)
+    for name, value in settings.parameters.items():
+        if name not in found or not same_number(found[name][0], value):
+            there = found.get(name, ["missing"])[0]
+            said = f"{name} is {there}; sent was {value}"
+            return Check(what="parameters", equal=False, said=said)
+    if more := sorted(found.keys() - settings.parameters.keys()):
+        said = f"{more[0]} was not sent"
+        return Check(what="parameters", equal=False, said=said)
+    return Check(what="parameters", equal=True, said=f"{len(found)} of them")
+
+
+def _text(what: str, found: object, sent: str) -> Check:
+    if (found or "") == sent:
+        said = f"{len(sent)} characters" if sent else "none"
+        return Check(what=what, equal=True, said=said)
+    said = f"{_short(found)}; sent was {_short(sent)}"
+    return Check(what=what, equal=False, said=said)
+
+
+def _messages(told: dict[str, Any], settings: OllamaSettings) -> Check:
+    found = [(m.get("role"), m.get("content")) for m in told.get("messages") or []]
+    if found == list(settings.messages):
+        return Check(what="messages", equal=True, said=f"{len(found)} of them")
+    said = f"{_short(found)}; sent was {_short(list(settings.messages))}"
+    return Check(what="messages", equal=False, said=said)
+
+
+def _prompt(server: Server, plan: Plan) -> Check:
+    """Render conversations on the server; the model's own template is the measure."""
+    source, settings = plan.source, plan.settings
+    compared = 0
+    for talk in TALKS:
+        turns = whole_talk(talk, settings)
+        try:
+            expected = source.render(turns)
+        except TemplateRefused:
+            continue  # turns of MESSAGE and a system text behind them, for one
+        try:
+            found = server.rendered(str(plan.name), talk)
+        except ConvertError as error:
+            return Check(what="prompt", equal=False, said=str(error))
+        if found is None:
+            said = "this Ollama cannot show a prompt (0.11.5 or later can)"
+            return Check(what="prompt", equal=None, said=said)
+        found = found.removeprefix(source.bos) if source.bos else found
+        if found != expected:
+            said = f"it writes {_short(found)}; the tokenizer writes {_short(expected)}"
+            # What was written by hand has no exact form; that it differs is no news.
+            by_hand = settings.turns is None
+            return Check(what="prompt", equal=None if by_hand else False, said=said)
+        compared += 1
+    said = f"{compared} conversations rendered by the server"
+    return Check(what="prompt", equal=True if compared else None, said=said)
+
+
+def whole_talk(
+    talk: Sequence[tuple[Role, str]], settings: OllamaSettings
+) -> list[tuple[Role, str]]:
+    """`talk` with what the server puts before it, and turns of one role joined."""
+    turns = [*settings.messages, *talk]
+    if talk[0][0] != "system" and settings.system:
+        turns.insert(0, ("system", settings.system))
+    joined: list[tuple[Role, str]] = []
+    for role, text in turns:
+        if joined and joined[-1][0] == role:
+            joined[-1] = (role, f"{joined[-1][1]}\n\n{text}")
+        else:
+            joined.append((role, text))
+    return joined
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

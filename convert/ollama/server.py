@@ -1,0 +1,254 @@
+"""An Ollama that answers: what is asked of it, and its refusals in sentences.
+
+The `ollama` client does what it can. Its own are missing: whether a blob is there,
+how far an upload is, the tensors of a model, and a prompt that is rendered only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import ollama
+
+from convert.errors import ConvertError
+from convert.go_template.source import Role
+from convert.ollama.host import Host
+from convert.ollama.settings import OllamaSettings
+from convert.progress import Watcher
+
+OLDEST = (0, 5, 5)
+"""Where /api/create takes files by digest; released in January 2025."""
+PIECE = 1 << 20
+CONNECT_S, SILENCE_S = 10.0, 600.0
+MANY = 1_000_000
+
+
+class Server:
+    """A connection to an Ollama; a context manager."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        # A proxy of the environment is none of those whom the user named.
+        wait = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
+        self._client = ollama.Client(host.url, timeout=wait, trust_env=False)
+        self._http = httpx.Client(base_url=host.url, timeout=wait, trust_env=False)
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self._http.close()
+
+    def version(self) -> str:
+        """The server's version.
+
+        Raises:
+            ConvertError: nothing answers, or not an Ollama, or one that is too old.
+        """
+        found = self._json("GET", "/api/version").get("version")
+        if not isinstance(found, str):
+            raise ConvertError(
+                f"what answers at {self.host.url} is no Ollama; see --host"
+            )
+        numbers = tuple(int(n) for n in re.findall(r"\d+", found.split("-")[0])[:3])
+        # A server that was built by hand calls itself 0.0.0.
+        if any(numbers) and numbers < OLDEST:
+            needed = ".".join(map(str, OLDEST))
+            raise ConvertError(
+                f"the Ollama at {self.host.url} is {found}; {needed} or later is "
+                "needed. Update it: https://ollama.com/download"
+            )
+        return found
+
+    def models(self) -> dict[str, str]:
+        """The models that are there, and the digests of their manifests."""
+        with self._told("list its models"):
+            listed = self._client.list().models
+        return {str(m.model): str(m.digest or "") for m in listed}
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether a file with the sha256 `digest` is there already."""
+        with self._told("look for a blob"):
+            answer = self._http.head(f"/api/blobs/sha256:{digest}")
+        if answer.status_code not in (200, 404):
+            raise self._refused("look for a blob", answer.text, answer.status_code)
+        return answer.status_code == 200
+
+    def upload(self, file: Path, digest: str, watcher: Watcher) -> None:
+        """Send `file`.
+
+        Raises:
+            ConvertError: the server did not take it.
+        """
+        size = file.stat().st_size
+
+        def pieces() -> Iterator[bytes]:
+            sent = 0
+            with file.open("rb") as opened:
+                while piece := opened.read(PIECE):
+                    yield piece
+                    sent += len(piece)
+                    watcher(f"sending {file.name}", sent, size)
+
+        with self._told(f"take {file}"):
+            answer = self._http.post(
+                f"/api/blobs/sha256:{digest}",
+                content=pieces(),
+                headers={"Content-Length": str(size)},
+            )
+        if answer.status_code not in (200, 201):
+            raise self._refused(f"take {file}", answer.text, answer.status_code)
+
+    def create(
+        self,
+        name: str,
+        files: dict[str, str],
+        adapters: dict[str, str],
+        settings: OllamaSettings,
+        watcher: Watcher,
+    ) -> None:
+        """Make a model of blobs that are there; `files` and `adapters` by digest.
+
+        Raises:
+            ConvertError: the server did not, or broke off.
+        """
+        doing = f"create {name}"
+        last = ""
+        with self._told(doing):
+            for progress in self._client.create(
+                name,
+                files=files,
+                adapters=adapters or None,
+                template=settings.template,
+                license=list(settings.licences) or None,
+                system=settings.system,
+                parameters=settings.all_parameters(),
+                messages=[{"role": r, "content": t} for r, t in settings.messages]
+                or None,
+                stream=True,
+            ):
+                last = progress.status or last
+                watcher(last, progress.completed or 0, progress.total or 0)
+        if last != "success":
+            raise self._broken_off(doing, last)
+
+    def show(self, name: str) -> dict[str, Any]:
+        """All that the server says of a model."""
+        return self._json("POST", "/api/show", {"model": name, "verbose": True})
+
+    def rendered(self, name: str, turns: Sequence[tuple[Role, str]]) -> str | None:
+        """The prompt that the server makes of `turns`; `None` if it cannot show it."""
+        answer = self._json(
+            "POST",
+            "/api/chat",
+            {
+                "model": name,
+                "messages": [{"role": r, "content": t} for r, t in turns],
+                "stream": False,
+                "_debug_render_only": True,
+                "keep_alive": 0,
+                # A server that does not know the field above answers in earnest.
+                "options": {"num_predict": 1},
+            },
+        )
+        told = answer.get("_debug_info")
+        text = told.get("rendered_template") if isinstance(told, dict) else None
+        return text if isinstance(text, str) else None
+
+    def push(self, name: str, watcher: Watcher, *, insecure: bool = False) -> None:
+        """Have the server send `name` to the registry that its name says.
+
+        Raises:
+            ConvertError: it was refused or broke off.
+        """
+        doing = f"push {name}"
+        last = ""
+        with self._told(doing):
+            for progress in self._client.push(name, insecure=insecure, stream=True):
+                last = progress.status or last
+                watcher(last, progress.completed or 0, progress.total or 0)
+        if last != "success":
+            raise self._broken_off(doing, last)
+
+    def _json(
+        self, method: str, path: str, body: dict[str, object] | None = None
+    ) -> dict[str, Any]:
+        doing = f"answer {path}"
+        with self._told(doing):
+            answer = self._http.request(method, path, json=body)
+        if answer.status_code != 200:
+            raise self._refused(doing, answer.text, answer.status_code)
+        try:
+            found = answer.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ConvertError(
+                f"what answers at {self.host.url} is no Ollama; see --host"
+            )
+        return found
+
+    @contextmanager
+    def _told(self, doing: str) -> Generator[None]:
+        """Turn what goes wrong with the server into sentences."""
+        try:
+            yield
+        except ollama.ResponseError as error:
+            raise self._refused(doing, error.error, error.status_code) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout, ConnectionError) as error:
+            raise ConvertError(
+                f"no Ollama answers at {self.host.url}. Start it with `ollama serve` "
+                "(https://ollama.com/download), or name another with --host"
+            ) from error
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._broken_off(doing, str(error)) from error
+
+    def _broken_off(self, doing: str, last: str) -> ConvertError:
+        again = (
+            "Give the command again with --force: what arrived whole is not sent again"
+        )
+        return ConvertError(
+            f"the Ollama at {self.host.url} broke off when it was to {doing} (last "
+            f"heard: {last or 'nothing'}). {again}"
+        )
+
+    def _refused(self, doing: str, said: str, status: int) -> ConvertError:
+        """The next step for what a server says."""
+        try:
+            said = str(json.loads(said)["error"])
+        except (ValueError, KeyError, TypeError):
+            said = said.strip() or f"status {status}"
+        lower = said.lower()
+        if "no space left" in lower or "disk full" in lower or "enough space" in lower:
+            step = (
+                "Its disk is full: make room there (`ollama rm` takes models away), "
+                "then give the command again"
+            )
+        elif "unknown ollama key" in lower or "signin" in lower:
+            step = (
+                "It is not signed in: `ollama signin`, or add its key "
+                "(~/.ollama/id_ed25519.pub) at https://ollama.com/settings/keys"
+            )
+        elif any(word in lower for word in ("unauthorized", "denied", "forbidden")):
+            step = (
+                "You may push only under your own name: publish as USER/NAME with the "
+                "USER that you are signed in as (`ollama signin`)"
+            )
+        elif "insecure protocol" in lower:
+            step = "A registry without TLS is used with --insecure"
+        elif "digest mismatch" in lower:
+            step = "The file changed while it was sent; give the command again"
+        elif "not found" in lower and "blob" in lower:
+            step = "It lost a file that it had; give the command again"
+        else:
+            step = "Its log says more (`journalctl -u ollama`, or ~/.ollama/logs)"
+        return ConvertError(
+            f"the Ollama at {self.host.url} would not {doing}: {said}. {step}"
+        )

@@ -1,0 +1,270 @@
+"""A model in Ollama is what was sent, or the user is told that it is not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from gguf import GGUFReader, GGUFValueType, GGUFWriter
+from typer.testing import CliRunner, Result
+
+from convert.commands import app
+from convert.errors import ConvertError
+from convert.gguf_model import About, convert_model
+from convert.verify.result import Check, Verified, record
+from medassist.card import sha256_of_file
+from tests.convert import go_render
+from tests.convert.ollama.conftest import Service
+from tests.convert.ollama.fake_ollama import FakeOllama
+
+
+def run(host: str, *arguments: object) -> Result:
+    words = ["publish", *map(str, arguments), "--host", host, "--unverified"]
+    return CliRunner().invoke(app, words)
+
+
+def published(host: str, *arguments: object) -> dict:
+    result = run(host, *arguments, "--json")
+    assert result.exception is None, result.exception
+    return json.loads(result.stdout)
+
+
+def refusal(host: str, *arguments: object) -> str:
+    result = run(host, *arguments)
+    assert isinstance(result.exception, ConvertError), result.output
+    return str(result.exception)
+
+
+def equal(model: dict) -> dict[str, bool | None]:
+    return {check["what"]: check["equal"] for check in model["checks"]}
+
+
+def test_a_model_is_read_back_and_is_what_was_sent(service: Service, gguf_f32):
+    told = published(
+        service.host, "tiny", gguf_f32.base, "--system", "Be brief.",
+        "-p", "temperature=0.25", "--stop", "\nQuestion:", "--message",
+        "user: Hello", "--message", "assistant: Good day.",
+    )  # fmt: skip
+    (model,) = told["models"]
+    found = equal(model)
+    rendered = found.pop("prompt")
+    assert found and set(found.values()) == {True}
+    assert rendered is (True if service.state is None or go_render.go() else None)
+    assert model["name"] == "tiny:latest"
+    assert model["stops"] == ["<|end|>", "\nQuestion:"]
+    assert model["parameters"]["temperature"] == 0.25
+
+
+def test_base_and_adapter_become_one_model(service: Service, gguf_f32):
+    told = published(
+        service.host, "tiny-tuned", gguf_f32.base, "--adapter", gguf_f32.plain
+    )
+    assert equal(told["models"][0])["adapter"] is True
+
+
+def test_several_files_are_tagged_with_their_quantization(
+    service: Service, hf, gguf_f32, tmp_path
+):
+    small = convert_model(hf.base, tmp_path / "small.gguf", About("tiny"), "q8_0")
+    told = published(service.host, "several", gguf_f32.base, small)
+    names = [model["name"] for model in told["models"]]
+    assert names == ["several:f32", "several:q8_0"]
+
+
+def test_what_the_server_has_is_not_sent_again(fake: FakeOllama, gguf_f32):
+    published(fake.host, "one", gguf_f32.base)
+    sent = fake.state.received
+    told = published(fake.host, "two", gguf_f32.base)
+    assert sent == gguf_f32.base.stat().st_size
+    assert fake.state.received == sent
+    assert told["models"][0]["files"][0]["was_there"]
+
+
+def test_a_dry_run_asks_the_server_nothing(fake: FakeOllama, gguf_f32):
+    result = run(fake.host, "tiny", gguf_f32.base, "--dry-run")
+    assert result.exception is None
+    assert "would be made" in result.stdout
+    assert fake.state.asked == []
+
+
+def test_a_name_that_is_taken_needs_force(service: Service, gguf_f32):
+    published(service.host, "taken", gguf_f32.base, "--force")
+    assert "--force" in refusal(service.host, "TAKEN", gguf_f32.base)
+    published(service.host, "taken", gguf_f32.base, "--force")
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ("other bytes", "tensors"),
+        ("loses a tensor", "tensors"),
+        ("another end", "metadata"),
+        ("another template", "template"),
+        ("loses a stop", "stops"),
+        ("another temperature", "parameters"),
+        ("loses the system", "system"),
+        ("loses the adapter", "adapter"),
+        ("cannot load", "prompt"),
+        pytest.param("another prompt", "prompt", marks=go_render.needs_go),
+    ],
+)
+def test_what_the_server_changed_is_named_and_not_pushed(
+    fake: FakeOllama, gguf_f32, fault, what
+):
+    fake.state.faults = {fault}
+    result = run(
+        fake.host, "me/tiny", gguf_f32.base, "--adapter", gguf_f32.plain,
+        "--system", "Be brief.", "--push",
+    )  # fmt: skip
+    assert f"is not what was sent: {what} (above)" in str(result.exception)
+    assert f"{what}: DIFFERS" in result.stdout
+    assert fake.state.pushed == []
+
+
+@go_render.needs_go
+def test_the_files_own_chat_template_may_stand_in_for_ours(fake: FakeOllama, gguf_f32):
+    fake.state.faults = {"prefers the chat template"}
+    told = published(fake.host, "tiny", gguf_f32.base)
+    assert equal(told["models"][0])["template"] is True
+
+
+def test_an_old_server_that_shows_no_prompt_is_said_to_show_none(
+    fake: FakeOllama, gguf_f32
+):
+    fake.state.render = None
+    told = published(fake.host, "tiny", gguf_f32.base)
+    assert equal(told["models"][0])["prompt"] is None
+
+
+def test_a_model_is_pushed_under_the_users_name(fake: FakeOllama, gguf_f32):
+    told = published(fake.host, "me/tiny", gguf_f32.base, "--push")
+    assert told["models"][0]["pushed"]
+    assert fake.state.pushed == ["me/tiny:latest"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "step"),
+    [
+        ("disk full", "make room"),
+        ("disk full at create", "make room"),
+        ("digest differs", "changed while it was sent"),
+        ("breaks off an upload", "again with --force"),
+        ("breaks off a create", "again with --force"),
+        ("push denied", "publish as USER/NAME"),
+        ("not signed in", "ollama signin"),
+        ("push breaks off", "not sent again"),
+    ],
+)
+def test_what_goes_wrong_is_told_with_the_next_step(
+    fake: FakeOllama, gguf_f32, fault, step
+):
+    fake.state.faults = {fault}
+    said = refusal(fake.host, "me/tiny", gguf_f32.base, "--push")
+    assert step in said
+    assert fake.host in said
+
+
+def test_no_server_is_told_with_how_to_start_one(gguf_f32):
+    assert "ollama serve" in refusal("127.0.0.1:9", "tiny", gguf_f32.base)
+
+
+def test_an_old_server_is_told_to_be_updated(fake: FakeOllama, gguf_f32):
+    fake.state.version = "0.5.4"
+    assert "0.5.5 or later" in refusal(fake.host, "tiny", gguf_f32.base)
+    assert fake.state.received == 0
+
+
+def test_an_activated_adapter_is_refused_with_the_reason(fake: FakeOllama, gguf_f32):
+    said = refusal(fake.host, "tiny", gguf_f32.base, "--adapter", gguf_f32.activated)
+    assert "from the first token" in said
+    assert fake.state.asked == []
+
+
+def test_an_adapter_of_another_model_is_refused(fake: FakeOllama, gguf_f32):
+    other = Path(__file__).parents[3] / "medassist/starter/adapter-plain.gguf"
+    said = refusal(fake.host, "tiny", gguf_f32.base, "--adapter", other)
+    assert "does not fit" in said
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a/b/c/d", "", ":x", "a:", "../up", "-x", "ü", "a//b"]
+)
+def test_a_name_that_ollama_does_not_take_is_refused(fake: FakeOllama, gguf_f32, name):
+    assert "is no name of a model" in refusal(fake.host, "--", name, gguf_f32.base)
+
+
+def test_a_push_without_a_users_name_is_refused(fake: FakeOllama, gguf_f32):
+    assert "USER/tiny" in refusal(fake.host, "tiny", gguf_f32.base, "--push")
+
+
+def test_two_files_of_one_quantization_are_refused(fake: FakeOllama, gguf_f32):
+    said = refusal(fake.host, "tiny", gguf_f32.base, gguf_f32.base)
+    assert "both" in said
+    assert "tag" in refusal(fake.host, "tiny:x", gguf_f32.base, gguf_f32.base)
+
+
+def gate_saw(file: Path, *, passed: bool = True, kind: str = "model") -> None:
+    check = Check(name="logits", passed=passed, said="NMSE 2e-8")
+    found = Verified.model_validate(
+        {
+            "kind": kind,
+            "file": file.name,
+            "sha256": sha256_of_file(file),
+            "quantization": "F32",
+            "model": "tiny",
+            "model_sha256": "0" * 64,
+            "checks": [check.model_dump()],
+            "seconds": 1.0,
+        }
+    )
+    record(file, found)
+
+
+def test_what_the_gate_passed_is_published_without_more_ado(
+    fake: FakeOllama, gguf_f32, tmp_path
+):
+    file = Path(shutil.copy(gguf_f32.base, tmp_path / "model.gguf"))
+    lora = Path(shutil.copy(gguf_f32.plain, tmp_path / "lora.gguf"))
+    words = ["publish", "tiny", str(file), "--adapter", str(lora), "--host", fake.host]
+
+    def said() -> str:
+        return str(CliRunner().invoke(app, words).exception)
+
+    assert "model.gguf is not verified" in said()
+    gate_saw(file, passed=False)
+    assert "did not pass" in said()
+    gate_saw(file)
+    assert "lora.gguf is not verified" in said()
+    gate_saw(lora, kind="adapter")
+    assert fake.state.asked == []
+    result = CliRunner().invoke(app, [*words, "--json"])
+    assert json.loads(result.stdout)["models"][0]["verified"]
+    with file.open("ab") as opened:
+        opened.write(b"x")
+    assert "was changed since" in said()
+
+
+def test_a_split_model_is_one_model(fake: FakeOllama, gguf_f32, tmp_path):
+    whole = GGUFReader(gguf_f32.base)
+    writer = GGUFWriter(tmp_path / "big.gguf", "llama", split_max_tensors=8)
+    for key, entry in whole.fields.items():
+        if not key.startswith("GGUF.") and key != "general.architecture":
+            kind = entry.types[0]
+            inner = entry.types[-1] if kind == GGUFValueType.ARRAY else None
+            writer.add_key_value(key, entry.contents(), kind, inner)
+    for tensor in whole.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    first, second, *more = sorted(tmp_path.glob("big-*.gguf"))
+    told = published(fake.host, "big", first)
+    (model,) = told["models"]
+    assert len(model["files"]) == 2 + len(more)
+    assert equal(model)["tensors"] and equal(model)["metadata"]
+    assert "give its first part" in refusal(fake.host, "big2", second)
+    second.unlink()
+    assert f"{second} is not there" in refusal(fake.host, "big2", first)
