@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class ConvertError(Exception):
     """Something cannot be converted; the message says what, why, and what to do."""
+
+
+class NeedsMerging(ConvertError):
+    """A GGUF adapter cannot hold this adapter; merged into its base it is exact."""

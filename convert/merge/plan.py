@@ -1,0 +1,292 @@
+"""What becomes of each weight of the base: kept, replaced, or changed by a LoRA.
+
+The adapted model, as PEFT computes it, is the measure. Where embedding and output
+layer are one tensor (tied) and the adapter changes only one of them, PEFT computes
+with two; they are written as two then. `merge_and_unload` does not: it adds the change
+to the one tensor, or leaves the tie in the config, and the merged model answers
+otherwise than the adapted one (https://github.com/huggingface/peft/issues/2777).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from convert.errors import ConvertError
+from convert.hf_folder import JsonFile, Weight
+from convert.peft_adapter import Lora, PeftAdapter
+from convert.safetensors_file import FLOATS, SafetensorsFile, TensorInfo
+
+HEAD = "lm_head.weight"
+_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight")
+# Models whose inner part was saved by itself have names without it, and the other way
+# round: GPT-2's own checkpoint says h.0, and the adapter transformer.h.0.
+_INNER = ("model.", "transformer.")
+# transformers' Conv1D keeps its weight (in, out).
+_CONV1D_MODELS = ("gpt2", "openai-gpt")
+_CONV1D = ("c_attn", "c_proj", "c_fc", "q_attn")
+
+
+@dataclass(frozen=True)
+class WeightPlan:
+    """How one weight of the merged model is made."""
+
+    name: str
+    dtype: str
+    """Of the base, and so of the merged model."""
+    source: SafetensorsFile
+    key: str
+    """In `source`: of the base, or of an adapter that holds it anew."""
+    lora: Lora | None = None
+    turned: bool = False
+    """The weight lies (in, out): embeddings and Conv1D."""
+    bias: Lora | None = None
+    """This is a bias, and the LoRA has one to add."""
+    rows: tuple[int, ...] = ()
+    """These rows are taken anew from `rows_key` of the adapter."""
+    rows_key: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """In the merged model."""
+        return self.source.tensors[self.key].shape
+
+    @property
+    def info(self) -> TensorInfo:
+        """As its file will name it."""
+        return TensorInfo(self.name, self.dtype, self.shape)
+
+    @property
+    def kept(self) -> bool:
+        """Its bytes are those of its source."""
+        return (
+            self.lora is None
+            and self.bias is None
+            and not self.rows
+            and self.source.tensors[self.key].dtype == self.dtype
+        )
+
+
+@dataclass(frozen=True)
+class MergePlan:
+    """The merged model's weights, file by file, and what its config says of them."""
+
+    files: dict[str, list[WeightPlan]]
+    vocabulary: int | None
+    """Rows of the embedding; `None` where the model has none that is known."""
+    untied: bool
+    """The base's embedding and output layer were one tensor, and are two now."""
+    changed: int
+    """Weights that are not the base's."""
+
+    @property
+    def bytes(self) -> int:
+        """Of all the weights."""
+        return sum(plan.info.bytes for file in self.files.values() for plan in file)
+
+
+def plan_merge(
+    config: JsonFile, weights: list[Weight], adapter: PeftAdapter
+) -> MergePlan:
+    """Plan the merge of `adapter` into the model of `config` and `weights`.
+
+    Raises:
+        ConvertError: the adapter is for another base, or changes what is not there.
+    """
+    planner = _Planner(config, weights, adapter)
+    planner.replace_whole()
+    planner.add_loras()
+    planner.replace_rows()
+    return planner.result()
+
+
+class _Planner:
+    def __init__(
+        self, config: JsonFile, weights: list[Weight], adapter: PeftAdapter
+    ) -> None:
+        self.config, self.adapter = config, adapter
+        self.base = {weight.name: weight for weight in weights}
+        self.plans = {
+            weight.name: WeightPlan(weight.name, weight.dtype, weight.source, name)
+            for name, weight in self.base.items()
+        }
+        self.embedding = next(
+            (name for name in self.plans if name.endswith(_EMBEDDINGS)), None
+        )
+        said = config.values.get("tie_word_embeddings")
+        untold = said is None and HEAD not in self.plans
+        self.tied = self.embedding is not None and (untold or bool(said))
+        if self.tied and self.embedding is not None:
+            self.plans[HEAD] = replace(self.plans[self.embedding], name=HEAD)
+
+    def replace_whole(self) -> None:
+        """Weights that the adapter holds anew, with more rows for more tokens."""
+        found = {weight: self.name_of(weight) for weight in self.adapter.whole}
+        for weight, key in self.adapter.whole.items():
+            name = found[weight]
+            dtype = self.adapter.source.tensors[key].dtype
+            if dtype not in FLOATS:
+                raise ConvertError(
+                    f"{self.adapter.source.file}: {key} is of type {dtype}; expected "
+                    f"one of {', '.join(FLOATS)}"
+                )
+            names = [name]
+            other = self.twin(name)
+            apart = weight in self.adapter.trained_apart
+            if other and not apart and other not in found.values():
+                names.append(other)  # a resized base: it is still one tensor
+            for each in names:
+                plan = replace(
+                    self.plans[each], source=self.adapter.source, key=key, dtype=dtype
+                )
+                self.check_whole(self.plans[each], plan)
+                self.plans[each] = replace(plan, dtype=self.plans[each].dtype)
+
+    def check_whole(self, old: WeightPlan, new: WeightPlan) -> None:
+        grown = old.name in (HEAD, self.embedding)
+        if old.shape[grown:] != new.shape[grown:]:
+            raise self.another_base(
+                f"{old.name} has the shape {old.shape} in the base and {new.shape} in "
+                "the adapter"
+            )
+
+    def add_loras(self) -> None:
+        for lora in self.adapter.loras.values():
+            name = self.name_of(f"{lora.module}.weight")
+            plan = self.plans[name]
+            turned = lora.embedding or self.is_conv1d(lora.module)
+            a = self.adapter.source.tensors[lora.a].shape
+            b = self.adapter.source.tensors[lora.b].shape
+            needed = (a[1], b[0]) if turned else (b[0], a[1])
+            if plan.shape != needed:
+                raise self.another_base(
+                    f"{name} has the shape {plan.shape} in the base, and the adapter "
+                    f"is for {needed}"
+                )
+            if lora.magnitude is not None:
+                shape = self.adapter.source.tensors[lora.magnitude].shape
+                if shape != b[:1]:
+                    raise self.another_base(
+                        f"{lora.magnitude} has the shape {shape}; expected {b[:1]}"
+                    )
+            self.plans[name] = replace(plan, lora=lora, turned=turned)
+            if lora.bias is not None:
+                self.add_bias(lora, b[0])
+
+    def add_bias(self, lora: Lora, rows: int) -> None:
+        name = self.name_of(f"{lora.module}.bias", f"{lora.module} was adapted with a")
+        if self.plans[name].shape != (rows,):
+            raise self.another_base(
+                f"{name} has the shape {self.plans[name].shape}; expected ({rows},)"
+            )
+        self.plans[name] = replace(self.plans[name], bias=lora)
+
+    def replace_rows(self) -> None:
+        """Rows of single tokens; PEFT keeps tied layers tied there."""
+        found = {self.name_of(f"{m}.weight"): t for m, t in self.adapter.tokens.items()}
+        for name, (rows, key) in found.items():
+            plan = self.plans[name]
+            width = self.adapter.source.tensors[key].shape[1:]
+            if max(rows, default=0) >= plan.shape[0] or width != plan.shape[1:]:
+                raise self.another_base(
+                    f"{name} has the shape {plan.shape}, and the adapter replaces "
+                    f"rows up to {max(rows)} by rows of {width}"
+                )
+            if plan.lora is not None:
+                raise ConvertError(
+                    f"{self.adapter.source.file}: {name} has both a LoRA and rows that "
+                    "were trained; merge the adapter with PEFT's merge_and_unload"
+                )
+            other = self.twin(name)
+            for each in {name, other if other not in found else name}:
+                if each is not None:
+                    self.plans[each] = replace(
+                        self.plans[each], rows=rows, rows_key=key
+                    )
+
+    def result(self) -> MergePlan:
+        untied = self.tied and not self.same_twins()
+        if self.tied and not untied and HEAD not in self.base:
+            del self.plans[HEAD]
+        files: dict[str, list[WeightPlan]] = {}
+        for plan in self.plans.values():
+            weight = self.base.get(plan.name) or self.base[self.embedding or ""]
+            files.setdefault(weight.source.file.name, []).append(plan)
+        return MergePlan(
+            files=files,
+            vocabulary=self.rows_of_vocabulary(),
+            untied=untied,
+            changed=sum(
+                not plan.kept or plan.source is self.adapter.source
+                for plan in self.plans.values()
+            ),
+        )
+
+    def rows_of_vocabulary(self) -> int | None:
+        if self.embedding is None:
+            return None
+        rows = self.plans[self.embedding].shape[0]
+        if HEAD in self.plans and (other := self.plans[HEAD].shape[0]) != rows:
+            raise ConvertError(
+                f"{self.adapter.source.file}: the embedding gets {rows} rows and the "
+                f"output layer has {other}; both must be saved when tokens are added: "
+                "train with modules_to_save for both, or save with "
+                "save_embedding_layers=True"
+            )
+        return rows
+
+    def same_twins(self) -> bool:
+        """Whether embedding and output layer become the same numbers."""
+        one, two = self.plans[self.embedding or ""], self.plans[HEAD]
+        if one.shape != two.shape or one.rows != two.rows:
+            return False
+        if not _same(one.source, one.key, two.source, two.key):
+            return False
+        rows = self.adapter.source
+        if one.rows and not _same(rows, one.rows_key, rows, two.rows_key):
+            return False
+        if one.lora is None or two.lora is None:
+            return one.lora is two.lora
+        if one.lora.magnitude or two.lora.magnitude or one.lora.scale != two.lora.scale:
+            return False
+        # With `ensure_weight_tying` A of the one is B of the other, turned.
+        return all(
+            np.array_equal(self.adapter.numbers(x), self.adapter.numbers(y).T)
+            for x, y in (
+                (one.lora.a, two.lora.b),
+                (one.lora.b, two.lora.a),
+            )
+        )
+
+    def twin(self, name: str) -> str | None:
+        """The other of two tied weights."""
+        if not self.tied:
+            return None
+        return {self.embedding: HEAD, HEAD: self.embedding}.get(name)
+
+    def name_of(self, weight: str, before: str = "the adapter changes") -> str:
+        """The base's name of a weight that the adapter names."""
+        names = [weight, *(weight.removeprefix(inner) for inner in _INNER)]
+        names += [inner + weight for inner in _INNER]
+        for name in names:
+            if name in self.plans:
+                return name
+        raise self.another_base(f"{before} {weight}, which the base does not have")
+
+    def is_conv1d(self, module: str) -> bool:
+        kind = self.config.values.get("model_type")
+        return kind in _CONV1D_MODELS and module.rpartition(".")[2] in _CONV1D
+
+    def another_base(self, why: str) -> ConvertError:
+        name = self.adapter.base_name
+        wanted = f" It was trained on {Path(name).name}." if name else ""
+        return ConvertError(
+            f"{self.adapter.folder} does not fit {self.config.file.parent}: {why}; "
+            f"give the base that the adapter was trained on.{wanted}"
+        )
+
+
+def _same(one: SafetensorsFile, key: str, two: SafetensorsFile, other: str) -> bool:
+    return (one, key) == (two, other) or one.raw(key) == two.raw(other)
