@@ -30,6 +30,7 @@ ADAPTERS: dict[AdapterKind, str] = {
     "activated": "adapter-activated.gguf",
     "plain": "adapter-plain.gguf",
 }
+ARTICLES = "ARTICLES"
 MOST_BYTES = 24 * 2**20  # of a pair in the package, all files together
 SYSTEM = "You answer questions about health in plain language."
 SPDX = {"CC BY 4.0": "cc-by-4.0"}
@@ -124,7 +125,11 @@ def ship(run: Path, checkout: Path) -> Shipped:
         shutil.copyfile(file, half)
         half.replace(target / file.name)
     write_card(card, target / "card.json")
-    write_whole(target / "NOTICE", notice(card) + "\n", SHARED_FILE)
+    said = notice(card) + "\n"
+    if (run / ARTICLES).is_file():
+        shutil.copyfile(run / ARTICLES, target / ARTICLES)
+        said += f"\nThe file {ARTICLES} credits the open-access articles one by one.\n"
+    write_whole(target / "NOTICE", said, SHARED_FILE)
     text = run_modelfile(run, card, "./medassist/starter")
     write_whole(checkout / "Modelfile", text, SHARED_FILE)
     return Shipped(target, total)

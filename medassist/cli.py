@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from convert.commands import app as convert
 from medassist import __version__
-from medassist.cli_rooms import RoomError, convert, finetune
+from medassist.cli_rooms import RoomError, finetune
 
 if TYPE_CHECKING:
     from medassist.engine.protocol import Sampling

@@ -1,7 +1,8 @@
-"""The commands that make models: `medassist finetune ...`, `medassist convert ...`.
+"""The commands that train models: `medassist finetune ...`.
 
 Here are their options and nothing else; each room is imported when it is called,
-and says what it lacks where the plain install has no torch.
+and says what it lacks where the plain install has no torch. The verbs of
+`medassist convert ...` are in `convert/commands`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,6 @@ import typer
 
 finetune = typer.Typer(
     help="Make models from text. Needs the extra `finetune` (torch).",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-convert = typer.Typer(
-    help="Make GGUF files of what was trained. Needs the extra `convert` (torch).",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -89,6 +85,7 @@ def starter(
     Can take hours on a processor. Ctrl-C keeps what was learned; --resume goes on.
     """
     with room("all"):
+        from convert.commands.starter import say_where
         from convert.starter_run import convert_run
         from finetune.starter.command import make_starter
     make_starter(
@@ -100,42 +97,4 @@ def starter(
         threads=threads,
     )
     convert_run(out)
-    _say_where(out)
-
-
-@convert.callback()
-def _convert() -> None:
-    pass
-
-
-@convert.command("starter")
-def convert_starter(
-    run: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A run folder that is finished.")
-    ],
-    ship_to: Annotated[
-        Path | None,
-        typer.Option(
-            "--ship",
-            metavar="DIR",
-            help="Also make it the pair of this clone: package and Modelfile.",
-        ),
-    ] = None,
-) -> None:
-    """Convert a run of `medassist finetune starter` to GGUF, with a Modelfile."""
-    with room("convert"):
-        from convert.starter_run import convert_run, ship
-    convert_run(run)
-    _say_where(run)
-    if ship_to is not None:
-        shipped = ship(run, ship_to)
-        typer.echo(f"{shipped.folder}: {shipped.bytes / 2**20:.1f} MiB")
-
-
-def _say_where(run: Path) -> None:
-    from convert.starter_run import ADAPTERS, BASE
-
-    gguf = run / "gguf"
-    typer.echo(f"The models are in {gguf}. To consult them:")
-    files = f"--base '{gguf / BASE}' --adapter '{gguf / ADAPTERS['activated']}'"
-    typer.echo(f"  medassist {files}")
+    say_where(out)

@@ -6,7 +6,6 @@ import pytest
 # Each of these costs more than the front door as a whole may take.
 NOT_FOR_HELP = {
     "asyncio",
-    "convert",
     "finetune",
     "jinja2",
     "llama_cpp",
@@ -24,17 +23,28 @@ NOT_FOR_HELP = {
 
 def loaded_after(program: str) -> set[str]:
     """The top-level modules that a fresh interpreter holds after `program`."""
+    return {name.split(".")[0] for name in modules_after(program)}
+
+
+def modules_after(program: str) -> set[str]:
     script = f"{program}\nimport sys; print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    return {name.split(".")[0] for name in done.stderr.split()}
+    return set(done.stderr.split())
 
 
 def test_the_front_door_loads_nothing_heavy() -> None:
     loaded = loaded_after("import medassist.cli")
     assert "typer" in loaded
     assert loaded & NOT_FOR_HELP == set()
+
+
+def test_of_the_converter_the_front_door_loads_the_options_alone() -> None:
+    loaded = {m for m in modules_after("import medassist.cli") if "convert" in m}
+    assert "convert.commands.verify" in loaded
+    light = ("convert.commands", "convert.errors", "convert.progress")
+    assert {m for m in loaded if not m.startswith(light)} == {"convert"}
 
 
 def test_help_loads_nothing_heavy_either() -> None:

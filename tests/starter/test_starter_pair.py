@@ -111,6 +111,22 @@ def test_every_source_is_attributed_in_the_notice(card):
     assert card.licence in notice
 
 
+def test_the_articles_are_credited_one_by_one(card):
+    text = (FOLDER / "ARTICLES").read_text("utf-8")
+    assert "ARTICLES" in (FOLDER / "NOTICE").read_text("utf-8")
+    for source in card.sources:
+        if source.licence.endswith("per article"):
+            part = text.partition(source.title)[2].partition("\n\n")[2]
+            assert part.partition("\n\n")[0].count("https://doi.org/") > 50
+
+
+def test_answers_were_read_and_most_are_good(card):
+    tuned = [r for r in card.readings if r.pane == "tuned"]
+    assert {r.temperature for r in tuned} == {0.0, 0.7}
+    assert all(r.answers >= 60 for r in tuned)
+    assert all(r.ended / r.answers > 0.9 for r in tuned)
+
+
 def test_the_tuned_pair_answers_better_than_its_base(card):
     assert card.base_answer_loss is not None
     for figures in card.adapters.values():

@@ -1,0 +1,30 @@
+"""`python -m convert ...`: the same verbs as `medassist convert ...`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from convert.commands import app
+from convert.errors import ConvertError
+from medassist.card import CardError
+from medassist.privacy.clean import clean
+
+
+def main() -> NoReturn:
+    """Run a verb; an error becomes a sentence (a traceback with MEDASSIST_DEBUG=1)."""
+    try:
+        app(prog_name="python -m convert")
+    except (ConvertError, CardError, OSError) as error:
+        if os.environ.get("MEDASSIST_DEBUG"):
+            raise
+        typer.echo(f"convert: {clean(str(error))}", err=True)
+        sys.exit(1)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""`medassist convert ...`, also `python -m convert ...`: one file a verb.
+
+A verb's file holds its options and what it prints; it imports its room when it is
+called, so that `--help` waits for no torch.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from convert.commands import (
+    adapter,
+    gguf,
+    merge,
+    modelfile,
+    publish,
+    quantize,
+    run,
+    starter,
+    verify,
+)
+
+app = typer.Typer(
+    name="convert",
+    help="Make GGUF files of what was trained, prove them, publish them to Ollama. "
+    "Needs the extra `convert` (torch).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _convert() -> None:
+    pass
+
+
+app.command("starter")(starter.starter)
+app.command("gguf")(gguf.gguf)
+app.command("modelfile")(modelfile.modelfile)
+app.command("publish")(publish.publish)
+app.command("quantize")(quantize.quantize)
+app.command("merge")(merge.merge)
+app.command("adapter")(adapter.adapter)
+app.command("verify")(verify.verify)
+app.command("run")(run.run)

@@ -1,0 +1,70 @@
+"""`convert adapter`: a PEFT adapter as a GGUF adapter."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convert.commands.terminal import room, show, watching
+
+
+class Outtype(StrEnum):
+    """How the matrices are stored."""
+
+    F32 = "f32"
+    F16 = "f16"
+    BF16 = "bf16"
+    Q8_0 = "q8_0"
+
+
+def adapter(
+    adapter: Annotated[
+        Path, typer.Argument(metavar="ADAPTER", help="The PEFT adapter's folder.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The GGUF to write.")],
+    base: Annotated[
+        Path,
+        typer.Option(
+            "--base",
+            metavar="DIR",
+            help="The Hugging Face model that the adapter was trained on.",
+        ),
+    ],
+    outtype: Annotated[
+        Outtype, typer.Option("--outtype", help="How the matrices are stored.")
+    ] = Outtype.F16,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="The adapter's name; by default its folder's."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print what was written as JSON.")
+    ] = False,
+) -> None:
+    """Convert a PEFT LoRA to a GGUF adapter, to be used beside the base's GGUF.
+
+    LoRA, rsLoRA, rank and alpha patterns, activated LoRA. What a GGUF adapter cannot
+    hold (DoRA, modules_to_save, biases, added tokens) is refused: merge those.
+    """
+    with room():
+        from convert.gguf_adapter import convert_adapter, written_adapter
+        from convert.gguf_model import About
+    with watching(quiet=json) as watcher:
+        about = About(name or adapter.resolve().name)
+        convert_adapter(
+            adapter, base, out, about, outtype.value, force=force, watcher=watcher
+        )
+    written = written_adapter(out)
+    text = (
+        f"{out}: {written.bytes / 2**20:.1f} MiB, {written.pairs} weights adapted, "
+        f"alpha {written.alpha:g}"
+    )
+    if written.invocation:
+        text += f", activated by the tokens {list(written.invocation)}"
+    show(written, text, json=json)

@@ -1,0 +1,130 @@
+"""`convert modelfile`: a Modelfile from a model's own chat template and tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convert.commands import wishes as given
+from convert.commands.terminal import room, show
+from convert.errors import ConvertError
+
+
+def modelfile(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A GGUF, or a model folder with its tokenizer."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Where to write it; else it is shown."
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="GGUF",
+            help="The weights, where MODEL is a folder: a GGUF or a name in Ollama.",
+        ),
+    ] = None,
+    adapter: Annotated[
+        Path | None,
+        typer.Option(metavar="GGUF", help="A LoRA adapter on the weights, as a GGUF."),
+    ] = None,
+    card: given.CardFile = None,
+    system: given.System = None,
+    parameters: given.Parameters = None,
+    stops: given.Stops = None,
+    context: given.Context = None,
+    licences: given.Licences = None,
+    messages: given.Messages = None,
+    template: given.Template = None,
+    date: given.Date = None,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="The name in its first comment.")
+    ] = "medassist",
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over a file that is there.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object.")
+    ] = False,
+) -> None:
+    """Write a Modelfile for `ollama create`, from the model's own chat template.
+
+    The Go TEMPLATE is derived from the Jinja template and compared with it over many
+    conversations; a template that Go cannot repeat exactly is refused.
+    """
+    with room():
+        from convert.go_template.gguf_facts import read_facts
+        from convert.modelfile import ModelfileParts, Written, beside
+        from convert.modelfile import modelfile as text_of
+        from convert.notice import heading
+        from convert.ollama.adapter import check_adapter
+        from convert.ollama.settings import settings_of
+    from medassist.card import read_card
+    from medassist.paths import SHARED_FILE, write_whole
+
+    if out is not None and out.exists() and not force:
+        raise ConvertError(f"{out} is there already; --force writes over it")
+    if out is not None and not out.parent.is_dir():
+        raise ConvertError(f"the folder {out.parent} is not there; make it first")
+    home = Path() if out is None else out.parent
+    wishes = given.read_wishes(
+        system=system,
+        parameters=parameters,
+        stops=stops,
+        context=context,
+        licences=licences,
+        messages=messages,
+        template=template,
+        date=date,
+        card=card,
+    )
+    settings = settings_of(model, wishes)
+    source = _weights(model, weights, home)
+    if adapter is not None:
+        base = model if weights is None else Path(weights)
+        known = read_facts(base) if weights is None or base.exists() else None
+        check_adapter(read_facts(adapter), known)
+    text = text_of(
+        ModelfileParts(
+            weights=source,
+            adapter=None if adapter is None else beside(adapter, home),
+            settings=settings,
+            heading="" if card is None else heading(read_card(card), name),
+        )
+    )
+    if out is not None:
+        write_whole(out, text, SHARED_FILE)
+    for note in settings.notes:
+        typer.echo(f"Note: {note}", err=True)
+    shown = text.rstrip("\n") if out is None else f"{out}: ollama create NAME -f {out}"
+    result = Written(
+        file=out,
+        modelfile=text,
+        template=settings.template,
+        stops=list(settings.stops),
+        parameters=settings.parameters,
+        notes=list(settings.notes),
+    )
+    show(result, shown, json=json)
+
+
+def _weights(model: Path, weights: str | None, home: Path) -> str:
+    from convert.modelfile import beside
+
+    if weights is None:
+        if model.is_dir():
+            raise ConvertError(
+                f"{model} is a model folder; a Modelfile names a GGUF of it with "
+                "--from (`convert gguf` makes one)"
+            )
+        return beside(model, home)
+    return beside(Path(weights), home) if Path(weights).exists() else weights

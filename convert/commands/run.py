@@ -1,0 +1,76 @@
+"""`convert run`: all of it, on a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convert.commands.terminal import room, show, watching
+
+
+def run(
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="A run folder that a fine-tune left."),
+    ],
+    types: Annotated[
+        str,
+        typer.Option("--types", metavar="LIST", help="Quantizations, with commas."),
+    ] = "Q4_K_M,Q8_0",
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The base model, where the run folder holds none."
+        ),
+    ] = None,
+    imatrix: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An importance matrix for the quantizer."),
+    ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Text to measure the loss on; else the built-in one."
+        ),
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="The system prompt in the Modelfile."),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads; by default one for each core.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Merge, convert, quantize and verify a run folder, and write its Modelfile.
+
+    Stop it when you like and call it again: what is done and unchanged is not done
+    twice. A GGUF that is not what it was made from ends it with exit 1.
+    """
+    with room():
+        from convert.quantization_types import read_types
+        from convert.run.convert import convert_run_folder
+        from convert.run.plan import RunWishes
+    wishes = RunWishes(
+        types=tuple(read_types(types)) if types.strip() else (),
+        imatrix=imatrix,
+        text=text,
+        system=system,
+        threads=threads,
+    )
+    with watching(quiet=json) as watcher:
+        found = convert_run_folder(folder, base=base, wishes=wishes, watcher=watcher)
+    width = max(len(step.name) for step in found.steps)
+    lines = [
+        f"  {step.name:<{width}}  {step.state:<9}  {step.seconds:7.1f} s"
+        for step in found.steps
+    ]
+    lines += [
+        f"{entry.file}: {'verified' if entry.passed else 'WRONG'}"
+        for entry in found.verified
+    ]
+    if found.modelfile:
+        lines.append(f"For Ollama: ollama create NAME -f {found.modelfile}")
+    show(found, "\n".join(lines), json=json)

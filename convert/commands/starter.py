@@ -1,0 +1,43 @@
+"""`convert starter`: the GGUFs of a starter pair, and the pair of this clone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convert.commands.terminal import room
+
+
+def starter(
+    run: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A run folder that is finished.")
+    ],
+    ship_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--ship",
+            metavar="DIR",
+            help="Also make it the pair of this clone: package and Modelfile.",
+        ),
+    ] = None,
+) -> None:
+    """Convert a run of `medassist finetune starter` to GGUF, with a Modelfile."""
+    with room():
+        from convert.starter_run import convert_run, ship
+    convert_run(run)
+    say_where(run)
+    if ship_to is not None:
+        shipped = ship(run, ship_to)
+        typer.echo(f"{shipped.folder}: {shipped.bytes / 2**20:.1f} MiB")
+
+
+def say_where(run: Path) -> None:
+    """Print how to consult the pair of a converted run."""
+    from convert.starter_run import ADAPTERS, BASE
+
+    gguf = run / "gguf"
+    typer.echo(f"The models are in {gguf}. To consult them:")
+    files = f"--base '{gguf / BASE}' --adapter '{gguf / ADAPTERS['activated']}'"
+    typer.echo(f"  medassist {files}")

@@ -1,0 +1,126 @@
+"""`convert verify`: the gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convert.commands.terminal import room, show, watching
+from convert.errors import ConvertError
+
+if TYPE_CHECKING:
+    from convert.verify.result import Verified
+
+SHOWN = (
+    "Mean PPL(Q)",
+    "Mean PPL(base)",
+    "Mean PPL(Q)/PPL(base)",
+    "Mean KLD",
+    "Maximum KLD",
+    "99.0% KLD",
+    "Median KLD",
+    "Same top p",
+)
+
+
+def verify(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="The Hugging Face model's folder.")
+    ],
+    gguf: Annotated[
+        Path,
+        typer.Argument(
+            metavar="GGUF", help="Made from it (the first file of a split one)."
+        ),
+    ],
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="GGUF",
+            help="What a quantized file was made from: its loss is measured.",
+        ),
+    ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Text to measure the loss on; else the built-in one."
+        ),
+    ] = None,
+    adapter: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A PEFT adapter of MODEL to verify as well."),
+    ] = None,
+    adapter_gguf: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The GGUF made from it.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads; by default one for each core.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Prove that a GGUF is the model it was made from; exit 1 where it is not.
+
+    Token ids, rendered prompts, logits and greedy text must be those of the Hugging
+    Face model. A quantized file is measured against the unquantized one. The result
+    goes into verify.json beside the GGUF, and publish asks for it.
+    """
+    if (adapter is None) != (adapter_gguf is None):
+        raise ConvertError("--adapter and --adapter-gguf belong together; give both")
+    with room():
+        import torch
+
+        from convert.verify.gate import verify_adapter, verify_model
+    if threads is not None:
+        torch.set_num_threads(threads)
+    with watching(quiet=json) as watcher:
+        found = verify_model(
+            model,
+            gguf,
+            against=against,
+            text=text,
+            threads=threads,
+            watcher=watcher,
+        )
+        both = [found]
+        if adapter is not None and adapter_gguf is not None:
+            both.append(
+                verify_adapter(
+                    model,
+                    gguf,
+                    adapter,
+                    adapter_gguf,
+                    threads=threads,
+                    watcher=watcher,
+                )
+            )
+    if json and len(both) > 1:
+        typer.echo(f"[{','.join(one.model_dump_json(indent=2) for one in both)}]")
+    else:
+        show(found, "\n".join(_table(one) for one in both), json=json)
+    if not all(one.passed for one in both):
+        raise typer.Exit(1)
+
+
+def _table(found: Verified) -> str:
+    width = max(len(check.name) for check in found.checks)
+    verdict = "verified" if found.passed else "WRONG"
+    lines = [f"{found.file} ({found.quantization}) against {found.model}: {verdict}"]
+    lines += [
+        f"  {'ok  ' if check.passed else 'FAIL'} {check.name:<{width}}  {check.said}"
+        for check in found.checks
+    ]
+    if found.loss is not None:
+        loss = found.loss
+        lines.append(
+            f"  {loss.text} text, {loss.chunks} chunks of {loss.context} tokens, "
+            f"against {loss.against}"
+        )
+        for name in SHOWN:
+            figure = loss.figures[name]
+            error = "" if figure.error is None else f" ± {figure.error:.6f}"
+            lines.append(f"  {name:<24} {figure.value:12.6f}{error} {figure.unit}")
+    memory = ", ".join(f"{mib:,.0f} MiB {who}" for who, mib in found.peak_mib.items())
+    lines.append(f"  {found.seconds:.1f} s; peak memory: {memory}")
+    return "\n".join(lines)

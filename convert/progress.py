@@ -1,0 +1,17 @@
+"""How long work tells how far it is. The room knows nothing of terminals."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Watcher(Protocol):
+    """Who is told how a conversion goes."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """`what` is at `done` of `total` (bytes, tensors, prompts; 0 to the end)."""
+        ...
+
+
+def unwatched(what: str, done: int, total: int) -> None:
+    """A watcher for callers that show nothing."""

@@ -1,0 +1,147 @@
+"""What was done in a run folder, out of which files, so that it is not done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from convert.errors import ConvertError
+from medassist.card import Sha256, sha256_of_file
+from medassist.paths import SHARED_FILE, write_whole
+
+
+def _holds() -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of work: out of `inputs` come `outputs`.
+
+    Attributes:
+        inputs: files, and folders whose files all count (hidden ones do not).
+        settings: what else shapes the outputs.
+        do: does it; whatever it writes appears whole or not at all.
+        holds: whether what the step found the last time holds still.
+    """
+
+    name: str
+    inputs: tuple[Path, ...]
+    outputs: tuple[Path, ...]
+    do: Callable[[], object]
+    settings: Mapping[str, str]
+    holds: Callable[[], bool] = _holds
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Seen(_Record):
+    """A file as it was when it was hashed."""
+
+    size: int
+    changed_ns: int
+    sha256: Sha256
+
+
+class _Done(_Record):
+    inputs: dict[str, Sha256]
+    outputs: dict[str, Sha256]
+    settings: dict[str, str]
+
+
+class _Book(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = 1
+    steps: dict[str, _Done] = {}
+    files: dict[str, _Seen] = {}
+
+
+class Ledger:
+    """The steps that were done in a run folder, with the hashes of all their files.
+
+    A file whose size and time of change are as they were is not hashed again.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Open the ledger `file`; a missing one is an empty one.
+
+        Raises:
+            ConvertError: it is broken.
+        """
+        self._file = file
+        self._root = file.parent.parent
+        self._book = _Book()
+        if file.exists():
+            try:
+                self._book = _Book.model_validate_json(file.read_bytes())
+            except (OSError, ValidationError) as error:
+                raise ConvertError(
+                    f"{file} cannot be read as a list of finished steps; remove it, "
+                    "and all steps are done again"
+                ) from error
+
+    def is_done(self, step: Step) -> bool:
+        """Whether `step` was done out of the same files, and its outputs are there."""
+        done = self._book.steps.get(step.name)
+        return (
+            done is not None
+            and done.settings == dict(step.settings)
+            and all(output.exists() for output in step.outputs)
+            and done.inputs == self._hashes(step.inputs)
+            and done.outputs == self._hashes(step.outputs)
+            and step.holds()
+        )
+
+    def write(self, step: Step) -> None:
+        """Write down that `step` is done."""
+        self._book.steps[step.name] = _Done(
+            inputs=self._hashes(step.inputs),
+            outputs=self._hashes(step.outputs),
+            settings=dict(step.settings),
+        )
+        whole = self._book.model_dump_json(indent=2) + "\n"
+        write_whole(self._file, whole, SHARED_FILE)
+
+    def _hashes(self, paths: Iterable[Path]) -> dict[str, Sha256]:
+        return {self._name(file): self._hash(file) for file in _files(paths)}
+
+    def _name(self, file: Path) -> str:
+        if file.is_relative_to(self._root):
+            return file.relative_to(self._root).as_posix()
+        return str(file)
+
+    def _hash(self, file: Path) -> Sha256:
+        try:
+            found = file.stat()
+            name = self._name(file)
+            seen = self._book.files.get(name)
+            if seen is None or (seen.size, seen.changed_ns) != (
+                found.st_size,
+                found.st_mtime_ns,
+            ):
+                seen = _Seen(
+                    size=found.st_size,
+                    changed_ns=found.st_mtime_ns,
+                    sha256=sha256_of_file(file),
+                )
+                self._book.files[name] = seen
+        except OSError as error:
+            raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
+        return seen.sha256
+
+
+def _files(paths: Iterable[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = path.iterdir()
+            found += sorted(f for f in inside if f.is_file() and f.name[0] != ".")
+        else:
+            found.append(path)
+    return found

@@ -1,0 +1,203 @@
+"""The steps of a run folder: which file is made of which, in which order.
+
+    base/ ──▶ base-f16.gguf ──▶ base-TYPE.gguf
+    adapter/ ──▶ adapter.gguf                       on base-f16.gguf
+    base/ + adapter/ ──▶ merged/ ──▶ tuned-f16.gguf ──▶ tuned-TYPE.gguf ──▶ Modelfile
+
+Each GGUF is verified right after it is made: a quantized one against what it was made
+from, all others against the Hugging Face model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convert.errors import ConvertError, NeedsMerging
+from convert.gguf_adapter import check_convertible, convert_adapter
+from convert.gguf_model import About, convert_model
+from convert.merge.merge import merge
+from convert.modelfile import ModelfileParts, beside, modelfile
+from convert.ollama.settings import Wishes, settings_of
+from convert.peft_adapter import PeftAdapter
+from convert.progress import Watcher
+from convert.quantize import quantize
+from convert.run.folder import RunFolder
+from convert.run.ledger import Step
+from convert.verify.gate import verify_adapter, verify_model
+from convert.verify.result import Verified, read_verified
+from medassist.paths import SHARED_FILE, write_whole
+
+UNQUANTIZED = "f16"
+
+
+@dataclass(frozen=True)
+class RunWishes:
+    """What a user can ask of a run's conversion.
+
+    Attributes:
+        types: to quantize to, as `quantization_types.read_types` gives them.
+        imatrix: an importance matrix for the quantizer.
+        text: what the loss of quantizing is measured on; else the built-in prose.
+        system: the system prompt of the Modelfile.
+        threads: for llama.cpp; by default one for each core.
+    """
+
+    types: tuple[str, ...] = ()
+    imatrix: Path | None = None
+    text: Path | None = None
+    system: str | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Plans the steps of one run folder."""
+
+    folder: RunFolder
+    wishes: RunWishes
+    watcher: Watcher
+
+    def steps(self) -> Iterator[Step]:
+        """All steps, in the order in which they are done."""
+        base = self.folder.base
+        yield from self._model("base", base)
+        yield from self._quantized("base", base)
+        for name, adapter in self.folder.adapters.items():
+            yield from self._adapter(name, adapter)
+        if (plain := self.folder.plain) is None:
+            return
+        merged = self.folder.merged
+        yield Step(
+            "merge",
+            (base, plain.folder),
+            (merged,),
+            lambda: merge(base, plain.folder, merged, force=True, watcher=self.watcher),
+            {},
+        )
+        yield from self._model("tuned", merged)
+        yield from self._quantized("tuned", merged)
+        yield self._modelfile()
+
+    def file(self, name: str) -> Path:
+        """The GGUF `name`.gguf of the run."""
+        return self.folder.gguf / f"{name}.gguf"
+
+    def _model(self, name: str, source: Path) -> Iterator[Step]:
+        target = self.file(f"{name}-{UNQUANTIZED}")
+        yield Step(
+            target.stem,
+            (source,),
+            (target,),
+            lambda: convert_model(
+                source,
+                target,
+                About(),
+                UNQUANTIZED,
+                force=True,
+                watcher=self.watcher,
+            ),
+            {},
+        )
+        yield self._verified(
+            target, (source,), lambda: verify_model(source, target, **self._how())
+        )
+
+    def _quantized(self, name: str, source: Path) -> Iterator[Step]:
+        whole = self.file(f"{name}-{UNQUANTIZED}")
+        imatrix, text = self.wishes.imatrix, self.wishes.text
+        for kind in self.wishes.types:
+            target = self.file(f"{name}-{kind.lower()}")
+            yield Step(
+                target.stem,
+                (whole, imatrix) if imatrix else (whole,),
+                (target,),
+                lambda target=target, kind=kind: quantize(
+                    whole,
+                    target,
+                    [kind],
+                    imatrix=imatrix,
+                    threads=self.wishes.threads,
+                    force=True,
+                    watcher=self.watcher,
+                ),
+                {"type": kind},
+            )
+            yield self._verified(
+                target,
+                (source, whole, text) if text else (source, whole),
+                lambda target=target: verify_model(
+                    source, target, against=whole, text=text, **self._how()
+                ),
+            )
+
+    def _adapter(self, name: str, adapter: PeftAdapter) -> Iterator[Step]:
+        base, whole = self.folder.base, self.file(f"base-{UNQUANTIZED}")
+        try:
+            check_convertible(adapter, base)
+        except NeedsMerging as reason:
+            self.watcher(f"no GGUF adapter is made of {name}: {reason}", 0, 0)
+            return
+        target = self.file(name)
+        yield Step(
+            target.stem,
+            (adapter.folder, base / "config.json"),
+            (target,),
+            lambda: convert_adapter(
+                adapter.folder,
+                base,
+                target,
+                About(f"{self.folder.root.resolve().name} {name}"),
+                UNQUANTIZED,
+                force=True,
+                watcher=self.watcher,
+            ),
+            {},
+        )
+        yield self._verified(
+            target,
+            (base, whole, adapter.folder),
+            lambda: verify_adapter(base, whole, adapter.folder, target, **self._how()),
+        )
+
+    def _verified(
+        self, target: Path, sources: Sequence[Path], verify: Callable[[], Verified]
+    ) -> Step:
+        def do() -> None:
+            found = verify()
+            if not found.passed:
+                failed = "; ".join(f"{c.name}: {c.said}" for c in found.failed)
+                raise ConvertError(
+                    f"{target} is not what it was made from ({failed}). It is kept to "
+                    "be looked at, and nothing is made of it"
+                )
+
+        def holds() -> bool:
+            found = read_verified(target)
+            return found is not None and found.passed
+
+        return Step(f"verify {target.stem}", (*sources, target), (), do, {}, holds)
+
+    def _modelfile(self) -> Step:
+        types = (*self.wishes.types, UNQUANTIZED)
+        weights = self.file(f"tuned-{types[0].lower()}")
+        target = self.folder.root / "Modelfile"
+        system = self.wishes.system
+
+        def do() -> None:
+            text = modelfile(
+                ModelfileParts(
+                    heading="The tuned model: ollama create NAME -f Modelfile",
+                    weights=beside(weights, self.folder.root),
+                    adapter=None,
+                    settings=settings_of(weights, Wishes(system=system)),
+                )
+            )
+            write_whole(target, text, SHARED_FILE)
+
+        return Step("Modelfile", (weights,), (target,), do, {"system": system or ""})
+
+    def _how(self) -> dict[str, Any]:
+        return {"threads": self.wishes.threads, "watcher": self.watcher}
