@@ -13,10 +13,16 @@ from benchmarks.random_llama import random_llama
 from benchmarks.table import show
 from medassist.engine.pair import physical_cores
 
+KNOWN = {"engine", "start", "gguf", "merge", "verify"}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("what", nargs="*", help="engine, start; by default both")
+    parser.add_argument(
+        "what",
+        nargs="*",
+        help="engine, start; verify; gguf, merge (fetch upstream's converter)",
+    )
     parser.add_argument("--runs", type=int, default=5, help="runs of each (5)")
     parser.add_argument("--threads", type=int, default=physical_cores())
     parser.add_argument(
@@ -27,8 +33,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     what = set(arguments.what) or {"engine", "start"}
-    if unknown := what - {"engine", "start"}:
-        parser.error(f"unknown: {', '.join(unknown)}; there are engine and start")
+    if unknown := what - KNOWN:
+        known = ", ".join(sorted(KNOWN))
+        parser.error(f"unknown: {', '.join(unknown)}; there are {known}")
     print(f"{arguments.runs} runs, {arguments.threads} threads")
     if "engine" in what:
         llama = random_llama(arguments.models)
@@ -36,6 +43,21 @@ def main() -> None:
         show(f"Engine, 0.7 B at Q4_K_M, depth {engine.DEPTH}", rows)
     if "start" in what:
         show("Start", startup.compare(arguments.runs))
+    if "gguf" in what:
+        from benchmarks import convert_gguf  # needs torch and the tests' fixtures
+
+        rows = convert_gguf.compare(arguments.models, arguments.runs)
+        show("A llama of 1 GB in bfloat16 to GGUF, beside upstream's converter", rows)
+    if "merge" in what:
+        from benchmarks import convert_merge
+
+        rows = convert_merge.compare(arguments.models, arguments.runs)
+        show("A LoRA merged into a llama of 1 GB in bfloat16, beside PEFT", rows)
+    if "verify" in what:
+        from benchmarks import convert_verify
+
+        rows = convert_verify.compare(arguments.models, arguments.runs)
+        show("The gate on a llama of 25 M", rows)
 
 
 if __name__ == "__main__":

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from safetensors import SafetensorError, safe_open
 
 from convert.errors import ConvertError
+from convert.safetensors_file import FLOATS, SafetensorsFile
 
 Array = npt.NDArray[np.float32]
+LARGEST = 3e38  # numbers of settings are float32 in a GGUF
+CONFIG = "config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,24 @@ class JsonFile:
                 f"{file} cannot be read: {error.strerror}; a folder as transformers "
                 "or PEFT saves it is expected"
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConvertError(f"{file} is not JSON: {error}") from error
         if not isinstance(values, dict):
             raise ConvertError(f"{file} holds no JSON object")
         return cls(file, values)
+
+    def with_defaults(self, defaults: dict[str, Any]) -> JsonFile:
+        """The same, with `defaults` under the keys that are not there."""
+        return JsonFile(self.file, defaults | self.values)
+
+    def part(self, key: str) -> JsonFile | None:
+        """The object under `key`; `None` where there is none or it is null."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise ConvertError(f"{self.file}: `{key}` is {value!r}; expected an object")
+        return JsonFile(self.file, value)
 
     def integer(self, key: str, default: int | None = None) -> int:
         """The whole number under `key`, or `default` where there is none."""
@@ -58,12 +72,39 @@ class JsonFile:
             )
         return value
 
-    def number(self, key: str) -> float:
-        """The number under `key`."""
+    def positive(self, key: str, default: int | None = None) -> int:
+        """The whole number above 0 under `key`, or `default` where there is none."""
+        value = self.integer(key, default)
+        if not 0 < value < 2**31:
+            raise ConvertError(
+                f"{self.file}: `{key}` is {value}; expected a whole number above 0, "
+                "of 32 bits at most"
+            )
+        return value
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """The number under `key`, or `default` where there is none."""
         value = self.values.get(key)
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        if value is None and default is not None:
+            return default
+        if (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or not abs(value) < LARGEST
+        ):
             raise ConvertError(f"{self.file}: `{key}` is {value!r}; expected a number")
         return float(value)
+
+    def numbers(self, key: str) -> list[float]:
+        """The list of numbers under `key`."""
+        value = self.values.get(key)
+        if not isinstance(value, list) or not all(
+            isinstance(n, int | float) and not isinstance(n, bool) for n in value
+        ):
+            raise ConvertError(
+                f"{self.file}: `{key}` is {value!r}; expected a list of numbers"
+            )
+        return [float(n) for n in value]
 
     def refuse(self, *keys: str) -> None:
         """Make sure that none of `keys` is set.
@@ -78,6 +119,140 @@ class JsonFile:
                     "not write; a GGUF without it would answer differently"
                 )
 
+    def expect(self, key: str, *known: Any) -> None:
+        """Make sure that the value under `key` is one of `known`.
+
+        Raises:
+            ConvertError: it is another, which llama.cpp does not compute.
+        """
+        if (value := self.values.get(key)) not in known:
+            raise ConvertError(
+                f"{self.file}: `{key}` is {value!r}; llama.cpp computes this "
+                f"architecture with {' or '.join(repr(k) for k in known)}, and would "
+                "answer differently"
+            )
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A tensor of a model, still in its file."""
+
+    name: str
+    source: SafetensorsFile
+
+    @property
+    def dtype(self) -> str:
+        """As safetensors writes it: F32, F16, BF16, F64."""
+        return self.source.tensors[self.name].dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows first, as in the file."""
+        return self.source.tensors[self.name].shape
+
+    def stored(self) -> npt.NDArray[Any]:
+        """The numbers as they lie in the mapped file; BF16 as its 16 bits."""
+        kinds = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8"}
+        raw = self.source.raw(self.name)
+        return np.frombuffer(raw, kinds[self.dtype]).reshape(self.shape)
+
+
+def read_config(folder: Path) -> JsonFile:
+    """The config.json of the model in `folder`.
+
+    Raises:
+        ConvertError: `folder` is no model's folder, or its weights are quantized.
+    """
+    if folder.is_file():
+        with folder.open("rb") as opened:
+            gguf = opened.read(4) == b"GGUF"
+        raise ConvertError(
+            f"{folder} is a GGUF already; the folder of a Hugging Face model is "
+            "expected. For other types of it use: medassist convert quantize"
+            if gguf
+            else f"{folder} is a file; the folder of a Hugging Face model is expected, "
+            "with config.json, weights and tokenizer"
+        )
+    if not folder.is_dir():
+        raise ConvertError(
+            f"{folder} is not there; the folder of a Hugging Face model is expected"
+        )
+    if not (folder / CONFIG).exists():
+        if (folder / "adapter_config.json").exists():
+            raise ConvertError(
+                f"{folder} holds a PEFT adapter; a model is expected. Use medassist "
+                "convert adapter, or merge it into its base first"
+            )
+        if any(folder.glob("*.gguf")):
+            raise ConvertError(
+                f"{folder} holds a GGUF and no {CONFIG}; the folder of a Hugging Face "
+                "model is expected"
+            )
+    config = JsonFile.read(folder / CONFIG)
+    if quantized := config.part("quantization_config"):
+        method = quantized.values.get("quant_method") or "some method"
+        raise ConvertError(
+            f"{folder}: the weights are quantized ({method}), and a GGUF of them would "
+            "be quantized twice; take the model that they were made of, or load them "
+            "with transformers, dequantize() and save them as bfloat16"
+        )
+    return config
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors of the model in `folder`: one file, or those of an index.
+
+    Raises:
+        ConvertError: there are none, or the index names one that is not there.
+    """
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    if not (folder / INDEX).is_file():
+        pickles = sorted(file for kind in PICKLES for file in folder.glob(kind))
+        if pickles:
+            raise ConvertError(
+                f"{folder} holds no safetensors but {pickles[0].name}, a pickle, which "
+                "can run code when it is read and is never read here; load the model "
+                "with transformers where you trust it, and save_pretrained it"
+            )
+        raise ConvertError(f"{folder} holds neither {WEIGHTS} nor {INDEX}")
+    return sorted({folder / name for name in _weight_map(folder).values()})
+
+
+def read_weights(folder: Path) -> list[Weight]:
+    """All tensors of the model in `folder`, by file and name; nothing is read yet.
+
+    Raises:
+        ConvertError: a file is missing, broken or cut off, holds other tensors than
+            the index says, or numbers that are no floating-point numbers.
+    """
+    files = weight_files(folder)
+    sources = [SafetensorsFile(file) for file in files]
+    found: dict[str, Weight] = {}
+    for source in sources:
+        for name in sorted(source.tensors):
+            if name in found:
+                raise ConvertError(
+                    f"{name} is in {found[name].source.file} and in {source.file}; "
+                    "which one holds? Save the model anew"
+                )
+            found[name] = Weight(name, source)
+    if files != [folder / WEIGHTS]:
+        for name, file in _weight_map(folder).items():
+            if name not in found or found[name].source.file.name != file:
+                raise ConvertError(
+                    f"{folder / INDEX} says that {name} is in {file}, which lacks it; "
+                    "the files are not of one save: get them again"
+                )
+    for weight in found.values():
+        if weight.dtype not in FLOATS:
+            raise ConvertError(
+                f"{weight.source.file}: {weight.name} is of type {weight.dtype}; "
+                f"expected one of {', '.join(FLOATS)}. Take a model whose weights are "
+                "not quantized"
+            )
+    return list(found.values())
+
 
 def read_tensors(files: list[Path]) -> Iterator[tuple[str, Array]]:
     """All tensors of safetensors `files` as float32, one at a time.
@@ -86,33 +261,25 @@ def read_tensors(files: list[Path]) -> Iterator[tuple[str, Array]]:
         ConvertError: a file is missing or broken.
     """
     for file in files:
-        if not file.is_file():
-            raise ConvertError(f"{file} is not there; save the weights as safetensors")
-        with ExitStack() as stack:
-            try:
-                opened = stack.enter_context(safe_open(file, "pt"))
-                names = sorted(opened.keys())
-            except (SafetensorError, OSError) as error:
-                raise ConvertError(f"{file} cannot be read: {error}") from error
-            for name in names:
-                try:
-                    tensor = opened.get_tensor(name)
-                except SafetensorError as error:
-                    raise ConvertError(
-                        f"{file}: {name} cannot be read: {error}"
-                    ) from error
-                yield name, tensor.to(torch.float32).numpy()
+        source = SafetensorsFile(file)
+        for name in sorted(source.tensors):
+            yield name, source.floats(name)
 
 
-def weight_files(folder: Path) -> list[Path]:
-    """The safetensors of the model in `folder`: one file, or those of an index.
-
-    Raises:
-        ConvertError: there are none.
-    """
-    if (folder / WEIGHTS).is_file():
-        return [folder / WEIGHTS]
-    if not (folder / INDEX).is_file():
-        raise ConvertError(f"{folder} holds neither {WEIGHTS} nor {INDEX}")
-    names = JsonFile.read(folder / INDEX).values.get("weight_map", {}).values()
-    return sorted({folder / Path(str(name)).name for name in names})
+def _weight_map(folder: Path) -> dict[str, str]:
+    """Tensors and the files that an index finds them in, all of them there."""
+    index = folder / INDEX
+    entries = JsonFile.read(index).part("weight_map")
+    if entries is None or not entries.values:
+        raise ConvertError(f"{index} has no `weight_map`; get it again")
+    for name in entries.values.values():
+        if not isinstance(name, str) or name in ("", ".", "..") or {*name} & {*"/\\\0"}:
+            raise ConvertError(
+                f"{index} names the file {name!r}; expected one in the folder itself"
+            )
+        if not (folder / name).is_file():
+            raise ConvertError(
+                f"{index} names {name}, which is not there; the download or save is "
+                "not whole: get it again"
+            )
+    return entries.values

@@ -1,43 +1,28 @@
-"""One file an architecture: its hyper-parameters and tensors in GGUF's terms."""
+"""One file a family: its hyper-parameters and tensors in GGUF's terms."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from gguf import GGUFWriter
-
-from convert.architectures.llama import Llama
+from convert.architectures.architecture import Architecture as Architecture
+from convert.architectures.gemma import Gemma2, Gemma3
+from convert.architectures.gpt2 import Gpt2
+from convert.architectures.llama import Llama, Mistral
+from convert.architectures.phi3 import Phi3
+from convert.architectures.qwen import Qwen2, Qwen3
 from convert.errors import ConvertError
-from convert.hf_folder import Array, JsonFile
+from convert.hf_folder import JsonFile
 
-
-class Architecture(Protocol):
-    """What the converter must know of a kind of model."""
-
-    @property
-    def gguf_name(self) -> str:
-        """As `general.architecture` has it."""
-        ...
-
-    def write_settings(self, writer: GGUFWriter) -> None:
-        """Write the hyper-parameters."""
-        ...
-
-    def tensor_name(self, name: str) -> str | None:
-        """The GGUF name of the tensor `name`; `None` for one that is left out.
-
-        Raises:
-            ConvertError: nobody knows what it is.
-        """
-        ...
-
-    def all_tensors(self) -> set[str]:
-        """The GGUF names of all the tensors that a whole model has."""
-        ...
-
-    def reorder_rows(self, name: str, rows: Array) -> Array:
-        """`rows` of the weight `name` (or of a LoRA's B on it) as GGUF orders them."""
-        ...
+KNOWN: dict[str, type[Architecture]] = {
+    "LlamaForCausalLM": Llama,
+    "LLaMAForCausalLM": Llama,
+    "MistralForCausalLM": Mistral,
+    "Qwen2ForCausalLM": Qwen2,
+    "Qwen3ForCausalLM": Qwen3,
+    "Gemma2ForCausalLM": Gemma2,
+    "Gemma3ForCausalLM": Gemma3,
+    "Phi3ForCausalLM": Phi3,
+    "GPT2LMHeadModel": Gpt2,
+}
+"""By the name that transformers gives the class, and config.json repeats."""
 
 
 def architecture_of(config: JsonFile) -> Architecture:
@@ -46,12 +31,15 @@ def architecture_of(config: JsonFile) -> Architecture:
     Raises:
         ConvertError: it is none that this converter knows.
     """
-    names = config.values.get("architectures") or []
+    names = config.values.get("architectures")
     match names:
-        case ["LlamaForCausalLM"]:
-            return Llama.read(config)
+        case [str(name)] if name in KNOWN:
+            return KNOWN[name].read(config)
+        case [*several] if several:
+            named = ", ".join(str(name) for name in several)
         case _:
-            raise ConvertError(
-                f"{config.file}: the architecture is {', '.join(names) or 'not named'};"
-                " this converter knows LlamaForCausalLM"
-            )
+            named = "not named"
+    raise ConvertError(
+        f"{config.file}: the architecture is {named}; this converter knows "
+        f"{', '.join(KNOWN)}"
+    )

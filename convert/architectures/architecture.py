@@ -1,0 +1,226 @@
+"""What the converter must know of a kind of model, and the sizes that most have."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from gguf import GGUFWriter
+
+from convert.architectures.target import Target
+from convert.errors import ConvertError
+from convert.hf_folder import Array, JsonFile
+
+MOST_LAYERS = 10_000
+# Buffers that old checkpoints carry and that every program computes by itself.
+BUFFERS = (".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a decoder, under the names that most config.json have."""
+
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head: int
+    feed_forward: int
+    context: int
+    vocabulary: int
+    norm_epsilon: float
+    tied: bool
+    """The output layer is the embedding; there is no tensor for it."""
+
+    @classmethod
+    def read(cls, config: JsonFile) -> Sizes:
+        """Read a config.json.
+
+        Raises:
+            ConvertError: a value is missing or cannot be.
+        """
+        hidden = config.positive("hidden_size")
+        heads = config.positive("num_attention_heads")
+        sizes = cls(
+            hidden=hidden,
+            layers=config.positive("num_hidden_layers"),
+            heads=heads,
+            kv_heads=config.positive("num_key_value_heads", heads),
+            head=config.positive("head_dim", max(1, hidden // heads)),
+            feed_forward=config.positive("intermediate_size"),
+            context=config.positive("max_position_embeddings"),
+            vocabulary=config.positive("vocab_size"),
+            norm_epsilon=config.number("rms_norm_eps"),
+            tied=bool(config.values.get("tie_word_embeddings", False)),
+        )
+        if heads % sizes.kv_heads or sizes.head % 2 or sizes.layers > MOST_LAYERS:
+            raise ConvertError(
+                f"{config.file}: {heads} heads of {sizes.head} with {sizes.kv_heads} "
+                f"of keys in {sizes.layers} layers cannot be; the file is damaged"
+            )
+        return sizes
+
+    @property
+    def queries(self) -> int:
+        """Rows of the query projection."""
+        return self.heads * self.head
+
+    @property
+    def keys(self) -> int:
+        """Rows of the key projection, and of the value projection."""
+        return self.kv_heads * self.head
+
+    def whole_heads(self, config: JsonFile) -> None:
+        """Make sure that the heads together are as wide as the model.
+
+        Raises:
+            ConvertError: they are not, which llama.cpp's code of this architecture
+                does not know.
+        """
+        if self.queries != self.hidden:
+            raise ConvertError(
+                f"{config.file}: {self.heads} heads of {self.head} are not as wide as "
+                f"`hidden_size` {self.hidden}, which llama.cpp needs here"
+            )
+
+    def write(self, writer: GGUFWriter) -> None:
+        """Write the sizes that every architecture writes."""
+        writer.add_context_length(self.context)
+        writer.add_embedding_length(self.hidden)
+        writer.add_block_count(self.layers)
+        writer.add_feed_forward_length(self.feed_forward)
+        writer.add_head_count(self.heads)
+        writer.add_head_count_kv(self.kv_heads)
+        writer.add_layer_norm_rms_eps(self.norm_epsilon)
+
+    def write_head(self, writer: GGUFWriter) -> None:
+        """Write the size of a head, which is not always hidden / heads."""
+        writer.add_key_length(self.head)
+        writer.add_value_length(self.head)
+
+    def outside(self) -> dict[str, Target]:
+        """Embedding, last norm and output layer under their usual names."""
+        table = (self.vocabulary, self.hidden)
+        targets = {
+            "model.embed_tokens.weight": Target("token_embd.weight", table),
+            "model.norm.weight": Target("output_norm.weight", (self.hidden,)),
+        }
+        if not self.tied:
+            targets["lm_head.weight"] = Target("output.weight", table)
+        return targets
+
+    def feed_forward_targets(self) -> dict[str, Target]:
+        """Gate, up and down under their usual names."""
+        inner = (self.feed_forward, self.hidden)
+        return {
+            "mlp.gate_proj.weight": Target("ffn_gate.weight", inner),
+            "mlp.up_proj.weight": Target("ffn_up.weight", inner),
+            "mlp.down_proj.weight": Target("ffn_down.weight", inner[::-1]),
+        }
+
+    def attention_targets(self) -> dict[str, Target]:
+        """Q, K, V and O under their usual names, in their own order."""
+        return {
+            "self_attn.q_proj.weight": Target(
+                "attn_q.weight", (self.queries, self.hidden)
+            ),
+            "self_attn.k_proj.weight": Target(
+                "attn_k.weight", (self.keys, self.hidden)
+            ),
+            "self_attn.v_proj.weight": Target(
+                "attn_v.weight", (self.keys, self.hidden)
+            ),
+            "self_attn.o_proj.weight": Target(
+                "attn_output.weight", (self.hidden, self.queries)
+            ),
+        }
+
+
+@dataclass(frozen=True)
+class Architecture(ABC):
+    """A kind of model: its settings and the place of each of its weights."""
+
+    gguf_name: ClassVar[str]
+    """As `general.architecture` has it."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """What transformers takes where a config.json is silent; a test compares them."""
+    ignored: ClassVar[tuple[str, ...]] = BUFFERS
+    """Ends of names of tensors that are left out."""
+
+    sizes: Sizes
+
+    @classmethod
+    @abstractmethod
+    def read(cls, config: JsonFile) -> Architecture:
+        """Read a config.json.
+
+        Raises:
+            ConvertError: a value is missing, or is one that llama.cpp does not compute.
+        """
+
+    @abstractmethod
+    def write_settings(self, writer: GGUFWriter) -> None:
+        """Write the hyper-parameters."""
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
+        """Where each weight of a whole model goes, by its Hugging Face name."""
+        return self.place_weights()
+
+    @abstractmethod
+    def place_weights(self) -> dict[str, Target]:
+        """The table behind `targets`, made once."""
+
+    @property
+    def extra(self) -> dict[str, Array]:
+        """Tensors that are computed from the settings, by their GGUF name."""
+        return {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know: sentences."""
+        return ()
+
+    def target(self, name: str) -> Target | None:
+        """Where the tensor `name` goes; `None` for one that is left out.
+
+        Raises:
+            ConvertError: nobody knows what it is.
+        """
+        if name.endswith(self.ignored) or (
+            self.sizes.tied and name == "lm_head.weight"
+        ):
+            return None
+        if target := self.targets.get(name):
+            return target
+        raise ConvertError(
+            f"a {self.gguf_name} has no tensor {name}, as config.json describes it; "
+            "the model is of another architecture, or was changed by a tool that this "
+            "converter does not know"
+        )
+
+    def tensor_name(self, name: str) -> str | None:
+        """The GGUF name of the tensor `name`; `None` for one that is left out.
+
+        Raises:
+            ConvertError: nobody knows what it is.
+        """
+        target = self.target(name)
+        return target.name if target else None
+
+    def transposed(self, name: str) -> bool:
+        """Whether the weight `name` is stored (in, out), as GPT-2's Conv1D has it."""
+        target = self.target(name)
+        return target is not None and target.transposed
+
+    def all_tensors(self) -> set[str]:
+        """The GGUF names of all the weights that a whole model has."""
+        return {target.name for target in self.targets.values()}
+
+    def reorder_rows(self, name: str, rows: Array) -> Array:
+        """`rows` of the weight `name` (or of a LoRA's B on it) as GGUF orders them."""
+        target = self.target(name)
+        return target.reordered(rows) if target else rows

@@ -1,0 +1,111 @@
+"""Qwen2 and Qwen2.5 (biases on Q, K, V) and Qwen3 (norms on Q and K)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gguf import GGUFWriter
+
+from convert.architectures.architecture import Architecture, Sizes
+from convert.architectures.rope import Rope, read_rope
+from convert.architectures.target import Target, each_layer
+from convert.errors import ConvertError
+from convert.hf_folder import JsonFile
+
+_DEFAULTS = {
+    "num_key_value_heads": 32,
+    "hidden_act": "silu",
+    "max_position_embeddings": 32768,
+    "rms_norm_eps": 1e-6,
+    "tie_word_embeddings": False,
+    "use_sliding_window": False,
+}
+
+
+@dataclass(frozen=True)
+class Qwen2(Architecture):
+    """A Llama in its own order of rows, with biases on Q, K and V."""
+
+    gguf_name = "qwen2"
+    defaults = _DEFAULTS
+
+    rope: Rope
+    says_head: bool
+    """config.json gives the size of a head, and so does the GGUF."""
+
+    @classmethod
+    def read(cls, config: JsonFile) -> Qwen2:
+        """Read a config.json.
+
+        Raises:
+            ConvertError: a value is missing, or is one that llama.cpp does not compute.
+        """
+        config = config.with_defaults(dict(cls.defaults))
+        config.expect("hidden_act", "silu")
+        config.refuse("use_sliding_window")
+        if "sliding_attention" in (config.values.get("layer_types") or ()):
+            raise ConvertError(
+                f"{config.file}: `layer_types` has windows, which llama.cpp does not "
+                "compute for this architecture"
+            )
+        return cls(
+            sizes=Sizes.read(config),
+            rope=read_rope(config).check("default", "linear", "dynamic", "yarn"),
+            says_head=config.values.get("head_dim") is not None,
+        ).checked(config)
+
+    def checked(self, config: JsonFile) -> Qwen2:
+        """Itself, where llama.cpp computes it."""
+        self.sizes.whole_heads(config)
+        return self
+
+    def write_settings(self, writer: GGUFWriter) -> None:
+        """Write the hyper-parameters."""
+        self.sizes.write(writer)
+        if self.says_head:
+            self.sizes.write_head(writer)
+        self.rope.write(writer)
+
+    def beside_attention(self) -> dict[str, Target]:
+        """What stands in a layer beside the usual weights."""
+        queries, keys = (self.sizes.queries,), (self.sizes.keys,)
+        return {
+            "self_attn.q_proj.bias": Target("attn_q.bias", queries),
+            "self_attn.k_proj.bias": Target("attn_k.bias", keys),
+            "self_attn.v_proj.bias": Target("attn_v.bias", keys),
+        }
+
+    def place_weights(self) -> dict[str, Target]:
+        """Where each weight goes."""
+        norm = (self.sizes.hidden,)
+        layer = {
+            "input_layernorm.weight": Target("attn_norm.weight", norm),
+            **self.sizes.attention_targets(),
+            **self.beside_attention(),
+            "post_attention_layernorm.weight": Target("ffn_norm.weight", norm),
+            **self.sizes.feed_forward_targets(),
+        }
+        return self.sizes.outside() | each_layer(
+            "model.layers", self.sizes.layers, layer
+        )
+
+
+@dataclass(frozen=True)
+class Qwen3(Qwen2):
+    """Without biases, with a norm on each head's query and key."""
+
+    gguf_name = "qwen3"
+    defaults = _DEFAULTS | {"head_dim": 128, "attention_bias": False}
+
+    def checked(self, config: JsonFile) -> Qwen3:
+        """Itself, where llama.cpp computes it."""
+        config.refuse("attention_bias")
+        return self
+
+    def beside_attention(self) -> dict[str, Target]:
+        """The norms of query and key."""
+        head = (self.sizes.head,)
+        return {
+            "self_attn.q_norm.weight": Target("attn_q_norm.weight", head),
+            "self_attn.k_norm.weight": Target("attn_k_norm.weight", head),
+        }

@@ -1,0 +1,115 @@
+"""From the numbers of a checkpoint to the bytes of a GGUF, a block of rows at a time.
+
+The bytes are those that the `gguf` package's `quants.quantize` makes of the same
+numbers (tests compare them); the roundings are written anew where that is faster.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, quants
+
+from convert.hf_folder import Array
+
+Kind = GGMLQuantizationType
+Q8_BLOCK = GGML_QUANT_SIZES[Kind.Q8_0][0]
+SAME = {"F32": Kind.F32, "F16": Kind.F16, "BF16": Kind.BF16}
+F16_OVERFLOW = 65520.0  # from here on the nearest float16 is infinity
+
+
+class NotFiniteError(Exception):
+    """A block holds NaN or infinity, or a number that its new type cannot hold."""
+
+
+def row_bytes(columns: int, kind: Kind) -> int:
+    """The bytes of a row of `columns` values."""
+    block, size = GGML_QUANT_SIZES[kind]
+    assert columns % block == 0, "the type was chosen for the row"
+    return columns // block * size
+
+
+def to_float32(stored: npt.NDArray[Any], dtype: str) -> Array:
+    """Numbers as a checkpoint stores them (BF16 as its 16 bits) in float32."""
+    if dtype == "BF16":
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+    return stored.astype(np.float32, copy=False)
+
+
+def encode(
+    stored: npt.NDArray[Any], dtype: str, kind: Kind, add: float = 0.0
+) -> npt.NDArray[np.uint8]:
+    """The bytes of a block of rows as `kind`, with `add` added to each number.
+
+    Raises:
+        NotFiniteError: a number is NaN or infinite, or too large for `kind`.
+    """
+    if SAME.get(dtype) is kind and not add:
+        _check_stored(stored, dtype)
+        return _bytes(stored)
+    values = to_float32(stored, dtype)
+    if add:
+        values = values + np.float32(add)
+    largest = max(values.max(initial=0), -values.min(initial=0))  # NaN stays NaN
+    if not largest < np.inf:
+        raise NotFiniteError("NaN or infinity")
+    match kind:
+        case Kind.F32:
+            return _bytes(values)
+        case Kind.F16:
+            if largest >= F16_OVERFLOW:
+                raise NotFiniteError(f"{largest:.6g}")
+            return _bytes(values.astype(np.float16))
+        case Kind.BF16:
+            return _bytes(_bfloat16(values))
+        case Kind.Q8_0:
+            return _q8_0(values)
+        case _:
+            return _bytes(quants.quantize(np.ascontiguousarray(values), kind))
+
+
+def _bfloat16(values: Array) -> npt.NDArray[np.uint16]:
+    """The upper 16 bits, rounded to the nearest, and to the even one of two."""
+    bits = np.ascontiguousarray(values).view(np.uint32)
+    rounded = (bits >> 16) & 1
+    rounded += bits
+    rounded += np.uint32(0x7FFF)
+    rounded >>= 16
+    return rounded.astype(np.uint16)
+
+
+def _q8_0(values: Array) -> npt.NDArray[np.uint8]:
+    """Blocks of 32 numbers as a float16 scale and 32 bytes, rounded half away from 0.
+
+    The order of the operations is that of ggml's reference, in float32.
+    """
+    blocks = np.ascontiguousarray(values).reshape(-1, Q8_BLOCK)
+    scale = np.abs(blocks).max(axis=1, keepdims=True) / np.float32(127)
+    with np.errstate(divide="ignore"):
+        inverse = np.where(scale == 0, np.float32(0), np.float32(1) / scale)
+    scaled = blocks * inverse
+    rest = np.abs(scaled)
+    whole = np.floor(rest)
+    rest -= whole
+    rest *= 2
+    whole += np.floor(rest, out=rest)
+    out = np.empty((len(blocks), 2 + Q8_BLOCK), np.uint8)
+    out[:, :2] = scale.astype(np.float16).view(np.uint8)
+    out[:, 2:] = np.copysign(whole, scaled, out=whole).astype(np.int8).view(np.uint8)
+    return out.reshape(-1)
+
+
+def _check_stored(stored: npt.NDArray[Any], dtype: str) -> None:
+    finite = (
+        (stored & 0x7F80 != 0x7F80).all()
+        if dtype == "BF16"
+        else np.isfinite(stored).all()
+    )
+    if not finite:
+        raise NotFiniteError("NaN or infinity")
+
+
+def _bytes(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)

@@ -1,0 +1,219 @@
+"""Tiny models of every architecture that is converted, the same on every machine.
+
+The weights are fractions of whole numbers from a seeded generator: no rounding of a
+library or a processor has a part in them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+from transformers import AutoModelForCausalLM
+from transformers.models.gemma2 import Gemma2Config
+from transformers.models.gemma3 import Gemma3TextConfig
+from transformers.models.gpt2 import GPT2Config
+from transformers.models.llama import LlamaConfig
+from transformers.models.mistral import MistralConfig
+from transformers.models.phi3 import Phi3Config
+from transformers.models.qwen2 import Qwen2Config
+from transformers.models.qwen3 import Qwen3Config
+
+from tests.convert.tiny_hf import tiny_tokenizer
+
+SMALL = {
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+    "pad_token_id": 0,
+}
+GPT2 = {
+    "n_embd": 64,
+    "n_layer": 2,
+    "n_head": 4,
+    "n_positions": 128,
+    "bos_token_id": 0,
+    "eos_token_id": 1,
+}
+GEMMA = SMALL | {"head_dim": 32, "query_pre_attn_scalar": 32, "sliding_window": 16}
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+YARN = {
+    "rope_type": "yarn",
+    "rope_theta": 10000.0,
+    "factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+LINEAR = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}
+LOCAL = {"rope_type": "default", "rope_theta": 10000.0}
+
+
+def _longrope(rotated: int) -> dict[str, Any]:
+    return {
+        "rope_type": "longrope",
+        "rope_theta": 10000.0,
+        "short_factor": [1 + i / 8 for i in range(rotated // 2)],
+        "long_factor": [1 + i for i in range(rotated // 2)],
+    }
+
+
+@dataclass(frozen=True)
+class Family:
+    """A tiny model: how its config differs, and how it is stored."""
+
+    config: Callable[..., Any]
+    settings: dict[str, Any] = field(default_factory=dict)
+    dtype: str = "float32"
+    shard: str = "5GB"
+    unused_rows: int = 16
+    """Of the embedding: models are padded to round sizes."""
+    beyond: frozenset[str] = frozenset()
+    """GGUF keys that ours has and upstream's has not, or otherwise."""
+    after: Callable[[Path], None] | None = None
+    """What is done to the folder once it is saved."""
+
+
+def as_distilgpt2(folder: Path) -> None:
+    """Names without `transformer.`, and the masks that old checkpoints carry."""
+    weights = {
+        name.removeprefix("transformer."): values
+        for name, values in load_file(folder / "model.safetensors").items()
+    }
+    for layer in range(GPT2["n_layer"]):
+        weights[f"h.{layer}.attn.bias"] = np.tri(128, dtype=np.float32)[None, None]
+        weights[f"h.{layer}.attn.masked_bias"] = np.array(-1e4, np.float32)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+MASKS = (".attn.bias", ".attn.masked_bias")
+PATTERN = ["sliding_attention", "full_attention", "full_attention"]
+FAMILIES = {
+    "llama": Family(LlamaConfig, SMALL),
+    "llama-biases": Family(
+        LlamaConfig,
+        SMALL | {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True},
+    ),
+    "llama3": Family(
+        LlamaConfig, SMALL | {"head_dim": 32, "rope_parameters": LLAMA3}, "bfloat16"
+    ),
+    "llama-linear": Family(LlamaConfig, SMALL | {"rope_parameters": LINEAR}),
+    "llama-yarn": Family(
+        LlamaConfig,
+        SMALL | {"rope_parameters": YARN | {"attention_factor": 1.3}},
+        beyond=frozenset({"llama.rope.scaling.attn_factor"}),
+    ),
+    "mistral": Family(
+        MistralConfig,
+        SMALL | {"head_dim": 32, "sliding_window": None},
+        "float16",
+        shard="60KB",
+    ),
+    "qwen2": Family(Qwen2Config, SMALL | {"tie_word_embeddings": True}, "bfloat16"),
+    "qwen2-yarn": Family(Qwen2Config, SMALL | {"rope_parameters": YARN}),
+    "qwen3": Family(Qwen3Config, SMALL | {"head_dim": 32}),
+    "gemma2": Family(Gemma2Config, GEMMA, "bfloat16"),
+    "gemma3": Family(
+        Gemma3TextConfig,
+        GEMMA
+        | {
+            "num_hidden_layers": 7,
+            "rope_parameters": {
+                "full_attention": LINEAR | {"rope_theta": 1e6},
+                "sliding_attention": LOCAL,
+            },
+        },
+        unused_rows=0,  # upstream cuts them off, counting the added tokens twice
+    ),
+    "gemma3-pattern": Family(
+        Gemma3TextConfig,
+        GEMMA | {"num_hidden_layers": 3, "layer_types": PATTERN},
+        unused_rows=0,
+        beyond=frozenset({"gemma3.attention.sliding_window_pattern"}),
+    ),
+    "phi": Family(
+        Phi3Config, SMALL | {"original_max_position_embeddings": 256}, "bfloat16"
+    ),
+    "phi-long": Family(
+        Phi3Config,
+        SMALL
+        | {
+            "hidden_size": 128,
+            "max_position_embeddings": 512,
+            "original_max_position_embeddings": 256,
+            "partial_rotary_factor": 0.75,
+            "rope_parameters": _longrope(24),
+        },
+    ),
+    "gpt2": Family(GPT2Config, GPT2),
+    "distilgpt2": Family(GPT2Config, GPT2, "float16", after=as_distilgpt2),
+}
+
+
+def save_family(name: str, folder: Path, **changes: Any) -> Path:
+    """Save the tiny model `name` in `folder` (made), as transformers saves it."""
+    family = FAMILIES[name]
+    tokenizer = tiny_tokenizer()
+    rows = len(tokenizer) + family.unused_rows
+    config = family.config(vocab_size=rows, **family.settings | changes)
+    model = AutoModelForCausalLM.from_config(config)
+    fill(model)
+    model.to(getattr(torch, family.dtype))
+    model.save_pretrained(folder, max_shard_size=family.shard)
+    tokenizer.save_pretrained(folder)
+    if name.endswith("gpt2"):
+        # The hub's config.json has this twin of n_positions, and upstream reads it.
+        change_json(folder / "config.json", n_ctx=GPT2["n_positions"])
+    if family.after:
+        family.after(folder)
+    return folder
+
+
+@torch.no_grad()
+def fill(model: torch.nn.Module, seed: int = 7) -> None:
+    """Weights between -s and s, s a power of two; norms' around what leaves as is."""
+    gemma = "Gemma" in type(model).__name__
+    for index, (name, parameter) in enumerate(sorted(model.named_parameters())):
+        random = np.random.default_rng((seed, index))
+        whole = random.integers(-(2**20), 2**20, size=tuple(parameter.shape))
+        scale = 2.0**-2 if parameter.ndim > 1 else 2.0**-1
+        values = (whole * 2.0**-20 * scale).astype(np.float32)
+        if parameter.ndim == 1 and name.endswith("weight") and not gemma:
+            values += np.float32(1)
+        parameter.copy_(torch.from_numpy(values))
+
+
+def change_json(file: Path, **values: Any) -> None:
+    """Set values in a JSON file; a value of `None` is null."""
+    changed = json.loads(file.read_text("utf-8")) | values
+    file.write_text(json.dumps(changed), "utf-8")
+
+
+def some_tokens(vocabulary: int, count: int = 48) -> list[int]:
+    """Token ids, any of them, that begin with BOS."""
+    random = np.random.default_rng(3)
+    return [0, *(int(t) for t in random.integers(0, vocabulary, count - 1))]
+
+
+def without_masks(folder: Path) -> None:
+    """Take away the masks that old GPT-2 checkpoints carry: upstream fails on them."""
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    kept = {k: v for k, v in weights.items() if not k.endswith(MASKS)}
+    save_file(kept, file, {"format": "pt"})
