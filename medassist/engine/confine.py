@@ -36,7 +36,9 @@ FS_EXECUTE = 1 << 0
 FS_WRITE_FILE = 1 << 1
 FS_READ_FILE = 1 << 2
 FS_READ_DIR = 1 << 3
+FS_TRUNCATE = 1 << 14
 FS_READ = FS_EXECUTE | FS_READ_FILE | FS_READ_DIR
+FS_REWRITE = FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE
 # Rights on files that each version of Landlock's interface knows.
 FS_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 NET_TCP_SINCE = 4
@@ -72,12 +74,12 @@ def forbid_core_dumps() -> None:
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def restrict_files(models: Iterable[Path]) -> bool:
+def restrict_files(models: Iterable[Path], written: Iterable[Path] = ()) -> bool:
     """Forbid writing anywhere, and reading all but `models` and the program itself.
 
-    Devices stay writable, since a GPU is used through its device file. Holds for
-    the calling thread and those that it starts later. Returns whether the kernel
-    has Landlock.
+    Devices stay writable, since a GPU is used through its device file, and so do the
+    files in `written`, which must be there already. Holds for the calling thread and
+    those that it starts later. Returns whether the kernel has Landlock.
     """
     if sys.platform != "linux":
         return False
@@ -96,7 +98,7 @@ def restrict_files(models: Iterable[Path]) -> bool:
     if ruleset < 0:
         return False
     try:
-        for path, allowed in _rules(models):
+        for path, allowed in (*_rules(models), *((w, FS_REWRITE) for w in written)):
             _allow(libc, ruleset, path, allowed & rights)
         libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         return libc.syscall(SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0

@@ -1,0 +1,321 @@
+"""A GGUF made smaller by llama.cpp's quantizer, in a child process.
+
+The quantizer is native code that reads a file from outside: it may abort, and then
+the child ends and not the program. The child has no network and writes one file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from convert.errors import ConvertError
+from convert.gguf_header import SHARD, GgufSummary, read_gguf
+from convert.imatrix import read_imatrix
+from convert.progress import Watcher, unwatched
+from convert.quantization_types import QuantizationType, quantization_types
+from convert.quantizing_child import Job
+from medassist.paths import SHARED_FILE
+
+DEFAULT_MEMORY = 1 << 30
+LEAST_MEMORY = 1 << 20
+FULL = 16 << 20  # bytes left on a disk that counts as full
+TENSOR = re.compile(r"^\[\s*(\d+)/\s*(\d+)\] ")
+FALLBACK = re.compile(r"(\d+) of \d+ tensor\(s\) required fallback")
+PLAIN_TYPE = re.compile(r"[-._](?:f32|f16|bf16)$", re.IGNORECASE)
+PLACE = "{type}"
+LAST_WORDS = 40
+
+
+class Quantized(BaseModel):
+    """One file that was made.
+
+    Attributes:
+        fallbacks: tensors whose rows do not divide into the type's blocks, and which
+            took a larger type instead.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    file: Path
+    type: str
+    bytes: int
+    original_bytes: int
+    fallbacks: int
+    seconds: float
+
+
+class QuantizedFiles(BaseModel):
+    """All files that one call made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    files: tuple[Quantized, ...]
+
+
+def quantize(
+    model: Path,
+    out: Path,
+    types: Sequence[str],
+    *,
+    imatrix: Path | None = None,
+    most_memory: int = DEFAULT_MEMORY,
+    allow_requantize: bool = False,
+    threads: int | None = None,
+    force: bool = False,
+    watcher: Watcher = unwatched,
+) -> QuantizedFiles:
+    """Quantize the GGUF `model` to each of `types`.
+
+    Args:
+        model: F32, F16 or BF16; the first file of a split one.
+        out: a file; or, for several types, a folder or a name with `{type}` in it.
+        types: as `quantization_types.read_types` gives them.
+        imatrix: an importance matrix of this model, in GGUF.
+        most_memory: bytes of weights that are held at once.
+        allow_requantize: take a quantized model too, and lose twice.
+        threads: that compute; by default one for each core.
+        force: overwrite.
+        watcher: is told the tensors that are done.
+
+    Raises:
+        ConvertError: it cannot be done; what was there before is there still.
+    """
+    summary = read_gguf(model)
+    table = quantization_types()
+    targets = {name: _target(model, out, name, types) for name in types}
+    _check_whole_request(summary, targets, imatrix, allow_requantize, force)
+    if most_memory < LEAST_MEMORY:
+        raise ConvertError(f"{most_memory:,} bytes of memory are too few; give 1M")
+    return QuantizedFiles(
+        files=tuple(
+            _one(
+                summary,
+                target,
+                name,
+                table[name],
+                imatrix=imatrix,
+                most_memory=most_memory,
+                allow_requantize=allow_requantize,
+                threads=threads or psutil.cpu_count(logical=False) or 1,
+                watcher=watcher,
+            )
+            for name, target in targets.items()
+        )
+    )
+
+
+def read_bytes(text: str) -> int:
+    """A number of bytes such as 512M or 2G.
+
+    Raises:
+        ConvertError: it is none.
+    """
+    found = re.fullmatch(
+        r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", text.strip(), re.IGNORECASE
+    )
+    if not found:
+        raise ConvertError(f"{text!r} is no size; examples: 512M, 2G")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
+def _target(model: Path, out: Path, name: str, types: Sequence[str]) -> Path:
+    if PLACE in out.name:
+        return out.with_name(out.name.replace(PLACE, name))
+    if out.is_dir() or (len(types) > 1 and out.suffix != ".gguf"):
+        stem = SHARD.sub("", model.name).removesuffix(".gguf")
+        return out / f"{PLAIN_TYPE.sub('', stem)}-{name}.gguf"
+    if len(types) > 1:
+        raise ConvertError(
+            f"{out} is one file, and {len(types)} types are asked for; give a folder, "
+            f"or a name with {PLACE} in it"
+        )
+    return out
+
+
+def _check_whole_request(
+    summary: GgufSummary,
+    targets: dict[str, Path],
+    imatrix: Path | None,
+    allow_requantize: bool,
+    force: bool,
+) -> None:
+    """Find what would fail at the third type before the first one is made."""
+    model = summary.files[0]
+    if summary.quantized and not allow_requantize:
+        raise ConvertError(
+            f"{model} is quantized already ({', '.join(sorted(summary.quantized))}), "
+            "and quantizing it again loses twice; give the F16 or BF16 file, or say "
+            "--allow-requantize"
+        )
+    table = quantization_types()
+    needing = [name for name in targets if table[name].needs_imatrix]
+    if needing and imatrix is None:
+        raise ConvertError(
+            f"{', '.join(needing)}: so few bits need to be told which weights matter; "
+            "give an importance matrix of this model (llama-imatrix makes one) with "
+            "--imatrix"
+        )
+    if imatrix is not None:
+        known = read_imatrix(imatrix).importance
+        if not known.keys() & summary.weights:
+            raise ConvertError(
+                f"{imatrix} names no weight of {model}: it is of another model"
+            )
+    originals = {file.resolve() for file in summary.files}
+    for target in targets.values():
+        if target.resolve() in originals:
+            raise ConvertError(f"{target} is the model itself; give another name")
+        if target.is_dir():
+            raise ConvertError(f"{target} is a folder, and a file is to be written")
+        if target.exists() and not force:
+            raise ConvertError(f"{target} is there already; --force overwrites it")
+
+
+def _one(
+    summary: GgufSummary,
+    target: Path,
+    name: str,
+    kind: QuantizationType,
+    *,
+    imatrix: Path | None,
+    most_memory: int,
+    allow_requantize: bool,
+    threads: int,
+    watcher: Watcher,
+) -> Quantized:
+    begun = time.monotonic()
+    half = _empty_beside(target)
+    try:
+        job = Job(
+            files=tuple(file.resolve() for file in summary.files),
+            target=half.resolve(),
+            ftype=kind.ftype,
+            imatrix=imatrix.resolve() if imatrix else None,
+            allow_requantize=allow_requantize,
+            most_memory=most_memory,
+            threads=threads,
+        )
+        fallbacks = _run(job, summary.files[0], target, name, watcher)
+        with half.open("rb") as written:
+            os.fsync(written.fileno())
+        half.chmod(SHARED_FILE)
+        half.replace(target)
+    finally:
+        half.unlink(missing_ok=True)
+    return Quantized(
+        file=target,
+        type=name,
+        bytes=target.stat().st_size,
+        original_bytes=summary.bytes,
+        fallbacks=fallbacks,
+        seconds=round(time.monotonic() - begun, 3),
+    )
+
+
+def _empty_beside(target: Path) -> Path:
+    """A temporary file beside `target`: it must be there for the child to write it."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        number, half = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise ConvertError(
+            f"{target.parent} cannot be written: {error.strerror}; choose another "
+            "folder"
+        ) from error
+    os.close(number)
+    return Path(half)
+
+
+def _run(job: Job, model: Path, target: Path, name: str, watcher: Watcher) -> int:
+    """Run the child; returns how many tensors took another type."""
+    fallbacks = 0
+    words: deque[str] = deque(maxlen=LAST_WORDS)
+    what = f"Quantizing to {name}"
+    process = subprocess.Popen(
+        (sys.executable, "-P", "-m", "convert.quantizing_child"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # What an abort says goes where the rest goes: it is the end of the story.
+        stderr=subprocess.STDOUT,
+        env=_environment(),
+    )
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(job.model_dump_json().encode())
+            process.stdin.close()
+        except BrokenPipeError:
+            pass  # it has ended, and its code and words say why
+        for line in process.stdout:
+            text = line.decode(errors="replace").strip()
+            if text:
+                words.append(text)
+            if found := TENSOR.match(text):
+                watcher(what, int(found[1]), int(found[2]))
+            if found := FALLBACK.search(text):
+                fallbacks = int(found[1])
+        code = process.wait()
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+    if code != 0:
+        raise ConvertError(_why(code, words, model, target, name))
+    return fallbacks
+
+
+def _why(code: int, words: Sequence[str], model: Path, target: Path, name: str) -> str:
+    """Why the quantizer failed, and what to do."""
+    said = "\n".join(words)
+    reason = next(
+        (
+            word.split("failed to quantize:")[1].strip()
+            for word in reversed(words)
+            if "failed to quantize:" in word
+        ),
+        next((word for word in reversed(words) if "ASSERT" in word), ""),
+    )[:200]
+    start = f"{model} could not be quantized to {name}"
+    if "imatrix" in reason or "importance matrix" in reason:
+        return (
+            f"{start}: {reason}; give an importance matrix of this model with --imatrix"
+        )
+    if "iostream" in said or "No space" in said or _full(target):
+        return (
+            f"{start}: {target.parent} took no more; free space on that disk or choose "
+            "another folder"
+        )
+    if code == -9:
+        return (
+            f"{start}: the quantizer was killed, most likely because memory ran out; "
+            "give --max-memory 256M"
+        )
+    if code < 0:
+        return (
+            f"{start}: llama.cpp gave up ({reason or f'signal {-code}'}); the file is "
+            "most likely damaged: convert it again"
+        )
+    return f"{start}: {reason or (words[-1] if words else f'code {code}')}"
+
+
+def _full(target: Path) -> bool:
+    return shutil.disk_usage(target.parent).free < FULL
+
+
+def _environment() -> dict[str, str]:
+    package = str(Path(__file__).resolve().parents[1])
+    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path}

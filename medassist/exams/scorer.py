@@ -1,0 +1,62 @@
+"""What an exam asks of a model, whichever program runs it; and scoring with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from medassist.exams.chunks import Chunk
+from medassist.exams.figures import Figure, TextLoss, perplexity, text_loss
+from medassist.exams.log_probs import Comparison, Floats, Logits, compare, token_losses
+
+
+class Scorer(Protocol):
+    """A model that reads tokens and says what it expects next."""
+
+    def logits(self, tokens: Sequence[int], first: int = 0) -> Logits:
+        """The logits after each of `tokens` from position `first` on: (T, V)."""
+        ...
+
+
+class Told(Protocol):
+    """Who is told how far a scoring is."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """`what` has done that many of `total` chunks."""
+        ...
+
+
+def _nobody(what: str, done: int, total: int) -> None:
+    pass
+
+
+def score_text(model: Scorer, chunks: Sequence[Chunk], told: Told = _nobody) -> Figure:
+    """The perplexity of `model` on a text."""
+    losses: list[Floats] = []
+    for number, chunk in enumerate(chunks):
+        told("Perplexity", number, len(chunks))
+        logits = model.logits(chunk.tokens[:-1], chunk.first)
+        losses.append(token_losses(logits, chunk.targets))
+    told("Perplexity", len(chunks), len(chunks))
+    return perplexity(np.concatenate(losses))
+
+
+def compare_on_text(
+    model: Scorer, base: Scorer, chunks: Sequence[Chunk], told: Told = _nobody
+) -> TextLoss:
+    """What `model` lost against `base`, of which it is a quantization, on a text.
+
+    The logits of one chunk at a time are held, of both models.
+    """
+    parts: list[Comparison] = []
+    for number, chunk in enumerate(chunks):
+        told("Divergence", number, len(chunks))
+        # The last token is read by nobody: what would come after it is not known.
+        read = chunk.tokens[:-1]
+        wanted = base.logits(read, chunk.first)
+        found = model.logits(read, chunk.first)
+        parts.append(compare(found, wanted, chunk.targets))
+    told("Divergence", len(chunks), len(chunks))
+    return text_loss(parts, len(chunks[0].tokens))

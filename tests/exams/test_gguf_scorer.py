@@ -1,0 +1,127 @@
+"""A GGUF reads texts in a child process, and its death is a sentence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medassist.engine.errors import EngineDied, EngineError
+from medassist.exams.figures import MEAN_KLD, PPL, SAME_TOP
+from medassist.exams.gguf_scorer import GgufScorer
+from medassist.exams.scorer import compare_on_text, score_text
+from tests.convert.native import NativeModel, nmse
+from tests.tiny_models import SENTENCES, TinyPair, write_pair
+
+TEXT = " ".join(SENTENCES) * 20
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> TinyPair:
+    return write_pair(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def base(tiny):
+    with GgufScorer(tiny.base, tiny.plain, exact=True, threads=1) as scorer:
+        yield scorer
+
+
+def test_logits_are_those_of_llama_cpp_in_this_process(tiny, base):
+    tokens = base.tokenize(SENTENCES[0])
+    with NativeModel(tiny.base) as native:
+        expected = native.logits(tokens)
+    assert nmse(base.logits(tokens), expected) < 1e-10
+    assert np.array_equal(base.logits(tokens, 5), base.logits(tokens)[5:])
+
+
+def test_a_text_longer_than_a_batch_is_read_as_one(tiny):
+    with GgufScorer(tiny.base, context=700, exact=True, threads=1) as scorer:
+        tokens = scorer.tokenize(TEXT)[:650]
+        whole = scorer.logits(tokens, 0)
+        with NativeModel(tiny.base) as native:
+            assert nmse(whole, native.logits(tokens)) < 1e-10
+        assert np.array_equal(scorer.logits(tokens, 600), whole[600:])
+
+
+def test_the_adapter_counts_from_the_position_that_is_asked_for(tiny, base):
+    tokens = base.tokenize(SENTENCES[1])
+    plain, adapted = base.logits(tokens), base.logits(tokens, adapted_from=6)
+    assert nmse(adapted[:6], plain[:6]) < 1e-10
+    assert nmse(adapted[6:], plain[6:]) > 1e-3
+    with NativeModel(tiny.base, tiny.plain) as native:
+        assert nmse(adapted, native.logits(tokens, 6)) < 1e-10
+
+
+def test_greedy_text_takes_the_likeliest_token_each_time(tiny, base):
+    tokens = base.tokenize(SENTENCES[2])
+    written = base.greedy(tokens, 8)
+    with NativeModel(tiny.base) as native:
+        assert written == native.greedy(tokens, 8)
+    assert len(set(written)) > 1
+
+
+def test_the_text_begins_with_bos_where_the_model_wants_one(base):
+    assert base.opened.bos is not None
+    assert base.tokenize("fever")[0] == base.opened.bos
+
+
+def test_a_model_compared_with_itself_has_the_perplexity_that_it_has_alone(tiny, base):
+    with GgufScorer(tiny.base, exact=True, context=64, threads=1) as scorer:
+        chunks = scorer.chunks(TEXT)[:4]
+        alone = score_text(scorer, chunks)
+        loss = compare_on_text(scorer, base, chunks)
+    assert loss.value(PPL) == pytest.approx(alone.value, rel=1e-6)
+    assert loss.value(MEAN_KLD) == pytest.approx(0, abs=1e-9)
+    assert loss.value(SAME_TOP) == 100
+    assert loss.tokens == 4 * 31
+
+
+def test_a_text_that_is_too_short_is_told(base):
+    with pytest.raises(EngineError, match="are needed"):
+        base.chunks("Too short.")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said"), [([1] * 600, "600 tokens"), ([99999], "vocabulary"), ([], "0")]
+)
+def test_what_the_model_cannot_read_is_told_and_it_goes_on(base, tokens, said):
+    with pytest.raises(EngineError, match=said):
+        base.logits(tokens)
+    assert base.greedy([1, 2, 3], 1)
+
+
+def test_a_file_that_is_cut_off_is_named(tiny, tmp_path):
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(tiny.base.read_bytes()[:-5000])
+    with pytest.raises(EngineError, match=r"cut\.gguf.*cut off"):
+        GgufScorer(cut)
+
+
+def test_an_adapter_of_another_model_is_named(tiny, tmp_path):
+    from tests.tiny_models import random_adapter, write_adapter
+
+    weights = {k: v[:, :32] if v.ndim > 1 else v for k, v in tiny.weights.items()}
+    other = write_adapter(tmp_path / "other.gguf", random_adapter(weights, 3))
+    with pytest.raises(EngineError, match=r"other\.gguf"):
+        GgufScorer(tiny.base, other)
+
+
+def test_the_death_of_the_child_is_a_sentence_and_does_not_hang(tiny):
+    with GgufScorer(tiny.base, threads=1) as scorer:
+        os.kill(scorer._process.pid, signal.SIGABRT)
+        begun = time.monotonic()
+        with pytest.raises(EngineDied, match=r"tiny-base\.gguf.*give up"):
+            scorer.logits([1, 2, 3])
+        assert time.monotonic() - begun < 5
+
+
+def test_no_child_is_left_behind(tiny):
+    with GgufScorer(tiny.base, threads=1) as scorer:
+        process = scorer._process
+    assert process.poll() is not None
+    assert not Path(f"/proc/{process.pid}").exists()
