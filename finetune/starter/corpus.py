@@ -162,8 +162,9 @@ def read_questions(file: Path) -> tuple[QuestionAnswer, ...]:
         FinetuneError: the file is missing or a line is not a question.
     """
     try:
-        lines = file.read_text("utf-8").splitlines()
-        return tuple(_question(json.loads(line)) for line in lines)
+        # Not splitlines(): it also cuts at separators that stand inside a string.
+        lines = file.read_text("utf-8").split("\n")
+        return tuple(_question(json.loads(line)) for line in lines if line)
     except (OSError, ValueError, TypeError) as error:
         raise FinetuneError(
             f"{file} is not a list of questions ({error}); make the run folder anew"

@@ -97,8 +97,9 @@ def read_answers(run: Path) -> list[ReadAnswer]:
     if not file.is_file():
         return []
     try:
-        lines = file.read_text("utf-8").splitlines()
-        return [ReadAnswer.model_validate_json(line) for line in lines]
+        # Not splitlines(): it also cuts at separators that stand inside a string.
+        lines = file.read_text("utf-8").split("\n")
+        return [ReadAnswer.model_validate_json(line) for line in lines if line]
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise FinetuneError(f"{file} is not a list of answers: {error}") from error
 

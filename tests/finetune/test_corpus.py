@@ -161,6 +161,9 @@ def test_questions_survive_being_written_and_read(tmp_path, reading):
     talked = tuple(Talk(1).conversations(reading.questions_train, 1.0))
     write_questions(file, talked)
     assert read_questions(file) == talked
+    odd = (QuestionAnswer("own", "f", "k", "One\u2028two?", "Three\x85 four."),)
+    write_questions(file, odd)
+    assert read_questions(file) == odd
 
 
 def test_a_document_ends_with_the_end_of_turn_token(tokenizer):

@@ -52,8 +52,8 @@ def credits(data: Path, sources: Iterable[str]) -> str:
 
 def _read_index(file: Path) -> list[Article]:
     try:
-        lines = file.read_text("utf-8").splitlines()
-        return [Article.model_validate_json(line) for line in lines]
+        lines = file.read_text("utf-8").split("\n")
+        return [Article.model_validate_json(line) for line in lines if line]
     except OSError as error:
         raise FinetuneError(
             f"{file} cannot be read: {error.strerror}; it says whom to credit for the "
