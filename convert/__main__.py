@@ -12,13 +12,14 @@ from convert.commands import app
 from convert.errors import ConvertError
 from medassist.card import CardError
 from medassist.privacy.clean import clean
+from medassist.terminal import RoomError
 
 
 def main() -> NoReturn:
     """Run a verb; an error becomes a sentence (a traceback with MEDASSIST_DEBUG=1)."""
     try:
         app(prog_name="python -m convert")
-    except (ConvertError, CardError, OSError) as error:
+    except (ConvertError, CardError, RoomError, OSError) as error:
         if os.environ.get("MEDASSIST_DEBUG"):
             raise
         typer.echo(f"convert: {clean(str(error))}", err=True)

@@ -22,8 +22,8 @@ from convert.gguf_file import Quantization, add_tensor, kind_of, new_gguf
 from convert.gguf_model import About
 from convert.hf_folder import Array, read_config, read_weights
 from convert.peft_adapter import Lora, PeftAdapter, read_adapter
-from convert.progress import Watcher, unwatched
 from medassist.card import Sha256, sha256_of_file
+from medassist.progress import Watcher, unwatched
 
 _EMBEDDING = "token_embd.weight"
 _INVOCATION = Keys.Adapter.ALORA_INVOCATION_TOKENS

@@ -20,7 +20,7 @@ from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType
 from convert.encode import Q8_BLOCK, Kind, encode, row_bytes
 from convert.errors import ConvertError
 from convert.hf_folder import Array
-from convert.progress import Watcher, unwatched
+from medassist.progress import Watcher, unwatched
 
 Quantization = Literal["f32", "f16", "bf16", "q8_0"]
 TYPES: dict[Quantization, tuple[GGMLQuantizationType, LlamaFileType]] = {

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from convert.errors import ConvertError
 from convert.gguf_file import Quantization, refuse_target
 from convert.gguf_model import About, Model
-from convert.progress import Watcher, unwatched
+from medassist.progress import Watcher, unwatched
 
 PLACE = "{type}"
 

@@ -27,8 +27,8 @@ from convert.gguf_file import (
 from convert.gguf_metadata import About as About
 from convert.gguf_metadata import write_about
 from convert.hf_folder import Weight, read_config, read_weights
-from convert.progress import Watcher, unwatched
 from convert.vocabulary import Vocabulary, read_vocabulary
+from medassist.progress import Watcher, unwatched
 
 
 @dataclass(frozen=True)

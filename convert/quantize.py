@@ -23,10 +23,10 @@ from pydantic import BaseModel, ConfigDict
 from convert.errors import ConvertError
 from convert.gguf_header import SHARD, GgufSummary, read_gguf
 from convert.imatrix import read_imatrix
-from convert.progress import Watcher, unwatched
 from convert.quantization_types import QuantizationType, quantization_types
 from convert.quantizing_child import Job
 from medassist.paths import SHARED_FILE
+from medassist.progress import Watcher, unwatched
 
 DEFAULT_MEMORY = 1 << 30
 LEAST_MEMORY = 1 << 20

@@ -15,7 +15,8 @@ import typer
 
 from convert.commands import app as convert
 from medassist import __version__
-from medassist.cli_rooms import RoomError, finetune
+from medassist.cli_rooms import finetune
+from medassist.terminal import RoomError
 
 if TYPE_CHECKING:
     from medassist.engine.protocol import Sampling

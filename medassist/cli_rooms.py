@@ -1,29 +1,18 @@
-"""The commands that train models: `medassist finetune ...`.
+"""The commands that two rooms share: `medassist finetune starter`.
 
-Here are their options and nothing else; each room is imported when it is called,
-and says what it lacks where the plain install has no torch. The verbs of
-`medassist convert ...` are in `convert/commands`.
+A room's own verbs are in `finetune/commands` and `convert/commands`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-finetune = typer.Typer(
-    help="Make models from text. Needs the extra `finetune` (torch).",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-
-class RoomError(Exception):
-    """A room cannot be entered; the message says what to install."""
+from finetune.commands import app as finetune
+from medassist.terminal import room
 
 
 class Device(StrEnum):
@@ -32,30 +21,6 @@ class Device(StrEnum):
     AUTO = "auto"
     CPU = "cpu"
     CUDA = "cuda"
-
-
-@contextmanager
-def room(extra: str) -> Generator[None]:
-    """Turn the lack of a room's libraries into a sentence.
-
-    Raises:
-        RoomError: a library of the extra is not installed.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").split(".")[0]
-        if missing in ("medassist", "convert", "finetune"):
-            raise
-        raise RoomError(
-            f"This command needs {missing}, which the plain install leaves out. "
-            f"Install it with: pip install 'medassist[{extra}]' (in a clone: make dev)."
-        ) from None
-
-
-@finetune.callback()
-def _finetune() -> None:
-    pass
 
 
 @finetune.command()

@@ -12,7 +12,7 @@ HEAVY = {"torch", "transformers", "peft", "accelerate", "datasets", "tensorflow"
 
 # What of medassist a room may import. A room that is not named here imports what it
 # likes of its own and of `LEAVES`; each further room of the house gets its line.
-LEAVES = {"medassist", "paths", "card", "privacy"}
+LEAVES = {"medassist", "paths", "card", "privacy", "progress", "terminal"}
 ALLOWED: dict[str, set[str]] = {
     "privacy": {"privacy"},
     "paths": set(),
@@ -30,9 +30,11 @@ ALLOWED: dict[str, set[str]] = {
     "ask": {"ask_print", "engine", "starter", "library", "privacy"},
     "ask_print": {"engine", "library", "privacy"},
 }
+# What the rooms outside share with the app, terminals and progress included.
+SHARED = {"medassist", "card", "paths", "exams", "privacy", "progress", "terminal"}
 OF_MEDASSIST: dict[str, set[str]] = {
-    "finetune": {"medassist", "card", "paths", "exams", "privacy", "safety"},
-    "convert": {"medassist", "card", "paths", "exams", "privacy", "safety", "engine"},
+    "finetune": {*SHARED, "safety"},
+    "convert": {*SHARED, "safety", "engine"},
 }
 
 

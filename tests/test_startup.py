@@ -6,7 +6,6 @@ import pytest
 # Each of these costs more than the front door as a whole may take.
 NOT_FOR_HELP = {
     "asyncio",
-    "finetune",
     "jinja2",
     "llama_cpp",
     "numpy",
@@ -40,11 +39,12 @@ def test_the_front_door_loads_nothing_heavy() -> None:
     assert loaded & NOT_FOR_HELP == set()
 
 
-def test_of_the_converter_the_front_door_loads_the_options_alone() -> None:
-    loaded = {m for m in modules_after("import medassist.cli") if "convert" in m}
-    assert "convert.commands.verify" in loaded
-    light = ("convert.commands", "convert.errors", "convert.progress")
-    assert {m for m in loaded if not m.startswith(light)} == {"convert"}
+@pytest.mark.parametrize("room", ["convert", "finetune"])
+def test_of_the_other_rooms_the_front_door_loads_the_options_alone(room: str) -> None:
+    loaded = {m for m in modules_after("import medassist.cli") if m.startswith(room)}
+    assert f"{room}.commands" in loaded
+    light = (f"{room}.commands", f"{room}.errors")
+    assert {m for m in loaded if not m.startswith(light)} == {room}
 
 
 def test_help_loads_nothing_heavy_either() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from convert.commands.terminal import room, show, watching
+from medassist.terminal import room, show, watching
 
 
 class Outtype(StrEnum):
@@ -52,7 +52,7 @@ def adapter(
     LoRA, rsLoRA, rank and alpha patterns, activated LoRA. What a GGUF adapter cannot
     hold (DoRA, modules_to_save, biases, added tokens) is refused: merge those.
     """
-    with room():
+    with room("convert"):
         from convert.gguf_adapter import convert_adapter, written_adapter
         from convert.gguf_model import About
     with watching(quiet=json) as watcher:

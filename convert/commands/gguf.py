@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convert.commands.terminal import room, show, watching
+from medassist.terminal import room, show, watching
 
 
 def gguf(
@@ -70,7 +70,7 @@ def gguf(
     Phi-4, GPT-2. Tensor by tensor: memory does not grow with the model. What cannot be
     written exactly is refused. The next step is `convert verify`.
     """
-    with room():
+    with room("convert"):
         from convert.gguf_files import convert_types, read_outtypes
         from convert.gguf_model import About
         from convert.quantize import read_bytes

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convert.commands.terminal import room, show, watching
+from medassist.terminal import room, show, watching
 
 
 def merge(
@@ -33,7 +33,7 @@ def merge(
     had been trained. OUT appears when it is whole; after a kill the same command goes
     on where it stopped. An activated LoRA cannot be merged.
     """
-    with room():
+    with room("convert"):
         from convert.merge import merge as merge_folders
     with watching(quiet=json) as watcher:
         record = merge_folders(base, adapter, out, force=force, watcher=watcher)

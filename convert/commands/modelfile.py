@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from convert.commands import wishes as given
-from convert.commands.terminal import room, show
 from convert.errors import ConvertError
+from medassist.terminal import room, show
 
 
 def modelfile(
@@ -61,7 +61,7 @@ def modelfile(
     The Go TEMPLATE is derived from the Jinja template and compared with it over many
     conversations; a template that Go cannot repeat exactly is refused.
     """
-    with room():
+    with room("convert"):
         from convert.go_template.gguf_facts import read_facts
         from convert.modelfile import ModelfileParts, Written, beside
         from convert.modelfile import modelfile as text_of

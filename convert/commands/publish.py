@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convert.commands import wishes as given
-from convert.commands.terminal import room, show, watching
 from convert.errors import ConvertError
+from medassist.terminal import room, show, watching
 
 if TYPE_CHECKING:
     from convert.ollama.publish import Published
@@ -72,7 +72,7 @@ def publish(
     Files that the server has are not sent again. What it then has is read back and
     compared: tensors, template, stops, parameters, and a prompt that it renders.
     """
-    with room():
+    with room("convert"):
         from convert.ollama import publish as work
         from convert.ollama.host import reachable, read_host
         from convert.ollama.names import read_name

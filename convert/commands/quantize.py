@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convert.commands.terminal import room, show, watching
+from medassist.terminal import room, show, watching
 
 
 def quantize(
@@ -59,7 +59,7 @@ def quantize(
 
     What it cost is measured afterwards: convert verify MODEL OUT --against IN.
     """
-    with room():
+    with room("convert"):
         from convert.quantization_types import read_types
         from convert.quantize import quantize as run
         from convert.quantize import read_bytes

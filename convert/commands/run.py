@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convert.commands.terminal import room, show, watching
+from medassist.terminal import room, show, watching
 
 
 def run(
@@ -49,7 +49,7 @@ def run(
     Stop it when you like and call it again: what is done and unchanged is not done
     twice. A GGUF that is not what it was made from ends it with exit 1.
     """
-    with room():
+    with room("convert"):
         from convert.quantization_types import read_types
         from convert.run.convert import convert_run_folder
         from convert.run.plan import RunWishes

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convert.commands.terminal import room
+from medassist.terminal import room
 
 
 def starter(
@@ -24,7 +24,7 @@ def starter(
     ] = None,
 ) -> None:
     """Convert a run of `medassist finetune starter` to GGUF, with a Modelfile."""
-    with room():
+    with room("convert"):
         from convert.starter_run import convert_run, ship
     convert_run(run)
     say_where(run)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convert.commands.terminal import room, show, watching
 from convert.errors import ConvertError
+from medassist.terminal import room, show, watching
 
 if TYPE_CHECKING:
     from convert.verify.result import Verified
@@ -68,7 +68,7 @@ def verify(
     """
     if (adapter is None) != (adapter_gguf is None):
         raise ConvertError("--adapter and --adapter-gguf belong together; give both")
-    with room():
+    with room("convert"):
         import torch
 
         from convert.verify.gate import verify_adapter, verify_model

@@ -18,10 +18,10 @@ from convert.merge.record import RECORD, MergeRecord
 from convert.peft_adapter import CONFIG as ADAPTER_CONFIG
 from convert.peft_adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.peft_adapter import PeftAdapter, read_adapter
-from convert.progress import Watcher, unwatched
 from convert.safetensors_file import write_safetensors
 from medassist.card import Sha256, sha256_of_file
 from medassist.paths import SHARED_FILE, write_whole
+from medassist.progress import Watcher, unwatched
 
 SHARED_FOLDER = 0o755
 _STARTED = "started.json"

@@ -11,8 +11,8 @@ from convert.errors import ConvertError
 from convert.ollama.plan import Plan
 from convert.ollama.read_back import Check, read_back
 from convert.ollama.server import Server
-from convert.progress import Watcher
 from medassist.card import sha256_of_file
+from medassist.progress import Watcher
 
 
 class Sent(BaseModel):

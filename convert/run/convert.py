@@ -8,12 +8,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from convert.progress import Watcher, unwatched
 from convert.run.folder import RunFolder
 from convert.run.ledger import Ledger
 from convert.run.plan import Planner, RunWishes
 from convert.verify.result import Verified, read_verified
 from medassist.card import CardError, read_card, sha256_of_file, write_card
+from medassist.progress import Watcher, unwatched
 
 
 class StepTaken(BaseModel):

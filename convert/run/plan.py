@@ -22,13 +22,13 @@ from convert.merge.merge import merge
 from convert.modelfile import ModelfileParts, beside, modelfile
 from convert.ollama.settings import Wishes, settings_of
 from convert.peft_adapter import PeftAdapter
-from convert.progress import Watcher
 from convert.quantize import quantize
 from convert.run.folder import RunFolder
 from convert.run.ledger import Step
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.result import Verified, read_verified
 from medassist.paths import SHARED_FILE, write_whole
+from medassist.progress import Watcher
 
 UNQUANTIZED = "f16"
 

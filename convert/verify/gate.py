@@ -16,7 +16,6 @@ from pathlib import Path
 
 from convert.errors import ConvertError
 from convert.hf_folder import read_config, weight_files
-from convert.progress import Watcher, unwatched
 from convert.verify.logits import (
     LIMITS,
     compare_adapted,
@@ -44,6 +43,7 @@ from convert.vocabulary import load_tokenizer
 from medassist import __version__
 from medassist.engine.errors import EngineError
 from medassist.exams.gguf_scorer import GgufScorer
+from medassist.progress import Watcher, unwatched
 
 TOKENIZER_FILES = (
     "tokenizer.json",

@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
-from convert.progress import Watcher, unwatched
 from convert.verify.corpus import Conversation, conversations
 from convert.verify.gguf_vocabulary import GgufVocabulary
 from convert.verify.tokens import composed, parted
@@ -25,6 +24,7 @@ from convert.vocabulary.reading import load_tokenizer
 from convert.vocabulary.templates import chat_templates
 from medassist.engine.protocol import Message
 from medassist.engine.template import ChatTemplate, TemplateError, TemplateRefusal
+from medassist.progress import Watcher, unwatched
 
 AROUND = 30  # letters shown on both sides of a difference
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.errors import ConvertError
-from convert.progress import Watcher, unwatched
 from convert.quantization_types import HOPELESS, quantization_types
 from convert.verify.result import Check, Estimate, QuantizationLoss, hash_of
 from convert.verify.texts import prose
 from medassist.exams.figures import MEAN_KLD, PPL_RATIO, SAME_TOP, TextLoss
 from medassist.exams.gguf_scorer import GgufScorer
 from medassist.exams.scorer import compare_on_text
+from medassist.progress import Watcher, unwatched
 
 BUILT_IN = "built-in"
 

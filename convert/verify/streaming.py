@@ -23,8 +23,8 @@ from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttenti
 
 from convert.errors import ConvertError
 from convert.hf_folder import Weight, read_config, read_tensors, read_weights
-from convert.progress import Watcher, unwatched
 from medassist.exams.log_probs import Logits
+from medassist.progress import Watcher, unwatched
 
 WHAT = "Hugging Face model, matrix by matrix"
 

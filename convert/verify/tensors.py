@@ -15,8 +15,8 @@ import numpy.typing as npt
 from gguf import ReaderTensor, quants
 
 from convert.gguf_header import UnknownTensorTypeError, open_gguf, shards_of
-from convert.progress import Watcher, unwatched
 from convert.verify.result import Check
+from medassist.progress import Watcher, unwatched
 
 ROWS = 32
 """Of each tensor, evenly spread: a swap or a permutation moves all of them."""

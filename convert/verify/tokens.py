@@ -19,7 +19,6 @@ from pydantic import BaseModel, ConfigDict
 from tokenizers.normalizers import NFC
 from transformers import PreTrainedTokenizerFast
 
-from convert.progress import Watcher, unwatched
 from convert.verify.corpus import corpus
 from convert.verify.gguf_vocabulary import GgufVocabulary
 from convert.verify.pieces import wrong_pieces
@@ -27,6 +26,7 @@ from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import Blanks, blanks_of
 from convert.vocabulary.ends import KNOWN_BY_HEART, end_tokens
 from convert.vocabulary.reading import load_tokenizer
+from medassist.progress import Watcher, unwatched
 
 SHOWN = 60  # letters of a text in a message
 LEADING = (" ", "\u2581")

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Watcher(Protocol):
-    """Who is told how a conversion goes."""
+    """Who is told how long work goes."""
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """`what` is at `done` of `total` (bytes, tensors, prompts; 0 to the end)."""

@@ -10,31 +10,38 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from convert.errors import ConvertError
-from convert.progress import Watcher, unwatched
+from medassist.progress import Watcher, unwatched
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 10.0  # of progress where nobody watches a bar
 
 
+class RoomError(Exception):
+    """A room cannot be entered; the message says what to install."""
+
+
 @contextmanager
-def room() -> Generator[None]:
-    """Turn the lack of the room's libraries into a sentence.
+def room(extra: str) -> Generator[None]:
+    """Turn the lack of a room's libraries into a sentence.
+
+    Args:
+        extra: of the package, that brings what the room needs.
 
     Raises:
-        ConvertError: a library of the extra `convert` is not installed.
+        RoomError: a library of the extra is not installed.
     """
     try:
         yield
     except ModuleNotFoundError as error:
         missing = (error.name or "").split(".")[0]
-        if missing in ("medassist", "convert"):
+        if missing in ("medassist", "convert", "finetune"):
             raise
-        raise ConvertError(
+        raise RoomError(
             f"this command needs {missing}, which the plain install leaves out. "
-            "Install it with: pip install 'medassist[convert]' (in a clone: make dev)"
+            f"Install it with: pip install 'medassist[{extra}]' (in a clone: make dev)"
         ) from None
 
 
@@ -71,7 +78,7 @@ def _bars() -> Generator[Watcher]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
     ) as progress:
-        tasks = {}
+        tasks: dict[str, TaskID] = {}
 
         def watcher(what: str, done: int, total: int) -> None:
             if what not in tasks:

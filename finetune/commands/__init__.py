@@ -1,0 +1,22 @@
+"""`medassist finetune ...`, also `python -m finetune ...`: one file a verb.
+
+A verb's file holds its options and what it prints; it imports its room when it is
+called, so that `--help` waits for no torch.
+"""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    name="finetune",
+    help="Make models from text: data, LoRA, figures, report. "
+    "Needs the extra `finetune` (torch).",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _finetune() -> None:
+    pass
