@@ -13,6 +13,7 @@ from torch.optim.optimizer import Optimizer
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from finetune.starter.checkpoint import Progress
+from finetune.starter.drills import IGNORED, drill_rows
 from finetune.starter.loop import Length, Training, Watcher, train
 from finetune.starter.losses import Loss, summed_loss
 from finetune.starter.model import ComputeCopy, compiled, new_model
@@ -48,13 +49,14 @@ def train_base(
     copy = ComputeCopy(new_model(recipe.model, tokenizer, recipe.seed), device)
     copy.model.train()
     compute = compiled(copy.model, device) if part.compile else copy.model
-    batches = Batches(text, recipe)
+    batches = Batches(text, recipe, len(tokenizer))
 
     def gradients(step: int, done: float) -> tuple[float, int]:
         batch = torch.from_numpy(batches.take(step, done)).to(device)
-        inputs, targets = batch[:, :-1], batch[:, 1:]  # (B, T)
+        inputs, targets = batch  # (B, T) each
         logits = cast("torch.Tensor", compute(input_ids=inputs, use_cache=False).logits)
-        loss = summed_loss(logits, targets) / targets.numel()
+        counted = int((targets != IGNORED).sum())
+        loss = summed_loss(logits, targets) / counted
         loss.backward()
         copy.take_gradients()
         return loss.item(), targets.numel()
@@ -76,11 +78,14 @@ class Batches:
     """Short rows, and at the end of the training rows of the whole context.
 
     Attention over short rows costs less, and most of what is to be learned is near;
-    the last rows teach the positions that the first ones never reached.
+    the last rows teach the positions that the first ones never reached. As long as the
+    rows are short, a share of them are drills.
     """
 
-    def __init__(self, text: Tokens, recipe: Recipe) -> None:
+    def __init__(self, text: Tokens, recipe: Recipe, vocabulary: int) -> None:
         part, context = recipe.base, recipe.model.context
+        self._drills = min(part.rows - 1, round(part.drills * part.rows))
+        self._seed, self._vocabulary = recipe.seed, vocabulary
         row = part.row or context
         self._count = part.rows
         self._long_count = max(1, part.rows * row // context)
@@ -92,11 +97,26 @@ class Batches:
         """The batch of step `step`, when `done` of the training (0 to 1) is done.
 
         Returns:
-            (rows, length + 1) ids; the number of tokens is about the same throughout.
+            (2, rows, length): ids, and the ids that follow them, -100 where what
+            follows does not count. The number of ids is about the same throughout.
         """
         if done >= self._long_from:
-            return self._long_rows.take(step * self._long_count, self._long_count)
-        return self._rows.take(step * self._count, self._count)
+            return _shifted(
+                self._long_rows.take(step * self._long_count, self._long_count)
+            )
+        count = self._count - self._drills
+        text = _shifted(self._rows.take(step * count, count))
+        if not self._drills:
+            return text
+        drills = drill_rows(
+            self._seed, step, self._drills, text.shape[2], self._vocabulary
+        )
+        return np.concatenate([text, drills], axis=1)
+
+
+def _shifted(rows: Ids) -> Ids:
+    """(rows, length + 1) ids to (2, rows, length): each, and the one that follows."""
+    return np.stack([rows[:, :-1], rows[:, 1:]])
 
 
 @torch.no_grad()

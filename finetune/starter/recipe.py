@@ -68,6 +68,7 @@ class BasePart(Part):
     rows: PositiveInt
     row: PositiveInt | None = None
     long_share: float = Share
+    drills: float = Field(default=0.0, ge=0, le=0.9)
     compile: bool = False
     matrix_rate: PositiveFloat
     vector_rate: PositiveFloat

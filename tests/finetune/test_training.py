@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from finetune.errors import FinetuneError, Interrupted
 from finetune.starter.chat import ASSISTANT, END
 from finetune.starter.checkpoint import Progress, read_checkpoint, write_checkpoint
 from finetune.starter.corpus import conversations, read_text
+from finetune.starter.drills import IGNORED, drill_rows
 from finetune.starter.loop import ActiveTime, Length, Training, rate_share, train
 from finetune.starter.losses import Loss
 from finetune.starter.model import compiled, new_model
@@ -210,13 +212,44 @@ def test_rows_that_an_activated_adapter_would_not_learn_from_are_refused(ids):
 
 
 def test_the_last_rows_of_a_base_are_as_long_as_its_context(recipe, text):
-    batches = Batches(text, recipe)
+    batches = Batches(text, recipe, vocabulary=300)
     part, context = recipe.base, recipe.model.context
     assert part.row is not None
-    assert batches.take(2, 0.5).shape == (part.rows, part.row + 1)
+    assert batches.take(2, 0.5).shape == (2, part.rows, part.row)
     long_rows = batches.take(9, 1 - part.long_share / 2)
-    assert long_rows.shape == (part.rows * part.row // context, context + 1)
+    assert long_rows.shape == (2, part.rows * part.row // context, context)
     assert not np.array_equal(long_rows, batches.take(10, 0.95))
+
+
+def test_the_targets_of_text_are_the_ids_that_follow(recipe, text):
+    ids, targets = Batches(text, recipe, vocabulary=300).take(0, 0.0)
+    assert (ids[:, 1:] == targets[:, :-1]).all()
+
+
+def test_drills_take_the_place_of_a_share_of_the_short_rows(recipe, text):
+    part = recipe.base.model_copy(update={"drills": 0.5, "rows": 4})
+    scale = recipe.scales[recipe.scale].model_copy(update={"base": part})
+    drilled = recipe.model_copy(update={"scales": {recipe.scale: scale}})
+    batches = Batches(text, drilled, vocabulary=300)
+    _, targets = batches.take(3, 0.0)
+    assert targets.shape == (2, 4, part.row)[1:]
+    assert [(row == IGNORED).any() for row in targets] == [False, False, True, True]
+    _, long_targets = batches.take(3, 1.0)
+    assert not (long_targets == IGNORED).any()
+
+
+def test_a_drill_asks_only_for_what_an_earlier_piece_tells():
+    for ids, targets in drill_rows(1, 2, 3, 400, 5000).swapaxes(0, 1):
+        asked = np.flatnonzero(targets != IGNORED)
+        assert len(asked) > len(ids) // 2
+        for place in asked:
+            pair = (ids[place], targets[place])
+            assert pair in set(itertools.pairwise(ids[: place + 1].tolist()))
+
+
+def test_the_drills_of_a_step_are_the_same_each_time():
+    assert np.array_equal(drill_rows(1, 2, 3, 64, 99), drill_rows(1, 2, 3, 64, 99))
+    assert not np.array_equal(drill_rows(1, 2, 3, 64, 99), drill_rows(1, 3, 3, 64, 99))
 
 
 def test_a_compiled_base_needs_a_compiler(recipe, tokenizer, monkeypatch):
