@@ -150,6 +150,7 @@ def test_a_converted_run_is_shipped_with_its_notice_and_modelfile(run, tmp_path)
         "adapter-plain.gguf",
         "card.json",
         "NOTICE",
+        "ARTICLES",
     }
     assert "MedQuAD" in (shipped.folder / "NOTICE").read_text("utf-8")
     modelfile = (tmp_path / "Modelfile").read_text("utf-8")
