@@ -11,9 +11,15 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.documents import QuestionAnswer, whole_sentences
+from finetune.data.records import Licence
+from finetune.data.sources.contract import Broken, Read, SourceInfo
+from finetune.data.sources.csv_rows import csv_rows
+from finetune.data.sources.dialogue import dialogue
+from finetune.data.sources.inputs import inputs
 from finetune.errors import FinetuneError
 
 SOURCE = "aci-bench"
@@ -76,3 +82,60 @@ def note_sections(note: str) -> dict[str, str]:
 
 def _cut(text: str, longest: int) -> str:
     return whole_sentences(_BLANKS.sub(" ", text).strip(), longest)
+
+
+@dataclass(frozen=True)
+class AciBench:
+    """The visits with their notes, whole.
+
+    Attributes:
+        ask: `note`: the note from what was spoken; `plan`: of the note, the assessment
+            and plan from the history, which fit into a small model.
+    """
+
+    ask: str = "note"
+
+    def __post_init__(self) -> None:
+        if self.ask not in ("note", "plan"):
+            raise FinetuneError(
+                f"{SOURCE}: `ask` is note or plan, not {self.ask}: the whole note of "
+                "the dialogue, or the plan of the history"
+            )
+
+    def files(self, root: Path) -> list[Path]:
+        found = inputs(root, (".csv",), "ACI-Bench")
+        # Beside each part lies a table of who the patients are.
+        return [file for file in found if not file.stem.endswith("_metadata")]
+
+    def read(self, file: Path) -> Iterator[Read]:
+        for row in csv_rows(file, (*COLUMNS, "dialogue"), "ACI-Bench"):
+            if isinstance(row, Broken):
+                yield row
+                continue
+            note, spoken = row.cells["note"].strip(), row.cells["dialogue"].strip()
+            if self.ask == "note":
+                question = f"{WHOLE_TASK}\n\n{spoken}" if spoken else ""
+                answer = note
+            else:
+                sections = note_sections(note)
+                history = sections.get("HISTORY OF PRESENT ILLNESS", "").strip()
+                question = f"{TASK}\n\n{history}" if history else ""
+                plan = sections.get("ASSESSMENT AND PLAN") or sections.get("ASSESSMENT")
+                answer = (plan or "").strip()
+            key = f"{file.stem} {row.cells['encounter_id'] or row.number}"
+            yield dialogue(SOURCE, key, question, answer, LICENCE)
+
+
+WHOLE_TASK = "Write the note for this visit:"
+LICENCE = Licence(name="CC BY 4.0", evidence="the set's README: CC BY 4.0")
+INFO = SourceInfo(
+    name=SOURCE,
+    title="ACI-Bench",
+    about="207 whole visits as they were spoken, with their notes; CSV.",
+    licence=LICENCE.name,
+    terms="",
+    kind="dialogue",
+    open_source=AciBench,
+    options=("ask",),
+    fetch="web",
+)

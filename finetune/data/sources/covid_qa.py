@@ -10,9 +10,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from finetune.data.documents import QuestionAnswer, sentences
+from finetune.data.records import Licence
+from finetune.data.sources.contract import Broken, Read, SourceInfo
+from finetune.data.sources.dialogue import dialogue
+from finetune.data.sources.inputs import compressed, inputs
+from finetune.data.sources.json_items import json_items
 from finetune.data.sources.xz_json import read_xz_json
 from finetune.errors import FinetuneError
 
@@ -80,3 +87,74 @@ def _question(title: str, context: str, question: str, start: int) -> QuestionAn
 
 def _one_line(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
+
+
+@dataclass(frozen=True)
+class CovidQa:
+    """The questions, each under the passage around its answer."""
+
+    def files(self, root: Path) -> list[Path]:
+        return inputs(root, compressed(".json"), "COVID-QA")
+
+    def read(self, file: Path) -> Iterator[Read]:
+        for number, article in json_items(file, "COVID-QA", "data"):
+            try:
+                paragraphs = [
+                    (str(p["context"]), p["qas"]) for p in article["paragraphs"]
+                ]
+            except (KeyError, TypeError) as error:
+                reason = f"is no article in SQuAD's format: no {error}"
+                yield Broken(f"article {number}", str(file), reason)
+                continue
+            for context, asked in paragraphs:
+                for position, each in enumerate(asked):
+                    yield _record(context, each, f"{number}-{position}", file)
+
+
+def _record(context: str, asked: Any, place: str, file: Path) -> Read:
+    title = context.partition("\n")[0].strip()
+    try:
+        key = str(asked.get("id") or place)
+        question = str(asked["question"])
+        found = next(iter(asked["answers"]), None)
+        start = 0 if found is None else int(found["answer_start"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return Broken(place, str(file), f"is no question in SQuAD's format: {error!r}")
+    answer = ""
+    if found is not None:
+        if not 0 <= start < len(context):
+            reason = f"its answer begins at {start}, outside of its article"
+            return Broken(key, str(file), reason)
+        passage = _question(title, context, question, start)
+        question, answer = passage.question, passage.answer
+    return dialogue(
+        SOURCE, key, question, answer, _licence(context), group=title, title=title
+    )
+
+
+def _licence(context: str) -> Licence:
+    """The questions are Apache's; each article says its own at its head."""
+    head = _LICENCE_LINE.search(context[:HEAD])
+    if head is None:
+        evidence = f"no licence in the first {HEAD} characters of the article"
+        return Licence(name="unknown", evidence=evidence)
+    name = head[1].strip().upper().replace("CC-", "CC ", 1)
+    return Licence(
+        name=name,
+        evidence=f"{head[0].strip()} at the head of the article; questions Apache 2.0",
+    )
+
+
+HEAD = 2000
+_LICENCE_LINE = re.compile(r"^Licen[sc]e:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
+INFO = SourceInfo(
+    name=SOURCE,
+    title="COVID-QA",
+    about="Questions about articles on COVID-19, answered by a sentence of the "
+    "article; JSON in SQuAD's format.",
+    licence="per article; the questions Apache 2.0",
+    terms="",
+    kind="dialogue",
+    open_source=CovidQa,
+    fetch="web",
+)

@@ -10,9 +10,15 @@ import tarfile
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.documents import QuestionAnswer
+from finetune.data.records import Licence
+from finetune.data.sources.archive import Member, documents
+from finetune.data.sources.contract import Broken, Read, SourceInfo
+from finetune.data.sources.dialogue import dialogue
+from finetune.data.sources.inputs import TARS, inputs
 from finetune.errors import FinetuneError
 
 SOURCE = "medquad"
@@ -111,3 +117,62 @@ def clean_answer(text: str) -> str:
 
 def _one_line(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()
+
+
+@dataclass(frozen=True)
+class MedQuad:
+    """The questions as they stand, blank answers and boilerplate included."""
+
+    def files(self, root: Path) -> list[Path]:
+        return inputs(root, (".xml", ".zip", *TARS), "MedQuAD")
+
+    def read(self, file: Path) -> Iterator[Read]:
+        for member in documents(file, (".xml",)):
+            yield from [member] if isinstance(member, Broken) else _pairs(member, file)
+
+
+def _pairs(member: Member, file: Path) -> Iterator[Read]:
+    try:
+        page = ElementTree.fromstring(member.content)
+    except ElementTree.ParseError as error:
+        yield Broken(member.name, str(file), f"is not well-formed XML: {error}")
+        return
+    if page.tag != "Document":
+        yield Broken(
+            member.name, str(file), f"is no page of MedQuAD: its root is <{page.tag}>"
+        )
+        return
+    focus = _one_line(page.findtext("Focus") or "")
+    key = Path(member.name).stem
+    publisher = page.get("source", "")
+    for number, pair in enumerate(page.iter("QAPair"), start=1):
+        asked = pair.find("Question")
+        yield dialogue(
+            SOURCE,
+            f"{publisher}-{key}-{number}",
+            clean_question((asked.text if asked is not None else "") or ""),
+            (pair.findtext("Answer") or "").strip(),
+            LICENCE,
+            group=focus.casefold() or f"{publisher}-{key}",
+            title=focus,
+            meta={
+                "type": asked.get("qtype", "") if asked is not None else "",
+                "publisher": publisher,
+                "url": page.get("url", ""),
+            },
+        )
+
+
+LICENCE = Licence(name="CC BY 4.0", evidence="the set's readme: CC BY 4.0")
+INFO = SourceInfo(
+    name=SOURCE,
+    title="MedQuAD",
+    about="47,457 questions about diseases and drugs with answers from web pages of "
+    "the NIH and the CDC; XML, one file a page, in folders or an archive.",
+    licence=LICENCE.name,
+    terms="The answers of three of its publishers were taken out for their copyright; "
+    "they come as blank and are left out.",
+    kind="dialogue",
+    open_source=MedQuad,
+    fetch="web",
+)

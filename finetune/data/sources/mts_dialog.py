@@ -9,9 +9,15 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.documents import QuestionAnswer
+from finetune.data.records import Licence
+from finetune.data.sources.contract import Broken, Read, SourceInfo
+from finetune.data.sources.csv_rows import csv_rows
+from finetune.data.sources.dialogue import dialogue
+from finetune.data.sources.inputs import inputs
 from finetune.errors import FinetuneError
 
 SOURCE = "mts-dialog"
@@ -80,3 +86,43 @@ def read_mts_dialog(folder: Path, dropped: Counter[str]) -> Iterator[QuestionAns
 def _tidy(text: str) -> str:
     lines = (_BLANKS.sub(" ", line).strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line)
+
+
+@dataclass(frozen=True)
+class MtsDialog:
+    """The dialogues, each with the section that was written of it."""
+
+    def files(self, root: Path) -> list[Path]:
+        return inputs(root, (".csv",), "MTS-Dialog")
+
+    def read(self, file: Path) -> Iterator[Read]:
+        for row in csv_rows(file, COLUMNS, "MTS-Dialog"):
+            if isinstance(row, Broken):
+                yield row
+                continue
+            header = row.cells["section_header"].strip()
+            part = PARTS.get(header.upper(), header.lower())
+            spoken = _tidy(row.cells["dialogue"])
+            key = f"{file.stem} {row.cells['ID'] or row.number}"
+            yield dialogue(
+                SOURCE,
+                key,
+                f"{TASK.format(part=part)}\n\n{spoken}" if spoken and part else "",
+                _tidy(row.cells["section_text"]),
+                LICENCE,
+                meta={"section": part},
+            )
+
+
+LICENCE = Licence(name="CC BY 4.0", evidence="the set's README: CC BY 4.0")
+INFO = SourceInfo(
+    name=SOURCE,
+    title="MTS-Dialog",
+    about="1,701 parts of visits as they were spoken, and as they stand in the "
+    "note; CSV.",
+    licence=LICENCE.name,
+    terms="",
+    kind="dialogue",
+    open_source=MtsDialog,
+    fetch="web",
+)

@@ -1,0 +1,135 @@
+"""What a download will bring, shown before; what it brought, written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from finetune.data.fetch.download import Got, Wanted, get, place_of
+from finetune.data.fetch.network import connected
+from finetune.errors import FinetuneError
+from medassist.paths import SHARED_FILE, write_whole
+from medassist.progress import Watcher
+
+RECORD = "fetched.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Files, and the hosts that they come from."""
+
+    source: str
+    what: str
+    """What was asked for: ids, a query, a repository."""
+    hosts: tuple[str, ...]
+    files: tuple[Wanted, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes, as far as the servers said."""
+        return sum(wanted.size or 0 for wanted in self.files)
+
+
+class FetchedFile(BaseModel):
+    """A file that was downloaded."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    url: str
+    bytes: int
+    sha256: str
+    was_there: bool = False
+
+
+class Fetched(BaseModel):
+    """What a download brought: the contents of fetched.json."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    what: str
+    hosts: tuple[str, ...]
+    out: str
+    files: tuple[FetchedFile, ...] = ()
+    notes: tuple[str, ...] = ()
+    dry_run: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """Of all the files."""
+        return sum(each.bytes for each in self.files)
+
+
+def carry_out(plan: Plan, out: Path, watcher: Watcher) -> Fetched:
+    """Download what is missing of a plan, and write down what is here.
+
+    Raises:
+        FetchError: a file cannot be had; those before it stay.
+        FinetuneError: a file cannot be written.
+    """
+    for wanted in plan.files:
+        place_of(wanted, out)
+    got: list[Got] = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with connected(plan.hosts) as client:
+            for number, wanted in enumerate(plan.files):
+                watcher("files", number, len(plan.files))
+                got.append(get(client, wanted, out, watcher))
+            watcher("files", len(plan.files), len(plan.files))
+        return record(plan, out, got)
+    except OSError as error:
+        raise FinetuneError(
+            f"{error.filename or out} cannot be written: {error.strerror or error}. "
+            "What was received is kept; make room, and give the same command again"
+        ) from error
+
+
+def record(plan: Plan, out: Path, got: Iterable[Got]) -> Fetched:
+    """Write down beside the files where they are from."""
+    fetched = Fetched(
+        source=plan.source,
+        what=plan.what,
+        hosts=plan.hosts,
+        out=str(out),
+        notes=plan.notes,
+        files=tuple(
+            FetchedFile(
+                file=each.file,
+                url=each.url,
+                bytes=each.size,
+                sha256=each.sha256,
+                was_there=each.was_there,
+            )
+            for each in got
+        ),
+    )
+    write_whole(out / RECORD, fetched.model_dump_json(indent=2) + "\n", SHARED_FILE)
+    return fetched
+
+
+def announced(plan: Plan) -> str:
+    """A plan in words, to be shown before anything is downloaded."""
+    hosts = ", ".join(plan.hosts)
+    unknown = sum(wanted.size is None for wanted in plan.files)
+    size = readable(plan.size)
+    if unknown == len(plan.files):
+        size = "of unknown size"
+    elif unknown:
+        size += f" and {unknown} of unknown size"
+    lines = [f"{plan.what}: {len(plan.files)} files, {size}, from {hosts}"]
+    return "\n".join([*lines, *(f"note: {note}" for note in plan.notes)])
+
+
+def readable(size: float) -> str:
+    """A number of bytes for people: `3.1 MiB`."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

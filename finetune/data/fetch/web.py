@@ -1,0 +1,65 @@
+"""Sets that lie in public repositories, at one commit, with checksums where known."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2 as httpx
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from finetune.data.fetch.download import Checksum, Wanted
+from finetune.data.fetch.network import FetchError, connected
+from finetune.data.fetch.plan import Plan
+from finetune.errors import FinetuneError
+
+CATALOGUE = Path(__file__).with_suffix(".yaml")
+
+
+class WebFile(BaseModel):
+    """A file at a fixed version."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    file: str
+    sha256: str | None = None
+
+
+@cache
+def catalogue() -> dict[str, tuple[WebFile, ...]]:
+    """The files of each set."""
+    return TypeAdapter(dict[str, tuple[WebFile, ...]]).validate_python(
+        yaml.safe_load(CATALOGUE.read_text("utf-8"))
+    )
+
+
+def plan_web(source: str) -> Plan:
+    """The files of a set, with their sizes as the servers say them.
+
+    Raises:
+        FinetuneError: none are known.
+        FetchError: a server does not answer.
+    """
+    if source not in catalogue():
+        raise FinetuneError(f"no download of {source} is known; see its own page")
+    wanted: list[Wanted] = []
+    entries = catalogue()[source]
+    hosts = tuple(dict.fromkeys(urlsplit(e.url).hostname or "" for e in entries))
+    with connected(hosts) as client:
+        for entry in entries:
+            try:
+                length = client.head(entry.url).headers.get("Content-Length", "")
+            except httpx.HTTPError as error:
+                raise FetchError(f"{entry.url} does not answer ({error})") from error
+            wanted.append(
+                Wanted(
+                    url=entry.url,
+                    file=entry.file,
+                    size=int(length) if length.isdigit() and int(length) else None,
+                    checksum=Checksum("sha256", entry.sha256) if entry.sha256 else None,
+                )
+            )
+    return Plan(source, source, hosts, tuple(wanted))

@@ -1,0 +1,178 @@
+"""data/manifest.json: where a run's data came from, and what became of all of it.
+
+Long lists lie beside it, a JSON object a line, and are named in `lists`: the licence
+decision of every document, the inputs with their hashes, what each step took out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from finetune.data.recipe import DataPart
+from finetune.errors import FinetuneError
+
+FILE = "manifest.json"
+DATA = "data"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceFacts(_Part):
+    """A data set as it was read."""
+
+    name: str
+    title: str
+    path: str
+    """As the recipe or the command line gave it."""
+    licence: str
+    """Of the set as a whole, or `per article`."""
+    terms: str
+    """What its owners ask beside the licence; mostly empty."""
+    files: int
+    bytes: int
+    sha256: str
+    """Of the lines `sha256  path` of all its files, sorted, as sha256sum has them."""
+    documents: int
+    """Documents or patients: groups."""
+    read: int
+    """Records that were read."""
+    broken: int
+    """Documents that could not be read; data/dropped/read.jsonl says which and why."""
+    kept: int
+    """Records that are in one of the splits."""
+    licences: dict[str, int]
+    """Records that were read, by the licence that they carry."""
+
+
+class StepCount(_Part):
+    """What a step took and what it left; in the order in which the steps ran."""
+
+    name: str
+    """read, licence, clean, missing, length, overlap, duplicates, identifiers,
+    split."""
+    into: int
+    out: int
+    dropped: dict[str, int]
+    """Records that were taken out, by reason."""
+    changed: dict[str, int] = Field(default_factory=dict)
+    """Records that were changed, by what was changed; a record can count twice."""
+    found: dict[str, int] = Field(default_factory=dict)
+    """Records in which something was found and left as it is."""
+    list: str | None = None
+    """The file with what was dropped or found, relative to data/."""
+
+
+class LicenceCount(_Part):
+    """A decision on records of one licence."""
+
+    licence: str
+    evidence: str
+    """An example of what said so."""
+    used: bool
+    why: str
+    records: int
+
+
+class SplitFacts(_Part):
+    """train, validation or test."""
+
+    name: str
+    file: str
+    records: int
+    groups: int
+    bytes: int
+    sha256: str
+    texts: int
+    dialogues: int
+    sources: dict[str, int]
+    """Records, by data set."""
+
+
+class Lists(_Part):
+    """Files beside the manifest, relative to data/; JSON objects, one a line."""
+
+    inputs: str
+    """Each file that was read: source, file, bytes, sha256."""
+    licences: str
+    """Each document: source, id, licence, evidence, used, why."""
+    dropped: dict[str, str]
+    """By step: what was taken out; source, id, reason, and what it resembles."""
+    identifiers: str | None
+    """Records in which a patient's identifier may stand: source, id, rule, where."""
+
+
+class Timing(_Part):
+    """What the preparation took."""
+
+    seconds: float
+    """Of wall time; of the last call, where it was broken off and called again."""
+    records_per_second: float
+    tasks: int
+    workers: int
+    executor: str
+
+
+class Manifest(_Part):
+    """The whole account."""
+
+    version: int = 1
+    when: str
+    """The end of the preparation, ISO 8601 in UTC."""
+    settings: DataPart
+    settings_sha256: str
+    """Of `settings`: another recipe is another hash."""
+    inputs_sha256: str
+    """Of the inputs' paths, sizes and times: whether they changed since."""
+    sources: tuple[SourceFacts, ...]
+    steps: tuple[StepCount, ...]
+    licences: tuple[LicenceCount, ...]
+    splits: tuple[SplitFacts, ...]
+    warnings: tuple[str, ...]
+    """Sentences for the user: identifiers, small splits, terms of a data set."""
+    lists: Lists
+    timing: Timing
+    versions: dict[str, str]
+    """Of Python and of the packages that had a part in it."""
+
+    def split(self, name: str) -> SplitFacts:
+        """The facts on one split.
+
+        Raises:
+            KeyError: there is none of this name.
+        """
+        for split in self.splits:
+            if split.name == name:
+                return split
+        raise KeyError(name)
+
+
+def read_manifest(run: Path) -> Manifest:
+    """The account of a run folder's data.
+
+    Raises:
+        FinetuneError: it is not there, or it is not one.
+    """
+    file = run / DATA / FILE
+    try:
+        return Manifest.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        raise FinetuneError(
+            f"{file} is not there; medassist finetune prepare RECIPE --out {run} "
+            "writes it"
+        ) from None
+    except (OSError, ValidationError) as error:
+        raise FinetuneError(
+            f"{file} is no account of prepared data ({_short(error)}); prepare the "
+            "data again"
+        ) from error
+
+
+def _short(error: OSError | ValidationError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or "it cannot be read"
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -1,0 +1,1 @@
+"""The steps as a datatrove pipeline, with reading, counting, locks and progress."""

@@ -1,0 +1,255 @@
+"""Data sets in; train, validation and test with their manifest out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from finetune.data.manifest import DATA, FILE, Manifest, read_manifest
+from finetune.data.pipeline import candidates, judging, reading, splitting
+from finetune.data.pipeline.counts import added_up
+from finetune.data.pipeline.executors import Machine, as_sentence, run_here, submit
+from finetune.data.pipeline.finishing import STEPS
+from finetune.data.pipeline.lock import locked
+from finetune.data.pipeline.plan import Plan, refuse_nothing
+from finetune.data.pipeline.reporting import reported
+from finetune.data.pipeline.stages import FINISH, stages
+from finetune.data.pipeline.work import (
+    PREFIX,
+    Input,
+    Opened,
+    Work,
+    deal,
+    find_inputs,
+    inputs_hash,
+    settings_hash,
+)
+from finetune.data.recipe import DataPart
+from finetune.data.sources.registry import open_source, source_info
+from finetune.data.steps.exam_text import exam_files, exam_texts
+from finetune.data.steps.overlap import write_index
+from finetune.errors import FinetuneError
+from medassist.paths import write_whole
+from medassist.progress import Watcher, unwatched
+
+SMALL = 16 * 2**20  # bytes, below which more processes cost more than they bring
+TASK = 32 * 2**20  # bytes that a task reads, about
+MOST_TASKS = 1000
+SUBMITTED = "submitted.json"
+_SAYS: Mapping[str, str] = {
+    reading.STAGE: "Reading and cleaning",
+    candidates.STAGE: "Looking for duplicates",
+    judging.STAGE: "Comparing",
+    splitting.STAGE: "Splitting",
+    FINISH: "Writing",
+}
+_BY_AMOUNT = (reading.STAGE, splitting.STAGE)  # of bytes, of records; others by ranks
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What came of a call.
+
+    Attributes:
+        manifest: none where the work was sent to Slurm.
+        anew: whether anything was done; else the data was there already.
+        jobs: the numbers of Slurm's jobs.
+    """
+
+    manifest: Manifest | None
+    anew: bool
+    jobs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a preparation is done; what comes out does not depend on it.
+
+    Attributes:
+        machine: where it runs.
+        tasks: parts in which it is done and can be taken up again; 0 chooses.
+        force: replace data of other settings.
+        base: where relative paths of the settings begin.
+    """
+
+    machine: Machine
+    tasks: int = 0
+    force: bool = False
+    base: Path = Path()
+
+
+def prepare(
+    settings: DataPart, run: Path, wish: Wish, watcher: Watcher = unwatched
+) -> Prepared:
+    """Prepare data in `run`, or go on where an earlier call was broken off.
+
+    Raises:
+        FinetuneError: an input is missing, nothing is left after filtering, the folder
+            holds data of other settings, the disk is full.
+    """
+    started = time.time()
+    sources = _opened(settings, wish.base)
+    exams = exam_files([_at(wish.base, path) for path in settings.overlap.exams])
+    watcher("Looking at the inputs", 0, 0)
+    inputs = find_inputs(sources)
+    data = run / DATA
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with locked(data):
+            total = sum(one.bytes for one in inputs)
+            fingerprint = inputs_hash(inputs, exams)
+            there = _already(run, settings, fingerprint, force=wish.force)
+            if there is not None:
+                return Prepared(there, anew=False)
+            tasks = wish.tasks or _tasks(len(inputs), total, wish.machine.workers)
+            plan = Plan(
+                _work(data, settings, fingerprint, tasks),
+                settings,
+                sources,
+                fingerprint,
+                tasks,
+                _workers(total, wish.machine),
+                wish.machine.executor,
+                started,
+            )
+            _lay_out(plan, inputs, exams, watcher)
+            if wish.machine.executor == "slurm":
+                jobs = _sent(plan, wish.machine, again=wish.force)
+                return Prepared(None, anew=True, jobs=jobs)
+            return Prepared(_done(plan, inputs, wish.machine, watcher), anew=True)
+    except OSError as error:
+        raise as_sentence(error, data) from error
+
+
+def _opened(settings: DataPart, base: Path) -> tuple[Opened, ...]:
+    return tuple(
+        Opened(
+            source_info(part.name),
+            open_source(part.name, **part.options),
+            _at(base, part.path),
+            part.path,
+            part.licence,
+        )
+        for part in settings.sources
+    )
+
+
+def _at(base: Path, path: str) -> Path:
+    return (base / Path(path).expanduser()).absolute()
+
+
+def _tasks(files: int, total: int, workers: int) -> int:
+    wanted = max(total // TASK + 1, workers * 4 if total > SMALL else 1)
+    return max(1, min(files, wanted, MOST_TASKS))
+
+
+def _workers(total: int, machine: Machine) -> int:
+    small = machine.executor == "local" and total <= SMALL
+    return 1 if small else machine.workers
+
+
+def _work(data: Path, settings: DataPart, fingerprint: str, tasks: int) -> Work:
+    known = f"{settings_hash(settings)} {fingerprint} {tasks}".encode()
+    name = PREFIX + hashlib.sha256(known).hexdigest()[:16]
+    return Work(data.absolute(), data.absolute() / name)
+
+
+def _already(
+    run: Path, settings: DataPart, fingerprint: str, *, force: bool
+) -> Manifest | None:
+    """The manifest, if just this data is there already.
+
+    Raises:
+        FinetuneError: other data is there, or a model that was trained on it.
+    """
+    if not (run / DATA / FILE).is_file():
+        return None
+    manifest = read_manifest(run)
+    same_settings = manifest.settings_sha256 == settings_hash(settings)
+    same_inputs = manifest.inputs_sha256 == fingerprint
+    whole = all((run / DATA / split.file).is_file() for split in manifest.splits)
+    if same_settings and same_inputs and whole:
+        return manifest
+    trained = [name for name in ("adapter", "checkpoints") if (run / name).exists()]
+    if trained and whole:
+        raise FinetuneError(
+            f"{run} holds a training ({', '.join(trained)}) on other data than this "
+            "would be; give another --out"
+        )
+    if whole and not force:
+        what = "from other inputs" if same_settings else "with other settings"
+        raise FinetuneError(
+            f"{run} holds data that was prepared {what} ({manifest.when}); give "
+            "another --out, or --force to replace it"
+        )
+    return None
+
+
+def _lay_out(
+    plan: Plan, inputs: Sequence[Input], exams: Sequence[Path], watcher: Watcher
+) -> None:
+    """Write what the ranks must know, and take away what others left."""
+    work = plan.work
+    work.remove_others()
+    for rank, shard in enumerate(deal(inputs, plan.tasks)):
+        file = work.shard(rank)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = "".join(one.model_dump_json() + "\n" for one in shard)
+        write_whole(file, lines)
+    done = work.exams / "items.txt"
+    if exams and not done.is_file():
+        work.exams.mkdir(parents=True, exist_ok=True)
+        watcher("Reading the exams", 0, len(exams))
+        texts = (text for file in exams for text in exam_texts(file))
+        if not write_index(work.exams, texts, plan.settings.overlap.words):
+            raise FinetuneError(
+                f"{', '.join(map(str, exams))}: no text of six words and more is in "
+                "them; are these the exams?"
+            )
+
+
+def _done(
+    plan: Plan, inputs: Sequence[Input], machine: Machine, watcher: Watcher
+) -> Manifest:
+    work = plan.work
+    machine = replace(machine, workers=plan.workers)
+    total = sum(one.bytes for one in inputs)
+    for stage in stages(plan):
+        if stage.name == splitting.STAGE:
+            total = added_up(work.counts(reading.STAGE)).steps[STEPS[4]].out
+        amount = total if stage.name in _BY_AMOUNT else stage.tasks
+        with reported(watcher, _SAYS[stage.name], work.progress(stage.name), amount):
+            run_here(work, stage, machine)
+        if stage.name in (reading.STAGE, splitting.STAGE):
+            counts = added_up(work.counts(reading.STAGE))
+            counts.add(added_up(work.counts(splitting.STAGE)))
+            try:
+                refuse_nothing(counts, STEPS)
+            except FinetuneError:
+                work.remove()
+                raise
+    manifest = read_manifest(work.data.parent)
+    work.remove()
+    return manifest
+
+
+def _sent(plan: Plan, machine: Machine, *, again: bool) -> tuple[str, ...]:
+    """Send the stages to Slurm.
+
+    Raises:
+        FinetuneError: they are there already.
+    """
+    note = plan.work.folder / SUBMITTED
+    if note.is_file() and not again:
+        jobs = ", ".join(json.loads(note.read_text("utf-8")))
+        raise FinetuneError(
+            f"this was sent to Slurm before, as jobs {jobs}, and has not ended; look "
+            "at squeue. If they are gone, --force sends what is left of it again"
+        )
+    jobs = submit(plan.work, stages(plan), machine)
+    write_whole(note, json.dumps(jobs))
+    return tuple(jobs)

@@ -1,0 +1,150 @@
+"""A step of `finetune/data/steps` as a step of the pipeline: counted and listed."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Protocol
+
+from datatrove.data import Document
+from datatrove.pipeline.base import PipelineStep
+
+from finetune.data.pipeline.counts import Counts
+from finetune.data.pipeline.documents import (
+    RECORD_KEY,
+    Documents,
+    LineWriter,
+    pipeline,
+    record_of,
+)
+from finetune.data.pipeline.work import Work
+from finetune.data.steps.licences import LicenceStep
+from finetune.data.steps.verdict import AnyRecord, Dropped, Verdict
+
+
+class NamedStep(Protocol):
+    """A step that knows how it is called."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, record: AnyRecord) -> Verdict: ...
+
+
+class Sieve(PipelineStep):
+    """Applies a step to each record."""
+
+    type = "medassist"
+
+    def __init__(self, work: Work, step: NamedStep, counts: Counts) -> None:
+        self.name = step.name
+        super().__init__()
+        self._work = work
+        self._step = step
+        self._counts = counts
+
+    def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
+        return pipeline(self._run(data, rank))
+
+    def _run(self, data: Documents, rank: int) -> Generator[Document]:
+        assert data is not None
+        name = self._step.name
+        tally = self._counts.step(name)
+        dropped = LineWriter(self._work.dropped(name, rank))
+        found = LineWriter(self._work.listed(name, rank))
+        for doc in data:
+            record = record_of(doc)
+            self._before(record)
+            verdict = self._step(record)
+            tally.count(verdict)
+            if isinstance(verdict, Dropped):
+                dropped.write(dropped_row(record, verdict.reason, verdict.detail))
+                continue
+            for each in verdict.found:
+                found.write(
+                    {
+                        "source": record.source,
+                        "id": record.id,
+                        "group": record.group,
+                        "rule": each.rule,
+                        "where": each.where,
+                    }
+                )
+            doc.metadata[RECORD_KEY] = verdict.record
+            yield doc
+        dropped.close()
+        found.close()
+        self._after()
+
+    def _before(self, record: AnyRecord) -> None:
+        """For steps that write down more than what they took out."""
+
+    def _after(self) -> None:
+        """At the end of a rank."""
+
+
+class LicenceSieve(Sieve):
+    """Writes down the decision on every document, with its evidence."""
+
+    def __init__(self, work: Work, step: LicenceStep, counts: Counts) -> None:
+        super().__init__(work, step, counts)
+        self._decide = step.decide
+        self._written: tuple[str, ...] = ()
+        self._list: LineWriter | None = None
+
+    def _run(self, data: Documents, rank: int) -> Generator[Document]:
+        self._list = LineWriter(self._work.listed("licences", rank))
+        yield from super()._run(data, rank)
+
+    def _before(self, record: AnyRecord) -> None:
+        decision = self._decide(record)
+        self._counts.decided(record, decision.used, decision.why)
+        licence = record.licence
+        row = (record.source, record.group, *licence.model_dump().values())
+        # The records of a document follow each other, and mostly have one licence.
+        if row != self._written and self._list is not None:
+            self._written = row
+            self._list.write(
+                {
+                    "source": record.source,
+                    "document": record.group,
+                    "licence": licence.name,
+                    "evidence": licence.evidence,
+                    "used": decision.used,
+                    "why": decision.why,
+                }
+            )
+
+    def _after(self) -> None:
+        if self._list is not None:
+            self._list.close()
+
+
+class CountsWriter(PipelineStep):
+    """The last step of a stage: writes what the rank has counted."""
+
+    type = "medassist"
+    name = "counts"
+
+    def __init__(self, work: Work, stage: str, counts: Counts) -> None:
+        super().__init__()
+        self._work = work
+        self._stage = stage
+        self._counts = counts
+
+    def run(self, data: Documents, rank: int = 0, world_size: int = 1) -> Documents:
+        if data is not None:
+            for _ in data:
+                pass
+        self._counts.write(self._work.counts(self._stage) / f"{rank:05d}.json")
+        return pipeline(())
+
+
+def dropped_row(record: AnyRecord, reason: str, detail: str) -> dict[str, str]:
+    """A line of a list of what was taken out."""
+    return {
+        "source": record.source,
+        "id": record.id,
+        "group": record.group,
+        "reason": reason,
+        "detail": detail,
+    }

@@ -1,0 +1,85 @@
+"""The stages of a preparation, in their order.
+
+read: the files of a rank; licence, cleaning, lengths, overlap; signatures.
+candidates: bucket by bucket, which records may be duplicates (datatrove).
+compare: which of them are.
+split: without duplicates, into train, validation and test.
+finish: the splits in one file each, and the manifest.
+"""
+
+from __future__ import annotations
+
+from datatrove.pipeline.base import PipelineStep
+
+from finetune.data.pipeline import candidates, judging, reading, splitting
+from finetune.data.pipeline.counts import Counts
+from finetune.data.pipeline.documents import Documents, PartReader, PartWriter, pipeline
+from finetune.data.pipeline.executors import Stage
+from finetune.data.pipeline.finishing import finish
+from finetune.data.pipeline.plan import Plan
+from finetune.data.pipeline.sieve import CountsWriter, LicenceSieve, Sieve
+from finetune.data.steps.bounds import LengthStep, MissingStep
+from finetune.data.steps.clean import CleanStep
+from finetune.data.steps.identifiers import IdentifierStep
+from finetune.data.steps.licences import LicenceStep
+from finetune.data.steps.overlap import OverlapStep
+
+FINISH = "finish"
+
+
+def stages(plan: Plan) -> list[Stage]:
+    """All stages that `plan` needs."""
+    work, settings = plan.work, plan.settings
+    counts = Counts()
+    steps: list[PipelineStep] = [
+        reading.SourceReader(work, plan.sources, counts),
+        LicenceSieve(work, LicenceStep(settings.licences), counts),
+        Sieve(work, CleanStep(), counts),
+        Sieve(work, MissingStep(), counts),
+        Sieve(work, LengthStep(settings.lengths), counts),
+    ]
+    if settings.overlap.exams:
+        steps.append(Sieve(work, OverlapStep(work.exams), counts))
+    steps.append(PartWriter(work))
+    near, exact = settings.duplicates.near, settings.duplicates.exact
+    if near or exact:
+        steps.append(candidates.Sign(work, near=near))
+    steps.append(CountsWriter(work, reading.STAGE, counts))
+    planned = [Stage(reading.STAGE, steps, plan.tasks)]
+    if near or exact:
+        found = candidates.Candidates(work, near=near)
+        buckets = candidates.config(near=near).num_buckets
+        planned.append(Stage(candidates.STAGE, [found], buckets))
+        judge = judging.Judge(work, settings.duplicates)
+        planned.append(Stage(judging.STAGE, [judge], min(plan.tasks, plan.workers)))
+    after = Counts()
+    planned.append(
+        Stage(
+            splitting.STAGE,
+            [
+                PartReader(work, splitting.STAGE),
+                judging.RemoveDuplicates(work, after),
+                Sieve(work, IdentifierStep(settings.identifiers), after),
+                splitting.SplitWriter(work, settings.split, settings.seed, after),
+                CountsWriter(work, splitting.STAGE, after),
+            ],
+            plan.tasks,
+        )
+    )
+    planned.append(Stage(FINISH, [_Finish(plan)], 1))
+    return planned
+
+
+class _Finish(PipelineStep):
+    type = "medassist"
+    name = "finish"
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self._plan = plan
+
+    def run(
+        self, data: Documents = None, rank: int = 0, world_size: int = 1
+    ) -> Documents:
+        finish(self._plan)
+        return pipeline(())

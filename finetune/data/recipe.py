@@ -1,0 +1,114 @@
+"""What a recipe says about its data: the recipe's key `data`."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+ALLOWED_LICENCES = (
+    "public domain",
+    "CC0",
+    "CC BY",
+    "CC BY-SA",
+    "MIT",
+    "Apache",
+)
+"""What may be trained on, changed and passed on by everybody, commerce included."""
+
+Scalar = str | int | float | bool
+Option = Scalar | list[Scalar] | dict[str, Scalar] | None
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourcePart(_Part):
+    """A data set of the recipe, and where it lies."""
+
+    name: str
+    """As `medassist finetune prepare --list` calls it: medquad, pmc-oa, table, text."""
+    path: str
+    """A file or a folder; a relative one is sought from the recipe's own folder."""
+    options: dict[str, Option] = Field(default_factory=dict)
+    """What the source asks for: a column map, a part of the set."""
+    licence: str | None = None
+    """What its owner allows, where the files do not say it; yours to know."""
+
+
+class Lengths(_Part):
+    """Characters that a record must have at least and may have at most."""
+
+    text_shortest: int = Field(default=200, ge=0)
+    text_longest: int = Field(default=1_000_000, ge=1)
+    question_longest: int = Field(default=20_000, ge=1)
+    """All that is not the assistant's, the earlier turns included."""
+    answer_shortest: int = Field(default=1, ge=0)
+    answer_longest: int = Field(default=20_000, ge=1)
+    """All of the assistant's turns together."""
+
+
+class Duplicates(_Part):
+    """Which records count as one."""
+
+    exact: bool = True
+    """The same words in the same order; blanks and line ends do not count."""
+    near: bool = True
+    """Found by MinHash, then compared word by word."""
+    similarity: float = Field(default=0.8, gt=0.3, le=1)
+    """Share of common runs of five words from which two texts are near duplicates. Of
+    dialogues, questions and answers must both be that much alike: one answer to two
+    questions is no duplicate."""
+
+
+class Overlap(_Part):
+    """Exam questions that must not be in the data."""
+
+    exams: tuple[str, ...] = ()
+    """Files of exams, or folders with them: JSON, JSON lines, CSV, Parquet or text."""
+    words: int = Field(default=13, ge=5, le=50)
+    """A record with so many words in a row of an exam's question is taken out. Shorter
+    questions of six words and more count as a whole."""
+
+
+class Split(_Part):
+    """Shares of the groups (documents or patients); together 1."""
+
+    train: float = Field(default=0.8, gt=0, le=1)
+    validation: float = Field(default=0.1, ge=0, lt=1)
+    test: float = Field(default=0.1, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        together = self.train + self.validation + self.test
+        if abs(together - 1) > 1e-6:
+            raise ValueError(
+                f"train, validation and test must be 1 together, not {together:g}"
+            )
+        return self
+
+
+class DataPart(_Part):
+    """Which data sets are read, what is taken out of them, and how they are split."""
+
+    sources: tuple[SourcePart, ...] = Field(min_length=1)
+    """In the order of preference: of two duplicates the one read first stays."""
+    licences: tuple[str, ...] = ALLOWED_LICENCES
+    """What may be used. `unknown`, `retracted`, `CC BY-NC`, `TDM`, ... only where they
+    are named here; `CC BY` stands for all its versions."""
+    lengths: Lengths = Lengths()
+    duplicates: Duplicates = Duplicates()
+    overlap: Overlap = Overlap()
+    identifiers: Literal["warn", "drop"] = "warn"
+    """What becomes of records in which something looks like a patient's identifier."""
+    split: Split = Split()
+    seed: int = 0
+    """Another seed, another split."""
+
+    @field_validator("licences")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(name.strip() for name in names):
+            raise ValueError("a licence has no name")
+        return names

@@ -1,0 +1,102 @@
+"""Which data set a file or folder holds, by what stands at its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path, PurePath
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from finetune.data.sources.archive import Member, documents, is_archive
+from finetune.data.sources.inputs import COMPRESSED
+from finetune.data.sources.text_lines import opened
+from finetune.errors import FinetuneError
+
+MARKS = Path(__file__).with_name("recognise.yaml")
+BEGINNING = 65_536  # bytes
+FILES_LOOKED_AT = 40
+MEMBERS_LOOKED_AT = 5
+# What lies beside a data set, and is none.
+_BESIDE = ("license", "licence", "readme", "source", "index.", "copying", "notice")
+_PLAIN = ("table", "text")
+
+
+class _Mark(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    endings: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@cache
+def _marks() -> tuple[_Mark, ...]:
+    rows = yaml.safe_load(MARKS.read_text("utf-8"))
+    return TypeAdapter(tuple[_Mark, ...]).validate_python(rows)
+
+
+def recognise(path: Path) -> str:
+    """The name of the data set in `path`.
+
+    Raises:
+        FinetuneError: it is not there, it is none that is known, or there are several.
+    """
+    if not path.exists():
+        raise FinetuneError(
+            f"{path} is not there; a file or folder with a data set is expected, or "
+            "NAME=PATH, or a recipe"
+        )
+    found = list(dict.fromkeys(name for name in _looked_at(path) if name))
+    special = [name for name in found if name not in _PLAIN]
+    chosen = special or found
+    if len(chosen) == 1:
+        return chosen[0]
+    if not chosen:
+        raise FinetuneError(
+            f"{path} holds no data set that is recognised; say which it is, as "
+            f"medquad={path} (medassist finetune prepare --list shows all)"
+        )
+    raise FinetuneError(
+        f"{path} holds files of several data sets ({', '.join(chosen)}); say which to "
+        f"read, as {chosen[0]}={path}"
+    )
+
+
+def _looked_at(path: Path) -> Iterator[str | None]:
+    if path.is_file():
+        yield from _in_file(path)
+        return
+    files = (
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and not file.name.lower().startswith((".", *_BESIDE))
+    )
+    for file in islice(files, FILES_LOOKED_AT):
+        yield from _in_file(file)
+
+
+def _in_file(file: Path) -> Iterator[str | None]:
+    if is_archive(file):
+        suffixes = (".xml", ".nxml", ".txt", ".json", ".csv", ".jsonl")
+        members = (m for m in documents(file, suffixes) if isinstance(m, Member))
+        for member in islice(members, MEMBERS_LOOKED_AT):
+            yield _by_marks(member.name, member.content[:BEGINNING])
+        return
+    with opened(file) as stream:
+        yield _by_marks(file.name, stream.read(BEGINNING))
+
+
+def _by_marks(name: str, beginning: bytes) -> str | None:
+    path = PurePath(name.lower())
+    ending = path.suffix
+    if ending and ending in COMPRESSED:
+        ending = PurePath(path.stem).suffix
+    for mark in _marks():
+        if ending in mark.endings and all(
+            word.encode() in beginning for word in mark.words
+        ):
+            return mark.source
+    return None

@@ -1,0 +1,83 @@
+"""What every data set's reader promises to the pipeline.
+
+A source is a frozen value, so that it can be sent to another process: its options are
+its fields. It says which files it reads (they are hashed, and dealt out to workers),
+and gives the records of each. What it gives is parsed, not cleaned: a missing answer
+is an empty string, boilerplate stands where it stood. Only what cannot be read at all
+becomes a `Broken`, and the reading goes on behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from finetune.data.records import DialogueRecord, TextRecord
+
+LONGEST_RECORD = 4_000_000
+"""Characters of a record; a million words are more, and no document is so long."""
+
+RETRACTED = "retracted"
+"""The key in `meta` that says, with its evidence, that an article was retracted."""
+
+ARTICLE_TYPE = "article_type"
+"""The key in `meta` with JATS's kind of article: `research-article`, `case-report`."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A document, row or record that could not be read."""
+
+    id: str
+    """Its name within the file: a member of an archive, a line's number, an id."""
+    file: str
+    """The file that it stands in."""
+    reason: str
+    """A sentence without the document's own words."""
+
+
+Read = TextRecord | DialogueRecord | Broken
+
+
+class Source(Protocol):
+    """A data set that has been opened with its options."""
+
+    def files(self, root: Path) -> list[Path]:
+        """The inputs under `root` (a file or a folder), sorted.
+
+        Raises:
+            FinetuneError: nothing of this data set is there.
+        """
+        ...
+
+    def read(self, file: Path) -> Iterator[Read]:
+        """The records of one of `files`, in its order, streaming.
+
+        Raises:
+            FinetuneError: the file as a whole is not of this data set, or is cut off.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What is known of a data set before it is opened."""
+
+    name: str
+    """How recipes and commands call it: `medquad`."""
+    title: str
+    about: str
+    """One or two sentences: what is in it, and in which files it comes."""
+    licence: str
+    """Of the whole set, or how its documents say it: `CC BY 4.0`, `per article`."""
+    terms: str
+    """What a user must know before using it; empty where the licence says all."""
+    kind: Literal["text", "dialogue", "either"]
+    open_source: Callable[..., Source]
+    """Makes the source of its options, which are keyword arguments."""
+    options: tuple[str, ...] = ()
+    """The names of the options."""
+    fetch: str = ""
+    """How `finetune fetch` gets it: `pmc`, `hub`, `kaggle`, `ctgov`, `web`; or not."""

@@ -1,0 +1,134 @@
+"""Lines of text files as people have them: compressed or not, in mixed encodings.
+
+Each line is decoded by itself. One that is not UTF-8 is taken for Windows-1252, as old
+exports are, which also repairs files in which both were pasted together. What is
+neither, or has zero bytes, is no such text, and is refused with the line's number.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from finetune.data.sources.contract import LONGEST_RECORD
+from finetune.errors import FinetuneError
+
+LONGEST_LINE = 4 * LONGEST_RECORD  # bytes; UTF-8 has at most four a character
+_MARK = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_Peekable = io.BufferedReader | gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File
+
+
+def _open_plain(file: Path) -> io.BufferedReader:
+    return file.open("rb")
+
+
+_OPEN: Mapping[str, Callable[[Path], _Peekable]] = {
+    ".gz": gzip.GzipFile,
+    ".xz": lzma.LZMAFile,
+    ".bz2": bz2.BZ2File,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line without its end."""
+
+    number: int
+    text: str
+    problem: str = ""
+    """Why it could not be read; its text is empty then."""
+
+
+@contextmanager
+def opened(file: Path) -> Generator[_Peekable]:
+    """`file` for reading, decompressed by its ending (.gz, .xz, .bz2).
+
+    Raises:
+        FinetuneError: it cannot be read, or what it is compressed with is broken.
+    """
+    try:
+        with _OPEN.get(file.suffix.lower(), _open_plain)(file) as stream:
+            yield stream
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
+        raise FinetuneError(
+            f"{file} cannot be decompressed ({error}); it is cut off or broken: copy "
+            "it anew"
+        ) from error
+    except OSError as error:
+        raise FinetuneError(
+            f"{file} cannot be read: {error.strerror or error}"
+        ) from error
+
+
+def lines(file: Path, encoding: str = "") -> Iterator[Line]:
+    """The lines of `file`, one at a time.
+
+    Args:
+        file: text, compressed by its ending.
+        encoding: of all lines; "" finds out line by line (UTF-8, Windows-1252), and
+            UTF-16 by its mark at the beginning.
+
+    Raises:
+        FinetuneError: it cannot be read, or the encoding has no such name.
+    """
+    if encoding:
+        try:
+            "".encode(encoding)
+        except LookupError as error:
+            raise FinetuneError(f"there is no encoding {encoding}") from error
+    with opened(file) as stream:
+        start = stream.peek(len(_MARK))[: len(_MARK)]
+        if start[:2] in _UTF16 or encoding.lower().startswith(("utf-16", "utf-32")):
+            yield from _wide(stream, encoding or "utf-16", file)
+            return
+        if start == _MARK:
+            stream.read(len(_MARK))
+        number = 0
+        while raw := stream.readline(LONGEST_LINE):
+            number += 1
+            if len(raw) == LONGEST_LINE and not raw.endswith(b"\n"):
+                while (raw := stream.readline(LONGEST_LINE)) and raw[-1:] != b"\n":
+                    pass
+                yield Line(number, "", f"is longer than {LONGEST_LINE:,} bytes")
+            else:
+                yield _decoded(number, raw.rstrip(b"\r\n"), encoding)
+
+
+def _decoded(number: int, raw: bytes, encoding: str) -> Line:
+    if b"\0" in raw:
+        return Line(number, "", "has zero bytes: it is not text, or UTF-16")
+    for name in (encoding,) if encoding else ("utf-8", "cp1252"):
+        try:
+            return Line(number, raw.decode(name))
+        except UnicodeDecodeError:
+            pass
+    if encoding:
+        return Line(number, "", f"is not in {encoding}")
+    return Line(
+        number,
+        "",
+        "is neither in UTF-8 nor in Windows-1252; name the file's encoding by the "
+        "option `encoding`",
+    )
+
+
+def _wide(stream: _Peekable, encoding: str, file: Path) -> Iterator[Line]:
+    reader = codecs.getreader(encoding)(stream)
+    number = 0
+    try:
+        while text := reader.readline():
+            number += 1
+            yield Line(number, text.rstrip("\r\n"))
+    except UnicodeError as error:
+        raise FinetuneError(
+            f"{file}, line {number + 1} is not in {encoding} ({error})"
+        ) from error

@@ -1,0 +1,63 @@
+"""Records that lack something, are too short or too long."""
+
+from __future__ import annotations
+
+from finetune.data.recipe import Lengths
+from finetune.data.records import TextRecord
+from finetune.data.steps.verdict import (
+    AnyRecord,
+    Dropped,
+    Kept,
+    Verdict,
+    answered,
+    asked,
+)
+
+
+class MissingStep:
+    """Takes out records without a text, a question or an answer."""
+
+    name = "missing"
+
+    def __call__(self, record: AnyRecord) -> Verdict:
+        if isinstance(record, TextRecord):
+            return Kept(record) if record.text.strip() else Dropped("no text")
+        for message in record.messages:
+            if message.role != "system" and not message.content.strip():
+                what = "answer" if message.role == "assistant" else "question"
+                return Dropped(f"no {what}")
+        if not asked(record).strip():
+            return Dropped("no question")
+        return Kept(record)
+
+
+class LengthStep:
+    """Takes out records whose characters are too few or too many."""
+
+    name = "length"
+
+    def __init__(self, lengths: Lengths) -> None:
+        self._lengths = lengths
+
+    def __call__(self, record: AnyRecord) -> Verdict:
+        lengths = self._lengths
+        if isinstance(record, TextRecord):
+            return _within(
+                record, "text", record.text, lengths.text_shortest, lengths.text_longest
+            )
+        question, answer = asked(record), answered(record)
+        verdict = _within(record, "question", question, 0, lengths.question_longest)
+        if isinstance(verdict, Dropped):
+            return verdict
+        shortest, longest = lengths.answer_shortest, lengths.answer_longest
+        return _within(record, "answer", answer, shortest, longest)
+
+
+def _within(
+    record: AnyRecord, what: str, text: str, shortest: int, longest: int
+) -> Verdict:
+    if len(text) < shortest:
+        return Dropped(f"{what} too short", f"{len(text)} of {shortest} characters")
+    if len(text) > longest:
+        return Dropped(f"{what} too long", f"{len(text)} of {longest} characters")
+    return Kept(record)

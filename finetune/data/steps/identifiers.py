@@ -1,0 +1,80 @@
+"""Whether something in a record looks as if it identified a patient.
+
+The rules are few and simple (identifiers.yaml): they warn, and say where to look. That
+nothing was found is no proof that a text is anonymous.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from finetune.data.records import TextRecord
+from finetune.data.steps.verdict import AnyRecord, Dropped, Found, Kept, Verdict
+
+RULES = Path(__file__).with_name("identifiers.yaml")
+BEFORE = 40  # characters that a rule's `before` sees
+MOST_FOUND = 20  # places of a record that are listed
+
+
+class Rule(BaseModel):
+    """A pattern, and the phrases without which it cannot match."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    phrases: tuple[str, ...]
+    pattern: re.Pattern[str]
+    before: re.Pattern[str] | None = None
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """The rules of identifiers.yaml."""
+    rows = yaml.safe_load(RULES.read_text("utf-8"))
+    return TypeAdapter(tuple[Rule, ...]).validate_python(rows)
+
+
+def find_identifiers(text: str) -> Iterator[tuple[str, int]]:
+    """The rules that match in `text`, each with the character where it does."""
+    for rule in rules():
+        if any(phrase in text for phrase in rule.phrases):
+            for match in rule.pattern.finditer(text):
+                at = match.start()
+                before = text[max(0, at - BEFORE) : at]
+                if rule.before is None or rule.before.search(before):
+                    yield rule.name, at
+
+
+class IdentifierStep:
+    """Lists what looks like an identifier, or takes out the records that have one."""
+
+    name = "identifiers"
+
+    def __init__(self, action: Literal["warn", "drop"]) -> None:
+        self._action = action
+
+    def __call__(self, record: AnyRecord) -> Verdict:
+        found = [
+            Found(rule, f"{place}, character {at}")
+            for place, text in _places(record)
+            for rule, at in find_identifiers(text)
+        ]
+        if found and self._action == "drop":
+            return Dropped(found[0].rule, found[0].where)
+        return Kept(record, found=tuple(found[:MOST_FOUND]))
+
+
+def _places(record: AnyRecord) -> Iterator[tuple[str, str]]:
+    # The words themselves are not copied into the list: it can be shown around.
+    if isinstance(record, TextRecord):
+        yield "text", record.text
+    else:
+        for number, message in enumerate(record.messages, 1):
+            yield f"message {number}", message.content

@@ -1,0 +1,199 @@
+"""What a user asks to be prepared, a recipe or data sets by name, as settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from finetune.data.recipe import ALLOWED_LICENCES, DataPart
+from finetune.data.recognise import recognise
+from finetune.data.sources.nearest import did_you_mean
+from finetune.data.sources.registry import SOURCES
+from finetune.errors import FinetuneError
+from finetune.recipe import find_recipe, parse_recipe, read_recipe
+
+_RECIPE_ENDINGS = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Options of the command, which go before what a recipe says.
+
+    Attributes:
+        licences: allowed beside the list.
+        options: of data sets, as `key=value` or `name.key=value`.
+        split: three shares, as 80/10/10 or 0.8/0.1/0.1.
+        exams: files or folders whose questions must not be in the data.
+        no_near: keep near duplicates.
+        identifiers: warn or drop.
+        seed: of the split.
+    """
+
+    licences: Sequence[str] = ()
+    options: Sequence[str] = ()
+    split: str | None = None
+    exams: Sequence[Path] = ()
+    no_near: bool = False
+    identifiers: str | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Settings, and where their relative paths begin."""
+
+    settings: DataPart
+    base: Path
+
+
+def asked_for(what: Sequence[str], changes: Changes) -> Asked:
+    """The settings that `what`, one recipe or data sets, and `changes` make.
+
+    Raises:
+        FinetuneError: a recipe or a data set is not there or not known, or a value is
+            not allowed.
+    """
+    if not what:
+        raise FinetuneError(
+            "nothing to prepare: name a recipe, a data set as NAME=PATH, or a path"
+        )
+    if _is_recipe(what[0]):
+        if len(what) > 1:
+            raise FinetuneError(
+                f"{what[0]} is a recipe, which names its data sets itself; leave out "
+                f"{', '.join(what[1:])}, or write them into the recipe"
+            )
+        content, base = _of_recipe(what[0])
+    else:
+        content, base = {"sources": [_source(each) for each in what]}, Path.cwd()
+    _apply(changes, content)
+    try:
+        return Asked(DataPart.model_validate(content), base)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the data"
+        message = first["msg"].removeprefix("Value error, ")
+        raise FinetuneError(f"{where}: {message}") from error
+
+
+def _is_recipe(what: str) -> bool:
+    if what.lower().endswith(_RECIPE_ENDINGS):
+        return True
+    path = Path(what)
+    if path.is_dir():
+        return (path / "recipe.yaml").is_file()
+    return "=" not in what and not path.exists() and what not in SOURCES
+
+
+def _of_recipe(what: str) -> tuple[dict[str, Any], Path]:
+    file = find_recipe(what)
+    named = not Path(what).exists()
+    data = _only_data(file)
+    if data is None:
+        data = read_recipe(file).data
+    if data is None:
+        raise FinetuneError(
+            f"{file} names no data: expected the key data with its sources; or name "
+            "data sets as NAME=PATH"
+        )
+    # What comes with the program knows no folder of the user's but the current one.
+    base = Path.cwd() if named else file.absolute().parent
+    return data.model_dump(mode="json"), base
+
+
+def _only_data(file: Path) -> DataPart | None:
+    """The data of a file that has the key `data` and no other."""
+    try:
+        content = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return None  # `read_recipe` says what is wrong with it
+    if not isinstance(content, dict) or set(content) != {"data"}:
+        return None
+    return parse_recipe({"name": "data", "base": "none", **content}, str(file)).data
+
+
+def _source(what: str) -> dict[str, Any]:
+    name, sign, path = what.partition("=")
+    if sign and name in SOURCES:
+        return {"name": name, "path": path}
+    if sign and not Path(what).exists():
+        raise FinetuneError(
+            f"no data set is called {name}{did_you_mean(name, SOURCES)}; known are "
+            f"{', '.join(SOURCES)}"
+        )
+    if what in SOURCES and not Path(what).exists():
+        raise FinetuneError(
+            f"{what} is a data set; say where it lies, as {what}=PATH (medassist "
+            f"finetune fetch {what} gets what is openly given)"
+        )
+    return {"name": recognise(Path(what)), "path": what}
+
+
+def _apply(changes: Changes, content: dict[str, Any]) -> None:
+    if changes.licences:
+        before = content.get("licences", ALLOWED_LICENCES)
+        content["licences"] = list(dict.fromkeys([*before, *changes.licences]))
+    for option in changes.options:
+        _set_option(option, content["sources"])
+    if changes.split is not None:
+        content["split"] = _split(changes.split)
+    if changes.exams:
+        overlap = content.setdefault("overlap", {})
+        exams = [str(path.absolute()) for path in changes.exams]
+        overlap["exams"] = [*overlap.get("exams", ()), *exams]
+    if changes.no_near:
+        content.setdefault("duplicates", {})["near"] = False
+    if changes.identifiers is not None:
+        content["identifiers"] = changes.identifiers
+    if changes.seed is not None:
+        content["seed"] = changes.seed
+
+
+def _set_option(option: str, sources: list[dict[str, Any]]) -> None:
+    left, sign, value = option.partition("=")
+    name, dot, key = left.rpartition(".")
+    if not sign or not key:
+        raise FinetuneError(
+            f"--option {option}: expected KEY=VALUE or NAME.KEY=VALUE, as "
+            """table.columns='{"question": "Patient", "answer": "Doctor"}'"""
+        )
+    chosen = [each for each in sources if not dot or each["name"] == name]
+    if not chosen:
+        there = ", ".join(each["name"] for each in sources)
+        raise FinetuneError(f"--option {option}: no data set {name}; there is {there}")
+    for source in chosen:
+        if key == "licence":
+            source["licence"] = value
+        else:
+            source.setdefault("options", {})[key] = _value(value)
+
+
+def _value(text: str) -> Any:
+    """JSON where it is some (a number, a map, a list), else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _split(text: str) -> dict[str, float]:
+    try:
+        shares = [float(part) for part in text.replace(":", "/").split("/")]
+    except ValueError:
+        shares = []
+    if len(shares) == 2:
+        shares.append(0.0)
+    if len(shares) != 3 or sum(shares) <= 0:
+        raise FinetuneError(
+            f"--split {text}: expected shares for train, validation and test, as "
+            "80/10/10, or 90/10 for no test"
+        )
+    total = sum(shares)
+    names = ("train", "validation", "test")
+    return {name: share / total for name, share in zip(names, shares, strict=True)}

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.finetune.data.fetch.server import FakeService, serving
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+    """A service whose failures are waited for no longer than needed."""
+    monkeypatch.setattr("finetune.data.fetch.download.PAUSES", (0.0, 0.0, 0.0))
+    with serving(FakeService()) as found:
+        yield found
