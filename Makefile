@@ -48,11 +48,10 @@ format: dev  ## let ruff repair and format the code
 bench: dev  ## measure speed and memory on this machine; wants it quiet
 	$(PY) -m benchmarks $(ARGS)
 
-# pytest ends with 5 where it found no test of that mark; the sentence says so.
 oracles: dev  ## compare with other programs' code, which is downloaded
-	@$(PY) -m pytest -m oracle $(ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; \
-	  echo "There is no oracle test yet: nothing was compared."; }
+	$(PY) -m pytest -m oracle $(ARGS)
 
+# pytest ends with 5 where it found no test of that mark; the sentence says so.
 soak: dev  ## the long runs of the fault tests
 	@$(PY) -m pytest -m soak $(ARGS) || { code=$$?; [ $$code -eq 5 ] || exit $$code; \
 	  echo "There is no soak test yet: nothing was tried."; }

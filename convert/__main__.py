@@ -22,7 +22,10 @@ def main() -> NoReturn:
     except (ConvertError, CardError, RoomError, OSError) as error:
         if os.environ.get("MEDASSIST_DEBUG"):
             raise
-        typer.echo(f"convert: {clean(str(error))}", err=True)
+        said = str(error)
+        if isinstance(error, OSError) and error.filename:
+            said = f"{error.filename}: {error.strerror}"
+        typer.echo(f"convert: {clean(said)}", err=True)
         sys.exit(1)
     sys.exit(0)
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from gguf import GGUFReader, GGUFType, GGUFValueType, GGUFWriter, Keys
+from gguf import GGUFType, GGUFValueType, GGUFWriter, Keys
 from pydantic import BaseModel, ConfigDict
 
 from convert.architectures import Architecture, architecture_of
 from convert.errors import ConvertError, NeedsMerging
 from convert.gguf_file import Quantization, add_tensor, kind_of, new_gguf
+from convert.gguf_head import read_head
 from convert.gguf_model import About
 from convert.hf_folder import Array, read_config, read_weights
 from convert.peft_adapter import Lora, PeftAdapter, read_adapter
@@ -127,25 +128,18 @@ def written_adapter(file: Path) -> WrittenAdapter:
     Raises:
         ConvertError: it is none.
     """
-    try:
-        reader = GGUFReader(file)
-    except (OSError, ValueError) as error:
-        raise ConvertError(f"{file} cannot be read: {error}") from error
-
-    def value(key: str) -> object:
-        field = reader.get_field(key)
-        return field.contents() if field else None
-
-    alpha, tokens = value(Keys.Adapter.LORA_ALPHA), value(_INVOCATION)
-    if value(Keys.General.TYPE) != GGUFType.ADAPTER or not isinstance(alpha, float):
+    head = read_head(file)
+    alpha = head.values.get(Keys.Adapter.LORA_ALPHA)
+    tokens = head.values.get(_INVOCATION)
+    if head.text(Keys.General.TYPE) != GGUFType.ADAPTER or not isinstance(alpha, float):
         raise ConvertError(f"{file} is a GGUF, but no adapter")
     return WrittenAdapter(
         file=file.name,
         bytes=file.stat().st_size,
         sha256=sha256_of_file(file),
-        architecture=str(value(Keys.General.ARCHITECTURE)),
+        architecture=str(head.text(Keys.General.ARCHITECTURE)),
         alpha=alpha,
-        pairs=sum(tensor.name.endswith(".lora_b") for tensor in reader.tensors),
+        pairs=sum(tensor.name.endswith(".lora_b") for tensor in head.tensors),
         invocation=tuple(tokens) if isinstance(tokens, list) else (),
     )
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BufferedWriter
 from math import prod
 from pathlib import Path
@@ -20,6 +19,7 @@ from gguf import GGMLQuantizationType, GGUFWriter, LlamaFileType
 from convert.encode import Q8_BLOCK, Kind, encode, row_bytes
 from convert.errors import ConvertError
 from convert.hf_folder import Array
+from convert.unfinished import folder_beside
 from medassist.progress import Watcher, unwatched
 
 Quantization = Literal["f32", "f16", "bf16", "q8_0"]
@@ -88,36 +88,40 @@ def new_gguf(
         ConvertError: it is there, or cannot be written.
     """
     refuse_target(file, force=force)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{file.name}.", dir=file.parent))
-    except OSError as error:
-        raise _cannot_write(file, error) from error
-    writer = GGUFWriter(folder / file.name, architecture, split_max_size=split)
-    try:
-        yield writer
-        if split and len(writer.tensors) == 1:
-            writer.split_max_size = 0  # all of it fits in one file
-        names = [path.name for path in writer.format_shard_names(file)]
-        parts = _parts(file)
-        for part in parts if len(names) > 1 else ():
-            refuse_target(part, force=force)
-        _refuse_full(file, writer)
+    with ExitStack() as stack:
         try:
-            _write(writer, f"writing {file.name}", watcher)
-            _sync(folder, names)
-            # The first last: who opens a model that is split opens its first file.
-            for name in reversed(names):
-                (folder / name).replace(file.with_name(name))
-            for part in parts if len(names) > 1 else ():
-                if part.name not in names:  # of another split, and now of no model
-                    part.unlink()
-            _sync_folder(file.parent)
+            folder = stack.enter_context(folder_beside(file))
         except OSError as error:
             raise _cannot_write(file, error) from error
-    finally:
-        writer.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        writer = GGUFWriter(folder / file.name, architecture, split_max_size=split)
+        stack.callback(writer.close)
+        yield writer
+        _finish(writer, folder, file, force=force, watcher=watcher)
+
+
+def _finish(
+    writer: GGUFWriter, folder: Path, file: Path, *, force: bool, watcher: Watcher
+) -> None:
+    """Write all of it in `folder`, to the disk, and give it its name."""
+    if writer.split_max_size and len(writer.tensors) == 1:
+        writer.split_max_size = 0  # all of it fits in one file
+    names = [path.name for path in writer.format_shard_names(file)]
+    parts = _parts(file) if len(names) > 1 else []
+    for part in parts:
+        refuse_target(part, force=force)
+    _refuse_full(file, writer)
+    try:
+        _write(writer, f"writing {file.name}", watcher)
+        _sync(folder, names)
+        # The first last: who opens a model that is split opens its first file.
+        for name in reversed(names):
+            (folder / name).replace(file.with_name(name))
+        for part in parts:
+            if part.name not in names:  # of another split, and now of no model
+                part.unlink()
+        _sync_folder(file.parent)
+    except OSError as error:
+        raise _cannot_write(file, error) from error
 
 
 def refuse_target(file: Path, *, force: bool) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.errors import ConvertError
-from convert.gguf_header import number_of, open_gguf, strings_of, text_of
+from convert.gguf_head import TensorFact, read_head, tensor_bytes
 
 SUMS, COUNTS = ".in_sum2", ".counts"
 GGUF_MAGIC = b"GGUF"
@@ -49,30 +49,36 @@ def read_imatrix(file: Path) -> ImportanceMatrix:
             f"{file} is no importance matrix in GGUF; one of the older format (.dat) "
             "becomes one by: llama-imatrix --in-file OLD.dat -o NEW.gguf"
         )
-    reader = open_gguf(file)
-    if text_of(reader, "general.type") != "imatrix":
+    head = read_head(file)
+    if head.text("general.type") != "imatrix":
         raise ConvertError(
             f"{file} is a GGUF, but no importance matrix; llama-imatrix makes one"
         )
-    tensors = {tensor.name: tensor.data for tensor in reader.tensors}
+    tensors = {tensor.name: tensor for tensor in head.tensors}
     importance: dict[str, npt.NDArray[np.float32]] = {}
     for name, sums in tensors.items():
         if not name.endswith(SUMS):
             continue
         weight = name.removesuffix(SUMS)
         counts = tensors.get(weight + COUNTS)
-        if counts is None or sums.dtype != np.float32 or counts.dtype != np.float32:
+        if counts is None or sums.type != "F32" or counts.type != "F32":
             raise ConvertError(f"{file}: the entry of {weight} is not whole")
-        importance[weight] = _means(sums, counts, file, weight)
+        importance[weight] = _means(
+            _floats(file, sums), _floats(file, counts), file, weight
+        )
     if not importance:
         raise ConvertError(f"{file} holds no entries; compute it again")
-    datasets = strings_of(reader, "imatrix.datasets")
+    datasets = head.texts("imatrix.datasets")
     return ImportanceMatrix(
         file,
         importance,
         datasets[0] if datasets else None,
-        number_of(reader, "imatrix.chunk_count"),
+        head.number("imatrix.chunk_count"),
     )
+
+
+def _floats(file: Path, tensor: TensorFact) -> npt.NDArray[np.float32]:
+    return tensor_bytes(file, tensor).view(np.float32)
 
 
 def _means(

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -21,10 +20,11 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError
-from convert.gguf_header import SHARD, GgufSummary, read_gguf
+from convert.gguf_facts import SHARD, GgufFacts, read_model
 from convert.imatrix import read_imatrix
 from convert.quantization_types import QuantizationType, quantization_types
 from convert.quantizing_child import Job
+from convert.unfinished import folder_beside
 from medassist.paths import SHARED_FILE
 from medassist.progress import Watcher, unwatched
 
@@ -92,16 +92,16 @@ def quantize(
     Raises:
         ConvertError: it cannot be done; what was there before is there still.
     """
-    summary = read_gguf(model)
+    facts = read_model(model)
     table = quantization_types()
     targets = {name: _target(model, out, name, types) for name in types}
-    _check_whole_request(summary, targets, imatrix, allow_requantize, force)
+    _check_whole_request(facts, targets, imatrix, allow_requantize, force)
     if most_memory < LEAST_MEMORY:
         raise ConvertError(f"{most_memory:,} bytes of memory are too few; give 1M")
     return QuantizedFiles(
         files=tuple(
             _one(
-                summary,
+                facts,
                 target,
                 name,
                 table[name],
@@ -145,17 +145,17 @@ def _target(model: Path, out: Path, name: str, types: Sequence[str]) -> Path:
 
 
 def _check_whole_request(
-    summary: GgufSummary,
+    facts: GgufFacts,
     targets: dict[str, Path],
     imatrix: Path | None,
     allow_requantize: bool,
     force: bool,
 ) -> None:
     """Find what would fail at the third type before the first one is made."""
-    model = summary.files[0]
-    if summary.quantized and not allow_requantize:
+    model = facts.file
+    if facts.quantized and not allow_requantize:
         raise ConvertError(
-            f"{model} is quantized already ({', '.join(sorted(summary.quantized))}), "
+            f"{model} is quantized already ({', '.join(sorted(facts.quantized))}), "
             "and quantizing it again loses twice; give the F16 or BF16 file, or say "
             "--allow-requantize"
         )
@@ -169,11 +169,11 @@ def _check_whole_request(
         )
     if imatrix is not None:
         known = read_imatrix(imatrix).importance
-        if not known.keys() & summary.weights:
+        if not known.keys() & {tensor.name for tensor in facts.tensors}:
             raise ConvertError(
                 f"{imatrix} names no weight of {model}: it is of another model"
             )
-    originals = {file.resolve() for file in summary.files}
+    originals = {file.resolve() for file in facts.files}
     for target in targets.values():
         if target.resolve() in originals:
             raise ConvertError(f"{target} is the model itself; give another name")
@@ -184,7 +184,7 @@ def _check_whole_request(
 
 
 def _one(
-    summary: GgufSummary,
+    facts: GgufFacts,
     target: Path,
     name: str,
     kind: QuantizationType,
@@ -196,46 +196,36 @@ def _one(
     watcher: Watcher,
 ) -> Quantized:
     begun = time.monotonic()
-    half = _empty_beside(target)
     try:
-        job = Job(
-            files=tuple(file.resolve() for file in summary.files),
-            target=half.resolve(),
-            ftype=kind.ftype,
-            imatrix=imatrix.resolve() if imatrix else None,
-            allow_requantize=allow_requantize,
-            most_memory=most_memory,
-            threads=threads,
-        )
-        fallbacks = _run(job, summary.files[0], target, name, watcher)
-        with half.open("rb") as written:
-            os.fsync(written.fileno())
-        half.chmod(SHARED_FILE)
-        half.replace(target)
-    finally:
-        half.unlink(missing_ok=True)
+        with folder_beside(target) as folder:
+            half = folder / target.name
+            half.touch(SHARED_FILE)  # the child may write to it, and make no file
+            job = Job(
+                files=tuple(file.resolve() for file in facts.files),
+                target=half.resolve(),
+                ftype=kind.ftype,
+                imatrix=imatrix.resolve() if imatrix else None,
+                allow_requantize=allow_requantize,
+                most_memory=most_memory,
+                threads=threads,
+            )
+            fallbacks = _run(job, facts.file, target, name, watcher)
+            with half.open("rb") as written:
+                os.fsync(written.fileno())
+            half.replace(target)
+    except OSError as error:
+        raise ConvertError(
+            f"{target} cannot be written: {error.strerror or error}; choose another "
+            "folder"
+        ) from error
     return Quantized(
         file=target,
         type=name,
         bytes=target.stat().st_size,
-        original_bytes=summary.bytes,
+        original_bytes=facts.bytes,
         fallbacks=fallbacks,
         seconds=round(time.monotonic() - begun, 3),
     )
-
-
-def _empty_beside(target: Path) -> Path:
-    """A temporary file beside `target`: it must be there for the child to write it."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        number, half = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    except OSError as error:
-        raise ConvertError(
-            f"{target.parent} cannot be written: {error.strerror}; choose another "
-            "folder"
-        ) from error
-    os.close(number)
-    return Path(half)
 
 
 def _run(job: Job, model: Path, target: Path, name: str, watcher: Watcher) -> int:

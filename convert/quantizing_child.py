@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from convert.imatrix import ImportanceMatrix, read_imatrix
 from medassist.engine import confine
 
 FAILED = 1
+PR_SET_PDEATHSIG = 1
 
 
 class Job(BaseModel):
@@ -112,8 +114,15 @@ def _notes(found: ImportanceMatrix) -> ctypes.Array[llama.llama_model_kv_overrid
     return notes
 
 
+def _end_with_parent() -> None:
+    """Let the system end this process with the one that waits for it, on Linux."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def main() -> None:
     """Read the job, confine this process as far as possible, and quantize."""
+    _end_with_parent()
     confine.forbid_core_dumps()
     confine.leave_network()
     job = Job.model_validate_json(sys.stdin.buffer.read())

@@ -145,7 +145,7 @@ class SafetensorsFile:
             )
         try:
             header = json.loads(self._map[8 : 8 + length])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConvertError(
                 f"{self.file} cannot be read: its header is no JSON; get it again"
             ) from error

@@ -62,6 +62,63 @@ class StageFigures(Part):
     """The same loss in bits by UTF-8 byte, to compare different tokenizers."""
 
 
+class TunedFrom(Part):
+    """The model of somebody else that an adapter was trained on."""
+
+    name: str
+    """Its id on the Hub, or the name of its folder."""
+    licence: str
+    """`unknown` where nobody has said it."""
+    architecture: str
+    parameters: int
+    context: int
+    """Tokens."""
+    files: dict[str, Sha256]
+    """Of weights, configuration and tokenizer, by file name."""
+
+
+class Tuning(Part):
+    """The training of an adapter on a model of somebody else."""
+
+    method: str
+    """lora, rslora, dora, qlora, alora."""
+    rank: int
+    parameters: int
+    """That were trained."""
+    steps: int
+    epochs: float
+    tokens: int
+    minutes: float
+    hardware: str
+    precision: str
+    training_loss: float
+    """Nats per token in the loss, mean of the last steps."""
+    validation_loss: float | None = None
+    """Nats per token in the loss, of the checkpoint that was kept."""
+    spent: float | None = None
+    """Dollars, where a price was given."""
+
+
+class Compared(Part):
+    """The tuned model against its base in one figure, on the same items."""
+
+    what: str
+    """`answers`, `text`, the name of an exam."""
+    metric: str
+    higher_is_better: bool
+    n: int
+    base: float
+    tuned: float
+    difference: float
+    """Tuned less base."""
+    low: float
+    """Of the difference's interval."""
+    high: float
+    level: float
+    verdict: str
+    """`better` and `worse` only where the interval excludes zero."""
+
+
 class Readings(Part):
     """Answers to questions that were not trained on, read by a person."""
 
@@ -82,10 +139,17 @@ class Lineage(Part):
     recipe: Sha256
     data: dict[str, Sha256] = {}
     base: Sha256
-    """Of the Hugging Face weights."""
+    """Of the Hugging Face weights; of several files, of their `sha256  name` lines in
+    the order of the names."""
     adapters: dict[AdapterKind, Sha256] = {}
+    merged: dict[str, Sha256] = {}
+    """Of the weights of base and adapter in one, by file name, once merged."""
     gguf: dict[str, Sha256] = {}
     """By file name, once converted."""
+    run: dict[str, Sha256] = {}
+    """Files of the run folder that the card was written from, by path."""
+    ollama: dict[str, Sha256] = {}
+    """Of the manifests of the models in Ollama, by their names, once published."""
 
 
 class VerifiedFile(Part):
@@ -116,12 +180,16 @@ class Card(Part):
     context: int
     lineage: Lineage
     sources: tuple[SourceUse, ...]
-    base: StageFigures
+    base: StageFigures | None = None
+    """Where the base was trained here; else `tuned_from` names it."""
     adapters: dict[AdapterKind, StageFigures] = {}
     base_answer_loss: float | None = None
     """Nats per token of the untuned base on the answers that the adapters are
     validated on."""
     readings: tuple[Readings, ...] = ()
+    tuned_from: TunedFrom | None = None
+    tuning: dict[AdapterKind, Tuning] = {}
+    comparisons: tuple[Compared, ...] = ()
     notices: tuple[str, ...] = ()
     verified: dict[str, VerifiedFile] = {}
     """By file name."""

@@ -62,7 +62,7 @@ def modelfile(
     conversations; a template that Go cannot repeat exactly is refused.
     """
     with room("convert"):
-        from convert.go_template.gguf_facts import read_facts
+        from convert.gguf_facts import read_facts
         from convert.modelfile import ModelfileParts, Written, beside
         from convert.modelfile import modelfile as text_of
         from convert.notice import heading

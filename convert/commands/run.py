@@ -71,6 +71,11 @@ def run(
         f"{entry.file}: {'verified' if entry.passed else 'WRONG'}"
         for entry in found.verified
     ]
+    if found.older:
+        lines.append(
+            f"Note: {', '.join(found.older)} in gguf/ were not asked for and not "
+            "looked at; they may be of an older training."
+        )
     if found.modelfile:
         lines.append(f"For Ollama: ollama create NAME -f {found.modelfile}")
     show(found, "\n".join(lines), json=json)

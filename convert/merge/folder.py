@@ -14,6 +14,7 @@ from convert.peft_adapter import PeftAdapter
 
 TOKENIZER_JSON, SENTENCEPIECE = "tokenizer.json", "tokenizer.model"
 TEMPLATE = "chat_template.jinja"
+TEMPLATES = "additional_chat_templates"
 TOKENIZER = (
     TOKENIZER_JSON,
     SENTENCEPIECE,
@@ -55,6 +56,9 @@ def files_beside(
     for pattern in _LEGAL:
         copied |= {file.name: file for file in base.glob(pattern) if file.is_file()}
     tokenizer, written = _tokenizer(base, adapter.folder)
+    for folder in (base, adapter.folder):  # the adapter's go before the base's
+        found = sorted((folder / TEMPLATES).glob("*.jinja"))
+        tokenizer |= {f"{TEMPLATES}/{file.name}": file for file in found}
     if (file := tokenizer.get(TOKENIZER_JSON)) is not None:
         _check_size(file, plan)
     written[CONFIG] = json.dumps(_merged_config(config, plan), indent=2) + "\n"
@@ -107,6 +111,15 @@ def _template(files: dict[str, Path]) -> str | None:
     for name in ("chat_template.json", "tokenizer_config.json"):
         if name in files:
             found = JsonFile.read(files[name]).values.get("chat_template")
+            if isinstance(found, list):  # by name, as transformers 4 saved several
+                found = next(
+                    (
+                        one.get("template")
+                        for one in found
+                        if isinstance(one, dict) and one.get("name") == "default"
+                    ),
+                    None,
+                )
             if isinstance(found, str):
                 return found
     return None

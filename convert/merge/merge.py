@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from convert.errors import ConvertError
@@ -19,6 +21,7 @@ from convert.peft_adapter import CONFIG as ADAPTER_CONFIG
 from convert.peft_adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.peft_adapter import PeftAdapter, read_adapter
 from convert.safetensors_file import write_safetensors
+from convert.unfinished import HeldError, held
 from medassist.card import Sha256, sha256_of_file
 from medassist.paths import SHARED_FILE, write_whole
 from medassist.progress import Watcher, unwatched
@@ -65,7 +68,7 @@ def merge(
     beside = files_beside(base, config, loras, plan)
     _check_target(out, (base, adapter), force=force)
     half = out.absolute().parent / f".{out.absolute().name}.merging"
-    try:
+    with _only_merge(half, out):
         adapter_files = {
             name: sha256_of_file(adapter / name)
             for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)
@@ -87,16 +90,33 @@ def merge(
         )
         _write_beside(half, plan, beside, record)
         _name(half, out)
+    return record
+
+
+@contextmanager
+def _only_merge(half: Path, out: Path) -> Generator[None]:
+    """Be the only one that merges into `half`, which is removed where that fails.
+
+    Raises:
+        ConvertError: another merge is at work there, or the disk takes no more.
+    """
+    try:
+        half.parent.mkdir(parents=True, exist_ok=True)
+        with held(half.with_name(f"{half.name}.lock")):
+            try:
+                yield
+            except (OSError, ConvertError):
+                shutil.rmtree(half, ignore_errors=True)
+                raise
+    except HeldError as error:
+        raise ConvertError(
+            f"another merge is writing {out}; wait for it, or choose another folder"
+        ) from error
     except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)
         raise ConvertError(
             f"{out} cannot be written: {error.strerror or error}; choose a folder that "
             "you may write to, with room for the whole model"
         ) from error
-    except ConvertError:
-        shutil.rmtree(half, ignore_errors=True)
-        raise
-    return record
 
 
 def _refuse_quantized(base: Path) -> None:
@@ -104,7 +124,7 @@ def _refuse_quantized(base: Path) -> None:
     try:
         config = json.loads((base / CONFIG).read_text("utf-8"))
         method = config["quantization_config"].get("quant_method", "some method")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
     raise ConvertError(
         f"{base}: the weights are quantized ({method}), and an adapter cannot be added "
@@ -147,10 +167,9 @@ def _begin(
     if started.is_file() and started.read_text("utf-8") == text:
         for file in half.iterdir():  # what a kill left half done
             if file.name not in (*plan.files, _STARTED):
-                file.unlink()
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
         return
     shutil.rmtree(half, ignore_errors=True)
-    half.parent.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(half.parent).free) < plan.bytes:
         raise OSError(
             errno.ENOSPC,
@@ -201,6 +220,7 @@ def _write_beside(
     half: Path, plan: MergePlan, beside: Beside, record: MergeRecord
 ) -> None:
     for name, source in beside.copied.items():
+        (half / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(source, half / name)
     for name, text in beside.written.items():
         write_whole(half / name, text, SHARED_FILE)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from convert.errors import ConvertError
-from convert.go_template.gguf_facts import GgufFacts, read_facts
+from convert.gguf_facts import GgufFacts, read_facts, read_model
 from convert.go_template.source import ChatSource, source_of_gguf
 from convert.ollama.adapter import check_adapter
 from convert.ollama.names import ModelName
 from convert.ollama.settings import OllamaSettings, Wishes, settings_from
-
-SHARD = re.compile(r"(?P<front>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def make_plans(
     plans: list[Plan] = []
     lora = None if adapter is None else read_facts(adapter)
     for gguf in ggufs:
-        files, facts = _with_parts(gguf)
+        facts = read_model(gguf)
         own = name
         if len(ggufs) > 1:
             if facts.quantization == "?":
@@ -67,32 +64,5 @@ def make_plans(
             check_adapter(lora, facts)
         source = source_of_gguf(facts, date=wishes.date)
         settings = settings_from(source, wishes)
-        plans.append(Plan(own, files, facts, adapter, source, settings))
+        plans.append(Plan(own, facts.files, facts, adapter, source, settings))
     return plans
-
-
-def _with_parts(gguf: Path) -> tuple[tuple[Path, ...], GgufFacts]:
-    """The file, or all parts of the split model whose first part it is."""
-    facts = read_facts(gguf)
-    match = SHARD.fullmatch(gguf.name)
-    count = int(facts.values.get("split.count", 1))
-    if count <= 1:
-        return (gguf,), facts
-    if match is None or int(match["count"]) != count or int(match["number"]) != 1:
-        raise ConvertError(
-            f"{gguf} is a part of a split model; give its first part, named "
-            f"NAME-00001-of-{count:05}.gguf, with the others beside it"
-        )
-    files = [
-        gguf.with_name(f"{match['front']}-{number:05}-of-{count:05}.gguf")
-        for number in range(1, count + 1)
-    ]
-    tensors = [*facts.tensors]
-    for file in files[1:]:
-        if not file.is_file():
-            raise ConvertError(
-                f"{file} is not there; {gguf} is one of {count} parts, and all have to "
-                "lie beside it"
-            )
-        tensors += read_facts(file).tensors
-    return tuple(files), GgufFacts(gguf, facts.values, tuple(tensors))

@@ -11,7 +11,8 @@ from convert.errors import ConvertError
 from convert.ollama.plan import Plan
 from convert.ollama.read_back import Check, read_back
 from convert.ollama.server import Server
-from medassist.card import sha256_of_file
+from convert.run_card import card_of_run, write_on_card
+from medassist.card import Card, sha256_of_file
 from medassist.progress import Watcher
 
 
@@ -55,7 +56,8 @@ def proofs_of(plan: Plan) -> dict[Path, str]:
     """The sha256 of each file of `plan`, as the gate has seen and passed it.
 
     Raises:
-        ConvertError: a file is not verified, was changed since, or did not pass.
+        ConvertError: a file is not verified, was changed since, or did not pass; or
+            the adapter was verified on another model than this one.
     """
     from convert.verify.result import require_verified
 
@@ -65,7 +67,15 @@ def proofs_of(plan: Plan) -> dict[Path, str]:
     for name, sha256 in found.parts.items():
         proofs[first.with_name(name)] = sha256
     if plan.adapter is not None:
-        proofs[plan.adapter] = require_verified(plan.adapter).sha256
+        lora = require_verified(plan.adapter)
+        if lora.base_model_sha256 != found.model_sha256:
+            raise ConvertError(
+                f"{plan.adapter} was verified on another model than {first} was made "
+                "from, which nothing is proven of; verify it on that model: medassist "
+                "convert verify MODEL F16.gguf --adapter ADAPTER --adapter-gguf "
+                f"{plan.adapter.name}"
+            )
+        proofs[plan.adapter] = lora.sha256
     return proofs
 
 
@@ -113,14 +123,30 @@ def publish(
     server.create(name, _digests(weights), _digests(lora), plan.settings, watcher)
     watcher("reading back", 0, 0)
     checks = read_back(server, plan, adapter=lora[0].sha256 if lora else None)
-    manifest = {n.casefold(): d for n, d in server.models().items()}
+    manifests = {n.casefold(): d for n, d in server.models().items()}
+    manifest = manifests.get(name.casefold())
+    notes = [*result.notes]
+    if manifest and all(check.equal is not False for check in checks):
+        notes += _on_card(plan, name, manifest)
     return result.model_copy(
         update={
             "ollama": version,
-            "manifest": manifest.get(name.casefold()),
+            "manifest": manifest,
             "checks": checks,
+            "notes": notes,
         }
     )
+
+
+def _on_card(plan: Plan, name: str, manifest: str) -> list[str]:
+    """Put the model in Ollama on the card of the run that its file is of."""
+
+    def change(card: Card) -> Card:
+        ollama = card.lineage.ollama | {name: manifest.removeprefix("sha256:")}
+        lineage = card.lineage.model_copy(update={"ollama": ollama})
+        return card.model_copy(update={"lineage": lineage})
+
+    return write_on_card(card_of_run(plan.facts.file), change)
 
 
 def _digests(files: Sequence[Sent]) -> dict[str, str]:

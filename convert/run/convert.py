@@ -8,12 +8,19 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from convert.errors import ConvertError
+from convert.merge.record import read_record
 from convert.run.folder import RunFolder
 from convert.run.ledger import Ledger
 from convert.run.plan import Planner, RunWishes
+from convert.run_card import CARD, write_on_card
+from convert.unfinished import HeldError, held
 from convert.verify.result import Verified, read_verified
-from medassist.card import CardError, read_card, sha256_of_file, write_card
+from medassist.card import Card, Sha256
 from medassist.progress import Watcher, unwatched
+
+RUNNING = ".running"
+"""In `gguf/` while a call is at work there."""
 
 
 class StepTaken(BaseModel):
@@ -27,13 +34,19 @@ class StepTaken(BaseModel):
 
 
 class RunConverted(BaseModel):
-    """What a call left in a run folder."""
+    """What a call left in a run folder.
+
+    Attributes:
+        verified: what the gate found about each GGUF that was asked for.
+        older: GGUFs beside them that this call did not make and did not look at.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     folder: Path
     steps: tuple[StepTaken, ...]
     verified: tuple[Verified, ...]
+    older: tuple[str, ...]
     modelfile: Path | None
 
 
@@ -60,18 +73,36 @@ def convert_run_folder(
             done before is kept.
     """
     folder = RunFolder.open(root, base)
-    folder.gguf.mkdir(exist_ok=True)
-    planner = Planner(folder, wishes or RunWishes(), watcher)
+    try:
+        folder.gguf.mkdir(exist_ok=True)
+        with held(folder.gguf / RUNNING):
+            return _convert(folder, wishes or RunWishes(), watcher)
+    except HeldError as error:
+        raise ConvertError(
+            f"another `convert run` is at work in {root}; wait for it to end"
+        ) from error
+    except OSError as error:
+        raise ConvertError(
+            f"{error.filename or root}: {error.strerror or error}; a run folder that "
+            "you may write to is expected, with room for its GGUFs"
+        ) from error
+
+
+def _convert(folder: RunFolder, wishes: RunWishes, watcher: Watcher) -> RunConverted:
+    planner = Planner(folder, wishes, watcher)
     ledger = Ledger(folder.ledger)
     taken: list[StepTaken] = []
+    made: list[Path] = []
     for step in planner.steps():
         begun = time.monotonic()
         state = "unchanged"
         if not ledger.is_done(step):
+            inputs = ledger.hashes(step.inputs)
             watcher(step.name, 0, 0)
             step.do()
-            ledger.write(step)
+            ledger.write(step, inputs)
             state = "done"
+        made += [output for output in step.outputs if output.suffix == ".gguf"]
         taken.append(
             StepTaken(
                 name=step.name,
@@ -79,29 +110,29 @@ def convert_run_folder(
                 seconds=round(time.monotonic() - begun, 2),
             )
         )
-    files = sorted(folder.gguf.glob("*.gguf"))
-    found = (read_verified(file) for file in files)
-    _into_card(root, files, watcher)
-    modelfile = root / "Modelfile"
+    found = (read_verified(file, ledger.hash) for file in made)
+    for notice in _on_card(folder, {f.name: ledger.hash(f) for f in made}):
+        watcher(notice, 0, 0)
+    others = {*folder.gguf.glob("*.gguf")} - {*made}
+    modelfile = folder.root / "Modelfile"
     return RunConverted(
-        folder=root,
+        folder=folder.root,
         steps=tuple(taken),
         verified=tuple(entry for entry in found if entry is not None),
+        older=tuple(sorted(file.name for file in others)),
         modelfile=modelfile if modelfile.is_file() else None,
     )
 
 
-def _into_card(root: Path, files: list[Path], watcher: Watcher) -> None:
-    """The hashes of the GGUFs, on the run's card where it has one."""
-    file = root / "card.json"
-    if not file.is_file():
-        return
-    try:
-        card = read_card(file)
-    except CardError as error:
-        watcher(f"nothing was written on the card: {error}", 0, 0)
-        return
-    gguf = card.lineage.gguf | {found.name: sha256_of_file(found) for found in files}
-    if gguf != card.lineage.gguf:
-        lineage = card.lineage.model_copy(update={"gguf": gguf})
-        write_card(card.model_copy(update={"lineage": lineage}), file)
+def _on_card(folder: RunFolder, gguf: dict[str, Sha256]) -> list[str]:
+    """Put the hashes of the GGUFs and of the merged model on the run's card."""
+    merged: dict[str, Sha256] = {}
+    if folder.plain is not None:
+        merged = read_record(folder.merged).merged_files
+
+    def change(card: Card) -> Card:
+        update = {"gguf": card.lineage.gguf | gguf, "merged": merged}
+        lineage = card.lineage.model_copy(update=update)
+        return card.model_copy(update={"lineage": lineage})
+
+    return write_on_card(folder.root / CARD, change)

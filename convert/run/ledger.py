@@ -9,11 +9,14 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convert.errors import ConvertError
+from convert.merge.folder import TEMPLATES
 from medassist.card import Sha256, sha256_of_file
 from medassist.paths import SHARED_FILE, write_whole
 
+Hashed = Callable[[Path], Sha256]
 
-def _holds() -> bool:
+
+def _holds(_: Hashed) -> bool:
     return True
 
 
@@ -22,10 +25,12 @@ class Step:
     """A piece of work: out of `inputs` come `outputs`.
 
     Attributes:
-        inputs: files, and folders whose files all count (hidden ones do not).
+        inputs: files, and folders whose files all count (hidden ones do not, and of
+            folders in them only that of further chat templates does).
         settings: what else shapes the outputs.
         do: does it; whatever it writes appears whole or not at all.
-        holds: whether what the step found the last time holds still.
+        holds: whether what the step found the last time holds still; it is given what
+            knows the hashes of files.
     """
 
     name: str
@@ -33,7 +38,7 @@ class Step:
     outputs: tuple[Path, ...]
     do: Callable[[], object]
     settings: Mapping[str, str]
-    holds: Callable[[], bool] = _holds
+    holds: Callable[[Hashed], bool] = _holds
 
 
 class _Record(BaseModel):
@@ -93,30 +98,42 @@ class Ledger:
             done is not None
             and done.settings == dict(step.settings)
             and all(output.exists() for output in step.outputs)
-            and done.inputs == self._hashes(step.inputs)
-            and done.outputs == self._hashes(step.outputs)
-            and step.holds()
+            and done.inputs == self.hashes(step.inputs)
+            and done.outputs == self.hashes(step.outputs)
+            and step.holds(self.hash)
         )
 
-    def write(self, step: Step) -> None:
-        """Write down that `step` is done."""
+    def write(self, step: Step, inputs: dict[str, Sha256]) -> None:
+        """Write down that `step` is done.
+
+        Args:
+            step: the step.
+            inputs: their hashes from before it: what changed meanwhile may be half in
+                it, and the step is to be done again.
+        """
         self._book.steps[step.name] = _Done(
-            inputs=self._hashes(step.inputs),
-            outputs=self._hashes(step.outputs),
+            inputs=inputs,
+            outputs=self.hashes(step.outputs),
             settings=dict(step.settings),
         )
         whole = self._book.model_dump_json(indent=2) + "\n"
         write_whole(self._file, whole, SHARED_FILE)
 
-    def _hashes(self, paths: Iterable[Path]) -> dict[str, Sha256]:
-        return {self._name(file): self._hash(file) for file in _files(paths)}
+    def hashes(self, paths: Iterable[Path]) -> dict[str, Sha256]:
+        """The sha256 of all files of `paths`, by name."""
+        return {self._name(file): self.hash(file) for file in _files(paths)}
 
     def _name(self, file: Path) -> str:
         if file.is_relative_to(self._root):
             return file.relative_to(self._root).as_posix()
         return str(file)
 
-    def _hash(self, file: Path) -> Sha256:
+    def hash(self, file: Path) -> Sha256:
+        """The sha256 of `file`.
+
+        Raises:
+            ConvertError: it cannot be read.
+        """
         try:
             found = file.stat()
             name = self._name(file)
@@ -140,7 +157,7 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            inside = path.iterdir()
+            inside = [*path.iterdir(), *(path / TEMPLATES).glob("*")]
             found += sorted(f for f in inside if f.is_file() and f.name[0] != ".")
         else:
             found.append(path)

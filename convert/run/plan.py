@@ -24,7 +24,7 @@ from convert.ollama.settings import Wishes, settings_of
 from convert.peft_adapter import PeftAdapter
 from convert.quantize import quantize
 from convert.run.folder import RunFolder
-from convert.run.ledger import Step
+from convert.run.ledger import Hashed, Step
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.result import Verified, read_verified
 from medassist.paths import SHARED_FILE, write_whole
@@ -174,8 +174,8 @@ class Planner:
                     "be looked at, and nothing is made of it"
                 )
 
-        def holds() -> bool:
-            found = read_verified(target)
+        def holds(hashed: Hashed) -> bool:
+            found = read_verified(target, hashed)
             return found is not None and found.passed
 
         return Step(f"verify {target.stem}", (*sources, target), (), do, {}, holds)

@@ -6,16 +6,26 @@ quantized file, what it lost against the unquantized one, which has passed itsel
 
 from __future__ import annotations
 
-import hashlib
-import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 from convert.errors import ConvertError
-from convert.hf_folder import read_config, weight_files
+from convert.gguf_facts import shards_of
+from convert.hf_folder import read_config
+from convert.peft_adapter import CONFIG as ADAPTER_CONFIG
+from convert.peft_adapter import WEIGHTS as ADAPTER_WEIGHTS
+from convert.verify.embeddings import compare_embeddings
+from convert.verify.identity import (
+    check_unchanged,
+    files_of_model,
+    hash_of_files,
+    hash_of_model,
+    peak_memory,
+    seen,
+    versions,
+)
 from convert.verify.logits import (
     LIMITS,
     compare_adapted,
@@ -40,20 +50,10 @@ from convert.verify.tensors import compare_tensors
 from convert.verify.texts import LONGEST
 from convert.verify.tokens import TokenCheck, compare_tokens
 from convert.vocabulary import load_tokenizer
-from medassist import __version__
 from medassist.engine.errors import EngineError
 from medassist.exams.gguf_scorer import GgufScorer
 from medassist.progress import Watcher, unwatched
 
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "generation_config.json",
-)
 CONTEXT = LONGEST + 32
 """Tokens that are read at a time: the longest prompt and an invocation."""
 
@@ -84,6 +84,9 @@ def verify_model(
     """
     begun = time.monotonic()
     longest = _longest(folder)
+    looked_at = [*files_of_model(folder), *shards_of(gguf)]
+    looked_at += shards_of(against) if against else ()
+    before = seen(looked_at)
     source = hash_of_model(folder)
     content = Text.read(text)
     with _sentences():
@@ -99,7 +102,7 @@ def verify_model(
                 )
             checks = _vocabulary(folder, gguf, watcher)
             if limit is not None:
-                checks += _logits(folder, opened, limit, watcher)
+                checks += _weights(folder, opened, limit, watcher)
         loss: QuantizationLoss | None = None
         if against is not None:
             if limit is None:
@@ -125,8 +128,9 @@ def verify_model(
         loss=loss,
         seconds=round(time.monotonic() - begun, 3),
         peak_mib=peak_memory(),
-        versions=_versions(),
+        versions=versions(),
     )
+    check_unchanged(before)
     for notice in record(gguf, found):
         watcher(notice, 0, 0)
     return found
@@ -157,6 +161,8 @@ def verify_adapter(
         ConvertError: as `verify_model`; or the base is quantized.
     """
     begun = time.monotonic()
+    parts = [adapter / ADAPTER_CONFIG, adapter / ADAPTER_WEIGHTS]
+    before = seen([*files_of_model(folder), *parts, *shards_of(gguf), adapter_gguf])
     tokenizer = load_tokenizer(folder)
     with (
         _sentences(),
@@ -190,47 +196,18 @@ def verify_adapter(
         sha256=hash_of(adapter_gguf),
         quantization="LoRA",
         model=adapter.resolve().name,
-        model_sha256=hash_of_files(
-            [adapter / "adapter_config.json", adapter / "adapter_model.safetensors"]
-        ),
+        model_sha256=hash_of_files(parts),
         base_sha256=hash_of(gguf),
+        base_model_sha256=hash_of_model(folder),
         checks=tuple(checks),
         seconds=round(time.monotonic() - begun, 3),
         peak_mib=peak_memory(),
-        versions=_versions(),
+        versions=versions(),
     )
+    check_unchanged(before)
     for notice in record(adapter_gguf, found):
         watcher(notice, 0, 0)
     return found
-
-
-def hash_of_model(folder: Path) -> str:
-    """One sha256 for config, weights and tokenizer of the model in `folder`."""
-    files = [folder / "config.json", *weight_files(folder)]
-    files += [folder / name for name in TOKENIZER_FILES if (folder / name).is_file()]
-    return hash_of_files(files)
-
-
-def hash_of_files(files: Sequence[Path]) -> str:
-    """One sha256 for several files: of their names and their own hashes."""
-    lines = sorted(f"{hash_of(file)}  {file.name}\n" for file in files)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def peak_memory() -> dict[str, float]:
-    """The most memory that this process and its largest child have held, in MiB."""
-    if sys.platform == "win32":
-        return {}
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return {
-        name: round(resource.getrusage(who).ru_maxrss * unit / 2**20, 1)
-        for name, who in (
-            ("this process", resource.RUSAGE_SELF),
-            ("llama.cpp's process", resource.RUSAGE_CHILDREN),
-        )
-    }
 
 
 def _vocabulary(folder: Path, gguf: Path, watcher: Watcher) -> list[Check]:
@@ -257,7 +234,7 @@ def _compared(name: str, found: TokenCheck | PromptCheck, what: str) -> Check:
     )
 
 
-def _logits(
+def _weights(
     folder: Path, opened: GgufScorer, limit: float, watcher: Watcher
 ) -> list[Check]:
     tokenizer = load_tokenizer(folder)
@@ -267,13 +244,15 @@ def _logits(
         raise ConvertError(f"{folder}: the tokenizer reads none of the prompts")
     written = write_greedily(opened, prompts)
     model = StreamedModel(folder, watcher=watcher)
-    return _again_rounded(
+    logits = _again_rounded(
         model,
         opened,
         lambda: compare_logits(
             model, opened, prompts, written, limit=limit, watcher=watcher
         ),
     )
+    rows = compare_embeddings(opened.model, model.tables(), limit, watcher)
+    return [rows, *logits]
 
 
 def _again_rounded(
@@ -326,6 +305,11 @@ def _reference(
     found = known if known is not None and before else None
     if found is None:
         found = verify_model(folder, against, threads=threads, watcher=watcher)
+    if found.quantization not in LIMITS:
+        raise ConvertError(
+            f"{against} is quantized itself ({found.quantization}), and what it lost "
+            "would not be seen; give the F16, BF16 or F32 file that both are made of"
+        )
     if found.passed:
         said = f"{against.name} is verified" + (" (before)" if before else "")
         return Check(name="reference", passed=True, said=said)
@@ -358,11 +342,6 @@ def _same_invocation(found: tuple[int, ...], expected: tuple[int, ...]) -> Check
     else:
         said = f"the GGUF says {list(found)}, the adapter {list(expected)}"
     return Check(name="invocation", passed=found == expected, said=said)
-
-
-def _versions() -> dict[str, str]:
-    names = ("llama-cpp-python", "transformers", "torch", "gguf")
-    return {"medassist": __version__, **{name: version(name) for name in names}}
 
 
 @contextmanager

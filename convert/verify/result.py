@@ -6,6 +6,7 @@ is an unverified one, whatever its name.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
 from typing import Literal
@@ -13,18 +14,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convert.errors import ConvertError
-from convert.gguf_header import shards_of
-from medassist.card import (
-    CardError,
-    VerifiedFile,
-    read_card,
-    sha256_of_file,
-    write_card,
-)
+from convert.gguf_facts import shards_of
+from convert.run_card import card_of, write_on_card
+from medassist.card import Card, VerifiedFile, sha256_of_file
 from medassist.paths import SHARED_FILE, write_whole
 
 VERIFY_FILE = "verify.json"
-CARD_FILE = "card.json"
 
 
 class _Value(BaseModel):
@@ -78,6 +73,7 @@ class Verified(_Value):
         model: the name of the Hugging Face folder (the adapter's, for an adapter).
         model_sha256: of that folder's config, weights and tokenizer.
         base_sha256: of the GGUF that an adapter was verified on.
+        base_model_sha256: of the Hugging Face folder of that base.
         peak_mib: the most memory that this process and the largest of its children
             have held, in MiB; mapped pages of files count in.
     """
@@ -90,6 +86,7 @@ class Verified(_Value):
     model: str
     model_sha256: str
     base_sha256: str | None = None
+    base_model_sha256: str | None = None
     checks: tuple[Check, ...]
     loss: QuantizationLoss | None = None
     seconds: float
@@ -114,18 +111,25 @@ class VerifyFile(_Value):
     files: dict[str, Verified] = {}
 
 
-def read_verified(gguf: Path) -> Verified | None:
+def read_verified(
+    gguf: Path, hashed: Callable[[Path], str] | None = None
+) -> Verified | None:
     """What the gate found about this very file, or `None` where it never saw it.
+
+    Args:
+        gguf: the first file of a split one.
+        hashed: gives the sha256 of a file, where somebody knows it already.
 
     Raises:
         ConvertError: the file cannot be read, or verify.json is broken.
     """
-    entry = _read(gguf.parent / VERIFY_FILE).files.get(hash_of(gguf))
+    hashed = hashed or hash_of
+    entry = _read(gguf.parent / VERIFY_FILE).files.get(hashed(gguf))
     if entry is None:
         return None
     for name, sha256 in entry.parts.items():
         part = gguf.with_name(Path(name).name)
-        if not part.is_file() or sha256_of_file(part) != sha256:
+        if not part.is_file() or hashed(part) != sha256:
             return None
     return entry
 
@@ -210,13 +214,6 @@ def _read(file: Path) -> VerifyFile:
 
 
 def _into_card(gguf: Path, found: Verified) -> list[str]:
-    """The card of a run stands one folder above its `gguf` folder."""
-    cards = [gguf.parent / CARD_FILE]
-    if gguf.parent.name == "gguf":
-        cards.append(gguf.parent.parent / CARD_FILE)
-    card_file = next((card for card in cards if card.is_file()), None)
-    if card_file is None:
-        return []
     figures = {
         f"{check.name}: {name}": value
         for check in found.checks
@@ -224,18 +221,16 @@ def _into_card(gguf: Path, found: Verified) -> list[str]:
     }
     if found.loss is not None:
         figures |= {name: f.value for name, f in found.loss.figures.items()}
-    figures = {name: value for name, value in figures.items() if isfinite(value)}
     entry = VerifiedFile(
         sha256=found.sha256,
         passed=found.passed,
         checks={check.name: check.passed for check in found.checks},
-        figures=figures,
+        figures={name: value for name, value in figures.items() if isfinite(value)},
         against=found.loss.against if found.loss else None,
     )
-    try:
-        card = read_card(card_file)
+
+    def change(card: Card) -> Card:
         verified = {**card.verified, found.file: entry}
-        write_card(card.model_copy(update={"verified": verified}), card_file)
-    except (CardError, OSError) as error:
-        return [f"nothing was written on the card: {error}"]
-    return []
+        return card.model_copy(update={"verified": verified})
+
+    return write_on_card(card_of(gguf), change)

@@ -23,6 +23,8 @@ from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttenti
 
 from convert.errors import ConvertError
 from convert.hf_folder import Weight, read_config, read_tensors, read_weights
+from convert.library_noise import keep_back_noise
+from convert.verify.embeddings import Table
 from medassist.exams.log_probs import Logits
 from medassist.progress import Watcher, unwatched
 
@@ -70,6 +72,16 @@ class StreamedModel:
     def size(self) -> int:
         """Rows of the output layer."""
         return int(cast(Any, self._model.get_output_embeddings()).out_features)
+
+    def tables(self) -> list[Table]:
+        """The embeddings of tokens, and of positions where it has such."""
+        tokens = cast(nn.Module, self._model.get_input_embeddings())
+        found = [Table("token_embd.weight", self._owners[tokens]["weight"], "token")]
+        positions = getattr(self._inner, "wpe", None)
+        if isinstance(positions, nn.Embedding):
+            weight = self._owners[positions]["weight"]
+            found.append(Table("position_embd.weight", weight, "position"))
+        return found
 
     @torch.no_grad()
     def hidden(
@@ -211,6 +223,7 @@ class _Given(nn.Module):
 
 def _without_weights(folder: Path) -> PreTrainedModel:
     read_config(folder)
+    keep_back_noise()
     try:
         config = AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False

@@ -7,14 +7,20 @@ against the unquantized ones.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from gguf import ReaderTensor, quants
+from gguf import quants
 
-from convert.gguf_header import UnknownTensorTypeError, open_gguf, shards_of
+from convert.gguf_facts import shards_of
+from convert.gguf_head import (
+    TensorFact,
+    UnknownTensorTypeError,
+    read_head,
+    tensor_rows,
+)
 from convert.verify.result import Check
 from medassist.progress import Watcher, unwatched
 
@@ -45,11 +51,11 @@ def compare_tensors(gguf: Path, against: Path, watcher: Watcher = unwatched) -> 
     for number, (name, tensor) in enumerate(found.items()):
         watcher("tensors", number, len(found))
         original = originals[name]
-        if list(tensor.shape) != list(original.shape):
+        if tensor.fact.shape != original.fact.shape:
             said = f"{name} has another shape than in {against.name}"
             return Check(name="tensors", passed=False, said=said)
         try:
-            error = _error(_rows(tensor), _rows(original))
+            error = _error(tensor.rows(), original.rows())
         except NotImplementedError:
             # A type that only llama.cpp decodes.
             unread += 1
@@ -74,20 +80,26 @@ def compare_tensors(gguf: Path, against: Path, watcher: Watcher = unwatched) -> 
     return Check(name="tensors", passed=passed, said=said, figures=figures)
 
 
-def _tensors(gguf: Path) -> dict[str, ReaderTensor]:
+@dataclass(frozen=True)
+class _Stored:
+    """A tensor in its file."""
+
+    file: Path
+    fact: TensorFact
+
+    def rows(self) -> npt.NDArray[np.float64]:
+        """Some of its rows, decoded."""
+        data = tensor_rows(self.file, self.fact)
+        chosen = np.unique(np.linspace(0, len(data) - 1, ROWS).astype(np.int64))
+        return quants.dequantize(data[chosen], self.fact.kind).astype(np.float64)
+
+
+def _tensors(gguf: Path) -> dict[str, _Stored]:
     return {
-        tensor.name: tensor
+        tensor.name: _Stored(part, tensor)
         for part in shards_of(gguf)
-        for tensor in open_gguf(part).tensors
+        for tensor in read_head(part).tensors
     }
-
-
-def _rows(tensor: ReaderTensor) -> npt.NDArray[np.float64]:
-    """Some rows of a tensor, decoded."""
-    data: npt.NDArray[Any] = tensor.data
-    rows = data.reshape(-1, data.shape[-1])
-    chosen = np.unique(np.linspace(0, len(rows) - 1, ROWS).astype(np.int64))
-    return quants.dequantize(rows[chosen], tensor.tensor_type).astype(np.float64)
 
 
 def _error(found: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> float:

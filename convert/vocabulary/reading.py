@@ -9,6 +9,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
+from convert.library_noise import keep_back_noise
 from convert.vocabulary.added import read_added
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import adds_blank
@@ -28,6 +29,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     Raises:
         ConvertError: there is none that can be read.
     """
+    keep_back_noise()
     try:
         found = AutoTokenizer.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from convert.errors import ConvertError
-from convert.gguf_header import read_gguf, text_of
+from convert.gguf_facts import read_model
+from convert.gguf_head import read_head
 from convert.quantization_types import (
     HOPELESS,
     not_of_the_quantizer,
@@ -110,7 +111,7 @@ def test_several_types_are_made_in_one_call(model, tmp_path):
         "wide-Q2_K.gguf",
     ]
     for file in made.files:
-        assert read_gguf(file.file).quantization == file.type
+        assert read_model(file.file).quantization == file.type
         assert file.fallbacks == 0
         assert file.bytes == file.file.stat().st_size < file.original_bytes
     assert made.files[0].bytes > made.files[1].bytes
@@ -155,10 +156,10 @@ def test_an_importance_matrix_changes_the_weights_and_is_named_in_the_file(
     quantize(model, told, ["Q4_K_S"], imatrix=imatrix)
     name = "blk.0.ffn_up.weight"
     assert not np.array_equal(tensors(plain)[name].data, tensors(told)[name].data)
-    reader = gguf.GGUFReader(told)
-    assert text_of(reader, "quantize.imatrix.file") == "text.gguf"
+    head = read_head(told)
+    assert head.text("quantize.imatrix.file") == "text.gguf"
     # Where the maker's folders are is nobody's business.
-    assert text_of(reader, "quantize.imatrix.dataset") == "calibration.txt"
+    assert head.text("quantize.imatrix.dataset") == "calibration.txt"
     # What is used more is kept better.
     original = tensors(model)[name]
     sums = gguf.GGUFReader(imatrix)
@@ -208,7 +209,7 @@ def test_a_quantized_model_is_refused_unless_losing_twice_is_wanted(model, tmp_p
         quantize(first, second, ["Q4_0"])
     assert not second.exists()
     quantize(first, second, ["Q4_0"], allow_requantize=True)
-    assert read_gguf(second).quantization == "Q4_0"
+    assert read_model(second).quantization == "Q4_0"
 
 
 def test_a_split_model_becomes_one_file(model, tmp_path):
@@ -247,8 +248,8 @@ def test_little_memory_gives_the_same_file(model, tmp_path):
     [
         (lambda whole: whole[:-9000], "no whole GGUF"),
         (lambda whole: whole[:300], "no whole GGUF"),
-        (lambda _: b"", "no whole GGUF"),
-        (lambda _: b"not a model at all", "no whole GGUF"),
+        (lambda _: b"", "no GGUF file"),
+        (lambda _: b"not a model at all", "no GGUF file"),
     ],
 )
 def test_a_damaged_file_is_refused_and_nothing_is_left(model, tmp_path, content, said):
@@ -279,7 +280,7 @@ def test_what_is_there_is_not_overwritten_without_force(model, tmp_path):
         quantize(model, out, ["Q8_0"])
     assert out.read_bytes() == b"what was there"
     quantize(model, out, ["Q8_0"], force=True)
-    assert read_gguf(out).quantization == "Q8_0"
+    assert read_model(out).quantization == "Q8_0"
     with pytest.raises(ConvertError, match="is the model itself"):
         quantize(model, model, ["Q8_0"], force=True)
 

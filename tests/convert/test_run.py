@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from convert.errors import ConvertError
 from convert.gguf_model import convert_model
 from convert.run.convert import RunConverted, convert_run_folder
+from convert.run.ledger import Ledger, Step
 from convert.run.plan import RunWishes
 from convert.verify.result import require_verified
 from tests.convert.tiny_hf import save_pair
@@ -110,6 +111,31 @@ def test_a_damaged_gguf_is_made_anew(run, resumed):
     assert found["tuned-q8_0"] == "done"
     assert found["tuned-f16"] == "unchanged"
     assert file.read_bytes() == whole
+
+
+def test_a_gguf_that_was_not_asked_for_is_not_called_verified(run, resumed):
+    """It may be of the training before: nobody looked."""
+    found = convert_run_folder(run, wishes=RunWishes(threads=1))
+    assert found.older == ("base-q8_0.gguf", "tuned-q8_0.gguf")
+    names = {entry.file for entry in found.verified}
+    assert names == {"base-f16.gguf", "adapter.gguf", "tuned-f16.gguf"}
+
+
+def test_what_changes_under_a_step_is_not_taken_for_what_it_was_made_of(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "x" / "target"
+    target.parent.mkdir()
+    source.write_text("before")
+
+    def work() -> None:
+        target.write_text(source.read_text())
+        source.write_text("something after")
+
+    step = Step("copy", (source,), (target,), work, {})
+    ledger = Ledger(tmp_path / "x" / "steps.json")
+    inputs = ledger.hashes(step.inputs)
+    step.do()
+    ledger.write(step, inputs)
+    assert not ledger.is_done(step)
 
 
 def test_a_gguf_that_is_wrong_ends_the_run_and_is_named(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from convert.commands import app
 from convert.errors import ConvertError
 from convert.gguf_model import About, convert_model
 from convert.verify.result import Check, Verified, record
-from medassist.card import sha256_of_file
+from medassist.card import read_card, sha256_of_file
 from tests.convert import go_render
 from tests.convert.ollama.conftest import Service
 from tests.convert.ollama.fake_ollama import FakeOllama
@@ -205,7 +205,9 @@ def test_two_files_of_one_quantization_are_refused(fake: FakeOllama, gguf_f32):
     assert "tag" in refusal(fake.host, "tiny:x", gguf_f32.base, gguf_f32.base)
 
 
-def gate_saw(file: Path, *, passed: bool = True, kind: str = "model") -> None:
+def gate_saw(
+    file: Path, *, passed: bool = True, kind: str = "model", base: str | None = None
+) -> None:
     check = Check(name="logits", passed=passed, said="NMSE 2e-8")
     found = Verified.model_validate(
         {
@@ -215,6 +217,7 @@ def gate_saw(file: Path, *, passed: bool = True, kind: str = "model") -> None:
             "quantization": "F32",
             "model": "tiny",
             "model_sha256": "0" * 64,
+            "base_model_sha256": base,
             "checks": [check.model_dump()],
             "seconds": 1.0,
         }
@@ -237,13 +240,29 @@ def test_what_the_gate_passed_is_published_without_more_ado(
     assert "did not pass" in said()
     gate_saw(file)
     assert "lora.gguf is not verified" in said()
-    gate_saw(lora, kind="adapter")
+    gate_saw(lora, kind="adapter", base="1" * 64)
+    assert "lora.gguf was verified on another model" in said()
+    gate_saw(lora, kind="adapter", base="0" * 64)
     assert fake.state.asked == []
     result = CliRunner().invoke(app, [*words, "--json"])
     assert json.loads(result.stdout)["models"][0]["verified"]
     with file.open("ab") as opened:
         opened.write(b"x")
     assert "was changed since" in said()
+
+
+def test_the_card_of_a_run_gets_the_digest_of_what_was_published(
+    fake: FakeOllama, gguf_f32, tmp_path
+):
+    starter = Path(__file__).parents[3] / "medassist/starter/card.json"
+    shutil.copy(starter, tmp_path / "card.json")
+    (tmp_path / "gguf").mkdir()
+    file = Path(shutil.copy(gguf_f32.base, tmp_path / "gguf" / "model.gguf"))
+    told = published(fake.host, "me/tiny:f32", file)
+    (digest,) = read_card(tmp_path / "card.json").lineage.ollama.values()
+    assert told["models"][0]["manifest"].endswith(digest)
+    assert len(digest) == 64
+    assert "me/tiny:f32" in read_card(tmp_path / "card.json").lineage.ollama
 
 
 def test_a_split_model_is_one_model(fake: FakeOllama, gguf_f32, tmp_path):

@@ -73,3 +73,34 @@ def shifted_tokens(reader: gguf.GGUFReader) -> None:
     first = next(i for i, w in enumerate(words) if bytes(w) == b"b")
     second = next(i for i, w in enumerate(words) if bytes(w) == b"e")
     words[first][:], words[second][:] = words[second].copy(), words[first].copy()
+
+
+def row_of_no_text(reader: gguf.GGUFReader) -> None:
+    """The embedding of the byte FF, which no text in UTF-8 has in it."""
+    field = reader.fields["tokenizer.ggml.tokens"]
+    words = [bytes(field.parts[i]).decode() for i in field.data]
+    data = tensor(reader, "token_embd.weight").data
+    row = words.index("\u00ff")
+    data[row] = data[row - 1]
+
+
+IN_A_MODEL: tuple[tuple[str, Callable[[gguf.GGUFReader], None], str], ...] = (
+    ("Q of a layer not permuted", permuted_q, "logits"),
+    ("gate and up of a layer swapped", swapped_tensors, "logits"),
+    ("a norm of ones", one_wrong_norm, "logits"),
+    ("epsilon of the norms x 10,000", wrong_epsilon, "logits"),
+    ("NaN in a weight", not_a_number, "logits"),
+    ("two token ids swapped", shifted_tokens, "token ids"),
+    ("the end token lost", lost_end, "token ids"),
+)
+"""What is wrong, how it is done, and the check that has to name it."""
+
+
+def with_one_blank_more(model: Path, target: Path) -> Path:
+    """A copy of `model` whose template has a blank more than its GGUF then has."""
+    shutil.copytree(model, target)
+    template = target / "chat_template.jinja"
+    text = template.read_text("utf-8")
+    assert "'|>'" in text
+    template.write_text(text.replace("'|>'", "'|> '"), "utf-8")
+    return target

@@ -23,7 +23,7 @@ from tests.convert.tiny_hf import HfFolders, save_pair
 from tests.convert.verify import faults
 
 VOCABULARY = {"token ids", "rendered prompt"}
-LOGITS = {"logits", "greedy text"}
+LOGITS = {"embeddings", "logits", "greedy text"}
 ADAPTER = {"invocation", "adapter logits", "adapter effect", "adapter greedy text"}
 
 
@@ -69,18 +69,7 @@ def test_a_right_file_passes(hf, tmp_path, kind):
     assert found.peak_mib["this process"] > 10
 
 
-@pytest.mark.parametrize(
-    ("fault", "named"),
-    [
-        (faults.permuted_q, "logits"),
-        (faults.swapped_tensors, "logits"),
-        (faults.one_wrong_norm, "logits"),
-        (faults.wrong_epsilon, "logits"),
-        (faults.not_a_number, "logits"),
-        (faults.shifted_tokens, "token ids"),
-        (faults.lost_end, "token ids"),
-    ],
-)
+@pytest.mark.parametrize(("fault", "named"), [fault[1:] for fault in faults.IN_A_MODEL])
 def test_a_file_with_a_fault_fails_and_the_check_that_fails_is_its_own(
     hf, gguf_f32, tmp_path, fault, named
 ):
@@ -95,16 +84,40 @@ def test_a_file_with_a_fault_fails_and_the_check_that_fails_is_its_own(
 
 
 def test_a_template_with_one_blank_less_is_named(hf, tmp_path):
-    """The file is made from a copy whose template lacks a blank that the model has."""
-    model = shutil.copytree(hf.base, tmp_path / "model")
-    template = model / "chat_template.jinja"
-    text = template.read_text("utf-8")
-    assert "'|>'" in text
-    template.write_text(text.replace("'|>'", "'|> '"), "utf-8")
     wrong = convert_model(hf.base, tmp_path / "wrong.gguf", None, "f32")
+    model = faults.with_one_blank_more(hf.base, tmp_path / "model")
     found = verify_model(model, wrong, threads=1)
     assert names(found.failed) == {"rendered prompt"}
     assert "the tokenizer renders" in said(found, "rendered prompt")
+
+
+def test_a_wrong_row_of_a_word_that_no_prompt_has_is_named(tmp_path):
+    """The logits do not see it where the output layer is a tensor of its own."""
+    untied = save_pair(tmp_path / "hf", tied=False)
+    file = convert_model(untied.base, tmp_path / "model.gguf", None, "f16")
+    assert verify_model(untied.base, file, threads=1).passed
+    wrong = faults.changed(file, tmp_path / "w" / "wrong.gguf", faults.row_of_no_text)
+    found = verify_model(untied.base, wrong, threads=1)
+    assert names(found.failed) == {"embeddings"}
+    assert "1 of 400 rows" in said(found, "embeddings")
+
+
+def test_a_file_that_is_changed_while_it_is_verified_is_not_verified(
+    hf, gguf_f32, tmp_path, monkeypatch
+):
+    file = tmp_path / "model.gguf"
+    shutil.copyfile(gguf_f32.base, file)
+    look = gate.compare_tokens
+
+    def meanwhile(*given, **more):
+        found = look(*given, **more)
+        faults.changed(gguf_f32.base, file, faults.permuted_q)
+        return found
+
+    monkeypatch.setattr(gate, "compare_tokens", meanwhile)
+    with pytest.raises(ConvertError, match="changed while it was verified"):
+        verify_model(hf.base, file, threads=1)
+    assert not (tmp_path / VERIFY_FILE).exists()
 
 
 @pytest.mark.parametrize("kind", ["plain", "activated"])
@@ -189,6 +202,23 @@ def test_a_quantized_file_without_a_reference_is_not_verified(hf, f16, tmp_path)
     with pytest.raises(ConvertError, match=r"quantized \(Q4_0\).*--against"):
         verify_model(hf.base, tmp_path / "q.gguf")
     assert not (tmp_path / VERIFY_FILE).exists()
+
+
+def test_a_quantized_file_is_no_measure_for_another(hf, f16, tmp_path, few_words):
+    """A loss against what has lost itself looks smaller than it is."""
+    quantize(f16.base, tmp_path / "q8.gguf", ["Q8_0"])
+    quantize(f16.base, tmp_path / "q4.gguf", ["Q4_0"])
+    verify_model(
+        *(hf.base, tmp_path / "q8.gguf"), against=f16.base, text=few_words, threads=1
+    )
+    assert require_verified(tmp_path / "q8.gguf").passed
+    with pytest.raises(ConvertError, match=r"q8\.gguf is quantized itself \(Q8_0\)"):
+        verify_model(
+            *(hf.base, tmp_path / "q4.gguf"),
+            against=tmp_path / "q8.gguf",
+            text=few_words,
+            threads=1,
+        )
 
 
 def test_a_right_quantization_of_a_wrong_file_fails(

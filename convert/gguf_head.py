@@ -1,7 +1,8 @@
 """The head of a GGUF, read fast: a vocabulary of 150,000 tokens in half a second.
 
 `gguf.GGUFReader` makes an array of each word of a list, which takes half a minute
-there. Every length is checked against the file before it is believed.
+there. Every length is checked against the file before it is believed, and nothing is
+executed or kept open: it is Python's look at a file before native code opens it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import mmap
 import struct
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,10 @@ NUMBERS: dict[int, str] = {
 }
 
 
+class UnknownTensorTypeError(ConvertError):
+    """A file has tensors of a type that llama.cpp knows and the gguf library not."""
+
+
 @dataclass(frozen=True)
 class TensorFact:
     """A tensor as a GGUF lists it."""
@@ -49,6 +55,11 @@ class TensorFact:
     """Where its bytes are in the file."""
     bytes: int = 0
 
+    @property
+    def kind(self) -> GGMLQuantizationType:
+        """The type, for `gguf.quants`."""
+        return GGMLQuantizationType[self.type]
+
 
 @dataclass(frozen=True)
 class GgufHead:
@@ -57,27 +68,55 @@ class GgufHead:
     values: dict[str, Any]
     tensors: tuple[TensorFact, ...]
 
+    def text(self, key: str) -> str | None:
+        """The text under `key`, where there is one."""
+        value = self.values.get(key)
+        return value if isinstance(value, str) else None
+
+    def number(self, key: str) -> int | None:
+        """The whole number under `key`, where there is one."""
+        value = self.values.get(key)
+        return value if isinstance(value, int) else None
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """The texts of the list under `key`, where there is one."""
+        value = self.values.get(key)
+        return tuple(map(str, value)) if isinstance(value, list) else ()
+
 
 def read_head(file: Path) -> GgufHead:
     """Read the head of `file`.
 
     Raises:
+        UnknownTensorTypeError: it has tensors of a type that is too new.
         ConvertError: it is missing, no GGUF, or ends too early.
     """
     if file.is_dir():
-        raise ConvertError(f"{file} is a folder; a GGUF file is expected")
+        raise ConvertError(
+            f"{file} is a folder, and a GGUF file is expected; give the .gguf in it, "
+            "or convert the model folder with `convert gguf` first"
+        )
     try:
         with file.open("rb") as opened:
             magic = opened.read(4)
             if magic != b"GGUF":
-                raise ConvertError(f"{file} is no GGUF: it begins with {magic!r}")
+                raise ConvertError(
+                    f"{file} is no GGUF file: it begins with {magic!r}; convert the "
+                    "model to one, or download it again"
+                )
             with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Reader(data).head()
     except OSError as error:
         raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
+    except _UnknownTypeError as error:
+        raise UnknownTensorTypeError(
+            f"{file} holds tensors of a type ({error}) that the gguf library does not "
+            "know"
+        ) from error
     except (ValueError, KeyError, struct.error) as error:
         raise ConvertError(
-            f"{file} is a broken GGUF ({error}); convert or download it again"
+            f"{file} is no whole GGUF file ({error}); convert, copy or download it "
+            "again"
         ) from error
 
 
@@ -86,6 +125,19 @@ def tensor_bytes(file: Path, tensor: TensorFact) -> npt.NDArray[np.uint8]:
     if not tensor.bytes:
         return np.zeros(0, np.uint8)
     return np.memmap(file, np.uint8, "r", tensor.start, (tensor.bytes,))
+
+
+def tensor_rows(file: Path, tensor: TensorFact) -> npt.NDArray[np.uint8]:
+    """The bytes of a tensor, mapped, a row each; `gguf.quants.dequantize` takes some.
+
+    A tensor without dimensions is one row of one number.
+    """
+    rows = prod(tensor.shape[1:])
+    return tensor_bytes(file, tensor).reshape(rows, -1 if tensor.bytes else 0)
+
+
+class _UnknownTypeError(Exception):
+    """The number of a type that has no name here."""
 
 
 class _Reader:
@@ -111,7 +163,7 @@ class _Reader:
         for name, kind, shape, offset in listed:
             block, size = GGML_QUANT_SIZES[kind]
             rows, rest = divmod(shape[0] if shape else 1, block)
-            length = rows * size * int(np.prod(shape[1:], dtype=object))
+            length = rows * size * prod(shape[1:])
             if rest or start + offset + length > len(self.data):
                 raise ValueError(f"the tensor {name} is not all there")
             placed.append(TensorFact(name, kind.name, shape, start + offset, length))
@@ -123,7 +175,12 @@ class _Reader:
         if dimensions > MOST_DIMENSIONS:
             raise ValueError(f"the tensor {name} has {dimensions} dimensions")
         shape = tuple(self.number("Q") for _ in range(dimensions))
-        kind = GGMLQuantizationType(self.number("I"))
+        number = self.number("I")
+        try:
+            kind = GGMLQuantizationType(number)
+            GGML_QUANT_SIZES[kind]
+        except (ValueError, KeyError):
+            raise _UnknownTypeError(number) from None
         return name, kind, shape, self.number("Q")
 
     def value(self, kind: int) -> Any:

@@ -1,0 +1,45 @@
+"""The card.json of the run that a file belongs to, and writing on it.
+
+A card is one for people too: that it is missing or broken stops no work, and is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from medassist.card import Card, CardError, read_card, write_card
+
+CARD = "card.json"
+GGUF_FOLDER = "gguf"
+
+
+def card_of(gguf: Path) -> Path | None:
+    """The card beside `gguf`, or that of its run."""
+    beside = gguf.absolute().parent / CARD
+    return beside if beside.is_file() else card_of_run(gguf)
+
+
+def card_of_run(gguf: Path) -> Path | None:
+    """The card of the run whose folder `gguf/` holds `gguf`."""
+    folder = gguf.absolute().parent
+    card = folder.parent / CARD
+    return card if folder.name == GGUF_FOLDER and card.is_file() else None
+
+
+def write_on_card(file: Path | None, change: Callable[[Card], Card]) -> list[str]:
+    """Put the card in `file`, changed, in its place; without a card do nothing.
+
+    Returns:
+        What could not be done, for the user.
+    """
+    if file is None or not file.is_file():
+        return []
+    try:
+        card = read_card(file)
+        changed = change(card)
+        if changed != card:
+            write_card(changed, file)
+    except (CardError, OSError) as error:
+        return [f"nothing was written on the card: {error}"]
+    return []

@@ -1,0 +1,128 @@
+"""Whether each row of a GGUF's embeddings is that of its token, or of its position.
+
+The logits see the rows of those tokens and positions that the prompts happen to have:
+a few hundred of a hundred thousand. A row that is wrong beyond them would spoil one
+word, and nothing else; so all of them are compared, as they are stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gguf import quants
+
+from convert.encode import to_float32
+from convert.gguf_facts import shards_of
+from convert.gguf_head import TensorFact, UnknownTensorTypeError, read_head, tensor_rows
+from convert.hf_folder import Weight
+from convert.verify.result import Check
+from medassist.progress import Watcher, unwatched
+
+VALUES = 1 << 22
+"""That are decoded at a time."""
+LEAST = 1e-3
+"""Of the mean row: a row that is smaller is held against so much. Untrained rows may
+be too small for F16 to hold, and nothing is lost by that."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the model and the tensor of the GGUF that holds it."""
+
+    tensor: str
+    weight: Weight
+    what: str
+    """A row is that of a token or of a position."""
+
+
+def compare_embeddings(
+    gguf: Path, tables: list[Table], limit: float, watcher: Watcher = unwatched
+) -> Check:
+    """Compare all rows of `tables` with those in `gguf`.
+
+    A GGUF may have fewer rows: some converters leave out those that only pad.
+
+    Args:
+        gguf: in F32, F16 or BF16; the first file of a split one.
+        tables: of the model.
+        limit: the NMSE that a row may have.
+        watcher: is told the rows that are done.
+
+    Raises:
+        ConvertError: a file cannot be read.
+    """
+    try:
+        stored = {
+            fact.name: (part, fact)
+            for part in shards_of(gguf)
+            for fact in read_head(part).tensors
+        }
+    except UnknownTensorTypeError as error:
+        return _check([], 0, 0.0, limit, str(error))
+    wrong: list[str] = []
+    rows, worst = 0, 0.0
+    for table in tables:
+        if table.tensor not in stored:
+            wrong.append(f"the GGUF lacks {table.tensor}")
+            continue
+        errors = _errors(*stored[table.tensor], table.weight, watcher)
+        if errors is None:
+            wrong.append(f"{table.tensor} has other rows than {table.weight.name}")
+            continue
+        rows += len(errors)
+        worst = max(worst, float(np.nan_to_num(errors, nan=np.inf).max(initial=0)))
+        bad = np.flatnonzero(~(errors < limit))
+        if len(bad):
+            wrong.append(
+                f"{len(bad):,} of {len(errors):,} rows of {table.tensor} are not the "
+                f"model's, that of {table.what} {bad[0]} first"
+            )
+    return _check(wrong, rows, worst, limit, None)
+
+
+def _check(
+    wrong: list[str], rows: int, worst: float, limit: float, unread: str | None
+) -> Check:
+    said = "; ".join(wrong) or f"{rows:,} rows, worst NMSE {worst:.1e}"
+    if unread:
+        said = f"not compared: {unread}"
+    return Check(
+        name="embeddings",
+        passed=not wrong and not unread,
+        said=said,
+        figures={
+            "rows": float(rows),
+            "NMSE of the worst row": worst,
+            "NMSE limit": limit,
+        },
+    )
+
+
+def _errors(
+    part: Path, fact: TensorFact, weight: Weight, watcher: Watcher
+) -> npt.NDArray[np.float64] | None:
+    """The NMSE of each row; `None` where the rows are others in length or number."""
+    found = tensor_rows(part, fact)
+    wanted: npt.NDArray[Any] = weight.stored()
+    if wanted.ndim != 2 or wanted.shape[1] != fact.shape[0]:
+        return None
+    if len(found) > len(wanted) or not len(found):
+        return None
+    wanted = wanted[: len(found)]
+    step = max(1, VALUES // wanted.shape[1])
+    squares, sizes = np.empty(len(found)), np.empty(len(found))
+    for start in range(0, len(found), step):
+        watcher("embeddings", start, len(found))
+        some = slice(start, start + step)
+        expected = to_float32(wanted[some], weight.dtype).astype(np.float64)
+        values = quants.dequantize(found[some], fact.kind)
+        squares[some] = ((values - expected) ** 2).sum(axis=1)
+        sizes[some] = (expected**2).sum(axis=1)
+    weight.source.forget()
+    watcher("embeddings", len(found), len(found))
+    floor = LEAST * float(sizes.mean())
+    return squares / np.maximum(sizes, floor) if floor else squares
