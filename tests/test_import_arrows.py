@@ -25,7 +25,8 @@ ALLOWED: dict[str, set[str]] = {
     # Turns and verdicts hold messages and answers: the protocol's values.
     "consult": {"consult", "engine"},
     "safety": {"safety"},
-    "records": {"records", "consult", "paths", "privacy"},
+    # What an answer was written under is made of the protocol's values.
+    "records": {"records", "consult", "engine", "paths", "privacy"},
     "exams": {"exams", "engine", "card", "paths"},
     "ask": {"ask_print", "engine", "starter", "library", "privacy"},
     "ask_print": {"engine", "library", "privacy"},

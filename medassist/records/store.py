@@ -1,0 +1,245 @@
+"""The open records: every verb that writes resolves when the disk has it.
+
+Reading has a connection and a thread of its own, so that a search does not wait for
+what is being written, nor the screen for either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from medassist.records import deleting, history, reopening, rows, search
+from medassist.records.cipher import Connection, database_error
+from medassist.records.errors import InUse, Locked, of_database
+from medassist.records.history import PAGE, Filter, Judged, Summary
+from medassist.records.reopening import Saved
+from medassist.records.rows import StoredState
+from medassist.records.search import Hit
+from medassist.records.writer import Change, Writer
+
+if TYPE_CHECKING:
+    from medassist.consult.answer import Figures, ModelFile, Source
+    from medassist.consult.turn import PaneName
+    from medassist.records.record import FlagShown, Sides, Verdict, WarningGiven
+
+T = TypeVar("T")
+NOTHING = Filter()
+
+
+class Store:
+    """The records while they are unlocked. `Vault` makes and closes it.
+
+    Every coroutine that writes returns when what it wrote outlasts the death of the
+    program and of the computer, and raises:
+        NotSaved: the disk is full, read-only or gone; nothing of this call is kept.
+        Locked: the records were locked meanwhile.
+        InUse: another window writes; this one can only read.
+        RecordsError: what it is about is not there, or the file is damaged.
+    """
+
+    def __init__(
+        self, file: Path, reading: Connection, writing: Connection | None
+    ) -> None:
+        self.file = file
+        self.broken_off = 0
+        """Answers that a program that was ended was still writing."""
+        self._failure = database_error()
+        self._reading = reading
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="records-reading")
+        self._closed = False
+        self._ids = itertools.count(_largest_id(reading) + 1)
+        self._writer = Writer(writing, file) if writing else None
+
+    @property
+    def read_only(self) -> bool:
+        """Another window writes; nothing can be changed here."""
+        return self._writer is None
+
+    def new_id(self) -> int:
+        """A number for a consultation, turn or answer, never given before."""
+        return next(self._ids)
+
+    async def write(self, changes: Sequence[Change]) -> None:
+        """Do all of `changes` (of `medassist.records.rows`), or none, in this order."""
+
+        def all_of_them(db: Connection) -> None:
+            for change in changes:
+                change(db)
+
+        await self._submit(all_of_them)
+
+    # A consultation as it grows
+
+    async def begin(self, title: str, created: datetime) -> int:
+        """A consultation without turns; its number."""
+        number = self.new_id()
+        await self._submit(lambda db: rows.begin(db, number, title, created))
+        return number
+
+    async def add_turn(
+        self, consultation: int, question: str, after: int | None, time: datetime
+    ) -> int:
+        """A turn after another one, or the first; its number."""
+        turn = self.new_id()
+        await self.write(
+            [
+                lambda db: rows.add_turn(db, consultation, turn, after, question, time),
+                lambda db: rows.set_leaf(db, consultation, turn),
+                lambda db: rows.touch(db, consultation, time),
+            ]
+        )
+        return turn
+
+    async def add_answer(
+        self, turn: int, pane: PaneName, source: Source, seed: int
+    ) -> int:
+        """An answer that is going to be written; its number."""
+        answer = self.new_id()
+        await self._submit(
+            lambda db: rows.add_answer(db, answer, turn, pane, source, seed)
+        )
+        return answer
+
+    async def append(self, answer: int, start: int, piece: str, tokens: int) -> None:
+        """A further piece of an answer, which begins at character `start` of it."""
+        await self._submit(lambda db: rows.append(db, answer, start, piece, tokens))
+
+    async def end(
+        self,
+        answer: int,
+        state: StoredState,
+        text: str,
+        tokens: int,
+        figures: Figures | None = None,
+        failure: str = "",
+    ) -> None:
+        """The answer is over, and `text` is all of it."""
+        await self._submit(
+            lambda db: rows.end(db, answer, state, text, tokens, figures, failure)
+        )
+
+    # What others say about it
+
+    async def set_flags(self, turn: int, flags: Sequence[FlagShown]) -> None:
+        """The red flags that are shown with a turn."""
+        await self._submit(lambda db: rows.set_flags(db, turn, flags))
+
+    async def add_verdict(self, turn: int, verdict: Verdict) -> None:
+        """A verdict on a turn; those before it stay."""
+        await self._submit(lambda db: rows.add_verdict(db, turn, verdict))
+
+    async def add_warning(self, consultation: int, warning: WarningGiven) -> None:
+        """That identifiers were warned of."""
+        await self._submit(lambda db: rows.add_warning(db, consultation, warning))
+
+    async def set_sides(self, consultation: int, sides: Sides) -> None:
+        """Which pane is A, whether names are hidden, and when they were revealed."""
+        await self._submit(lambda db: rows.set_sides(db, consultation, sides))
+
+    async def set_fingerprint(self, file: ModelFile, sha256: str) -> None:
+        """The sha256 of a model's file."""
+        await self._submit(lambda db: rows.set_fingerprint(db, file, sha256))
+
+    async def sign_off(self, consultation: int, time: datetime | None) -> None:
+        """Signed off as reviewed at `time`; `None` takes it back."""
+        await self._submit(lambda db: rows.sign_off(db, consultation, time))
+
+    # History
+
+    async def rename(self, consultation: int, title: str) -> None:
+        """Give a consultation another title."""
+        await self._submit(lambda db: rows.rename(db, consultation, title))
+
+    async def delete(self, consultations: Sequence[int]) -> int:
+        """Delete consultations for good; how many there were.
+
+        `deleting.WHAT_DELETION_MEANS` is what the user has to know before.
+        """
+        chosen = tuple(consultations)
+        removed = await self._submit(lambda db: deleting.delete(db, chosen))
+        await self._submit(deleting.rewrite, alone=True)
+        return removed
+
+    async def count(self, chosen: Filter = NOTHING) -> int:
+        """How many consultations there are."""
+        return await self._read(lambda db: history.count(db, chosen))
+
+    async def page(
+        self, chosen: Filter = NOTHING, offset: int = 0, limit: int = PAGE
+    ) -> tuple[Summary, ...]:
+        """Some of the consultations, the one changed last first."""
+        return await self._read(lambda db: history.page(db, chosen, offset, limit))
+
+    async def search(
+        self, typed: str, chosen: Filter = NOTHING, offset: int = 0, limit: int = PAGE
+    ) -> tuple[Hit, ...]:
+        """The consultations in which all that was typed stands."""
+        return await self._read(
+            lambda db: search.search(db, typed, chosen, offset, limit)
+        )
+
+    async def reopen(self, consultation: int, branch: int | None = None) -> Saved:
+        """A whole consultation: its shown branch, or the one through turn `branch`."""
+        return await self._read(lambda db: reopening.reopen(db, consultation, branch))
+
+    async def verdicts(self) -> tuple[Judged, ...]:
+        """Every verdict, in the order in which they were given."""
+        return await self._read(history.verdicts)
+
+    def close(self) -> None:
+        """Write what is queued and forget the key. Blocks; again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._reader.shutdown(wait=True)
+        # Before the writer's, whose connection empties the log as the last one.
+        with suppress(self._failure):
+            self._reading.close()
+        if self._writer:
+            self._writer.close()
+
+    async def _submit(
+        self, change: Callable[[Connection], T], *, alone: bool = False
+    ) -> T:
+        if self._writer is None:
+            raise InUse(
+                "The records can only be read here, because another window of "
+                "medassist writes them. Close that window to write in this one."
+            )
+        future = self._writer.submit(change, alone=alone)
+        # Who stops waiting does not stop the writing.
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def _read(self, query: Callable[[Connection], T]) -> T:
+        def work() -> T:
+            try:
+                # One state of the records for all that is asked in it.
+                self._reading.execute("BEGIN")
+                try:
+                    return query(self._reading)
+                finally:
+                    self._reading.execute("ROLLBACK")
+            except self._failure as error:
+                raise of_database(error, self.file) from None
+
+        try:
+            future = self._reader.submit(work)
+        except RuntimeError:  # after `close`
+            raise Locked("The records are locked.") from None
+        return await asyncio.wrap_future(future)
+
+
+def _largest_id(db: Connection) -> int:
+    row = db.execute(
+        "SELECT max((SELECT coalesce(max(id), 0) FROM consultation),"
+        " (SELECT coalesce(max(id), 0) FROM turn),"
+        " (SELECT coalesce(max(id), 0) FROM answer))"
+    ).fetchone()
+    return int(row[0])
