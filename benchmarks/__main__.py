@@ -13,7 +13,18 @@ from benchmarks.random_llama import random_llama
 from benchmarks.table import show
 from medassist.engine.pair import physical_cores
 
-KNOWN = {"engine", "start", "gguf", "merge", "verify"}
+KNOWN = {
+    "records",
+    "engine",
+    "start",
+    "gguf",
+    "merge",
+    "verify",
+    "prepare",
+    "data-parse",
+    "packing",
+    "choice",
+}
 
 
 def main() -> None:
@@ -21,7 +32,9 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="engine, start; verify; gguf, merge (fetch upstream's converter)",
+        help="engine, start; records; verify; choice (installs lm-eval); "
+        "gguf, merge (fetch upstream's converter); "
+        "packing; prepare (MEDASSIST_DATA)",
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of each (5)")
     parser.add_argument("--threads", type=int, default=physical_cores())
@@ -43,6 +56,11 @@ def main() -> None:
         show(f"Engine, 0.7 B at Q4_K_M, depth {engine.DEPTH}", rows)
     if "start" in what:
         show("Start", startup.compare(arguments.runs))
+    if "records" in what:
+        from benchmarks import records
+
+        rows = records.compare(arguments.runs)
+        show(f"Records, {records.CONSULTATIONS:,} consultations, beside the aim", rows)
     if "gguf" in what:
         from benchmarks import convert_gguf  # needs torch and the tests' fixtures
 
@@ -58,6 +76,29 @@ def main() -> None:
 
         rows = convert_verify.compare(arguments.models, arguments.runs)
         show("The gate on a llama of 25 M", rows)
+    if "prepare" in what:
+        from benchmarks import data_pipeline
+
+        rows = data_pipeline.compare(arguments.models, arguments.runs)
+        show("Articles prepared, near duplicates removed", rows)
+
+    if "data-parse" in what:
+        from benchmarks import data_parse
+
+        rows = data_parse.compare(arguments.models, arguments.runs)
+        show("1,979 articles of eLife, beside pubmed_parser", rows)
+    if "packing" in what:
+        from benchmarks import train_packing
+
+        rows = train_packing.compare(
+            arguments.models, arguments.runs, arguments.threads
+        )
+        show("Training on short dialogues, beside TRL's defaults", rows)
+
+    if "choice" in what:
+        from benchmarks import multiple_choice
+
+        show("Multiple choice, beside lm-eval", multiple_choice.compare(arguments.runs))
 
 
 if __name__ == "__main__":

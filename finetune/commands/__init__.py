@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typer
 
+from finetune.commands import evaluate, fetch, prepare, push, report, sweep, train
+
 app = typer.Typer(
     name="finetune",
     help="Make models from text: data, LoRA, figures, report. "
@@ -20,3 +22,12 @@ app = typer.Typer(
 @app.callback()
 def _finetune() -> None:
     pass
+
+
+app.command("prepare")(prepare.prepare)
+app.command("train")(train.train)
+app.command("sweep")(sweep.sweep)
+app.command("evaluate")(evaluate.evaluate)
+app.command("fetch")(fetch.fetch)
+app.command("report")(report.report)
+app.command("push")(push.push)

@@ -102,6 +102,8 @@ def make_starter(
     card = write_pair_card(folder, recipe)
     console.print(f"done: {folder.card}")
     for name, figures in (("base", card.base), *card.adapters.items()):
+        if figures is None:
+            continue
         console.print(
             f"  {name:<10} validation {figures.validation_loss:.3f} nats/token, "
             f"{figures.bits_per_byte:.3f} bits/byte, "

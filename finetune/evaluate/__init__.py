@@ -1,0 +1,1 @@
+"""Base and tuned on the same held-out data: figures with intervals, item by item."""

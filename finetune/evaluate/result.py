@@ -1,0 +1,362 @@
+"""evaluation.json: base and tuned on the same items, and what may be said of it.
+
+Nothing in it is rounded. Every figure of the summaries can be computed again from the
+items beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from finetune.errors import FinetuneError
+from medassist.paths import PRIVATE_FILE, write_whole
+
+FILE = "evaluation.json"
+Kind = Literal["text", "dialogue"]
+
+
+class Part(BaseModel):
+    """A part of the file: immutable, and without fields that nobody knows."""
+
+    # The protected prefix `model_` of Pydantic is a word of ours.
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class ModelFacts(Part):
+    """Which files a model was read from."""
+
+    name: str
+    """The folder's name, or its id on the Hub."""
+    sha256: dict[str, str]
+    """Of the files with weights, by name."""
+    parameters: int
+
+
+class AdapterFacts(Part):
+    """The LoRA that makes the tuned model of the base."""
+
+    name: str
+    sha256: dict[str, str]
+    kind: Literal["plain", "activated"]
+    rank: int
+    parameters: int
+
+
+class Models(Part):
+    """The two that were compared."""
+
+    base: ModelFacts
+    tuned: AdapterFacts
+
+
+class DataFacts(Part):
+    """What both were evaluated on."""
+
+    split: str
+    sha256: str
+    """Of the split's file."""
+    records: int
+    dialogues: int
+    texts: int
+    groups: int
+    """Documents or patients that the records come from."""
+    tokens: int
+    """That were scored: of answers in dialogues (their ends too), all of texts."""
+    bytes: int
+    """UTF-8 bytes of the scored answers and texts."""
+    not_read: int = 0
+    """Records of the split that `--limit` left out."""
+    unscored: int = 0
+    """Records that are empty, or whose answers did not fit into the context."""
+
+
+class ItemLoss(Part):
+    """What both models lost on one record."""
+
+    id: str
+    source: str
+    group: str
+    kind: Kind
+    tokens: int
+    """Scored; the same for both, since the tokenizer is."""
+    bytes: int
+    cut: int = 0
+    """Tokens at the start that did not fit into the model's context."""
+    base_nll: float
+    """Nats, the sum over the tokens."""
+    tuned_nll: float
+    base_correct: int
+    """Tokens that the model held for the likeliest."""
+    tuned_correct: int
+
+
+class Loss(Part):
+    """A model's loss on all records of one kind: sum by sum, not a mean of means."""
+
+    nll: float
+    """Nats per token."""
+    bits_per_byte: float
+    token_accuracy: float
+
+    @property
+    def perplexity(self) -> float:
+        """exp(nll)."""
+        return math.exp(self.nll)
+
+
+class KindLoss(Part):
+    """The losses of both models on dialogues' answers, or on running texts."""
+
+    kind: Kind
+    records: int
+    groups: int
+    tokens: int
+    bytes: int
+    base: Loss
+    tuned: Loss
+
+
+class Answer(Part):
+    """What both models answered to a question of the held-out data."""
+
+    id: str
+    source: str
+    group: str
+    prompt: str
+    """The last question; what came before it is in the record."""
+    reference: str
+    base: str
+    tuned: str
+    base_ended: bool
+    """By itself, not at the limit."""
+    tuned_ended: bool
+    base_rouge_l: float
+    """F-measure, 0 to 1."""
+    tuned_rouge_l: float
+    base_semantic: float | None = None
+    """Cosine of the embeddings of answer and reference."""
+    tuned_semantic: float | None = None
+
+
+class Example(Part):
+    """An answer of both models to a prompt that has no reference."""
+
+    id: str
+    system: str
+    prompt: str
+    base: str
+    tuned: str
+    base_ended: bool
+    tuned_ended: bool
+
+
+class ExamItem(Part):
+    """A multiple-choice question as both models answered it."""
+
+    id: str
+    group: str = ""
+    """A subject, where the exam names them."""
+    gold: int
+    """The right choice, from 0."""
+    base: int
+    """The choice with the highest log-likelihood."""
+    tuned: int
+    base_norm: int
+    """The choice with the highest log-likelihood by character."""
+    tuned_norm: int
+    base_scores: tuple[float, ...]
+    """Log-likelihood of each choice, in nats."""
+    tuned_scores: tuple[float, ...]
+
+
+class ExamFigures(Part):
+    """A model's result in an exam."""
+
+    acc: float
+    acc_stderr: float | None
+    """Sample standard deviation by the root of n; none where n is 1."""
+    acc_norm: float
+    acc_norm_stderr: float | None
+
+
+class Exam(Part):
+    """An exam, and how both models did."""
+
+    task: str
+    title: str
+    n: int
+    shots: int = 0
+    """Solved questions that stood before each."""
+    chat: bool = False
+    """Whether the questions were put by the chat template; published figures are
+    mostly without."""
+    files: dict[str, str]
+    """The sha256 of what the questions were read from, by name."""
+    base: ExamFigures
+    tuned: ExamFigures
+    subjects: dict[str, tuple[ExamFigures, ExamFigures]] = {}
+    """Base and tuned by subject, where the exam has several."""
+    items: tuple[ExamItem, ...]
+
+
+class Interval(Part):
+    """A confidence interval by the bootstrap, over documents or questions."""
+
+    low: float
+    high: float
+    level: float
+    draws: int
+    seed: int
+
+
+class Flips(Part):
+    """Questions whose answer became wrong or right by the tuning."""
+
+    right_to_wrong: int
+    wrong_to_right: int
+    both_right: int
+    both_wrong: int
+
+
+class Comparison(Part):
+    """Tuned against base in one figure, on the same items.
+
+    `verdict` is about the tuned model: "better" or "worse" only where the interval
+    excludes zero, else "no difference shown (n = ...)".
+    """
+
+    name: str
+    """`answers: nll`, `medqa: acc`, ..."""
+    subject: str
+    """What was asked for: `answers`, `text`, `generated answers`, a task's name."""
+    metric: str
+    """nll, bits_per_byte, token_accuracy, rouge_l, semantic, acc, acc_norm."""
+    higher_is_better: bool
+    n: int
+    """Items compared."""
+    groups: int
+    """Documents, patients or questions that were drawn from."""
+    base: float
+    tuned: float
+    difference: float
+    """tuned - base."""
+    interval: Interval
+    """Of the difference."""
+    flips: Flips | None = None
+    p: float | None = None
+    """Exact McNemar, two-sided; of right and wrong answers only."""
+    holm_p: float | None = None
+    """`p` adjusted by Holm for all exams in this file."""
+    verdict: str
+
+
+class Settings(Part):
+    """What the figures depend on besides models and data."""
+
+    seed: int
+    limit: int | None
+    generated: int
+    """Records of the held-out data that were answered."""
+    max_new_tokens: int
+    temperature: float
+    system_prompt: str
+    context: int
+    """Tokens that the models read at most."""
+    dtype: str
+    attention: str
+    semantic_model: ModelFacts | None = None
+    """The encoder that the semantic scores are by."""
+    chat_template: bool
+    """Whether prompts were made by the tokenizer's own template."""
+    bootstrap_draws: int
+    confidence: float
+
+
+class Evaluation(Part):
+    """The whole file."""
+
+    version: Literal[1] = 1
+    models: Models
+    data: DataFacts
+    losses: tuple[KindLoss, ...]
+    """One for each kind of record that the split has."""
+    comparisons: tuple[Comparison, ...]
+    exams: tuple[Exam, ...] = ()
+    examples: tuple[Example, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    items: tuple[ItemLoss, ...]
+    settings: Settings
+    seconds: float
+    """Of computing, over all sittings."""
+    hardware: str
+    versions: dict[str, str]
+
+    def comparison(self, name: str) -> Comparison:
+        """The comparison of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for found in self.comparisons:
+            if found.name == name:
+                return found
+        raise KeyError(name)
+
+    def exam(self, task: str) -> Exam:
+        """The exam of that name.
+
+        Raises:
+            KeyError: it was not sat.
+        """
+        for found in self.exams:
+            if found.task == task:
+                return found
+        raise KeyError(task)
+
+    def with_verdict(self, start: str) -> Sequence[Comparison]:
+        """The comparisons whose verdict starts so: "better", "worse", "no"."""
+        return [c for c in self.comparisons if c.verdict.startswith(start)]
+
+
+def evaluation_file(run: Path) -> Path:
+    """Where the evaluation of the run folder `run` stands."""
+    return run / FILE
+
+
+def read_evaluation(run: Path) -> Evaluation:
+    """The evaluation of the run folder `run`.
+
+    Raises:
+        FinetuneError: there is none, or the file is not one of this version.
+    """
+    file = evaluation_file(run)
+    try:
+        return Evaluation.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        raise FinetuneError(
+            f"{file} is not there: the run was not evaluated yet. "
+            f"`medassist finetune evaluate {run}` does it."
+        ) from None
+    except OSError as error:
+        raise FinetuneError(f"{file} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
+        raise FinetuneError(
+            f"{file} is no evaluation of this version: {where}: {first['msg']}. "
+            f"Evaluate the run again: `medassist finetune evaluate {run}`."
+        ) from error
+
+
+def write_evaluation(evaluation: Evaluation, run: Path) -> None:
+    """Write the evaluation of `run`, whole or not at all.
+
+    For the user's eyes only: it holds the held-out questions.
+    """
+    text = evaluation.model_dump_json(indent=1) + "\n"
+    write_whole(evaluation_file(run), text, PRIVATE_FILE)

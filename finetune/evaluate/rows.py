@@ -1,0 +1,126 @@
+"""Records as rows of tokens, with the tokens that count.
+
+They are made as training makes them: of a dialogue every answer counts with the token
+that ends it, of a running text all of it. A dialogue that is longer than the model's
+context loses its beginning, and an answer that begins there does not count; a longer
+text is read in windows that overlap by half, so that each token is scored once and
+with at least half a context before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from finetune.data.records import DialogueRecord, TextRecord
+from finetune.train.chat_format import Encoded, encode, encode_dialogue
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a model reads at a time.
+
+    Attributes:
+        record: its place among the records.
+        tokens: token ids.
+        scored: whether each token counts; the first never does.
+    """
+
+    record: int
+    tokens: tuple[int, ...]
+    scored: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was made of a record.
+
+    Attributes:
+        bytes: UTF-8 bytes of the answers or of the text that the rows score.
+        cut: tokens that did not fit into the context.
+    """
+
+    bytes: int
+    cut: int
+
+
+def rows_of(
+    place: int,
+    record: TextRecord | DialogueRecord,
+    tokenizer: PreTrainedTokenizerBase,
+    context: int,
+    *,
+    answer_by_answer: bool = False,
+) -> tuple[list[Row], Measured]:
+    """The rows of a record; none where nothing of it can be scored.
+
+    Args:
+        place: the record's, which its rows carry.
+        record: text or dialogue.
+        tokenizer: of the model, with a chat template.
+        context: tokens of a row at most.
+        answer_by_answer: a row for each answer of a dialogue, with all that stood
+            before it: an activated LoRA acts on the last answer of a row alone.
+
+    Raises:
+        CannotRender: the record does not suit the model's format.
+    """
+    if isinstance(record, TextRecord):
+        rows = list(_text(place, encode(tokenizer, record), context))
+        return rows, Measured(len(record.text.encode()) if rows else 0, 0)
+    sizes = [len(m.content.encode()) for m in record.messages if _answers(m.role)]
+    if not answer_by_answer or len(sizes) == 1:
+        return _dialogue(place, encode(tokenizer, record), sizes, context)
+    rows, size, cut = list[Row](), 0, 0
+    ends = [at + 1 for at, m in enumerate(record.messages) if _answers(m.role)]
+    for end, own in zip(ends, sizes, strict=True):
+        encoded = encode_dialogue(tokenizer, record.messages[:end])
+        learned = tuple(
+            flag and at >= encoded.answers[-1]
+            for at, flag in enumerate(encoded.learned)
+        )
+        last = Encoded(encoded.ids, learned, encoded.answers[-1:])
+        found, measured = _dialogue(place, last, [own], context)
+        rows, size, cut = rows + found, size + measured.bytes, cut + measured.cut
+    return rows, Measured(size, cut)
+
+
+def _text(place: int, encoded: Encoded, context: int) -> Iterator[Row]:
+    for start, first, end in windows(len(encoded.ids), context):
+        flags = tuple(
+            at >= max(1, first) and encoded.learned[at] for at in range(start, end)
+        )
+        if any(flags):
+            yield Row(place, encoded.ids[start:end], flags)
+
+
+def windows(length: int, context: int) -> Iterator[tuple[int, int, int]]:
+    """Start, first that counts, and end of each window over `length` tokens."""
+    done = 0
+    while done < length:
+        start = max(0, done - context // 2) if done else 0
+        end = min(length, start + context)
+        yield start, done, end
+        done = end
+
+
+def _dialogue(
+    place: int, encoded: Encoded, sizes: list[int], context: int
+) -> tuple[list[Row], Measured]:
+    cut = max(0, len(encoded.ids) - context)
+    # The first token of a row is guessed from nothing.
+    whole = [at for at in encoded.answers if at > cut]
+    first = whole[0] if whole else len(encoded.ids)
+    scored = tuple(
+        flag and at >= first for at, flag in enumerate(encoded.learned[cut:], start=cut)
+    )
+    if not any(scored):
+        return [], Measured(0, cut)
+    size = sum(sizes[len(sizes) - len(whole) :])
+    return [Row(place, encoded.ids[cut:], scored)], Measured(size, cut)
+
+
+def _answers(role: str) -> bool:
+    return role == "assistant"

@@ -1,0 +1,462 @@
+"""Evaluate a run: losses, answers, examples and exams of base and tuned, in one go."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import signal
+import threading
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+
+from finetune.data.records import DialogueRecord, Message
+from finetune.errors import FinetuneError, Interrupted
+from finetune.evaluate.batches import Batches, fitting
+from finetune.evaluate.compare import (
+    compare_answers,
+    compare_exams,
+    compare_losses,
+    exam_of,
+    kind_losses,
+)
+from finetune.evaluate.examinee import HfExaminee
+from finetune.evaluate.held_out import HeldOut, read_held_out
+from finetune.evaluate.journal import Journal
+from finetune.evaluate.losses import SIDES, measure
+from finetune.evaluate.pair import Pair, load_pair
+from finetune.evaluate.recipe import EvaluatePart
+from finetune.evaluate.result import (
+    Answer,
+    DataFacts,
+    Evaluation,
+    Exam,
+    ExamItem,
+    Example,
+    ItemLoss,
+    Models,
+    Settings,
+    evaluation_file,
+    write_evaluation,
+)
+from finetune.evaluate.rouge import rouge_l
+from finetune.evaluate.writing import Writing, prompt_of, read_prompts, write_both
+from finetune.train.chat_format import CannotRender, render
+from medassist.exams.multiple_choice import Answered, ExamError, Turn, plan, sit
+from medassist.exams.question_files import ExamPaper, find_exams
+from medassist.exams.statistics import DRAWS, LEVEL
+from medassist.progress import Watcher, unwatched
+
+BLOCK = 128  # items between two looks at the journal
+VERSIONS = ("torch", "transformers", "peft", "numpy")
+LOSS: TypeAdapter[ItemLoss | str] = TypeAdapter(ItemLoss | str)
+ANSWER: TypeAdapter[Answer | str] = TypeAdapter(Answer | str)
+EXAMPLE = TypeAdapter(Example)
+EXAM_ITEM = TypeAdapter(ExamItem)
+
+
+@dataclass
+class Work:
+    """What the steps of an evaluation share."""
+
+    run: Path
+    pair: Pair
+    held_out: HeldOut
+    part: EvaluatePart
+    batches: Batches
+    journal: Journal
+    watcher: Watcher
+    depends: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    @property
+    def writing(self) -> Writing:
+        """How answers are written: no longer than half the context."""
+        most = min(self.part.max_new_tokens, self.pair.context // 2)
+        return Writing(most, self.part.temperature, self.part.seed)
+
+
+def evaluate_run(
+    run: Path,
+    part: EvaluatePart,
+    *,
+    exams: Path | None = None,
+    semantic: str | None = None,
+    base: str | None = None,
+    limit: int | None = None,
+    resume: bool = False,
+    watcher: Watcher = unwatched,
+) -> Evaluation:
+    """Evaluate the run folder `run` and write its evaluation.json.
+
+    Args:
+        run: holds data/ and adapter/.
+        part: what its recipe says of the evaluation.
+        exams: a folder of exams in published formats.
+        semantic: a folder with an encoder, for the semantic score of answers.
+        base: where the base lies, if not where the run says.
+        limit: records of the split, and questions of each exam, at most.
+        resume: go on with an evaluation that was broken off.
+        watcher: hears how far it is.
+
+    Raises:
+        FinetuneError: something is missing or broken; evaluation.json is as it was.
+        Interrupted: it was stopped; what it found is kept for `resume`.
+    """
+    if not run.is_dir():
+        raise FinetuneError(
+            f"{run} is no folder. Give a run folder: with data/ and adapter/."
+        )
+    held_out = read_held_out(run, part.split, limit)
+    papers = _papers(exams, part, limit)
+    encoder = None
+    if semantic is not None:
+        from finetune.evaluate.semantic import Encoder
+
+        encoder = Encoder.load(semantic)
+    with _stoppable(run):
+        pair = load_pair(run, base, watcher)
+        journal = Journal(run, resume=resume)
+        work = Work(
+            run,
+            pair,
+            held_out,
+            part,
+            Batches(fitting(part.batch_tokens, pair.vocabulary)),
+            journal,
+            watcher,
+            {
+                "base": pair.base.sha256,
+                "tuned": pair.tuned.sha256,
+                "template": pair.tokenizer.chat_template,
+                "dtype": pair.dtype,
+            },
+        )
+        before, start = journal.seconds, time.monotonic()
+        try:
+            losses = _losses(work)
+            answers = _answers(work)
+            examples = _examples(work)
+            sat = [_exam(work, paper) for paper in papers]
+        finally:
+            seconds = before + time.monotonic() - start
+            journal.spent(seconds)
+        if encoder is not None and answers:
+            watcher("Semantic scores", 0, len(answers))
+            texts = [(a.base, a.reference) for a in answers]
+            texts += [(a.tuned, a.reference) for a in answers]
+            found = encoder.similarities(texts, work.batches)
+            answers = [
+                answer.model_copy(
+                    update={"base_semantic": first, "tuned_semantic": second}
+                )
+                for answer, first, second in zip(
+                    answers, found[: len(answers)], found[len(answers) :], strict=True
+                )
+            ]
+        watcher("Comparing", 0, 1)
+        evaluation = Evaluation(
+            models=Models(base=pair.base, tuned=pair.tuned),
+            data=_data(held_out, losses),
+            losses=kind_losses(losses),
+            comparisons=(
+                *compare_losses(losses, part.seed),
+                *compare_answers(answers, part.seed),
+                *compare_exams(sat, part.seed),
+            ),
+            exams=tuple(sat),
+            examples=tuple(examples),
+            answers=tuple(answers),
+            items=tuple(losses),
+            settings=Settings(
+                seed=part.seed,
+                limit=limit,
+                generated=len(answers),
+                max_new_tokens=work.writing.new_tokens,
+                temperature=part.temperature,
+                system_prompt=part.system_prompt,
+                context=pair.context,
+                dtype=pair.dtype,
+                attention=pair.attention,
+                semantic_model=encoder.facts if encoder else None,
+                chat_template=pair.has_own_template,
+                bootstrap_draws=DRAWS,
+                confidence=LEVEL,
+            ),
+            seconds=seconds,
+            hardware=_hardware(pair.device),
+            versions={
+                "python": platform.python_version(),
+                **{name: version(name) for name in VERSIONS},
+            },
+        )
+        write_evaluation(evaluation, run)
+        journal.remove()
+    watcher("Comparing", 1, 1)
+    return evaluation
+
+
+def _losses(work: Work) -> list[ItemLoss]:
+    records = work.held_out.records
+    depends = {
+        **work.depends,
+        "data": work.held_out.sha256,
+        "ids": [f"{record.source} {record.id}" for record in records],
+    }
+    with work.journal.part("losses", depends, LOSS) as kept:
+        left = [at for at in range(len(records)) if at not in kept.found]
+        # Alike in length within a block, so that little is padded.
+        left.sort(key=lambda at: len(records[at].model_dump_json()), reverse=True)
+        work.watcher("Losses", len(kept.found), len(records))
+        for block in _blocks(left):
+            for place, found in measure(
+                work.pair, [records[at] for at in block], work.batches
+            ):
+                kept.add(block[place], found)
+                work.watcher("Losses", len(kept.found), len(records))
+        found = [kept.found[at] for at in sorted(kept.found)]
+    scored = [one for one in found if isinstance(one, ItemLoss)]
+    if not scored:
+        raise FinetuneError(
+            f"none of the {len(records):,} records of data/{work.part.split}.jsonl can "
+            f"be scored: {found[0]}."
+        )
+    return scored
+
+
+def _answers(work: Work) -> list[Answer]:
+    dialogues = [r for r in work.held_out.records if isinstance(r, DialogueRecord)]
+    count = min(work.part.generate, len(dialogues))
+    chosen = [dialogues[i * len(dialogues) // count] for i in range(count)]
+    depends = {
+        **work.depends,
+        "data": work.held_out.sha256,
+        "ids": [f"{record.source} {record.id}" for record in chosen],
+        "writing": repr(work.writing),
+    }
+    with work.journal.part("answers", depends, ANSWER) as kept:
+        prompts: dict[int, list[int]] = {}
+        for at, record in enumerate(chosen):
+            if at in kept.found:
+                continue
+            try:
+                tokens = prompt_of(
+                    work.pair, record.messages[:-1], work.writing.new_tokens
+                )
+            except CannotRender as error:
+                kept.add(at, str(error))
+                continue
+            if tokens is None:
+                kept.add(at, "no room for an answer within the model's context")
+            else:
+                prompts[at] = tokens
+        work.watcher("Answers", len(kept.found), count)
+        for block in _blocks(sorted(prompts, key=lambda at: -len(prompts[at])), 16):
+            written = write_both(
+                work.pair, [prompts[at] for at in block], work.batches, work.writing
+            )
+            for place, base, tuned in written:
+                record = chosen[block[place]]
+                reference = record.messages[-1].content
+                kept.add(
+                    block[place],
+                    Answer(
+                        id=record.id,
+                        source=record.source,
+                        group=record.group,
+                        prompt=record.messages[-2].content,
+                        reference=reference,
+                        base=base.text,
+                        tuned=tuned.text,
+                        base_ended=base.ended,
+                        tuned_ended=tuned.ended,
+                        base_rouge_l=rouge_l(base.text, reference),
+                        tuned_rouge_l=rouge_l(tuned.text, reference),
+                    ),
+                )
+                work.watcher("Answers", len(kept.found), count)
+        found = [kept.found[at] for at in sorted(kept.found)]
+    return [one for one in found if isinstance(one, Answer)]
+
+
+def _examples(work: Work) -> list[Example]:
+    if not work.part.examples:
+        return []
+    prompts, system = read_prompts(), work.part.system_prompt
+    opening = [Message(role="system", content=system)] if system else []
+    depends = {
+        **work.depends,
+        "writing": repr(work.writing),
+        "system": system,
+        "prompts": [one.model_dump() for one in prompts],
+    }
+    with work.journal.part("examples", depends, EXAMPLE) as kept:
+        tokens: dict[int, list[int]] = {}
+        for at, one in enumerate(prompts):
+            asked = [*opening, Message(role="user", content=one.prompt)]
+            with contextlib.suppress(CannotRender):
+                found = prompt_of(work.pair, asked, work.writing.new_tokens)
+                if found is not None and at not in kept.found:
+                    tokens[at] = found
+        places = sorted(tokens)
+        work.watcher("Examples", len(kept.found), len(prompts))
+        written = write_both(
+            work.pair, [tokens[at] for at in places], work.batches, work.writing
+        )
+        for place, base, tuned in written:
+            one = prompts[places[place]]
+            kept.add(
+                places[place],
+                Example(
+                    id=one.id,
+                    system=system,
+                    prompt=one.prompt,
+                    base=base.text,
+                    tuned=tuned.text,
+                    base_ended=base.ended,
+                    tuned_ended=tuned.ended,
+                ),
+            )
+        work.watcher("Examples", len(prompts), len(prompts))
+        return [kept.found[at] for at in sorted(kept.found)]
+
+
+def _papers(
+    folder: Path | None, part: EvaluatePart, limit: int | None
+) -> list[ExamPaper]:
+    if folder is None:
+        return []
+    try:
+        papers = find_exams(folder, part.shots).papers
+    except ExamError as error:
+        raise FinetuneError(str(error)) from error
+    return [_some(paper, limit) for paper in papers]
+
+
+def _some(paper: ExamPaper, limit: int | None) -> ExamPaper:
+    """Every n-th question of a paper, where not all are asked."""
+    every = paper.questions
+    count = min(limit or len(every), len(every))
+    chosen = tuple(every[i * len(every) // count] for i in range(count))
+    return ExamPaper(paper.task, paper.title, chosen, paper.shots, paper.files)
+
+
+def _exam(work: Work, paper: ExamPaper) -> Exam:
+    questions, pair = paper.questions, work.pair
+    chat = work.part.exam_chat
+    chat = bool(pair.invocation) if chat is None else chat
+    if pair.invocation and not chat:
+        raise FinetuneError(
+            "the run's adapter is an activated LoRA: without the chat template its "
+            "invocation is never read, and it would sit the exam as its base. Leave "
+            "out --no-exam-chat."
+        )
+    depends = {
+        **work.depends,
+        "files": paper.files,
+        "ids": [question.id for question in questions],
+        "shots": paper.shots,
+        "chat": chat,
+    }
+    examinee = HfExaminee(pair, work.batches)
+    with work.journal.part(f"exam-{paper.task}", depends, EXAM_ITEM) as kept:
+        left = [at for at in range(len(questions)) if at not in kept.found]
+        left.sort(key=lambda at: len(questions[at].text), reverse=True)
+        work.watcher(paper.title, len(kept.found), len(questions))
+        for block in _blocks(left):
+            own = [questions[at] for at in block]
+            by_side: dict[str, dict[int, Answered]] = {}
+            try:
+                readings = list(plan(examinee, own, _chat(pair) if chat else None))
+                for side in SIDES:
+                    with pair.side(side):
+                        sat = sit(examinee, own, readings=readings)
+                        by_side[side] = dict(sat)
+            except ExamError as error:
+                raise FinetuneError(f"{paper.title}: {error}") from error
+            for place, question in enumerate(own):
+                base, tuned = by_side["base"][place], by_side["tuned"][place]
+                kept.add(
+                    block[place],
+                    ExamItem(
+                        id=question.id,
+                        group=question.group,
+                        gold=question.gold,
+                        base=base.choice,
+                        tuned=tuned.choice,
+                        base_norm=base.choice_norm,
+                        tuned_norm=tuned.choice_norm,
+                        base_scores=base.scores,
+                        tuned_scores=tuned.scores,
+                    ),
+                )
+            work.watcher(paper.title, len(kept.found), len(questions))
+        items = [kept.found[at] for at in sorted(kept.found)]
+    return exam_of(paper, items, chat=chat)
+
+
+def _chat(pair: Pair) -> Any:
+    def rendered(turns: Sequence[Turn]) -> str:
+        messages = [
+            Message.model_validate({"role": turn.role, "content": turn.content})
+            for turn in turns
+        ]
+        try:
+            return render(pair.tokenizer, messages, answer=True)
+        except CannotRender as error:
+            raise ExamError(str(error)) from error
+
+    return rendered
+
+
+def _data(held_out: HeldOut, items: Sequence[ItemLoss]) -> DataFacts:
+    records = held_out.records
+    return DataFacts(
+        split=held_out.split,
+        sha256=held_out.sha256,
+        records=len(records),
+        dialogues=sum(record.kind == "dialogue" for record in records),
+        texts=sum(record.kind == "text" for record in records),
+        groups=len({(record.source, record.group) for record in records}),
+        tokens=sum(item.tokens for item in items),
+        bytes=sum(item.bytes for item in items),
+        not_read=held_out.not_read,
+        unscored=len(records) - len(items),
+    )
+
+
+def _blocks(places: Sequence[int], size: int = BLOCK) -> list[Sequence[int]]:
+    return [places[at : at + size] for at in range(0, len(places), size)]
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+@contextlib.contextmanager
+def _stoppable(run: Path) -> Generator[None]:
+    """Ctrl-C and SIGTERM end the work with a word on how to go on."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    first = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, stop) if first else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Stopped. What was found so far is kept in {run}; go on with: medassist "
+            f"finetune evaluate {run} --resume (and the same options)",
+            evaluation_file(run),
+        ) from None
+    finally:
+        if first:
+            signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,163 @@
+"""Both models write answers: to held-out questions, and to prompts of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from finetune.data.records import Message
+from finetune.errors import FinetuneError
+from finetune.evaluate.batches import Batches
+from finetune.evaluate.pair import Pair, Side
+from finetune.train.chat_format import prompt_ids
+
+PROMPTS = Path(__file__).with_name("prompts.yaml")
+
+
+class Prompt(BaseModel):
+    """A prompt of prompts.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote.
+
+    Attributes:
+        text: without the token that ends it.
+        ended: by itself, not at the limit.
+    """
+
+    text: str
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How answers are written.
+
+    Attributes:
+        new_tokens: of an answer at most.
+        temperature: 0 takes the likeliest token each time.
+        seed: of the sampling.
+    """
+
+    new_tokens: int
+    temperature: float = 0.0
+    seed: int = 0
+
+
+def read_prompts(file: Path = PROMPTS) -> list[Prompt]:
+    """The prompts that both models answer for people to read."""
+    return TypeAdapter(list[Prompt]).validate_python(
+        yaml.safe_load(file.read_text("utf-8"))
+    )
+
+
+def prompt_of(
+    pair: Pair, messages: Sequence[Message], new_tokens: int
+) -> list[int] | None:
+    """The tokens that stand before an answer; `None` where no room is left for it.
+
+    Raises:
+        CannotRender: the messages do not suit the model's format.
+    """
+    tokens = prompt_ids(pair.tokenizer, messages)
+    return tokens if len(tokens) + new_tokens <= pair.context else None
+
+
+def write_both(
+    pair: Pair, prompts: Sequence[Sequence[int]], batches: Batches, how: Writing
+) -> Iterator[tuple[int, Written, Written]]:
+    """What base and tuned write after each prompt, in one go for both.
+
+    Yields:
+        a prompt's place, what the base wrote and what the tuned model wrote.
+
+    Raises:
+        FinetuneError: memory does not suffice for one answer.
+    """
+    found: dict[Side, dict[int, Written]] = {"base": {}, "tuned": {}}
+    for side, written in found.items():
+        with pair.side(side):
+            for place, text in batches.run(
+                range(len(prompts)),
+                lambda at: len(prompts[at]) + how.new_tokens,
+                lambda batch: write(
+                    pair.model,
+                    pair.tokenizer,
+                    [prompts[at] for at in batch],
+                    how,
+                ),
+            ):
+                written[place] = text
+    for place, base in found["base"].items():
+        yield place, base, found["tuned"][place]
+
+
+@torch.inference_mode()
+def write(
+    model: Any,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    how: Writing,
+) -> list[Written]:
+    """What a model writes after each prompt, all in one batch.
+
+    Args:
+        model: a causal model of transformers, or of PEFT.
+        tokenizer: of the model, with a pad token.
+        prompts: token ids.
+        how: how long and how freely.
+    """
+    width = max(len(prompt) for prompt in prompts)
+    pad = tokenizer.pad_token_id
+    if not isinstance(pad, int):
+        raise FinetuneError(f"{tokenizer.name_or_path} has no pad token.")
+    # On the left, so that every answer begins where its prompt ends.
+    ids = torch.full((len(prompts), width), pad)
+    mask = torch.zeros_like(ids)
+    for i, prompt in enumerate(prompts):
+        ids[i, width - len(prompt) :] = torch.tensor(prompt)
+        mask[i, width - len(prompt) :] = 1
+    ends = end_tokens(model, tokenizer)
+    more: dict[str, Any] = {"do_sample": False, "top_k": None, "top_p": None}
+    if how.temperature:
+        torch.manual_seed(how.seed)
+        more = {"do_sample": True, "top_k": 0, "top_p": 1.0}
+    found = model.generate(
+        input_ids=ids.to(model.device),
+        attention_mask=mask.to(model.device),
+        max_new_tokens=how.new_tokens,
+        temperature=how.temperature or None,
+        pad_token_id=pad,
+        eos_token_id=sorted(ends) or None,
+        use_cache=True,
+        **more,
+    )
+    written: list[Written] = []
+    for row in cast("list[list[int]]", found[:, width:].tolist()):
+        end = next((at for at, token in enumerate(row) if token in ends), None)
+        text = str(tokenizer.decode(row[:end], skip_special_tokens=True))
+        written.append(Written(text.strip(), end is not None))
+    return written
+
+
+def end_tokens(model: Any, tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    """The tokens that end an answer, by the model's settings and its tokenizer."""
+    base: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
+    settings = base.generation_config
+    named = settings.eos_token_id if settings is not None else None
+    several = named if isinstance(named, list) else [named]
+    return {t for t in (*several, tokenizer.eos_token_id) if isinstance(t, int)}

@@ -1,0 +1,1 @@
+"""A run told to people: page, slides, model card, from the run's files alone."""

@@ -1,0 +1,116 @@
+"""The letters of SVG: elements, escaped text, the marks of each role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from finetune.report.parts import Role
+from finetune.report.shown import shown_line
+
+WIDTH = 720.0
+CHARACTER = 7.1  # about the width of a letter of the charts' 13 px type
+Attribute = str | float | int | None
+
+
+def element(name: str, content: str = "", **attributes: Attribute) -> str:
+    """An element; `content` is markup, attributes are escaped here.
+
+    `class_` stands for class, and `font_size` for font-size.
+    """
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_value(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return f"<{name}{written}>{content}</{name}>" if content else f"<{name}{written}/>"
+
+
+def text(
+    words: str,
+    x: float,
+    y: float,
+    *,
+    class_: str | None = None,
+    anchor: str | None = None,
+    turned: bool = False,
+) -> str:
+    """A line of text; `words` are untrusted."""
+    return element(
+        "text",
+        escape(shown_line(words)) or " ",
+        x=x,
+        y=y,
+        class_=class_,
+        text_anchor=anchor,
+        transform=f"rotate(-90 {_value(x)} {_value(y)})" if turned else None,
+    )
+
+
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> str:
+    """A straight line."""
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+
+
+def polyline(points: Iterable[tuple[float, float]], class_: str) -> str:
+    """A line through points."""
+    places = " ".join(f"{_value(x)},{_value(y)}" for x, y in points)
+    return element("polyline", points=places, class_=class_)
+
+
+def mark(role: Role, x: float, y: float, size: float = 5.0) -> str:
+    """The mark of a role: each has a shape of its own."""
+    match role:
+        case "tuned":
+            corners = [(0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)]
+        case "validation":
+            corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
+        case _:
+            return element("circle", cx=x, cy=y, r=size, class_=f"mark {role}")
+    points = " ".join(
+        f"{_value(x + dx * size)},{_value(y + dy * size)}" for dx, dy in corners
+    )
+    return element("polygon", points=points, class_=f"mark {role}")
+
+
+def picture(number: int, title: str, told: str, height: float, content: str) -> str:
+    """A whole SVG.
+
+    Args:
+        number: of the chart on its page, for the ids.
+        title: its name for those who do not see it.
+        told: what is to be seen in it.
+        height: in the units of `WIDTH`.
+        content: the elements.
+    """
+    ids = f"chart-{number}-title", f"chart-{number}-told"
+    head = element("title", escape(shown_line(title)), id=ids[0]) + element(
+        "desc", escape(shown_line(told)), id=ids[1]
+    )
+    return element(
+        "svg",
+        f"{head}\n{content}\n",
+        viewBox=f"0 0 {_value(WIDTH)} {_value(height)}",
+        role="img",
+        aria_labelledby=" ".join(ids),
+    )
+
+
+def width_of(words: str) -> float:
+    """About how wide a label is."""
+    return CHARACTER * len(words)
+
+
+def shortened(words: str, room: float) -> str:
+    """A label that fits into `room`."""
+    most = max(4, int(room / CHARACTER))
+    return words if len(words) <= most else words[: most - 1].rstrip() + "…"
+
+
+def _value(value: str | float | int) -> str:
+    # Two decimals are finer than any screen, and keep the files small and equal.
+    return (
+        f"{value:.2f}".rstrip("0").rstrip(".")
+        if isinstance(value, float)
+        else str(value)
+    )

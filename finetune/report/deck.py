@@ -1,0 +1,211 @@
+"""The report as slides: PowerPoint's own charts and tables, so that they can be edited.
+
+What does not fit on a slide goes on to a further one, or is said to stand in
+report.html; nothing runs over an edge. The same report gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+from finetune.report.deck_layout import (
+    BODY_TOP,
+    CONTENT_HEIGHT,
+    HEIGHT,
+    MARGIN,
+    QUIET,
+    ROLE_COLOURS,
+    WIDTH,
+    Deck,
+)
+from finetune.report.deck_tables import add_table
+from finetune.report.native_charts import add_chart
+from finetune.report.parts import (
+    Answers,
+    Bars,
+    Intervals,
+    Items,
+    Lines,
+    Listing,
+    Report,
+    Role,
+    Section,
+    Table,
+    Text,
+)
+from finetune.report.same_bytes import same_zip
+from finetune.report.shown import cut, shown
+
+PAGE = "report.html"
+LINE = 88  # characters of a line of a slide's running text
+MOST_LINES = 13
+MOST_INTRODUCTION = 3  # lines above a table or chart
+MOST_ANSWERS = 5  # slides with answers
+MOST_QUESTION = 260  # characters
+MOST_ANSWER = 620
+MOST_REFERENCE = 240
+MOST_CAPTION = 330
+
+
+def deck(report: Report) -> bytes:
+    """The deck as a .pptx file."""
+    slides = Deck(shown(report.title))
+    slides.title_slide(report.title, report.subtitle, list(report.lead))
+    if report.missing:
+        lines = ["The run folder lacks these files, so this is left out:"]
+        _sentences(slides, "Not in this report", lines, list(report.missing))
+    for section in report.sections:
+        _section(slides, section)
+    written = io.BytesIO()
+    slides.save(written)
+    return same_zip(written.getvalue())
+
+
+def _section(slides: Deck, section: Section) -> None:
+    first = slides.count
+    sentences: list[str] = []
+    points: list[str] = []
+    answers = 0
+
+    def flush() -> None:
+        if sentences or points:
+            _sentences(slides, section.title, list(sentences), list(points))
+            sentences.clear()
+            points.clear()
+
+    def introduction() -> str:
+        """What stands above a table or chart: few sentences need no own slide."""
+        said = " ".join(sentences)
+        if points or len(said) > LINE * MOST_INTRODUCTION:
+            flush()
+            return ""
+        sentences.clear()
+        return said
+
+    for part in section.parts:
+        match part:
+            case Text() if part.on_slides:
+                if points:  # a sentence after a list begins something new
+                    flush()
+                sentences.append(part.text)
+            case Items() if part.on_slides:
+                points += (
+                    [f"{place}. {item}" for place, item in enumerate(part.items, 1)]
+                    if part.numbered
+                    else list(part.items)
+                )
+            case Table() if part.on_slides:
+                _table(slides, section, part, introduction())
+            case Lines() | Intervals() | Bars() if part.on_slides:
+                _chart(slides, part, introduction())
+            case Answers() if answers < MOST_ANSWERS:
+                flush()
+                answers += 1
+                _answers(slides, part)
+            case Text() | Items() | Table() | Lines() | Intervals() | Bars():
+                pass  # stands on the page alone
+            case Answers() | Listing():
+                pass
+    flush()
+    if section.notes and slides.count > first:
+        slides.note(first, section.notes)
+
+
+def _sentences(
+    slides: Deck, title: str, sentences: list[str], points: list[str]
+) -> None:
+    """Sentences and a list, on as many slides as they need."""
+    found = [(text, False) for text in sentences] + [(text, True) for text in points]
+    for number, chunk in enumerate(_filled(found)):
+        name = title if number == 0 else f"{title} (continued)"
+        slides.text_slide(name, chunk)
+
+
+def _filled(texts: list[tuple[str, bool]]) -> Iterator[list[tuple[str, bool]]]:
+    """The texts in groups that fill a slide each; a very long text is cut."""
+    chunk: list[tuple[str, bool]] = []
+    lines = 0.0
+    for text, point in texts:
+        short = cut(text, LINE * (MOST_LINES - 2))
+        needs = -(-len(short) // LINE) + 0.45
+        if chunk and lines + needs > MOST_LINES:
+            yield chunk
+            chunk, lines = [], 0.0
+        chunk.append((short, point))
+        lines += needs
+    if chunk:
+        yield chunk
+
+
+def _table(slides: Deck, section: Section, table: Table, above: str) -> None:
+    slide = slides.slide(f"{section.title}: {_small(table.caption)}")
+    left_out = add_table(slide, table, slides.introduction(slide, above))
+    said = [table.note] if table.note else []
+    if left_out:
+        said.insert(0, f"{left_out:,} more rows stand in {PAGE}.")
+    if said:
+        slides.footnote(slide, cut(" ".join(said), MOST_CAPTION))
+
+
+def _chart(slides: Deck, chart: Lines | Intervals | Bars, above: str) -> None:
+    slide = slides.slide(chart.title)
+    add_chart(slide, chart, slides.introduction(slide, above))
+    note = f"{cut(chart.told, MOST_CAPTION)} {chart.note}".strip()
+    slides.footnote(slide, cut(note, MOST_CAPTION + 100))
+
+
+def _answers(slides: Deck, part: Answers) -> None:
+    slide = slides.slide(part.heading)
+    top = BODY_TOP
+    slides.box(slide, MARGIN, top, WIDTH - 2 * MARGIN, 1.0, [("Asked", True, QUIET)])
+    slides.box(
+        slide,
+        MARGIN,
+        top + 0.28,
+        WIDTH - 2 * MARGIN,
+        0.9,
+        [(cut(_one(part.question), MOST_QUESTION), False, None)],
+        size=16,
+    )
+    half = (WIDTH - 2 * MARGIN - 0.35) / 2
+    foot = 1.0 if part.reference else 0.35
+    height = CONTENT_HEIGHT - 1.35 - foot
+    sides: tuple[tuple[str, str, Role], ...] = (
+        ("Base model", part.base, "base"),
+        ("Tuned model", part.tuned, "tuned"),
+    )
+    for place, (name, text, role) in enumerate(sides):
+        left = MARGIN + place * (half + 0.35)
+        words = cut(shown(text).strip() or "(nothing)", MOST_ANSWER)
+        slides.panel(
+            slide,
+            (left, top + 1.2, half, height),
+            name,
+            words,
+            ROLE_COLOURS[role],
+        )
+    if part.reference:
+        reference = cut(_one(part.reference), MOST_REFERENCE)
+        slides.box(
+            slide,
+            MARGIN,
+            HEIGHT - 0.55 - foot,
+            WIDTH - 2 * MARGIN,
+            foot,
+            [("Reference answer: ", True, QUIET), (reference, False, None)],
+            size=13,
+            joined=True,
+        )
+    notes = [part.remark, f"Cut for the slide; the whole stands in {PAGE}."]
+    slides.note(slides.count - 1, " ".join(note for note in notes if note))
+
+
+def _one(text: str) -> str:
+    return " ".join(shown(text).split())
+
+
+def _small(caption: str) -> str:
+    """A caption after a colon: small, unless it begins with a name."""
+    first = caption.split(" ", 1)[0]
+    return caption if not first.istitle() else caption[:1].lower() + caption[1:]

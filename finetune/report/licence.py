@@ -1,0 +1,71 @@
+"""Under which licence a tuned model may be passed on, as far as its run says.
+
+An adapter is made of its base and of its data, so both bind it. Where the base's
+licence is not known, nothing is claimed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from finetune.data.manifest import Manifest
+
+UNKNOWN = "unknown"
+# The ids of the Hub for licences as people write them; the first that matches.
+_IDS: tuple[tuple[str, str], ...] = (
+    (r"cc ?0( 1\.0)?|cc-?0-1\.0", "cc0-1.0"),
+    (r"public domain|pddl", "pddl"),
+    (r"mit( license)?", "mit"),
+    (r"apache([ -]?(license )?(version )?2(\.0)?)?", "apache-2.0"),
+    (r"cc[ -]by[ -]sa[ -]4\.0", "cc-by-sa-4.0"),
+    (r"cc[ -]by[ -]sa[ -]3\.0", "cc-by-sa-3.0"),
+    (r"cc[ -]by[ -]nc[ -]nd[ -]4\.0", "cc-by-nc-nd-4.0"),
+    (r"cc[ -]by[ -]nc[ -]sa[ -]4\.0", "cc-by-nc-sa-4.0"),
+    (r"cc[ -]by[ -]nc[ -]4\.0", "cc-by-nc-4.0"),
+    (r"cc[ -]by[ -]4\.0", "cc-by-4.0"),
+    (r"cc[ -]by[ -]3\.0", "cc-by-3.0"),
+    (r"llama ?2( community license)?", "llama2"),
+    (r"llama ?3( community license)?", "llama3"),
+    (r"llama ?3\.1( community license)?", "llama3.1"),
+    (r"llama ?3\.2( community license)?", "llama3.2"),
+    (r"llama ?3\.3( community license)?", "llama3.3"),
+    (r"gemma", "gemma"),
+)
+# Data under these asks for nothing, or for credit, which the card gives.
+_CREDIT_AT_MOST = ("cc0-1.0", "pddl", "mit", "apache-2.0", "cc-by-4.0", "cc-by-3.0")
+
+
+def hub_id(licence: str) -> str | None:
+    """The Hub's id of a licence, None where it has none or it is not known."""
+    plain = " ".join(licence.lower().split())
+    for pattern, found in _IDS:
+        if re.fullmatch(pattern, plain) or plain == found:
+            return found
+    return None
+
+
+def data_licences(manifest: Manifest | None) -> tuple[str, ...]:
+    """The licences of the records that were used, the most frequent first."""
+    if manifest is None:
+        return ()
+    found: dict[str, int] = {}
+    for licence in manifest.licences:
+        if licence.used:
+            found[licence.licence] = found.get(licence.licence, 0) + licence.records
+    return tuple(sorted(found, key=lambda name: (-found[name], name)))
+
+
+def licence_in_words(base: str, data: tuple[str, ...]) -> str:
+    """The licence of the adapter in a sentence's part, without a claim too many."""
+    of_data = ", ".join(data) if data else UNKNOWN
+    of_base = "unknown; see the base model's own card" if base == UNKNOWN else base
+    return f"bound by its base ({of_base}) and its data ({of_data})"
+
+
+def licence_id(base: str, data: tuple[str, ...]) -> str:
+    """The id for the model card's metadata; `other` where no single one would do."""
+    known = hub_id(base)
+    if known is None or not data:
+        return "other"
+    only_credit = all(hub_id(name) in _CREDIT_AT_MOST for name in data)
+    return known if only_credit else "other"

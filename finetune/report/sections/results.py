@@ -1,0 +1,489 @@
+"""Base against tuned: tables, intervals, and what may be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from finetune.evaluate.result import Comparison, Evaluation, Exam, KindLoss
+from finetune.report.parts import (
+    Bar,
+    BarGroup,
+    Bars,
+    Column,
+    Interval,
+    Intervals,
+    Items,
+    Part,
+    Role,
+    Section,
+    Table,
+    Text,
+)
+from finetune.report.wording import (
+    KINDS,
+    METRICS,
+    capital,
+    claim,
+    counted,
+    difference,
+    figure,
+    interval,
+    level,
+    listed,
+    metric_of,
+    number,
+    probability,
+    short_verdict,
+    subject,
+)
+
+HEADLINES = ("nll", "acc")  # one figure a subject: the others say much the same
+MOST_HEADLINES = 4
+
+
+def titles(evaluation: Evaluation) -> dict[str, str]:
+    """What the subjects of comparisons are called: exams by their titles."""
+    return {exam.task: exam.title or exam.task for exam in evaluation.exams}
+
+
+def lead(evaluation: Evaluation) -> tuple[str, ...]:
+    """What came out, each claim with its n and interval."""
+    named = titles(evaluation)
+    main = [c for c in evaluation.comparisons if c.metric in HEADLINES]
+    chosen = main or list(evaluation.comparisons)
+    if len(chosen) <= MOST_HEADLINES:
+        return tuple(claim(comparison, named) for comparison in chosen)
+    return (tally(evaluation), claim(chosen[0], named))
+
+
+def tally(evaluation: Evaluation) -> str:
+    """How many comparisons came out how, with the names of the worse ones."""
+    better = evaluation.with_verdict("better")
+    worse = evaluation.with_verdict("worse")
+    others = len(evaluation.comparisons) - len(better) - len(worse)
+    named = titles(evaluation)
+    said = [
+        f"Of {counted(len(evaluation.comparisons), 'comparison')}, the tuned model is "
+        f"better in {len(better)} and worse in {len(worse)}; in {others} no difference "
+        "was shown."
+    ]
+    if worse:
+        names = [f"{subject(c, named)} ({metric_of(c.metric).name})" for c in worse]
+        said.append(f"Worse in: {listed(names)}.")
+    return " ".join(said)
+
+
+def results(evaluation: Evaluation) -> Section:
+    """The section: every comparison, with n, interval and verdict."""
+    named = titles(evaluation)
+    data = evaluation.data
+    parts: list[Part] = [
+        Text(
+            f"Both models were given the same held-out items of the split "
+            f"“{data.split}”, which neither was trained on: "
+            f"{counted(data.records, 'record')} of "
+            f"{counted(data.groups, 'document or patient', 'documents or patients')}, "
+            f"{counted(data.tokens, 'token')} scored. The tuned model is "
+            "the base with the adapter laid on it."
+        ),
+        Text(tally(evaluation)),
+        _comparisons(evaluation, named),
+    ]
+    if data.not_read or data.unscored:
+        parts.append(
+            Text(
+                f"{data.not_read:,} records of the split were left out by a limit, and "
+                f"{data.unscored:,} could not be scored.",
+                tone="warning",
+            )
+        )
+    parts += _intervals(evaluation, named)
+    if evaluation.losses:
+        parts.append(_losses(evaluation.losses))
+    if evaluation.exams:
+        parts += [_exam_bars(evaluation), _exams(evaluation)]
+        parts += [_subjects(exam) for exam in evaluation.exams if exam.subjects]
+    used = {c.metric for c in evaluation.comparisons}
+    about = [m.about for name, m in METRICS.items() if name in used]
+    parts.append(Items(tuple(about), on_slides=False))
+    parts.append(Text(_method(evaluation), on_slides=False))
+    return Section(
+        "results",
+        "Base against tuned",
+        tuple(parts),
+        notes="Every claim stands on an interval: where it holds zero, nothing is "
+        "claimed. " + " ".join(claim(c, named) for c in evaluation.comparisons[:4]),
+    )
+
+
+def worse(evaluation: Evaluation) -> Section:
+    """The section: what became worse, and which questions turned wrong."""
+    named = titles(evaluation)
+    found = list(evaluation.with_verdict("worse"))
+    parts: list[Part] = []
+    if found:
+        parts.append(Items(tuple(claim(c, named) for c in found)))
+    else:
+        parts.append(
+            Text(
+                f"In none of the {counted(len(evaluation.comparisons), 'comparison')} "
+                "is the tuned model worse by an interval that excludes zero. That does "
+                "not show that nothing became worse: an effect smaller than the "
+                "intervals are wide would not be seen."
+            )
+        )
+    # Towards worse, but not shown: a reader who decides wants to see them too.
+    leaning = [
+        c
+        for c in evaluation.comparisons
+        if c.verdict.startswith("no")
+        and c.difference != 0
+        and (c.difference < 0) == c.higher_is_better
+    ]
+    if leaning:
+        names = [
+            f"{capital(subject(c, named))}, {metric_of(c.metric).name}: "
+            f"{difference(c)} ({level(c)} interval {interval(c)}, n = {c.n:,})"
+            for c in leaning
+        ]
+        parts.append(Text("Lower on these items, but not shown beyond them:"))
+        parts.append(Items(tuple(names)))
+    flips = [c for c in evaluation.comparisons if c.flips is not None]
+    if flips:
+        parts.append(_flips(flips, named))
+    lost = _worst_records(evaluation)
+    if lost is not None:
+        parts.append(lost)
+    return Section("worse", "What became worse", tuple(parts))
+
+
+def _comparisons(evaluation: Evaluation, named: dict[str, str]) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for c in evaluation.comparisons:
+        metric = metric_of(c.metric)
+        rows.append(
+            (
+                f"{capital(subject(c, named))}: {metric.name}",
+                f"{c.n:,}",
+                figure(c.base, metric),
+                figure(c.tuned, metric),
+                difference(c),
+                interval(c),
+                short_verdict(c),
+            )
+        )
+    levels = sorted({level(c) for c in evaluation.comparisons})
+    return Table(
+        "Every comparison",
+        (
+            Column("What was compared"),
+            Column("n", figures=True),
+            Column("Base", figures=True),
+            Column("Tuned", figures=True),
+            Column("Difference", figures=True),
+            Column(f"{listed(levels) or '95 %'} interval", figures=True),
+            Column("Tuned is"),
+        ),
+        tuple(rows),
+    )
+
+
+def _intervals(evaluation: Evaluation, named: dict[str, str]) -> list[Part]:
+    losses = [c for c in evaluation.comparisons if metric_of(c.metric).factor == 1]
+    shares = [c for c in evaluation.comparisons if metric_of(c.metric).factor != 1]
+    charts: list[Part] = []
+    if losses:
+        charts.append(
+            _forest(
+                losses,
+                named,
+                "Loss: tuned less base",
+                "Difference in nats per token or bits per byte (less is better)",
+                left="tuned better",
+                right="base better",
+            )
+        )
+    if shares:
+        charts.append(
+            _forest(
+                shares,
+                named,
+                "Right answers and overlap: tuned less base",
+                "Difference in points of 100 (more is better)",
+                left="base better",
+                right="tuned better",
+            )
+        )
+    return charts
+
+
+def _forest(
+    comparisons: list[Comparison],
+    named: dict[str, str],
+    title: str,
+    x_label: str,
+    *,
+    left: str,
+    right: str,
+) -> Intervals:
+    rows = tuple(
+        Interval(
+            f"{capital(subject(c, named))}: {metric_of(c.metric).name}",
+            c.difference * metric_of(c.metric).factor,
+            c.interval.low * metric_of(c.metric).factor,
+            c.interval.high * metric_of(c.metric).factor,
+            said=short_verdict(c),
+            role=_role(c),
+        )
+        for c in comparisons
+    )
+    told = "Each mark is the difference of tuned less base on the same items, with its "
+    told += f"{level(comparisons[0])} interval: " + "; ".join(
+        f"{row.label} {difference(c)} ({interval(c)})"
+        for row, c in zip(rows, comparisons, strict=True)
+    )
+    return Intervals(
+        title,
+        x_label,
+        rows,
+        told + ".",
+        left=left,
+        right=right,
+        note="An interval that crosses the line shows no difference.",
+    )
+
+
+def _role(comparison: Comparison) -> Role:
+    """Whose colour a difference has: that of the better one."""
+    if comparison.verdict.startswith("no"):
+        return "neutral"
+    return "base" if comparison.verdict.startswith("worse") else "tuned"
+
+
+def _losses(losses: tuple[KindLoss, ...]) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for loss in losses:
+        what = capital(KINDS[loss.kind])
+        n = (f"{loss.records:,}", f"{loss.tokens:,}")
+        for name, read in _LOSS_ROWS:
+            values = (read(loss, "base"), read(loss, "tuned"))
+            rows.append((f"{what}: {name}", *n, *values))
+    return Table(
+        "Losses on the held-out data",
+        (
+            Column("Figure"),
+            Column("Records", figures=True),
+            Column("Tokens", figures=True),
+            Column("Base", figures=True),
+            Column("Tuned", figures=True),
+        ),
+        tuple(rows),
+        note="The sum over all tokens by their number, not a mean of means. Perplexity "
+        "is the exponential of the loss.",
+        on_slides=False,
+    )
+
+
+def _loss_row(name: str) -> Callable[[KindLoss, str], str]:
+    def read(loss: KindLoss, side: str) -> str:
+        of = loss.base if side == "base" else loss.tuned
+        if name == "perplexity":
+            return number(of.perplexity, 2)
+        return figure(getattr(of, name), metric_of(name))
+
+    return read
+
+
+_LOSS_ROWS = (
+    ("loss (nats per token)", _loss_row("nll")),
+    ("perplexity", _loss_row("perplexity")),
+    ("bits per byte", _loss_row("bits_per_byte")),
+    ("token accuracy", _loss_row("token_accuracy")),
+)
+
+
+def _exam_bars(evaluation: Evaluation) -> Bars:
+    groups = tuple(
+        BarGroup(
+            exam.title or exam.task,
+            (
+                _bar("base", exam.base.acc, exam.base.acc_stderr),
+                _bar("tuned", exam.tuned.acc, exam.tuned.acc_stderr),
+            ),
+        )
+        for exam in evaluation.exams
+    )
+    told = "; ".join(
+        f"{exam.title or exam.task}: base {100 * exam.base.acc:.1f} %, tuned "
+        f"{100 * exam.tuned.acc:.1f} % (n = {exam.n:,})"
+        for exam in evaluation.exams
+    )
+    return Bars(
+        "Questions answered right",
+        "Accuracy in %",
+        (("Base", "base"), ("Tuned", "tuned")),
+        groups,
+        told + ".",
+        top=100.0,
+        note="Whiskers: 1.96 standard errors of each by itself. They may overlap where "
+        "the paired difference is clear: the table of comparisons decides.",
+    )
+
+
+def _bar(role: str, share: float, error: float | None) -> Bar:
+    side = "base" if role == "base" else "tuned"
+    if error is None:
+        return Bar(side, 100 * share)
+    return Bar(
+        side,
+        100 * share,
+        100 * max(0.0, share - 1.96 * error),
+        100 * min(1.0, share + 1.96 * error),
+    )
+
+
+def _exams(evaluation: Evaluation) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for exam in evaluation.exams:
+        found = [c for c in evaluation.comparisons if c.subject == exam.task]
+        acc = next((c for c in found if c.metric == "acc"), None)
+        flips = acc.flips if acc else None
+        rows.append(
+            (
+                exam.title or exam.task,
+                f"{exam.n:,}",
+                f"{exam.shots}",
+                _with_error(exam.base.acc, exam.base.acc_stderr),
+                _with_error(exam.tuned.acc, exam.tuned.acc_stderr),
+                f"{flips.wrong_to_right:,}" if flips else "",
+                f"{flips.right_to_wrong:,}" if flips else "",
+                probability(acc.p if acc else None),
+                probability(acc.holm_p if acc else None),
+            )
+        )
+    return Table(
+        "Multiple-choice exams",
+        (
+            Column("Exam"),
+            Column("n", figures=True),
+            Column("Shots", figures=True),
+            Column("Base", figures=True),
+            Column("Tuned", figures=True),
+            Column("Wrong to right", figures=True),
+            Column("Right to wrong", figures=True),
+            Column("p (McNemar)", figures=True),
+            Column("p (Holm)", figures=True),
+        ),
+        tuple(rows),
+        note="Accuracy in %, with its standard error. p: exact McNemar test, "
+        "two-sided; then adjusted by Holm for all exams of this report.",
+    )
+
+
+def _with_error(share: float, error: float | None) -> str:
+    written = number(100 * share, 1)
+    return written if error is None else f"{written} ± {number(100 * error, 1)}"
+
+
+def _subjects(exam: Exam) -> Table:
+    return Table(
+        f"{exam.title or exam.task} by subject",
+        (
+            Column("Subject"),
+            Column("n", figures=True),
+            Column("Base", figures=True),
+            Column("Tuned", figures=True),
+        ),
+        tuple(
+            (
+                name.replace("_", " "),
+                f"{sum(item.group == name for item in exam.items):,}",
+                _with_error(base.acc, base.acc_stderr),
+                _with_error(tuned.acc, tuned.acc_stderr),
+            )
+            for name, (base, tuned) in exam.subjects.items()
+        ),
+        note="Parts of the exam above; differences of single subjects were not tested.",
+        on_slides=False,
+    )
+
+
+def _flips(comparisons: list[Comparison], named: dict[str, str]) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for c in comparisons:
+        flips = c.flips
+        if flips is None:
+            continue
+        rows.append(
+            (
+                f"{capital(subject(c, named))}: {metric_of(c.metric).name}",
+                f"{c.n:,}",
+                f"{flips.right_to_wrong:,}",
+                f"{flips.wrong_to_right:,}",
+                f"{flips.both_right:,}",
+                f"{flips.both_wrong:,}",
+            )
+        )
+    return Table(
+        "Questions that changed sides",
+        (
+            Column("Exam"),
+            Column("n", figures=True),
+            Column("Right to wrong", figures=True),
+            Column("Wrong to right", figures=True),
+            Column("Both right", figures=True),
+            Column("Both wrong", figures=True),
+        ),
+        tuple(rows),
+        note="A model can gain more questions than it loses and still lose some that "
+        "matter; evaluation.json names each.",
+    )
+
+
+def _worst_records(evaluation: Evaluation) -> Table | None:
+    """The held-out records on which the tuned model lost most against the base."""
+    by_source: dict[str, list[float]] = {}
+    for item in evaluation.items:
+        if item.tokens:
+            change = (item.tuned_nll - item.base_nll) / item.tokens
+            by_source.setdefault(item.source, []).append(change)
+    if not by_source:
+        return None
+    rows = [
+        (
+            source,
+            f"{len(changes):,}",
+            f"{sum(change > 0 for change in changes):,}",
+            number(100 * sum(change > 0 for change in changes) / len(changes), 1)
+            + " %",
+        )
+        for source, changes in sorted(by_source.items())
+    ]
+    return Table(
+        "Held-out records on which the loss rose",
+        (
+            Column("Source"),
+            Column("Records", figures=True),
+            Column("Loss rose on", figures=True),
+            Column("Share", figures=True),
+        ),
+        tuple(rows),
+        on_slides=False,
+    )
+
+
+def _method(evaluation: Evaluation) -> str:
+    if not evaluation.comparisons:
+        return "Nothing was compared."
+    first = evaluation.comparisons[0]
+    settings = evaluation.settings
+    return (
+        f"Intervals: bootstrap of the paired difference, "
+        f"{first.interval.draws:,} draws with seed {first.interval.seed}, over "
+        "documents or patients (exams: over questions), so that records of one "
+        "document do not count as independent. A comparison is called better or worse "
+        "only where its interval excludes zero. The intervals are not adjusted for "
+        "their number: of twenty, one is expected to miss. Both models were read with "
+        f"{settings.dtype}, at most {settings.context:,} tokens at a time, on "
+        f"{evaluation.hardware}."
+    )

@@ -1,0 +1,181 @@
+"""The beginning of a training: whose run folder it is, and what goes on there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from finetune.errors import FinetuneError
+from finetune.recipe import TrainRecipe, find_recipe, parse_recipe, read_recipe
+from finetune.train.checkpoint import newest, read_state
+from finetune.train.result import NAME as RESULT
+from finetune.train.result import TrainingResult, read_training
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that is to be trained in."""
+
+    root: Path
+    recipe: TrainRecipe
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.root / "checkpoints"
+
+    @property
+    def adapter(self) -> Path:
+        return self.root / "adapter"
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.root / "recipe.yaml"
+
+    @property
+    def recipe_sha256(self) -> str:
+        """Of recipe.yaml as it stands, or would stand, in the folder."""
+        return hashlib.sha256(self.recipe.text().encode()).hexdigest()
+
+    def finished(self) -> TrainingResult | None:
+        """The result of a training that is done; None where there is work left."""
+        if not (self.root / RESULT).is_file():
+            return None
+        result = read_training(self.root)
+        done = result.stopped_why != "budget" and self.adapter.is_dir()
+        return result if done else None
+
+
+def open_run(wish: str, out: Path | None, *, resume: bool, change: bool = True) -> Run:
+    """The run folder of a call, with its recipe in it.
+
+    Args:
+        wish: a recipe's file, a known recipe's name, or a run folder.
+        out: the run folder; by default `wish` itself, or `runs/NAME`.
+        resume: go on with a training that was begun there.
+        change: write the recipe into the folder, every default written out.
+
+    Raises:
+        FinetuneError: the folder was made by another recipe, has no data, or holds a
+            training that was begun and is not to be resumed.
+    """
+    file = find_recipe(wish)
+    root = out or (Path(wish) if Path(wish).is_dir() else None)
+    recipe = _recipe(file, root)
+    root = root or Path("runs") / recipe.name
+    run = Run(root, recipe)
+    if not (run.data / "train.jsonl").is_file():
+        raise FinetuneError(
+            f"{run.data / 'train.jsonl'} is not there; prepare the data with: "
+            f"medassist finetune prepare {wish} --out {root}"
+        )
+    begun = newest(run.checkpoints)
+    if run.recipe_file.is_file() and file != run.recipe_file:
+        _same(run, file, begun is not None or (root / RESULT).is_file())
+    if begun is not None and not resume and run.finished() is None:
+        step = read_state(begun).step
+        raise FinetuneError(
+            f"{root} holds a training that stopped after step {step:,}; go on with it "
+            "by --resume, or name another folder by --out"
+        )
+    if change and run.finished() is None:
+        text = recipe.text()
+        if not run.recipe_file.is_file() or run.recipe_file.read_text("utf-8") != text:
+            recipe.write(run.recipe_file)
+    return run
+
+
+def check_resumed(run: Run, folder: Path) -> None:
+    """Make sure that the checkpoint in `folder` is of the run's own recipe.
+
+    Raises:
+        FinetuneError: the recipe in the run folder was changed since.
+    """
+    if read_state(folder).recipe_sha256 != run.recipe_sha256:
+        raise FinetuneError(
+            f"{run.recipe_file} was changed since {folder} was written; put it back, "
+            "or train in another folder by --out"
+        )
+
+
+@contextmanager
+def locked(root: Path) -> Generator[None]:
+    """Keep a second training out of the folder while one runs.
+
+    Raises:
+        FinetuneError: another process trains there.
+    """
+    if os.environ.get("RANK", "0") != "0" or sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with (root / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FinetuneError(
+                f"another process is at work in {root}; wait for it, or name another "
+                "folder by --out"
+            ) from None
+        yield
+
+
+def _recipe(file: Path, root: Path | None) -> TrainRecipe:
+    """The recipe in `file`; relative paths of its data stay what they are."""
+    if root is None or file != root / "recipe.yaml":
+        return read_recipe(file)
+    try:
+        content = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FinetuneError(f"{file} cannot be read as YAML: {error}") from error
+    if isinstance(content, dict) and "base" not in content:
+        raise FinetuneError(
+            f"{file} says how the data was prepared and names no base; train with: "
+            f"medassist finetune train RECIPE --out {root}"
+        )
+    return parse_recipe(content, str(file))
+
+
+def _same(run: Run, file: Path, begun: bool) -> None:
+    try:
+        content = yaml.safe_load(run.recipe_file.read_text("utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise FinetuneError(f"{run.recipe_file} cannot be read: {error}") from error
+    if isinstance(content, dict) and "base" not in content and not begun:
+        return  # data that was prepared without a recipe for a training
+    there = parse_recipe(content, str(run.recipe_file))
+    if there == run.recipe or _but_data_path(there) == _but_data_path(run.recipe):
+        return
+    if begun or (there.data != run.recipe.data and run.recipe.data is not None):
+        differs = [
+            name
+            for name in type(there).model_fields
+            if getattr(there, name) != getattr(run.recipe, name)
+        ]
+        raise FinetuneError(
+            f"{run.root} was made by another recipe than {file}: they differ in "
+            f"{', '.join(differs)}. Name another folder by --out, or go on with its "
+            f"own recipe: medassist finetune train {run.root} --resume"
+        )
+
+
+def _but_data_path(recipe: TrainRecipe) -> TrainRecipe:
+    """The recipe without what a preparation may have made absolute."""
+    if recipe.data is None:
+        return recipe
+    sources = tuple(
+        s.model_copy(update={"path": Path(s.path).name}) for s in recipe.data.sources
+    )
+    data = recipe.data.model_copy(update={"sources": sources})
+    return recipe.model_copy(update={"data": data})

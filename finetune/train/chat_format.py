@@ -1,0 +1,198 @@
+"""How a record becomes tokens, and which of them are learned.
+
+One function for training, validation and evaluation, so that a model is asked in the
+words that it was taught in. A dialogue is rendered by the tokenizer's own chat
+template; a base without one (GPT-2, Llama 2) gets `plain_template`, which is saved
+beside the adapter. Of a dialogue every answer is in the loss, its end token included,
+and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedTokenizerBase
+
+from finetune.data.records import DialogueRecord, Message, TextRecord
+from finetune.errors import FinetuneError
+
+IGNORED = -100  # a label that is not in the loss
+
+
+class CannotRender(Exception):
+    """A record does not suit the model's format; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A record as tokens."""
+
+    ids: tuple[int, ...]
+    learned: tuple[bool, ...]
+    """For each token, whether it is in the loss."""
+    answers: tuple[int, ...] = ()
+    """Where each answer begins."""
+
+    @property
+    def labels(self) -> list[int]:
+        """The ids, and -100 where a token is not in the loss."""
+        pairs = zip(self.ids, self.learned, strict=True)
+        return [token if learned else IGNORED for token, learned in pairs]
+
+
+def plain_template(tokenizer: PreTrainedTokenizerBase) -> str:
+    """A chat template for a base that has none: `Question: ...`, `Answer: ...`.
+
+    An answer ends with the end token. There is no blank after `Answer:`, since the
+    blank belongs to the first word of most vocabularies.
+
+    Raises:
+        FinetuneError: the tokenizer has no end token.
+    """
+    if tokenizer.eos_token is None:
+        raise FinetuneError(
+            f"the tokenizer in {tokenizer.name_or_path} has no end token, so that an "
+            "answer could not end; set eos_token in its tokenizer_config.json"
+        )
+    begin = "{{ bos_token }}" if begins_with_bos(tokenizer) else ""
+    return (
+        begin + "{% for message in messages %}"
+        "{% if message['role'] == 'system' %}"
+        "{{ message['content'] | trim + '\\n\\n' }}"
+        "{% elif message['role'] == 'user' %}"
+        "{{ 'Question: ' + message['content'] | trim + '\\n' }}"
+        "{% else %}"
+        "{{ 'Answer: ' + message['content'] | trim + eos_token + '\\n' }}"
+        "{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
+    )
+
+
+def give_template(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Give a tokenizer without a chat template the plain one; whether it had none."""
+    if tokenizer.chat_template:
+        return False
+    tokenizer.chat_template = plain_template(tokenizer)
+    return True
+
+
+def begins_with_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the tokenizer puts a begin token before a text by itself."""
+    ids = tokenizer("a").input_ids
+    return tokenizer.bos_token_id is not None and ids[:1] == [tokenizer.bos_token_id]
+
+
+def render(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, answer: bool
+) -> str:
+    """`messages` in the model's format; with `answer`, up to where its answer begins.
+
+    Raises:
+        CannotRender: the template refuses them (a role, an order it does not know).
+    """
+    try:
+        return str(
+            tokenizer.apply_chat_template(
+                [message.model_dump() for message in messages],
+                tokenize=False,
+                add_generation_prompt=answer,
+            )
+        )
+    except Exception as error:  # what a template raises is its own affair
+        raise CannotRender(f"the chat template refuses it: {error}") from error
+
+
+def prompt_ids(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
+) -> list[int]:
+    """The tokens of a prompt: what stands before the answer to `messages`.
+
+    Raises:
+        CannotRender: as `render`, or a message holds one of the model's own marks.
+    """
+    _check_marks(tokenizer, messages)
+    return list(_ids(tokenizer, render(tokenizer, messages, answer=True)))
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase, record: TextRecord | DialogueRecord
+) -> Encoded:
+    """The tokens of `record`, and which are learned.
+
+    Text is learned whole, but for a begin token, and closed by the end token.
+
+    Raises:
+        CannotRender: the record does not suit the model's format.
+    """
+    if isinstance(record, DialogueRecord):
+        return encode_dialogue(tokenizer, record.messages)
+    ids = list(tokenizer(record.text, split_special_tokens=True).input_ids)
+    end = tokenizer.eos_token_id
+    if end is not None and ids[-1:] != [end]:
+        ids.append(end)
+    first = 1 if begins_with_bos(tokenizer) else 0
+    return Encoded(tuple(ids), tuple(i >= first for i in range(len(ids))))
+
+
+def encode_dialogue(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
+) -> Encoded:
+    """The tokens of a dialogue; learned is what the model itself would write.
+
+    An answer reaches from the end of its prompt to the end of its turn, as far as the
+    template closes it in one go: its end token is learned, a line end that belongs to
+    the next turn does no harm.
+
+    Raises:
+        CannotRender: the template refuses the dialogue, renders its beginning
+            otherwise once there is more, or a message holds a mark of the model.
+    """
+    _check_marks(tokenizer, messages)
+    whole = render(tokenizer, messages, answer=False)
+    spans: list[tuple[int, int]] = []
+    for i, message in enumerate(messages):
+        if message.role != "assistant":
+            continue
+        prompt = render(tokenizer, messages[:i], answer=True)
+        turn = render(tokenizer, messages[: i + 1], answer=False)
+        if not (whole.startswith(turn.rstrip()) and turn.startswith(prompt)):
+            raise CannotRender(
+                "the chat template renders the beginning of a dialogue otherwise once "
+                "there is more of it, so that its answers cannot be told apart"
+            )
+        spans.append((len(prompt), len(turn)))
+    coded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+    starts: list[tuple[int, int]] = coded["offset_mapping"]
+    ids: list[int] = coded["input_ids"]
+    learned = [False] * len(ids)
+    answers: list[int] = []
+    for begin, end in spans:
+        # A token that straddles the boundary begins in the prompt, but only the model
+        # can write what of it is the answer's: it is learned if it is mostly that.
+        inside = [
+            t
+            for t, (a, b) in enumerate(starts)
+            if (a >= begin or b > begin) and b <= end
+        ]
+        inside = [t for t in inside if starts[t][1] > starts[t][0]]
+        if not inside:
+            raise CannotRender("an answer has no tokens")
+        answers.append(inside[0])
+        for t in inside:
+            learned[t] = True
+    return Encoded(tuple(ids), tuple(learned), tuple(answers))
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return tokenizer(text, add_special_tokens=False).input_ids
+
+
+def _check_marks(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
+) -> None:
+    # Text that looks like a mark would become one, and end a turn or begin another.
+    for message in messages:
+        for mark in tokenizer.all_special_tokens:
+            if mark in message.content:
+                raise CannotRender("a message holds one of the model's own marks")

@@ -1,0 +1,97 @@
+"""metrics.jsonl: a line for each step and each validation of a training."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from finetune.errors import FinetuneError
+
+NAME = "metrics.jsonl"
+
+
+class Step(BaseModel):
+    """One line: a step, or a validation (which has no `loss`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    """Steps done; 0 is before the first."""
+    epoch: float
+    tokens: int
+    """Trained on so far, padding not counted."""
+    seconds: float
+    """Since the training began, pauses between calls not counted."""
+    loss: float | None = None
+    """Of this step: nats per token in the loss, over the whole global batch."""
+    validation_loss: float | None = None
+    """Nats per token in the loss, the sum over the validation set by its tokens."""
+    rate: float | None = None
+    """The learning rate."""
+    gradient_norm: float | None = None
+    """Before clipping."""
+    tokens_per_second: float | None = None
+    memory: int | None = None
+    """Bytes at the peak so far: of the GPU where one trains, else of the process."""
+
+
+class MetricsFile:
+    """Appends lines; a step that is trained again after a break replaces its line."""
+
+    def __init__(self, file: Path, from_step: int) -> None:
+        """Open `file`; lines after step `from_step` are dropped."""
+        self._file = file
+        kept = [s for s in _read(file) if s.step <= from_step] if file.exists() else []
+        half = file.with_name(f".{file.name}.half")
+        half.write_text("".join(_line(step) for step in kept), "utf-8")
+        half.replace(file)
+        self._out = file.open("a", encoding="utf-8")
+
+    def write(self, step: Step) -> None:
+        """Append a line; it is on its way to the disk when this returns."""
+        self._out.write(_line(step))
+        self._out.flush()
+
+    def close(self) -> None:
+        """Flush to the disk and close."""
+        self._out.flush()
+        os.fsync(self._out.fileno())
+        self._out.close()
+
+
+def read_metrics(run: Path) -> list[Step]:
+    """The lines of RUN/metrics.jsonl, in order.
+
+    Raises:
+        FinetuneError: the file is missing or a whole line of it is no step; a last
+            line that a kill cut off is left out.
+    """
+    file = run / NAME
+    if not file.is_file():
+        raise FinetuneError(
+            f"{file} is not there: nothing has been trained in {run}. Train with: "
+            f"medassist finetune train {run}"
+        )
+    return _read(file)
+
+
+def _line(step: Step) -> str:
+    return step.model_dump_json(exclude_none=True) + "\n"
+
+
+def _read(file: Path) -> list[Step]:
+    steps: list[Step] = []
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith("\n"):
+                break
+            try:
+                steps.append(Step.model_validate_json(line))
+            except ValidationError as error:
+                raise FinetuneError(
+                    f"{file}, line {number} is not a step of a training: "
+                    f"{error.errors()[0]['msg']}"
+                ) from error
+    return steps

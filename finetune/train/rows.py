@@ -1,0 +1,258 @@
+"""From the lines of a split to rows of tokens on disk, which the trainer packs.
+
+Nothing is lost in silence: text over a row's length is divided, a dialogue over it is
+left out (or cut, where the recipe says so), and each record that is not trained on is
+counted by its reason.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from datasets import Dataset, Features, Value
+from datasets import List as Column
+from datasets.arrow_writer import ArrowWriter
+from pydantic import ValidationError
+from transformers import PreTrainedTokenizerBase
+
+from finetune.data.records import RECORD, DialogueRecord, Message, TextRecord
+from finetune.errors import FinetuneError
+from finetune.recipe import TrainPart
+from finetune.train.chat_format import (
+    IGNORED,
+    CannotRender,
+    Encoded,
+    encode,
+    render,
+)
+from finetune.train.result import Rows
+from medassist.progress import Watcher, unwatched
+
+FEATURES = Features(
+    {"input_ids": Column(Value("int32")), "labels": Column(Value("int32"))}
+)
+_TOO_LONG = "longer than max_length"
+
+
+@dataclass(frozen=True)
+class RowOptions:
+    """How records become rows."""
+
+    max_length: int
+    cut: bool
+    """Cut a dialogue that is too long, rather than leave it out."""
+    invocation: tuple[int, ...] = ()
+    """Of an activated LoRA."""
+    at_most: int | None = None
+    """Records, chosen by the seed."""
+    seed: int = 0
+
+    @classmethod
+    def of(cls, part: TrainPart, invocation: tuple[int, ...], seed: int) -> RowOptions:
+        """The options of a recipe's training."""
+        cut = part.too_long == "cut"
+        return cls(part.max_length, cut, invocation, None, seed)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A split's rows before packing, in an Arrow file, and what they hold."""
+
+    file: Path
+    figures: Rows
+    """`rows` counts them before packing."""
+    has_text: bool
+
+    def dataset(self) -> Dataset:
+        """The rows, mapped into memory."""
+        return Dataset.from_file(str(self.file))
+
+
+def read_records(file: Path) -> Iterator[TextRecord | DialogueRecord]:
+    """The records of a split.
+
+    Raises:
+        FinetuneError: the file is missing, or a line is no record.
+    """
+    try:
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _record(file, number, line)
+    except OSError as error:
+        raise FinetuneError(
+            f"{file} cannot be read ({error.strerror}); prepare the data with: "
+            f"medassist finetune prepare RECIPE --out {file.parent.parent}"
+        ) from error
+
+
+def write_rows(
+    file: Path,
+    to: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    options: RowOptions,
+    watcher: Watcher = unwatched,
+) -> Written:
+    """Tokenize the split in `file` into the Arrow file `to`.
+
+    Raises:
+        FinetuneError: the split is missing or broken, or nothing of it can be used.
+    """
+    total = count_lines(file)
+    chosen = _chosen(total, options)
+    left_out: Counter[str] = Counter()
+    used = rows = tokens = learned = 0
+    has_text = False
+    to.parent.mkdir(parents=True, exist_ok=True)
+    # A name of its own for each call: datasets remembers results by file name.
+    with ArrowWriter(path=str(to), features=FEATURES) as writer:
+        for number, record in enumerate(read_records(file)):
+            if number % 200 == 0:
+                watcher(f"tokenizing {file.stem}", number, total)
+            if chosen is not None and number not in chosen:
+                continue
+            try:
+                made = list(_rows_of(record, tokenizer, options))
+            except CannotRender as reason:
+                left_out[str(reason)] += 1
+                continue
+            if not made:
+                left_out["nothing in it is learned"] += 1
+                continue
+            used += 1
+            has_text = has_text or isinstance(record, TextRecord)
+            for row in made:
+                labels = row.labels
+                writer.write({"input_ids": list(row.ids), "labels": labels})
+                rows += 1
+                tokens += len(row.ids)
+                learned += sum(label != IGNORED for label in labels[1:])
+        writer.finalize()
+    watcher(f"tokenizing {file.stem}", total, total)
+    if not rows:
+        reasons = "; ".join(f"{n} {why}" for why, n in left_out.most_common(3))
+        raise FinetuneError(
+            f"{file} leaves nothing to train on: {total} records, of which {reasons}"
+            if total
+            else f"{file} is empty; look at data/manifest.json for the step that took "
+            "its records"
+        )
+    figures = Rows(
+        records=total,
+        used=used,
+        left_out=dict(left_out),
+        rows=rows,
+        tokens=tokens,
+        answer_tokens=learned,
+    )
+    return Written(to, figures, has_text)
+
+
+def default_invocation(
+    tokenizer: PreTrainedTokenizerBase, text: str | None
+) -> tuple[int, ...]:
+    """The tokens that switch an activated LoRA on: the answer's header.
+
+    Args:
+        tokenizer: with a chat template.
+        text: another text in its place.
+
+    Raises:
+        FinetuneError: the template puts nothing before an answer.
+    """
+    if text is None:
+        asked = [Message(role="user", content="?")]
+        before = render(tokenizer, asked, answer=False)
+        text = render(tokenizer, asked, answer=True).removeprefix(before)
+    ids = tuple(tokenizer(text, add_special_tokens=False).input_ids)
+    if not ids:
+        raise FinetuneError(
+            "the chat template puts no header before an answer, so nothing can switch "
+            "an activated LoRA on; name a text in lora.invocation, or use method: lora"
+        )
+    return ids
+
+
+def fits_invocation(row: Encoded, invocation: Sequence[int]) -> bool:
+    """Whether an activated LoRA would learn the last answer of `row`, and it alone.
+
+    PEFT switches it on at the last invocation of a row; where there is none it stays
+    off, and where another stands inside the answer it comes on too late. Neither
+    gives an error. So it must stand once before each answer, and nowhere else.
+    """
+    width = len(invocation)
+    ids, wanted = row.ids, tuple(invocation)
+    ends = [
+        i + width for i in range(len(ids) - width + 1) if ids[i : i + width] == wanted
+    ]
+    return ends == list(row.answers)
+
+
+def count_lines(file: Path) -> int:
+    """The records of a split; 0 where there is no such file."""
+    if not file.is_file():
+        return 0
+    with file.open("rb") as lines:
+        return sum(1 for line in lines if line.strip())
+
+
+def _rows_of(
+    record: TextRecord | DialogueRecord,
+    tokenizer: PreTrainedTokenizerBase,
+    options: RowOptions,
+) -> Iterable[Encoded]:
+    row = encode(tokenizer, record)
+    longest = options.max_length
+    if options.invocation:
+        if not isinstance(record, DialogueRecord):
+            raise CannotRender("an activated LoRA learns answers, and this is text")
+        if not fits_invocation(row, options.invocation):
+            raise CannotRender("the invocation does not stand just before each answer")
+        last = row.answers[-1]
+        kept = tuple(own and i >= last for i, own in enumerate(row.learned))
+        row = Encoded(row.ids, kept, row.answers)
+    if len(row.ids) <= longest:
+        pieces = [row]
+    elif isinstance(record, TextRecord):
+        pieces = [
+            Encoded(row.ids[i : i + longest], row.learned[i : i + longest])
+            for i in range(0, len(row.ids), longest)
+        ]
+    elif options.cut and not options.invocation:
+        pieces = [Encoded(row.ids[:longest], row.learned[:longest])]
+    else:
+        raise CannotRender(_TOO_LONG)
+    return [piece for piece in pieces if any(piece.learned[1:])]
+
+
+def _record(file: Path, number: int, line: bytes) -> TextRecord | DialogueRecord:
+    try:
+        return RECORD.validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the line"
+        raise FinetuneError(
+            f"{file}, line {number} is no record: {where}: {first['msg']}; prepare the "
+            "data anew"
+        ) from error
+
+
+def _chosen(total: int, options: RowOptions) -> set[int] | None:
+    if options.at_most is None or options.at_most >= total:
+        return None
+    chance = random.Random(f"{options.seed}/rows")
+    return set(chance.sample(range(total), options.at_most))
+
+
+def batches(dataset: Dataset, size: int, rank: int, world: int) -> Iterator[list[Any]]:
+    """The rows of `dataset` for process `rank` of `world`, `size` at a time."""
+    for start in range(rank * size, len(dataset), size * world):
+        yield [
+            cast("Any", dataset[i])
+            for i in range(start, min(start + size, len(dataset)))
+        ]

@@ -1,0 +1,471 @@
+"""TRL's SFTTrainer with what a run folder promises.
+
+What is other than TRL's: checkpoints of our own (see `checkpoint.py`), a validation
+loss over the tokens of the whole validation set, the best checkpoint and early stopping
+by it, a stop that is asked for (Ctrl-C, SIGTERM, a budget), tokens counted without
+padding, and no message to anybody. The steps themselves are TRL's: its packing, its
+chunked output layer, its loss over the tokens of the global batch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+from datasets import Dataset
+from peft import PeftModel
+from transformers import (
+    PrinterCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+)
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
+
+from finetune.errors import FinetuneError
+from finetune.train.checkpoint import (
+    RandomState,
+    State,
+    as_json,
+    load_adapter_weights,
+    optimizer_tensors,
+    random_state,
+    read_state,
+    read_tensors,
+    restore_optimizer,
+    restore_random,
+    write_checkpoint,
+)
+from finetune.train.metrics import Step
+from finetune.train.rows import batches
+
+LAST_STEPS = 20  # that the training loss is the mean of
+SLOWEST = 5  # rounds that the time of the next one is the longest of
+
+
+@dataclass
+class Limits:
+    """What ends a training before its last step."""
+
+    patience: int | None
+    seconds: float | None = None
+    """That the budget buys, those of earlier calls included."""
+    checkpoint_seconds: float = 600.0
+    asked: Callable[[], bool] = lambda: False
+    """Whether the user wants it to stop."""
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass
+class Course:
+    """How a training goes; what of it must outlast a break is in a checkpoint."""
+
+    tokens: int = 0
+    seconds_before: float = 0.0
+    """Of earlier calls."""
+    step_seconds: float = 0.0
+    first_validation_loss: float | None = None
+    best_step: int | None = None
+    best_loss: float | None = None
+    last_loss: float | None = None
+    worse: int = 0
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_STEPS))
+    peak_memory: int = 0
+    stopped_why: str = "finished"
+
+
+class Tuner(SFTTrainer):
+    """Trains an adapter; see the module."""
+
+    def __init__(
+        self,
+        *,
+        arguments: SFTConfig,
+        validate_every: int,
+        limits: Limits,
+        recipe_sha256: str,
+        report: Callable[[Step], None],
+        began: float,
+        **more: Any,
+    ) -> None:
+        """As SFTTrainer, and what a run folder needs.
+
+        Args:
+            arguments: of the training.
+            validate_every: so many steps; 0 for the end only.
+            limits: what ends it early.
+            recipe_sha256: of the run's recipe; kept in its checkpoints.
+            report: takes in a line of metrics.jsonl.
+            began: the clock's time at which the call began to cost.
+            more: SFTTrainer's own.
+        """
+        self.course = Course()
+        self.validate_every = validate_every
+        self.limits = limits
+        self._recipe = recipe_sha256
+        self._report = report
+        self._began = began
+        self._saved_at = limits.clock()
+        self._save_seconds = 5.0  # until one has been measured
+        self._evaluate_seconds = 0.0
+        self._rounds: deque[float] = deque(maxlen=SLOWEST)
+        self._ended = 0.0
+        self._took = 1.0
+        self._step_tokens = 0
+        self._step_began = 0.0
+        super().__init__(args=arguments, callbacks=[_Course(self)], **more)
+        self.remove_callback(PrinterCallback)
+        # TRL rounds a quantized base's adapter to bf16, where small updates are lost.
+        for parameter in self.adapted.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.float()
+
+    @property
+    def adapted(self) -> PeftModel:
+        """The model with its adapter, without what wraps it for several GPUs."""
+        return cast("PeftModel", self.model)
+
+    @property
+    def checkpoints(self) -> Path:
+        return Path(cast("str", self.args.output_dir))
+
+    def seconds(self) -> float:
+        """What the training has taken, pauses between calls not counted."""
+        return self.course.seconds_before + self.limits.clock() - self._began
+
+    def memory(self) -> int:
+        """Bytes at the peak: of the GPU, else of this process."""
+        if self.args.device.type == "cuda":
+            now = torch.cuda.max_memory_reserved(self.args.device)
+        else:
+            import resource
+            import sys
+
+            unit = 1 if sys.platform == "darwin" else 1024
+            now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        self.course.peak_memory = max(self.course.peak_memory, int(now))
+        return self.course.peak_memory
+
+    # ---- steps
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        inputs = cast("dict[str, torch.Tensor]", args[1])
+        mask = inputs.get("attention_mask")
+        tokens = inputs["input_ids"].numel() if mask is None else int(mask.sum())
+        self._step_tokens += tokens
+        return super().training_step(*args, **kwargs)
+
+    def begin_step(self) -> None:
+        self._step_tokens = 0
+        self._step_began = self.limits.clock()
+
+    def end_step(self) -> None:
+        """Count the step that ended."""
+        if self.args.device.type == "cuda":
+            torch.cuda.synchronize(self.args.device)
+        now = self.limits.clock()
+        self._took = max(now - self._step_began, 1e-9)
+        self._rounds.append(now - (self._ended or self._step_began))
+        self._ended = now
+        self.course.step_seconds += self._took
+        self.course.tokens += self._over_all(self._step_tokens)
+
+    def stop_wish(self) -> tuple[bool, bool, bool]:
+        """Whether the user, the budget, or the clock of checkpoints wants something.
+
+        All processes agree on it: what one of them wants, all do.
+        """
+        limits = self.limits
+        broke = False
+        if limits.seconds is not None:
+            # Another round, and then the end: a validation, a checkpoint, the adapter.
+            end = self._evaluate_seconds + 2 * self._save_seconds
+            ahead = max(self._rounds, default=0.0) + end
+            broke = self.seconds() + ahead > limits.seconds
+        due = limits.clock() - self._saved_at > limits.checkpoint_seconds
+        wishes = torch.tensor(
+            [limits.asked(), broke, due], dtype=torch.float32, device=self.args.device
+        )
+        if dist.is_initialized():
+            dist.all_reduce(wishes, dist.ReduceOp.MAX)
+        asked, broke, due = (bool(wish) for wish in wishes.tolist())
+        return asked, broke, due
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Report a step; nothing is kept in memory for each of them."""
+        mode = "train" if self.adapted.training else "eval"
+        self._metrics[mode].clear()
+        loss = logs.get("loss")
+        if loss is None:
+            return
+        if not math.isfinite(loss):
+            raise FinetuneError(
+                f"the loss at step {self.state.global_step} is {loss}; lower "
+                "train.rate in the recipe, or raise train.warm_up"
+            )
+        self.course.recent.append(loss)
+        speed = self._over_all(self._step_tokens) / self._took
+        self._report(
+            self._line(
+                loss=loss,
+                rate=logs.get("learning_rate"),
+                gradient_norm=logs.get("grad_norm"),
+                tokens_per_second=speed,
+                memory=self.memory(),
+            )
+        )
+        handler = self.callback_handler
+        self.control = handler.on_log(self.args, self.state, self.control, logs)
+
+    # ---- validation
+
+    @torch.no_grad()
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The validation loss: summed over all tokens in the loss, by their number.
+
+        Trainer's own is a mean of the batches' means, in which a short answer weighs
+        as much as a long one.
+        """
+        began = self.limits.clock()
+        dataset = cast("Dataset", self.eval_dataset)
+        model = self.accelerator.unwrap_model(self.model)
+        was_training = model.training
+        model.eval()
+        sums = torch.zeros(2, dtype=torch.float64, device="cpu")
+        size = self.args.per_device_eval_batch_size
+        rank, world = self.args.process_index, self.args.world_size
+        for rows in batches(dataset, size, rank, world):
+            inputs = self._prepare_inputs(cast("Any", self.data_collator)(rows))
+            with self.accelerator.autocast():
+                found = model(**inputs, use_cache=False, fused_lm_head=True)
+            sums[0] -= found.log_probs.double().sum().cpu()
+            sums[1] += found.label_mask.sum().cpu()
+        if dist.is_initialized():
+            sums = sums.to(self.args.device)
+            dist.all_reduce(sums)
+        model.train(was_training)
+        loss = float(sums[0] / sums[1])
+        self._evaluate_seconds = self.limits.clock() - began
+        self._judge(loss)
+        metrics = {"eval_loss": loss}
+        handler = self.callback_handler
+        self.control = handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _judge(self, loss: float) -> None:
+        course, step = self.course, self.state.global_step
+        self._report(self._line(validation_loss=loss))
+        if step == 0:
+            course.first_validation_loss = loss
+            return
+        course.last_loss = loss
+        if course.best_loss is None or loss < course.best_loss:
+            course.best_step, course.best_loss, course.worse = step, loss, 0
+        else:
+            course.worse += 1
+
+    def _determine_best_metric(self, *_: Any, **__: Any) -> bool:
+        return False
+
+    # ---- checkpoints
+
+    def _save_checkpoint(self, model: object, trial: object) -> None:
+        began = self.limits.clock()
+        plain, tensors = random_state()
+        everybody: list[Any] = [(plain, tensors)]
+        if dist.is_initialized():
+            everybody = [None] * self.args.world_size
+            dist.all_gather_object(everybody, (plain, tensors))
+        failed = ""
+        if self.is_world_process_zero():
+            try:
+                self._write(everybody)
+            except FinetuneError as error:
+                if not dist.is_initialized():
+                    raise
+                failed = str(error)
+        if dist.is_initialized():
+            told = [failed]
+            dist.broadcast_object_list(told)
+            if told[0]:
+                raise FinetuneError(told[0])
+        self._saved_at = self.limits.clock()
+        self._save_seconds = self._saved_at - began
+
+    def _write(
+        self, everybody: list[tuple[RandomState, dict[str, torch.Tensor]]]
+    ) -> None:
+        course, optimizer = self.course, self._optimizer()
+        scaler = getattr(self.accelerator, "scaler", None)
+        state = State(
+            step=self.state.global_step,
+            recipe_sha256=self._recipe,
+            tokens=course.tokens,
+            seconds=self.seconds(),
+            step_seconds=course.step_seconds,
+            first_validation_loss=course.first_validation_loss,
+            best_step=course.best_step,
+            best_loss=course.best_loss,
+            last_loss=course.last_loss,
+            worse=course.worse,
+            recent=list(course.recent),
+            peak_memory=self.memory(),
+            groups=[
+                {k: float(g[k]) for k in ("lr", "initial_lr") if k in g}
+                for g in optimizer.param_groups
+            ],
+            scheduler=as_json(cast("Any", self.lr_scheduler).state_dict()),
+            scaler=as_json(scaler.state_dict()) if scaler is not None else None,
+            random=[plain for plain, _ in everybody],
+        )
+        tensors = dict(optimizer_tensors(self.adapted, optimizer))
+        for rank, (_, numbers) in enumerate(everybody):
+            tensors |= {f"random/{rank}/{name}": t for name, t in numbers.items()}
+        self.state.log_history = []
+        words = json.dumps(dataclasses.asdict(self.state), default=str)
+        write_checkpoint(
+            self.checkpoints,
+            state,
+            self.adapted,
+            tensors,
+            {"trainer_state.json": words},
+        )
+
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: object = None
+    ) -> None:
+        folder = Path(resume_from_checkpoint)
+        load_adapter_weights(self.adapted, folder)
+        state = read_state(folder)
+        self.course = Course(
+            tokens=state.tokens,
+            seconds_before=state.seconds,
+            step_seconds=state.step_seconds,
+            first_validation_loss=state.first_validation_loss,
+            best_step=state.best_step,
+            best_loss=state.best_loss,
+            last_loss=state.last_loss,
+            worse=state.worse,
+            recent=deque(state.recent, LAST_STEPS),
+            peak_memory=state.peak_memory,
+        )
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is None:
+            return
+        state = read_state(Path(checkpoint))
+        tensors = read_tensors(Path(checkpoint))
+        restore_optimizer(self.adapted, self._optimizer(), tensors, state.groups)
+        scheduler = cast("Any", self.lr_scheduler)
+        scheduler.load_state_dict(state.scheduler)
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        scaler = getattr(self.accelerator, "scaler", None)
+        if checkpoint is None or scaler is None:
+            return
+        state = read_state(Path(checkpoint))
+        if state.scaler is not None:
+            scaler.load_state_dict(state.scaler)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is None:
+            return
+        state, tensors = read_state(Path(checkpoint)), read_tensors(Path(checkpoint))
+        rank = self.args.process_index
+        if rank < len(state.random):  # else it goes on with more processes than before
+            prefix = f"random/{rank}/"
+            own = {n.removeprefix(prefix): t for n, t in tensors.items() if prefix in n}
+            restore_random(state.random[rank], own)
+
+    def _load_callback_state(self) -> None:
+        """Callbacks keep nothing; `Course` is in the checkpoint."""
+
+    # ---- silence
+
+    def _send_telemetry(self) -> None:
+        """Nobody is told."""
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """`medassist finetune report` writes the card, from the run's files."""
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        outer = cast("Any", self.optimizer)
+        return getattr(outer, "optimizer", outer)
+
+    def _over_all(self, value: int) -> int:
+        if not dist.is_initialized():
+            return value
+        summed = torch.tensor(value, device=self.args.device)
+        dist.all_reduce(summed)
+        return int(summed)
+
+    def _line(self, **figures: Any) -> Step:
+        return Step(
+            step=self.state.global_step,
+            epoch=self.state.epoch or 0.0,
+            tokens=self.course.tokens,
+            seconds=self.seconds(),
+            **figures,
+        )
+
+
+class _Course(TrainerCallback):
+    """Decides after each step whether to validate, to save, to stop."""
+
+    def __init__(self, tuner: Tuner) -> None:
+        self._tuner = tuner
+
+    def on_train_begin(
+        self, args: object, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        if state.global_step == 0 and self._tuner.eval_dataset is not None:
+            self._tuner.evaluate()
+
+    def on_step_begin(
+        self, args: object, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        self._tuner.begin_step()
+
+    def on_step_end(
+        self, args: object, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        tuner, course = self._tuner, self._tuner.course
+        tuner.end_step()
+        asked, broke, due = tuner.stop_wish()
+        last = state.global_step >= state.max_steps
+        ends = last or asked or broke
+        valid = tuner.eval_dataset is not None and not asked
+        every = tuner.validate_every
+        wanted = every and state.global_step % every == 0
+        if valid and (wanted or last or broke):
+            control.should_evaluate = True
+        control.should_save = ends or due or control.should_evaluate
+        if asked and not last:
+            course.stopped_why = "asked"
+        elif broke and not last:
+            course.stopped_why = "budget"
+        control.should_training_stop = ends
+
+    def on_save(
+        self, args: object, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        # After the validation and its checkpoint: whether it has been going nowhere.
+        tuner = self._tuner
+        patience = tuner.limits.patience
+        if (
+            patience is not None
+            and tuner.course.worse >= patience
+            and not control.should_training_stop
+        ):
+            tuner.course.stopped_why = "early"
+            control.should_training_stop = True

@@ -1,0 +1,212 @@
+"""What is to be asked again about the doses that an answer names.
+
+Nothing here says that a dose is right. A warning names what makes it worth a second
+look: an amount far outside the usual range, a daily dose of a weekly drug, a dose by
+weight where no weight is known, a drug of the kidneys where no renal function is known,
+and two answers that differ tenfold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from medassist.safety.dose_reading import Dose, Drug, drugs, factor, find_doses, names
+
+Kind = Literal["unit", "range", "weekly", "weight", "renal", "tenfold", "thousandfold"]
+Span = tuple[int, int]
+
+UNIT_MIX_UP: Final = 50.0
+"""Times outside the usual range from which a wrong unit is the likely cause."""
+FAR: Final = 5.0
+"""Times outside the usual range from which an amount is named."""
+TENFOLD: Final = 8.0
+THOUSANDFOLD: Final = 500.0
+
+_WEIGHT: Final = re.compile(
+    r"\b\d{1,3}(?:\.\d)?\s?(?:kg|kilos?|kilograms?|lbs?|pounds)\b(?!\s?/)"
+    r"|\b(?:weigh(?:s|t|ing)?|wt)\b.{0,20}\d",
+    re.IGNORECASE,
+)
+_RENAL: Final = re.compile(
+    r"\b(?:e?gfr|crcl|creat(?:inine)?|creatinine clearance|ckd|aki|dialysis|esrd|esrf"
+    r"|renal (?:function|failure|impairment)|kidney (?:function|failure|disease))\b",
+    re.IGNORECASE,
+)
+_NAME: Final = re.compile(r"[^\W\d_][\w-]{3,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class DoseWarning:
+    """Something about a dose that is worth a second look.
+
+    Attributes:
+        kind: What it is about.
+        drug: The drug's name; empty where none stands by the dose.
+        text: One sentence for the reader.
+        spans: Characters of the answer that it is about.
+        source: What it stands on; empty where it needs no table.
+    """
+
+    kind: Kind
+    drug: str
+    text: str
+    spans: tuple[Span, ...]
+    source: str = ""
+
+
+def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
+    """What to ask again about the doses of `answer`.
+
+    Args:
+        question: What was asked, the patient's story in it: weight and renal function
+            are looked for here, and in the answer.
+        answer: A model's answer.
+    """
+    doses = find_doses(answer)
+    warnings: list[DoseWarning] = []
+    table = names()
+    for dose in doses:
+        drug = table.get(dose.drug)
+        if drug is not None and drug.sourced:
+            warnings.extend(_against_table(dose, drug))
+    by_weight = [dose for dose in doses if dose.by_weight]
+    if by_weight and not _WEIGHT.search(f"{question}\n{_without(answer, by_weight)}"):
+        first = by_weight[0]
+        warnings.append(
+            DoseWarning(
+                "weight",
+                first.drug,
+                "A dose is given by weight, and no weight is known.",
+                tuple(dose.span for dose in by_weight),
+            )
+        )
+    if not _RENAL.search(question):
+        warnings.extend(_renal(answer))
+    return tuple(warnings)
+
+
+def compare_doses(one: str, other: str) -> tuple[DoseWarning, ...]:
+    """Drugs for which two answers name doses at least about tenfold apart.
+
+    The spans are those of the first answer; a drug that only one of them names, or that
+    they give on different bases (per kilogram and whole), is left out.
+    """
+    warnings: list[DoseWarning] = []
+    theirs = _by_drug(find_doses(other))
+    for key, doses in _by_drug(find_doses(one)).items():
+        against = theirs.get(key)
+        if against is None:
+            continue
+        apart = _times_apart(doses, against)
+        if apart < TENFOLD:
+            continue
+        drug = key[0]
+        thousand = apart >= THOUSANDFOLD
+        cause = " A confusion of mg and micrograms is likely." if thousand else ""
+        warnings.append(
+            DoseWarning(
+                "thousandfold" if thousand else "tenfold",
+                drug,
+                f"The two answers name doses of {drug} that are {apart:.0f} times"
+                f" apart.{cause}",
+                tuple(dose.span for dose in doses),
+            )
+        )
+    return tuple(warnings)
+
+
+def _against_table(dose: Dose, drug: Drug) -> Iterable[DoseWarning]:
+    low, high = dose.in_base_unit()
+    spans = (dose.span, *dose.parts)
+    usual_low, usual_high = drug.low * factor(drug.unit), drug.high * factor(drug.unit)
+    same_kind = dose.family == ("mass" if drug.unit in ("mcg", "mg", "g") else "units")
+    daily = {"day", "d"} & set(dose.per)
+    if daily:
+        usual_high *= 4
+    if drug.weekly and dose.times_a_day is not None and dose.times_a_day >= 1:
+        yield DoseWarning(
+            "weekly",
+            drug.name,
+            f"{drug.name.capitalize()} is given once a week as a rule; this reads as"
+            " a daily dose.",
+            spans,
+            drug.source,
+        )
+    if not same_kind or dose.by_weight or "m2" in dose.per or low <= 0:
+        return
+    outside = max(low / usual_high, usual_low / high)
+    usual = f"{drug.low:g} to {drug.high:g} {drug.unit}"
+    if outside >= UNIT_MIX_UP:
+        yield DoseWarning(
+            "unit",
+            drug.name,
+            f"This dose of {drug.name} is far from the usual {usual}: check whether mg"
+            " and micrograms were confused.",
+            spans,
+            drug.source,
+        )
+    elif outside >= FAR:
+        yield DoseWarning(
+            "range",
+            drug.name,
+            f"This dose of {drug.name} is outside the usual {usual}.",
+            spans,
+            drug.source,
+        )
+
+
+def _renal(answer: str) -> Iterable[DoseWarning]:
+    table = names()
+    places: dict[str, list[Span]] = {}
+    dosed = {dose.drug for dose in find_doses(answer)}
+    for match in _NAME.finditer(answer):
+        drug = table.get(match.group().lower())
+        if drug and drug.renal and drug.sourced and drug.name in dosed:
+            places.setdefault(drug.name, []).append(match.span())
+    sources = {drug.name: drug.source for drug in drugs()}
+    for name, spans in places.items():
+        yield DoseWarning(
+            "renal",
+            name,
+            f"The dose of {name} depends on renal function, and none is known.",
+            tuple(spans),
+            sources[name],
+        )
+
+
+def _without(text: str, doses: Iterable[Dose]) -> str:
+    """`text` without the doses: "5 mg/kg" is no weight of a patient."""
+    pieces: list[str] = []
+    last = 0
+    for dose in doses:
+        pieces.append(text[last : dose.span[0]])
+        last = dose.span[1]
+    return " ".join([*pieces, text[last:]])
+
+
+_Key = tuple[str, str, bool, bool]
+
+
+def _by_drug(doses: Iterable[Dose]) -> dict[_Key, list[Dose]]:
+    """Doses that can be compared: of one drug, on one basis."""
+    found: dict[_Key, list[Dose]] = {}
+    for dose in doses:
+        if dose.drug and dose.family != "volume":
+            weekly = dose.times_a_day is not None and 0 < dose.times_a_day < 1
+            key = (dose.drug, dose.family, dose.by_weight, weekly)
+            found.setdefault(key, []).append(dose)
+    return found
+
+
+def _times_apart(one: Iterable[Dose], other: Iterable[Dose]) -> float:
+    """How far apart the nearest two amounts are, as a factor of at least 1."""
+    nearest = float("inf")
+    for a_low, a_high in (dose.in_base_unit() for dose in one):
+        for b_low, b_high in (dose.in_base_unit() for dose in other):
+            if min(a_low, b_low) <= 0:
+                continue
+            nearest = min(nearest, max(1.0, a_low / b_high, b_low / a_high))
+    return nearest if nearest != float("inf") else 1.0

@@ -1,0 +1,143 @@
+"""Which red flags a text raises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medassist.safety.red_flags.measures import Values, measures
+from medassist.safety.red_flags.rules import Comparison, Group, Rule, Rules, rules
+from medassist.safety.red_flags.scope import scope
+from medassist.safety.red_flags.tokens import Tokens, tokens
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RedFlag:
+    """A danger sign in a text: a reminder, never a triage.
+
+    Attributes:
+        id: Its name in the rule file.
+        title: One line.
+        text: What is shown: fixed words of ours.
+        spans: The characters of the text that raised it, first and after the last,
+            in order and not overlapping.
+        field: Of medicine.
+        panel: It is shown as a panel of its own: self-harm, harm to others, abuse.
+            Nothing is blocked by it.
+        source: What the rule stands on.
+    """
+
+    id: str
+    title: str
+    text: str
+    spans: tuple[Span, ...]
+    field: str
+    panel: bool
+    source: str
+
+
+def find_red_flags(text: str) -> tuple[RedFlag, ...]:
+    """The red flags of `text`, in the order of the rule files.
+
+    Never raises, and takes a time proportional to the length of the text. Nothing found
+    is no proof that nothing is wrong.
+    """
+    known = rules()
+    pieces = tokens(text)
+    if not len(pieces):
+        return ()
+    values = measures(pieces, known.kinds)
+    evidence = _evidence(pieces, known, values)
+    return tuple(
+        _flag(rule, found, pieces)
+        for rule in known.flags
+        if (found := _raised(rule, evidence, values)) is not None
+    )
+
+
+def _evidence(
+    pieces: Tokens, known: Rules, values: Values
+) -> dict[str, list[tuple[int, ...]]]:
+    """The places of each concept that counts; of "here" too, whether it counts."""
+    hits = known.phrases.find(pieces)
+    here = any(hit.concept == "a-patient-here" for hit in hits)
+    said = scope(pieces, known.cues, teaching_overruled=here)
+    evidence: dict[str, list[tuple[int, ...]]] = {}
+    for hit in hits:
+        if said.counts(hit, past_counts=hit.concept in known.background):
+            evidence.setdefault(hit.concept, []).append(hit.places)
+    for name in list(values):
+        # Values of a teaching case are no values of a patient.
+        values[name] = [v for v in values[name] if said.supposed[v.places[0]] < 0]
+        if values[name]:
+            evidence.setdefault("someone", []).append(values[name][0].places)
+    for concept, comparison in known.contradicted:
+        against = values.get(comparison.measure)
+        if against and all(comparison.holds(value.number) for value in against):
+            evidence.pop(concept, None)
+    for concept, comparison in known.measured:
+        for value in values.get(comparison.measure, ()):
+            if comparison.holds(value.number):
+                evidence.setdefault(concept, []).append(value.places)
+    return evidence
+
+
+def _raised(
+    rule: Rule, evidence: dict[str, list[tuple[int, ...]]], values: Values
+) -> list[tuple[int, ...]] | None:
+    if any(concept in evidence for concept in rule.unless):
+        return None
+    found: list[tuple[int, ...]] = []
+    raised = False
+    for way in rule.when:
+        groups = [_holds(group, evidence, values) for group in way]
+        if all(groups):
+            raised = True
+            found.extend(places for group in groups for places in group)
+    # That somebody is spoken of is a condition, and nothing to point at.
+    people = set(evidence.get("someone", ()))
+    found = [places for places in found if places not in people] or found
+    return found if raised else None
+
+
+def _holds(
+    group: Group, evidence: dict[str, list[tuple[int, ...]]], values: Values
+) -> list[tuple[int, ...]]:
+    """The places that make `group` hold; empty if it does not."""
+    found: list[tuple[int, ...]] = []
+    held = 0
+    for term in group.terms:
+        if isinstance(term, Comparison):
+            places = [
+                value.places
+                for value in values.get(term.measure, ())
+                if term.holds(value.number)
+            ]
+        else:
+            places = evidence.get(term, [])
+        if places:
+            held += 1
+            found.extend(places)
+    return found if held >= group.least else []
+
+
+def _flag(rule: Rule, found: list[tuple[int, ...]], pieces: Tokens) -> RedFlag:
+    places = sorted({place for hit in found for place in hit})
+    spans: list[Span] = []
+    last = -2
+    for place in places:
+        if place == last + 1 and not pieces.breaks[place]:
+            spans[-1] = (spans[-1][0], pieces.ends[place])
+        else:
+            spans.append((pieces.starts[place], pieces.ends[place]))
+        last = place
+    return RedFlag(
+        rule.id,
+        rule.title,
+        rule.text,
+        tuple(spans),
+        rule.field,
+        rule.panel,
+        rule.source,
+    )

@@ -1,0 +1,332 @@
+r"""Phrases: what the rule files say, and where a text says it.
+
+A phrase is a few words, written as a clinician would read them:
+
+    crush*/heavy chest pain      a star ends a stem, a slash parts alternatives
+    <pain>                       a word list of words.toml
+    #                            any number
+    vomit* ..3 blood             up to three words between
+    leg/arm ~5 cold/pale         both within five words, in either order
+
+No phrase runs over the end of a sentence. There is no regular expression in it: each
+word of the text is looked up, and what is tried from there is bounded by the phrase,
+so that no text can make it slow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from medassist.safety.red_flags.tokens import SENTENCE, Tokens, normal
+
+SHORTEST_MISSPELT: Final = 6
+"""Letters a word has at least to be recognised with one slip in it: in shorter words
+a slip makes another word (chest and chess)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One word of a phrase.
+
+    Attributes:
+        exact: Words that are it.
+        stems: Beginnings of words that are it.
+        number: Any number is it.
+        gap: How many words may stand before it.
+    """
+
+    exact: frozenset[str]
+    stems: tuple[str, ...]
+    number: bool
+    gap: int
+
+    def fits(self, word: str) -> bool:
+        if word in self.exact or (self.stems and word.startswith(self.stems)):
+            return True
+        return self.number and word[0].isdigit()
+
+
+Part = tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase of a concept: one part, or two that stand near each other.
+
+    Attributes:
+        concept: What it says.
+        part: Where the search begins.
+        other: The second part, if there are two.
+        within: Words between the two parts at most.
+    """
+
+    concept: str
+    part: Part
+    other: Part
+    within: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A phrase in a text: the places of the words that made it, in order."""
+
+    concept: str
+    places: tuple[int, ...]
+
+
+def parse(concept: str, phrase: str, lists: Mapping[str, Sequence[str]]) -> Phrase:
+    """Read one phrase of a rule file.
+
+    Raises:
+        ValueError: it cannot be read; the sentence names it.
+    """
+    parts: list[list[Item]] = [[]]
+    within = gap = 0
+    for piece in phrase.replace("-", " ").split():
+        if piece.startswith(("~", "..")) and piece.strip("~.").isdigit():
+            if piece.startswith("~"):
+                within = int(piece[1:])
+                parts.append([])
+            else:
+                gap = int(piece[2:])
+            continue
+        parts[-1].append(_item(piece, gap, lists))
+        gap = 0
+    if len(parts) > 2 or not all(parts) or gap:
+        raise ValueError(f"{concept}: {phrase!r} is not a phrase; see phrases.py")
+    other = tuple(parts[1]) if len(parts) == 2 else ()
+    return Phrase(concept, tuple(parts[0]), other, within)
+
+
+def _item(piece: str, gap: int, lists: Mapping[str, Sequence[str]]) -> Item:
+    words: list[str] = []
+    for choice in piece.split("/"):
+        if choice.startswith("<") and choice.endswith(">"):
+            if choice[1:-1] not in lists:
+                raise ValueError(f"the word list {choice} is not in words.toml")
+            words.extend(lists[choice[1:-1]])
+        else:
+            words.append(choice)
+    if not all(word.rstrip("*") for word in words):
+        raise ValueError(f"{piece!r} holds an empty word")
+    stems = tuple(normal(word[:-1]) for word in words if word.endswith("*"))
+    exact = frozenset(normal(word) for word in words if not word.endswith("*"))
+    return Item(exact - {"#"}, stems, "#" in exact, gap)
+
+
+_COMMON: Final = (
+    "no not cant cannot wont in of on up and the with for to at after a i he she her"
+    " his my is was has had it out down off over unable never without absent since"
+)
+COMMON: Final = frozenset(_COMMON.split())
+"""Words that say too little to begin a search from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A phrase and the word of it that the search begins from: its rarest."""
+
+    phrase: Phrase
+    part: Part
+    other: Part
+    at: int
+
+
+def _entry(phrase: Phrase) -> _Entry:
+    choices = [(phrase.part, phrase.other, i) for i in range(len(phrase.part))]
+    choices += [(phrase.other, phrase.part, i) for i in range(len(phrase.other))]
+    part, other, at = min(choices, key=lambda choice: _commonness(choice[0][choice[2]]))
+    return _Entry(phrase, part, other, at)
+
+
+def _commonness(item: Item) -> int:
+    words = sum(40 if word in COMMON else 1 for word in item.exact)
+    return words + 2 * len(item.stems) + 100 * item.number
+
+
+class Phrases:
+    """All phrases of the rules, found in one walk over a text."""
+
+    def __init__(self, phrases: Iterable[Phrase]) -> None:
+        self._exact: dict[str, list[_Entry]] = {}
+        self._stems: dict[str, list[_Entry]] = {}
+        self._numbers: list[_Entry] = []
+        self._vocabulary: set[str] = set()
+        self._remembered: dict[str, list[_Entry]] = {}
+        self._stem_words: set[str] = set()
+        for phrase in phrases:
+            entry = _entry(phrase)
+            first = entry.part[entry.at]
+            for word in first.exact:
+                self._exact.setdefault(word, []).append(entry)
+            for stem in first.stems:
+                self._stems.setdefault(stem, []).append(entry)
+            if first.number:
+                self._numbers.append(entry)
+            for item in (*phrase.part, *phrase.other):
+                self._vocabulary |= item.exact
+                self._stem_words |= set(item.stems)
+        self._lengths = sorted({len(stem) for stem in self._stem_words})
+
+    def find(self, text: Tokens, *, mend: bool = True) -> list[Hit]:
+        """Every place where a phrase stands; a concept can have many.
+
+        Args:
+            text: The text.
+            mend: Take a long word with one slip in it for the word it looks like.
+        """
+        words, breaks = self._mended(text.words) if mend else text.words, text.breaks
+        hits: list[Hit] = []
+        known: dict[str, list[_Entry]] = {}
+        for place, word in enumerate(words):
+            entries = known.get(word)
+            if entries is None:
+                entries = known[word] = self._candidates(word)
+            for entry in entries:
+                if len(entry.part) == 1:
+                    places: tuple[int, ...] | None = (place,)
+                else:
+                    places = _part(entry.part, entry.at, place, words, breaks)
+                if places is None:
+                    continue
+                if entry.other:
+                    near = _near(entry, places, words, breaks)
+                    if near is None:
+                        continue
+                    places = tuple(sorted((*places, *near)))
+                hits.append(Hit(entry.phrase.concept, places))
+        return hits
+
+    def _candidates(self, word: str) -> list[_Entry]:
+        # Words of the rules are remembered; those of the text never are.
+        entries = self._remembered.get(word)
+        if entries is None:
+            entries = self._entries(word)
+            if word in self._vocabulary:
+                self._remembered[word] = entries
+        return entries
+
+    def _entries(self, word: str) -> list[_Entry]:
+        if word[0].isdigit():
+            return [*self._exact.get(word, ()), *self._numbers]
+        entries = list(self._exact.get(word, ()))
+        for length in self._lengths:
+            if length > len(word):
+                break
+            entries.extend(self._stems.get(word[:length], ()))
+        return entries
+
+    def _mended(self, words: list[str]) -> list[str]:
+        """`words` with one slip of the pen in a long word put right."""
+        known: dict[str, str] = {}
+        mended: list[str] = []
+        for word in words:
+            if len(word) < SHORTEST_MISSPELT or not word.isascii():
+                mended.append(word)
+                continue
+            if word not in known:
+                known[word] = word if self._knows(word) else self._nearest(word)
+            mended.append(known[word])
+        return mended
+
+    def _knows(self, word: str) -> bool:
+        return word in self._vocabulary or any(
+            word[:length] in self._stem_words
+            for length in self._lengths
+            if length <= len(word)
+        )
+
+    @cached_property
+    def _slips(self) -> dict[str, str]:
+        """Each long word of the rules with one letter left out, and what it was."""
+        slips: dict[str, str] = {}
+        for word in sorted(self._vocabulary):
+            if len(word) >= SHORTEST_MISSPELT + 1:
+                slips.setdefault(word, word)
+                for left in _without_a_letter(word):
+                    slips.setdefault(left, word)
+        return slips
+
+    def _nearest(self, word: str) -> str:
+        if len(word) > 24:
+            return word
+        slips = self._slips
+        for shape in (word, *_without_a_letter(word)):
+            meant = slips.get(shape)
+            if meant and meant[0] == word[0] and _one_slip(word, meant):
+                return meant
+        return word
+
+
+def _without_a_letter(word: str) -> list[str]:
+    return [word[:i] + word[i + 1 :] for i in range(1, len(word))]
+
+
+def _one_slip(word: str, meant: str) -> bool:
+    """One letter too many, too few or wrong, or two neighbours exchanged."""
+    start = 0
+    shorter = min(len(word), len(meant))
+    while start < shorter and word[start] == meant[start]:
+        start += 1
+    one, other = word[start:], meant[start:]
+    if one[1:] == other[1:] or one[1:] == other or one == other[1:]:
+        # A plural is no slip: it may be another word (breath, breaths are in lists).
+        return True
+    return one[2:] == other[2:] and one[:2] == other[1::-1]
+
+
+def _part(
+    part: Part, at: int, place: int, words: list[str], breaks: list[int]
+) -> tuple[int, ...] | None:
+    """Where the words of `part` stand if the one at `at` is at `place`; else None."""
+    places = [place]
+    last = len(words) - 1
+    for item in part[at + 1 :]:
+        for _ in range(item.gap + 1):
+            place += 1
+            if place > last or breaks[place] == SENTENCE:
+                return None
+            if item.fits(words[place]):
+                break
+        else:
+            return None
+        places.append(place)
+    place = places[0]
+    for before in range(at - 1, -1, -1):
+        for _ in range(part[before + 1].gap + 1):
+            place -= 1
+            if place < 0 or breaks[place + 1] == SENTENCE:
+                return None
+            if part[before].fits(words[place]):
+                break
+        else:
+            return None
+        places.insert(0, place)
+    return tuple(places)
+
+
+def _near(
+    entry: _Entry, places: tuple[int, ...], words: list[str], breaks: list[int]
+) -> tuple[int, ...] | None:
+    """The other part after the found one, or before it, in the same sentence."""
+    within, other = entry.phrase.within, entry.other
+    last = places[-1]
+    for place in range(last + 1, min(last + within + 2, len(words))):
+        if breaks[place] == SENTENCE:
+            break
+        if other[0].fits(words[place]):
+            found = _part(other, 0, place, words, breaks)
+            if found is not None:
+                return found
+    first = places[0]
+    for place in range(first - 1, max(first - within - 3, -1), -1):
+        if breaks[place + 1] == SENTENCE:
+            break
+        if other[0].fits(words[place]):
+            found = _part(other, 0, place, words, breaks)
+            if found is not None and found[-1] < first:
+                return found
+    return None

@@ -1,0 +1,352 @@
+"""What a text says is not so, is over, is another person's, or is only supposed.
+
+One walk over the words marks each with the reason why it does not count. The cues are
+word lists (cues.toml); here is only how far they reach. The idea of cues with a reach
+that other words end is NegEx's and ConText's (Chapman et al. 2001; Harkema et al.
+2009), as the authors remember them; lists and reaches here are our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from medassist.safety.red_flags.phrases import Hit, Phrases
+from medassist.safety.red_flags.tokens import CLAUSE, SENTENCE, Tokens
+
+REACH_OF_NO: Final = 9
+REACH_OF_NOT: Final = 5
+REACH_OF_DENIES: Final = 30
+REACH_BACK: Final = 6
+"""Words before "ruled out" or "negative" that it can speak of."""
+LIST_AHEAD: Final = 14
+"""Words within which an "or" makes a list of what follows a "no"."""
+REACH_OF_IF: Final = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """The word lists of cues.toml."""
+
+    words: Mapping[str, frozenset[str]]
+    phrases: Phrases
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """For each word why it does not count, as the place of the cue; -1 if it does.
+
+    Attributes:
+        denied: Not so.
+        past: Over.
+        others: Of a relative.
+        supposed: A question in general, a condition, a teaching case.
+    """
+
+    denied: list[int]
+    past: list[int]
+    others: list[int]
+    supposed: list[int]
+
+    def counts(self, hit: Hit, *, past_counts: bool = False) -> bool:
+        """`hit` is said to be so, now, of the patient."""
+        denied, past = self.denied, self.past
+        others, supposed = self.others, self.supposed
+        for at in hit.places:
+            if others[at] >= 0 or supposed[at] >= 0:
+                return False
+            if past[at] >= 0 and not past_counts:
+                return False
+            # A "no" that is part of the phrase itself does not take it back.
+            if denied[at] >= 0 and denied[at] not in hit.places:
+                return False
+        return True
+
+
+def scope(text: Tokens, cues: Cues, teaching_overruled: bool = False) -> Scope:
+    """Mark every word of `text`.
+
+    Args:
+        text: The text.
+        cues: The word lists.
+        teaching_overruled: Somebody speaks of a patient who is there, whatever else
+            the text says of exams and slides.
+    """
+    size = len(text)
+    said = Scope([-1] * size, [-1] * size, [-1] * size, [-1] * size)
+    cue_hits: dict[str, list[tuple[int, ...]]] = {}
+    for hit in cues.phrases.find(text, mend=False):
+        cue_hits.setdefault(hit.concept, []).append(hit.places)
+    _Denials(text, cues.words, cue_hits, said.denied).mark()
+    _past(text, cues.words, cue_hits, said.past)
+    _others(text, cues.words, cue_hits, said.others)
+    _supposed(text, cues.words, cue_hits, said.supposed, teaching_overruled)
+    return said
+
+
+CueHits = Mapping[str, Sequence[tuple[int, ...]]]
+Lists = Mapping[str, frozenset[str]]
+
+
+class _Denials:
+    """No, not, denies, without; "ruled out" and "negative" look back."""
+
+    def __init__(
+        self, text: Tokens, lists: Lists, hits: CueHits, marks: list[int]
+    ) -> None:
+        self._text, self._lists, self._marks = text, lists, marks
+        self._skip = {at for places in hits.get("not-a-denial", ()) for at in places}
+        self._after = [places[-1] for places in hits.get("denied-after", ())]
+        self._back = [places[0] for places in hits.get("denied-before", ())]
+
+    def mark(self) -> None:
+        words = self._text.words
+        for place, word in enumerate(words):
+            if place in self._skip:
+                continue
+            if word in self._lists["denies"]:
+                self._forward(place, REACH_OF_DENIES, through_commas=True)
+            elif word in self._lists["no"]:
+                self._forward(place, REACH_OF_NO, through_commas=False)
+            elif word == "non":
+                self._forward(place, 1, through_commas=False)
+            elif word in self._lists["not"]:
+                self._forward(place, REACH_OF_NOT, through_commas=False)
+        for place in self._after:
+            self._forward(place, REACH_OF_NO, through_commas=False)
+        for place in self._back:
+            if place not in self._skip:
+                self._backward(place)
+
+    def _forward(self, cue: int, reach: int, *, through_commas: bool) -> None:
+        words, breaks = self._text.words, self._text.breaks
+        is_list = self._is_list(cue)
+        if is_list:
+            reach = max(reach, LIST_AHEAD)
+        for place in range(cue + 1, min(cue + 1 + reach, len(words))):
+            word = words[place]
+            if breaks[place] == SENTENCE or word in self._lists["but"]:
+                return
+            if place > cue + 1 and word in self._lists["ends-denial"]:
+                return
+            if breaks[place] == CLAUSE:
+                if not (through_commas or is_list):
+                    return
+                if word[0].isdigit() or word in self._lists["begins-anew"]:
+                    return
+            if word in ("and", "with") and place + 1 < len(words):
+                after = words[place + 1]
+                if word == "with" or after in self._lists["begins-anew"]:
+                    return
+            self._marks[place] = cue
+            if is_list and word in ("or", "nor"):
+                # The last of the list follows; then it is over.
+                end = min(place + 4, len(words))
+                for last in range(place + 1, end):
+                    if breaks[last] or words[last] in self._lists["ends-denial"]:
+                        return
+                    self._marks[last] = cue
+                if not (place + 4 < len(words) and words[place + 4] in ("or", "nor")):
+                    return
+
+    def _is_list(self, cue: int) -> bool:
+        """An "or" ahead joins what follows to the "no", across commas."""
+        words, breaks = self._text.words, self._text.breaks
+        for place in range(cue + 1, min(cue + 1 + LIST_AHEAD, len(words))):
+            word = words[place]
+            if breaks[place] == SENTENCE or word in self._lists["but"]:
+                return False
+            if word in ("or", "nor"):
+                return True
+            if breaks[place] == CLAUSE and word in self._lists["begins-anew"]:
+                return False
+        return False
+
+    def _backward(self, cue: int) -> None:
+        words, breaks = self._text.words, self._text.breaks
+        for place in range(cue - 1, max(cue - 1 - REACH_BACK, -1), -1):
+            if breaks[place + 1] or words[place] in self._lists["but"]:
+                return
+            self._marks[place] = cue
+
+
+def _segments(text: Tokens) -> list[tuple[int, int]]:
+    """The stretches between commas and stops: first word, and one after the last."""
+    edges = [0, *(at for at in range(1, len(text)) if text.breaks[at]), len(text)]
+    return [(a, b) for a, b in pairwise(edges) if b > a]
+
+
+def _sentence_end(text: Tokens, place: int, most: int) -> int:
+    for at in range(place + 1, min(place + most, len(text))):
+        if text.breaks[at] == SENTENCE:
+            return at
+    return min(place + most, len(text))
+
+
+def _past(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None:
+    """What stands in one stretch with a year, "years ago" or "previous" is over.
+
+    "Now", "today" and their like end it: what follows is the present again.
+    """
+    words = text.words
+    # `past-list` opens a list (PMH: ...); `past` speaks of its own stretch.
+    whole = {places[0] for places in hits.get("past", ())}
+    lists_of_past = [places[0] for places in hits.get("past-list", ())]
+    since = {at for places in hits.get("since-then", ()) for at in places}
+    for at, word in enumerate(words):
+        if _is_year(text, at, lists) and at not in since:
+            whole.add(at)
+        if word in lists["previous"] and at not in since:
+            whole.add(at)
+    whole -= since
+    for first, end in _segments(text):
+        cue = next((at for at in range(first, end) if at in whole), None)
+        if cue is None:
+            continue
+        for at in range(first, end):
+            if words[at] in lists["now"] and at != cue:
+                if at < cue:
+                    continue
+                break
+            marks[at] = cue
+    for places in hits.get("grown-up-now", ()):
+        # "Jaundice on the first day, he is 5 now": all before it is over.
+        for at in range(places[0] - 1, -1, -1):
+            if text.breaks[at + 1] == SENTENCE:
+                break
+            marks[at] = places[0]
+    for cue in lists_of_past:
+        for at in range(cue, _sentence_end(text, cue, 60)):
+            if words[at] in lists["now"] or words[at] in lists["but"]:
+                break
+            marks[at] = cue
+
+
+def _is_year(text: Tokens, at: int, lists: Lists) -> bool:
+    word = text.words[at]
+    if (
+        word[0] not in "12"
+        or len(word) != 4
+        or not (word.isascii() and word.isdigit())
+        or not 1940 <= int(word) <= 2040
+    ):
+        return False
+    if at + 1 < len(text) and not text.breaks[at + 1]:
+        return text.words[at + 1] not in lists["units"]
+    return True
+
+
+def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None:
+    """A family history, and a relative of whom something is told in the past."""
+    words = text.words
+    starts: list[tuple[int, bool]] = [
+        (places[0], True) for places in hits.get("family-history", ())
+    ]
+    recent = {places[0] for places in hits.get("just-now", ())}
+    for at, word in enumerate(words):
+        if word not in lists["relatives"]:
+            continue
+        end = min(at + 6, len(words))
+        died = had = False
+        for near in range(at + 1, end):
+            if text.breaks[near] == SENTENCE:
+                break
+            if words[near] in lists["patient-again"]:
+                break
+            died |= words[near] in lists["died"]
+            had |= words[near] in lists["had"]
+        if died:
+            starts.append((at, True))
+        elif had or _theirs(words, at, lists):
+            starts.append((at, False))
+    for cue, surely in starts:
+        end = _sentence_end(text, cue, 40)
+        if not surely and any(cue < at < end for at in recent):
+            continue
+        for at in range(cue + 1, end):
+            again = words[at] in lists["patient-again"]
+            if again or (text.breaks[at] and words[at] in lists["pronouns"]):
+                break
+            marks[at] = cue
+        # "Osteogenesis in his brother", "stroke in mother": the finding stands before.
+        if cue and words[cue - 1] in ("in", "of"):
+            _before(text, cue - 1, cue, marks)
+        elif (
+            cue > 1
+            and words[cue - 2] in ("in", "of")
+            and words[cue - 1] in (lists["possessives"])
+        ):
+            _before(text, cue - 2, cue, marks)
+
+
+def _before(text: Tokens, place: int, cue: int, marks: list[int]) -> None:
+    for at in range(place - 1, max(place - 6, -1), -1):
+        if text.breaks[at + 1]:
+            return
+        marks[at] = cue
+
+
+def _theirs(words: list[str], at: int, lists: Lists) -> bool:
+    """Whether "his mother has" speaks of her; "my mother has" is of the patient."""
+    return (
+        at > 0
+        and words[at - 1] in ("his", "her", "their", "patients")
+        and at + 1 < len(words)
+        and words[at + 1] in lists["has"]
+    )
+
+
+def _supposed(
+    text: Tokens, lists: Lists, hits: CueHits, marks: list[int], overruled: bool
+) -> None:
+    """Teaching texts whole; general questions by the sentence; conditions by reach."""
+    words = text.words
+    teaching = [places[0] for places in hits.get("teaching", ())]
+    if teaching and not overruled:
+        marks[:] = [teaching[0]] * len(marks)
+        return
+    for places in hits.get("asked-about", ()):
+        last = places[-1]
+        for at in range(last + 1, _sentence_end(text, last, 12)):
+            if words[at] in lists["but"]:
+                break
+            marks[at] = places[0]
+    real = {places[0] for places in hits.get("someone", ())}
+    start = 0
+    edges = [at for at in range(1, len(words)) if text.breaks[at] == SENTENCE]
+    for end in [*edges, len(words)]:
+        _sentence(text, (start, end), lists, real, marks)
+        start = end
+    for places in hits.get("if", ()):
+        cue = places[0]
+        for at in range(cue + 1, min(cue + 1 + REACH_OF_IF, len(words))):
+            if text.breaks[at]:
+                break
+            marks[at] = cue
+
+
+def _sentence(
+    text: Tokens,
+    bounds: tuple[int, int],
+    lists: Lists,
+    real: set[int],
+    marks: list[int],
+) -> None:
+    """A question that begins "what", "which", "explain", and speaks of nobody."""
+    start, end = bounds
+    words = text.words
+    asks = [
+        at
+        for at in range(start, end)
+        if words[at] in lists["asks"]
+        and (at == start or text.breaks[at] or at - start <= 2)
+    ]
+    if not asks:
+        return
+    if any(at in real for at in range(start, end)):
+        return
+    whole = any(words[at] in lists["teaches"] for at in asks)
+    for at in range(start if whole else asks[0], end):
+        marks[at] = asks[0]

@@ -1,0 +1,113 @@
+"""Exams of our own words, in the formats in which the real ones are published."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from medassist.exams.question_files import LETTERS
+
+ORGANS = ("heart", "liver", "kidney", "lung", "skin", "eye", "ear", "spleen")
+SIGNS = ("pain", "fever", "a cough", "swelling", "itching", "pallor", "dizziness")
+DRUGS = ("water", "rest", "iron", "aspirin", "a dressing", "salt", "sun", "a splint")
+SUBJECTS = ("anatomy", "clinical_knowledge")
+DECISIONS = ("yes", "no", "maybe")
+
+
+def stem(number: int) -> str:
+    organ, sign = ORGANS[number % 8], SIGNS[number % 7]
+    more = " It began at night and has not changed since then." * (number % 3)
+    return f"A man of {20 + number} has {sign} and a weak {organ}.{more} What helps?"
+
+
+def options(number: int) -> list[str]:
+    return [DRUGS[(number * 3 + i) % 8] for i in range(4)]
+
+
+def gold(number: int) -> int:
+    return (number * 5 + number // 4) % 4
+
+
+def write_papers(folder: Path, count: int = 24) -> Path:
+    """MedQA, MedMCQA, PubMedQA and two subjects of MMLU, `count` questions each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _lines(folder / "phrases_no_exclude_test.jsonl", map(medqa, range(count)))
+    _lines(folder / "dev.json", map(medmcqa, range(count)))
+    rows = {str(900 + i): pubmedqa(i) for i in range(count + 3)}
+    (folder / "ori_pqal.json").write_text(json.dumps(rows), "utf-8")
+    truth = {str(900 + i): decision(i) for i in range(count)}
+    (folder / "test_ground_truth.json").write_text(json.dumps(truth), "utf-8")
+    for subject in SUBJECTS:
+        for part, rows in (("dev", mmlu_dev(subject)), ("test", mmlu(subject, count))):
+            (folder / "data" / part).mkdir(parents=True, exist_ok=True)
+            file = folder / "data" / part / f"{subject}_{part}.csv"
+            with file.open("w", encoding="utf-8", newline="") as out:
+                for row in rows:
+                    csv.writer(out).writerow([row[0], *row[1], LETTERS[row[2]]])
+    return folder
+
+
+def medqa(i: int) -> dict[str, object]:
+    return {
+        "question": stem(i),
+        "answer": options(i)[gold(i)],
+        "options": dict(zip(LETTERS, options(i), strict=True)),
+        "meta_info": "step1",
+        "answer_idx": LETTERS[gold(i)],
+        "metamap_phrases": [],
+    }
+
+
+def medmcqa(i: int) -> dict[str, object]:
+    named = {
+        f"op{letter}": text for letter, text in zip("abcd", options(i), strict=True)
+    }
+    return {
+        "question": f"In {ORGANS[i % 8]} disease, give at first:",
+        **named,
+        "cop": gold(i) + 1,
+        "choice_type": "single",
+        "exp": None,
+        "subject_name": ("Medicine", "Surgery")[i % 2],
+        "topic_name": None,
+        "id": f"own-{i}",
+    }
+
+
+def decision(i: int) -> str:
+    return DECISIONS[(i * 2 + i // 5) % 3]
+
+
+def pubmedqa(i: int) -> dict[str, object]:
+    return {
+        "QUESTION": f"Does {DRUGS[i % 8]} help against {SIGNS[i % 7]}?",
+        "CONTEXTS": [
+            f"We asked {30 + i} people with a disease of the {ORGANS[i % 8]}.",
+            "Half of them were treated. They were seen again after a month.",
+        ],
+        "LABELS": ["METHODS", "RESULTS"],
+        "LONG_ANSWER": "It helped some of them.",
+        "final_decision": decision(i),
+    }
+
+
+def mmlu(subject: str, count: int) -> list[tuple[str, list[str], int]]:
+    shift = 40 * SUBJECTS.index(subject)
+    return [
+        (f" {stem(i + shift)}", options(i + shift), gold(i + shift))
+        for i in range(count)
+    ]
+
+
+def mmlu_dev(subject: str) -> list[tuple[str, list[str], int]]:
+    shift = 3 + SUBJECTS.index(subject)
+    return [
+        (f"Which is near the {ORGANS[(i + shift) % 8]}?", options(i + 1), gold(i + 2))
+        for i in range(5)
+    ]
+
+
+def _lines(file: Path, rows: object) -> None:
+    text = "".join(json.dumps(row) + "\n" for row in list(rows))  # type: ignore[call-overload]
+    file.write_text(text, "utf-8")

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from medassist.exams.statistics import (
+    LEAST_GROUPS,
+    Flips,
+    flips,
+    holm,
+    mcnemar,
+    paired_difference,
+    sign_p,
+    sign_test,
+    standard_error,
+    verdict,
+)
+
+
+def test_figures_are_sums_by_weights_and_their_difference() -> None:
+    found = paired_difference([2, 4, 6], [1, 4, 4], weights=[1, 2, 3])
+    assert (found.base, found.tuned) == (2.0, 1.5)
+    assert found.difference == -0.5
+    assert (found.items, found.groups, found.draws) == (3, 3, 10_000)
+
+
+def test_the_interval_is_that_of_all_samples_where_they_can_be_counted() -> None:
+    # Two items with differences 0 and 1: the mean is 0, 1/2 or 1 in a quarter, a half
+    # and a quarter of all samples.
+    found = paired_difference([0, 0], [0, 1], level=0.4)
+    assert (found.low, found.high) == (0.5, 0.5)
+    wide = paired_difference([0, 0], [0, 1], level=0.6)
+    assert (wide.low, wide.high) == (0.0, 1.0)
+
+
+def test_the_interval_has_the_width_of_theory_on_many_items() -> None:
+    random = np.random.default_rng(3)
+    base, tuned = random.normal(0, 1, 2000), random.normal(0.1, 1, 2000)
+    found = paired_difference(base, tuned)
+    half = 1.959964 * float((tuned - base).std(ddof=1)) / math.sqrt(2000)
+    assert found.high - found.difference == pytest.approx(half, rel=0.05)
+    assert found.difference - found.low == pytest.approx(half, rel=0.05)
+
+
+def test_the_same_seed_draws_the_same_interval_and_another_seed_another() -> None:
+    base, tuned = list(range(50)), [(i * 7) % 50 for i in range(50)]
+    first = paired_difference(base, tuned, seed=1)
+    assert paired_difference(base, tuned, seed=1) == first
+    other = paired_difference(base, tuned, seed=2)
+    assert (other.low, other.high) != (first.low, first.high)
+
+
+def test_items_of_one_document_are_no_independent_witnesses() -> None:
+    random = np.random.default_rng(0)
+    shift = np.repeat(random.normal(0, 1, 20), 30)  # alike within each document
+    documents = [i // 30 for i in range(600)]
+    alone = paired_difference(np.zeros(600), shift)
+    together = paired_difference(np.zeros(600), shift, groups=documents)
+    assert together.groups == 20
+    assert together.high - together.low > 4 * (alone.high - alone.low)
+
+
+def test_a_claim_is_made_only_where_the_interval_excludes_zero() -> None:
+    better = paired_difference([0.0] * 30, [0.9, 1.1] * 15)
+    assert verdict(better, higher_is_better=True) == "better"
+    assert verdict(better, higher_is_better=False) == "worse"
+    equal = paired_difference([0.0] * 1200, [1.0, -1.0] * 600)
+    said = verdict(equal, higher_is_better=True)
+    assert said == "no difference shown (n = 1,200)"
+    same = paired_difference([1.0] * 40, [1.0] * 40)
+    assert verdict(same, higher_is_better=True).startswith("no difference")
+
+
+def test_a_handful_of_items_shows_nothing_however_alike_they_are() -> None:
+    few = paired_difference([0.0] * (LEAST_GROUPS - 1), [1.0] * (LEAST_GROUPS - 1))
+    assert few.low == few.high == 1.0
+    assert verdict(few, higher_is_better=True) == "no difference shown (n = 9)"
+
+
+def test_a_difference_of_nothing_or_of_unequal_lists_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        paired_difference([], [])
+    with pytest.raises(ValueError, match="2 items against 1"):
+        paired_difference([1, 2], [1])
+
+
+def test_flips_are_counted_in_both_directions() -> None:
+    found = flips([True, True, False, False, True], [True, False, True, False, False])
+    assert found == Flips(
+        right_to_wrong=2, wrong_to_right=1, both_right=1, both_wrong=1
+    )
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "p"),
+    [
+        (0, 0, 1.0),
+        (1, 0, 1.0),
+        (5, 0, 0.0625),  # 2 / 2**5
+        (8, 2, 0.109375),  # 2 (1 + 10 + 45) / 2**10
+        (5, 5, 1.0),
+        (700, 500, 8.535366081034316e-09),  # scipy.stats.binomtest
+    ],
+)
+def test_mcnemar_is_a_fair_coin_on_the_flips(wins, losses, p) -> None:
+    assert sign_p(wins, losses) == pytest.approx(p, rel=1e-12)
+    assert mcnemar(Flips(losses, wins, 3, 4)) == sign_p(wins, losses)
+
+
+def test_thousands_of_flips_are_no_overflow() -> None:
+    assert sign_p(3000, 3000) == 1.0
+    assert 0 <= sign_p(5000, 1000) < 1e-300
+
+
+def test_holm_multiplies_by_the_tests_that_are_left_and_never_falls() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "low", "high"),
+    [  # scipy.stats.binomtest(...).proportion_ci(method="exact")
+        (8, 2, 0.4439045376923585, 0.9747892736731665),
+        (0, 5, 0.0, 0.5218237501049814),
+        (700, 500, 0.5548466936965953, 0.6114105758076614),
+    ],
+)
+def test_the_share_of_wins_has_an_exact_interval(wins, losses, low, high) -> None:
+    found = sign_test(wins, losses)
+    assert found.low == pytest.approx(low, abs=1e-9)
+    assert found.high == pytest.approx(high, abs=1e-9)
+    assert found.share == wins / (wins + losses)
+
+
+def test_no_verdicts_at_all_show_nothing() -> None:
+    found = sign_test(0, 0)
+    assert (found.share, found.low, found.high, found.p) == (None, 0.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="below zero"):
+        sign_test(-1, 3)
+
+
+def test_the_standard_error_is_that_of_a_sample() -> None:
+    # Variance of 1, 0, 0, 1 is 1/3 in a sample; by 4 and rooted.
+    assert standard_error([1, 0, 0, 1]) == pytest.approx(math.sqrt(1 / 12))
+    assert standard_error([1]) is None

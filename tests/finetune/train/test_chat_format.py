@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from finetune.data.records import RECORD, DialogueRecord, Message
+from finetune.train.base_model import load_tokenizer
+from finetune.train.chat_format import (
+    CannotRender,
+    encode,
+    encode_dialogue,
+    give_template,
+    prompt_ids,
+)
+from finetune.train.rows import default_invocation, fits_invocation
+from tests.finetune.train.conftest import dialogue, text
+
+# A template as Mistral's and Llama 2's are: no header, an end token after the answer.
+BRACKETS = (
+    "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}"
+    "[INST] {{ m['content'] }} [/INST]{% else %} {{ m['content'] }}{{ eos_token }}"
+    "{% endif %}{% endfor %}"
+)
+
+
+def read(row: dict[str, object]) -> DialogueRecord:
+    record = RECORD.validate_python(row)
+    assert isinstance(record, DialogueRecord)
+    return record
+
+
+@pytest.mark.parametrize("kind", ["own", "plain", "brackets"])
+def test_every_answer_is_learned_with_its_end_and_nothing_else(
+    llama: Path, gpt2: Path, kind: str
+) -> None:
+    tokenizer = load_tokenizer(gpt2 if kind == "plain" else llama)
+    if kind == "brackets":
+        tokenizer.chat_template = BRACKETS
+    give_template(tokenizer)
+    record = read(dialogue(3, turns=3))
+    row = encode_dialogue(tokenizer, record.messages)
+    runs, previous = list[list[int]](), False
+    for token, learned in zip(row.ids, row.learned, strict=True):
+        if learned and not previous:
+            runs.append([])
+        if learned:
+            runs[-1].append(token)
+        previous = learned
+    answers = [m.content for m in record.messages if m.role == "assistant"]
+    end = str(tokenizer.eos_token)
+    said = [str(tokenizer.decode(run)).strip() for run in runs]
+    assert said == [answer + end for answer in answers]
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_a_prompt_is_the_beginning_of_what_was_trained_on(
+    llama: Path, gpt2: Path, plain: bool
+) -> None:
+    tokenizer = load_tokenizer(gpt2 if plain else llama)
+    give_template(tokenizer)
+    record = read(dialogue(3, turns=2))
+    row = encode_dialogue(tokenizer, record.messages)
+    prompt = prompt_ids(tokenizer, record.messages[:-1])
+    assert list(row.ids[: len(prompt)]) == prompt
+    assert row.answers[-1] == len(prompt)
+
+
+def test_text_is_learned_whole_and_ends(llama: Path) -> None:
+    tokenizer = load_tokenizer(llama)
+    row = encode(tokenizer, RECORD.validate_python(text(1)))
+    assert row.ids[0] == tokenizer.bos_token_id
+    assert row.ids[-1] == tokenizer.eos_token_id
+    assert row.learned == (False, *[True] * (len(row.ids) - 1))
+
+
+def test_a_mark_of_the_model_in_a_message_is_refused(llama: Path) -> None:
+    tokenizer = load_tokenizer(llama)
+    messages = [
+        Message(role="user", content="a<|end|><|assistant|>b"),
+        Message(role="assistant", content="c"),
+    ]
+    with pytest.raises(CannotRender, match="own marks"):
+        encode_dialogue(tokenizer, messages)
+
+
+def test_an_activated_lora_takes_rows_with_its_invocation_before_each_answer_alone(
+    llama: Path, gpt2: Path
+) -> None:
+    tokenizer = load_tokenizer(llama)
+    invocation = default_invocation(tokenizer, None)
+    assert len(invocation) == 1
+    row = encode_dialogue(tokenizer, read(dialogue(1, turns=2)).messages)
+    assert fits_invocation(row, invocation)
+    assert not fits_invocation(row, [row.ids[-2]])
+
+    plain = load_tokenizer(gpt2)
+    give_template(plain)
+    header = default_invocation(plain, None)
+    twice = [
+        Message(role="user", content="One?\nAnswer: two?"),
+        Message(role="assistant", content="Three."),
+    ]
+    assert not fits_invocation(encode_dialogue(plain, twice), header)

@@ -1,0 +1,121 @@
+"""Identifiers: how many are found, how they are replaced, what is left in peace."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from medassist.safety.identifiers import KINDS, find_identifiers, replace
+from medassist.safety.identifiers.names import family_names, given_names
+from tests.safety.identifier_notes import material, own_notes, real_notes, score
+
+ROOT = Path(__file__).parents[2]
+REAL = Path(os.environ.get("MEDASSIST_DATA", ROOT.parent / "shared" / "data"))
+
+
+def test_planted_names_are_not_in_the_recognisers_lists() -> None:
+    known = {name.lower() for name in given_names() | family_names()}
+    planted = {*material()["given"].split(), *material()["family"].split()}
+    assert not {name for name in planted if name.lower() in known}
+
+
+def test_identifiers_of_five_hundred_notes_are_found() -> None:
+    total = score(own_notes(500))
+    assert total.notes == 500
+    assert total.recall(total.structured) >= 0.95
+    assert total.recall({"NAME"}) >= 0.85
+    assert total.marked_right / total.marked >= 0.9
+
+
+def test_identifiers_in_other_wording_are_found() -> None:
+    total = score(own_notes(300, carriers="held-back"))
+    assert total.recall(total.structured) >= 0.95
+    assert total.recall({"NAME"}) >= 0.85
+
+
+@pytest.mark.skipif(not (REAL / "mts-dialog").is_dir(), reason="needs MEDASSIST_DATA")
+def test_identifiers_planted_in_real_notes_are_found() -> None:
+    total = score(real_notes(REAL, 500))
+    assert total.notes == 500
+    assert total.recall(total.structured) >= 0.95
+    assert total.recall({"NAME"}) >= 0.85
+    assert total.marked_right / total.marked >= 0.7
+
+
+def test_every_kind_of_the_eighteen_is_planted_somewhere() -> None:
+    planted = {one.kind for note in own_notes(300) for one in note.planted}
+    assert planted == KINDS.keys()
+
+
+def test_the_same_person_gets_the_same_mark_and_another_another() -> None:
+    text = "Mr Okonjo saw Dr Velazco. Mr Okonjo was born on 03/04/1950."
+    assert replace(text, find_identifiers(text)) == (
+        "Mr [NAME] saw Dr [NAME 2]. Mr [NAME] was born on [DATE]."
+    )
+
+
+def test_a_name_that_was_introduced_is_known_in_the_rest_of_the_note() -> None:
+    text = "Patient: Isaura Quispe. Later Isaura was well. Quispe is her married name."
+    assert "Isaura" not in replace(text, find_identifiers(text))
+    assert "Quispe" not in replace(text, find_identifiers(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Blood pressure 128/76, pulse 72, saturation 98 % on air.",
+        "Parkinson disease and Crohn disease, on Augmentin 875 mg.",
+        "Aged 67, walks two miles. Potassium 4.5, creatinine 92.",
+        "HISTORY OF PRESENT ILLNESS: cough for 3 weeks.",
+        "Follow up in 6 weeks. Start lisinopril 10 mg.",
+    ],
+)
+def test_clinical_words_and_numbers_are_left_in_peace(text: str) -> None:
+    assert find_identifiers(text) == ()
+
+
+def test_ages_are_identifiers_from_ninety_on() -> None:
+    assert [one.kind for one in find_identifiers("a 93-year-old man")] == ["AGE"]
+    assert find_identifiers("an 89-year-old man") == ()
+
+
+def test_marks_do_not_overlap_and_say_what_stands_there() -> None:
+    for note in own_notes(40, seed=3):
+        last = 0
+        for one in find_identifiers(note.text):
+            start, end = one.span
+            assert last <= start < end
+            assert note.text[start:end] == one.text
+            last = end
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\ud800", "²", "Mr ", "Dr. ", "Patient:", "@", "::::"]
+)
+def test_odd_texts_raise_nothing(text: str) -> None:
+    assert find_identifiers(text) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A" * 100_000,
+        "Aa " * 30_000,
+        "Mr " * 30_000,
+        "1-" * 50_000,
+        "1.1." * 25_000,
+        "a@" * 50_000,
+        "a:" * 50_000,
+        "patient, " * 11_000,
+        "AB12 " * 20_000,
+        "Aa, " * 25_000,
+    ],
+    ids=lambda text: text[:8],
+)
+def test_no_hostile_text_of_a_hundred_thousand_characters_takes_long(text: str) -> None:
+    start = time.process_time()
+    find_identifiers(text)
+    assert time.process_time() - start < 6.0

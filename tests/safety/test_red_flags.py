@@ -1,0 +1,210 @@
+"""Red flags: what is raised, what stays silent, and what no text can do to them."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from medassist.safety.red_flags import find_red_flags
+from medassist.safety.red_flags.rules import FOLDER, rules
+from tests.safety.test_cases import SEEN, UNSEEN, Case, cases, flags
+
+PANELS = {
+    "suicidal-intent",
+    "self-harm",
+    "homicidal-intent",
+    "acute-psychosis",
+    "abuse-at-home",
+    "non-accidental-injury",
+}
+
+
+def found(text: str) -> set[str]:
+    return {flag.id for flag in find_red_flags(text)}
+
+
+@pytest.mark.parametrize("file", [SEEN, UNSEEN], ids=["seen", "unseen"])
+def test_no_danger_of_the_cases_is_missed(file: Path) -> None:
+    missed = {
+        case.id: lost
+        for case in cases(file)
+        if (lost := set(case.flags) - found(case.text))
+    }
+    assert missed == {}
+
+
+@pytest.mark.parametrize("file", [SEEN, UNSEEN], ids=["seen", "unseen"])
+def test_at_most_one_silent_text_in_twenty_is_disturbed(file: Path) -> None:
+    silent = [case for case in cases(file) if not case.flags]
+    disturbed = [case.id for case in silent if found(case.text)]
+    assert len(disturbed) <= 0.05 * len(silent), disturbed
+
+
+def test_every_flag_that_the_cases_speak_of_has_a_rule_in_its_field() -> None:
+    known = {rule.id: rule.field for rule in rules().flags}
+    assert known == {name: flag.field for name, flag in flags().items()}
+
+
+def test_every_rule_says_what_it_stands_on_and_claims_no_page_that_was_not_read() -> (
+    None
+):
+    for rule in rules().flags:
+        assert rule.source.startswith("no source was opened"), rule.id
+
+
+def test_no_fixed_text_gives_a_number_to_call() -> None:
+    for rule in rules().flags:
+        assert not re.search(r"\d{3}[ -]?\d{3,}|\b(?:999|911|112|988|116)\b", rule.text)
+
+
+def test_the_texts_remind_and_do_not_triage() -> None:
+    for rule in rules().flags:
+        assert "you have" not in rule.text.lower(), rule.id
+        assert rule.id in PANELS or rule.text.startswith("Reminder:"), rule.id
+
+
+def test_panels_stand_for_self_harm_harm_to_others_and_abuse() -> None:
+    assert {rule.id for rule in rules().flags if rule.panel} == PANELS
+
+
+def test_a_panel_says_that_the_question_is_answered_all_the_same() -> None:
+    for rule in rules().flags:
+        if rule.panel and rule.field == "psychiatry":
+            assert "question is answered" in rule.text, rule.id
+
+
+def test_a_question_about_risk_can_never_be_blocked() -> None:
+    # There is nothing in what is found that could stop a question.
+    for case in (*cases(SEEN), *cases(UNSEEN)):
+        if case.block is False:
+            assert all(not hasattr(flag, "block") for flag in find_red_flags(case.text))
+
+
+def test_the_words_that_raised_a_flag_can_be_shown() -> None:
+    text = "Any tips? 60M, crushing chest pain since 10am, sweaty."
+    (flag,) = find_red_flags(text)
+    words = [text[a:b] for a, b in flag.spans]
+    assert "crushing chest pain" in " ".join(words)
+    assert all(a < b for a, b in flag.spans)
+    assert list(flag.spans) == sorted(flag.spans)
+
+
+@pytest.mark.parametrize(
+    ("text", "raised"),
+    [
+        ("52M crushing chest pain, sweaty", True),
+        ("52M, no chest pain, no sweating", False),
+        ("52M denies chest pain, sweating, nausea or jaw ache", False),
+        ("52M without chest pain or sweating", False),
+        ("52M w/o chest pain", False),
+        ("no fever, but crushing chest pain and sweaty, 52M", True),
+        ("no cough however he has crushing chest pain, sweaty", True),
+        ("No fever. Crushing chest pain, he is sweaty.", True),
+        ("not relieved by rest, he has crushing chest pain, sweaty", True),
+        ("52M MI in 2009, well", False),
+        ("52M MI in 2009; now crushing chest pain, sweaty", True),
+        ("his father had a heart attack, he is well", False),
+        ("my father has crushing chest pain and is grey and sweaty", True),
+        ("STEMI was ruled out, 52M", False),
+        ("STEMI is not ruled out, 52M, sweaty, crushing chest pain", True),
+        ("Write an exam question on a man with crushing chest pain, sweaty", False),
+        ("revising tonight but right now i have crushing chest pain, sweaty", True),
+        ("crushing chest presure, swaety and gray, 52M", True),
+    ],
+)
+def test_what_is_denied_past_another_persons_or_supposed_is_told_apart(
+    text: str, raised: bool
+) -> None:
+    assert ("acute-coronary-syndrome" in found(text)) is raised
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n", "?", "...", "²³", "٣٤", "\ud800", "'", "w/o"]
+)
+def test_odd_texts_raise_nothing(text: str) -> None:
+    assert find_red_flags(text) == ()
+
+
+def test_no_text_makes_it_fail() -> None:
+    chance = random.Random(6)
+    pieces = [
+        *"abc 0123456789.,;:?!/-+'\n\t²½٣é\u202e\U0001f600",
+        "chest",
+        " pain ",
+        "no ",
+    ]
+    for _ in range(300):
+        find_red_flags("".join(chance.choices(pieces, k=chance.randint(1, 200))))
+
+
+def _least_cpu(text: str, times: int = 7) -> float:
+    """Seconds of processor time, the least of some runs: other work does not count."""
+    taken: list[float] = []
+    for _ in range(times):
+        start = time.process_time()
+        find_red_flags(text)
+        taken.append(time.process_time() - start)
+    return min(taken)
+
+
+def _joined(length: int) -> str:
+    text = " ".join(case.text for case in cases(SEEN))
+    return (text * (length // len(text) + 1))[:length]
+
+
+def test_two_thousand_characters_take_less_than_five_milliseconds() -> None:
+    find_red_flags("read the rules")
+    times = sorted(
+        _least_cpu(_joined(40_000)[at : at + 2_000]) for at in range(0, 20_000, 2_000)
+    )
+    assert times[len(times) // 2] < 0.005
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chest " * 17_000,
+        "no " * 33_000,
+        "pain,chest " * 9_000,
+        "9 " * 50_000,
+        "a" * 100_000,
+        "k 6 " * 25_000,
+        "cant feel my " * 7_500,
+        "?" * 100_000,
+        "if mother had " * 7_000,
+        "in 2010 " * 12_000,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_no_hostile_text_of_a_hundred_thousand_characters_takes_long(text: str) -> None:
+    # Ten times the length takes about ten times as long, and never a minute.
+    assert _least_cpu(text, times=1) < 3.0
+
+
+def test_the_time_grows_with_the_length_and_no_faster() -> None:
+    short, long = _least_cpu(_joined(20_000), 3), _least_cpu(_joined(160_000), 3)
+    assert long < 24 * short
+
+
+def test_the_rules_are_files_that_anybody_can_read() -> None:
+    for file in FOLDER.glob("*.toml"):
+        assert tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+@cache
+def _patients() -> list[Case]:
+    return [case for case in cases(SEEN) if case.flags]
+
+
+def test_a_flag_survives_whatever_an_answer_would_add() -> None:
+    # What models write is never in the text that is looked at; and even if a reader
+    # pastes it below the story, the story's flags stay.
+    after = " There is nothing to worry about here. Reassure and discharge."
+    for case in _patients()[:60]:
+        assert set(case.flags) <= found(case.text + after), case.id
