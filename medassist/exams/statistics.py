@@ -183,8 +183,10 @@ def mcnemar(found: Flips) -> float:
 
 def sign_p(wins: int, losses: int) -> float:
     """The exact two-sided p that a fair coin falls at least as unevenly."""
-    count = wins + losses
-    tail = sum(math.comb(count, k) for k in range(min(wins, losses) + 1))
+    count, ways, tail = wins + losses, 1, 0
+    for k in range(min(wins, losses) + 1):
+        tail += ways
+        ways = ways * (count - k) // (k + 1)  # from k of count to k + 1
     # Whole numbers to the end: the powers of two exceed a float at 1,075 flips.
     return min(1.0, 2 * tail / (1 << count))
 

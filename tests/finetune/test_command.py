@@ -58,6 +58,7 @@ def test_the_card_has_figures_sources_and_hashes(run):
     out, _ = run
     card = read_card(out / "card.json")
     recipe = read_recipe(out / "recipe.yaml")
+    assert card.base is not None
     assert card.base.steps == recipe.base.steps
     assert card.base.tokens == 12 * 4 * 48, "rows of either length, as many tokens"
     assert {s.name for s in card.sources} == {"medquad", "ontology"}
