@@ -11,8 +11,8 @@ import typer
 from medassist.terminal import room, show, watching
 
 if TYPE_CHECKING:
+    from finetune.train.preparation import Prepared
     from finetune.train.result import TrainingResult
-    from finetune.train.run import Prepared
 
 
 def train(
@@ -95,6 +95,7 @@ def train(
     with room("finetune"):
         from rich.console import Console
 
+        from finetune.train import preparation
         from finetune.train import run as training
         from finetune.train.begin import locked, open_run
     folder = open_run(recipe, out, resume=resume, change=not dry_run)
@@ -103,7 +104,7 @@ def train(
         show(done, f"{folder.root} is trained already.\n{_result(done)}", json=json)
         return
     console = Console(stderr=True, quiet=json)
-    wishes = training.Wishes(
+    wishes = preparation.Wishes(
         resume=resume,
         device=device,
         price=price,
@@ -114,12 +115,12 @@ def train(
     )
     with locked(folder.root), training.asked_to_stop() as asked:
         with watching(quiet=json) as watcher:
-            prepared = training.prepare(folder, wishes, watcher=watcher, asked=asked)
+            prepared = preparation.prepare(folder, wishes, watcher=watcher, asked=asked)
         main = prepared.tuner.is_world_process_zero()
         if main:
             typer.echo(_before(prepared), err=True)
         if dry_run:
-            training.forget(prepared)
+            preparation.forget(prepared)
             return
         doubt = _doubt(prepared)
         if main and doubt:
@@ -129,7 +130,7 @@ def train(
                 and not yes
                 and not typer.confirm("Train all the same?")
             ):
-                training.forget(prepared)
+                preparation.forget(prepared)
                 raise typer.Exit(1)
         result = training.train(prepared, console)
     if main:
@@ -172,7 +173,7 @@ def _before(prepared: Prepared) -> str:
 
 
 def _doubt(prepared: Prepared) -> str:
-    from finetune.train.run import smaller
+    from finetune.train.shortage import smaller
 
     found, budget = prepared.estimate, prepared.wishes.budget
     if not found.fits:

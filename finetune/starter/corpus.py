@@ -22,12 +22,13 @@ from finetune.data.documents import (
     is_held_out,
     whole_sentences,
 )
-from finetune.data.sources import open_corpus
+from finetune.data.sources import medquad, open_corpus
 from finetune.data.sources.catalogue import CATALOGUE, notices
 from finetune.data.sources.question_sets import QUESTION_SETS
 from finetune.errors import FinetuneError
 from finetune.starter.chat import SYSTEM_SENTENCES
 from finetune.starter.recipe import Recipe, TextPart, TunePart
+from finetune.starter.renaming import names_focus, renamed
 from finetune.starter.talk import Talk, small_talk
 
 SYSTEM_SHARE = 0.3  # of the conversations, how many open with a system turn
@@ -117,8 +118,9 @@ def short_answers(
 
     Answers end before a list: a small model that has learned to write lists does not
     find out of them again. Answers that come up word for word under many questions
-    (how a disease is inherited) are kept `same_answer` times, and of some kinds only
-    the share in `share_of_kind`.
+    (how a disease is inherited) are kept `same_answer` times, of some kinds only the
+    share in `share_of_kind`, and of those that open without a word of what was asked
+    about only the share `nameless`.
     """
     seen: Counter[str] = Counter()
     kept: list[QuestionAnswer] = []
@@ -127,10 +129,16 @@ def short_answers(
         if not is_held_out(f"{asked.question}\n{asked.answer}", share):
             continue
         prose = asked.answer.partition(LIST_ITEM)[0]
-        answer = whole_sentences(prose, part.longest_answer)
-        seen[answer] += 1
-        if answer and seen[answer] <= part.same_answer:
-            kept.append(replace(asked, answer=answer))
+        short = replace(asked, answer=whole_sentences(prose, part.longest_answer))
+        if (
+            asked.source == medquad.SOURCE
+            and not names_focus(short)
+            and not is_held_out(asked.question, part.nameless)
+        ):
+            continue
+        seen[short.answer] += 1
+        if short.answer and seen[short.answer] <= part.same_answer:
+            kept.append(short)
     return kept
 
 
@@ -139,12 +147,17 @@ def conversations(
 ) -> list[QuestionAnswer]:
     """What the adapters are trained on: short answers, asked as people ask.
 
-    Some are second questions of a conversation, and some are not about health.
+    Some are second questions of a conversation, some are about diseases that nobody
+    has, and some are not about health.
     """
     talk = Talk(seed)
-    short = [talk.rephrased(q, REPHRASED) for q in short_answers(questions, part)]
+    short = short_answers(questions, part)
+    asked = [
+        talk.rephrased(question, REPHRASED)
+        for question in (*short, *renamed(short, part.renamed, seed))
+    ]
     return [
-        *talk.conversations(short, part.follow_ups),
+        *talk.conversations(asked, part.follow_ups),
         *small_talk() * part.small_talk,
     ]
 

@@ -86,6 +86,8 @@ class TunePart(Part):
     longest_answer: PositiveInt
     same_answer: PositiveInt
     share_of_kind: dict[str, Annotated[float, Share]] = {}
+    nameless: float = Field(default=1.0, ge=0, le=1)
+    renamed: dict[str, Annotated[float, Field(ge=0, le=20)]] = {}
     follow_ups: float = Share
     small_talk: int = Field(ge=0, le=50)
     rank: PositiveInt

@@ -101,6 +101,24 @@ def test_of_a_kind_the_asked_share_is_kept(recipe):
     assert 30 < kinds["frequency"] < 70
 
 
+def test_of_answers_that_open_without_the_subject_the_asked_share_is_kept(recipe):
+    part = recipe.tune.model_copy(update={"nameless": 0.0})
+    mute = QuestionAnswer("medquad", "Gout", "causes", "Q?", "Nobody knows.")
+    plain = QuestionAnswer("medquad", "Gout", "causes", "Q?", "Gout has causes.")
+    note = QuestionAnswer("mts-dialog", "Gout", "note", "Q?", "He is well.")
+    assert short_answers((mute, plain, note), part) == [plain, note]
+
+
+def test_copies_under_invented_names_are_among_the_conversations(recipe):
+    part = recipe.tune.model_copy(update={"renamed": {"causes": 2.0}})
+    gout = QuestionAnswer(
+        "medquad", "Gout", "causes", "What causes Gout?", "Gout has causes."
+    )
+    found = conversations((gout,), part, recipe.seed)
+    assert [q.focus == "Gout" for q in found] == [True, False, False]
+    assert all(q.focus.casefold() in q.question.casefold() for q in found)
+
+
 def asked_about(focus, kind, source="medquad"):
     return QuestionAnswer(source, focus, kind, f"Fixed {kind}?", f"Answer on {kind}.")
 

@@ -14,8 +14,9 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from finetune.recipe import TrainRecipe, parse_recipe
 from finetune.train.begin import open_run
+from finetune.train.preparation import Prepared, Wishes, prepare
 from finetune.train.result import TrainingResult
-from finetune.train.run import Prepared, Wishes, prepare, train
+from finetune.train.run import train
 from tests.convert.tiny_hf import tiny_tokenizer
 
 LICENCE = {"name": "CC0 1.0", "evidence": "written for this test"}
