@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import TypeAdapter
@@ -52,6 +52,9 @@ from medassist.exams.multiple_choice import Answered, ExamError, Turn, plan, sit
 from medassist.exams.question_files import ExamPaper, find_exams
 from medassist.exams.statistics import DRAWS, LEVEL
 from medassist.progress import Watcher, unwatched
+
+if TYPE_CHECKING:
+    from finetune.evaluate.semantic import Encoder
 
 BLOCK = 128  # items between two looks at the journal
 VERSIONS = ("torch", "transformers", "peft", "numpy")
@@ -147,18 +150,7 @@ def evaluate_run(
             seconds = before + time.monotonic() - start
             journal.spent(seconds)
         if encoder is not None and answers:
-            watcher("Semantic scores", 0, len(answers))
-            texts = [(a.base, a.reference) for a in answers]
-            texts += [(a.tuned, a.reference) for a in answers]
-            found = encoder.similarities(texts, work.batches)
-            answers = [
-                answer.model_copy(
-                    update={"base_semantic": first, "tuned_semantic": second}
-                )
-                for answer, first, second in zip(
-                    answers, found[: len(answers)], found[len(answers) :], strict=True
-                )
-            ]
+            answers = _with_semantic_scores(work, encoder, answers)
         watcher("Comparing", 0, 1)
         evaluation = Evaluation(
             models=Models(base=pair.base, tuned=pair.tuned),
@@ -282,6 +274,20 @@ def _answers(work: Work) -> list[Answer]:
                 work.watcher("Answers", len(kept.found), count)
         found = [kept.found[at] for at in sorted(kept.found)]
     return [one for one in found if isinstance(one, Answer)]
+
+
+def _with_semantic_scores(
+    work: Work, encoder: Encoder, answers: Sequence[Answer]
+) -> list[Answer]:
+    work.watcher("Semantic scores", 0, len(answers))
+    texts = [(a.base, a.reference) for a in answers]
+    texts += [(a.tuned, a.reference) for a in answers]
+    found = encoder.similarities(texts, work.batches)
+    base, tuned = found[: len(answers)], found[len(answers) :]
+    return [
+        answer.model_copy(update={"base_semantic": first, "tuned_semantic": second})
+        for answer, first, second in zip(answers, base, tuned, strict=True)
+    ]
 
 
 def _examples(work: Work) -> list[Example]:
