@@ -7,6 +7,8 @@ copies that into the package, beside a notice of all sources.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +26,10 @@ from medassist.card import (
     write_card,
 )
 from medassist.paths import SHARED_FILE, write_whole
+from medassist.progress import Watcher, unwatched
 
 BASE = "base-q8_0.gguf"
+WHOLE = "base-f16.gguf"
 ADAPTERS: dict[AdapterKind, str] = {
     "activated": "adapter-activated.gguf",
     "plain": "adapter-plain.gguf",
@@ -74,6 +78,55 @@ def convert_run(run: Path) -> Card:
     return card
 
 
+def verify_run(run: Path, watcher: Watcher = unwatched) -> Card:
+    """Prove that the GGUFs in `run` are what they were made from.
+
+    The base in Q8_0 is measured against one in F16, which is made for it and taken
+    away. What came out stands in `gguf/verify.json` and in the card.
+
+    Raises:
+        ConvertError: a file is not what it was made from, or cannot be read.
+        CardError: the run has no card.
+    """
+    # Here, not above: torch takes seconds, and `BASE` is asked for by those without.
+    from convert.verify.gate import verify_adapter, verify_model
+
+    base, gguf = run / "base", run / "gguf"
+    with _unquantized(base, gguf, watcher) as whole:
+        found = [
+            verify_model(base, whole, watcher=watcher),
+            verify_model(base, gguf / BASE, against=whole, watcher=watcher),
+        ]
+        for kind, name in ADAPTERS.items():
+            adapter = run / f"adapter-{kind}"
+            found.append(
+                verify_adapter(base, whole, adapter, gguf / name, watcher=watcher)
+            )
+    wrong = [
+        f"{one.file}: {check.name}: {check.said}"
+        for one in found
+        for check in one.failed
+    ]
+    if wrong:
+        raise ConvertError(
+            f"{gguf} does not hold what it was made from ({'; '.join(wrong)})"
+        )
+    card = read_card(run / "card.json")
+    kept = {name: entry for name, entry in card.verified.items() if name != WHOLE}
+    card = card.model_copy(update={"verified": kept})
+    write_card(card, run / "card.json")
+    return card
+
+
+@contextmanager
+def _unquantized(base: Path, gguf: Path, watcher: Watcher) -> Iterator[Path]:
+    whole = gguf / WHOLE
+    try:
+        yield convert_model(base, whole, About(), "f16", force=True, watcher=watcher)
+    finally:
+        whole.unlink(missing_ok=True)
+
+
 def run_modelfile(run: Path, card: Card, weights: str) -> str:
     """The Modelfile of the tuned model: base and plain adapter.
 
@@ -101,7 +154,7 @@ def ship(run: Path, checkout: Path) -> Shipped:
 
     Raises:
         ConvertError: the run is not converted, its files are not those of its card,
-            or they are too large for the package.
+            not verified, or too large for the package.
     """
     card = read_card(run / "card.json")
     files = [run / "gguf" / name for name in (BASE, *ADAPTERS.values())]
@@ -113,6 +166,9 @@ def ship(run: Path, checkout: Path) -> Shipped:
                 f"{file} is missing or is not the file of {run / 'card.json'}; convert "
                 "the run again"
             )
+        proof = card.verified.get(file.name)
+        if proof is None or not proof.passed or proof.sha256 != sha256_of_file(file):
+            raise ConvertError(f"{file} is not verified; convert the run again")
     total = sum(file.stat().st_size for file in files)
     if total > MOST_BYTES:
         raise ConvertError(

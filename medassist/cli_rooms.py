@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from finetune.commands import app as finetune
-from medassist.terminal import room
+from medassist.terminal import room, watching
 
 
 class Device(StrEnum):
@@ -51,7 +51,7 @@ def starter(
     """
     with room("all"):
         from convert.commands.starter import say_where
-        from convert.starter_run import convert_run
+        from convert.starter_run import convert_run, verify_run
         from finetune.starter.command import make_starter
     make_starter(
         data,
@@ -62,4 +62,6 @@ def starter(
         threads=threads,
     )
     convert_run(out)
+    with watching() as watcher:
+        verify_run(out, watcher)
     say_where(out)

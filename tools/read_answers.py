@@ -5,7 +5,8 @@
     .venv/bin/python tools/read_answers.py RUN --count    # counts into RUN/card.json
 
 The questions come from what the run held out, and from finetune/starter/readings.yaml.
-Each is asked greedily and at temperature 0.7, with the other settings of the program.
+Each is asked greedily, at the program's own temperature and at 0.7, with the other
+settings of the program.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from medassist.engine.protocol import (
     Sampling,
 )
 
-TEMPERATURES = (0.0, 0.7)
+TEMPERATURES = (0.0, Sampling().temperature, 0.7)
 MAX_TOKENS = 200
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.terminal import room
+from medassist.terminal import room, watching
 
 
 def starter(
@@ -23,10 +23,15 @@ def starter(
         ),
     ] = None,
 ) -> None:
-    """Convert a run of `medassist finetune starter` to GGUF, with a Modelfile."""
+    """Convert a run of `medassist finetune starter` to GGUF, with a Modelfile.
+
+    Each file is verified; what came out is in RUN/gguf/verify.json and on the card.
+    """
     with room("convert"):
-        from convert.starter_run import convert_run, ship
+        from convert.starter_run import convert_run, ship, verify_run
     convert_run(run)
+    with watching() as watcher:
+        verify_run(run, watcher)
     say_where(run)
     if ship_to is not None:
         shipped = ship(run, ship_to)

@@ -94,7 +94,7 @@ async def test_the_details_name_files_settings_and_figures_of_both_answers(
             ("seed", "42"),
         ]:
             assert rows[label].count(value) == 2, label
-        assert "temperature 0.7, top-k 40" in shown
+        assert "temperature 0.3, top-k 40" in shown
         await pilot.press("f10")
         await until(pilot, lambda: not isinstance(app.screen, Details))
 
