@@ -37,6 +37,19 @@ async def sha256_of(path: Path) -> str:
     return await asyncio.to_thread(remembered_sha256, path)
 
 
+def known_sha256(path: Path) -> str | None:
+    """The sha256 of the file as it is now, where it was computed before."""
+    path = path.resolve()
+    known = _load().get(str(path))
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        return known.sha256
+    return None
+
+
 def remembered_sha256(path: Path) -> str:
     """The same, waiting for it."""
     path = path.resolve()

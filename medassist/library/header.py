@@ -15,7 +15,7 @@ import math
 import re
 import struct
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -116,8 +116,12 @@ def shards(path: Path) -> tuple[Path, ...]:
     )
 
 
-def read_header(path: Path) -> GgufHeader:
+def read_header(path: Path, keep: Collection[str] = ()) -> GgufHeader:
     """Read the header of `path` and hold the tensors that it lists against its size.
+
+    Args:
+        path: the file.
+        keep: keys of long arrays, or of arrays of text, that are wanted all the same.
 
     Raises:
         ModelFileError: there is no such file, it is no GGUF, or it is not whole.
@@ -126,7 +130,7 @@ def read_header(path: Path) -> GgufHeader:
         if path.is_dir():
             raise _wrong(path, "a folder", "give the .gguf file in it")
         with path.open("rb") as file:
-            return _Reader(file, path).header()
+            return _Reader(file, path, keep).header()
     except FileNotFoundError:
         raise ModelFileError(
             f"{path}: there is no such file. Check the path; a model is a file "
@@ -209,9 +213,10 @@ def _types() -> tuple[dict[int, _TensorType], dict[int, str]]:
 class _Reader:
     """One pass over a header, never past the end of the file."""
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def __init__(self, file: BinaryIO, path: Path, keep: Collection[str]) -> None:
         self.file = file
         self.path = path
+        self.keep = keep
         self.size = path.stat().st_size
 
     def header(self) -> GgufHeader:
@@ -287,14 +292,17 @@ class _Reader:
             return self._scalar(kind, key)
         element = self._unpack("<I")
         if element == STRING:
-            for _ in range(self._count(self.size, key, least_bytes=8)):
+            texts = range(self._count(self.size, key, least_bytes=8))
+            if key in self.keep:
+                return tuple(self._string(MAX_KEY_BYTES) for _ in texts)
+            for _ in texts:
                 self._skip(self._unpack("<Q"))
             return None
         if element not in SCALARS:
             raise self._damaged(f"{key!r} is a list of an unknown type ({element})")
         width = struct.calcsize(SCALARS[element])
         count = self._count(self.size, key, least_bytes=width)
-        if count > KEPT_ARRAY:
+        if count > KEPT_ARRAY and key not in self.keep:
             self._skip(count * width)
             return None
         return tuple(self._scalar(element, key) for _ in range(count))

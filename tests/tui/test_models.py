@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input
 
+from medassist.tui.app import ConsultApp
 from medassist.tui.choice import Choice
 from medassist.tui.screens.choose import ChooseModels, completed
+from medassist.tui.screens.models import Models
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tiny_models import TinyPair, write_pair
 from tests.tui.running import (
@@ -62,6 +65,16 @@ def test_a_path_is_completed_to_folders_and_models_alone(tmp_path: Path) -> None
     assert completed("") is None
 
 
+async def name_files(pilot: Pilot[int], app: ConsultApp) -> None:
+    """Go to where files are named by hand."""
+    await pilot.press("ctrl+g")
+    await until(pilot, lambda: isinstance(app.screen, Models))
+    await until(pilot, lambda: "starter" in seen(app.screen))
+    await pilot.press("f")
+    await until(pilot, lambda: isinstance(app.screen, ChooseModels))
+    await until(pilot, lambda: app.screen.query("#base"))
+
+
 async def test_other_models_can_be_chosen_and_the_text_stays(
     engines: FakeEngines, pair: TinyPair
 ) -> None:
@@ -70,8 +83,7 @@ async def test_other_models_can_be_chosen_and_the_text_stays(
         await until_ready(pilot, app)
         await ask(pilot, app, "One?")
         await until_answered(pilot, app)
-        await pilot.press("ctrl+g")
-        await until(pilot, lambda: isinstance(app.screen, ChooseModels))
+        await name_files(pilot, app)
         await until(pilot, lambda: "/models/base.gguf" in seen(app.screen))
         app.screen.query_one("#base", Input).value = str(pair.base)
         app.screen.query_one("#tuned", Input).value = str(pair.merged)
@@ -97,8 +109,7 @@ async def test_a_question_asked_while_other_models_load_names_who_answers_it(
         await until_ready(pilot, app)
         await ask(pilot, app, "One?")
         await until_answered(pilot, app)
-        await pilot.press("ctrl+g")
-        await until(pilot, lambda: isinstance(app.screen, ChooseModels))
+        await name_files(pilot, app)
         app.screen.query_one("#base", Input).value = str(pair.base)
         app.screen.query_one("#adapter", Input).value = str(pair.activated)
         engines.script.name = "Other"
@@ -123,8 +134,7 @@ async def test_a_file_that_is_no_model_is_refused_on_the_screen_where_it_was_nam
     app = app_with(engines)
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
-        await pilot.press("ctrl+g")
-        await until(pilot, lambda: isinstance(app.screen, ChooseModels))
+        await name_files(pilot, app)
         for wrong, said in [
             (text, "text.gguf"),
             (tmp_path / "none.gguf", "none.gguf"),
@@ -135,7 +145,9 @@ async def test_a_file_that_is_no_model_is_refused_on_the_screen_where_it_was_nam
             await push(pilot, "#load")
             await until(pilot, lambda said=said: said in problem(app.screen))
         await pilot.press("escape")
-        await until(pilot, lambda: not isinstance(app.screen, ChooseModels))
+        await until(pilot, lambda: isinstance(app.screen, Models))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.consult)
         assert app.consult.pair.state == "ready"
         assert len(engines.made) == 1
 
@@ -151,8 +163,7 @@ async def test_a_pair_that_cannot_be_loaded_gives_the_way_back_to_the_former(
     engines.script.bad_file = pair.base
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
-        await pilot.press("ctrl+g")
-        await until(pilot, lambda: isinstance(app.screen, ChooseModels))
+        await name_files(pilot, app)
         app.screen.query_one("#base", Input).value = str(pair.base)
         app.screen.query_one("#adapter", Input).value = ""
         await push(pilot, "#load")

@@ -1,0 +1,320 @@
+"""The list of models and pairs on this computer, with all that can be said of each.
+
+Nothing is loaded and nothing is hashed here: headers are read, which takes
+milliseconds, and hashes are given where they were computed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from medassist.card import CardError, read_card
+from medassist.engine.errors import ModelFileError
+from medassist.engine.protocol import EngineOptions, PairFiles
+from medassist.library import fit, ollama_store
+from medassist.library.errors import LibraryError
+from medassist.library.hashes import known_sha256, remembered_sha256
+from medassist.library.header import GgufHeader, read_header
+from medassist.library.registry import (
+    STARTER,
+    NamedPair,
+    Origin,
+    Registry,
+    StoredModel,
+)
+from medassist.library.verified import Verdict, card_of, verdict
+from medassist.starter import starter_card, starter_pair
+
+Template = Literal["own", "none", "of the base"]
+
+
+class _Listed(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    problem: str = ""
+    """Why it cannot be used, in a sentence; empty: nothing is known against it."""
+
+
+class ListedModel(_Listed):
+    """One model or adapter."""
+
+    path: Path
+    kind: Literal["model", "adapter"]
+    origin: Origin
+    source: str = ""
+    architecture: str = ""
+    title: str = ""
+    """How the file calls itself."""
+    parameters: int = 0
+    bytes: int = 0
+    quantization: str = ""
+    context: int | None = None
+    """Tokens that it was trained to hold."""
+    template: Template = "none"
+    licence: str = ""
+    sha256: str | None = None
+    hash_is: Literal["computed", "as its source says", "not known yet"] = (
+        "not known yet"
+    )
+    verified: Verdict = "not verified"
+    card: Path | None = None
+    need: int | None = None
+    """Bytes of memory that one pane with it takes."""
+    fits: fit.Verdict = "not known"
+
+
+class ListedPair(_Listed):
+    """One pair, whose two panes can be consulted."""
+
+    base: str | None = None
+    tuned: str | None = None
+    adapter: str | None = None
+    files: PairFiles | None = None
+    is_default: bool = False
+    demonstration: bool = False
+    asked: NamedPair = NamedPair()
+    """How its panes are asked."""
+    parts: tuple[ListedModel, ...] = ()
+    """Its models, the weights of the base first."""
+    bytes: int = 0
+    need: int | None = None
+    """Bytes of memory that both panes together take."""
+    weights: int | None = None
+    kv: int | None = None
+    compute: int | None = None
+    fits: fit.Verdict = "not known"
+
+
+class Catalogue(BaseModel):
+    """All that there is on this computer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pairs: tuple[ListedPair, ...]
+    models: tuple[ListedModel, ...]
+    available: int | None
+    """Bytes of memory that were free when it was made."""
+    problems: tuple[str, ...] = ()
+    """What could not be listed, in sentences."""
+
+
+def catalogue(
+    registry: Registry,
+    options: EngineOptions | None = None,
+    *,
+    freed: int = 0,
+    with_ollama: bool = True,
+) -> Catalogue:
+    """List everything.
+
+    Args:
+        registry: the user's models and pairs.
+        options: how pairs are loaded, for the memory they take.
+        freed: bytes that the models which are loaded now give back before others are.
+        with_ollama: whether to look into Ollama's store.
+    """
+    options = options or EngineOptions()
+    available = fit.available_memory()
+    if available is not None:
+        available += freed
+    stored: dict[str, StoredModel] = dict(registry.models)
+    problems: tuple[str, ...] = ()
+    if with_ollama:
+        found, problems = ollama_models(registry)
+        stored |= found
+    models = [
+        list_model(name, model, options, available) for name, model in stored.items()
+    ]
+    names = [STARTER, *(name for name in registry.pairs if name != STARTER)]
+    pairs = [list_pair(name, registry, options, available) for name in names]
+    return Catalogue(
+        pairs=tuple(pairs), models=tuple(models), available=available, problems=problems
+    )
+
+
+def ollama_models(
+    registry: Registry,
+) -> tuple[Mapping[str, StoredModel], tuple[str, ...]]:
+    """What lies in Ollama's store and has no name here, and what of it is unusable."""
+    store = ollama_store.read_store()
+    if store is None:
+        return {}, ()
+    known = {model.path.resolve() for model in registry.models.values()}
+    found: dict[str, StoredModel] = {}
+    for model in store.models:
+        name = f"{ollama_store.PREFIX}{model.name}"
+        for file, sha256, adapter in (
+            (model.model, model.model_sha256, False),
+            (model.adapter, model.adapter_sha256, True),
+        ):
+            if file is not None and file.resolve() not in known:
+                found[f"{name}#adapter" if adapter else name] = StoredModel(
+                    path=file,
+                    adapter=adapter,
+                    origin="ollama",
+                    source=model.name,
+                    sha256=sha256,
+                    licence=model.licence,
+                )
+    return found, store.problems
+
+
+def list_model(
+    name: str,
+    model: StoredModel,
+    options: EngineOptions,
+    available: int | None,
+    *,
+    compute_hash: bool = False,
+) -> ListedModel:
+    """What can be said of one model.
+
+    Args:
+        name: its name.
+        model: where it lies and where it came from.
+        options: how it would be loaded.
+        available: bytes of memory.
+        compute_hash: read the whole file for its hash where that is not known.
+    """
+    kind: Literal["model", "adapter"] = "adapter" if model.adapter else "model"
+    try:
+        header = read_header(model.path)
+        sha256 = (remembered_sha256 if compute_hash else known_sha256)(model.path)
+    except (ModelFileError, OSError) as error:
+        return ListedModel(
+            name=name,
+            problem=str(error),
+            path=model.path,
+            kind=kind,
+            origin=model.origin,
+            source=model.source,
+            sha256=model.sha256,
+        )
+    need = None
+    if not header.is_adapter:
+        need = fit.need(PairFiles(base=model.path), options)
+    card = card_of(model.path)
+    known = sha256 or model.sha256
+    problem = ""
+    if sha256 and model.sha256 and sha256 != model.sha256:
+        problem = (
+            f"{model.path} is not what its source says: its sha256 is {sha256}, and "
+            f"{model.source or 'its source'} names {model.sha256}. Get it again."
+        )
+    return ListedModel(
+        name=name,
+        problem=problem,
+        path=model.path,
+        kind="adapter" if header.is_adapter else "model",
+        origin=model.origin,
+        source=model.source,
+        architecture=header.architecture,
+        title=header.name,
+        parameters=header.parameters,
+        bytes=fit.size_of(model.path),
+        quantization=header.quantization,
+        context=header.context_length,
+        template=_template(header),
+        licence=_licence(model, header, card),
+        sha256=known,
+        hash_is="computed"
+        if sha256
+        else "as its source says"
+        if known
+        else "not known yet",
+        verified=verdict(
+            model.path, remembered_sha256 if compute_hash else lambda p: _hash(p, model)
+        ),
+        card=card,
+        need=need.total if need else None,
+        fits=need.verdict(available) if need else "not known",
+    )
+
+
+def list_pair(
+    name: str, registry: Registry, options: EngineOptions, available: int | None
+) -> ListedPair:
+    """What can be said of one pair.
+
+    Raises:
+        LibraryError: there is no pair of that name.
+    """
+    pair = registry.pair(name)
+    default = (registry.default or STARTER) == name
+    listed = ListedPair(
+        name=name,
+        base=pair.base,
+        tuned=pair.tuned,
+        adapter=pair.adapter,
+        is_default=default,
+        demonstration=not pair.models,
+        asked=pair,
+    )
+    try:
+        files = registry.files(name) or starter_pair()
+        need = fit.need(files, options)
+        parts = _parts(files, registry, options, available)
+    except (LibraryError, ModelFileError) as error:
+        return listed.model_copy(update={"problem": str(error)})
+    return listed.model_copy(
+        update={
+            "files": files,
+            "parts": parts,
+            "problem": next((part.problem for part in parts if part.problem), ""),
+            "bytes": fit.weight_bytes(files),
+            "need": need.total,
+            "weights": need.weights,
+            "kv": need.kv,
+            "compute": need.compute,
+            "fits": need.verdict(available),
+        }
+    )
+
+
+def _parts(
+    files: PairFiles,
+    registry: Registry,
+    options: EngineOptions,
+    available: int | None,
+) -> tuple[ListedModel, ...]:
+    paths = (path for path in (files.base, files.tuned, files.adapter) if path)
+    found: list[ListedModel] = []
+    for path in paths:
+        name = registry.name_of(path)
+        model = registry.models[name] if name else _shipped(path)
+        found.append(list_model(name or path.stem, model, options, available))
+    return tuple(found)
+
+
+def _shipped(path: Path) -> StoredModel:
+    """A file of the starter pair, and what its card says that it is."""
+    try:
+        sha256 = read_card(starter_card()).lineage.gguf.get(path.name)
+    except CardError:
+        sha256 = None
+    return StoredModel(path=path, origin="shipped", source="its card", sha256=sha256)
+
+
+def _hash(path: Path, model: StoredModel) -> str | None:
+    return known_sha256(path) or (model.sha256 if path == model.path else None)
+
+
+def _template(header: GgufHeader) -> Template:
+    if header.is_adapter:
+        return "of the base"
+    return "own" if header.chat_template else "none"
+
+
+def _licence(model: StoredModel, header: GgufHeader, card: Path | None) -> str:
+    """The licence as the card says it, then the source, then the file itself."""
+    if card is not None:
+        try:
+            return read_card(card).licence
+        except CardError:
+            pass
+    return model.licence or header.text("general.license") or ""

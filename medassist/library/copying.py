@@ -1,0 +1,94 @@
+"""Copies of models in the program's own folder, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from medassist.library.errors import LibraryError
+from medassist.library.header import shards
+from medassist.library.registry import models_dir
+from medassist.library.verified import VERIFY_FILE, card_of
+from medassist.paths import PRIVATE_FILE, PRIVATE_FOLDER
+from medassist.progress import Watcher
+
+SUFFIX = ".gguf"
+PIECE = 8 * 1024 * 1024
+
+
+def copied(path: Path, name: str, watcher: Watcher) -> Path:
+    """A copy of the model at `path` in a new folder of ours, called like `name`.
+
+    Raises:
+        LibraryError: there is no room, or it cannot be written; nothing is left behind.
+    """
+    parts = shards(path)
+    folder, number = models_dir() / name, 1
+    while folder.exists():  # of a model that was forgotten and not deleted
+        number += 1
+        folder = models_dir() / f"{name}-{number}"
+    made: list[Path] = []
+    try:
+        needed = sum(part.stat().st_size for part in parts)
+        free = shutil.disk_usage(models_dir()).free
+        if needed > free:
+            raise LibraryError(
+                f"{path} has {needed:,} bytes and {models_dir()} has room for "
+                f"{free:,}. Import it without copying, or make room."
+            )
+        folder.mkdir(mode=PRIVATE_FOLDER)
+        for part in parts:
+            made.append(folder / part.name)
+            _copy_file(part, made[-1], watcher)
+    except OSError as error:
+        _forget(made)
+        tidy(folder)
+        raise LibraryError(
+            f"{path} cannot be copied to {folder}: {error.strerror or error}."
+        ) from None
+    except BaseException:
+        _forget(made)
+        tidy(folder)
+        raise
+    return folder / path.name
+
+
+def _forget(files: list[Path]) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
+def _copy_file(source: Path, target: Path, watcher: Watcher) -> None:
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        total, done = source.stat().st_size, 0
+        with source.open("rb") as read, unfinished.open("wb") as write:
+            while piece := read.read(PIECE):
+                write.write(piece)
+                done += len(piece)
+                watcher(f"copying {source.name}", done, total)
+            write.flush()
+            os.fsync(write.fileno())
+        unfinished.chmod(PRIVATE_FILE)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def copy_papers(source: Path, copied: Path) -> None:
+    """Bring the card and what the gate found along with a copy."""
+    for paper in (card_of(source), source.parent / VERIFY_FILE):
+        if paper is not None and paper.is_file():
+            target = copied.parent / paper.name
+            shutil.copyfile(paper, target)
+            target.chmod(PRIVATE_FILE)
+
+
+def tidy(folder: Path) -> None:
+    """Take away a folder of ours in which no model is left, with its papers."""
+    if folder == models_dir() or not folder.is_relative_to(models_dir()):
+        return
+    if any(folder.glob(f"*{SUFFIX}")):
+        return
+    shutil.rmtree(folder, ignore_errors=True)

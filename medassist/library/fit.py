@@ -1,0 +1,182 @@
+"""Whether a pair fits into memory, said before it is loaded.
+
+What a loaded pair takes is weights, KV caches, compute buffers and the process itself.
+The first two can be computed, as llama.cpp allocates them (release in llama-cpp-python
+0.3.36: `llama_kv_cache` in llama-kv-cache.cpp, `GGML_PAD(n_ctx, 256)` in
+llama-context.cpp):
+
+    weights = the files' bytes, each file once (both panes share a base)
+    KV      = panes * tokens padded to 256
+              * sum over layers of KV heads * (key length + value length) * bytes
+              with 2 bytes a value for f16 and 34/32 for q8_0
+
+The compute buffer is what ggml's allocator needs for the widest part of a graph of 128
+tokens. Its plan depends on the architecture; this is an estimate of a llama-like layer,
+all values F32, where without flash attention the scores of all heads are widest. It was
+fitted to what llama.cpp logs of the starter's base (3.60 and 11.85 MiB at 512 and 2,048
+tokens, 2.39 with flash attention; the estimate gives 3.66, 12.3 and 3.1):
+
+    compute = panes * 128 * 4 * (5 * embedding
+              + max(2 * feed forward, heads * tokens) + 1.5 * tokens)
+
+Layers with a sliding window are counted as full ones and those of a model without a KV
+cache as none, so the figure errs to the large side for the first. `tests/library/
+test_fit.py` holds the estimate against loaded pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from medassist.engine.protocol import EngineOptions, PairFiles
+from medassist.library.header import GgufHeader, read_header, shards
+
+DEFAULT_CONTEXT = 4096
+"""Tokens of a context where the user chose none, as `engine.pair` has it."""
+CHUNK = 128
+"""Tokens that are computed at once, as `engine.context` has it."""
+PADDING = 256
+PROCESS_BYTES = 64 * 2**20
+"""Of the models' process before a model: Python, llama.cpp, measured on Linux."""
+KEPT_COPY_BYTES = 64 * 2**20
+"""The most that handing a prompt over keeps, as `engine.context` has it."""
+TIGHT = 0.9
+"""Above this share of what is available, other programs will feel it."""
+CELL_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
+
+Verdict = Literal["fits", "tight", "does not fit", "not known"]
+
+
+@dataclass(frozen=True)
+class Need:
+    """The memory that a pair takes, in bytes."""
+
+    weights: int
+    kv: int
+    compute: int
+    process: int = PROCESS_BYTES
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.kv + self.compute + self.process
+
+    def verdict(self, available: int | None) -> Verdict:
+        """Whether it fits into `available` bytes."""
+        if available is None:
+            return "not known"
+        if self.total > available:
+            return "does not fit"
+        return "tight" if self.total > TIGHT * available else "fits"
+
+
+def need(files: PairFiles, options: EngineOptions | None = None) -> Need:
+    """What loading `files` as `options` say would take.
+
+    Raises:
+        ModelFileError: a file cannot be read, or is no GGUF.
+    """
+    options = options or EngineOptions()
+    headers = {
+        path: read_header(path)
+        for pane in files.panes
+        for path in files.files(pane)[:1]
+    }
+    kv = compute = 0
+    for pane in files.panes:
+        header = headers[files.files(pane)[0]]
+        tokens = _tokens(header, options.context)
+        kv += _kv_bytes(header, tokens, options.kv)
+        compute += _compute_bytes(header, tokens, flash=options.kv == "q8_0")
+    adapter = files.adapter if options.share_prefill else None
+    if adapter and read_header(adapter).invocation_tokens:
+        compute += min(kv // 2, KEPT_COPY_BYTES)
+    return Need(weight_bytes(files), kv, compute)
+
+
+def weight_bytes(files: PairFiles) -> int:
+    """The bytes of all files of a pair, each counted once."""
+    paths = {path.resolve() for pane in files.panes for path in files.files(pane)}
+    return sum(size_of(path) for path in paths)
+
+
+def size_of(path: Path) -> int:
+    """The bytes of the model at `path`, with all the files of a split one."""
+    return sum(_size(part) for part in shards(path))
+
+
+def available_memory() -> int | None:
+    """Bytes that a new process can take, as the system and its container allow."""
+    import psutil
+
+    try:
+        free = int(psutil.virtual_memory().available)
+    except (OSError, RuntimeError):
+        return None
+    bounds = [free, *_container_bounds(Path("/sys/fs/cgroup"))]
+    return max(0, min(bounds))
+
+
+def _container_bounds(cgroup: Path) -> Iterable[int]:
+    # cgroup(7): a container has its own bound, which /proc/meminfo does not tell of.
+    try:
+        limit = (cgroup / "memory.max").read_text(encoding="ascii").strip()
+        used = (cgroup / "memory.current").read_text(encoding="ascii").strip()
+        cache = 0
+        for line in (cgroup / "memory.stat").read_text(encoding="ascii").splitlines():
+            name, _, value = line.partition(" ")
+            if name in ("inactive_file", "active_file"):
+                cache += int(value)
+        if limit != "max":
+            yield int(limit) - int(used) + cache
+    except (OSError, ValueError):
+        return
+
+
+def _tokens(header: GgufHeader, wanted: int | None) -> int:
+    trained = header.context_length or DEFAULT_CONTEXT
+    tokens = min(trained, wanted or DEFAULT_CONTEXT)
+    return -(-tokens // PADDING) * PADDING
+
+
+def _kv_bytes(header: GgufHeader, tokens: int, kv: str) -> int:
+    heads = _list(header, "attention.head_count")
+    if not heads:
+        return 0  # recurrent: its state does not grow with the context
+    kv_heads = _list(header, "attention.head_count_kv") or heads
+    width = _number(header, "embedding_length") // max(1, max(heads))
+    key = _number(header, "attention.key_length") or width
+    value = _number(header, "attention.value_length") or width
+    values = sum(kv_heads) * (key + value)
+    return int(tokens * values * CELL_BYTES[kv])
+
+
+def _compute_bytes(header: GgufHeader, tokens: int, flash: bool) -> int:
+    heads = max(_list(header, "attention.head_count"), default=0)
+    wide = 2 * max(_list(header, "feed_forward_length"), default=0)
+    if not flash:
+        wide = max(wide, heads * tokens)
+    values = 5 * _number(header, "embedding_length") + wide + 3 * tokens // 2
+    return CHUNK * 4 * values
+
+
+def _number(header: GgufHeader, key: str) -> int:
+    return max(0, header.number(f"{header.architecture}.{key}") or 0)
+
+
+def _list(header: GgufHeader, key: str) -> list[int]:
+    """A value that is one for all layers, or one for each, as one for each."""
+    value = header.metadata.get(f"{header.architecture}.{key}")
+    if isinstance(value, tuple):
+        return [v for v in value if isinstance(v, int) and v >= 0]
+    layers = min(_number(header, "block_count"), 100_000)
+    return [value] * layers if isinstance(value, int) and value >= 0 else []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,149 @@
+"""Finding a model or a pair by its name, with its hash, and checking it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from medassist.engine.errors import ModelFileError
+from medassist.engine.protocol import EngineOptions
+from medassist.library import fit
+from medassist.library.catalogue import (
+    ListedModel,
+    ListedPair,
+    list_model,
+    list_pair,
+    ollama_models,
+)
+from medassist.library.errors import LibraryError
+from medassist.library.importing import import_ollama
+from medassist.library.ollama_store import PREFIX
+from medassist.library.registry import STARTER, Registry, StoredModel, load_registry
+from medassist.library.template_check import (
+    Finding,
+    check_model,
+    check_pair,
+    probe_file,
+)
+from medassist.starter import starter_pair
+
+
+class Details(BaseModel):
+    """One of the two, whole."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pair: ListedPair | None = None
+    model: ListedModel | None = None
+    available: int | None = None
+    """Bytes of memory that are free."""
+
+
+class Checked(BaseModel):
+    """What was found about one pair or model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_wrong(self) -> bool:
+        return any(finding.weight == "wrong" for finding in self.findings)
+
+
+def details_of(name: str, options: EngineOptions) -> Details:
+    """Everything about the pair or model `name`; reads files for their hashes.
+
+    Raises:
+        LibraryError: there is none of that name.
+    """
+    registry = load_registry()
+    available = fit.available_memory()
+    if name == STARTER or name in registry.pairs:
+        pair = list_pair(name, registry, options, available)
+        parts = tuple(
+            list_model(part.name, _stored(part), options, available, compute_hash=True)
+            for part in pair.parts
+        )
+        problem = pair.problem or next((p.problem for p in parts if p.problem), "")
+        pair = pair.model_copy(update={"parts": parts, "problem": problem})
+        return Details(pair=pair, available=available)
+    model = stored_model(name, registry)
+    listed = list_model(name, model, options, available, compute_hash=True)
+    return Details(model=listed, available=available)
+
+
+def check(name: str | None = None) -> list[Checked]:
+    """Check the pair or model `name`, or all pairs and the models of none.
+
+    Raises:
+        LibraryError: there is none of that name.
+    """
+    registry = load_registry()
+    if name is not None:
+        return [_check(name, registry)]
+    paired = {model for pair in registry.pairs.values() for model in pair.models}
+    alone = [n for n, m in registry.models.items() if n not in paired and not m.adapter]
+    pairs = [STARTER, *(n for n in registry.pairs if n != STARTER)]
+    return [_check(n, registry) for n in (*pairs, *alone)]
+
+
+def _check(name: str, registry: Registry) -> Checked:
+    findings: list[Finding] = []
+    try:
+        if name == STARTER or name in registry.pairs:
+            files = registry.files(name) or starter_pair()
+            findings += check_pair(files)
+        else:
+            model = stored_model(name, registry)
+            if not model.adapter:
+                findings += check_model(name, probe_file(model.path))
+        found = details_of(name, EngineOptions())
+        listed = found.pair or found.model
+        if listed is not None and listed.problem:
+            findings.append(Finding(weight="wrong", said=listed.problem))
+    except (LibraryError, ModelFileError) as error:
+        findings.append(Finding(weight="wrong", said=str(error)))
+    return Checked(name=name, findings=tuple(findings))
+
+
+def stored_model(name: str, registry: Registry) -> StoredModel:
+    """The model `name` of the registry or of Ollama's store.
+
+    Raises:
+        LibraryError: there is none of that name.
+    """
+    if name in registry.models:
+        return registry.models[name]
+    if name.startswith(PREFIX):
+        found, _ = ollama_models(registry)
+        if name in found:
+            return found[name]
+    raise LibraryError(
+        f"There is no pair or model called {name!r}. `medassist models list` shows "
+        "the names; `medassist models import` takes a model in."
+    )
+
+
+def taken_in(name: str | None) -> str | None:
+    """The name of a model in the registry; one of Ollama's is given a name first.
+
+    Raises:
+        LibraryError, ModelFileError: it cannot be used.
+    """
+    if name is None or not name.startswith(PREFIX):
+        return name
+    return import_ollama(name.removesuffix("#adapter")).models[
+        1 if name.endswith("#adapter") else 0
+    ]
+
+
+def _stored(part: ListedModel) -> StoredModel:
+    return StoredModel(
+        path=part.path,
+        adapter=part.kind == "adapter",
+        origin=part.origin,
+        source=part.source,
+        sha256=part.sha256 if part.hash_is == "as its source says" else None,
+        licence=part.licence,
+    )

@@ -1,0 +1,149 @@
+"""Questions that are asked again and again, as files that the user can edit.
+
+Each is a Markdown file: a heading that names it, then the text, with places to be
+filled in as `[[what goes here]]`. The shipped ones lie in `prompts/`; the user's are in
+the folder `prompts` of the configuration. One of the same name takes the place of a
+shipped one, and a shipped one is copied there when it is first edited.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from medassist.library.errors import LibraryError
+from medassist.paths import PRIVATE_FOLDER, config_dir, write_whole
+from medassist.privacy.clean import clean, clean_line
+
+SHIPPED = Path(__file__).with_name("prompts")
+FOLDER_NAME = "prompts"
+SUFFIX = ".md"
+MAX_BYTES = 64 * 1024
+MAX_PROMPTS = 500
+PLACE = re.compile(r"\[\[([^\[\]\n]{1,200})\]\]")
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One question of the library."""
+
+    name: str
+    """Its file's, without the ending."""
+    title: str
+    text: str
+    file: Path
+    is_own: bool
+    """The user's file, not a shipped one."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What is to be filled in."""
+        return tuple(found[1].strip() for found in PLACE.finditer(self.text))
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """All of them in the order of their titles, and what could not be read."""
+
+    prompts: tuple[Prompt, ...]
+    problems: tuple[str, ...] = ()
+
+
+def prompts_dir() -> Path:
+    """The folder of the user's own prompts; it need not be there."""
+    return config_dir() / FOLDER_NAME
+
+
+def load_prompts() -> Prompts:
+    """Every prompt there is; what cannot be read is a sentence."""
+    found: dict[str, Prompt] = {}
+    problems: list[str] = []
+    for folder, is_own in ((SHIPPED, False), (prompts_dir(), True)):
+        try:
+            files = sorted(folder.glob(f"*{SUFFIX}"))[:MAX_PROMPTS]
+        except OSError as error:
+            problems.append(f"{folder} cannot be read: {error.strerror}.")
+            continue
+        for file in files:
+            try:
+                found[file.stem] = read_prompt(file, is_own)
+            except LibraryError as error:
+                problems.append(str(error))
+    ordered = sorted(found.values(), key=lambda prompt: prompt.title.casefold())
+    return Prompts(tuple(ordered), tuple(problems))
+
+
+def read_prompt(file: Path, is_own: bool) -> Prompt:
+    """The prompt in `file`.
+
+    Raises:
+        LibraryError: it cannot be read, is too large, or is no text in UTF-8.
+    """
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise LibraryError(
+                f"{file} has more than {MAX_BYTES:,} bytes, which is no prompt. "
+                "Shorten it."
+            )
+        text = clean(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise LibraryError(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise LibraryError(
+            f"{file} is not UTF-8 (byte {error.start}). Save it as UTF-8."
+        ) from None
+    first, _, rest = text.lstrip().partition("\n")
+    title = file.stem
+    if first.startswith("#"):
+        title, text = clean_line(first.lstrip("#")) or title, rest
+    if not text.strip():
+        raise LibraryError(f"{file} holds no text. Write the prompt below its heading.")
+    return Prompt(file.stem, title, text.strip(), file, is_own)
+
+
+def keep_prompt(name: str, title: str, text: str) -> Path:
+    """Write a prompt of the user's own (0600); a shipped one stays as it is beneath.
+
+    Raises:
+        LibraryError: the name cannot be a file's, it is empty or too long, or the
+            file cannot be written.
+    """
+    if not NAME.fullmatch(name):
+        raise LibraryError(
+            f"{name!r} cannot be the name of a prompt: take small letters, digits and "
+            "hyphens."
+        )
+    content = f"# {clean_line(title) or name}\n\n{clean(text).strip()}\n"
+    if not text.strip():
+        raise LibraryError("The prompt is empty; it was not kept.")
+    if len(content.encode()) > MAX_BYTES:
+        raise LibraryError(
+            f"The prompt is longer than {MAX_BYTES:,} bytes; shorten it."
+        )
+    folder = prompts_dir()
+    try:
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        file = folder / f"{name}{SUFFIX}"
+        write_whole(file, content)
+    except OSError as error:
+        raise LibraryError(f"{folder} cannot be written: {error.strerror}.") from None
+    return file
+
+
+def own_copy(prompt: Prompt) -> Prompt:
+    """The prompt as a file of the user's own, copied there if it is a shipped one.
+
+    Raises:
+        LibraryError: it cannot be copied.
+    """
+    if prompt.is_own:
+        return prompt
+    file = keep_prompt(prompt.name, prompt.title, prompt.text)
+    return read_prompt(file, is_own=True)
+
+
+def name_for(title: str) -> str:
+    """A file's name for a prompt that is called `title`."""
+    return re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-")[:60] or "prompt"

@@ -1,0 +1,286 @@
+"""models.json: which models and pairs the user has named, and how a pair is asked.
+
+A model stays where it lies: the registry remembers its path. Only what was copied or
+pulled into the data folder is the program's own, and can be deleted by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medassist.engine.protocol import PairFiles, PaneName, Sampling
+from medassist.library.errors import LibraryError
+from medassist.paths import PRIVATE_FOLDER, data_dir, write_whole
+
+FILE_NAME = "models.json"
+FOLDER_NAME = "models"
+STARTER = "starter"
+"""The name of the pair that comes with the program."""
+MAX_BYTES = 8 * 1024 * 1024
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+
+Origin = Literal["linked", "copied", "pulled", "ollama", "shipped"]
+OWN: tuple[Origin, ...] = ("copied", "pulled")
+"""Origins of files that lie in the program's own folder."""
+
+
+class Value(BaseModel):
+    """An immutable value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoredModel(Value):
+    """A model or an adapter that the user has named."""
+
+    path: Path
+    adapter: bool = False
+    origin: Origin = "linked"
+    source: str = ""
+    """Where it came from: OWNER/NAME@COMMIT of the Hub, a name in Ollama, a run."""
+    sha256: str | None = None
+    """What its source says that it is; `None` where none says so."""
+    licence: str = ""
+    """As its source says it; empty where it says nothing."""
+
+
+class PaneSettings(Value):
+    """How one pane of a pair is asked."""
+
+    system: str = Field(default="", max_length=100_000)
+    """Stands before every conversation; empty: nothing does."""
+    sampling: Sampling | None = None
+    """In place of the user's own; `None`: as the settings say."""
+
+    @property
+    def is_plain(self) -> bool:
+        return not self.system and self.sampling is None
+
+
+class NamedPair(Value):
+    """A base and a tuned model that are consulted together, by the models' names.
+
+    Without any model it is the starter pair, which has settings like every other.
+    """
+
+    base: str | None = None
+    tuned: str | None = None
+    adapter: str | None = None
+    panes: dict[PaneName, PaneSettings] = {}
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of its models."""
+        return tuple(n for n in (self.base, self.tuned, self.adapter) if n)
+
+    def asked(self, pane: PaneName) -> PaneSettings:
+        """How `pane` is asked."""
+        return self.panes.get(pane, PaneSettings())
+
+
+class Registry(Value):
+    """All that models.json holds."""
+
+    version: Literal[1] = 1
+    models: dict[str, StoredModel] = {}
+    pairs: dict[str, NamedPair] = {}
+    default: str | None = None
+    """The pair that the program opens with; `None`: the starter pair."""
+
+    def pair(self, name: str) -> NamedPair:
+        """The pair called `name`.
+
+        Raises:
+            LibraryError: there is none.
+        """
+        if name == STARTER:
+            return self.pairs.get(STARTER, NamedPair())
+        if name not in self.pairs:
+            raise LibraryError(
+                f"There is no pair called {name!r}. `medassist models list` shows "
+                "those that there are."
+            )
+        return self.pairs[name]
+
+    def files(self, name: str) -> PairFiles | None:
+        """The files of the pair `name`; `None`: the starter pair's.
+
+        Raises:
+            LibraryError: there is no such pair, or a model of it was forgotten.
+        """
+        pair = self.pair(name)
+        if not pair.models:
+            return None
+        missing = [n for n in pair.models if n not in self.models]
+        if missing:
+            raise LibraryError(
+                f"The pair {name!r} names {missing[0]!r}, which is not in the library "
+                "any more. Import it again, or remove the pair."
+            )
+
+        def path(model: str | None) -> Path | None:
+            return self.models[model].path if model else None
+
+        return PairFiles(
+            base=path(pair.base), tuned=path(pair.tuned), adapter=path(pair.adapter)
+        )
+
+    def pairs_with(self, model: str) -> list[str]:
+        """The names of the pairs that need `model`."""
+        return [name for name, pair in self.pairs.items() if model in pair.models]
+
+    def name_of(self, path: Path) -> str | None:
+        """The name under which the file at `path` is known."""
+        real = path.resolve()
+        found = (n for n, m in self.models.items() if m.path.resolve() == real)
+        return next(found, None)
+
+    def with_model(self, name: str, model: StoredModel) -> Registry:
+        """The registry with `model` as `name`."""
+        return self.model_copy(update={"models": {**self.models, name: model}})
+
+    def with_pair(self, name: str, pair: NamedPair) -> Registry:
+        """The registry with `pair` as `name`."""
+        return self.model_copy(update={"pairs": {**self.pairs, name: pair}})
+
+    def without(self, name: str) -> Registry:
+        """The registry without the model or pair `name`."""
+        return self.model_copy(
+            update={
+                "models": {n: m for n, m in self.models.items() if n != name},
+                "pairs": {n: p for n, p in self.pairs.items() if n != name},
+                "default": None if self.default == name else self.default,
+            }
+        )
+
+
+def registry_file() -> Path:
+    return data_dir() / FILE_NAME
+
+
+def models_dir() -> Path:
+    """The folder of the models that were copied or pulled; made where it is not there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder = data_dir() / FOLDER_NAME
+    folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    return folder
+
+
+def load_registry() -> Registry:
+    """The user's models and pairs; nothing where there is no file.
+
+    Raises:
+        LibraryError: the file cannot be read, or is not one that this version wrote.
+    """
+    file = registry_file()
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise LibraryError(
+                f"{file}: the list of models is larger than any that this program "
+                "writes. Put it aside and import the models again."
+            )
+        return Registry.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return Registry()
+    except OSError as error:
+        raise LibraryError(f"{file} cannot be read: {error.strerror}.") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
+        raise LibraryError(
+            f"{file} is not a list of models of this version: {where}: "
+            f"{first['msg']}. Repair it, or put it aside and import the models again."
+        ) from None
+
+
+def save_registry(registry: Registry) -> None:
+    """Write `registry`, whole or not at all, for the user's eyes only (0600).
+
+    Raises:
+        LibraryError: the file cannot be written.
+    """
+    file = registry_file()
+    try:
+        write_whole(file, registry.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise LibraryError(f"{file} cannot be written: {error.strerror}.") from None
+
+
+@contextmanager
+def changing() -> Generator[list[Registry]]:
+    """Change the registry while no other program of this user does.
+
+    Gives a list of one: what stands in it at the end is written.
+
+    Raises:
+        LibraryError: as reading and writing do.
+    """
+    with _locked(data_dir() / f".{FILE_NAME}.lock"):
+        held = [load_registry()]
+        before = held[0]
+        yield held
+        if held[0] != before:
+            save_registry(held[0])
+
+
+@contextmanager
+def _locked(file: Path) -> Generator[None]:
+    with file.open("a", encoding="ascii") as opened:
+        file.chmod(0o600)
+        try:
+            import fcntl
+        except ImportError:  # Windows: the last writer wins
+            yield
+            return
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+
+
+def require_name(name: str) -> str:
+    """`name`, which the user gave to a model or a pair.
+
+    Raises:
+        LibraryError: it cannot be one.
+    """
+    if not NAME.fullmatch(name):
+        raise LibraryError(
+            f"{name!r} cannot be a name here: take letters, digits and . _ + -, at "
+            "most 80, a letter or digit first."
+        )
+    return name
+
+
+def require_stored(registry: Registry, name: str) -> StoredModel:
+    """The model that `registry` knows by `name`.
+
+    Raises:
+        LibraryError: there is none.
+    """
+    if name not in registry.models:
+        raise LibraryError(
+            f"There is no model called {name!r} in the library. "
+            "`medassist models list` shows the names; `medassist models import` takes "
+            "one in."
+        )
+    return registry.models[name]
+
+
+def free_name(wanted: str, registry: Registry) -> str:
+    """A name like `wanted` that nothing has yet."""
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", wanted).strip("-._+")[:70] or "model"
+    taken = {*registry.models, *registry.pairs, STARTER}
+    number = 1
+    name = plain
+    while name in taken:
+        number += 1
+        name = f"{plain}-{number}"
+    return name

@@ -1,0 +1,196 @@
+"""The models and pairs on this computer: chosen, imported, looked into, fetched.
+
+What each key does is in `tui/library.py`; files are named by hand in `choose.py`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import Screen
+from textual.widgets import Button, DataTable, Footer, Static
+
+from medassist.library.words import size
+from medassist.privacy.clean import clean
+from medassist.tui import keys
+from medassist.tui.choice import Choice
+from medassist.tui.library import Library
+from medassist.tui.library_rows import COLUMNS, Row
+from medassist.tui.widgets.line import Line
+
+LABEL = 16
+
+
+class Models(Screen[Choice | None]):
+    """Dismissed with the models to be loaded, or with `None` to leave all as it is.
+
+    Args:
+        now: The models that are chosen at present.
+        former: The models to go back to if `now` could not be loaded.
+        problem: Why `now` could not be loaded; may be empty.
+        freed: Bytes that the models which run now give back before others load.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "back", priority=True),
+        Binding("f", "files", "by file"),
+        Binding("i", "import", "import"),
+        Binding("s", "asked", "settings"),
+        Binding("c", "check", "check"),
+        Binding("d", "default", "default"),
+        Binding("p", "pull", "download"),
+        Binding("delete,x", "remove", "forget"),
+        *keys.same("models", "back"),
+    ]
+    CSS_PATH = "models.tcss"
+    AUTO_FOCUS = "#list"
+
+    def __init__(
+        self, now: Choice, former: Choice, problem: str = "", freed: int = 0
+    ) -> None:
+        super().__init__()
+        self.now = now
+        self._former = former
+        self._problem = problem
+        self.library = Library(self, freed)
+        self._confirmed = ""
+
+    def compose(self) -> ComposeResult:
+        yield Static("Models on this computer", markup=False, id="title")
+        yield Line("looking ...", id="free")
+        yield Static(clean(self._problem), markup=False, id="problem")
+        yield DataTable[Text](id="list", cursor_type="row", zebra_stripes=False)
+        with VerticalScroll(id="about"):
+            yield Static("", markup=False, id="facts")
+        yield Line("", id="working")
+        with Horizontal(id="answers"):
+            yield Button("Load", id="load", variant="primary", compact=True)
+            yield Button("The starter pair", id="starter", compact=True)
+            yield Button("Name files", id="files", compact=True)
+            yield Button(self._back_label, id="back", compact=True)
+        yield Footer(show_command_palette=False, compact=True)
+
+    @property
+    def _back_label(self) -> str:
+        if self._problem and self._former != self.now:
+            return clean(f"Back to {self._former.name}")
+        return "Back"
+
+    def on_mount(self) -> None:
+        self.query_one("#problem").display = bool(self._problem)
+        self.tell("")
+        self._table.add_columns(*COLUMNS)
+        self.library.refresh()
+
+    @property
+    def _table(self) -> DataTable[Text]:
+        return cast("DataTable[Text]", self.query_one("#list"))
+
+    @property
+    def chosen(self) -> Row | None:
+        """The row that the cursor is on."""
+        rows, at = self.library.rows, self._table.cursor_row
+        return rows[at] if 0 <= at < len(rows) else None
+
+    def show(self, name: str | None = None) -> None:
+        """Show the rows that the library has now, the cursor on the one called `name`.
+
+        Without a name it stays where it is, or goes to the pair that is loaded.
+        """
+        before = self.chosen.key if self.chosen else None
+        wanted = name or before or self.now.pair or "starter"
+        table = self._table
+        table.clear()
+        for row in self.library.rows:
+            table.add_row(*(Text(cell) for cell in row.cells), key=row.key)
+        found = [row.key for row in self.library.rows]
+        if wanted in found:
+            table.move_cursor(row=found.index(wanted))
+        self.query_one("#free", Line).say(
+            f"{size(self.library.available)} of memory are free.  "
+            "* is the pair that the program opens with."
+        )
+        self._describe()
+
+    def tell(self, sentence: str) -> None:
+        """Say how something went, or goes, until the next thing is said."""
+        line = self.query_one("#working", Line)
+        line.display = bool(sentence)
+        line.say(clean(sentence))
+
+    @on(DataTable.RowHighlighted)
+    def _describe(self) -> None:
+        row = self.chosen
+        facts = self.library.facts_of(row) if row else ()
+        self.query_one("#facts", Static).update(
+            "\n".join(f"{label:<{LABEL}}{clean(text)}" for label, text in facts)
+        )
+        self._confirmed = ""
+
+    @on(DataTable.RowSelected)
+    @on(Button.Pressed, "#load")
+    def action_load(self) -> None:
+        row = self.chosen
+        if row is None:
+            return
+        choice = row.choice
+        if choice is None:
+            self.tell(
+                row.problem
+                or "An adapter needs its base: f names files, or import both and pair "
+                "them."
+            )
+            return
+        listed = row.pair or row.model
+        if listed and listed.fits == "does not fit" and self._confirmed != row.key:
+            self._confirmed = row.key
+            self.tell(
+                f"{row.key} takes about {size(listed.need)} and "
+                f"{size(self.library.available)} are free: this computer may become "
+                "very slow, or end the models' process. Enter again loads it all the "
+                "same; a smaller context or another quantization takes less."
+            )
+            return
+        self.dismiss(choice)
+
+    @on(Button.Pressed, "#starter")
+    def _on_starter(self) -> None:
+        self.dismiss(Choice())
+
+    @on(Button.Pressed, "#back")
+    def action_back(self) -> None:
+        self.library.stop()
+        self.dismiss(self._former if self._former != self.now else None)
+
+    @on(Button.Pressed, "#files")
+    def action_files(self) -> None:
+        from medassist.tui.screens.choose import ChooseModels
+
+        def taken(choice: Choice | None) -> None:
+            if choice is not None:
+                self.dismiss(choice)
+
+        self.app.push_screen(ChooseModels(self.now), taken)  # pyright: ignore[reportUnknownMemberType]
+
+    def action_import(self) -> None:
+        self.library.import_()
+
+    def action_asked(self) -> None:
+        self.library.change_asked(self.chosen)
+
+    def action_check(self) -> None:
+        self.library.check(self.chosen)
+
+    def action_default(self) -> None:
+        self.library.make_default(self.chosen)
+
+    def action_pull(self) -> None:
+        self.library.pull()
+
+    def action_remove(self) -> None:
+        self.library.remove(self.chosen)

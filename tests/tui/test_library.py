@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Input, TextArea
+
+from medassist.library.importing import import_path
+from medassist.library.pairs import make_pair, set_asked
+from medassist.library.registry import NamedPair, PaneSettings, load_registry
+from medassist.tui.app import ConsultApp
+from medassist.tui.choice import Choice
+from medassist.tui.opening import opening
+from medassist.tui.screens.asked import Asked
+from medassist.tui.screens.models import Models
+from medassist.tui.widgets.line import Line
+from tests.finetune.data.fetch.server import FakeService, serving
+from tests.library.hub import REPO, HubFiles
+from tests.stubs.engine import FakeEngines
+from tests.tiny_models import TinyPair, write_pair
+from tests.tui.running import (
+    app_with,
+    ask,
+    push,
+    seen,
+    until,
+    until_answered,
+    until_ready,
+)
+
+SIZE = (120, 40)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyPair:
+    return write_pair(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(autouse=True)
+def no_ollama(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "none"))
+
+
+@pytest.fixture
+def mine(home: Path, tiny: TinyPair) -> Choice:
+    """A pair of the library, as the program opens it."""
+    import_path(tiny.base, "the-base")
+    import_path(tiny.plain, "the-adapter")
+    make_pair("mine", "the-base", None, "the-adapter")
+    return opening(None, None, None, "mine")
+
+
+@pytest.fixture
+def hub(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubFiles]:
+    with serving(FakeService()) as own, serving(FakeService()) as storage:
+        monkeypatch.setenv("HF_ENDPOINT", own.url)
+        monkeypatch.delenv("HF_TOKEN", raising=False)
+        yield HubFiles(own, storage)
+
+
+async def open_models(pilot: Pilot[int], app: ConsultApp) -> Models:
+    await pilot.press("ctrl+g")
+    await until(pilot, lambda: isinstance(app.screen, Models))
+    screen = app.screen
+    assert isinstance(screen, Models)
+    await until(pilot, lambda: screen.library.rows and not screen.library._busy)
+    return screen
+
+
+async def choose(pilot: Pilot[int], screen: Models, name: str) -> None:
+    names = [row.key for row in screen.library.rows]
+    screen.query_one("#list", DataTable).move_cursor(row=names.index(name))
+    await until(pilot, lambda: screen.chosen and screen.chosen.key == name)
+    await pilot.pause()
+
+
+def told(screen: Models) -> str:
+    return screen.query_one("#working", Line).text
+
+
+async def until_told(pilot: Pilot[int], screen: Models, words: str) -> None:
+    await until(pilot, lambda: words in told(screen) and not screen.library._busy)
+
+
+async def test_the_list_says_what_there_is_and_a_pair_is_chosen_by_enter(
+    engines: FakeEngines, mine: Choice
+) -> None:
+    app = app_with(engines, Choice())
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        screen = await open_models(pilot, app)
+        await until(pilot, lambda: "starter *" in seen(app.screen))
+        shown = seen(app.screen)
+        for words in ("mine", "the-base", "Quant.", "fits", "Verified"):
+            assert words in shown
+        await choose(pilot, screen, "mine")
+        await until(pilot, lambda: "KV caches of both panes" in seen(app.screen))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.consult)
+        await until(pilot, lambda: app.consult.pair.choice == mine)
+        assert engines.last.files.adapter == mine.adapter
+
+
+async def test_a_question_goes_out_with_the_panes_own_prompt_and_sampling(
+    engines: FakeEngines, mine: Choice
+) -> None:
+    app = app_with(engines, mine)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        screen = await open_models(pilot, app)
+        await choose(pilot, screen, "mine")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Asked))
+        await until(pilot, lambda: app.screen.query("#tuned-stop"))
+        app.screen.query_one("#tuned-system", TextArea).text = "Be brief."
+        app.screen.query_one("#tuned-temperature", Input).value = "0.2"
+        app.screen.query_one("#tuned-stop", Input).value = "###|Question:"
+        app.screen.query_one("#base-max_tokens", Input).value = "0"
+        await push(pilot, "#keep")
+        await until_told(pilot, screen, "Kept with mine")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.consult)
+        await until(pilot, lambda: app.consult.pair.system("tuned") == "Be brief.")
+        await ask(pilot, app, "One?")
+        await until_answered(pilot, app)
+        asked = engines.last.asked[0]
+        assert len(engines.made) == 1
+        first = asked["tuned"].messages[0]
+        assert (first.role, first.content) == ("system", "Be brief.")
+        assert asked["tuned"].sampling.temperature == 0.2
+        assert asked["tuned"].sampling.stop == ("###", "Question:")
+        assert asked["base"].messages[0].role == "user"
+        assert asked["base"].sampling.max_tokens is None
+        await until(pilot, lambda: engines.last.prepared)
+        assert engines.last.prepared[-1]["tuned"][0].role == "system"
+
+
+async def test_a_value_that_cannot_be_is_said_in_the_form(
+    engines: FakeEngines, mine: Choice
+) -> None:
+    app = app_with(engines, mine)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        screen = await open_models(pilot, app)
+        await choose(pilot, screen, "mine")
+        await pilot.press("s")
+        await until(pilot, lambda: app.screen.query("#tuned-stop"))
+        app.screen.query_one("#base-top_p", Input).value = "7"
+        await push(pilot, "#keep")
+        await until(pilot, lambda: "A, top-p" in seen(app.screen))
+        assert load_registry().pair("mine").panes == {}
+
+
+async def test_a_model_is_imported_by_its_path(
+    engines: FakeEngines, home: Path, tiny: TinyPair
+) -> None:
+    app = app_with(engines, Choice())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_ready(pilot, app)
+        screen = await open_models(pilot, app)
+        await pilot.press("i")
+        await until(pilot, lambda: app.screen is not screen)
+        await until(pilot, lambda: app.screen.query(Input))
+        app.screen.query_one(Input).value = str(tiny.merged)
+        await pilot.press("enter")
+        await until_told(pilot, screen, "In the library: Tiny-merged")
+        assert screen.chosen is not None and screen.chosen.key == "Tiny-merged"
+        await pilot.press("i")
+        await until(pilot, lambda: app.screen is not screen)
+        await until(pilot, lambda: app.screen.query(Input))
+        app.screen.query_one(Input).value = "/no/such.gguf"
+        await pilot.press("enter")
+        await until_told(pilot, screen, "no such file")
+
+
+async def test_a_pair_can_become_the_default_be_checked_and_forgotten(
+    engines: FakeEngines, mine: Choice
+) -> None:
+    app = app_with(engines, Choice())
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        screen = await open_models(pilot, app)
+        await choose(pilot, screen, "mine")
+        await pilot.press("d")
+        await until_told(pilot, screen, "opens with mine")
+        assert opening(None, None, None, None) == mine
+        await pilot.press("c")
+        await until_told(pilot, screen, "mine: 1 finding")
+        assert "would be doubled" in seen(app.screen)
+        await pilot.press("x")
+        await push(pilot, "#yes")
+        await until_told(pilot, screen, "forgotten")
+        assert "mine" not in load_registry().pairs
+        assert opening(None, None, None, None) == Choice()
+
+
+async def test_what_does_not_fit_is_said_before_it_is_loaded(
+    engines: FakeEngines, mine: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medassist.library import fit
+
+    monkeypatch.setattr(fit, "available_memory", lambda: 1_000_000)
+    app = app_with(engines, Choice())
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        app.consult.pair._stamps = {}
+        monkeypatch.setattr(type(app.consult.pair), "freed", 0)
+        screen = await open_models(pilot, app)
+        await choose(pilot, screen, "mine")
+        assert "does not fit" in seen(app.screen)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Enter again" in told(screen))
+        assert len(engines.made) == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: len(engines.made) == 2)
+
+
+async def test_a_download_asks_twice_and_ends_in_the_list(
+    engines: FakeEngines, hub: HubFiles, tiny: TinyPair
+) -> None:
+    hub.add("tiny.gguf", tiny.base.read_bytes())
+    app = app_with(engines, Choice())
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        screen = await open_models(pilot, app)
+        await pilot.press("p")
+        await until(pilot, lambda: app.screen.query(Input))
+        assert "127.0.0.1" in seen(app.screen)
+        assert hub.own.asked == []
+        app.screen.query_one(Input).value = REPO
+        await pilot.press("enter")
+        await until(pilot, lambda: "Download this?" in seen(app.screen))
+        assert "tiny.gguf" in seen(app.screen) and "Hosts:" in seen(app.screen)
+        assert hub.storage.asked == []
+        await push(pilot, "#yes")
+        await until_told(pilot, screen, "its sha256 is the Hub's")
+        assert "tiny" in load_registry().models
+        assert screen.chosen is not None and screen.chosen.key == "tiny"
+
+
+async def test_files_that_are_named_can_be_kept_as_a_pair(
+    engines: FakeEngines, home: Path, tiny: TinyPair
+) -> None:
+    app = app_with(engines, Choice())
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await open_models(pilot, app)
+        await pilot.press("f")
+        await until(pilot, lambda: app.screen.query("#name"))
+        app.screen.query_one("#base", Input).value = str(tiny.base)
+        app.screen.query_one("#tuned", Input).value = str(tiny.merged)
+        app.screen.query_one("#name", Input).value = "kept"
+        await push(pilot, "#load")
+        await until(pilot, lambda: app.consult.pair.choice.pair == "kept")
+        files = load_registry().files("kept")
+        assert files is not None and files.tuned == tiny.merged
+
+
+def test_the_program_opens_with_files_before_pairs_and_with_the_starter_at_last(
+    mine: Choice, home: Path
+) -> None:
+    from medassist.library.errors import LibraryError
+
+    assert mine.pair == "mine" and mine.name == "mine"
+    assert opening(Path("b"), None, None, None) == Choice(Path("b"))
+    assert opening(None, None, None, "starter") == Choice()
+    assert opening(None, None, None, None) == Choice()
+    with pytest.raises(LibraryError, match="no pair called 'other'"):
+        opening(None, None, None, "other")
+    for broken in ("{", "[]", '{"default": 5}', '{"default": "mine", "pairs": []}'):
+        (home / "data" / "models.json").write_text(broken)
+        assert opening(None, None, None, None) == Choice()
+
+
+async def test_the_starter_pair_can_have_settings_too(
+    engines: FakeEngines, home: Path
+) -> None:
+    set_asked("starter", NamedPair(panes={"base": PaneSettings(system="S.")}))
+    app = app_with(engines, Choice())
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, "One?")
+        await until_answered(pilot, app)
+        assert engines.last.asked[0]["base"].messages[0].content == "S."
