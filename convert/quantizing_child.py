@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from convert.imatrix import ImportanceMatrix, read_imatrix
 from medassist.engine import confine
+from medassist.engine.forbidden_calls import forbid_calls
 
 FAILED = 1
 PR_SET_PDEATHSIG = 1
@@ -125,6 +126,8 @@ def main() -> None:
     _end_with_parent()
     confine.forbid_core_dumps()
     confine.leave_network()
+    confine.drop_privileges()
+    forbid_calls()
     job = Job.model_validate_json(sys.stdin.buffer.read())
     code = run(job)
     sys.stdout.flush()

@@ -2,17 +2,20 @@
 
 A model file comes from outside, and the code that parses it is native. So the
 child gives up what it does not need before it opens one: the network by an empty
-network namespace, writing and foreign files by Landlock. Both are Linux; on other
-systems, and where the kernel refuses, the Python guard of `medassist.privacy` is
-what remains, and the description says so.
+network namespace, writing and foreign files by Landlock, sockets, other programs and
+other processes by a filter of system calls. All are Linux; on other systems, and where
+the kernel refuses, the Python guard of `medassist.privacy` is what remains, and the
+description says so.
 
-Sources: user_namespaces(7), landlock(7).
+Sources: user_namespaces(7), landlock(7), seccomp(2), capabilities(7),
+setrlimit(2).
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import stat
 import struct
 import sys
 import sysconfig
@@ -23,6 +26,8 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 PR_SET_NO_NEW_PRIVS = 38
 PR_SET_DUMPABLE = 4
+CAPABILITY_VERSION_3 = 0x20080522
+KEPT_CAPABILITIES = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 
 # The numbers of these system calls are the same on every architecture that
 # Python runs on but Alpha.
@@ -37,8 +42,10 @@ FS_WRITE_FILE = 1 << 1
 FS_READ_FILE = 1 << 2
 FS_READ_DIR = 1 << 3
 FS_TRUNCATE = 1 << 14
+FS_IOCTL_DEV = 1 << 15
 FS_READ = FS_EXECUTE | FS_READ_FILE | FS_READ_DIR
 FS_REWRITE = FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE
+FS_DEVICE = FS_READ_FILE | FS_WRITE_FILE | FS_IOCTL_DEV
 # Rights on files that each version of Landlock's interface knows.
 FS_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 NET_TCP_SINCE = 4
@@ -48,7 +55,22 @@ SCOPE_SOCKETS_AND_SIGNALS = 3
 
 NETWORK_NAMESPACE = "network namespace"
 LANDLOCK = "landlock"
+SECCOMP = "seccomp"
 GUARD_ONLY = "python guard only"
+
+PACKAGES = tuple(
+    Path(__file__).resolve().parents[2] / name for name in ("medassist", "convert")
+)
+# Where programs and their libraries lie; of /etc, what a loader and a driver read.
+SYSTEM = (
+    *("/usr", "/lib", "/lib64", "/opt", "/nix/store", "/gnu/store", "/proc", "/sys"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime"),
+    *("/etc/alternatives", "/etc/nvidia", "/etc/OpenCL", "/etc/vulkan"),
+)
+# Never /dev as a whole: /dev/shm holds other programs' memory, and /dev/tty is the
+# user's terminal.
+HARMLESS_DEVICES = ("null", "zero", "random", "urandom")
+GPU_DEVICES = ("nvidia*", "nvhost*", "nvmap", "dri", "kfd", "dxg")
 
 
 def leave_network() -> bool:
@@ -63,6 +85,25 @@ def leave_network() -> bool:
     return libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0
 
 
+def drop_privileges() -> None:
+    """Be no more than a user, where root runs the program or a namespace made us it.
+
+    Only the right to read the files of others stays: a model in a container may be
+    another user's. With the right to measure (CAP_PERFMON), for one, root reads the
+    environment of other processes past Landlock.
+    """
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
+    held = ctypes.create_string_buffer(24)
+    if libc.capget(header, held) != 0:
+        return
+    # Effective, permitted, inheritable, once for the lower 32 bits and once above.
+    low = [part & KEPT_CAPABILITIES for part in struct.unpack("=6I", held.raw)[:3]]
+    libc.capset(header, struct.pack("=6I", *low, 0, 0, 0))
+
+
 def forbid_core_dumps() -> None:
     """A core dump would hold the patient's story: there is none from this process."""
     if sys.platform == "win32":
@@ -74,12 +115,33 @@ def forbid_core_dumps() -> None:
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
+def keep_one_thread() -> None:
+    """Keep numpy's library from starting threads, which nobody here uses.
+
+    Landlock holds the thread that calls it and those that come after it. Must run
+    before numpy is imported; an import without these threads is also faster.
+    """
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.environ["MKL_NUM_THREADS"] = "1"
+
+
+def forbid_growth() -> None:
+    """No write of this process to a file has an effect, where Landlock is missing.
+
+    Files can still be made, emptied and removed. Pipes and devices are not files.
+    """
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
 def restrict_files(models: Iterable[Path], written: Iterable[Path] = ()) -> bool:
     """Forbid writing anywhere, and reading all but `models` and the program itself.
 
-    Devices stay writable, since a GPU is used through its device file, and so do the
-    files in `written`, which must be there already. Holds for the calling thread and
-    those that it starts later. Returns whether the kernel has Landlock.
+    A GPU's devices stay writable, since it is used through them, and so do the files
+    in `written`, which must be there already. Holds for the calling thread and those
+    that it starts later. Returns whether the kernel has Landlock.
     """
     if sys.platform != "linux":
         return False
@@ -106,9 +168,10 @@ def restrict_files(models: Iterable[Path], written: Iterable[Path] = ()) -> bool
         os.close(ruleset)
 
 
-def describe(namespace: bool, landlock: bool) -> str:
+def describe(namespace: bool, landlock: bool, seccomp: bool = False) -> str:
     """What holds the child, in the words that `medassist ask --json` prints."""
     held = [NETWORK_NAMESPACE] * namespace + [LANDLOCK] * landlock
+    held += [SECCOMP] * seccomp
     return ", ".join(held) or GUARD_ONLY
 
 
@@ -117,12 +180,17 @@ def _rules(models: Iterable[Path]) -> Iterable[tuple[Path, int]]:
         Path(sys.prefix),
         Path(sys.base_prefix),
         Path(sysconfig.get_path("purelib")),
-        Path(__file__).resolve().parents[2],
-        *map(Path, ("/usr", "/lib", "/lib64", "/opt", "/etc", "/proc", "/sys")),
+        Path(sysconfig.get_path("platlib")),
+        *PACKAGES,
+        *map(Path, SYSTEM),
     }
     for path in program:
         yield path, FS_READ
-    yield Path("/dev"), FS_READ | FS_WRITE_FILE
+    for name in HARMLESS_DEVICES:
+        yield Path("/dev", name), FS_READ_FILE | FS_WRITE_FILE
+    for pattern in GPU_DEVICES:
+        for device in Path("/dev").glob(pattern):
+            yield device, FS_DEVICE | FS_READ_DIR
     for model in models:
         yield model, FS_READ_FILE
 
@@ -134,6 +202,9 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, allowed: int) -> None:
     except OSError:
         return
     try:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            # A rule for a file that speaks of folders is refused as a whole.
+            allowed &= ~FS_READ_DIR
         beneath = struct.pack("=Qi", allowed, descriptor)
         libc.syscall(
             SYS_LANDLOCK_ADD_RULE, ruleset, LANDLOCK_RULE_PATH_BENEATH, beneath, 0

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from medassist.engine import confine
 from medassist.engine.errors import EngineError, LoadStopped, ModelFileError
+from medassist.engine.forbidden_calls import forbid_calls
 from medassist.engine.protocol import (
     COMMANDS,
     FRAME_LENGTH,
@@ -157,7 +158,7 @@ class Worker:
         self.commands: queue.SimpleQueue[Ask | Prepare] = queue.SimpleQueue()
         self._told_at = 0.0
 
-    def run(self, namespace: bool) -> None:
+    def run(self, namespace: bool, seccomp: bool) -> None:
         """Load the pair that the first command names, then serve until the end."""
         load = self.channel.receive()
         if not isinstance(load, Load):
@@ -170,7 +171,10 @@ class Worker:
         named = {f.resolve() for p in load.files.panes for f in load.files.files(p)}
         files = {shard for file in named for shard in shards(file)}
         landlock = confine.restrict_files(files)
-        self.channel.send(Hello(confined=confine.describe(namespace, landlock)))
+        if not landlock:
+            confine.forbid_growth()
+        held = confine.describe(namespace, landlock, seccomp)
+        self.channel.send(Hello(confined=held))
         threading.Thread(target=self._listen, daemon=True).start()
         try:
             with self._load(load) as pair:
@@ -267,9 +271,12 @@ def main() -> None:
     # The terminal sends its interrupt to every process in it; the app decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     confine.forbid_core_dumps()
+    confine.keep_one_thread()
     # Before any library starts a thread of its own: the kernel asks for that.
     namespace = confine.leave_network()
-    Worker(Channel()).run(namespace)
+    confine.drop_privileges()
+    seccomp = forbid_calls()
+    Worker(Channel()).run(namespace, seccomp)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from medassist.engine import confine
 from medassist.engine.errors import EngineError
+from medassist.engine.forbidden_calls import forbid_calls
 from medassist.engine.protocol import frame
 from medassist.exams.messages import (
     COMMANDS,
@@ -135,8 +136,11 @@ def main() -> None:
     """Run the child: confine it as far as possible, then serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     confine.forbid_core_dumps()
+    confine.keep_one_thread()
     # Before any library starts a thread of its own: the kernel asks for that.
     confine.leave_network()
+    confine.drop_privileges()
+    forbid_calls()
     try:
         _Worker(*own_channel()).run()
     except BrokenPipeError:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from tests.e2e.terminal import Terminal, command
 from tests.tiny_models import TinyPair, write_pair
 
 SETTINGS = """\
-intended_use_accepted = 1
+intended_use_accepted = 2
 [sampling]
 max_tokens = 40
 temperature = 0.0
@@ -41,9 +41,16 @@ def starts(
         pytest.skip("tmux is not installed")
     opened: list[Terminal] = []
 
-    def start(*arguments: str | Path, width: int = 120, height: int = 36) -> Terminal:
+    def start(
+        *arguments: str | Path,
+        width: int = 120,
+        height: int = 36,
+        before: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Terminal:
         socket = tmp_path_factory.mktemp("t") / "s"
-        terminal = Terminal(socket, command(home, *arguments), width, height)
+        line = command(home, *arguments, before=before, environment=environment)
+        terminal = Terminal(socket, line, width, height)
         opened.append(terminal)
         return terminal
 

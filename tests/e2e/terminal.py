@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -14,12 +14,21 @@ import psutil
 PATIENCE_S = 60.0
 
 
-def command(home: Path, *arguments: str | Path) -> str:
-    """The shell's command line that runs the program and says how it ended."""
+def command(
+    home: Path,
+    *arguments: str | Path,
+    before: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """The shell's command line that runs the program and says how it ended.
+
+    `before` is a program that runs it, such as strace, with its arguments.
+    """
     # The size is the window's, not one that the test runner has in its environment.
     surroundings = ["env", "-u", "COLUMNS", "-u", "LINES", f"MEDASSIST_HOME={home}"]
+    surroundings += [f"{name}={value}" for name, value in (environment or {}).items()]
     program = [sys.executable, "-m", "medassist", "--threads", "1"]
-    words = [*surroundings, *program, *map(str, arguments)]
+    words = [*surroundings, *before, *program, *map(str, arguments)]
     return f"{shlex.join(words)}; echo left with $?"
 
 
@@ -55,8 +64,19 @@ class Terminal:
         self._run("resize-window", "-t", "t", "-x", str(width), "-y", str(height))
 
     @property
+    def everything(self) -> str:
+        """What the terminal keeps: the window, the lines above it, its title."""
+        kept = self._run("capture-pane", "-p", "-S", "-", "-E", "-", "-t", "t")
+        return f"{self._ask('#{pane_title} #{window_name}')}{kept}"
+
+    @property
     def screen(self) -> str:
         return self._run("capture-pane", "-p", "-t", "t")
+
+    @property
+    def line(self) -> int:
+        """The line of the window that the cursor is in, hidden or not."""
+        return int(self._ask("#{cursor_y}"))
 
     @property
     def program(self) -> psutil.Process:

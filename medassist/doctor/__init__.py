@@ -1,0 +1,1 @@
+"""`medassist doctor`: how things stand on this computer, and what to do about it."""

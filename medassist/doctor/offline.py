@@ -1,0 +1,85 @@
+"""The offline guard, and variables of the environment that would talk."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from medassist.doctor.finding import Finding, listed
+from medassist.privacy.guard import OFFLINE_ENVIRONMENT, NetworkRefused
+from medassist.privacy.quiet import taken_away
+
+PART = "offline"
+ELSEWHERE = "medassist.invalid"
+RECORDING = {"ASCIINEMA_REC": "asciinema", "SCRIPT": "script"}
+"""Variables that programs set which write down what a terminal shows."""
+
+
+def offline() -> list[Finding]:
+    """Whether the guard holds, and what stands against it."""
+    return [_guard(), *_libraries(), *_telling(), *_recorded()]
+
+
+def _guard() -> Finding:
+    # The event of a look-up without the look-up: nothing is asked of anybody.
+    try:
+        sys.audit("socket.getaddrinfo", ELSEWHERE, 443, 0, 0, 0)
+    except NetworkRefused:
+        return Finding(
+            PART, "ok", "The guard is on: a look-up of another computer was refused."
+        )
+    return Finding(
+        PART,
+        "wrong",
+        "The offline guard is not on: a look-up of another computer was let through.",
+        "Start the program as `medassist`; if it stays, this is a fault: report it",
+    )
+
+
+def _libraries() -> list[Finding]:
+    other = [
+        f"{name}={os.environ[name]}"
+        for name, value in OFFLINE_ENVIRONMENT.items()
+        if os.environ.get(name, value) != value
+    ]
+    if not other:
+        return [Finding(PART, "ok", "Libraries are told to stay offline, too.")]
+    return [
+        Finding(
+            PART,
+            "note",
+            f"Your environment tells libraries otherwise: {listed(other)}. The guard "
+            "refuses them all the same.",
+            f"unset {' '.join(part.partition('=')[0] for part in other)}",
+        )
+    ]
+
+
+def _telling() -> list[Finding]:
+    names = taken_away()
+    if not names:
+        return []
+    return [
+        Finding(
+            PART,
+            "note",
+            f"{listed(names)} would have the screen's contents written or sent; "
+            "medassist ignores this.",
+            f"unset {' '.join(names)}",
+        )
+    ]
+
+
+def _recorded() -> list[Finding]:
+    programs = [name for variable, name in RECORDING.items() if variable in os.environ]
+    if not programs:
+        return []
+    return [
+        Finding(
+            PART,
+            "note",
+            f"This terminal seems to be recorded by {listed(programs)}: what the "
+            "screen shows is written down there.",
+            "exit, and start medassist in a terminal that is not recorded",
+        )
+    ]

@@ -1,0 +1,148 @@
+"""A trial of the confinement: a child that gives up what the models' child gives up.
+
+It then tries what it must not be able to, and prints how each attempt went. Nothing
+that it tries leaves the computer or lasts: what it writes would be in a folder that
+the caller made for it. Run as `python -m medassist.engine.confinement_trial FOLDER`,
+where FOLDER holds the files `model` and `foreign` and the Unix socket `listening`, on
+which somebody listens; by `medassist doctor` and the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import psutil
+from pydantic import BaseModel, ConfigDict
+
+from medassist.engine import confine
+from medassist.engine.devices import Processors, processors
+from medassist.engine.forbidden_calls import forbid_calls
+
+MODEL, FOREIGN, LISTENING, NEW = "model", "foreign", "listening", "new"
+DISCARD = ("127.0.0.1", 9)
+"""Nobody answers there; whether a packet may be sent at all is what is asked."""
+Outcome = Literal["allowed", "refused"]
+Deed = Literal[
+    "read its model",
+    "read another file",
+    "list a folder",
+    "write a new file",
+    "write to a file",
+    "remove a file",
+    "read shared memory",
+    "write to the terminal",
+    "connect (TCP)",
+    "send (UDP)",
+    "speak to another program",
+    "start another program",
+    "read another process",
+]
+
+
+class Trial(BaseModel):
+    """What a child that is confined as the models' child is can still do."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    confined: str
+    """In the words of `confine.describe`."""
+    threads: int
+    """That ran when files were given up; Landlock holds the first one alone."""
+    attempts: dict[Deed, Outcome]
+    processors: Processors
+
+
+def main() -> None:
+    """Confine this process as the models' child does, try everything, print it."""
+    folder = Path(sys.argv[1])
+    shared = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    confine.forbid_core_dumps()
+    confine.keep_one_thread()
+    namespace = confine.leave_network()
+    confine.drop_privileges()
+    seccomp = forbid_calls()
+    found = processors()
+    threads = psutil.Process().num_threads()
+    landlock = confine.restrict_files([folder / MODEL])
+    if not landlock:
+        confine.forbid_growth()
+    foreign = folder / FOREIGN
+    deeds: dict[Deed, Callable[[], object]] = {
+        "read its model": (folder / MODEL).read_bytes,
+        "read another file": foreign.read_bytes,
+        "list a folder": lambda: list(folder.iterdir()),
+        "write a new file": lambda: (folder / NEW).write_text("x"),
+        "write to a file": lambda: _write_to(foreign),
+        "remove a file": foreign.unlink,
+        "connect (TCP)": _connect,
+        "send (UDP)": _send,
+        "speak to another program": lambda: _speak(folder / LISTENING),
+        "start another program": _run_another,
+        "read another process": _read_parent,
+        "write to the terminal": lambda: _write_to(Path("/dev/tty")),
+    }
+    if shared is not None:
+        deeds["read shared memory"] = shared.read_bytes
+    attempts: dict[Deed, Outcome] = {}
+    for what, deed in deeds.items():
+        attempts[what] = _attempt(deed)
+    trial = Trial(
+        confined=confine.describe(namespace, landlock, seccomp),
+        threads=threads,
+        attempts=attempts,
+        processors=found,
+    )
+    sys.stdout.write(trial.model_dump_json())
+
+
+def _attempt(deed: Callable[[], object]) -> Outcome:
+    try:
+        deed()
+    except ConnectionRefusedError:
+        return "allowed"  # the system let it try; only nobody was there
+    except OSError:
+        return "refused"
+    return "allowed"
+
+
+def _write_to(file: Path) -> None:
+    number = os.open(file, os.O_WRONLY | os.O_NOCTTY)
+    try:
+        if file.is_file():
+            os.write(number, b"x")
+    finally:
+        os.close(number)
+
+
+def _connect() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+        one.settimeout(1)
+        one.connect(DISCARD)
+
+
+def _send() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.sendto(b"x", DISCARD)
+
+
+def _speak(place: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+        one.connect(str(place))
+
+
+def _run_another() -> None:
+    subprocess.run([sys.executable, "-V"], stdout=subprocess.DEVNULL, check=True)
+
+
+def _read_parent() -> None:
+    Path("/proc", str(os.getppid()), "environ").read_bytes()
+
+
+if __name__ == "__main__":
+    main()
