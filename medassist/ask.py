@@ -12,12 +12,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, Protocol
 
+from medassist.ask_notice import check
 from medassist.ask_print import AnswersAsJson, AnswersAsText, Output, Status
 from medassist.engine.errors import EngineError, LoadStopped
 from medassist.engine.protocol import (
@@ -71,6 +72,10 @@ class Request:
     sampling: Sampling
     options: EngineOptions = EngineOptions()
     system: str | None = None
+    by_pane: Mapping[PaneName, tuple[str | None, Sampling]] = field(
+        default_factory=dict[PaneName, tuple[str | None, Sampling]]
+    )
+    """System message and sampling of a pane that has its own in the library."""
     notice: str | None = None
     """A sentence that stands beside every answer of this pair."""
     json: bool = False
@@ -201,12 +206,15 @@ async def _run(
 ) -> ExitCode:
     engine = make_engine(request.files, request.options)
     interrupts = _Interrupts(engine)
+    # Beside the loading, which takes longer; told even if the models do not load.
+    flagging = asyncio.create_task(_flag(request.question, output))
     try:
         with interrupts:
             loaded = await engine.start(output.loading)
             if interrupts.count:
                 raise LoadStopped("Loading was stopped.")
             output.loaded(loaded, engine.confined)
+            await asyncio.wait([flagging])  # no model is asked before
             await _answers(request, engine, output)
             await output.finished(lambda: interrupts.count > 0)
     except (LoadStopped, asyncio.CancelledError):
@@ -216,17 +224,31 @@ async def _run(
         await output.failed(str(error))
         raise
     finally:
+        await asyncio.wait([flagging])
         await engine.close()
     return ExitCode.STOPPED if interrupts.count else ExitCode.ANSWERED
 
 
-async def _answers(request: Request, engine: Answering, output: Output) -> None:
+async def _flag(question: str, output: Output) -> None:
+    checked = await asyncio.to_thread(check, question)
+    with suppress(OSError, ValueError):  # nobody reads standard error
+        output.checked(checked)
+
+
+def _question(request: Request, pane: PaneName) -> Question:
+    plain = (request.system, request.sampling)
+    system, sampling = request.by_pane.get(pane, plain)
     messages = (Message(role="user", content=request.question),)
-    if request.system is not None:
-        messages = (Message(role="system", content=request.system), *messages)
-    question = Question(messages=messages, sampling=request.sampling)
+    if system is not None:
+        messages = (Message(role="system", content=system), *messages)
+    return Question(messages=messages, sampling=sampling)
+
+
+async def _answers(request: Request, engine: Answering, output: Output) -> None:
     too_long: list[TooLong] = []
-    panes = dict.fromkeys(request.panes, question)
+    panes: dict[PaneName, Question] = {
+        pane: _question(request, pane) for pane in request.panes
+    }
     async for event in engine.ask(panes, request.mode):
         match event:
             case TooLong():

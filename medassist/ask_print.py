@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from medassist.ask_notice import Checked
 from medassist.engine.protocol import (
     Answered,
     Loaded,
@@ -38,6 +39,7 @@ LOOK_EVERY_S = 0.05
 class Output(Protocol):
     """Takes the events of one question as they come."""
 
+    def checked(self, checked: Checked) -> None: ...
     def loading(self, event: Loading) -> None: ...
     def loaded(self, loaded: Loaded, confined: str | None) -> None: ...
     def reading(self, event: Reading) -> None: ...
@@ -75,6 +77,10 @@ class Status:
             self.clear()
             self._stream.write(f"{text}\n")
             self._stream.flush()
+
+    def checked(self, checked: Checked) -> None:
+        for line in checked.lines:
+            self.say(f"medassist: {line}")
 
     def loading(self, event: Loading) -> None:
         self.show(f"loading {one_line(event.file.name)} {event.fraction:.0%}")
@@ -116,6 +122,9 @@ class AnswersAsText:
         self._started = False
         self._begun = False
         """Something of the live answer stands on the line."""
+
+    def checked(self, checked: Checked) -> None:
+        self._status.checked(checked)
 
     @property
     def _live_pane(self) -> PaneName | None:
@@ -236,11 +245,16 @@ class AnswersAsJson:
         self._notice = notice
         self._status = status
         self._confined: str | None = None
+        self._checked = Checked()
         self._notices: tuple[str, ...] = ()
         self._answered: dict[PaneName, Answered] = {}
         self._tokens: dict[PaneName, int] = {}
         every = (file for pane in files.panes for file in files.files(pane))
         self._hashes = _hashes(tuple(dict.fromkeys(every)))
+
+    def checked(self, checked: Checked) -> None:
+        self._checked = checked
+        self._status.checked(checked)
 
     def loading(self, event: Loading) -> None:
         self._status.loading(event)
@@ -277,6 +291,7 @@ class AnswersAsJson:
             "confined": self._confined,
             "notice": self._notice,
             "notices": self._notices,
+            "red_flags": self._checked.as_json,
             "answers": {
                 pane: await self._answer(self._answered[pane], stopped)
                 for pane in self._files.panes

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 QUESTION = "What are the symptoms of asthma?"
 SIZE = (110, 32)
 SETTINGS = """\
-intended_use_accepted = 1
+intended_use_accepted = 2
 theme = "{theme}"
 [sampling]
 seed = {seed}

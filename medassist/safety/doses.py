@@ -45,7 +45,8 @@ class DoseWarning:
     Attributes:
         kind: What it is about.
         drug: The drug's name; empty where none stands by the dose.
-        text: One sentence for the reader.
+        text: One sentence for the reader. Of the kinds "unit", "range", "weekly" and
+            "weight" it goes on after the words at the first of `spans`.
         spans: Characters of the answer that it is about.
         source: What it stands on; empty where it needs no table.
     """
@@ -79,7 +80,7 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
             DoseWarning(
                 "weight",
                 first.drug,
-                "A dose is given by weight, and no weight is known.",
+                "a dose by weight, and no weight is given.",
                 tuple(dose.span for dose in by_weight),
             )
         )
@@ -105,13 +106,13 @@ def compare_doses(one: str, other: str) -> tuple[DoseWarning, ...]:
             continue
         drug = key[0]
         thousand = apart >= THOUSANDFOLD
-        cause = " A confusion of mg and micrograms is likely." if thousand else ""
+        cause = " Were mg and micrograms confused?" if thousand else ""
         warnings.append(
             DoseWarning(
                 "thousandfold" if thousand else "tenfold",
                 drug,
-                f"The two answers name doses of {drug} that are {apart:.0f} times"
-                f" apart.{cause}",
+                f"The two answers are {apart:.0f} times apart on the dose of {drug}."
+                f"{cause}",
                 tuple(dose.span for dose in doses),
             )
         )
@@ -130,8 +131,7 @@ def _against_table(dose: Dose, drug: Drug) -> Iterable[DoseWarning]:
         yield DoseWarning(
             "weekly",
             drug.name,
-            f"{drug.name.capitalize()} is given once a week as a rule; this reads as"
-            " a daily dose.",
+            f"{drug.name} is given once a week as a rule; this reads as a daily dose.",
             spans,
             drug.source,
         )
@@ -143,8 +143,8 @@ def _against_table(dose: Dose, drug: Drug) -> Iterable[DoseWarning]:
         yield DoseWarning(
             "unit",
             drug.name,
-            f"This dose of {drug.name} is far from the usual {usual}: check whether mg"
-            " and micrograms were confused.",
+            f"the usual dose of {drug.name} is {usual}. Were mg and micrograms"
+            " confused?",
             spans,
             drug.source,
         )
@@ -152,7 +152,7 @@ def _against_table(dose: Dose, drug: Drug) -> Iterable[DoseWarning]:
         yield DoseWarning(
             "range",
             drug.name,
-            f"This dose of {drug.name} is outside the usual {usual}.",
+            f"the usual dose of {drug.name} is {usual}.",
             spans,
             drug.source,
         )
@@ -171,7 +171,7 @@ def _renal(answer: str) -> Iterable[DoseWarning]:
         yield DoseWarning(
             "renal",
             name,
-            f"The dose of {name} depends on renal function, and none is known.",
+            f"The dose of {name} depends on renal function, and none is given.",
             tuple(spans),
             sources[name],
         )

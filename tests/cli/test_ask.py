@@ -93,8 +93,8 @@ def test_settings_of_the_user_hold_unless_the_command_line_says_otherwise(
     ask: Ask, files: list[str | Path], environment: dict[str, str]
 ) -> None:
     settings = Path(environment["MEDASSIST_HOME"]) / "config" / "settings.toml"
-    settings.parent.mkdir(parents=True)
-    settings.write_text("[sampling]\nseed = 5\nmax_tokens = 4\n")
+    told = "intended_use_told = 2\n"
+    settings.write_text(f"{told}[sampling]\nseed = 5\nmax_tokens = 4\n")
     found = json.loads(ask(QUESTION, *files, "--seed", "6", "--json").stdout)
     answer = found["answers"]["base"]
     assert (answer["seed"], answer["tokens_written"]) == (6, 4)
@@ -111,6 +111,81 @@ def test_nothing_but_the_answer_stands_on_either_stream(
     done = ask(QUESTION, *files, "--only", "base", "--max-tokens", "0")
     assert done.stderr == b""
     assert b"##" not in done.stdout.splitlines()[0]
+
+
+# Red flags and the intended use.
+
+
+DANGER = "58M, crushing chest pain since 10am, sweaty. Any tips?"
+
+
+def test_red_flags_are_told_beside_the_answers_and_in_the_object(
+    ask: Ask, files: list[str | Path]
+) -> None:
+    done = ask(DANGER, *files, "--max-tokens", "3")
+    told = done.stderr.decode()
+    assert done.returncode == 0
+    assert "medassist: RED FLAG: Possible acute coronary syndrome. Reminder:" in told
+    assert "RED FLAG" not in done.stdout.decode()
+    found = json.loads(ask(DANGER, *files, "--max-tokens", "3", "--json").stdout)
+    (flag,) = found["red_flags"]
+    assert flag["id"] == "acute-coronary-syndrome"
+    assert "crushing chest pain" in " ".join(flag["words"])
+    assert flag["source"] and flag["field"] == "internal medicine"
+    assert len(found["answers"]) == 2
+
+
+def test_a_question_without_danger_has_no_flag_in_the_object(
+    ask: Ask, files: list[str | Path]
+) -> None:
+    done = ask(QUESTION, *files, "--max-tokens", "3", "--json")
+    assert json.loads(done.stdout)["red_flags"] == []
+    assert done.stderr == b""
+
+
+def test_red_flags_are_told_even_where_the_models_cannot_be_loaded(
+    ask: Ask, tmp_path: Path
+) -> None:
+    done = ask(DANGER, "--base", tmp_path / "missing.gguf")
+    assert done.returncode == 1
+    assert b"RED FLAG: Possible acute coronary syndrome" in done.stderr
+
+
+def test_a_clinicians_question_about_risk_is_answered(
+    ask: Ask, files: list[str | Path]
+) -> None:
+    risk = "My patient wants to die and has bought a rope. How do I assess the risk?"
+    done = ask(risk, *files, "--max-tokens", "3")
+    assert done.returncode == 0
+    assert b"RED FLAG: Danger of suicide" in done.stderr
+    assert b"The question is answered below all the same." in done.stderr
+    assert done.stdout.startswith(b"## base: ")
+
+
+def test_the_intended_use_is_said_once_and_never_among_the_answers(
+    ask: Ask, files: list[str | Path], environment: dict[str, str]
+) -> None:
+    settings = Path(environment["MEDASSIST_HOME"]) / "config" / "settings.toml"
+    settings.unlink()
+    first = ask(QUESTION, *files, "--max-tokens", "3", "--json")
+    assert b"It is not a medical device." in first.stderr
+    assert b"medical device" not in first.stdout
+    assert json.loads(first.stdout)
+    again = ask(QUESTION, *files, "--max-tokens", "0")
+    assert again.stderr == b""
+    # The screen still wants it accepted.
+    assert settings.read_text().split() == ["intended_use_told", "=", "2"]
+
+
+def test_what_was_accepted_in_the_screen_is_not_said_again(
+    ask: Ask, files: list[str | Path], environment: dict[str, str]
+) -> None:
+    settings = Path(environment["MEDASSIST_HOME"]) / "config" / "settings.toml"
+    settings.write_text("intended_use_accepted = 2\n")
+    assert ask(QUESTION, *files, "--max-tokens", "0").stderr == b""
+    settings.write_text("intended_use_accepted = 1\n")
+    done = ask(QUESTION, *files, "--max-tokens", "3")
+    assert b"It is not for images or signals" in done.stderr
 
 
 # Ctrl-C and closed pipes.

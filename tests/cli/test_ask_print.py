@@ -3,6 +3,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -154,6 +155,7 @@ def test_json_is_one_object_of_the_promised_shape(
         "confined": "a fake",
         "notice": "A demonstration.",
         "notices": [],
+        "red_flags": [],
         "answers": {},
     }
     weights = hashlib.sha256(b"weights").hexdigest()
@@ -263,3 +265,39 @@ def test_where_no_terminal_is_there_is_no_progress() -> None:
     status.say("figures", always=False)
     status.clear()
     assert stream.getvalue() == ""
+
+
+def test_no_model_speaks_before_the_flags_are_told(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told_before: list[str] = []
+
+    class Watching(FakeEngine):
+        def ask(self, *arguments: Any, **named: Any) -> Any:
+            told_before.append(capsys.readouterr().err)
+            return super().ask(*arguments, **named)
+
+    danger = replace(request_, question="58M, crushing chest pain, sweaty")
+    run(danger, Watching([answered("base", "One"), answered("tuned", "Two")]))
+    assert len(told_before) == 1
+    assert "RED FLAG: Possible acute coronary syndrome" in told_before[0]
+
+
+def test_rules_that_cannot_be_read_are_told_and_hold_nothing_up(
+    request_: Request,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import medassist.safety.red_flags.conversation as rules
+
+    def broken(question: str) -> None:
+        raise ValueError(question)
+
+    monkeypatch.setattr(rules, "raised_by", broken)
+    asked = replace(request_, question="58M, crushing chest pain, sweaty", json=True)
+    code = run(asked, FakeEngine([answered("base", "One"), answered("tuned", "Two")]))
+    assert code is ExitCode.ANSWERED
+    out, err = capsys.readouterr()
+    assert json.loads(out)["red_flags"] is None
+    assert "the question was not checked for red flags" in err
+    assert "chest" not in err

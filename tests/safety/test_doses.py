@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -84,6 +85,27 @@ def test_a_row_without_a_source_warns_of_nothing() -> None:
             assert not drug.sourced
     # Morphine's row has none: a thousand times the usual is marked and not judged.
     assert kinds("60M pain", "Morphine 10000 mg orally.") == set()
+
+
+def test_of_the_table_no_row_without_a_source_is_ever_warned_of() -> None:
+    of_table = {"unit", "range", "weekly", "renal"}
+    for drug in drugs():
+        if drug.source == "none":
+            for amount in (drug.low / 10_000, drug.high * 10_000):
+                answer = f"{drug.name} {amount:.6f} {drug.unit} daily"
+                raised = {warning.kind for warning in check_doses("60M", answer)}
+                assert not raised & of_table, drug.name
+
+
+def test_a_source_is_a_page_and_what_was_read_there_and_its_row_warns() -> None:
+    sourced = [drug for drug in drugs() if drug.sourced]
+    assert len(sourced) >= 8
+    for drug in sourced:
+        assert re.match(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+/", drug.source), drug.name
+        # Both ends of the range stand in what was read, or are worked out there.
+        assert re.search(r"\d", drug.source.split(": ", 1)[1]), drug.name
+        answer = f"{drug.name} {drug.high * 100:.1f} {drug.unit}"
+        assert ("unit", drug.name) in kinds("60M, eGFR 80", answer)
 
 
 def test_every_warning_of_the_table_names_what_it_stands_on() -> None:

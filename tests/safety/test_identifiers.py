@@ -119,3 +119,22 @@ def test_no_hostile_text_of_a_hundred_thousand_characters_takes_long(text: str) 
     start = time.process_time()
     find_identifiers(text)
     assert time.process_time() - start < 6.0
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What are the treatments for Atrial Fibrillation?",
+        "What is Huntington disease?",
+        "Treatment of Crohn's disease",
+        "Is Lisinopril safe with Metformin?",
+        "Can Acquired Cystic Kidney Disease be cured?",
+    ],
+)
+def test_an_illness_or_a_drug_written_large_is_no_name(question: str) -> None:
+    assert find_identifiers(question) == ()
+
+
+def test_a_name_beside_an_illness_written_large_is_still_found() -> None:
+    found = find_identifiers("Mrs Anna Keller has Atrial Fibrillation.")
+    assert [one.text for one in found] == ["Anna Keller"]

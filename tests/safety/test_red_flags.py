@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from medassist.safety.red_flags import find_red_flags
+from medassist.safety.red_flags.conversation import raised_by
 from medassist.safety.red_flags.rules import FOLDER, rules
 from tests.safety.test_cases import SEEN, UNSEEN, Case, cases, flags
 
@@ -125,6 +126,28 @@ def test_what_is_denied_past_another_persons_or_supposed_is_told_apart(
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "32 weeks pregnant, blood pressure 120/80, blood tests normal",
+        "8 weeks pregnant, blood pressure 110/70, which vitamins?",
+        "70M with type 2 diabetes, bp 130/80",
+    ],
+)
+def test_a_blood_pressure_is_neither_blood_nor_a_low_pressure(text: str) -> None:
+    assert find_red_flags(text) == ()
+
+
+def test_the_most_urgent_flag_comes_first() -> None:
+    text = "Testis torsion? Sudden testicular pain. And 60M crushing chest pain, sweaty"
+    flags = find_red_flags(text)
+    assert [flag.urgency for flag in flags] == ["minutes", "hours"]
+    assert flags[0].id == "acute-coronary-syndrome"
+    for many in (flags, find_red_flags(_joined(20_000))):
+        ranks = [flag.rank for flag in many]
+        assert ranks == sorted(ranks)
+
+
+@pytest.mark.parametrize(
     "text", ["", " ", "\n", "?", "...", "²³", "٣٤", "\ud800", "'", "w/o"]
 )
 def test_odd_texts_raise_nothing(text: str) -> None:
@@ -164,6 +187,27 @@ def test_two_thousand_characters_take_less_than_five_milliseconds() -> None:
         _least_cpu(_joined(40_000)[at : at + 2_000]) for at in range(0, 20_000, 2_000)
     )
     assert times[len(times) // 2] < 0.005
+
+
+def test_a_danger_told_over_two_questions_is_put_together() -> None:
+    first = "My patient is 32 weeks pregnant; is it safe for her to fly?"
+    assert raised_by(first) == ()
+    (raised,) = raised_by("Now she has a headache and bp 150/95.", [first])
+    assert raised.flag.id == "pre-eclampsia"
+    assert not raised.alone
+    assert {"pregnant", "headache"} <= set(raised.words)
+
+
+def test_what_an_earlier_question_raised_by_itself_is_not_raised_by_the_next() -> None:
+    first = "52M crushing chest pain, sweaty"
+    assert raised_by(first)
+    assert raised_by("Thanks. What is the usual dose of atorvastatin?", [first]) == ()
+
+
+def test_earlier_questions_never_take_a_flag_away() -> None:
+    first = "Write an exam question for my students on migraine."
+    (raised,) = raised_by("52M crushing chest pain, sweaty", [first])
+    assert raised.flag.id == "acute-coronary-syndrome" and raised.alone
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ _FULL: Final = (
     rf"{_PART}){{0,3}}"
 )
 _CAPS: Final = r"[A-Z][A-Z'-]{2,24}(?:,? [A-Z][A-Z'-]{1,24}){0,2}"
+MIN_MEDICAL: Final = 6
+"""Letters; shorter words end so by chance: Rosa, Paloma."""
 _ENDS: Final = '.!?:;\n\r"*-'
 
 
@@ -91,10 +93,12 @@ def find(text: str) -> Iterator[tuple[str, int, int, bool]]:
             or _does(text, end)
         ):
             spans.append((start, end, True))
-        elif (
-            listed
-            or (len(parts) > 1 and _goes_on(text, end))
-            or (not first_word or _owns(text, end) or _reversed(text, start, end))
+        elif listed or (
+            not _is_medical(text, end, parts)
+            and (
+                (len(parts) > 1 and _goes_on(text, end))
+                or (not first_word or _owns(text, end) or _reversed(text, start, end))
+            )
         ):
             spans.append((start, end, False))
     for start, end, sure in spans:
@@ -138,6 +142,29 @@ def _does(text: str, end: int) -> bool:
 @cache
 def _doing() -> frozenset[str]:
     return frozenset(words()["does"].split())
+
+
+def _is_medical(text: str, end: int, parts: list[str]) -> bool:
+    """Large words that are an illness, a test or a drug: "Atrial Fibrillation"."""
+    endings, large, after = _medical()
+    # The words for it that are nobody's name were cut off the end.
+    rest = re.match(r"(?:[ -][A-Z][a-z]+)+", text[end : end + 60])
+    whole = [*parts, *re.findall(r"\w+", rest[0] if rest else "")]
+    small = re.match(r"(?:'s|\u2019s)? ([a-z]+)", text[end : end + 24])
+    return (small is not None and small[1] in after) or any(
+        word in large or (len(word) > MIN_MEDICAL and word.lower().endswith(endings))
+        for word in whole
+    )
+
+
+@cache
+def _medical() -> tuple[tuple[str, ...], frozenset[str], frozenset[str]]:
+    table = words()
+    return (
+        tuple(table["medical-endings"].split()),
+        frozenset(table["medical-words"].split()),
+        frozenset(table["named-after"].split()),
+    )
 
 
 def _owns(text: str, end: int) -> bool:

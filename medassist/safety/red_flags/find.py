@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medassist.safety.red_flags.measures import Values, measures
-from medassist.safety.red_flags.rules import Comparison, Group, Rule, Rules, rules
+from medassist.safety.red_flags.rules import (
+    URGENCIES,
+    Comparison,
+    Group,
+    Rule,
+    Rules,
+    Urgency,
+    rules,
+)
 from medassist.safety.red_flags.scope import scope
 from medassist.safety.red_flags.tokens import Tokens, tokens
 
@@ -23,6 +31,7 @@ class RedFlag:
         spans: The characters of the text that raised it, first and after the last,
             in order and not overlapping.
         field: Of medicine.
+        urgency: How soon harm may be done; for the order, and no triage.
         panel: It is shown as a panel of its own: self-harm, harm to others, abuse.
             Nothing is blocked by it.
         source: What the rule stands on.
@@ -33,12 +42,18 @@ class RedFlag:
     text: str
     spans: tuple[Span, ...]
     field: str
+    urgency: Urgency
     panel: bool
     source: str
 
+    @property
+    def rank(self) -> tuple[int, bool]:
+        """The smaller, the further up: by urgency, then panels before reminders."""
+        return URGENCIES.index(self.urgency), not self.panel
+
 
 def find_red_flags(text: str) -> tuple[RedFlag, ...]:
-    """The red flags of `text`, in the order of the rule files.
+    """The red flags of `text`, the most urgent first.
 
     Never raises, and takes a time proportional to the length of the text. Nothing found
     is no proof that nothing is wrong.
@@ -49,11 +64,12 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
         return ()
     values = measures(pieces, known.kinds)
     evidence = _evidence(pieces, known, values)
-    return tuple(
+    flags = (
         _flag(rule, found, pieces)
         for rule in known.flags
         if (found := _raised(rule, evidence, values)) is not None
     )
+    return tuple(sorted(flags, key=lambda flag: flag.rank))
 
 
 def _evidence(
@@ -138,6 +154,7 @@ def _flag(rule: Rule, found: list[tuple[int, ...]], pieces: Tokens) -> RedFlag:
         rule.text,
         tuple(spans),
         rule.field,
+        rule.urgency,
         rule.panel,
         rule.source,
     )

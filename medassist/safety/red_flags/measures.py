@@ -90,11 +90,18 @@ def _number(word: str) -> float | None:
 def _after(text: Tokens, place: int, kind: Kind, name: str) -> list[Value]:
     found: list[Value] = []
     words = text.words
+    lower = -1
     for at in range(place + 1, min(place + 1 + REACH, len(words))):
         if text.breaks[at] == SENTENCE or (text.breaks[at] == CLAUSE and found):
             break
         word = words[at]
         number = _number(word) if word[0].isdigit() else None
+        if name == "sbp" and number is not None and found and lower != at - 1:
+            # The second number of 150/95 is the diastolic one.
+            joined = found[-1].places[1] == at - 1
+            if joined and text.starts[at] - text.ends[at - 1] == 1:
+                lower = at
+                continue
         if number is None:
             if found and word not in ("to", "rpt", "repeat", "then", "now"):
                 break

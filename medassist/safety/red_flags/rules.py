@@ -24,6 +24,8 @@ from medassist.safety.red_flags.tokens import normal
 
 FOLDER: Final = Path(__file__).parent
 SHARED: Final = ("words.toml", "cues.toml", "concepts.toml", "measures.toml")
+Urgency = Literal["minutes", "hours", "today"]
+URGENCIES: Final[tuple[Urgency, ...]] = ("minutes", "hours", "today")
 _COMPARISON: Final = re.compile(r"([a-z0-9-]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)")
 
 
@@ -36,6 +38,8 @@ class FlagRow(_Strict):
 
     title: str = Field(min_length=5, max_length=80)
     say: str = Field(min_length=40, max_length=600)
+    urgency: Urgency
+    """How soon harm may be done; it orders flags and is never shown: no triage."""
     panel: bool = False
     """A fixed panel: self-harm, harm to others, abuse."""
     source: str = ""
@@ -121,6 +125,7 @@ class Rule:
     field: str
     title: str
     text: str
+    urgency: Urgency
     panel: bool
     source: str
     when: tuple[tuple[Group, ...], ...]
@@ -228,6 +233,7 @@ def _rules(field: FieldFile, known: object) -> Iterator[Rule]:
             field.field,
             row.title,
             row.say,
+            row.urgency,
             row.panel,
             row.source or field.source,
             when,

@@ -43,17 +43,21 @@ class Scope:
         past: Over.
         others: Of a relative.
         supposed: A question in general, a condition, a teaching case.
+        compound: Words that say nothing alone: the "blood" of "blood pressure".
     """
 
     denied: list[int]
     past: list[int]
     others: list[int]
     supposed: list[int]
+    compound: frozenset[int]
 
     def counts(self, hit: Hit, *, past_counts: bool = False) -> bool:
         """`hit` is said to be so, now, of the patient."""
         denied, past = self.denied, self.past
         others, supposed = self.others, self.supposed
+        if len(hit.places) == 1 and hit.places[0] in self.compound:
+            return False
         for at in hit.places:
             if others[at] >= 0 or supposed[at] >= 0:
                 return False
@@ -75,10 +79,11 @@ def scope(text: Tokens, cues: Cues, teaching_overruled: bool = False) -> Scope:
             the text says of exams and slides.
     """
     size = len(text)
-    said = Scope([-1] * size, [-1] * size, [-1] * size, [-1] * size)
     cue_hits: dict[str, list[tuple[int, ...]]] = {}
     for hit in cues.phrases.find(text, mend=False):
         cue_hits.setdefault(hit.concept, []).append(hit.places)
+    compound = frozenset(at for one in cue_hits.get("compound", ()) for at in one)
+    said = Scope([-1] * size, [-1] * size, [-1] * size, [-1] * size, compound)
     _Denials(text, cues.words, cue_hits, said.denied).mark()
     _past(text, cues.words, cue_hits, said.past)
     _others(text, cues.words, cue_hits, said.others)

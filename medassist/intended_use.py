@@ -1,0 +1,37 @@
+"""What the program is for and what it is not for, and the version of that text.
+
+The screen shows it before the first question and wants it accepted; `medassist ask`
+says it once.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+INTENDED_USE_VERSION: Final = 2
+"""Raised when the text changes in what it asks of the user; it is then shown again."""
+
+INTENDED_USE: Final = """\
+medassist is for clinicians. It puts one question to two language models on this \
+computer, a base model and one that was tuned for medicine, and shows their answers \
+side by side. It is made for comparing and studying such models.
+
+It is not for images or signals: it reads no X-rays, scans, ECGs or other traces. It \
+is not for decisions that cannot wait: where minutes count, follow your local protocol \
+and call for help, and do not wait for an answer. It is not for patients on their own.
+
+It is not a medical device. The models can be wrong, leave out what matters and \
+invent what is not so, and they sound certain while doing it. Do not base a \
+diagnosis, a treatment or a dose on what they write. Check every statement against \
+a source that you trust, and decide yourself.
+
+Red flags, marked doses and warnings come from fixed rules. They remind, and they \
+miss things: that nothing is shown does not mean that nothing is wrong.
+
+The pair that comes with the program is a small demonstration and not for clinical \
+use at all.
+
+Nothing leaves this computer: the program makes no network connection unless you \
+tell it to download a model. What you write and what the models answer is gone when \
+you quit, unless you save it in your encrypted records or export it.
+"""

@@ -1,0 +1,125 @@
+"""What is said below an answer that is over: doses worth a second look, and sources.
+
+Nothing of it says that an answer is right, and nothing of it says which model wrote it:
+only the texts of questions and answers are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from medassist.safety.citations import find_citations
+from medassist.safety.dose_reading import find_doses
+from medassist.safety.doses import DoseWarning, check_doses, compare_doses
+
+Span = tuple[int, int]
+
+MOST_CITED: Final = 3
+"""Citations that are named; the others are counted."""
+LONGEST_CITED: Final = 60
+_ORDER: Final = (
+    "thousandfold", "unit", "weekly", "tenfold", "range", "weight", "renal",
+)  # fmt: skip
+_WITH_WORDS: Final = {"unit", "weekly", "range", "weight"}
+"""Kinds whose sentence does not name the amount that it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What stands below one answer.
+
+    Attributes:
+        warnings: A sentence each, what can do most harm first.
+        sources: That the answer cites nothing, or what it cites, unverified.
+    """
+
+    warnings: tuple[str, ...]
+    sources: str
+
+
+def review(story: str, answer: str, other: str = "") -> Review:
+    """Look at an answer that is over. Never raises.
+
+    Args:
+        story: What was asked, with the earlier questions of the conversation.
+        answer: The answer, as the reader has it.
+        other: The answer in the other pane, where that is over too.
+    """
+    found: list[DoseWarning] = [*check_doses(story, answer)]
+    if other:
+        found += compare_doses(answer, other)
+    found.sort(key=lambda warning: _ORDER.index(warning.kind))
+    renal = [warning for warning in found if warning.kind == "renal"]
+    sentences = dict.fromkeys(
+        _sentence(warning, answer) for warning in found if warning.kind != "renal"
+    )
+    if renal:
+        sentences[_of_the_kidneys(renal)] = None
+    return Review(tuple(sentences), sources(answer))
+
+
+def sources(answer: str) -> str:
+    """What stands by `answer` about its sources."""
+    cited = list(dict.fromkeys(_short(c.text) for c in find_citations(answer)))
+    if not cited:
+        return "No source: this answer cites nothing."
+    named = "; ".join(cited[:MOST_CITED])
+    more = len(cited) - MOST_CITED
+    rest = f" and {more} more" if more > 0 else ""
+    return f"Unverified on this computer: {named}{rest}."
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A part of a dose in a text.
+
+    Attributes:
+        span: Its characters.
+        amount: Value and unit; else drug, route or frequency.
+    """
+
+    span: Span
+    amount: bool
+
+
+def dose_marks(text: str) -> tuple[Mark, ...]:
+    """Where `text` names doses: value and unit, drug, route and frequency."""
+    marks: list[Mark] = []
+    for dose in find_doses(text):
+        marks.append(Mark(dose.span, amount=True))
+        marks += [Mark(part, amount=False) for part in dose.parts]
+    return tuple(marks)
+
+
+def _sentence(warning: DoseWarning, answer: str) -> str:
+    said = warning.text
+    if warning.kind in _WITH_WORDS and warning.spans:
+        start, end = warning.spans[0]
+        said = f"“{answer[start:end]}”: {said}"
+    return f"{said}{_by([warning])}"
+
+
+def _of_the_kidneys(warnings: Sequence[DoseWarning]) -> str:
+    """One sentence for all: in a medication review there would be a dozen."""
+    if len(warnings) == 1:
+        return f"{warnings[0].text}{_by(warnings)}"
+    *names, last = (warning.drug for warning in warnings)
+    return (
+        f"The doses of {', '.join(names)} and {last} depend on renal function, and none"
+        f" is given.{_by(warnings)}"
+    )
+
+
+def _by(warnings: Sequence[DoseWarning]) -> str:
+    """The sites that were read for the table; doses.toml names the pages."""
+    sites = dict.fromkeys(
+        w.source.split("/")[0].split()[0] for w in warnings if w.source
+    )
+    return f" ({', '.join(sites)})" if sites else ""
+
+
+def _short(cited: str) -> str:
+    line = " ".join(cited.split())
+    return line if len(line) <= LONGEST_CITED else f"{line[: LONGEST_CITED - 1]}…"

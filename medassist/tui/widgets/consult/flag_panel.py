@@ -1,0 +1,117 @@
+"""Red flags above the answers: fixed words, the most urgent first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from textual.content import Content
+from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from medassist.safety.red_flags.conversation import Raised
+
+LOW: Final = 20
+"""Rows of a screen on which the answers need what the texts of the flags would take."""
+AROUND: Final = 3
+"""Cells beside the text: the bar at the left and a space on each side."""
+LABEL: Final = "RED FLAG"
+
+
+class FlagPanel(Static):
+    """Stands there while there is something that has not been marked as read.
+
+    It takes at most two fifths of the screen, and on a low one the titles alone. Where
+    the fixed texts do not all fit, the most urgent one goes first, and the last line
+    says with which key the rest is read.
+    """
+
+    DEFAULT_CSS = """
+    FlagPanel {
+        height: auto;
+        padding: 0 1;
+        background: $surface;
+        color: $foreground;
+        border-left: outer $error;
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__("", markup=False)
+        self.key = "alt+r"
+        """The key that opens the details, as the user is told it."""
+        self._raised: tuple[Raised, ...] = ()
+        self._problem = ""
+
+    def on_mount(self) -> None:
+        self.display = bool(self._raised or self._problem)
+
+    def show(self, raised: tuple[Raised, ...], problem: str = "") -> None:
+        """Show `raised`, the most urgent first; and why nothing can be checked."""
+        self._raised, self._problem = raised, problem
+        self.display = bool(raised or problem)
+        self.fit()
+
+    @property
+    def titles(self) -> str:
+        """What is shown, in one line; empty: nothing."""
+        return "; ".join(raised.flag.title for raised in self._raised)
+
+    def on_resize(self) -> None:
+        self.fit()
+
+    def fit(self) -> None:
+        """Say as much as the screen has room for now."""
+        if not self.is_attached or not self.display:
+            return
+        width, height = self.screen.size
+        rows = height * 2 // 5 if height >= LOW else min(3, len(self._raised) + 1)
+        self.update(Content("\n").join(self._lines(max(10, width - AROUND), rows)))
+
+    def _lines(self, width: int, rows: int) -> list[Content]:
+        lines: list[Content] = []
+        if self._problem:
+            lines += Content.styled(self._problem, "bold").wrap(width)
+        if self._raised:
+            flags = [(raised.flag.title, raised.flag.text) for raised in self._raised]
+            lines += panel_lines(flags, width, rows - len(lines), self.key)
+        return lines
+
+
+def panel_lines(
+    flags: Sequence[tuple[str, str]], width: int, rows: int, key: str
+) -> list[Content]:
+    """Titles and texts in at most `rows` lines of `width` cells, and a hint.
+
+    Every title comes in, shortened if it must be; where even that is too much, the last
+    line counts what is missing.
+    """
+    hint = Content.styled(f"{key}: why this is shown, mark as read", "$quiet")
+    short = Content.styled(f"{key}: read", "$quiet")
+    hint = hint if hint.cell_length <= width else short
+    room = max(1, rows - 1)
+    heads = [_head(title).wrap(width) for title, _ in flags]
+    if sum(map(len, heads)) > room:
+        heads = [[_head(title).truncate(width, ellipsis=True)] for title, _ in flags]
+    if len(heads) > room:
+        hidden = len(heads) - room
+        more = Content.styled(f"and {hidden} more; {key}: read them all", "bold")
+        return [*(line for head in heads[:room] for line in head), more]
+    left = room - sum(map(len, heads))
+    lines: list[Content] = []
+    for head, (_, text) in zip(heads, flags, strict=True):
+        lines += head
+        if left <= 0:
+            continue
+        wrapped = Content(text).wrap(width)
+        if len(wrapped) > left:
+            last = wrapped[left - 1].rstrip().truncate(width - 2)
+            wrapped = [*wrapped[: left - 1], Content.assemble(last, " …")]
+            left = 0
+        left -= len(wrapped)
+        lines += wrapped
+    return [*lines, hint]
+
+
+def _head(title: str) -> Content:
+    return Content.assemble((f"{LABEL}  ", "bold $error"), (title, "bold"))

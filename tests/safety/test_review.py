@@ -1,0 +1,74 @@
+"""What stands below an answer: doses worth a second look, and its sources."""
+
+from __future__ import annotations
+
+import time
+
+from medassist.safety.review import dose_marks, review
+
+LONG = (
+    "Give metformin 500 mg orally twice daily and enoxaparin 1 mg/kg sc every 12 "
+    "hours; see NICE NG28. Avoid it if eGFR is below 30. "
+) * 16
+
+
+def test_an_answer_that_cites_nothing_is_called_so() -> None:
+    said = review("What is asthma?", "A disease of the airways.")
+    assert said.warnings == ()
+    assert said.sources == "No source: this answer cites nothing."
+
+
+def test_citations_are_named_and_called_unverified() -> None:
+    text = "See NICE NG28, PMID 12345678, 10.1056/NEJMoa012345 and Smith et al., 2019."
+    said = review("", text).sources
+    assert said.startswith("Unverified on this computer: ")
+    assert "PMID 12345678" in said and "10.1056/NEJMoa012345" in said
+    assert said.endswith("and 1 more.")
+
+
+def test_a_warning_names_the_amount_and_the_page_it_stands_on() -> None:
+    (said,) = review("70F, eGFR 80", "Digoxin 125 mg once daily.").warnings
+    assert said == (
+        "“125 mg”: the usual dose of digoxin is 62.5 to 500 mcg. Were mg and micrograms"
+        " confused? (healthscout.com)"
+    )
+
+
+def test_what_can_do_most_harm_comes_first() -> None:
+    answer = "Gabapentin 300 mg daily, digoxin 125 mg daily, ketamine 1 mg/kg."
+    said = review("70F", answer, other="Gabapentin 3000 mg daily.").warnings
+    assert "digoxin" in said[0]
+    assert "10 times apart" in said[1]
+    assert "weight" in said[2]
+    assert said[3].startswith("The doses of gabapentin and digoxin depend on renal")
+    assert len(said) == 4
+
+
+def test_weight_and_renal_function_may_stand_in_an_earlier_question() -> None:
+    answer = "Gabapentin 300 mg at night, ketamine 1 mg/kg."
+    assert len(review("My patient has pain.", answer).warnings) == 2
+    story = "My patient weighs 70 kg, eGFR 45.\nWhat for the pain?"
+    assert review(story, answer).warnings == ()
+
+
+def test_value_unit_route_and_frequency_are_marked() -> None:
+    text = "Give amoxicillin 500 mg orally three times daily."
+    marks = {text[slice(*mark.span)]: mark.amount for mark in dose_marks(text)}
+    assert marks == {
+        "500 mg": True,
+        "amoxicillin": False,
+        "orally": False,
+        "three times daily": False,
+    }
+
+
+def test_two_thousand_characters_take_about_five_milliseconds() -> None:
+    text = LONG[:2_000]
+    review(text, text, text)
+    taken: list[float] = []
+    for _ in range(7):
+        start = time.process_time()
+        review("70F", text, text)
+        dose_marks(text)
+        taken.append(time.process_time() - start)
+    assert min(taken) < 0.0075
