@@ -13,9 +13,9 @@ from pathlib import Path
 from benchmarks.table import Comparison
 from medassist.consult.answer import Figures, Source
 from medassist.consult.turn import PANES
+from medassist.consult.verdict import now
 from medassist.records import rows
 from medassist.records.cipher import Connection
-from medassist.records.record import now
 from medassist.records.vault import Vault
 
 CONSULTATIONS = 2000

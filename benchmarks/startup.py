@@ -69,7 +69,7 @@ def compare(runs: int) -> list[Comparison]:
         # The first start ever states the intended use; its frame has no line yet.
         settings = Path(home) / "config" / "settings.toml"
         settings.parent.mkdir(parents=True)
-        settings.write_text("intended_use_accepted = 1\n")
+        settings.write_text("intended_use_accepted = 2\n")
         for _ in range(runs):
             bare.append(
                 first_frame([sys.executable, str(BARE_APP)], BARE_MARK, environment)

@@ -1,7 +1,8 @@
 """A base and a tuned medical language model side by side, in a terminal, offline."""
 
-from medassist.privacy import guard
+from medassist.privacy import guard, quiet
 
 __version__ = "0.1.0"
 
 guard.install()
+quiet.be_quiet()

@@ -6,6 +6,7 @@ frame of the screen wait for nothing that they do not show.
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,11 +16,13 @@ import typer
 
 from convert.commands import app as convert
 from medassist import __version__
+from medassist.cli_models import app as models
 from medassist.cli_rooms import finetune
+from medassist.cli_verdicts import verdicts
 from medassist.terminal import RoomError
 
 if TYPE_CHECKING:
-    from medassist.engine.protocol import Sampling
+    from medassist.engine.protocol import PaneName, Sampling
     from medassist.settings import Settings
 
 FAILED = 1
@@ -37,6 +40,8 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(models, name="models")
+app.command()(verdicts)
 app.add_typer(finetune, name="finetune")
 app.add_typer(convert, name="convert")
 
@@ -73,6 +78,10 @@ AdapterFile = Annotated[
     Path | None,
     typer.Option("--adapter", metavar="FILE", help="Adapter on --base, a GGUF."),
 ]
+PairName = Annotated[
+    str | None,
+    typer.Option("--pair", metavar="NAME", help="A pair of `medassist models list`."),
+]
 Context = Annotated[
     int | None, typer.Option(min=64, help="Tokens that each pane can hold.")
 ]
@@ -100,6 +109,7 @@ def consult(
     base: BaseFile = None,
     tuned: TunedFile = None,
     adapter: AdapterFile = None,
+    pair: PairName = None,
     mode: Annotated[
         ModeName | None,
         typer.Option(help="Both panes at once, or one after the other."),
@@ -122,18 +132,21 @@ def consult(
     """Open the consult screen, unless there is a command."""
     context.obj = debug
     if context.invoked_subcommand:
-        if any((base, tuned, adapter, mode, tokens, threads, kv)) or gpu_layers:
+        said = (base, tuned, adapter, pair, mode, tokens, threads, kv)
+        if any(said) or gpu_layers:
             raise typer.BadParameter(
                 "these options open the screen; for "
                 f"`{context.invoked_subcommand}`, write its own after it"
             )
         return
+    _expect_one_way(pair, base, tuned, adapter)
     from medassist.tui.app import run
 
     code = run(
         base,
         tuned,
         adapter,
+        pair=pair,
         mode=mode.value if mode else None,
         context=tokens,
         threads=threads,
@@ -142,6 +155,11 @@ def consult(
         debug=debug,
     )
     raise typer.Exit(code)
+
+
+def _expect_one_way(pair: str | None, *files: Path | None) -> None:
+    if pair and any(files):
+        raise typer.BadParameter("give --pair or files, not both")
 
 
 EXIT_CODES = """
@@ -154,11 +172,16 @@ was written is printed); 141 standard output was closed.
 @app.command(epilog=EXIT_CODES)
 def ask(
     question: Annotated[
-        str, typer.Argument(help="The question; - reads it from standard input.")
+        str,
+        typer.Argument(
+            help="The question; - reads it from standard input, which keeps it out of "
+            "the shell's history and of the list of processes."
+        ),
     ],
     base: BaseFile = None,
     tuned: TunedFile = None,
     adapter: AdapterFile = None,
+    pair: PairName = None,
     only: Annotated[
         PaneChoice | None,
         typer.Option(help="Ask one model; its answer is printed without heading."),
@@ -190,28 +213,73 @@ def ask(
 ) -> None:
     """Put one question to both models and print the answers.
 
-    Without a model it is the starter pair. Two answers are printed one below the
-    other, the first as it is written. Progress is shown on a terminal only.
+    Without a model it is the default pair of `medassist models`, at first the starter
+    pair. Two answers are printed one below the other, the first as it is written.
+    Progress is shown on a terminal only. Red flags in the question, and once the
+    intended use, are told on standard error.
     """
     from medassist.ask import Request, choose_files, read_question, run
+    from medassist.ask_notice import say_intended_use
     from medassist.engine.client import Engine
+    from medassist.engine.confine import forbid_core_dumps
 
+    forbid_core_dumps()
     text = read_question(question, sys.stdin.buffer)
     pane = only.value if only else None
+    _expect_one_way(pair, base, tuned, adapter)
+    asked = None
+    if not any((base, tuned, adapter)):
+        from medassist.library.registry import STARTER, load_registry
+
+        registry = load_registry()
+        name = pair or registry.default or STARTER
+        asked, named = registry.pair(name), registry.files(name)
+        if named is not None:
+            base, tuned, adapter = named.base, named.tuned, named.adapter
     files, notice = choose_files(base, tuned, adapter, pane)
     settings = _settings(context, threads, gpu_layers, kv)
+    panes: tuple[PaneName, ...] = (pane,) if pane else files.panes
+    by_pane: dict[PaneName, tuple[str | None, Sampling]] = {}
+    if asked is not None:
+        for each in panes:
+            own = asked.asked(each)
+            chosen = own.sampling or settings.sampling
+            by_pane[each] = (
+                (own.system or None) if system is None else system,
+                _sampling(chosen, seed, temperature, max_tokens),
+            )
     request = Request(
         question=text,
         files=files,
-        panes=(pane,) if pane else files.panes,
+        panes=panes,
         mode=mode.value,
         sampling=_sampling(settings.sampling, seed, temperature, max_tokens),
         options=settings.engine_options,
         system=system,
+        by_pane=by_pane,
         notice=notice,
         json=json,
     )
+    say_intended_use(settings, sys.stderr)
     raise typer.Exit(int(run(request, Engine)))
+
+
+@app.command()
+def doctor(
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object.")
+    ] = False,
+) -> None:
+    """Say what is installed, what holds, what is wrong, and what to do about it.
+
+    Changes nothing, asks for no passphrase, opens no records, uses no network. Exit
+    code 1 where something is wrong.
+    """
+    from medassist.doctor.tell import run
+    from medassist.tui.clipboard import programs
+
+    copying = [p.command[0] for p in programs(os.environ, sys.platform)]
+    raise typer.Exit(run(copying, as_json=json))
 
 
 def _settings(
@@ -298,6 +366,7 @@ def _report(error: Exception) -> int:
     from medassist.ask import AskError
     from medassist.card import CardError
     from medassist.engine.errors import EngineError
+    from medassist.library.errors import LibraryError
     from medassist.privacy.clean import clean
     from medassist.settings import SettingsError
 
@@ -309,7 +378,12 @@ def _report(error: Exception) -> int:
         case Interrupted():
             code, message = STOPPED, str(error)
         case (
-            EngineError() | FinetuneError() | ConvertError() | CardError() | RoomError()
+            EngineError()
+            | FinetuneError()
+            | ConvertError()
+            | CardError()
+            | LibraryError()
+            | RoomError()
         ):
             code, message = FAILED, str(error)
         case OSError():

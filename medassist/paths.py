@@ -9,12 +9,31 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 HOME_VARIABLE = "MEDASSIST_HOME"
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 SHARED_FILE = 0o644
+
+
+_only_looked_at = False
+
+
+@contextmanager
+def only_looked_at() -> Generator[None]:
+    """While it lasts, no folder is made below and no permission is changed.
+
+    For who wants to say how things stand (`medassist doctor`).
+    """
+    global _only_looked_at
+    before, _only_looked_at = _only_looked_at, True
+    try:
+        yield
+    finally:
+        _only_looked_at = before
 
 
 def config_dir() -> Path:
@@ -72,8 +91,26 @@ def write_whole(file: Path, content: str | bytes, mode: int = PRIVATE_FILE) -> N
         raise
 
 
+def write_new(file: Path, content: str | bytes) -> None:
+    """Write a file of the user's own, whole or not at all, and over none (0600).
+
+    Raises:
+        FileExistsError: there is one already; it is left as it is.
+        OSError: it cannot be written.
+    """
+    # The name first, so that nobody else takes it meanwhile.
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
+    try:
+        write_whole(file, content)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+
+
 def _private(kind: str) -> Path:
     folder = _home(kind)
+    if _only_looked_at:
+        return folder
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     if sys.platform != "win32" and folder.stat().st_mode & 0o077:
         folder.chmod(PRIVATE_FOLDER)

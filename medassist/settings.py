@@ -46,8 +46,19 @@ class Settings(BaseModel):
     """Threads that compute; left out, the physical cores."""
     gpu_layers: int | None = Field(default=None, ge=0)
     """Layers on the GPU; left out, all of them where there is one."""
+    records: Literal["ask", "at-start", "never"] = "ask"
+    """Save consultations when asked to, ask for it at the start, or have no records:
+    then nothing of a consultation is written to the disk, unless it is exported."""
+    records_in_keyring: bool = False
+    """The system's keyring opens the records at the start; a lock still asks."""
+    lock_minutes: int = Field(default=10, ge=0)
+    """The screen is locked after so many minutes without a key; 0: never."""
+    clipboard_seconds: int = Field(default=60, ge=0)
+    """What was copied is taken off the clipboard after so long; 0: it stays there."""
     intended_use_accepted: int = Field(default=0, ge=0)
     """The version of the intended use that the user has accepted; 0: none."""
+    intended_use_told: int = Field(default=0, ge=0)
+    """The version of it that `medassist ask` has said; it accepts nothing."""
 
     @property
     def engine_options(self) -> EngineOptions:

@@ -20,16 +20,27 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"paths", "engine"},
     # Of the library the child reads headers, and the engine's errors are its words.
     "engine": {"engine", "library", "privacy", "medassist"},
-    "library": {"library", "engine", "paths", "card", "privacy"},
+    # The pair that comes with the program is one of the list.
+    "library": {
+        *("library", "engine", "paths", "card", "privacy", "progress", "starter"),
+    },
     "starter": {"starter", "engine", "card", "paths"},
-    # Turns and verdicts hold messages and answers: the protocol's values.
-    "consult": {"consult", "engine"},
+    # Turns and verdicts hold messages and answers: the protocol's values. What many
+    # verdicts say is a matter of statistics.
+    "consult": {"consult", "engine", "exams"},
     "safety": {"safety"},
     # What an answer was written under is made of the protocol's values.
     "records": {"records", "consult", "engine", "paths", "privacy"},
     "exams": {"exams", "engine", "card", "paths"},
-    "ask": {"ask_print", "engine", "starter", "library", "privacy"},
-    "ask_print": {"engine", "library", "privacy"},
+    # It looks at everything but the screen, and opens nothing.
+    "doctor": {
+        *("doctor", "engine", "library", "paths", "privacy", "records", "settings"),
+        *("card", "starter", "medassist"),
+    },
+    "ask": {"ask_print", "ask_notice", "engine", "starter", "library", "privacy"},
+    "ask_print": {"ask_notice", "engine", "library", "privacy"},
+    "ask_notice": {"intended_use", "safety", "settings"},
+    "intended_use": set(),
 }
 # What the rooms outside share with the app, terminals and progress included.
 SHARED = {"medassist", "card", "paths", "exams", "privacy", "progress", "terminal"}

@@ -36,6 +36,16 @@ class Source:
     files: tuple[ModelFile, ...] = ()
     """The weights, then the adapter."""
 
+    @property
+    def label(self) -> str:
+        """Its name, with its adapter's: what tells it from its base."""
+        return label(self.name, self.adapter)
+
+
+def label(name: str, adapter: str) -> str:
+    """The name of a model and that of the adapter on it, if any, in one."""
+    return f"{name} + {adapter.removesuffix('.gguf')}" if adapter else name
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -45,6 +55,8 @@ class Conditions:
     sampling: Sampling
     confined: str
     """What holds the models' process; empty where it has not said so."""
+    system: str = ""
+    """The system prompt that stood before the conversation; empty: there was none."""
 
 
 @dataclass(frozen=True)

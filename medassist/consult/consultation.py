@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from medassist.consult.answer import Answer, Source
+from medassist.consult.sides import Sides
 from medassist.consult.turn import PaneName, Turn
 
 SEEDS = 2**32 - 1  # one less than there are: the last means a random one
@@ -38,10 +39,32 @@ class Excess:
 
 
 class Consultation:
-    """Two panes and their turns. Each pane is asked with its own history."""
+    """Two panes and their turns. Each pane is asked with its own history.
 
-    def __init__(self) -> None:
-        self.turns: list[Turn] = []
+    A question that is edited and asked again begins a branch: the turns before it are
+    the same, and the branch that it was asked in at first is kept.
+    """
+
+    def __init__(self, sides: Sides | None = None) -> None:
+        self.sides = sides or Sides()
+        """Which pane is A, and whether names are hidden."""
+        self._branches: list[list[Turn]] = [[]]
+        self._branch = 0
+
+    @property
+    def turns(self) -> list[Turn]:
+        """The turns of the branch that is shown."""
+        return self._branches[self._branch]
+
+    @property
+    def branches(self) -> tuple[tuple[Turn, ...], ...]:
+        """Every branch from its first turn on, in the order in which they began."""
+        return tuple(tuple(turns) for turns in self._branches)
+
+    @property
+    def branch(self) -> int:
+        """Which of the branches is shown, from 0."""
+        return self._branch
 
     @property
     def over(self) -> bool:
@@ -78,20 +101,49 @@ class Consultation:
         turn = self.turns[-1]
         for pane, source in sources.items():
             earlier = turn.answers(pane)
-            seed = (earlier[-1].seed + 1) % SEEDS if earlier else 0
-            turn.add(pane, Answer(source, seed))
+            turn.add(pane, Answer(source, _next_seed(earlier)))
         return turn
+
+    def branch_off(self, turn: Turn) -> None:
+        """Go back to before `turn`; what is asked next begins another branch.
+
+        Raises:
+            ValueError: `turn` is not of the branch that is shown, or answers are
+                still being written.
+        """
+        self._expect_over()
+        before = self.turns[: self.turns.index(turn)]
+        self._branches.append(before)
+        self._branch = len(self._branches) - 1
+
+    def next_branch(self) -> bool:
+        """Show the next branch, after the last the first again.
+
+        Returns:
+            Whether there is another one.
+
+        Raises:
+            ValueError: answers are still being written.
+        """
+        self._expect_over()
+        self._branch = (self._branch + 1) % len(self._branches)
+        return len(self._branches) > 1
+
+    def add_branch(self, turns: Sequence[Turn]) -> None:
+        """A branch that is not shown: of a consultation that is opened again."""
+        self._branches.append(list(turns))
 
     def withdraw(self, panes: Sequence[PaneName]) -> str:
         """Take back what was asked of `panes` last and never began; its question.
 
-        A turn in which no answer is left goes with it.
+        A turn in which no answer is left goes with it, and a branch that it began.
         """
         turn = self.turns[-1]
         for pane in panes:
             turn.withdraw(pane)
         if not list(turn.panes):
             self.turns.pop()
+            self._leave_bare_branch()
         return turn.question
 
     def messages(self, pane: PaneName) -> tuple[Said, ...]:
@@ -130,6 +182,15 @@ class Consultation:
                 over[pane] -= tokens[pane].get(turn, 0)
         return chosen if all(missing <= 0 for missing in over.values()) else []
 
+    def _leave_bare_branch(self) -> None:
+        """Show the longer branch, where what is shown is no more than its beginning."""
+        bare = self._branches[self._branch]
+        for at, turns in enumerate(self._branches):
+            if at != self._branch and turns[: len(bare)] == bare:
+                del self._branches[self._branch]
+                self._branch = at - (at > self._branch)
+                return
+
     def _question(self) -> str:
         return self.turns[-1].question
 
@@ -150,3 +211,12 @@ class Consultation:
 def _counts(turn: Turn, pane: PaneName) -> bool:
     answer = turn.shown(pane)
     return not turn.left_out and answer is not None and answer.counts
+
+
+def _next_seed(earlier: Sequence[Answer]) -> int:
+    """A seed that none of the earlier answers has; one of them may be taken over."""
+    used = {answer.seed for answer in earlier}
+    seed = (earlier[-1].seed + 1) % SEEDS if earlier else 0
+    while seed in used:
+        seed = (seed + 1) % SEEDS
+    return seed

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Literal
 
 from medassist.consult.answer import Answer
+from medassist.consult.verdict import Verdict
 
 PaneName = Literal["base", "tuned"]
 PANES: tuple[PaneName, PaneName] = ("base", "tuned")
@@ -23,6 +25,9 @@ class Turn:
         self.question = question
         self.left_out = False
         """The user has taken it out of what the models are asked with."""
+        self.verdicts: tuple[Verdict, ...] = ()
+        """What the reader thought of it, the oldest first: one given after the names
+        were seen does not take the place of the blind one."""
         self._answers: dict[PaneName, list[Answer]] = {
             pane: [answer] for pane, answer in answers.items()
         }
@@ -76,3 +81,55 @@ class Turn:
             return False
         self._shown[pane] = (self._shown[pane] - 1) % count
         return True
+
+    def judge(self, verdict: Verdict) -> None:
+        """Add a verdict; those before it stay."""
+        self.verdicts = (*self.verdicts, verdict)
+
+    def take_over(self, pane: PaneName) -> None:
+        """Have the other panes show the answer of `pane` too, and go on with it.
+
+        Their own answers are kept, and can be shown again.
+        """
+        answer = self.shown(pane)
+        if answer is None:
+            return
+        for other in self._answers:
+            if other != pane and self.taken_over(other) != pane:
+                self.add(other, copy(answer))
+
+    def taken_over(self, pane: PaneName) -> PaneName | None:
+        """The pane whose answer `pane` shows in place of its own; mostly `None`.
+
+        It is known by what stands there, so that it is known of a reopened turn too:
+        two models whose files differ do not write the same under one source.
+        """
+        shown = self.shown(pane)
+        own = self._answers.get(pane, [])[:1]
+        if shown is None or shown is own[0]:
+            return None
+        for other, answers in self._answers.items():
+            if other != pane and any(_is_copy(shown, answer) for answer in answers):
+                return other
+        return None
+
+    def own_answer(self, pane: PaneName) -> Answer | None:
+        """The latest answer that the model of `pane` wrote itself."""
+        mine = self._answers.get(pane, [])
+        others = {
+            answer.source
+            for other, answers in self._answers.items()
+            for answer in answers
+            if other != pane
+        }
+        own = [answer for answer in mine if answer.source not in others]
+        return own[-1] if own else next(iter(mine), None)
+
+
+def _is_copy(answer: Answer, of: Answer) -> bool:
+    return (
+        answer.source == of.source
+        and answer.text == of.text
+        and answer.seed == of.seed
+        and answer.figures == of.figures
+    )

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from medassist.consult.turn import PaneName
+from medassist.consult.answer import label
+from medassist.consult.sides import Sides
+from medassist.consult.turn import PANES, PaneName
+from medassist.consult.verdict import Choice, Verdict
 from medassist.privacy.clean import clean_line
 from medassist.records.cipher import Connection
-from medassist.records.record import Choice, Sides, Verdict
 from medassist.records.reopening import verdict
 from medassist.records.rows import milliseconds, moment
 
@@ -45,6 +47,9 @@ class Summary:
     created: datetime
     changed: datetime
     turns: int
+    branches: int
+    """Ways that lead from the first question to a last one: 1, and one more for each
+    question that was edited and asked again."""
     models: Mapping[PaneName, str]
     """The name of each pane's model; empty while they are hidden."""
     verdicts: tuple[Choice, ...]
@@ -68,6 +73,10 @@ class Judged:
     """The sha256 of the model's files, as far as computed."""
     hidden: bool
     """The names are not to be shown yet; whoever shows this has to hold back."""
+    question: str
+    """What was asked: to be hashed, not to be shown."""
+    seeds: tuple[int, ...]
+    """Of base and tuned, as far as they answered first."""
 
 
 # The last verdict of each turn.
@@ -141,9 +150,12 @@ def summary(db: Connection, row: Sequence[Any]) -> Summary:
     """A line of the list out of a row of `consultation`."""
     number, title, created, changed, blind, side_a, revealed, signed_off = row
     sides = Sides(side_a, bool(blind), None if revealed is None else moment(revealed))
-    turns = db.execute(
-        "SELECT count(*) FROM turn WHERE consultation = ?", (number,)
-    ).fetchone()[0]
+    turns, branches = db.execute(
+        "SELECT count(*), count(*) FILTER (WHERE NOT EXISTS"
+        " (SELECT 1 FROM turn later WHERE later.after = turn.id))"
+        " FROM turn WHERE consultation = ?",
+        (number,),
+    ).fetchone()
     choices = db.execute(
         "SELECT choice FROM turn JOIN verdict ON verdict.turn = turn.id"  # noqa: S608
         f" WHERE consultation = ? AND {_LAST} ORDER BY turn.id",
@@ -155,6 +167,7 @@ def summary(db: Connection, row: Sequence[Any]) -> Summary:
         moment(created),
         moment(changed),
         int(turns),
+        int(branches),
         {} if sides.hidden else _models(db, number),
         tuple(choice for (choice,) in choices),
         sides.hidden,
@@ -165,12 +178,12 @@ def summary(db: Connection, row: Sequence[Any]) -> Summary:
 def _models(db: Connection, consultation: int) -> dict[PaneName, str]:
     """The models that answered last."""
     rows = db.execute(
-        "SELECT pane, source.name, max(answer.id) FROM turn"
+        "SELECT pane, source.name, source.adapter, max(answer.id) FROM turn"
         " JOIN answer ON answer.turn = turn.id JOIN source ON source.id = answer.source"
         " WHERE turn.consultation = ? GROUP BY pane ORDER BY pane",
         (consultation,),
     )
-    return {pane: clean_line(name) for pane, name, _ in rows}
+    return {pane: clean_line(label(name, adapter)) for pane, name, adapter, _ in rows}
 
 
 def verdicts(db: Connection) -> tuple[Judged, ...]:
@@ -178,13 +191,14 @@ def verdicts(db: Connection) -> tuple[Judged, ...]:
     rows = db.execute(
         "SELECT consultation.id, turn.id, verdict.choice, verdict.side_a,"  # noqa: S608
         " verdict.blind, verdict.given, verdict.reasons, verdict.note,"
-        f" {_LAST}, consultation.blind AND consultation.revealed IS NULL"
+        f" {_LAST}, consultation.blind AND consultation.revealed IS NULL,"
+        " (SELECT text FROM passage WHERE passage.turn = turn.id)"
         " FROM verdict JOIN turn ON turn.id = verdict.turn"
         " JOIN consultation ON consultation.id = turn.consultation ORDER BY verdict.id"
     )
     found: list[Judged] = []
-    for consultation, turn, *given, last, hidden in rows.fetchall():
-        models, hashes = _judged_models(db, turn)
+    for consultation, turn, *given, last, hidden, question in rows.fetchall():
+        models, hashes, seeds = _judged_models(db, turn)
         found.append(
             Judged(
                 consultation,
@@ -194,6 +208,8 @@ def verdicts(db: Connection) -> tuple[Judged, ...]:
                 models,
                 hashes,
                 bool(hidden),
+                question or "",
+                seeds,
             )
         )
     return tuple(found)
@@ -201,16 +217,25 @@ def verdicts(db: Connection) -> tuple[Judged, ...]:
 
 def _judged_models(
     db: Connection, turn: int
-) -> tuple[dict[PaneName, str], dict[PaneName, tuple[str, ...]]]:
+) -> tuple[dict[PaneName, str], dict[PaneName, tuple[str, ...]], tuple[int, ...]]:
     rows = db.execute(
-        "SELECT pane, name, files FROM answer JOIN source ON source.id = answer.source"
-        " WHERE turn = ? AND shown",
+        "SELECT pane, source, name, adapter, files, seed FROM answer"
+        " JOIN source ON source.id = answer.source WHERE turn = ? ORDER BY answer.id",
         (turn,),
-    )
+    ).fetchall()
     models: dict[PaneName, str] = {}
     hashes: dict[PaneName, tuple[str, ...]] = {}
-    for pane, name, files in rows.fetchall():
-        models[pane] = clean_line(name)
+    seeds: list[int] = []
+    for pane in PANES:
+        others = {source for other, source, *_ in rows if other != pane}
+        mine = [row for row in rows if row[0] == pane]
+        # An answer that was taken over from the other pane is the other's.
+        own = [row for row in mine if row[1] not in others] or mine[:1]
+        if not own:
+            continue
+        _, _, name, adapter, files, seed = own[-1]
+        seeds.append(int(seed))
+        models[pane] = clean_line(label(name, adapter))
         known = [
             db.execute(
                 "SELECT sha256 FROM fingerprint"
@@ -220,4 +245,4 @@ def _judged_models(
             for file in json.loads(files)
         ]
         hashes[pane] = tuple(row[0] for row in known if row)
-    return models, hashes
+    return models, hashes, tuple(seeds)

@@ -8,24 +8,17 @@ reopened and exported as one thing, whether or not it is ever saved.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from medassist.consult.answer import ModelFile
 from medassist.consult.consultation import Consultation
-from medassist.consult.turn import PaneName, Turn
+from medassist.consult.sides import Sides
+from medassist.consult.turn import Turn
+from medassist.consult.verdict import Verdict, now
 from medassist.privacy.clean import clean_line
 
-Choice = Literal["A", "B", "tie", "both poor"]
-Reason = Literal["accuracy", "completeness", "safety", "style"]
-CHOICES: tuple[Choice, ...] = ("A", "B", "tie", "both poor")
 TITLE_LENGTH = 80
-
-
-def now() -> datetime:
-    """The time, to the millisecond that the records keep."""
-    time = datetime.now(UTC)
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 @dataclass(frozen=True)
@@ -40,31 +33,6 @@ class FlagShown:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the clinician thought of a turn."""
-
-    choice: Choice
-    side_a: PaneName
-    """Which pane stood as A."""
-    blind: bool
-    """The names were hidden when it was given."""
-    given: datetime
-    reasons: tuple[Reason, ...] = ()
-    note: str = ""
-
-    @property
-    def winner(self) -> PaneName | None:
-        """The better pane; `None` for a tie and for two poor answers."""
-        match self.choice:
-            case "A":
-                return self.side_a
-            case "B":
-                return "tuned" if self.side_a == "base" else "base"
-            case _:
-                return None
-
-
-@dataclass(frozen=True)
 class WarningGiven:
     """That identifiers were found, never which: a kind and how many."""
 
@@ -73,24 +41,6 @@ class WarningGiven:
     occasion: Literal["saving", "exporting"]
     outcome: Literal["kept", "replaced"]
     given: datetime
-
-
-@dataclass(frozen=True)
-class Sides:
-    """Which pane is A, and whether names are hidden."""
-
-    side_a: PaneName = "base"
-    blind: bool = False
-    revealed: datetime | None = None
-
-    @property
-    def hidden(self) -> bool:
-        """No name of a model may be shown."""
-        return self.blind and self.revealed is None
-
-    def letter(self, pane: PaneName) -> Literal["A", "B"]:
-        """The side that `pane` stands on."""
-        return "A" if pane == self.side_a else "B"
 
 
 @dataclass
@@ -105,18 +55,29 @@ class Record:
     title: str = ""
     """The user's own; empty: the first question stands for it."""
     created: datetime = field(default_factory=now)
-    sides: Sides = Sides()
     signed_off: datetime | None = None
     """When the user signed it off as reviewed; what is added later takes it back."""
     flags: dict[Turn, tuple[FlagShown, ...]] = field(
         default_factory=dict["Turn", "tuple[FlagShown, ...]"]
     )
-    verdicts: dict[Turn, tuple[Verdict, ...]] = field(
-        default_factory=dict["Turn", "tuple[Verdict, ...]"]
-    )
     warnings: tuple[WarningGiven, ...] = ()
     hashes: dict[ModelFile, str] = field(default_factory=dict["ModelFile", "str"])
     """The sha256 of the models' files, as far as computed."""
+
+    @property
+    def sides(self) -> Sides:
+        """Which pane is A, and whether names are hidden."""
+        return self.consultation.sides
+
+    @sides.setter
+    def sides(self, sides: Sides) -> None:
+        self.consultation.sides = sides
+
+    @property
+    def verdicts(self) -> dict[Turn, tuple[Verdict, ...]]:
+        """The verdicts on each turn that has any, the oldest first."""
+        turns = self.consultation.turns
+        return {turn: turn.verdicts for turn in turns if turn.verdicts}
 
     @property
     def heading(self) -> str:
@@ -131,4 +92,4 @@ class Record:
 
     def judge(self, turn: Turn, verdict: Verdict) -> None:
         """Add a verdict on `turn`."""
-        self.verdicts[turn] = (*self.verdicts.get(turn, ()), verdict)
+        turn.judge(verdict)

@@ -16,11 +16,13 @@ from functools import partial
 from typing import Protocol
 
 from medassist.consult.answer import Answer, ModelFile
+from medassist.consult.sides import Sides
 from medassist.consult.turn import PANES, PaneName, Turn
+from medassist.consult.verdict import Verdict, now
 from medassist.records import rows
 from medassist.records.cipher import Connection
 from medassist.records.errors import Locked, RecordsError
-from medassist.records.record import FlagShown, Record, Sides, Verdict, now
+from medassist.records.record import FlagShown, Record
 from medassist.records.reopening import Saved
 from medassist.records.rows import StoredState
 from medassist.records.writer import Change
@@ -168,8 +170,11 @@ class _Changes:
             return []  # nothing has been asked: it is not worth a line in the list
         self._consultation()
         after: int | None = None
-        for turn in turns:
-            after = self._turn(turn, after)
+        # The shown branch last: of the others the turns are written, no more.
+        for branch in (*self.record.consultation.branches, turns):
+            after = None
+            for turn in branch:
+                after = self._turn(turn, after)
         if after != self.kept.leaf:
             self._add(rows.set_leaf, self._id, after)
             self.kept.leaf = after
@@ -243,7 +248,7 @@ class _Changes:
         flags = self.record.flags.get(turn, ())
         if flags != kept.flags:
             self._add(rows.set_flags, kept.id, flags)
-        verdicts = self.record.verdicts.get(turn, ())
+        verdicts = turn.verdicts
         for verdict in verdicts[len(kept.verdicts) :]:
             self._add(rows.add_verdict, kept.id, verdict)
         self.kept.turns[turn] = _KeptTurn(
@@ -280,7 +285,7 @@ class _Changes:
 
     def _vanished(self) -> None:
         consultation = self.record.consultation
-        present = set(consultation.turns)
+        present = {turn for branch in consultation.branches for turn in branch}
         there = {a for t in present for pane in PANES for a in t.answers(pane)}
         for turn, kept in list(self.kept.turns.items()):
             if turn in present:
@@ -330,14 +335,15 @@ def _kept_of(saved: Saved) -> _Kept:
         warnings=len(record.warnings),
         hashes=dict(record.hashes),
     )
+    shown = record.consultation.turns
+    kept.leaf = saved.turns[shown[-1]] if shown else None
     for turn, number in saved.turns.items():
-        kept.leaf = number  # the last of them
         kept.turns[turn] = _KeptTurn(
             number,
             turn.left_out,
             tuple(turn.shown(pane) for pane in PANES),
             record.flags.get(turn, ()),
-            record.verdicts.get(turn, ()),
+            turn.verdicts,
         )
     for answer, number in saved.answers.items():
         length = len(answer.text)

@@ -16,10 +16,12 @@ from medassist.consult.answer import (
     Source,
 )
 from medassist.consult.consultation import Consultation
+from medassist.consult.sides import Sides
 from medassist.consult.turn import PANES, PaneName, Turn
+from medassist.consult.verdict import Verdict
 from medassist.records.cipher import Connection
 from medassist.records.errors import RecordsError
-from medassist.records.record import FlagShown, Record, Sides, Verdict, WarningGiven
+from medassist.records.record import FlagShown, Record, WarningGiven
 from medassist.records.rows import BROKEN_OFF, moment, pieces
 
 NOT_YET_OVER = "This answer was still being written when it was read."
@@ -32,7 +34,7 @@ class Saved:
     Attributes:
         id: its number in the records.
         record: the branch that was shown last, or the one asked for.
-        turns: the number of each of its turns.
+        turns: the number of each of its turns, those of other branches too.
         answers: the number of each of its answers.
         branches: for each turn, all that follow the same turn as it does, itself
             included, the oldest first: more than one where a question was edited.
@@ -67,32 +69,36 @@ def reopen(db: Connection, consultation: int, branch: int | None = None) -> Save
             "have deleted it."
         )
     title, created, leaf, blind, side_a, revealed, signed_off = row
-    path, branches = _path(db, consultation, leaf, branch)
+    path, branches, others = _path(db, consultation, leaf, branch)
     record = Record(
         Consultation(),
         title,
         moment(created),
-        Sides(side_a, bool(blind), _moment(revealed)),
         _moment(signed_off),
         warnings=_warnings(db, consultation),
     )
-    turns: dict[Turn, int] = {}
+    record.sides = Sides(side_a, bool(blind), _moment(revealed))
     answers: dict[Answer, int] = {}
-    for number in path:
-        turn = _turn(db, number, answers)
-        turns[turn] = number
-        record.consultation.turns.append(turn)
+    read: dict[int, Turn] = {}
+    for number in (n for branch in (path, *others) for n in branch):
+        if number in read:
+            continue
+        turn = read[number] = _turn(db, number, answers)
         if flags := _flags(db, number):
             record.flags[turn] = flags
-        if verdicts := verdicts_of(db, number):
-            record.verdicts[turn] = verdicts
+        turn.verdicts = verdicts_of(db, number)
+    record.consultation.turns.extend(read[number] for number in path)
+    for other in others:
+        record.consultation.add_branch([read[number] for number in other])
+    turns = {turn: number for number, turn in read.items()}
     record.hashes.update(_hashes(db, answers))
     return Saved(consultation, record, turns, answers, branches)
 
 
 def _path(
     db: Connection, consultation: int, leaf: int | None, branch: int | None
-) -> tuple[list[int], tuple[tuple[int, ...], ...]]:
+) -> tuple[list[int], tuple[tuple[int, ...], ...], list[list[int]]]:
+    """The branch that is read, what branches off from it, and the other branches."""
     rows = db.execute(
         "SELECT id, after FROM turn WHERE consultation = ? ORDER BY id", (consultation,)
     ).fetchall()
@@ -106,12 +112,20 @@ def _path(
             leaf = following[leaf][-1]
     if leaf not in before:
         leaf = max(before, default=None)
+    path = _to(leaf, before)
+    others = [
+        _to(turn, before) for turn in before if turn not in following and turn != leaf
+    ]
+    return path, tuple(tuple(following[before[turn]]) for turn in path), others
+
+
+def _to(leaf: int | None, before: Mapping[int, int | None]) -> list[int]:
     path: list[int] = []
     while leaf is not None and leaf not in path:  # a damaged file may hold a circle
         path.append(leaf)
         leaf = before.get(leaf)
     path.reverse()
-    return path, tuple(tuple(following[before[turn]]) for turn in path)
+    return path
 
 
 def _turn(db: Connection, number: int, answers: dict[Answer, int]) -> Turn:
@@ -195,6 +209,7 @@ def _conditions(stored: str | None) -> Conditions | None:
             PaneInfo.model_validate(held["setup"]),
             Sampling.model_validate(held["sampling"]),
             str(held["confined"]),
+            str(held.get("system", "")),  # not in records of before it was kept
         )
     except (ValidationError, KeyError):
         return None  # of another version: what it was cannot be said

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from medassist.consult.answer import Conditions, Figures, ModelFile, Source
+    from medassist.consult.sides import Sides
     from medassist.consult.turn import PaneName
-    from medassist.records.record import FlagShown, Sides, Verdict, WarningGiven
+    from medassist.consult.verdict import Verdict
+    from medassist.records.record import FlagShown, WarningGiven
 
 StoredState = Literal["writing", "ended", "stopped", "failed", "broken off"]
 BROKEN_OFF = (
@@ -161,6 +163,7 @@ def set_conditions(db: Connection, answer: int, conditions: Conditions) -> None:
         "setup": conditions.setup.model_dump(mode="json"),
         "sampling": conditions.sampling.model_dump(mode="json"),
         "confined": conditions.confined,
+        "system": conditions.system,
     }
     db.execute(
         "UPDATE answer SET conditions = ? WHERE id = ?", (json.dumps(stored), answer)

@@ -7,7 +7,9 @@ string of FTS5, so no sign in it can be an error or an operator.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from medassist.privacy.clean import clean
@@ -64,51 +66,88 @@ def terms(typed: str) -> tuple[str, ...]:
 def search(
     db: Connection, typed: str, chosen: Filter, offset: int, limit: int = PAGE
 ) -> tuple[Hit, ...]:
-    """The consultations in which all that is typed stands, the latest first."""
+    """The consultations in which all that is typed stands, the latest first.
+
+    The index says which passages hold a word; whose they are is read once for all.
+    To ask the tables for each passage took ten times as long.
+    """
     wanted = terms(typed)
     if not wanted:
         return ()
-    where, values = conditions(chosen)
-    each = " INTERSECT ".join(
-        "SELECT consultation FROM passage WHERE id IN"
-        " (SELECT rowid FROM passage_index WHERE passage_index MATCH ?)"
-        for _ in wanted
+    owners = dict(db.execute("SELECT id, consultation FROM passage").fetchall())
+    matches = [_passages(db, term) for term in wanted]
+    found = set(owners.values()).intersection(
+        *({owners[p] for p in passages if p in owners} for passages in matches)
     )
+    where, values = conditions(chosen)
     rows = db.execute(
         "SELECT id, title, created, changed, blind, side_a, revealed, signed_off"  # noqa: S608
-        f" FROM consultation WHERE id IN ({each}) AND {where}"
-        " ORDER BY changed DESC, id DESC LIMIT ? OFFSET ?",
-        (*wanted, *values, limit, offset),
+        " FROM consultation WHERE id IN (SELECT value FROM json_each(?))"
+        f" AND {where} ORDER BY changed DESC, id DESC LIMIT ? OFFSET ?",
+        (json.dumps(list(found)), *values, limit, offset),
     )
-    return tuple(_hit(db, summary(db, row), wanted) for row in rows.fetchall())
+    lines = [summary(db, row) for row in rows.fetchall()]
+    candidates = _candidates(matches, owners, {line.id for line in lines})
+    places = _places(db, candidates, wanted)
+    return tuple(Hit(line, *places.get(line.id, (None, ()))) for line in lines)
 
 
-def _hit(db: Connection, line: Summary, wanted: tuple[str, ...]) -> Hit:
-    """The first place where all of it stands, else the first with a part of it.
+def _passages(db: Connection, term: str) -> set[int]:
+    """The passages in which a word stands."""
+    rows = db.execute(
+        "SELECT rowid FROM passage_index WHERE passage_index MATCH ?", (term,)
+    )
+    return {passage for (passage,) in rows.fetchall()}
 
-    Not the best by FTS5's `rank`: that counts each word in all of the records again
-    for every passage, which took ten times as long as everything else.
+
+def _candidates(
+    matches: Sequence[set[int]], owners: Mapping[int, int], shown: set[int]
+) -> dict[int, list[int]]:
+    """For each consultation on the page, where it may be quoted from, the best first.
+
+    That is the first place where all stands, else the first with a part of it. Not
+    the best by FTS5's `rank`, which counts each word in all of the records again for
+    every passage. Two are enough: one of them is not the title.
     """
-    for query in (" AND ".join(wanted), " OR ".join(wanted)):
-        # Which passages match is asked once: a snippet costs more than that.
-        row = db.execute(
-            "SELECT passage.id, coalesce(passage.turn, answer.turn)"
-            " FROM passage LEFT JOIN answer ON answer.id = passage.answer"
-            " WHERE passage.consultation = ? AND passage.id IN"
-            " (SELECT rowid FROM passage_index WHERE passage_index MATCH ?)"
-            # The title repeats the first question: another place says more.
-            " ORDER BY coalesce(passage.turn, passage.answer) IS NULL, passage.id"
-            " LIMIT 1",
-            (line.id, query),
-        ).fetchone()
-        if row:
-            (text,) = db.execute(
-                f"SELECT snippet(passage_index, 0, ?, ?, '…', {SNIPPET_WORDS})"  # noqa: S608
-                " FROM passage_index WHERE passage_index MATCH ? AND rowid = ?",
-                (_BEGIN, _END, query, row[0]),
-            ).fetchone()
-            return Hit(line, row[1], _pieces(text))
-    return Hit(line, None, ())
+    found: dict[int, list[int]] = {number: [] for number in shown}
+    for passages in (set[int].intersection(*matches), set[int].union(*matches)):
+        missing = {number for number, of_it in found.items() if not of_it}
+        for passage in sorted(p for p in passages if owners.get(p) in missing):
+            of_it = found[owners[passage]]
+            if len(of_it) < 2:
+                of_it.append(passage)
+    return found
+
+
+def _places(
+    db: Connection, candidates: Mapping[int, list[int]], wanted: tuple[str, ...]
+) -> dict[int, tuple[int | None, tuple[Piece, ...]]]:
+    """For each consultation a turn (`None`: it is the title), and what stands there."""
+    rows = db.execute(
+        "SELECT passage.id, coalesce(passage.turn, answer.turn) FROM passage"
+        " LEFT JOIN answer ON answer.id = passage.answer"
+        " WHERE passage.id IN (SELECT value FROM json_each(?))",
+        (json.dumps([p for of_it in candidates.values() for p in of_it]),),
+    )
+    turns: dict[int, int | None] = dict(rows.fetchall())
+    # The title repeats the first question: another place says more.
+    chosen = {
+        number: next((p for p in of_it if turns[p] is not None), of_it[0])
+        for number, of_it in candidates.items()
+        if of_it
+    }
+    rows = db.execute(
+        # The plus: once through what matches, not a search for each passage.
+        f"SELECT rowid, snippet(passage_index, 0, ?, ?, '…', {SNIPPET_WORDS})"  # noqa: S608
+        " FROM passage_index WHERE passage_index MATCH ?"
+        " AND +rowid IN (SELECT value FROM json_each(?))",
+        (_BEGIN, _END, " OR ".join(wanted), json.dumps(list(chosen.values()))),
+    )
+    snippets = {passage: _pieces(text) for passage, text in rows.fetchall()}
+    return {
+        number: (turns[passage], snippets.get(passage, ()))
+        for number, passage in chosen.items()
+    }
 
 
 def _pieces(text: str) -> tuple[Piece, ...]:

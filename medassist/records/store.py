@@ -26,8 +26,10 @@ from medassist.records.writer import Change, Writer
 
 if TYPE_CHECKING:
     from medassist.consult.answer import Figures, ModelFile, Source
+    from medassist.consult.sides import Sides
     from medassist.consult.turn import PaneName
-    from medassist.records.record import FlagShown, Sides, Verdict, WarningGiven
+    from medassist.consult.verdict import Verdict
+    from medassist.records.record import FlagShown, WarningGiven
 
 T = TypeVar("T")
 NOTHING = Filter()

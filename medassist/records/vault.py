@@ -8,7 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from medassist.paths import PRIVATE_FOLDER, data_dir
-from medassist.records.errors import Locked, RecordsError, of_database, of_system
+from medassist.records.errors import (
+    Locked,
+    RecordsError,
+    WrongPassphrase,
+    of_database,
+    of_system,
+)
 from medassist.records.files import (
     DATABASE,
     KEY_FILE,
@@ -47,6 +53,8 @@ class Vault:
         self.store: Store | None = None
         """The open records; `None`: they are locked, or there are none."""
         self._writing: WriterLock | None = None
+        self._held: WrappedKey | None = None
+        """What key.json held when the records were open; it is sealed, as there."""
         self._one_at_a_time = asyncio.Lock()
 
     @property
@@ -140,6 +148,24 @@ class Vault:
                 self._writing.release()
                 self._writing = None
 
+    async def proves(self, passphrase: str) -> bool:
+        """Whether it is the passphrase of the records that were open here.
+
+        For when their files cannot be read any more. It takes as long as `unlock`.
+        """
+        held = self._held
+        if held is None:
+            return False
+
+        def opens() -> bool:
+            try:
+                wipe(unwrap(held, passphrase))
+            except WrongPassphrase:
+                return False
+            return True
+
+        return await asyncio.to_thread(opens)
+
     async def change(self, old: str, new: str, cost: Cost | None = None) -> None:
         """Change the passphrase, whether the records are open or locked.
 
@@ -160,6 +186,7 @@ class Vault:
             finally:
                 wipe(key)
             write_key_file(self.folder / KEY_FILE, wrapped)
+            self._held = wrapped
 
         async with self._one_at_a_time:
             await asyncio.to_thread(rewrap)
@@ -206,9 +233,12 @@ class Vault:
                 wipe(key)
 
     async def _open(self, key: bytearray, *, read_only: bool) -> Store:
-        store, lock = await asyncio.to_thread(_open, self.folder, key, read_only)
-        self.store, self._writing = store, lock
-        return store
+        def opened() -> tuple[Store, WriterLock | None, WrappedKey]:
+            held = self._key_file()
+            return *_open(self.folder, key, read_only), held
+
+        self.store, self._writing, self._held = await asyncio.to_thread(opened)
+        return self.store
 
     def _key_file(self) -> WrappedKey:
         return read_key_file(self.folder / KEY_FILE)

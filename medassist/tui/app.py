@@ -9,17 +9,23 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from textual import events
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.screen import Screen
 
+from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.tui import clipboard, crash, first_look, keys, themes
 from medassist.tui.choice import Choice, Options
+from medassist.tui.copied import Copied
+from medassist.tui.lock import ALLOWED, Covering, Lock
+from medassist.tui.opening import opening
 from medassist.tui.pair import MakeEngine, Pair
 from medassist.tui.screens.consult import ConsultScreen
 from medassist.tui.screens.decision import Leave
-from medassist.tui.screens.intended_use import INTENDED_USE_VERSION, IntendedUse
+from medassist.tui.screens.intended_use import IntendedUse
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -33,6 +39,8 @@ NO_TERMINAL = (
 )
 LEAVE_S = 5.0
 """The longest that the process outlives the user's wish to quit."""
+CLEAR_S = 1.0
+"""The longest that it waits for the clipboard's program then."""
 
 
 class ConsultApp(App[int]):
@@ -84,6 +92,8 @@ class ConsultApp(App[int]):
             self.set_keymap(look.keys)
         self.chosen_keys = look.keys
         self.consult = ConsultScreen(self.new_pair(choice or Choice()))
+        self.locking = Lock(self)
+        self._copied = Copied()
 
     def get_default_screen(self) -> Screen[None]:
         return self.consult
@@ -97,7 +107,16 @@ class ConsultApp(App[int]):
         if self._on_first_frame is not None:
             self._on_first_frame()
         self._take_signals()
+        if self.leaves_process:
+            # Nothing has been typed yet, and importing this costs the first frame.
+            from medassist.engine.confine import forbid_core_dumps
+
+            forbid_core_dumps()
+        self.consult.red_flags.warm()
         self.consult.load()
+        self.locking.watch()
+        if self._accepted >= INTENDED_USE_VERSION:
+            self.consult.keeping.run(self.consult.keeping.at_start())
         for problem in keys.problems(self.chosen_keys):
             self.notify(problem, severity="warning", timeout=15, markup=False)
 
@@ -122,7 +141,7 @@ class ConsultApp(App[int]):
         self.settings_now = found.model_copy(update=self._options.changes())
         return self.settings_now
 
-    async def _keep(self, name: str, value: int | str) -> None:
+    async def _keep(self, name: str, value: int | str | bool) -> None:
         """Write one setting, unless the file is one that the user has to repair."""
         from medassist.settings import SettingsError, load_settings, save_settings
 
@@ -134,7 +153,7 @@ class ConsultApp(App[int]):
         except SettingsError as error:
             self.notify(str(error), severity="error", timeout=15, markup=False)
 
-    def keep(self, name: str, value: int | str) -> None:
+    def keep(self, name: str, value: int | str | bool) -> None:
         """Have the setting `name` be `value` from now on, the next time too."""
         self.run_worker(self._keep(name, value), group="settings")
 
@@ -146,6 +165,7 @@ class ConsultApp(App[int]):
         if accepted:
             self.keep("intended_use_accepted", INTENDED_USE_VERSION)
             self.consult.composer.focus()
+            self.consult.keeping.run(self.consult.keeping.at_start())
         else:
             self.run_worker(self.leave())
 
@@ -187,6 +207,37 @@ class ConsultApp(App[int]):
         self.theme = themes.other(self.theme)
         self.keep("theme", self.theme)
 
+    # Locking
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            self.locking.touch()
+        await super().on_event(event)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While it is locked, the program can be left, and nothing else."""
+        if self.locking.on and any(c.action == action for c in keys.COMMANDS):
+            return action in ALLOWED
+        return super().check_action(action, parameters)
+
+    def action_lock(self) -> None:
+        self.locking.lock()
+
+    async def push_screen_wait(self, screen: Any, *, mode: str | None = None) -> Any:
+        """The same, but nothing comes up over a locked screen."""
+        await self.locking.lifted.wait()
+        return await super().push_screen_wait(screen, mode=mode)
+
+    def pop_screen(self) -> AwaitComplete:
+        """The same, but what ends behind a locked screen does not take it away."""
+        if self.locking.on and isinstance(self.screen, Covering):
+            return AwaitComplete(self._pop_later())
+        return super().pop_screen()
+
+    async def _pop_later(self) -> None:
+        await self.locking.lifted.wait()
+        await super().pop_screen()
+
     # The clipboard
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -207,10 +258,18 @@ class ConsultApp(App[int]):
         )
 
     async def _copy(self, text: str) -> bool:
+        # Before it is done: who locks or leaves meanwhile has it cleared too.
+        self._copied.note(text, (await self.settings()).clipboard_seconds)
         if await clipboard.copy_by_program(text):
             return True
+        # What the terminal holds cannot be read again, so it cannot be cleared either.
         super().copy_to_clipboard(text)
         return False
+
+    def forget_copied(self) -> None:
+        """Take off the clipboard what was copied here, if it is still there."""
+        self._clipboard = ""
+        self.run_worker(self._copied.clear(), group="copy")
 
     # The way out
 
@@ -230,6 +289,8 @@ class ConsultApp(App[int]):
     async def leave(self) -> None:
         """End the models' process, within a bound, and the program."""
         await self.consult.pair.close()
+        await self.consult.recording.close()
+        await self._copied.clear_in_time(CLEAR_S)
         self.exit(0)
 
     def exit(
@@ -284,6 +345,7 @@ def run(
     tuned: Path | None = None,
     adapter: Path | None = None,
     *,
+    pair: str | None = None,
     mode: Mode | None = None,
     context: int | None = None,
     threads: int | None = None,
@@ -298,6 +360,7 @@ def run(
         base: The base model; without any file it is the starter pair.
         tuned: The tuned model, merged.
         adapter: The adapter on `base`, in place of `tuned`.
+        pair: A pair of the library, in place of files; by default its default pair.
         mode: How the panes share the processor, in place of the user's setting.
         context: Tokens that each pane can hold.
         threads: Threads that compute.
@@ -313,12 +376,13 @@ def run(
         sys.stderr.write(f"{NO_TERMINAL}\n")
         return 2
     app = ConsultApp(
-        Choice(base, tuned, adapter),
+        opening(base, tuned, adapter, pair),
         Options(mode, context, threads, gpu_layers, kv),
         debug=debug,
         on_first_frame=on_first_frame,
     )
     app.leaves_process = True
+    crash.keep_quiet()
     app.run()
     if app.crash_report:
         sys.stderr.write(f"{app.crash_report}\n")

@@ -20,6 +20,8 @@ class Choice:
     base: Path | None = None
     tuned: Path | None = None
     adapter: Path | None = None
+    pair: str = ""
+    """Under which name the library knows it, with how its panes are asked."""
 
     @property
     def is_starter(self) -> bool:
@@ -47,6 +49,8 @@ class Choice:
         """How it is called where there is little room."""
         if self.is_starter:
             return "the starter pair"
+        if self.pair:
+            return self.pair
         files = (self.base, self.tuned, self.adapter)
         return " and ".join(file.name for file in files if file)
 

@@ -18,10 +18,19 @@ TIMEOUT_S = 3.0
 
 @dataclass(frozen=True)
 class Program:
-    """A program that takes the clipboard's new text on its standard input."""
+    """A program that takes the clipboard's new text on its standard input.
+
+    Attributes:
+        command: copies.
+        encoding: of the text.
+        reads: prints what the clipboard holds; empty: nothing here can.
+        clears: empties the clipboard; empty: `command` does, given nothing.
+    """
 
     command: tuple[str, ...]
     encoding: str = "utf-8"
+    reads: tuple[str, ...] = ()
+    clears: tuple[str, ...] = ()
 
 
 def programs(environment: Mapping[str, str], platform: str) -> list[Program]:
@@ -33,14 +42,31 @@ def programs(environment: Mapping[str, str], platform: str) -> list[Program]:
     far = "SSH_CONNECTION" in environment or "SSH_TTY" in environment
     found: list[Program] = []
     if platform == "darwin" and not far:
-        found.append(Program(("pbcopy",)))
+        found.append(Program(("pbcopy",), reads=("pbpaste",)))
     if platform == "win32" and not far:
         found.append(Program(("clip.exe",), "utf-16"))
     if environment.get("WAYLAND_DISPLAY") and not far:
-        found.append(Program(("wl-copy", "--type", "text/plain;charset=utf-8")))
+        found.append(
+            Program(
+                ("wl-copy", "--type", "text/plain;charset=utf-8"),
+                reads=("wl-paste", "--no-newline"),
+                clears=("wl-copy", "--clear"),
+            )
+        )
     if environment.get("DISPLAY"):
-        found.append(Program(("xclip", "-selection", "clipboard", "-in")))
-        found.append(Program(("xsel", "--clipboard", "--input")))
+        found.append(
+            Program(
+                ("xclip", "-selection", "clipboard", "-in"),
+                reads=("xclip", "-selection", "clipboard", "-out"),
+            )
+        )
+        found.append(
+            Program(
+                ("xsel", "--clipboard", "--input"),
+                reads=("xsel", "--clipboard", "--output"),
+                clears=("xsel", "--clipboard", "--clear"),
+            )
+        )
     if "WSL_DISTRO_NAME" in environment and not far:
         found.append(Program(("clip.exe",), "utf-16"))
     return found
@@ -53,6 +79,44 @@ async def copy_by_program(text: str) -> bool:
         if path and await _run((path, *program.command[1:]), text, program.encoding):
             return True
     return False
+
+
+async def read_by_program() -> str | None:
+    """What the clipboard holds; `None` where no program can say."""
+    for program in programs(os.environ, sys.platform):
+        path = shutil.which(program.reads[0]) if program.reads else None
+        if path and shutil.which(program.command[0]):
+            held = await _output((path, *program.reads[1:]))
+            if held is not None:
+                return held.decode(program.encoding, "replace")
+    return None
+
+
+async def clear_by_program() -> bool:
+    """Empty the clipboard; whether a program did."""
+    for program in programs(os.environ, sys.platform):
+        command = program.clears or program.command
+        path = shutil.which(command[0])
+        if path and await _run((path, *command[1:]), "", program.encoding):
+            return True
+    return False
+
+
+async def _output(command: tuple[str, ...]) -> bytes | None:
+    nowhere = asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=nowhere, stdout=asyncio.subprocess.PIPE, stderr=nowhere
+        )
+    except OSError:
+        return None
+    try:
+        found, _ = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return None
+    return found if process.returncode == 0 else None
 
 
 async def _run(command: tuple[str, ...], text: str, encoding: str) -> bool:

@@ -1,13 +1,17 @@
 """What is printed when the program itself fails.
 
 Textual's own report shows the local variables of every frame, and those hold what
-the user typed and what the models wrote.
+the user typed and what the models wrote. The message of an error can quote it too, so
+what is printed names the kind of error and the places in the code, never the message.
 """
 
 from __future__ import annotations
 
+import sys
+import threading
 import traceback
 from pathlib import Path
+from types import TracebackType
 
 HERE = Path(__file__).parent.parent
 
@@ -16,16 +20,59 @@ def sentence(error: BaseException) -> str:
     """One sentence: what kind of error, and where in our code. None of its data."""
     return (
         f"medassist had to stop: {type(error).__name__}{_where(error)}. This is an "
-        "error in the program. Nothing of the consultation was written anywhere. "
-        "`medassist --debug` shows more when it happens again."
+        "error in the program. What was saved is safe; nothing else of the "
+        "consultation was written anywhere. `medassist --debug` shows more when it "
+        "happens again."
     )
 
 
 def report(error: BaseException, debug: bool) -> str:
-    """What to print: the sentence, or with `debug` the traceback, without locals."""
+    """What to print: the sentence, or with `debug` where it came from, without data."""
     if not debug:
         return sentence(error)
-    return "".join(traceback.format_exception(error)).rstrip()
+    return "\n".join(_traced(error))
+
+
+def keep_quiet() -> None:
+    """Have no error that nobody catches print more than its kind and its place.
+
+    Python prints the message otherwise, also of an error in a thread, in the middle
+    of the screen and into a terminal's history.
+    """
+
+    def of_program(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            sys.stderr.write(f"{sentence(error)}\n")
+
+    def of_thread(args: threading.ExceptHookArgs) -> None:
+        """What waits for the thread is told by other ways; the screen stays whole."""
+
+    def of_nobody(args: sys.UnraisableHookArgs) -> None:
+        """Errors while objects are freed: they concern nobody."""
+
+    sys.excepthook = of_program
+    threading.excepthook = of_thread
+    sys.unraisablehook = of_nobody
+
+
+def _traced(error: BaseException, known: tuple[BaseException, ...] = ()) -> list[str]:
+    """Frames and kinds of an error and of those that led to it."""
+    lines: list[str] = []
+    before = error.__cause__ or (
+        None if error.__suppress_context__ else error.__context__
+    )
+    if before is not None and before not in known:
+        lines += [*_traced(before, (*known, error)), "", "and then:", ""]
+    for frame in traceback.extract_tb(error.__traceback__):
+        lines.append(f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}')
+        if frame.line:
+            lines.append(f"    {frame.line}")
+    lines.append(
+        f"{type(error).__name__} (its message is left out: it can quote a text)"
+    )
+    return lines
 
 
 def _where(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from medassist.consult.answer import Answer, Conditions, ModelFile
+from medassist.consult.sides import Sides
 from medassist.consult.turn import PaneName
 from medassist.privacy.clean import clean_line
 from medassist.tui.fingerprints import Fingerprint
@@ -108,8 +109,9 @@ def _course(answer: Answer) -> list[Fact]:
 
 def _sampling(conditions: Conditions | None) -> list[Fact]:
     if conditions is None:
-        return [Fact("seed", ""), Fact("sampling", "")]
+        return [Fact("system prompt", ""), Fact("seed", ""), Fact("sampling", "")]
     sampling = conditions.sampling
+    system = clean_line(conditions.system)
     said = [
         f"temperature {sampling.temperature:g}",
         f"top-k {sampling.top_k}",
@@ -121,15 +123,19 @@ def _sampling(conditions: Conditions | None) -> list[Fact]:
         said.append(f"at most {sampling.max_tokens} tokens")
     if sampling.stop:
         said.append("stops at " + ", ".join(repr(text) for text in sampling.stop))
-    return [Fact("seed", str(sampling.seed)), Fact("sampling", ", ".join(said))]
+    return [
+        Fact("system prompt", system),
+        Fact("seed", str(sampling.seed)),
+        Fact("sampling", ", ".join(said)),
+    ]
 
 
-def as_text(found: Mapping[PaneName, list[Fact]]) -> str:
+def as_text(found: Mapping[PaneName, list[Fact]], sides: Sides) -> str:
     """The facts as they are copied, the answers one below the other."""
     return "\n\n".join(
         "\n".join(
             [
-                f"{wording.LETTERS[pane]} ({wording.ROLES[pane]})",
+                wording.name(pane, sides),
                 *(f"{fact.label:<19}{fact.text}" for fact in listed if fact.text),
             ]
         )

@@ -45,7 +45,9 @@ class Command:
 
 _ASK = "Asking"
 _READ = "Reading"
+_COMPARE = "Comparing"
 _MODELS = "Models"
+_RECORDS = "Records"
 _PROGRAM = "The program"
 
 COMMANDS: Final = (
@@ -75,10 +77,38 @@ COMMANDS: Final = (
         "again",
     ),
     Command(
+        "edit", "alt+n", "edit", "screen", _ASK,
+        "Edit the question and ask again",
+        "Brings the last question back, again the one before it. Enter asks it as a "
+        "branch of its own: what was answered before is kept. Esc leaves it.",
+    ),
+    Command(
+        "other_branch", "alt+o", "other_branch", "screen", _ASK,
+        "Show another branch",
+        "Goes through what came of a question before and after it was edited.",
+    ),
+    Command(
+        "go_on", "alt+g", "go_on", "screen", _ASK,
+        "Go on with this answer in both",
+        "The other pane takes the last answer of the pane that has the focus over; the "
+        "next question is asked with it in both.",
+    ),
+    Command(
         "new", "ctrl+n", "new", "screen", _ASK,
         "New consultation",
         "Begins anew, without what was said so far.",
         "new",
+    ),
+    Command(
+        "prompts", "alt+y", "prompts", "screen", _ASK,
+        "Prompt library",
+        "Puts a question of the library into the composer: SOAP note, differential and "
+        "others, which you can edit.",
+    ),
+    Command(
+        "next_place", "alt+j", "next_place", "composer", _ASK,
+        "Next place to fill in",
+        "Goes to the next [[place]] of a prompt; what is typed takes its place.",
     ),
     Command(
         "next_pane", "tab", "next_pane", "screen", _READ,
@@ -112,13 +142,43 @@ COMMANDS: Final = (
         "Details of this answer",
         "Model and adapter files with their sha256, settings, seed and figures of the "
         "last answer; from the question, of both.",
-        "details",
+    ),
+    Command(
+        "red_flags", "alt+r", "red_flags", "screen", _READ,
+        "Red flags",
+        "Why each one is shown: the rule, the words that raised it, the source. Marks "
+        "them as read.",
+    ),
+    Command(
+        "blind", "alt+h", "blind", "screen", _COMPARE,
+        "Blind comparison",
+        "Before the first question: the sides are drawn at random, and names, speed "
+        "and length are hidden until the verdict.",
+    ),
+    Command(
+        "verdict", "f8", "verdict", "screen", _COMPARE,
+        "Give a verdict",
+        "On the last question: 1 A is better, 2 B, 3 a tie, 4 both are poor; with a "
+        "reason if you like. Then hidden names are shown.",
+        "verdict",
+    ),
+    Command(
+        "differences", "f4", "differences", "screen", _COMPARE,
+        "Differences",
+        "What one answer says and the other does not; doses, numbers and negations "
+        "first.",
+    ),
+    Command(
+        "verdicts", "alt+v", "verdicts", "screen", _COMPARE,
+        "Verdicts so far",
+        "Wins, ties and a test for each pair, of this session and of open records; and "
+        "a CSV of them.",
     ),
     Command(
         "models", "ctrl+g", "models", "screen", _MODELS,
-        "Choose the models",
-        "The starter pair, or GGUF files on this computer, for one pane or both.",
-        "models",
+        "Models",
+        "The pairs and models on this computer: choose, import, download, check; "
+        "system prompt and sampling of each pane.",
     ),
     Command(
         "mode", "ctrl+t", "mode", "screen", _MODELS,
@@ -129,6 +189,39 @@ COMMANDS: Final = (
         "restart", "ctrl+r", "restart", "screen", _MODELS,
         "Start the models again",
         "After loading was stopped or failed, or the models' process has ended.",
+    ),
+    Command(
+        "save", "alt+s", "save", "screen", _RECORDS,
+        "Save from now on",
+        "Opens the records, or begins them: this consultation and the next ones are "
+        "saved on this computer, encrypted.",
+    ),
+    Command(
+        "history", "ctrl+o", "history", "screen", _RECORDS,
+        "History",
+        "The saved consultations: search, open, rename, delete.",
+        "history",
+    ),
+    Command(
+        "export", "ctrl+s", "export", "screen", _RECORDS,
+        "Export this consultation",
+        "Writes it into a file: Markdown, JSON, HTML or PDF. Works unsaved too.",
+    ),
+    Command(
+        "sign_off", "alt+u", "sign_off", "screen", _RECORDS,
+        "Sign off as reviewed",
+        "Says that you have read and checked this consultation; again: takes it back.",
+    ),
+    Command(
+        "passphrase", "alt+p", "passphrase", "screen", _RECORDS,
+        "Change the passphrase",
+        "Of the records, with the one that they have now.",
+    ),
+    Command(
+        "lock", "ctrl+l", "lock", "app", _RECORDS,
+        "Lock",
+        "Blanks the screen and forgets the key of the records until the passphrase is "
+        "typed.",
     ),
     Command(
         "theme", "f12", "theme", "app", _PROGRAM,
@@ -150,7 +243,7 @@ COMMANDS: Final = (
     Command(
         "quit", "ctrl+q", "quit", "app", _PROGRAM,
         "Quit",
-        "Ends the program and the models. Nothing is saved; what would be lost is "
+        "Ends the program and the models. What is not saved and would be lost is "
         "asked about, and the key again confirms.",
         "quit",
     ),

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
         PaneInfo,
         Question,
         Reading,
+        Sampling,
         TooLong,
         Written,
     )
+    from medassist.library.registry import NamedPair
     from medassist.settings import Settings
 
 PairState = Literal["starting", "loading", "ready", "stopped", "failed", "dead"]
@@ -79,6 +81,8 @@ class Pair:
         """Why it is not ready, in a sentence for the user."""
         self.notices: tuple[str, ...] = ()
         self.infos: dict[PaneName, PaneInfo] = {}
+        self.asked: NamedPair | None = None
+        """How the panes are asked, where the pair has a name in the library."""
         self.demonstration: frozenset[PaneName] = frozenset()
         self.notice = ""
         """What is to be seen wherever a pane of `demonstration` answers."""
@@ -109,6 +113,12 @@ class Pair:
         return self._engine.memory() if self._engine and self._alive else None
 
     @property
+    def freed(self) -> int:
+        """Bytes that closing it gives back; its files' pages count as free already."""
+        files = {file for stamps in self._stamps.values() for file in stamps}
+        return max(0, (self.memory or 0) - sum(file.size for file in files))
+
+    @property
     def confined(self) -> str | None:
         return self._engine.confined if self._engine else None
 
@@ -119,6 +129,7 @@ class Pair:
     async def load(self, settings: Settings) -> None:
         """Load the pair, or load it again. How it went is in `state` and `trouble`."""
         self.state, self.trouble, self.fraction = "loading", "", 0.0
+        self.notices = ()
         self._stop_wanted = False
         self.settled.clear()
         try:
@@ -127,6 +138,7 @@ class Pair:
             if self._stop_wanted:
                 raise LoadStopped("")
             self._stamps = await asyncio.to_thread(_stamps, self._files)
+            await self.read_asked()
             loaded = await self._engine.start(self._progress)
         except LoadStopped:
             self.state = "stopped"
@@ -137,10 +149,27 @@ class Pair:
             self.state, self.trouble = "failed", clean(str(error))
         else:
             self.infos = dict(loaded.panes)
-            self.notices = tuple(clean(notice) for notice in loaded.notices)
+            said = (*self.notices, *loaded.notices)
+            self.notices = tuple(dict.fromkeys(clean(notice) for notice in said))
             self.state = "ready"
         finally:
             self.settled.set()
+
+    async def read_asked(self) -> None:
+        """Read from the library how this pair's panes are asked, from now on."""
+        name = self.choice.pair or ("starter" if self.choice.is_starter else "")
+        self.asked, problem = await asyncio.to_thread(_asked, name)
+        if problem:
+            self.notices = (*self.notices, problem)
+
+    def sampling(self, pane: PaneName, settings: Settings) -> Sampling:
+        """How `pane` chooses its tokens: as the pair has it, else as the user has."""
+        own = self.asked.asked(pane).sampling if self.asked else None
+        return own or settings.sampling
+
+    def system(self, pane: PaneName) -> str:
+        """What stands before every conversation of `pane`; empty: nothing."""
+        return self.asked.asked(pane).system if self.asked else ""
 
     async def _new_engine(self, settings: Settings) -> EngineLike:
         from medassist.engine.protocol import PairFiles
@@ -209,12 +238,15 @@ class Pair:
         excesses: list[Excess] = []
         try:
             questions: dict[PaneName, Question] = {
-                pane: _question(consultation, pane, answer, settings)
+                pane: self._question(consultation, pane, answer, settings)
                 for pane, answer in asked.items()
             }
             for pane, answer in asked.items():
                 answer.conditions = Conditions(
-                    self.infos[pane], questions[pane].sampling, self.confined or ""
+                    self.infos[pane],
+                    questions[pane].sampling,
+                    self.confined or "",
+                    self.system(pane),
                 )
             async for event in self._engine.ask(questions, mode):
                 self._under_way = True
@@ -257,8 +289,11 @@ class Pair:
         assert self._engine is not None
         histories: dict[PaneName, list[Message]] = {
             pane: [
-                Message(role=said.role, content=said.content)
-                for said in consultation.history(pane)
+                *self._before(pane),
+                *(
+                    Message(role=said.role, content=said.content)
+                    for said in consultation.history(pane)
+                ),
             ]
             for pane in self.panes
             if consultation.history(pane)
@@ -279,6 +314,32 @@ class Pair:
         if self._engine is not None:
             with suppress(TimeoutError, EngineError, OSError):
                 await asyncio.wait_for(self._engine.close(), CLOSE_S)
+
+    def _question(
+        self,
+        consultation: Consultation,
+        pane: PaneName,
+        answer: Answer,
+        settings: Settings,
+    ) -> Question:
+        from medassist.engine.protocol import Message, Question
+
+        messages = (
+            Message(role=said.role, content=said.content)
+            for said in consultation.messages(pane)
+        )
+        sampling = self.sampling(pane, settings)
+        return Question(
+            messages=(*self._before(pane), *messages),
+            sampling=sampling.model_copy(update={"seed": answer.seed}),
+        )
+
+    def _before(self, pane: PaneName) -> tuple[Message, ...]:
+        """The system prompt of `pane`, if it has one."""
+        from medassist.engine.protocol import Message
+
+        text = self.system(pane)
+        return (Message(role="system", content=text),) if text else ()
 
     def _died(self, sentence: str, asked: Mapping[PaneName, Answer]) -> None:
         self.state, self.trouble = "dead", clean(sentence)
@@ -332,17 +393,17 @@ def _stamp(path: Path) -> ModelFile:
     return ModelFile(path, status.st_size, status.st_mtime_ns)
 
 
-def _question(
-    consultation: Consultation, pane: PaneName, answer: Answer, settings: Settings
-) -> Question:
-    from medassist.engine.protocol import Message, Question
+def _asked(name: str) -> tuple[NamedPair | None, str]:
+    """How the panes of the pair `name` are asked, and why that cannot be known."""
+    if not name:
+        return None, ""
+    from medassist.library.errors import LibraryError
+    from medassist.library.registry import load_registry
 
-    messages = tuple(
-        Message(role=said.role, content=said.content)
-        for said in consultation.messages(pane)
-    )
-    sampling = settings.sampling.model_copy(update={"seed": answer.seed})
-    return Question(messages=messages, sampling=sampling)
+    try:
+        return load_registry().pair(name), ""
+    except LibraryError as error:
+        return None, f"{error} The settings of the panes are not used."
 
 
 def _figures(event: Answered) -> Figures:

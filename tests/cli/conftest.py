@@ -19,8 +19,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> TinyPair:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of a user who has a home of their own and no settings."""
+    """The environment of a user who has read the intended use and set nothing."""
     kept = {n: v for n, v in os.environ.items() if not n.startswith("MEDASSIST")}
+    settings = tmp_path / "home" / "config" / "settings.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("intended_use_told = 2\n")
     return {**kept, "MEDASSIST_HOME": str(tmp_path / "home")}
 
 

@@ -29,13 +29,13 @@ def test_the_version_is_told() -> None:
 
 def test_help_names_every_command() -> None:
     told = run("--help").stdout
-    for command in ("ask", "finetune", "convert"):
+    for command in ("ask", "doctor", "finetune", "convert"):
         assert f"\n  {command} " in told
 
 
 @pytest.mark.parametrize(
     "command",
-    [["ask"], ["finetune"], ["finetune", "starter"], ["convert"]],
+    [["ask"], ["doctor"], ["finetune"], ["finetune", "starter"], ["convert"]],
 )
 def test_every_command_helps_without_its_room(command: list[str]) -> None:
     # As in the plain install, where there is no torch.

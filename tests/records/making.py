@@ -6,9 +6,10 @@ from pathlib import Path
 
 from medassist.consult.answer import Conditions, Figures, ModelFile, Source
 from medassist.consult.turn import PaneName, Turn
+from medassist.consult.verdict import Verdict, now
 from medassist.engine.protocol import PaneInfo, Sampling
 from medassist.records.key import Cost
-from medassist.records.record import FlagShown, Record, Verdict, now
+from medassist.records.record import FlagShown, Record
 from medassist.records.vault import Vault
 
 PASSPHRASE = "correct horse battery"

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from medassist.consult.sides import Sides
 from medassist.consult.turn import PANES
+from medassist.consult.verdict import Verdict, now
 from medassist.records.errors import RecordsError
 from medassist.records.export import SUFFIXES, Form, export, pdf, suggested_name
-from medassist.records.record import Record, Sides, Verdict, WarningGiven, now
+from medassist.records.export.document import texts
+from medassist.records.record import Record, WarningGiven
 from tests.records.making import FLAG, SOURCES, a_record, a_turn, answer
 
 FORMS: tuple[Form, ...] = ("markdown", "json", "html", "pdf")
@@ -143,7 +146,7 @@ def test_an_answer_cannot_forge_a_heading_or_a_verdict_in_markdown(
         "# A *title*",
         "Question 1",
         "Answer A: base model, Heron 1B",
-        "Answer B: tuned model, Kestrel 1B",
+        "Answer B: tuned model, Kestrel 1B + adapter",
     ]
     fences = [t.content for t in tokens if t.type == "fence"]
     assert len(fences) == 3 and all("## Verdict: Z" in f for f in fences)
@@ -240,3 +243,23 @@ def test_the_suggested_name_says_nothing_of_the_patient() -> None:
     assert re.fullmatch(
         r"consultation-\d{4}-\d\d-\d\d-\d{4}\.html", suggested_name("html", now())
     )
+
+
+@pytest.mark.parametrize("form", ["markdown", "json", "html"])
+def test_what_is_replaced_stands_in_no_part_of_the_file(
+    tmp_path: Path, form: Form
+) -> None:
+    record = a_record("Mrs Johnson has chest pain?")
+    turn = record.consultation.turns[0]
+    turn.judge(Verdict("A", "base", False, now(), (), "as Johnson said"))
+    answer(a_turn(record, "Johnson again?", "x", "y"), "base", "Johnson, yes.")
+    every = texts(record)
+    assert sum("Johnson" in text for text in every) >= 3
+
+    def redact(text: str) -> str:
+        assert text in every
+        return text.replace("Johnson", "[NAME]")
+
+    said = content(record, tmp_path, form, redact=redact)
+    assert "Johnson" not in said
+    assert "[NAME]" in plain(said) or "NAME" in said

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from medassist.consult.answer import Source
+from medassist.consult.sides import Sides
+from medassist.consult.verdict import Choice, Verdict, now
 from medassist.records.cipher import Connection, connect
 from medassist.records.deleting import WHAT_DELETION_MEANS
 from medassist.records.errors import RecordsError
@@ -13,7 +15,7 @@ from medassist.records.files import DATABASE, create_private
 from medassist.records.history import Filter
 from medassist.records.key import new_key
 from medassist.records.migrations import STEPS, VERSION, migrate, version_of
-from medassist.records.record import Choice, Record, Sides, Verdict, now
+from medassist.records.record import Record
 from medassist.records.recorder import Recorder
 from medassist.records.rows import milliseconds
 from medassist.records.search import terms
@@ -51,7 +53,7 @@ async def test_the_list_has_the_latest_first_and_comes_in_pages(vault: Vault) ->
     assert [s.id for s in (*first, *second)] == numbers[::-1]
     assert await store.count() == 7
     assert first[0].title == "Question 6?"
-    assert first[0].models == {"base": "Heron 1B", "tuned": "Kestrel 1B"}
+    assert first[0].models == {"base": "Heron 1B", "tuned": "Kestrel 1B + adapter"}
     assert (first[0].turns, first[0].verdicts) == (1, ("B",))
 
 
@@ -118,7 +120,7 @@ async def test_verdicts_come_with_what_they_were_about(vault: Vault) -> None:
     number = await save(vault, a_record())
     (judged,) = await vault.open_store.verdicts()
     assert (judged.consultation, judged.verdict.winner) == (number, "tuned")
-    assert judged.models == {"base": "Heron 1B", "tuned": "Kestrel 1B"}
+    assert judged.models == {"base": "Heron 1B", "tuned": "Kestrel 1B + adapter"}
     assert judged.hashes == {"base": ("ab" * 32,), "tuned": ("ab" * 32,)}
     assert judged.last and judged.verdict.reasons == ("safety",)
 
@@ -283,3 +285,27 @@ async def test_records_of_a_later_version_are_told_and_left_alone(vault: Vault) 
     for read_only in (False, True):
         with pytest.raises(RecordsError, match="later version"):
             await vault.unlock(PASSPHRASE, read_only=read_only)
+
+
+async def test_the_list_says_how_many_branches_there_are(vault: Vault) -> None:
+    record = a_record()
+    second = a_turn(record, "Two?", "x", "y")
+    recorder = Recorder(vault, record)
+    assert await recorder.save()
+    (line,) = await vault.open_store.page()
+    assert (line.turns, line.branches) == (2, 1)
+    record.consultation.branch_off(second)
+    a_turn(record, "Two, but otherwise?", "x", "y")
+    assert await recorder.save()
+    (line,) = await vault.open_store.page()
+    assert (line.turns, line.branches) == (3, 2)
+
+
+async def test_a_hit_is_quoted_from_where_all_stands_before_where_a_part_does(
+    vault: Vault,
+) -> None:
+    record = a_record("Fever?")
+    a_turn(record, "A rash?", "nothing", "fever with a rash")
+    await save(vault, record)
+    (hit,) = await vault.open_store.search("fever rash")
+    assert "".join(piece.text for piece in hit.snippet) == "fever with a rash"

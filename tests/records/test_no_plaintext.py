@@ -18,7 +18,8 @@ import asyncio, logging, os, sys
 logging.basicConfig(level=logging.DEBUG, filename=sys.argv[2])
 from pathlib import Path
 from medassist.records.recorder import Recorder
-from medassist.records.record import WarningGiven, now
+from medassist.consult.verdict import now
+from medassist.records.record import WarningGiven
 from medassist.records.vault import Vault
 from tests.records.making import CHEAP, PASSPHRASE, a_record, a_turn, ask
 

@@ -4,8 +4,10 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from medassist.consult.sides import Sides
 from medassist.consult.turn import PANES
-from medassist.records.record import Record, Sides, Verdict, WarningGiven, now
+from medassist.consult.verdict import Verdict, now
+from medassist.records.record import Record, WarningGiven
 from medassist.records.recorder import Recorder
 from medassist.records.reopening import was_broken_off
 from medassist.records.store import Store

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from medassist.consult.verdict import now
 from medassist.records.errors import InUse, Locked, NotSaved, RecordsError
-from medassist.records.record import Record, now
+from medassist.records.record import Record
 from medassist.records.recorder import Recorder
 from medassist.records.store import Store
 from medassist.records.vault import Vault

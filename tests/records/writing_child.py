@@ -12,7 +12,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from medassist.records.record import now
+from medassist.consult.verdict import now
 from medassist.records.store import Store
 from medassist.records.vault import Vault
 from tests.records.making import FIGURES, SOURCES

@@ -9,6 +9,7 @@ import pytest
 
 from medassist.tui import crash
 from medassist.tui.clipboard import programs
+from medassist.tui.copied import Copied
 from tests.stubs.engine import FakeEngines
 from tests.tui.running import (
     app_with,
@@ -185,5 +186,104 @@ def test_the_first_frame_does_not_wait_for_what_it_does_not_show() -> None:
         "psutil",
         "jinja2",
     }
+    ours = [name for name in done.stdout.split() if name.startswith("medassist.")]
+    later = ("medassist.records", "medassist.safety", "medassist.library")
+    assert [name for name in ours if name.startswith(later)] == []
     assert "medassist.engine.client" not in done.stdout.split()
     assert "textual.widgets._markdown" not in done.stdout.split()
+
+
+def test_neither_message_nor_cause_of_an_error_quotes_what_the_user_wrote() -> None:
+    last = KeyError(SECRET)
+    last.__cause__ = caught()
+    said = crash.report(last, debug=True)
+    assert "RuntimeError" in said and "KeyError" in said and "in failing" in said
+    assert SECRET not in said
+
+
+def test_an_error_that_nobody_catches_prints_its_kind_alone() -> None:
+    script = (
+        "import threading\n"
+        "from medassist.tui import crash\n"
+        "crash.keep_quiet()\n"
+        "def fail(): raise ValueError('Mrs Example')\n"
+        "thread = threading.Thread(target=fail)\n"
+        "thread.start(); thread.join()\n"
+        "class Dying:\n"
+        "    def __del__(self): fail()\n"
+        "Dying()\n"
+        "fail()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "ValueError" in done.stderr
+    assert "Example" not in done.stderr + done.stdout
+
+
+async def test_what_was_copied_is_cleared_from_the_clipboard_after_a_while(
+    tmp_path: Path, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = clipboard_in(tmp_path, monkeypatch)
+    app = app_with(engines)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_ready(pilot, app)
+        (await app.settings()).clipboard_seconds = 1
+        app.copy_to_clipboard("the answer")
+        await until(pilot, lambda: held.read_text() == "the answer")
+        await until(pilot, lambda: held.read_text() == "")
+
+
+async def test_what_another_program_copied_since_stays_on_the_clipboard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = clipboard_in(tmp_path, monkeypatch)
+    copied = Copied()
+    held.write_text("the answer")
+    copied.note("the answer", 60)
+    assert await copied.clear()
+    assert held.read_text() == ""
+    held.write_text("somebody else's")
+    copied.note("the answer", 60)
+    assert not await copied.clear()
+    assert held.read_text() == "somebody else's"
+
+
+async def test_locking_and_leaving_clear_the_clipboard_at_once(
+    tmp_path: Path, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = clipboard_in(tmp_path, monkeypatch)
+    app = app_with(engines)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_ready(pilot, app)
+        app.copy_to_clipboard("the answer")
+        await until(pilot, lambda: held.read_text() == "the answer")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: held.read_text() == "")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is app.consult)
+        app.copy_to_clipboard("another")
+        await until(pilot, lambda: held.read_text() == "another")
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: engines.last.state == "closed")
+        await until(pilot, lambda: held.read_text() == "")
+
+
+def clipboard_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clipboard that is a file, with the one program that serves it."""
+    held = folder / "clipboard"
+    held.write_text("")
+    programs = folder / "programs"
+    programs.mkdir()
+    script = programs / "xclip"
+    script.write_text(
+        f'#!/bin/sh\ncase "$3" in -out) cat "{held}";; *) cat > "{held}";; esac\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/bin:/usr/bin")
+    monkeypatch.setenv("DISPLAY", ":0")
+    for name in ("WAYLAND_DISPLAY", "SSH_CONNECTION", "SSH_TTY", "WSL_DISTRO_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    return held

@@ -53,6 +53,7 @@ def export(
     *,
     warned: Sequence[WarningGiven] = (),
     mask: Mask = unmasked,
+    redact: Mask = unmasked,
     replace: bool = False,
 ) -> Exported:
     """Write `record` to `file`, whole or not at all. Blocks: call it in a thread.
@@ -63,12 +64,13 @@ def export(
         form: of the file.
         warned: the identifiers that the user was just warned of, and what they chose.
         mask: hides a model's name in a text; used while names are hidden.
+        redact: gives each text of `document.texts` without identifiers.
         replace: write over a file that is there.
 
     Raises:
         RecordsError: there is a file already, or it cannot be written.
     """
-    document = compose(record, warned, mask)
+    document = compose(record, warned, mask, redact)
     notices: tuple[str, ...] = ()
     content: str | bytes
     match form:

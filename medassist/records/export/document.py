@@ -7,14 +7,15 @@ stand as A and B, without files, settings, speed or length.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from medassist.consult.answer import Answer
 from medassist.consult.turn import PANES, PaneName, Turn
+from medassist.consult.verdict import Verdict
 from medassist.privacy.clean import clean, clean_line
-from medassist.records.record import FlagShown, Record, Verdict, WarningGiven
+from medassist.records.record import FlagShown, Record, WarningGiven
 
 Mask = Callable[[str], str]
 Value = str | int | float | bool | None
@@ -86,10 +87,36 @@ def unmasked(text: str) -> str:
     return text
 
 
-def compose(record: Record, warned: Sequence[WarningGiven], mask: Mask) -> Document:
-    """What is to be said of `record`; all text in it is cleaned."""
+def texts(record: Record) -> tuple[str, ...]:
+    """Every text of users and models, as `compose` gives it to `redact`."""
+    found = [record.heading]
+    for turn in record.consultation.turns:
+        found.append(clean(turn.question))
+        found += [clean(a.text) for pane in PANES for a in turn.answers(pane)]
+        found += [verdict.note for verdict in turn.verdicts]
+    return tuple(text for text in dict.fromkeys(found) if text.strip())
+
+
+def compose(
+    record: Record,
+    warned: Sequence[WarningGiven],
+    mask: Mask,
+    redact: Mask = unmasked,
+) -> Document:
+    """What is to be said of `record`; all text in it is cleaned.
+
+    Args:
+        record: the consultation.
+        warned: the identifiers that the user was warned of.
+        mask: hides a model's name in a text, while names are hidden.
+        redact: gives each of `texts` without the identifiers in it.
+    """
     hidden = record.sides.hidden
-    shown = mask if hidden else unmasked
+
+    def shown(text: str) -> str:
+        text = redact(text)
+        return mask(text) if hidden else text
+
     return Document(
         shown(record.heading) or "Consultation",
         record.created,
@@ -154,7 +181,7 @@ def _turn(record: Record, turn: Turn, number: int, mask: Mask) -> TurnPart:
             for f in record.flags.get(turn, ())
         ),
         tuple(answers),
-        record.verdicts.get(turn, ()),
+        tuple(replace(v, note=mask(v.note)) for v in turn.verdicts),
     )
 
 
@@ -169,7 +196,7 @@ def _answer(
     return AnswerPart(
         side,
         None if hidden else pane,
-        f"Model {side}" if hidden else clean_line(answer.source.name),
+        f"Model {side}" if hidden else clean_line(answer.source.label),
         state,
         shown,
         () if hidden else tuple(_facts(record, answer)),

@@ -19,7 +19,10 @@ from medassist.records.export.document import (
     warning_line,
 )
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&:@])")
+# Signs that are markup wherever they stand; what makes a bare address a link; and what
+# begins a heading or a list where it begins a line.
+_MARKUP = re.compile(r"[\\`*_\[\]<>|~&@!]|:(?=//)|(?<=www)\.|^[#+\-=]")
+_NUMBERED = re.compile(r"^(\d+)([.)])")
 
 
 def markdown(document: Document) -> str:
@@ -84,4 +87,4 @@ def _fenced(text: str) -> list[str]:
 
 
 def _escaped(line: str) -> str:
-    return _MARKUP.sub(r"\\\1", line)
+    return _NUMBERED.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", line))

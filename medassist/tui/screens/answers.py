@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from medassist.consult.answer import Answer
+from medassist.consult.answer import Answer, Source
 from medassist.consult.consultation import Consultation
 from medassist.consult.turn import PaneName
 from medassist.privacy.clean import clean
+from medassist.tui.comparing import Comparing
 from medassist.tui.details import Fact, facts
 from medassist.tui.fingerprints import Fingerprints
 from medassist.tui.pair import Pair
-from medassist.tui.screens.panes import PanesScreen
+from medassist.tui.recording import Recording
+from medassist.tui.red_flags import RedFlags
+from medassist.tui.screens.panes import TOO_SMALL, PanesScreen
 from medassist.tui.widgets.consult import wording
 
 if TYPE_CHECKING:
@@ -36,9 +39,12 @@ class AnswersScreen(PanesScreen):
         super().__init__()
         self.pair = pair
         self.consultation = Consultation()
+        self.comparing = Comparing(self)
         self._draws = False
         self._first_piece: dict[Answer, float] = {}
         self._fingerprints = Fingerprints()
+        self.red_flags = RedFlags(self.flag_panel, self._flags_changed)
+        self.recording = Recording(self, lambda sentence: self.say(sentence, True))
 
     @property
     def consult_app(self) -> ConsultApp:
@@ -65,7 +71,10 @@ class AnswersScreen(PanesScreen):
             return {}
         turn, pane = self.consultation.turns[-1], self.focused_pane
         found: dict[PaneName, Answer] = {}
-        for name in (pane,) if pane else self.pair.panes:
+        if self.comparing.writes_hidden:
+            return found
+        panes = self.consultation.sides.order(self.pair.panes)
+        for name in (pane,) if pane else panes:
             answer = turn.shown(name)
             if answer is not None:
                 found[name] = answer
@@ -80,13 +89,22 @@ class AnswersScreen(PanesScreen):
         if not written:
             self.say("There is no answer to copy yet.")
             return
-        text = wording.copied(written, headings=self.focused_pane is None)
-        self.consult_app.copy_and_tell(clean(text), wording.answers(len(written)))
+        headings, sides = self.focused_pane is None, self.consultation.sides
+        text, hides = (
+            clean(wording.copied(written, headings, sides)),
+            self.comparing.veil,
+        )
+        self.consult_app.copy_and_tell(
+            hides.mask(text) if hides else text, wording.answers(len(written))
+        )
 
     def action_details(self) -> None:
         answers = self._last_answers()
         if not answers:
             self.say("There is no answer yet.")
+            return
+        if self.consultation.sides.hidden:
+            self.say("The details are hidden until the verdict (F8).")
             return
 
         def find() -> dict[PaneName, list[Fact]]:
@@ -95,7 +113,31 @@ class AnswersScreen(PanesScreen):
 
         from medassist.tui.screens.details import Details
 
-        self.consult_app.push_screen(Details(find))
+        self.consult_app.push_screen(Details(find, self.consultation.sides))
+
+    # Red flags
+
+    def action_red_flags(self) -> None:
+        shown = self.red_flags.shown
+        if not shown:
+            self.say(
+                self.red_flags.problem
+                or "No rule found a red flag in this consultation. Rules miss things."
+            )
+            return
+        from medassist.tui.screens.flag_details import FlagDetails
+
+        def mark(read: bool | None) -> None:
+            if read:
+                self.red_flags.mark_read(shown)
+
+        self.consult_app.push_screen(FlagDetails(shown), mark)
+
+    def _flags_changed(self) -> None:
+        # Where no pane has room any more, the flags still do.
+        titles = self.flag_panel.titles
+        self.too_small.say(f"Red flag: {titles}. {TOO_SMALL}" if titles else TOO_SMALL)
+        self.red_flags.keep_in(self.recording)
 
     async def learn_fingerprints(self) -> None:
         """Compute what is not known of the files that have answered."""
@@ -109,8 +151,13 @@ class AnswersScreen(PanesScreen):
         ]
         found = await self._fingerprints.compute(files, lambda: self._free)
         for fingerprint in found:
-            if fingerprint.problem:
+            if fingerprint.problem and not self.comparing.hold(fingerprint.problem):
                 self.say(fingerprint.problem, warning=True)
+        for file in files:
+            known = self._fingerprints.of(file)
+            if known is not None and known.sha256:
+                self.recording.record.hashes[file] = known.sha256
+        self.recording.feed()
 
     @property
     def _free(self) -> bool:
@@ -147,8 +194,19 @@ class AnswersScreen(PanesScreen):
         await self.draw_turns()
         self.draw_lines()
 
+    def stand(self) -> None:
+        """Have the panes stand on their sides, with the names that may be seen."""
+        sides, hides = self.consultation.sides, self.comparing.veil
+        self.order_panes(sides.order(self.panes))
+        sources = self.pair.sources
+        for name, pane in self.panes.items():
+            pane.veil = hides
+            pane.name_model(sources.get(name, Source("")), sides)
+
     async def show_turns(self) -> None:
         """Have the panes show the turns that the consultation has now."""
+        self.red_flags.follow(self.consultation)
+        self.stand()
         for pane in self.panes.values():
             await pane.show(self.consultation.turns)
 
@@ -156,6 +214,8 @@ class AnswersScreen(PanesScreen):
         """Draw what stands in the panes once more."""
         for pane in self.panes.values():
             await pane.draw_all()
+        self.recording.feed()
+        await self.comparing.mark()
 
     def draw_lines(self) -> None:
         """Bring the status of the panes and the line at the top up to date."""
@@ -163,6 +223,7 @@ class AnswersScreen(PanesScreen):
             pane = self.panes[name]
             pane.say(self._status(name))
             pane.say_empty(wording.empty(self.pair.state))
+        self.recording.feed()
         self.draw_top()
 
     def _status(self, name: PaneName) -> str:
@@ -170,6 +231,8 @@ class AnswersScreen(PanesScreen):
         answer = turns[-1].shown(name) if turns else None
         if pair.state != "ready" or answer is None:
             return wording.pair_status(pair.state, pair.fraction)
+        if self.consultation.sides.hidden:
+            return wording.hidden_status(self.comparing.writes_hidden)
         now = asyncio.get_running_loop().time()
         seconds = None
         if answer.state == "writing":
@@ -188,4 +251,6 @@ class AnswersScreen(PanesScreen):
             infos[0].threads if infos else None,
             self.pair.memory,
             self.scrolls_together,
+            self.recording.word,
+            self.comparing.words,
         )

@@ -1,9 +1,10 @@
-"""Choosing the models: the starter pair, or GGUF files on this computer."""
+"""Naming GGUF files on this computer by hand, to load them or keep them as a pair."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -81,24 +82,20 @@ class ChooseModels(ModalScreen[Choice | None]):
 
     Args:
         now: The models that stand in the fields at first.
-        former: The models to go back to if `now` could not be loaded.
-        problem: Why `now` could not be loaded; may be empty.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "back", "Back")]
     CSS_PATH = "choose.tcss"
 
-    def __init__(self, now: Choice, former: Choice, problem: str) -> None:
+    def __init__(self, now: Choice) -> None:
         super().__init__()
         self._now = now
-        self._former = former
-        self._problem = problem
         self._field = "base"
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static("Choose the models", markup=False, id="title")
-            yield Static(clean(self._problem), markup=False, id="problem")
+            yield Static("Name the files", markup=False, id="title")
+            yield Static("", markup=False, id="problem")
             with Horizontal(id="choice"):
                 with VerticalScroll(id="fields", can_focus=False):
                     yield from self._fields()
@@ -107,8 +104,7 @@ class ChooseModels(ModalScreen[Choice | None]):
                     yield ModelTree(self._folder(), id="tree")
             with Horizontal(id="answers"):
                 yield Button("Load", id="load", variant="primary", compact=True)
-                yield Button("The starter pair", id="starter", compact=True)
-                yield Button(self._back_label, id="back", compact=True)
+                yield Button("Back", id="back", compact=True)
 
     def _fields(self) -> ComposeResult:
         paths = (self._now.base, self._now.tuned, self._now.adapter)
@@ -121,6 +117,8 @@ class ChooseModels(ModalScreen[Choice | None]):
                 suggester=PathSuggester(),
                 compact=True,
             )
+        yield Static("Keep as a pair called (or nothing)", classes="label")
+        yield Input(self._now.pair, id="name", placeholder="a name", compact=True)
         yield Static(
             "Clear a field to leave that model out. A file that is chosen in the list "
             "goes into the field that was last in use; the right arrow takes the rest "
@@ -129,12 +127,6 @@ class ChooseModels(ModalScreen[Choice | None]):
             classes="hint",
         )
 
-    @property
-    def _back_label(self) -> str:
-        if self._problem and self._former != self._now:
-            return clean(f"Back to {self._former.name}")
-        return "Back"
-
     def _folder(self) -> Path:
         for path in (self._now.base, self._now.tuned, self._now.adapter):
             if path and _is_folder(path.parent):
@@ -142,7 +134,7 @@ class ChooseModels(ModalScreen[Choice | None]):
         return Path.cwd()
 
     def on_mount(self) -> None:
-        self._say(self._problem)
+        self._say("")
         self.query_one("#base", Input).focus()
 
     def _say(self, problem: str) -> None:
@@ -151,7 +143,7 @@ class ChooseModels(ModalScreen[Choice | None]):
         shown.update(clean(problem))
 
     def on_descendant_focus(self) -> None:
-        if isinstance(self.focused, Input) and self.focused.id:
+        if isinstance(self.focused, Input) and self.focused.id in _FIELDS:
             self._field = self.focused.id
 
     @on(DirectoryTree.FileSelected)
@@ -163,21 +155,23 @@ class ChooseModels(ModalScreen[Choice | None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#load")
     async def _on_load(self) -> None:
-        choice = Choice(*(self._path(name) for name in _FIELDS))
+        base, tuned, adapter = (self._path(name) for name in _FIELDS)
+        choice = Choice(base, tuned, adapter)
         problem = choice.problem
         if choice.is_starter:
-            problem = "Name at least one model, or take the starter pair."
-        self._say(problem or await asyncio.to_thread(_unreadable, choice) or "")
-        if not self.query_one("#problem", Static).display:
+            problem = "Name at least one model."
+        problem = problem or await asyncio.to_thread(_unreadable, choice)
+        name = self.query_one("#name", Input).value.strip()
+        if not problem and name:
+            problem = await asyncio.to_thread(_kept, choice, name)
+            choice = replace(choice, pair=name)
+        self._say(problem or "")
+        if not problem:
             self.dismiss(choice)
-
-    @on(Button.Pressed, "#starter")
-    def _on_starter(self) -> None:
-        self.dismiss(Choice())
 
     @on(Button.Pressed, "#back")
     def action_back(self) -> None:
-        self.dismiss(self._former if self._former != self._now else None)
+        self.dismiss(None)
 
     def _path(self, name: str) -> Path | None:
         value = self.query_one(f"#{name}", Input).value.strip()
@@ -200,4 +194,20 @@ def _unreadable(choice: Choice) -> str | None:
                 read_header(path)
         except ModelFileError as error:
             return str(error)
+    return None
+
+
+def _kept(choice: Choice, name: str) -> str | None:
+    """Keep the files as the pair `name`; why that cannot be, `None` if it was done."""
+    from medassist.engine.errors import ModelFileError
+    from medassist.library.errors import LibraryError
+    from medassist.library.importing import import_path
+    from medassist.library.pairs import make_pair
+
+    paths = (choice.base, choice.tuned, choice.adapter)
+    try:
+        names = [import_path(path).models[0] if path else None for path in paths]
+        make_pair(name, *names)
+    except (LibraryError, ModelFileError) as error:
+        return str(error)
     return None

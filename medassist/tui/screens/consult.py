@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from textual import on
 
 from medassist.consult.answer import Answer
-from medassist.consult.consultation import Consultation, Excess
+from medassist.consult.consultation import Excess
 from medassist.consult.turn import PaneName, Turn
 from medassist.tui import keys
 from medassist.tui.choice import Choice
+from medassist.tui.keeping import Keeping
 from medassist.tui.screens.answers import STILL_WRITING, AnswersScreen
 from medassist.tui.screens.decision import Decision
 from medassist.tui.widgets.consult import wording
@@ -25,8 +27,15 @@ class ConsultScreen(AnswersScreen):
 
     BINDINGS = keys.bindings("screen")
 
+    @cached_property
+    def keeping(self) -> Keeping:
+        """What can be done with the records."""
+        return Keeping(self)
+
     def on_mount(self) -> None:
         super().on_mount()
+        opens = keys.keys_of(keys.command("red_flags"), self.consult_app.chosen_keys)
+        self.flag_panel.key = keys.display(opens)
         self.have_panes(self.pair.panes)
         self.draw_lines()
 
@@ -45,7 +54,8 @@ class ConsultScreen(AnswersScreen):
         self._name_models()
         self.draw_lines()
         for notice in self.pair.notices:
-            self.say(notice, warning=True)
+            if not self.comparing.hold(notice):
+                self.say(notice, warning=True)
         if former is not None and self.pair.state in ("failed", "dead"):
             await self._choose(self.pair.trouble, former)
         else:
@@ -53,8 +63,7 @@ class ConsultScreen(AnswersScreen):
         self.run_worker(self.learn_fingerprints, group="fingerprints")
 
     def _name_models(self) -> None:
-        for name, source in self.pair.sources.items():
-            self.panes[name].name_model(source)
+        self.stand()
         shown = bool(self.pair.demonstration)
         self.notice.display = shown
         if shown:
@@ -84,13 +93,18 @@ class ConsultScreen(AnswersScreen):
         if not self.consultation.over:
             self.say(STILL_WRITING)
             return
+        hidden = self.consultation.sides.hidden and self.consultation.turns
+        if hidden and self.pair.state == "ready":
+            self.say("While names are hidden the models stay: F8 or ctrl+n first.")
+            return
         self.run_worker(self._choose("", self.pair.choice), group="choose")
 
     async def _choose(self, problem: str, former: Choice) -> None:
-        from medassist.tui.screens.choose import ChooseModels
+        from medassist.tui.screens.models import Models
 
-        screen = ChooseModels(self.pair.choice, former, problem)
+        screen = Models(self.pair.choice, former, problem, self.pair.freed)
         choice = await self.consult_app.push_screen_wait(screen)
+        await self.pair.read_asked()
         if choice is None or (choice == self.pair.choice and not self.trouble.display):
             self._say_trouble()
             return
@@ -118,8 +132,26 @@ class ConsultScreen(AnswersScreen):
             return
         if self.pair.state in ("stopped", "dead"):
             self.load()
+        if self.recording.is_open:
+            self.keeping.run(self._send_to_be_saved(question, event.written))
+            return
         self.composer.taken(event.written)
         self._begin(question)
+
+    async def _send_to_be_saved(self, question: str, written: str) -> None:
+        cleared = await self.keeping.cleared(question)
+        if cleared is not None and self.consultation.over:
+            self.composer.taken(written)
+            self._begin(cleared)
+
+    def action_prompts(self) -> None:
+        from medassist.tui.screens.prompts import PromptLibrary
+
+        def insert(text: str | None) -> None:
+            if text:
+                self.composer.insert_prompt(text)
+
+        self.consult_app.push_screen(PromptLibrary(), insert)
 
     def action_regenerate(self) -> None:
         if not self.consultation.turns:
@@ -139,10 +171,12 @@ class ConsultScreen(AnswersScreen):
         if question is None:
             turn = self.consultation.regenerate(sources)
         else:
+            self.comparing.branch_off()
             turn = self.consultation.ask(question, sources, self._seed)
         asked: dict[PaneName, Answer] = {
             pane: turn.answers(pane)[-1] for pane in sources
         }
+        self.recording.feed()
         self.run_worker(self._answer(turn, asked, question is None), group="answer")
         self.draw_while_busy()
 
@@ -155,6 +189,8 @@ class ConsultScreen(AnswersScreen):
         self, turn: Turn, asked: Mapping[PaneName, Answer], again: bool
     ) -> None:
         await self.show_turns()
+        # Before any model is asked; it returns when the panel stands.
+        await self.red_flags.check(self.consultation, turn)
         pair = self.pair
         await pair.settled.wait()
         if pair.state != "ready":
@@ -165,7 +201,7 @@ class ConsultScreen(AnswersScreen):
         for pane, answer in asked.items():
             answer.source = sources[pane]
             if not again:
-                answer.seed = settings.sampling.seed
+                answer.seed = pair.sampling(pane, settings).seed
         excesses = await pair.ask(
             self.consultation, asked, settings, self.consult_app.mode
         )
@@ -192,7 +228,7 @@ class ConsultScreen(AnswersScreen):
         surplus = self.consultation.turns_in_excess(excesses)
         question = await self._take_back(asked, again)
         yes, no = wording.ways_out(len(surplus), again)
-        text = wording.too_long(excesses, len(surplus))
+        text = wording.too_long(excesses, len(surplus), self.consultation.sides)
         if not await self.consult_app.push_screen_wait(
             Decision("This does not fit", text, yes, no)
         ):
@@ -207,7 +243,11 @@ class ConsultScreen(AnswersScreen):
         if self.pair.state == "loading":
             self.pair.stop()
         elif not self.consultation.over:
-            self.pair.stop(self.focused_pane)
+            # While names are hidden nobody can tell what a pane has written.
+            hidden = self.consultation.sides.hidden
+            self.pair.stop(None if hidden else self.focused_pane)
+        else:
+            self.comparing.leave_editing()
 
     def action_new(self) -> None:
         if not self.consultation.over:
@@ -217,23 +257,75 @@ class ConsultScreen(AnswersScreen):
         self.composer.focus()
 
     async def _new(self) -> None:
+        if await self.recording.save():
+            await self._begin_anew()
+            return
         text = "This consultation is not saved. A new one takes its place."
         question = Decision("New consultation", text, "Begin anew", "Go on with this")
         if await self.consult_app.push_screen_wait(question):
-            self.consultation = Consultation()
-            await self.show_turns()
-            self.draw_lines()
+            await self._begin_anew()
+
+    async def _begin_anew(self) -> None:
+        self.consultation = self.comparing.new_consultation()
+        await self.show_turns()
+        self.draw_lines()
 
     @property
     def loss(self) -> str:
         """What would be lost by leaving now, in a sentence; empty: nothing."""
+        saves = self.recording.keeps
         if not self.consultation.over:
-            return "The answers are still being written, and nothing is saved."
-        if self.consultation.turns:
+            return (
+                "The answers are still being written. What was written is saved; the "
+                "rest does not come."
+                if saves
+                else "The answers are still being written, and nothing is saved."
+            )
+        if self.consultation.turns and not saves:
             return "This consultation is not saved; it is gone when you quit."
         if self.composer.text.strip():
             return "What you have written is not saved; it is gone when you quit."
         return ""
+
+    # The records
+
+    def action_save(self) -> None:
+        self.keeping.run(self.keeping.save_from_now_on())
+
+    def action_history(self) -> None:
+        self.keeping.run(self.keeping.history())
+
+    def action_export(self) -> None:
+        self.keeping.run(self.keeping.export())
+
+    def action_sign_off(self) -> None:
+        self.keeping.run(self.keeping.sign_off())
+
+    def action_passphrase(self) -> None:
+        self.keeping.run(self.keeping.change_passphrase())
+
+    # Comparing
+
+    def action_blind(self) -> None:
+        self.run_worker(self.comparing.toggle_blind(), group="blind")
+
+    def action_verdict(self) -> None:
+        self.comparing.verdict()
+
+    def action_verdicts(self) -> None:
+        self.comparing.verdicts()
+
+    def action_differences(self) -> None:
+        self.comparing.differences()
+
+    def action_edit(self) -> None:
+        self.comparing.edit()
+
+    def action_other_branch(self) -> None:
+        self.run_worker(self.comparing.other_branch(), group="branch")
+
+    def action_go_on(self) -> None:
+        self.run_worker(self.comparing.go_on(), group="branch")
 
     def action_mode(self) -> None:
         mode = "in-turn" if self.consult_app.mode == "together" else "together"

@@ -12,6 +12,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from medassist.consult.sides import Sides
 from medassist.consult.turn import PaneName
 from medassist.tui import keys
 from medassist.tui.details import Fact, as_text
@@ -29,6 +30,7 @@ class Details(ModalScreen[None]):
 
     Args:
         find: What is known by now; the panes and the labels are always the same.
+        sides: Which pane is A.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,8 +41,9 @@ class Details(ModalScreen[None]):
     CSS_PATH = "details.tcss"
     AUTO_FOCUS = "#text"
 
-    def __init__(self, find: Callable[[], Found]) -> None:
+    def __init__(self, find: Callable[[], Found], sides: Sides) -> None:
         super().__init__()
+        self._sides = sides
         self._find = find
         self._rows: list[tuple[Horizontal, list[Static]]] = []
 
@@ -53,7 +56,12 @@ class Details(ModalScreen[None]):
             with Horizontal(id="heading"):
                 yield Static("", classes="label")
                 for pane in found:
-                    yield Static(_heading(pane), markup=False, classes=f"value {pane}")
+                    side = self._sides.letter(pane)
+                    yield Static(
+                        f"{side}  {wording.ROLES[pane]}",
+                        markup=False,
+                        classes=f"value side-{side.lower()}",
+                    )
             with VerticalScroll(id="text"):
                 for facts in zip(*columns, strict=True):
                     row = Horizontal(classes="row")
@@ -86,12 +94,8 @@ class Details(ModalScreen[None]):
     @on(Button.Pressed, "#copy")
     def action_copy(self) -> None:
         app = cast("ConsultApp", self.app)  # pyright: ignore[reportUnknownMemberType]
-        app.copy_and_tell(as_text(self._find()), "the details")
+        app.copy_and_tell(as_text(self._find(), self._sides), "the details")
 
     @on(Button.Pressed, "#back")
     def _on_back(self) -> None:
         self.dismiss()
-
-
-def _heading(pane: PaneName) -> str:
-    return f"{wording.LETTERS[pane]}  {wording.ROLES[pane]}"

@@ -5,7 +5,7 @@ What is asked, and of whom, is in `consult.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,6 +15,7 @@ from textual.widgets import Footer
 
 from medassist.consult.turn import PANES, PaneName
 from medassist.tui.widgets.consult.composer import Composer
+from medassist.tui.widgets.consult.flag_panel import FlagPanel
 from medassist.tui.widgets.consult.global_line import GlobalLine
 from medassist.tui.widgets.consult.pane import Pane, Turns
 from medassist.tui.widgets.consult.trouble import Trouble
@@ -23,6 +24,10 @@ from medassist.tui.widgets.line import Line
 LEAST_WIDTH = 40
 LEAST_HEIGHT = 12
 STACKED_BELOW = 100
+TOO_SMALL = (
+    f"Please make the window larger: at least {LEAST_WIDTH} by {LEAST_HEIGHT}. "
+    "Nothing is lost."
+)
 
 
 class PanesScreen(Screen[None]):
@@ -43,29 +48,32 @@ class PanesScreen(Screen[None]):
         super().__init__()
         self.top = GlobalLine()
         self.notice = Line(classes="notice")
+        self.flag_panel = FlagPanel()
         self.panes: dict[PaneName, Pane] = {pane: Pane(pane) for pane in PANES}
         self.trouble = Trouble()
         self.composer = Composer()
         self.scrolls_together = False
+        self.too_small = Line(TOO_SMALL, id="too-small")
         self._only: PaneName | None = None
 
     def compose(self) -> ComposeResult:
         yield self.top
         yield self.notice
+        yield self.flag_panel
         with Container(id="panes"):
             yield from self.panes.values()
         yield self.trouble
         yield self.composer
         yield Footer(show_command_palette=False, compact=True)
-        yield Line(
-            f"Please make the window larger: at least {LEAST_WIDTH} by {LEAST_HEIGHT}. "
-            "Nothing is lost.",
-            id="too-small",
-        )
+        yield self.too_small
 
     def on_mount(self) -> None:
         self.notice.display = False
         self.composer.focus()
+
+    def on_resize(self) -> None:
+        # Of a lower window of the same width the panel itself hears nothing.
+        self.flag_panel.fit()
 
     def say(self, sentence: str, warning: bool = False) -> None:
         """Tell the user something that needs no answer."""
@@ -99,6 +107,18 @@ class PanesScreen(Screen[None]):
         self.composer.placeholder = f"Write a question for {whom}"
         self._show_only(None)
 
+    def order_panes(self, order: Sequence[PaneName]) -> None:
+        """Have the panes stand in `order`, the first on the left or above."""
+        if tuple(self.panes) == tuple(order):
+            return
+        self.panes = {name: self.panes[name] for name in order}
+        first, second = self.panes.values()
+        if first.parent is not None:
+            both = self.query_one("#panes")
+            both.move_child(first, before=second)
+            # Textual does not look again at who is the last child.
+            self.app.update_styles(both)
+
     def action_maximise(self) -> None:
         names: list[PaneName] = [pane.pane for pane in self.seen_panes]
         if len(names) < 2:
@@ -119,7 +139,7 @@ class PanesScreen(Screen[None]):
     def action_scroll_together(self) -> None:
         self.scrolls_together = not self.scrolls_together
         self.draw_top()
-        source = self.panes[self.focused_pane or "base"]
+        source = self.panes[self.focused_pane or next(iter(self.panes))]
         if self.scrolls_together:
             self._follow(source.turns)
 

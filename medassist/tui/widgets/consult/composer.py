@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from textual import events
+from textual.document._document import Document
 from textual.message import Message
 from textual.widgets import TextArea
+from textual.widgets.text_area import Selection
 
 from medassist.privacy.clean import clean
 from medassist.tui import keys
@@ -53,6 +57,39 @@ class Composer(TextArea):
 
     def action_newline(self) -> None:
         self.call_later(self.insert, "\n")
+
+    def insert_prompt(self, text: str) -> None:
+        """Put `text` in where the cursor is, and go to its first place to fill in."""
+        before = self._lines.get_index_from_location(self.selection.start)
+        self.replace(text, *self.selection)
+        self.focus()
+        if not self._select_place(before):
+            self.move_cursor(self.document.end)
+
+    @property
+    def _lines(self) -> Document:
+        # Textual declares what every kind of document has; this kind has indices too.
+        return cast("Document", self.document)
+
+    def action_next_place(self) -> None:
+        self.call_later(self._next_place)
+
+    def _next_place(self) -> None:
+        after = self._lines.get_index_from_location(max(self.selection))
+        if not (self._select_place(after) or self._select_place(0)):
+            self.notify("There is no place to fill in.", markup=False)
+
+    def _select_place(self, start: int) -> bool:
+        """Select the first place to fill in that stands at `start` or later."""
+        from medassist.library.prompt_library import PLACE
+
+        found = PLACE.search(self.text, start)
+        if found is None:
+            return False
+        place = self._lines.get_location_from_index
+        self.selection = Selection(place(found.start()), place(found.end()))
+        self.scroll_cursor_visible()
+        return True
 
     def taken(self, written: str) -> None:
         """`written` has been sent; what was typed after it stays."""

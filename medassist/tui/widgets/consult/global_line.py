@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
 from medassist.tui.widgets.consult import wording
@@ -17,9 +19,11 @@ class GlobalLine(Line):
         threads: int | None,
         memory: int | None,
         scroll_together: bool,
+        saved: str = "not saved",
+        more: Sequence[str] = (),
     ) -> None:
         """Say how things stand; `None` is not known yet."""
-        said = ["not saved", "in turn" if mode == "in-turn" else mode]
+        said = [saved, *more, "in turn" if mode == "in-turn" else mode]
         if scroll_together:
             said.append("scrolling together")
         if threads:

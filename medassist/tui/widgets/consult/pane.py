@@ -13,6 +13,8 @@ from textual.message import Message
 from textual.widgets import Button
 
 from medassist.consult.answer import Source
+from medassist.consult.blind import Veil
+from medassist.consult.sides import Sides
 from medassist.consult.turn import PaneName, Turn
 from medassist.tui.widgets.consult import wording
 from medassist.tui.widgets.consult.pane_header import PaneHeader
@@ -91,6 +93,8 @@ class Pane(Vertical):
         self._earlier = Button("", classes="earlier", compact=True)
         self._hidden = 0  # turns before the first one that is mounted
         self._all: Sequence[Turn] = ()
+        self.veil: Veil | None = None
+        """Over the names of the models, while they are hidden."""
 
     def compose(self) -> ComposeResult:
         yield self._header
@@ -100,11 +104,15 @@ class Pane(Vertical):
     async def on_mount(self) -> None:
         await self.turns.page.mount(self._earlier, self._empty)
         self._earlier.display = False
-        self.name_model(Source(""))
+        self.name_model(Source(""), Sides())
 
-    def name_model(self, source: Source) -> None:
-        """Say which model is behind the pane."""
-        self._header.name_model(source)
+    def name_model(self, source: Source, sides: Sides) -> None:
+        """Say which model is behind the pane, if that is to be seen."""
+        self._header.name_model(source, sides)
+
+    def mark(self, apart: tuple[str, ...], key: str) -> None:
+        """Say in what the last answers contradict each other; `key` shows where."""
+        self._header.mark(apart, key)
 
     def say(self, status: str) -> None:
         """Say how far the pane is."""
@@ -180,13 +188,21 @@ class Pane(Vertical):
             self._earlier.refresh(layout=True)  # a new label alone keeps the width
 
     def _view(self, turn: Turn) -> TurnView:
-        return TurnView(turn, self.pane, partial(self._model_change, turn))
+        change, story = (partial(f, turn) for f in (self._model_change, self._story))
+        return TurnView(turn, self.pane, change, story, lambda: self.veil)
+
+    def _story(self, turn: Turn) -> str:
+        """The question of `turn`, with those before it."""
+        end = self._all.index(turn) + 1 if turn in self._all else 0
+        return "\n".join(turn.question for turn in self._all[:end])
 
     def _model_change(self, turn: Turn) -> str:
         """The model of `turn`, where it is not the one of the turn before."""
         now = turn.shown(self.pane)
-        if now is None or turn not in self._all[1:]:
+        if now is None or turn not in self._all[1:] or self.veil is not None:
             return ""
+        if turn.taken_over(self.pane):
+            return ""  # said below the answer
         index = self._all.index(turn)
         before = self._all[index - 1].shown(self.pane)
         if before is None or before.source == now.source:

@@ -18,19 +18,26 @@ class Trouble(VerticalScroll, can_focus=False):
     class Choose(Message):
         """The user wants other models."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Kept here: loading can fail, and say so, before this is composed.
+        self._sentence = Static("", markup=False, id="sentence")
+        self._said = ""
+
     def compose(self) -> ComposeResult:
-        yield Static("", markup=False, id="sentence")
+        yield self._sentence
         with Horizontal(id="ways"):
             yield Button("Start the models again", id="restart", compact=True)
             yield Button("Choose other models", id="choose", compact=True)
 
     def on_mount(self) -> None:
-        self.display = False
+        self.display = bool(self._said)
 
     def say(self, sentence: str) -> None:
         """Say `sentence`; nothing hides it all."""
+        self._said = sentence
         self.display = bool(sentence)
-        self.query_one("#sentence", Static).update(sentence)
+        self._sentence.update(sentence)
 
     @on(Button.Pressed, "#restart")
     def _on_restart(self, event: Button.Pressed) -> None:

@@ -9,26 +9,40 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from medassist.consult.answer import Answer
+from medassist.consult.blind import Veil
 from medassist.consult.turn import PaneName, Turn
 from medassist.privacy.clean import clean
 from medassist.tui.widgets.consult import wording
 from medassist.tui.widgets.consult.answer_text import AnswerText
+from medassist.tui.widgets.consult.review_lines import ReviewLines
 from medassist.tui.widgets.line import Line
 
 
 class TurnView(Vertical):
     """Shows the answer of `pane` in `turn` that is to be shown."""
 
-    def __init__(self, turn: Turn, pane: PaneName, change: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        turn: Turn,
+        pane: PaneName,
+        change: Callable[[], str],
+        story: Callable[[], str],
+        veil: Callable[[], Veil | None],
+    ) -> None:
         super().__init__()
         self.turn = turn
         self._pane: PaneName = pane
         self._change = change
         """The model, where another one answered before; else empty. It is asked with
         each drawing: a question can be older than the model that answers it."""
+        self._story = story
+        """The question, with those before it."""
+        self._veil = veil
+        """What hides the models' names, if they are hidden."""
         self._model = Line(classes="foot")
         self._answer: Answer | None = None
         self._text = AnswerText()
+        self._review = ReviewLines()
         self._foot = Static("", markup=False, classes="foot")
 
     def compose(self) -> ComposeResult:
@@ -39,6 +53,7 @@ class TurnView(Vertical):
         )
         yield self._model
         yield self._text
+        yield self._review
         yield self._foot
 
     async def draw(self) -> None:
@@ -54,10 +69,27 @@ class TurnView(Vertical):
         if answer is not self._answer:
             await self._text.draw("")
             self._answer = answer
-        await self._text.draw(answer.text)
+        veil = self._veil()
+        if veil is not None and not self.turn.over:
+            # The answers appear together: which came first tells something.
+            await self._text.draw("")
+            self._text.display = False
+            self._review.draw(self.turn, self._pane, self._text, self._story())
+            self._say("", failed=False)
+            return
+        self._text.display = True
+        await self._text.draw(veil.mask(answer.text) if veil else answer.text)
+        self._review.draw(self.turn, self._pane, self._text, self._story())
         said = wording.foot(
-            answer, self.turn.place(self._pane), len(self.turn.answers(self._pane))
+            answer,
+            self.turn.place(self._pane),
+            len(self.turn.answers(self._pane)),
+            veil is not None,
         )
+        said = veil.mask(said) if veil else said
+        if self.turn.taken_over(self._pane):
+            taken = "taken over from the other pane"
+            said = wording.SEPARATOR.join(filter(None, [taken, said]))
         if self.turn.left_out:
             said = wording.SEPARATOR.join(filter(None, [said, "no longer sent"]))
         self._say(said, failed=answer.state == "failed")

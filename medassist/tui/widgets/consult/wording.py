@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from medassist.consult.answer import Answer, Figures, Source
 from medassist.consult.consultation import Excess
+from medassist.consult.sides import Sides
 from medassist.consult.turn import PaneName
 from medassist.tui.pair import PairState
 
@@ -63,6 +64,11 @@ def answer_status(
             return _joined("", answer.figures, context)
 
 
+def hidden_status(writing: bool) -> str:
+    """The same for both panes while names are hidden: who is how far tells names."""
+    return "writing" if writing else "names, speed and length hidden until F8"
+
+
 def _joined(word: str, figures: Figures | None, context: int | None) -> str:
     if figures is None:
         return word or "finished"
@@ -76,15 +82,29 @@ def _joined(word: str, figures: Figures | None, context: int | None) -> str:
     return SEPARATOR.join(said)
 
 
-def foot(answer: Answer, place: int, count: int) -> str:
-    """The line below an answer: what the reader has to know of it; may be empty."""
+def name(pane: PaneName, sides: Sides) -> str:
+    """How a pane is called: its letter, and its role unless names are hidden."""
+    letter = sides.letter(pane)
+    return letter if sides.hidden else f"{letter} ({ROLES[pane]})"
+
+
+def foot(answer: Answer, place: int, count: int, hidden: bool = False) -> str:
+    """The line below an answer: what the reader has to know of it; may be empty.
+
+    Args:
+        answer: The answer.
+        place: Which of the answers of its pane it is, from 0.
+        count: How many there are.
+        hidden: Names are hidden, and length with them.
+    """
     said: list[str] = []
     if answer.state == "stopped":
         said.append("stopped" if answer.text else "stopped before the first word")
     elif answer.state == "failed":
         said.append(answer.failure or "failed")
     elif answer.figures is not None and answer.figures.ending == "length":
-        said.append(f"cut off at {answer.figures.tokens_written} tokens")
+        limit = "its limit" if hidden else f"{answer.figures.tokens_written} tokens"
+        said.append(f"cut off at {limit}")
     elif answer.state == "finished" and not answer.text.strip():
         said.append("the model ended without a word")
     if count > 1:
@@ -109,8 +129,8 @@ def ending(answer: Answer) -> str:
 
 def model(source: Source) -> str:
     """A model's name, its adapter and its quantization."""
-    name = f"{source.name} + {source.adapter}" if source.adapter else source.name
-    return "  ".join(part for part in (name, source.quantization) if part)
+    named = source.label
+    return "  ".join(part for part in (named, source.quantization) if part)
 
 
 def shortened(name: str, cells: int) -> str:
@@ -146,10 +166,10 @@ def question(text: str, limit: int = 2_000) -> str:
     return f"{text[:limit]} … and {len(text) - limit:,} more characters"
 
 
-def copied(texts: Mapping[PaneName, str], headings: bool) -> str:
+def copied(texts: Mapping[PaneName, str], headings: bool, sides: Sides) -> str:
     """Answers as they are copied; with `headings` each says whose it is."""
     parts = [
-        f"{LETTERS[pane]} ({ROLES[pane]})\n{text.strip()}" if headings else text.strip()
+        f"{name(pane, sides)}\n{text.strip()}" if headings else text.strip()
         for pane, text in texts.items()
     ]
     return "\n\n".join(parts)
@@ -171,11 +191,11 @@ def empty(state: PairState) -> str:
             return ""
 
 
-def too_long(excesses: Sequence[Excess], surplus: int) -> str:
+def too_long(excesses: Sequence[Excess], surplus: int, sides: Sides) -> str:
     """Why a question cannot be asked as it is, and what would help."""
     lines = [
-        f"Pane {LETTERS[excess.pane]} would be asked with {excess.tokens:,} tokens; "
-        f"{excess.fits:,} fit."
+        f"Pane {sides.letter(excess.pane)} would be asked with {excess.tokens:,} "
+        f"tokens; {excess.fits:,} fit."
         for excess in excesses
     ]
     if surplus:

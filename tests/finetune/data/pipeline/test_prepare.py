@@ -338,7 +338,7 @@ preparing.SMALL = 0
 class Slow(OwnSource):
     def read(self, file):
         for record in super().read(file):
-            time.sleep(0.02)
+            time.sleep(0.1)
             yield record
 
 

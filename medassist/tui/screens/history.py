@@ -1,0 +1,304 @@
+"""The saved consultations: listed, searched, opened again, renamed, deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from medassist.records.deleting import WHAT_DELETION_MEANS
+from medassist.records.errors import Locked, RecordsError
+from medassist.records.history import PAGE, Filter, Summary
+from medassist.records.search import Hit, Piece
+from medassist.tui import keys
+from medassist.tui.screens.decision import Decision
+from medassist.tui.screens.one_line import OneLine
+
+if TYPE_CHECKING:
+    from medassist.records.store import Store
+    from medassist.tui.app import ConsultApp
+    from medassist.tui.recording import Recording
+
+Wanted = Literal["A", "B", "tie", "both poor", "none"] | None
+FILTERS: tuple[Wanted, ...] = (None, "A", "B", "tie", "both poor", "none")
+WORDS = {
+    None: "all",
+    "A": "A is better",
+    "B": "B is better",
+    "tie": "a tie",
+    "both poor": "both are poor",
+    "none": "no verdict",
+}
+MORE = "more"
+QUIET_S = 0.12
+"""A search begins once nothing has been typed for so long."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The consultation that is to be opened."""
+
+    consultation: int
+
+
+class History(Screen[Chosen | None]):
+    """Dismissed with what is to be opened, or with `None`.
+
+    Args:
+        recording: the open records, and what of them is on the consult screen.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "back", priority=True),
+        Binding("enter", "open", "open", priority=True),
+        Binding("f6", "filter", "verdict", priority=True),
+        Binding("f2", "rename", "rename", priority=True),
+        Binding("f8", "delete", "delete", priority=True),
+        Binding("down", "to_list", "list", show=False),
+        *keys.same("history", "back"),
+    ]
+    CSS_PATH = "history.tcss"
+    AUTO_FOCUS = "#search"
+
+    def __init__(self, recording: Recording) -> None:
+        super().__init__()
+        self._recording = recording
+        self._wanted: Wanted = None
+        self._lines: dict[int, Summary] = {}
+        self._searched = ""
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="head"):
+            yield Static("History", markup=False, id="title")
+            yield Static("", markup=False, id="count")
+        yield Input(
+            placeholder="Search in titles, questions and answers",
+            id="search",
+            compact=True,
+        )
+        yield OptionList(id="list", markup=False, compact=True)
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        self._fill()
+
+    # Listing
+
+    @property
+    def _store(self) -> Store:
+        """The records; another object after each lock."""
+        store = self._recording.store
+        if store is None:
+            raise Locked("The records are locked.")
+        return store
+
+    @property
+    def _list(self) -> OptionList:
+        return self.query_one("#list", OptionList)
+
+    @property
+    def _typed(self) -> str:
+        return self.query_one("#search", Input).value.strip()
+
+    @on(Input.Changed)
+    def _on_typed(self) -> None:
+        self.set_timer(QUIET_S, self._fill_if_changed)
+
+    def _fill_if_changed(self) -> None:
+        if self._typed != self._searched:
+            self._fill()
+
+    def _fill(self) -> None:
+        self._searched = self._typed
+        self.run_worker(self._find(0), group="find", exclusive=True)
+
+    async def _find(self, offset: int) -> None:
+        """Show the page that begins at `offset`, below those before it."""
+        chosen = Filter(verdict=self._wanted)
+        typed = self._searched
+        try:
+            if typed:
+                hits = await self._store.search(typed, chosen, offset)
+                found = [(hit.summary, hit) for hit in hits]
+                total = None
+            else:
+                page = await self._store.page(chosen, offset)
+                found = [(line, None) for line in page]
+                total = await self._store.count(chosen)
+        except RecordsError as error:
+            self._count(str(error))
+            return
+        if not offset:
+            self._lines.clear()
+            self._list.clear_options()
+        else:
+            self._list.remove_option(MORE)
+        self._lines.update({line.id: line for line, _ in found})
+        width = max(20, self.size.width - 4)
+        self._list.add_options(
+            Option(
+                _entry(line, hit, line.id == self._recording.id, width), str(line.id)
+            )
+            for line, hit in found
+        )
+        if len(found) == PAGE and (total is None or offset + PAGE < total):
+            self._list.add_option(Option(f"Show {PAGE} more", MORE))
+        self._say_count(total)
+        if self._list.highlighted is None and self._list.option_count:
+            self._list.highlighted = 0
+
+    def _say_count(self, total: int | None) -> None:
+        shown = len(self._lines)
+        if total is None:
+            more = " or more" if shown and shown % PAGE == 0 else ""
+            said = f"{shown}{more} found" if shown else "nothing found"
+        elif total:
+            said = f"{shown} of {total:,}" if shown < total else f"{total:,}"
+        else:
+            said = "nothing is saved yet" if self._wanted is None else "none"
+        if self._wanted is not None:
+            said = f"{said}   verdict: {WORDS[self._wanted]}"
+        self._count(said)
+
+    def _count(self, said: str) -> None:
+        self.query_one("#count", Static).update(said)
+
+    # What can be done
+
+    @property
+    def _marked(self) -> Summary | None:
+        """The consultation that is highlighted."""
+        at = self._list.highlighted
+        if at is None:
+            return None
+        name = self._list.get_option_at_index(at).id
+        return self._lines.get(int(name)) if name and name.isdigit() else None
+
+    def action_to_list(self) -> None:
+        if self._list.option_count:
+            self._list.focus()
+
+    @on(OptionList.OptionSelected)
+    def action_open(self) -> None:
+        at = self._list.highlighted
+        marked = self._marked
+        if self._typed != self._searched:
+            self._fill()  # what is listed is not what was asked for
+        elif marked is not None:
+            self.dismiss(Chosen(marked.id))
+        elif at is not None and self._list.get_option_at_index(at).id == MORE:
+            self.run_worker(self._find(len(self._lines)), group="find", exclusive=True)
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+    def action_filter(self) -> None:
+        at = FILTERS.index(self._wanted)
+        self._wanted = FILTERS[(at + 1) % len(FILTERS)]
+        self._fill()
+
+    def action_rename(self) -> None:
+        marked = self._marked
+        if marked is not None:
+            self.run_worker(self._rename(marked), group="change")
+
+    async def _rename(self, line: Summary) -> None:
+        dialog = OneLine("Rename", "The title, in the list only", line.title)
+        title = await self._app.push_screen_wait(dialog)
+        if title is None or not title.strip() or title == line.title:
+            return
+        try:
+            if line.id == self._recording.id:
+                self._recording.record.title = title
+                if not await self._recording.save():
+                    self._tell(self._recording.trouble)
+            else:
+                await self._store.rename(line.id, title)
+        except RecordsError as error:
+            self._tell(str(error))
+        await self._find(0)
+
+    def action_delete(self) -> None:
+        marked = self._marked
+        if marked is not None:
+            self.run_worker(self._delete(marked), group="change")
+
+    async def _delete(self, line: Summary) -> None:
+        here = line.id == self._recording.id
+        if here and not self._recording.record.consultation.over:
+            self._tell("Answers are still being written in this consultation.")
+            return
+        text = f"{line.title}\n\n{WHAT_DELETION_MEANS}"
+        if here:
+            text += "\n\nIt is the one on the screen; it goes from there too."
+        question = Decision("Delete this consultation?", text, "Delete", "Keep it")
+        if not await self._app.push_screen_wait(question):
+            return
+        if here:
+            self._recording.begin_anew()
+        try:
+            await self._store.delete([line.id])
+        except RecordsError as error:
+            self._tell(str(error))
+        await self._find(0)
+
+    @property
+    def _app(self) -> ConsultApp:
+        return cast("ConsultApp", self.app)  # pyright: ignore[reportUnknownMemberType]
+
+    def _tell(self, sentence: str) -> None:
+        self.notify(sentence, severity="warning", timeout=10, markup=False)
+
+
+def _entry(line: Summary, hit: Hit | None, here: bool, width: int) -> Content:
+    """An entry of the list: two lines, or three where something was searched for."""
+    time = f"{line.changed.astimezone():%Y-%m-%d %H:%M}"
+    title = line.title or "without a title"
+    parts: list[str | tuple[str, str]] = [
+        (time, "$quiet"),
+        "  ",
+        (title[: max(10, width - 20)], "bold"),
+        "\n",
+        (f"{'':18}{_about(line, here)}", "$quiet"),
+    ]
+    if hit is not None:
+        parts += ["\n", f"{'':18}", *_snippet(hit.snippet, width - 20)]
+    return Content.assemble(*parts)
+
+
+def _about(line: Summary, here: bool) -> str:
+    said = ["on the screen"] if here else []
+    if line.hidden:
+        said.append("models hidden")
+    elif line.models:
+        said.append(" and ".join(dict.fromkeys(line.models.values())))
+    if line.turns != 1:
+        said.append(f"{line.turns} questions")
+    if line.branches > 1:
+        said.append(f"{line.branches} branches")
+    said.append(", ".join(WORDS[v] for v in line.verdicts) or "no verdict")
+    if line.signed_off:
+        said.append("signed off")
+    return " · ".join(said)
+
+
+def _snippet(pieces: tuple[Piece, ...], width: int) -> list[str | tuple[str, str]]:
+    found: list[str | tuple[str, str]] = []
+    for number, piece in enumerate(pieces):
+        text = piece.text
+        if not number and not piece.found and len(text) > width // 3:
+            # What was searched for has to be seen on a narrow screen too.
+            text = "…" + text[-(width // 3) :]
+        text = text[: max(0, width)]
+        width -= len(text)
+        if text:
+            found.append((text, "bold $primary") if piece.found else text)
+    return found

@@ -1,0 +1,123 @@
+"""The verdict on the last question: one of four, with reasons if wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from medassist.consult.verdict import CHOICES, REASONS, Choice, Reason
+from medassist.tui import keys
+
+_WORDS: dict[Choice, str] = {
+    "A": "A is better",
+    "B": "B is better",
+    "tie": "a tie",
+    "both poor": "both are poor",
+}
+_FIRST_REASON = len(CHOICES) + 1
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the user has chosen."""
+
+    choice: Choice
+    reasons: tuple[Reason, ...]
+
+
+class VerdictPanel(ModalScreen[Given | None]):
+    """Stands at the bottom, so that the answers above it can be read.
+
+    Dismissed with the verdict, or with `None`. Until Enter it can be changed; after
+    it, where names were hidden, they are shown, and it stays.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "Back"),
+        *(
+            Binding(str(number), f"choose({number})", show=False, priority=True)
+            for number in range(1, _FIRST_REASON + len(REASONS))
+        ),
+        *keys.same("verdict", "dismiss(None)"),
+    ]
+    CSS_PATH = "verdict.tcss"
+    AUTO_FOCUS = "#give"
+
+    def __init__(self, blind: bool) -> None:
+        super().__init__()
+        self._blind = blind
+        self._choice: Choice | None = None
+        self._reasons: frozenset[Reason] = frozenset()
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static("Which answer is better?", markup=False, id="title")
+            with Horizontal(classes="line"):
+                for number in range(1, _FIRST_REASON):
+                    yield Button("", id=f"n{number}", compact=True)
+            yield Static("Why, if you like:", markup=False, classes="label")
+            with Horizontal(classes="line"):
+                for number in range(_FIRST_REASON, _FIRST_REASON + len(REASONS)):
+                    yield Button("", id=f"n{number}", compact=True)
+            yield Static("", markup=False, id="hint")
+            with Horizontal(id="answers"):
+                yield Button("Give it", id="give", variant="primary", compact=True)
+                yield Button("Back", id="back", compact=True)
+
+    def on_mount(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        for number, choice in enumerate(CHOICES, start=1):
+            self._mark(number, _WORDS[choice], choice == self._choice, "●", "○")
+        for number, reason in enumerate(REASONS, start=_FIRST_REASON):
+            self._mark(number, reason, reason in self._reasons, "☒", "☐")
+        self.query_one("#hint", Static).update(self._hint)
+
+    def _mark(self, number: int, text: str, chosen: bool, on: str, off: str) -> None:
+        button = self.query_one(f"#n{number}", Button)
+        button.label = f"{number} {on if chosen else off} {text}"
+        button.set_class(chosen, "-chosen")
+        button.refresh(layout=True)
+
+    @property
+    def _hint(self) -> str:
+        if self._choice is None:
+            return "1 to 4 choose, 5 to 8 say why, Esc goes back to the answers."
+        if self._blind:
+            return "Enter gives it and shows the names; then it cannot be changed."
+        return "Enter gives it. A later verdict on this question takes its place."
+
+    def action_choose(self, number: int) -> None:
+        if number < _FIRST_REASON:
+            self._choice = CHOICES[number - 1]
+        else:
+            reason = REASONS[number - _FIRST_REASON]
+            self._reasons = self._reasons.symmetric_difference({reason})
+        self._draw()
+
+    @on(Button.Pressed)
+    def _on_pressed(self, event: Button.Pressed) -> None:
+        match event.button.id:
+            case "give":
+                self._give()
+            case "back":
+                self.dismiss(None)
+            case str(name):
+                self.action_choose(int(name.removeprefix("n")))
+            case None:
+                pass
+
+    def _give(self) -> None:
+        if self._choice is None:
+            self.query_one("#hint", Static).update("Choose first: 1, 2, 3 or 4.")
+            return
+        chosen: list[Reason] = [r for r in REASONS if self._reasons & {r}]
+        self.dismiss(Given(self._choice, tuple(chosen)))

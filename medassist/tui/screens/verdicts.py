@@ -1,0 +1,104 @@
+"""The verdicts so far: figures of each pair, and a table of them for a study."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from medassist.tui import keys
+
+if TYPE_CHECKING:
+    from medassist.consult.verdicts import Judged
+    from medassist.tui.app import ConsultApp
+
+
+class Verdicts(ModalScreen[None]):
+    """What the verdicts of this session and of open records say.
+
+    Args:
+        gather: Gives the verdicts.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss", "Back"),
+        *keys.same("verdicts", "dismiss"),
+    ]
+    CSS_PATH = "verdicts.tcss"
+    AUTO_FOCUS = "#text"
+
+    def __init__(self, gather: Callable[[], Awaitable[list[Judged]]]) -> None:
+        super().__init__()
+        self._gather = gather
+        self._given: list[Judged] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static("Verdicts", markup=False, id="title")
+            with VerticalScroll(id="text"):
+                yield Static("counting ...", markup=False, id="figures")
+            yield Static("", markup=False, id="said")
+            with Horizontal(id="answers"):
+                yield Button("Write as CSV", id="csv", variant="primary", compact=True)
+                yield Button("Back", id="back", compact=True)
+
+    async def on_mount(self) -> None:
+        self.query_one("#csv").display = False
+        self.run_worker(self._count(), exclusive=True)
+
+    async def _count(self) -> None:
+        from medassist.consult.verdict_words import as_text
+
+        self._given = await self._gather()
+        text = await asyncio.to_thread(as_text, self._given)
+        self.query_one("#figures", Static).update(text)
+        self.query_one("#csv").display = bool(self._given)
+
+    @on(Button.Pressed, "#csv")
+    def _on_csv(self) -> None:
+        self.run_worker(self._write(), exclusive=True, group="csv")
+
+    async def _write(self) -> None:
+        from medassist.tui.screens.one_line import OneLine
+
+        name = f"verdicts-{datetime.now().astimezone():%Y-%m-%d-%H%M}.csv"
+        typed = await cast("ConsultApp", self.app).push_screen_wait(  # pyright: ignore[reportUnknownMemberType]
+            OneLine(
+                "Write the verdicts as CSV",
+                "Into which file? It holds no question and no answer, but the sha256 "
+                "of each question: who guesses one can tell that it was asked.",
+                str(Path.cwd() / name),
+            )
+        )
+        if typed:
+            said = await asyncio.to_thread(_written, Path(typed), self._given)
+            self.query_one("#said", Static).update(said)
+
+    @on(Button.Pressed, "#back")
+    def _on_back(self) -> None:
+        self.dismiss()
+
+
+def _written(file: Path, given: list[Judged]) -> str:
+    """Write the table; what is to be said of it."""
+    from medassist.consult.verdict_table import table
+    from medassist.paths import write_new
+
+    try:
+        file = file.expanduser()
+        write_new(file, table(given))
+    except FileExistsError:
+        return f"{file} is there already, and is left as it is. Choose another name."
+    except (OSError, RuntimeError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        return f"{file} cannot be written ({why}). Choose another place."
+    return f"Written to {file}, readable by you alone."
