@@ -75,7 +75,7 @@ $(STAMPS)/llama: $(STAMPS)/venv $(CONSTRAINTS)
 
 $(STAMPS)/install: $(STAMPS)/llama pyproject.toml
 	@echo "Installing medassist"
-	@$(INSTALL) --editable .
+	@$(INSTALL) --editable '.[records]'
 	@touch $@
 
 # torch first: what depends on it would otherwise bring a build of its own choice.

@@ -40,6 +40,7 @@ CONDITIONS = Conditions(
     ),
     Sampling(temperature=0.3, seed=7),
     "Landlock",
+    "Answer in short sentences.",
 )
 FLAG = FlagShown("acs", "Acute coronary syndrome", "Call for help now.", "A guideline")
 

@@ -48,7 +48,11 @@ async def test_an_answer_that_was_taken_over_comes_back_as_such(vault: Vault) ->
     (again,) = saved.record.consultation.turns
     assert again.taken_over("base") == "tuned"
     (found,) = figures(of_records(await vault.open_store.verdicts()))
-    assert (found.pair, found.tuned, found.base) == ("Heron 1B / Kestrel 1B + adapter", 1, 0)
+    assert (found.pair, found.tuned, found.base) == (
+        "Heron 1B / Kestrel 1B + adapter",
+        1,
+        0,
+    )
 
 
 async def test_verdicts_whose_names_are_hidden_are_not_counted(vault: Vault) -> None:

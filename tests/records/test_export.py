@@ -66,6 +66,7 @@ def test_it_says_what_was_asked_answered_by_whom_and_judged(
         "Chest pain since an hour?",
         *("Give aspirin.", "Do an ECG first."),
         *("Heron 1B", "Kestrel 1B", "ab" * 32, "not computed"),
+        *("system prompt", "Answer in short sentences."),
         *("temperature", "0.3", "20.5", "demonstration, not for clinical use"),
         *(FLAG.title, FLAG.text, FLAG.source),
         *("ECG matters", "safety"),

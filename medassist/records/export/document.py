@@ -218,6 +218,7 @@ def _facts(record: Record, answer: Answer) -> list[tuple[str, Value]]:
     if answer.conditions is not None:
         setup, sampling = answer.conditions.setup, answer.conditions.sampling
         facts += [
+            ("system prompt", clean_line(answer.conditions.system)),
             ("temperature", sampling.temperature),
             ("top_k", sampling.top_k),
             ("top_p", sampling.top_p),

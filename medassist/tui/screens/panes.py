@@ -117,7 +117,7 @@ class PanesScreen(Screen[None]):
             both = self.query_one("#panes")
             both.move_child(first, before=second)
             # Textual does not look again at who is the last child.
-            self.app.update_styles(both)
+            self.app.update_styles(both)  # pyright: ignore[reportUnknownMemberType]
 
     def action_maximise(self) -> None:
         names: list[PaneName] = [pane.pane for pane in self.seen_panes]
