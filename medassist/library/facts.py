@@ -27,7 +27,7 @@ def model_facts(
         ("kind", model.kind),
         ("calls itself", model.title),
         ("file", str(model.path)),
-        ("origin", f"{model.origin} {model.source}".strip()),
+        ("origin", _origin(model)),
         ("architecture", model.architecture),
         ("parameters", parameters(model.parameters) if model.parameters else ""),
         ("size", size(model.bytes) if model.bytes else ""),
@@ -42,6 +42,12 @@ def model_facts(
     if model.need is not None:
         facts.append(("memory", _fits(model.need, model.fits, available)))
     return [(label, clean_line(text)) for label, text in facts if text]
+
+
+def _origin(model: ListedModel) -> str:
+    if model.origin == "shipped":
+        return "shipped with the program"
+    return f"{model.origin} {model.source}".strip()
 
 
 def pair_facts(pair: ListedPair, available: int | None = None) -> list[tuple[str, str]]:
