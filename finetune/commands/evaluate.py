@@ -83,7 +83,7 @@ def evaluate(
         bool, typer.Option("--json", help="Print the whole evaluation as JSON.")
     ] = False,
 ) -> None:
-    """Compare the tuned model with its base, on data that neither was trained on.
+    """Compare the tuned model with its base, on data kept out of the tuning.
 
     Losses, answers and exams go item by item into RUN/evaluation.json. "Better" and
     "worse" are said only where the 95 % interval of the difference excludes zero.

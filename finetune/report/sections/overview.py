@@ -35,7 +35,7 @@ def objective(facts: RunFacts) -> Section:
         Text(
             f"To find out whether {base} does better on medical text after a small "
             f"adapter (LoRA) was trained {learned}, and where it does worse. Both are "
-            "measured on the same held-out items, which neither was trained on."
+            "measured on the same held-out items, which were kept out of the tuning."
         )
     )
     parts.append(
@@ -49,7 +49,7 @@ def objective(facts: RunFacts) -> Section:
         "Objective",
         tuple(parts),
         notes="One question: is the tuned model better than its base on text that "
-        "neither has seen, by how much, and where is it worse?",
+        "the tuning has not seen, by how much, and where is it worse?",
     )
 
 

@@ -77,11 +77,12 @@ def results(evaluation: Evaluation) -> Section:
     parts: list[Part] = [
         Text(
             f"Both models were given the same held-out items of the split "
-            f"“{data.split}”, which neither was trained on: "
+            f"“{data.split}”, which was kept out of the tuning: "
             f"{counted(data.records, 'record')} of "
             f"{counted(data.groups, 'document or patient', 'documents or patients')}, "
             f"{counted(data.tokens, 'token')} scored. The tuned model is "
-            "the base with the adapter laid on it."
+            "the base with the adapter laid on it. What the base read before, this run "
+            "does not know."
         ),
         Text(tally(evaluation)),
         _comparisons(evaluation, named),
