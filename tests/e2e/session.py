@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 from tests.e2e.terminal import Terminal
 
@@ -68,6 +69,23 @@ def lock_and_search(shown: Terminal) -> None:
     shown.until(lambda screen: len(re.findall("asthma", screen)) > 1)
     shown.press("Escape")
     shown.until(lambda screen: "History" not in screen)
+
+
+def export(shown: Terminal, file: Path) -> None:
+    """Write the consultation into `file`, identifiers kept."""
+    shown.press("C-s")
+    shown.until(lambda screen: "Export this consultation" in screen)
+    shown.press("Enter")  # Markdown; on to the file's name
+    while "zzz" not in shown.screen:
+        shown.type("zzz")  # no other letter tells which field has the focus
+        time.sleep(1)
+    shown.press("End", "C-u")
+    shown.type(str(file))
+    shown.press("Enter")
+    shown.until(lambda screen: "may tell who the patient is" in screen)
+    shown.press("k")
+    shown.until(lambda screen: "Written" in screen)
+    assert NAME in file.read_text("utf-8")
 
 
 def quit(shown: Terminal) -> None:

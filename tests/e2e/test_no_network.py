@@ -14,6 +14,7 @@ from tests.e2e.session import (
     NAME,
     ask_and_look_around,
     begin_records,
+    export,
     lock_and_search,
     quit,
 )
@@ -35,11 +36,12 @@ needs_strace = pytest.mark.skipif(not can_trace(), reason="strace is not install
 
 @needs_unshare
 def test_a_session_goes_its_way_where_there_is_no_network_at_all(
-    starts: StartTerminal,
+    starts: StartTerminal, tmp_path: Path
 ) -> None:
     shown = starts(before=["unshare", "-rn"])
     begin_records(shown)
     ask_and_look_around(shown, saved=True)
+    export(shown, tmp_path / "visit.md")
     lock_and_search(shown)
     assert "OFFLINE" in shown.screen
     quit(shown)
@@ -54,6 +56,7 @@ def test_no_process_of_a_session_calls_the_network(
     begin_records(shown)
     ask_and_look_around(shown, saved=True)
     assert NAME in shown.screen
+    export(shown, tmp_path / "visit.md")
     lock_and_search(shown)
     quit(shown)
     # Nor does the terminal keep what was on the screen.
