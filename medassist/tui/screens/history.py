@@ -276,10 +276,6 @@ def _entry(line: Summary, hit: Hit | None, here: bool, width: int) -> Content:
 
 def _about(line: Summary, here: bool) -> str:
     said = ["on the screen"] if here else []
-    if line.hidden:
-        said.append("models hidden")
-    elif line.models:
-        said.append(" and ".join(dict.fromkeys(line.models.values())))
     if line.turns != 1:
         said.append(f"{line.turns} questions")
     if line.branches > 1:
@@ -287,6 +283,11 @@ def _about(line: Summary, here: bool) -> str:
     said.append(", ".join(WORDS[v] for v in line.verdicts) or "no verdict")
     if line.signed_off:
         said.append("signed off")
+    # Last, since they are the longest: what stands before them is never cut off.
+    if line.hidden:
+        said.append("models hidden")
+    elif line.models:
+        said.append(" and ".join(dict.fromkeys(line.models.values())))
     return " · ".join(said)
 
 
