@@ -12,11 +12,11 @@ from gguf import GGUFReader
 from rich.console import Console
 
 from convert.errors import ConvertError
-from convert.starter_run import convert_run, ship
+from convert.starter_run import convert_run, ship, verify_run
 from finetune.errors import FinetuneError
 from finetune.starter.command import make_starter
 from finetune.starter.recipe import DEFAULT_RECIPE, read_recipe
-from medassist.card import read_card
+from medassist.card import read_card, write_card
 
 
 def quiet() -> Console:
@@ -30,6 +30,7 @@ def run(data, recipe_file, tmp_path_factory) -> tuple[Path, str]:
     console = quiet()
     make_starter(data, out, recipe_file=recipe_file, device="cpu", console=console)
     convert_run(out)
+    verify_run(out)
     assert isinstance(console.file, io.StringIO)
     return out, console.file.getvalue()
 
@@ -98,6 +99,7 @@ def test_a_finished_run_is_not_done_again(run, data):
     before = {f: f.stat().st_mtime_ns for f in out.rglob("*.safetensors")}
     make_starter(data, out, device="cpu", resume=True, console=quiet())
     convert_run(out)
+    verify_run(out)
     assert before == {f: f.stat().st_mtime_ns for f in out.rglob("*.safetensors")}
 
 
@@ -157,6 +159,17 @@ def test_a_converted_run_is_shipped_with_its_notice_and_modelfile(run, tmp_path)
     modelfile = (tmp_path / "Modelfile").read_text("utf-8")
     assert "FROM ./medassist/starter/base-q8_0.gguf" in modelfile
     assert "ADAPTER ./medassist/starter/adapter-plain.gguf" in modelfile
+
+
+def test_files_that_are_not_verified_are_not_shipped(run, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run[0], copy)
+    card = read_card(copy / "card.json")
+    assert set(card.verified) == set(card.lineage.gguf)
+    card = card.model_copy(update={"verified": {}})
+    write_card(card, copy / "card.json")
+    with pytest.raises(ConvertError, match=r"base-q8_0\.gguf is not verified"):
+        ship(copy, tmp_path)
 
 
 def test_files_that_are_not_those_of_the_card_are_not_shipped(run, tmp_path):

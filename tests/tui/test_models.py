@@ -123,7 +123,7 @@ async def test_a_question_asked_while_other_models_load_names_who_answers_it(
         await until_answered(pilot, app, turns=2)
         shown = seen(app.screen)
         assert "from here: Other base  Q8_0" in shown
-        assert f"from here: Other tuned + {pair.activated.name}  Q8_0" in shown
+        assert f"from here: Other tuned + {pair.activated.stem}  Q8_0" in shown
 
 
 async def test_a_file_that_is_no_model_is_refused_on_the_screen_where_it_was_named(
