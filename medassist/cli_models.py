@@ -237,11 +237,12 @@ def pull(
     The only command of these that uses the network.
     """
     from medassist.cli_models_print import planned
-    from medassist.library.hub.access import address_of, endpoint
+    from medassist.library.hub.access import address_of, endpoint, require_library
     from medassist.library.hub.plan import make_plan, require_repo
     from medassist.library.hub.pull import pull as fetch
     from medassist.terminal import watching
 
+    require_library()
     require_repo(repo, revision)
     host = address_of(endpoint())[0]
     if not yes:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from medassist.cli_models import app
 from medassist.engine.errors import ModelFileError
 from medassist.library.errors import LibraryError
-from medassist.library.hub.access import online, token
+from medassist.library.hub.access import online, require_library, token
 from medassist.library.hub.plan import make_plan
 from medassist.library.hub.pull import PullStopped, pull
 from medassist.library.registry import load_registry, models_dir
@@ -245,3 +245,11 @@ def test_the_removal_of_a_pulled_model_deletes_it_only_when_told(
     found = CliRunner().invoke(app, ["remove", name, "--delete"])
     assert found.exit_code == 0, found.output
     assert files_under(models_dir()) == []
+
+
+def test_a_missing_library_is_told_before_the_user_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(LibraryError, match=r"medassist\[pull\]"):
+        require_library()

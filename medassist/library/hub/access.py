@@ -75,6 +75,18 @@ def token() -> str:
     return ""
 
 
+def require_library() -> None:
+    """Make sure that the Hub's library is there, before the user is asked anything.
+
+    Raises:
+        LibraryError: it is not installed.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("huggingface_hub") is None:
+        raise LibraryError(MISSING)
+
+
 @contextmanager
 def online(hosts: Iterable[tuple[str, int]]) -> Generator[None]:
     """Let the Hub's library reach `hosts`, and nothing else, as long as this lasts.
