@@ -62,6 +62,19 @@ async def computed(file: ModelFile):
     return prints.of(file)
 
 
+async def test_what_is_computed_of_the_files_goes_into_the_record(
+    engines: FakeEngines, files: Choice
+) -> None:
+    app = app_with(engines, files)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, "One?")
+        await until_answered(pilot, app)
+        hashes = app.consult.recording.record.hashes
+        await until(pilot, lambda: len(hashes) == 2)
+        assert set(hashes.values()) == {sha256(b"weights"), sha256(b"differences")}
+
+
 async def test_the_details_name_files_settings_and_figures_of_both_answers(
     engines: FakeEngines, files: Choice
 ) -> None:
