@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from textual import events
 from textual.app import App, SystemCommand
 from textual.await_complete import AwaitComplete
+from textual.driver import Driver
 from textual.screen import Screen
 
 from medassist.intended_use import INTENDED_USE_VERSION
@@ -94,6 +95,14 @@ class ConsultApp(App[int]):
         self.consult = ConsultScreen(self.new_pair(choice or Choice()))
         self.locking = Lock(self)
         self._copied = Copied()
+
+    def get_driver_class(self) -> type[Driver]:
+        found = super().get_driver_class()
+        if sys.platform == "win32" or found.__name__ != "LinuxDriver":
+            return found
+        from medassist.tui.driver import TerminalDriver
+
+        return TerminalDriver
 
     def get_default_screen(self) -> Screen[None]:
         return self.consult

@@ -16,15 +16,17 @@ NEXT = "And how is it treated?"
 
 def begin_records(shown: Terminal) -> None:
     """Choose a passphrase, so that what follows is saved."""
-    shown.until_ready()
     shown.press("M-s")
     shown.until(lambda screen: "Choose a passphrase" in screen)
     shown.type(PASSPHRASE)
-    shown.press("Enter")
-    time.sleep(1)  # which field has the focus is not told by any letter
+    shown.until(lambda screen: screen.count("•") == len(PASSPHRASE))
+    first = shown.line
+    shown.press("Tab")
+    # What is typed before the focus has gone there goes into the first field.
+    shown.until(lambda _: shown.line != first)
     shown.type(PASSPHRASE)
     shown.press("Enter")
-    shown.until(lambda screen: "· encrypted ·" in screen)
+    shown.until(lambda screen: "· encrypted ·" in screen and "Choose a" not in screen)
 
 
 def ask_and_look_around(shown: Terminal, saved: bool = False) -> None:
@@ -75,12 +77,14 @@ def export(shown: Terminal, file: Path) -> None:
     """Write the consultation into `file`, identifiers kept."""
     shown.press("C-s")
     shown.until(lambda screen: "Export this consultation" in screen)
+    suggested = shown.line
     shown.press("Enter")  # Markdown; on to the file's name
-    while "zzz" not in shown.screen:
-        shown.type("zzz")  # no other letter tells which field has the focus
-        time.sleep(1)
+    shown.until(lambda _: shown.line != suggested)
     shown.press("End", "C-u")
+    # What is typed before the key has had its effect would be taken away with the rest.
+    shown.until(lambda screen: ".md" not in screen)
     shown.type(str(file))
+    shown.until(lambda screen: file.name in screen)
     shown.press("Enter")
     shown.until(lambda screen: "may tell who the patient is" in screen)
     shown.press("k")

@@ -3,14 +3,22 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
+from medassist.tui.app import LEAVE_S
 from tests.e2e.conftest import StartTerminal
 from tests.e2e.terminal import Terminal
 
-AT_ONCE_S = 2.0
+# Less than the watch of the program would take to end what hangs.
+AT_ONCE_S = LEAVE_S - 1
+ANSWERS_LONG = """\
+intended_use_accepted = 2
+[sampling]
+max_tokens = 1500
+"""
 
 
 def everything_of(terminal: Terminal) -> list[psutil.Process]:
@@ -80,4 +88,18 @@ def test_a_signal_or_a_closed_window_ends_all_of_it_at_once_and_asks_nothing(
     shown = asked(consult())
     processes = everything_of(shown)
     end(shown)
+    assert ended_at_once(processes)
+
+
+def test_a_window_that_closes_while_they_answer_ends_all_of_it_at_once(
+    starts: StartTerminal, home: Path
+) -> None:
+    (home / "config" / "settings.toml").write_text(ANSWERS_LONG)
+    shown = starts()  # the starter pair, whose base model goes on
+    shown.until_ready()
+    shown.ask("What is anaemia?")
+    shown.until(lambda screen: "tok/s" in screen)
+    processes = everything_of(shown)
+    assert len(processes) > 1
+    shown.hang_up()
     assert ended_at_once(processes)

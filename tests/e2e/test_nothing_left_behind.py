@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import StartTerminal
+from tests.e2e.session import PASSPHRASE, begin_records
 from tests.e2e.terminal import Terminal
 from tests.tiny_models import TinyPair
 
 NAME, NUMBER = "Zorblattina", "48151623"
 QUESTION = f"Mrs {NAME} Quux, MRN {NUMBER}, has had fever for two days. What now?"
-PASSPHRASE = "correct horse battery"
 # Fails as a mistake in the program would: with an error that quotes what was typed.
 FAILING = """
 import sys
@@ -39,20 +39,6 @@ def traces(folder: Path) -> list[str]:
         for word in words
         if word.lower() in file.read_bytes().lower()
     ]
-
-
-def begin_records(shown: Terminal) -> None:
-    shown.press("M-s")
-    shown.until(lambda screen: "Choose a passphrase" in screen)
-    shown.type(PASSPHRASE)
-    shown.until(lambda screen: screen.count("•") == len(PASSPHRASE))
-    line = shown.line
-    shown.press("Tab")
-    # What is typed before the focus has gone there goes into the first field.
-    shown.until(lambda _: shown.line != line)
-    shown.type(PASSPHRASE)
-    shown.press("Enter")
-    shown.until(lambda screen: "encrypted" in screen and "Choose a" not in screen)
 
 
 def ask(shown: Terminal, saved: bool) -> None:
