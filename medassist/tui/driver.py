@@ -1,14 +1,29 @@
-"""The terminal as Textual drives it, where its window can close at any moment."""
+"""The terminal as Textual drives it: its window can close, and anything be pasted."""
 
 from __future__ import annotations
 
+import codecs
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 if TYPE_CHECKING:
     from textual.app import App
+
+
+def _forgiving(encoding: str) -> partial[codecs.IncrementalDecoder]:
+    """A decoder that shows `�` for bytes that are not text.
+
+    Textual's own would end the program at the first of them: an old file pasted in,
+    or a terminal that sends Alt as the eighth bit.
+    """
+    return partial(codecs.getincrementaldecoder(encoding), errors="replace")
+
+
+linux_driver.getincrementaldecoder = _forgiving  # pyright: ignore[reportPrivateImportUsage]
 
 
 class Output:
@@ -48,3 +63,11 @@ class TerminalDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)  # pyright: ignore[reportUnknownMemberType]
         self._file = cast("TextIO", Output(self._file))
+
+    def _run_input_thread(self) -> None:
+        # Textual's own prints a traceback and ends as if nothing had happened.
+        try:
+            self.run_input_thread()
+        except Exception as error:
+            fail = self._app._handle_exception  # pyright: ignore[reportPrivateUsage]
+            self._app.call_later(fail, error)

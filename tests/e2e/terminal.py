@@ -56,6 +56,10 @@ class Terminal:
     def type(self, text: str) -> None:
         self._run("send-keys", "-t", "t", "-l", text)
 
+    def send(self, raw: bytes) -> None:
+        """What a terminal may send that is no text."""
+        self._run("send-keys", "-t", "t", "-H", *(f"{byte:02x}" for byte in raw))
+
     def ask(self, question: str) -> None:
         self.type(question)
         self.press("Enter")

@@ -41,3 +41,14 @@ def test_a_window_of_20_by_5_is_lived_with(consult: StartTerminal) -> None:
     shown.resize(80, 24)
     screen = shown.until_answered()
     assert screen.count("Small?") == 2
+
+
+def test_bytes_that_are_no_text_are_shown_and_end_nothing(
+    consult: StartTerminal,
+) -> None:
+    shown = consult()
+    shown.until_ready()
+    shown.send("Fever 39".encode("latin-1") + b"\xb0, caf\xe9 au lait")
+    shown.until(lambda screen: "Fever 39\ufffd, caf\ufffd au lait" in screen)
+    shown.press("Enter")
+    shown.until_answered()

@@ -11,6 +11,8 @@ from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 from medassist.tui.app import ConsultApp
 from medassist.tui.driver import Output, TerminalDriver
+from tests.stubs.engine import FakeEngines
+from tests.tui.running import app_with
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix terminal")
 
@@ -38,3 +40,19 @@ def test_a_window_that_has_closed_takes_what_is_written_for_ever(
 
 def test_the_program_is_drawn_by_it() -> None:
     assert ConsultApp().get_driver_class() is TerminalDriver
+
+
+async def test_what_goes_wrong_while_keys_are_read_is_told_without_what_was_typed(
+    monkeypatch: pytest.MonkeyPatch, engines: FakeEngines
+) -> None:
+    def fail(self: TerminalDriver) -> None:
+        raise RuntimeError("cannot read Mrs Zorblattina")
+
+    monkeypatch.setattr(TerminalDriver, "run_input_thread", fail)
+    app = app_with(engines)
+    with pytest.raises(RuntimeError):  # which the test's own driver raises again
+        async with app.run_test():
+            TerminalDriver(app)._run_input_thread()
+    assert "RuntimeError" in app.crash_report
+    assert "Zorblattina" not in app.crash_report
+    assert app.return_code == 1
