@@ -15,6 +15,7 @@ from medassist.engine.pair import physical_cores
 
 KNOWN = {
     "records",
+    "safety",
     "engine",
     "start",
     "gguf",
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="engine, start; records; verify; choice (installs lm-eval); "
+        help="engine, start; records; safety; verify; choice (installs lm-eval); "
         "gguf, merge (fetch upstream's converter); "
         "packing; prepare (MEDASSIST_DATA)",
     )
@@ -61,6 +62,11 @@ def main() -> None:
 
         rows = records.compare(arguments.runs)
         show(f"Records, {records.CONSULTATIONS:,} consultations, beside the aim", rows)
+    if "safety" in what:
+        from benchmarks import safety
+
+        rows = safety.compare(arguments.runs)
+        show("A text looked through while the user waits, beside the aim", rows)
     if "gguf" in what:
         from benchmarks import convert_gguf  # needs torch and the tests' fixtures
 

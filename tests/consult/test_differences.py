@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from medassist.consult.differences import compare, disagreement
 from medassist.consult.quantities import quantities
 from medassist.consult.sentences import sentences
+from tests.growth import IN_PROPORTION, growth
 
 
 @pytest.mark.parametrize(
@@ -115,21 +114,18 @@ def test_a_contradiction_comes_before_what_one_answer_leaves_out() -> None:
 @pytest.mark.parametrize(
     "piece", ["1", ".", "not ", "1 mg ", "Give aspirin. ", "a b.c 1/", "x y ", "- "]
 )
-def test_an_answer_that_repeats_itself_for_ever_takes_no_time_for_ever(
-    piece: str,
-) -> None:
-    text = piece * (8_000 // len(piece))
-    began = time.process_time()
-    compare(text, f"{text} and more")
-    assert time.process_time() - began < 8.0
+def test_an_answer_that_repeats_itself_takes_time_in_proportion(piece: str) -> None:
+    def compared(text: str) -> None:
+        compare.cache_clear()
+        compare(text, f"{text} and more")
+
+    assert growth(compared, piece * (32_000 // len(piece))) < IN_PROPORTION
 
 
-def test_answers_of_four_thousand_words_are_compared_in_a_second() -> None:
+def test_one_dose_that_differs_is_found_among_four_thousand_words() -> None:
     words = [f"word{i % 26}{chr(97 + i * 7 % 26)}" for i in range(4_000)]
     text = ". ".join(
         " ".join([*words[i : i + 16], f"takes {i} mg"]) for i in range(0, 4_000, 16)
     )
-    began = time.process_time()
     found = compare(text, text.replace("takes 160 mg", "takes 170 mg"))
-    assert time.process_time() - began < 4.0  # 0.1 to 0.3 s on a quiet machine
     assert found.against == ("dose",)

@@ -67,6 +67,12 @@ def flags() -> dict[str, Flag]:
     return {name: Flag.model_validate(row) for name, row in tomllib.loads(text).items()}
 
 
+def joined_cases(length: int) -> str:
+    """Cases one after the other, as many characters as wanted."""
+    text = " ".join(case.text for case in cases(SEEN))
+    return (text * (length // len(text) + 1))[:length]
+
+
 def everything() -> list[Case]:
     return [*cases(SEEN), *cases(UNSEEN)]
 

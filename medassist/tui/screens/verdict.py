@@ -72,6 +72,9 @@ class VerdictPanel(ModalScreen[Given | None]):
                 yield Button("Back", id="back", compact=True)
 
     def on_mount(self) -> None:
+        # While a button looks pressed it takes no press, and Enter too soon after one
+        # that was refused would be lost.
+        self.query_one("#give", Button).active_effect_duration = 0
         self._draw()
 
     def _draw(self) -> None:
