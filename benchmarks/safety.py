@@ -67,7 +67,7 @@ def compare(runs: int) -> list[Comparison]:
     for name, aim, what, texts in (
         ("red flags, 2,000 characters", 5.0, flagged, WINDOWS),
         ("identifiers, 2,000 characters", 10.0, identified, WINDOWS),
-        ("doses and sources of 2,000 characters", 5.0, _reviewed, 1),
+        ("doses and sources of 2,000 characters", 7.5, _reviewed, 1),
         ("differences of two answers of 4,000 words", 1000.0, _compared, 1),
         ("escape sequences out of 1 MB", FRAME_MS, lambda: clean(megabyte), 1),
     ):

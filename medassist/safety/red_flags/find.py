@@ -105,16 +105,28 @@ def _raised(
     if any(concept in evidence for concept in rule.unless):
         return None
     found: list[tuple[int, ...]] = []
-    raised = False
     for way in rule.when:
-        groups = [_holds(group, evidence, values) for group in way]
-        if all(groups):
-            raised = True
-            found.extend(places for group in groups for places in group)
+        found.extend(_places(way, evidence, values))
+    if not found:
+        return None
     # That somebody is spoken of is a condition, and nothing to point at.
     people = set(evidence.get("someone", ()))
-    found = [places for places in found if places not in people] or found
-    return found if raised else None
+    return [places for places in found if places not in people] or found
+
+
+def _places(
+    way: tuple[Group, ...],
+    evidence: dict[str, list[tuple[int, ...]]],
+    values: Values,
+) -> list[tuple[int, ...]]:
+    """The places that make every group of `way` hold; empty if one does not."""
+    found: list[tuple[int, ...]] = []
+    for group in way:
+        held = _holds(group, evidence, values)
+        if not held:
+            return []
+        found.extend(held)
+    return found
 
 
 def _holds(

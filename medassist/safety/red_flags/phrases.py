@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise, takewhile
 from typing import Final
 
 from medassist.safety.red_flags.tokens import SENTENCE, Tokens, normal
@@ -147,25 +148,50 @@ def _commonness(item: Item) -> int:
     return words + 2 * len(item.stems) + 100 * item.number
 
 
+class _Begun:
+    """The searches that begin from one word.
+
+    Most phrases name the word that comes next, so that most need no search at all
+    where another word stands there.
+    """
+
+    def __init__(self) -> None:
+        self._anywhere: list[_Entry] = []
+        self._before: dict[str, list[_Entry]] = {}
+
+    def add(self, entry: _Entry) -> None:
+        following = entry.part[entry.at + 1] if entry.at + 1 < len(entry.part) else None
+        if following is None or following.gap or following.stems or following.number:
+            self._anywhere.append(entry)
+            return
+        for word in following.exact:
+            self._before.setdefault(word, []).append(entry)
+
+    def at(self, following: str) -> list[_Entry]:
+        """Those worth trying where the next word is `following`."""
+        more = self._before.get(following)
+        return [*self._anywhere, *more] if more else self._anywhere
+
+
 class Phrases:
     """All phrases of the rules, found in one walk over a text."""
 
     def __init__(self, phrases: Iterable[Phrase]) -> None:
-        self._exact: dict[str, list[_Entry]] = {}
-        self._stems: dict[str, list[_Entry]] = {}
-        self._numbers: list[_Entry] = []
+        self._exact: dict[str, _Begun] = {}
+        self._stems: dict[str, _Begun] = {}
+        self._numbers = _Begun()
         self._vocabulary: set[str] = set()
-        self._remembered: dict[str, list[_Entry]] = {}
+        self._remembered: dict[str, list[_Begun]] = {}
         self._stem_words: set[str] = set()
         for phrase in phrases:
             entry = _entry(phrase)
             first = entry.part[entry.at]
             for word in first.exact:
-                self._exact.setdefault(word, []).append(entry)
+                self._exact.setdefault(word, _Begun()).add(entry)
             for stem in first.stems:
-                self._stems.setdefault(stem, []).append(entry)
+                self._stems.setdefault(stem, _Begun()).add(entry)
             if first.number:
-                self._numbers.append(entry)
+                self._numbers.add(entry)
             for item in (*phrase.part, *phrase.other):
                 self._vocabulary |= item.exact
                 self._stem_words |= set(item.stems)
@@ -180,44 +206,35 @@ class Phrases:
         """
         words, breaks = self._mended(text.words) if mend else text.words, text.breaks
         hits: list[Hit] = []
-        known: dict[str, list[_Entry]] = {}
-        for place, word in enumerate(words):
-            entries = known.get(word)
-            if entries is None:
-                entries = known[word] = self._candidates(word)
-            for entry in entries:
-                if len(entry.part) == 1:
-                    places: tuple[int, ...] | None = (place,)
-                else:
-                    places = _part(entry.part, entry.at, place, words, breaks)
-                if places is None:
-                    continue
-                if entry.other:
-                    near = _near(entry, places, words, breaks)
-                    if near is None:
-                        continue
-                    places = tuple(sorted((*places, *near)))
-                hits.append(Hit(entry.phrase.concept, places))
+        known: dict[str, list[_Begun]] = {}
+        for place, (word, following) in enumerate(pairwise([*words, ""])):
+            begun = known.get(word)
+            if begun is None:
+                begun = known[word] = self._begun(word)
+            for searches in begun:
+                for entry in searches.at(following):
+                    places = _found(entry, place, words, breaks)
+                    if places is not None:
+                        hits.append(Hit(entry.phrase.concept, places))
         return hits
 
-    def _candidates(self, word: str) -> list[_Entry]:
+    def _begun(self, word: str) -> list[_Begun]:
         # Words of the rules are remembered; those of the text never are.
-        entries = self._remembered.get(word)
-        if entries is None:
-            entries = self._entries(word)
+        begun = self._remembered.get(word)
+        if begun is None:
+            begun = self._looked_up(word)
             if word in self._vocabulary:
-                self._remembered[word] = entries
-        return entries
+                self._remembered[word] = begun
+        return begun
 
-    def _entries(self, word: str) -> list[_Entry]:
+    def _looked_up(self, word: str) -> list[_Begun]:
+        begun = [self._exact.get(word)]
         if word[0].isdigit():
-            return [*self._exact.get(word, ()), *self._numbers]
-        entries = list(self._exact.get(word, ()))
-        for length in self._lengths:
-            if length > len(word):
-                break
-            entries.extend(self._stems.get(word[:length], ()))
-        return entries
+            begun.append(self._numbers)
+        else:
+            lengths = takewhile(len(word).__ge__, self._lengths)
+            begun.extend([self._stems.get(word[:length]) for length in lengths])
+        return [searches for searches in begun if searches]
 
     def _mended(self, words: list[str]) -> list[str]:
         """`words` with one slip of the pen in a long word put right."""
@@ -276,6 +293,19 @@ def _one_slip(word: str, meant: str) -> bool:
         # A plural is no slip: it may be another word (breath, breaths are in lists).
         return True
     return one[2:] == other[2:] and one[:2] == other[1::-1]
+
+
+def _found(
+    entry: _Entry, place: int, words: list[str], breaks: list[int]
+) -> tuple[int, ...] | None:
+    """Where the words of the phrase stand if the search's first is at `place`."""
+    places: tuple[int, ...] | None = (place,)
+    if len(entry.part) > 1:
+        places = _part(entry.part, entry.at, place, words, breaks)
+    if not entry.other or places is None:
+        return places
+    near = _near(entry, places, words, breaks)
+    return None if near is None else tuple(sorted((*places, *near)))
 
 
 def _part(
