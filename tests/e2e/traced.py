@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Final
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 # -D: the program stays the child of whoever starts it, not of strace.
 STRACE: Final = ("strace", "-D", "-f", "-q", "-s", "200")
 CALLS: Final = "trace=%network,io_uring_setup"

@@ -117,7 +117,7 @@ def test_the_death_of_the_child_is_a_sentence_and_does_not_hang(tiny):
         begun = time.monotonic()
         with pytest.raises(EngineDied, match=r"tiny-base\.gguf.*give up"):
             scorer.logits([1, 2, 3])
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 60  # it would hang for ever
 
 
 def test_no_child_is_left_behind(tiny):

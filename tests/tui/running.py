@@ -19,7 +19,7 @@ from medassist.tui.widgets.consult.turn_view import TurnView
 from tests.stubs.engine import FakeEngines
 
 PAIR = Choice(base=Path("/models/base.gguf"), adapter=Path("/models/adapter.gguf"))
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 def app_with(engines: FakeEngines, choice: Choice = PAIR) -> ConsultApp:
