@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from textual import events
 from textual.app import App, ComposeResult
+from textual.screen import Screen
 from textual.widgets import Input
 
 from medassist.tui.screens.lock import LockScreen
 from medassist.tui.screens.passphrase import Passphrase
 from medassist.tui.widgets.secret import Secret
+from tests.tui.running import until
 
 WORDS = "four words of mine"
 
@@ -45,25 +51,52 @@ async def test_of_a_plain_field_it_can() -> None:
     assert WORDS in found and left == ""
 
 
-async def do_nothing(_: object) -> str:
+async def do_nothing(_: object) -> None:
+    return None
+
+
+async def refuse_nothing(_: object) -> str:
     return ""
 
 
-@pytest.mark.parametrize("kind", ["new", "open", "change", "lock"])
+class ScreenApp(App[int]):
+    def __init__(self, screen: Screen[Any]) -> None:
+        super().__init__()
+        self.shown = screen
+
+    def on_mount(self) -> None:
+        self.push_screen(self.shown)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {"quiet": "#888888", "warn": "#888888"}
+
+
+SCREENS: dict[str, Callable[[], Screen[Any]]] = {
+    "new": lambda: Passphrase("new", do_nothing),
+    "open": lambda: Passphrase("open", do_nothing),
+    "change": lambda: Passphrase("change", do_nothing),
+    "lock": lambda: LockScreen(True, False, refuse_nothing, ""),
+}
+
+
+@pytest.mark.parametrize("kind", SCREENS)
 async def test_each_field_for_a_passphrase_is_such_a_field(kind: str) -> None:
-    class Shows(App[None]):
-        def on_mount(self) -> None:
-            if kind == "lock":
-                self.push_screen(LockScreen(True, False, do_nothing, ""))
-            else:
-                self.push_screen(Passphrase(kind, do_nothing))  # pyright: ignore[reportArgumentType]
-
-        def get_theme_variable_defaults(self) -> dict[str, str]:
-            return {"quiet": "#888888", "warn": "#888888"}
-
-    app = Shows()
+    app = ScreenApp(SCREENS[kind]())
     async with app.run_test() as pilot:
         await pilot.pause()
         fields = list(app.screen.query(Input))
         assert fields
         assert {type(field) for field in fields} == {Secret}
+
+
+async def test_what_is_typed_right_behind_tab_goes_into_the_next_field() -> None:
+    app = ScreenApp(SCREENS["new"]())
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: len(app.screen.query(Input)) == 2)
+        first, second = app.screen.query(Input)
+        first.focus()
+        await until(pilot, lambda: first.has_focus)
+        for key in (*"old", "tab", *"new"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: len(first.value) + len(second.value) == 6)
+        assert (first.value, second.value) == ("old", "new")
