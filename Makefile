@@ -36,9 +36,10 @@ test: dev  ## install what the tests need and run all of them; TORCH=cpu|plain
 
 dev: $(STAMPS)/dev  ## install what the tests need, and stop there
 
-lint: dev  ## ruff check, ruff format --check, pyright
+lint: dev  ## ruff check, ruff format --check, the arrows between rooms, pyright
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
+	$(VENV)/bin/lint-imports --no-cache
 	$(PY) -m pyright
 
 format: dev  ## let ruff repair and format the code

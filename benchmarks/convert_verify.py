@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from benchmarks.process import Measured, measure
 from benchmarks.table import Comparison
-from convert.gguf_model import convert_model
+from convert.gguf.model import convert_model
 from convert.quantize import quantize
 from convert.verify.result import VERIFY_FILE
 from convert.verify.texts import prose

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.random_llama import RandomLlama, kv_bytes
 from benchmarks.table import Comparison
+from medassist.core.errors import LoadStopped
 from medassist.engine.client import Engine
-from medassist.engine.errors import LoadStopped
 from medassist.engine.protocol import (
     Answered,
     EngineOptions,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from benchmarks.table import Comparison
 from medassist.consult.differences import compare as differences
-from medassist.privacy.clean import clean
+from medassist.core.clean import clean
 from medassist.safety.identifiers import find_identifiers
 from medassist.safety.red_flags import find_red_flags
 from medassist.safety.review import dose_marks, review

@@ -10,9 +10,9 @@ import typer
 
 from convert.commands import app
 from convert.errors import ConvertError
-from medassist.card import CardError
-from medassist.privacy.clean import clean
-from medassist.terminal import RoomError
+from medassist.core.card import CardError
+from medassist.core.clean import clean
+from medassist.core.terminal import RoomError
 
 
 def main() -> NoReturn:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.errors import ConvertError
-from convert.gguf_head import TensorFact, read_head, tensor_bytes
+from convert.gguf.head import TensorFact, read_head, tensor_bytes
 
 SUMS, COUNTS = ".in_sum2", ".counts"
 GGUF_MAGIC = b"GGUF"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medassist.card import Card
+from medassist.core.card import Card
 
 
 def notice(card: Card) -> str:

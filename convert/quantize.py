@@ -20,13 +20,13 @@ import psutil
 from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError
-from convert.gguf_facts import SHARD, GgufFacts, read_model
+from convert.gguf.facts import SHARD, GgufFacts, read_model
 from convert.imatrix import read_imatrix
 from convert.quantization_types import QuantizationType, quantization_types
-from convert.quantizing_child import Job
+from convert.quantize_child import Job
 from convert.unfinished import folder_beside
-from medassist.paths import SHARED_FILE
-from medassist.progress import Watcher, unwatched
+from medassist.core.paths import SHARED_FILE
+from medassist.core.progress import Watcher, unwatched
 
 DEFAULT_MEMORY = 1 << 30
 LEAST_MEMORY = 1 << 20
@@ -234,7 +234,7 @@ def _run(job: Job, model: Path, target: Path, name: str, watcher: Watcher) -> in
     words: deque[str] = deque(maxlen=LAST_WORDS)
     what = f"Quantizing to {name}"
     process = subprocess.Popen(
-        (sys.executable, "-P", "-m", "convert.quantizing_child"),
+        (sys.executable, "-P", "-m", "convert.quantize_child"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         # What an abort says goes where the rest goes: it is the end of the story.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from medassist.card import Card, CardError, read_card, write_card
+from medassist.core.card import Card, CardError, read_card, write_card
 
 CARD = "card.json"
 GGUF_FOLDER = "gguf"

@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.errors import ConvertError
-from convert.gguf_adapter import convert_adapter
-from convert.gguf_model import About, convert_model
+from convert.gguf.adapter import convert_adapter
+from convert.gguf.model import About, convert_model
 from convert.modelfile import ModelfileParts, modelfile
 from convert.notice import heading, notice
 from convert.ollama.settings import Wishes, settings_of
-from medassist.card import (
+from medassist.core.card import (
     AdapterKind,
     Card,
     read_card,
     sha256_of_file,
     write_card,
 )
-from medassist.paths import SHARED_FILE, write_whole
-from medassist.progress import Watcher, unwatched
+from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.progress import Watcher, unwatched
 
 BASE = "base-q8_0.gguf"
 WHOLE = "base-f16.gguf"

@@ -13,9 +13,9 @@ import typer
 
 from finetune.commands import app
 from finetune.errors import FinetuneError, Interrupted
-from medassist.card import CardError
-from medassist.privacy.clean import clean
-from medassist.terminal import RoomError
+from medassist.core.card import CardError
+from medassist.core.clean import clean
+from medassist.core.terminal import RoomError
 
 STOPPED = 130
 

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict
 
 from finetune.errors import FinetuneError
 from finetune.report.wording import size
-from medassist.privacy import guard
-from medassist.progress import Watcher, unwatched
+from medassist.core import guard
+from medassist.core.progress import Watcher, unwatched
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi

@@ -24,7 +24,7 @@ from pydantic import (
 from finetune.data.recipe import DataPart
 from finetune.errors import FinetuneError
 from finetune.evaluate.recipe import EvaluatePart
-from medassist.paths import SHARED_FILE, write_whole
+from medassist.core.paths import SHARED_FILE, write_whole
 
 FOLDER = Path(__file__).parent / "recipes"
 """Where the recipes lie that come with the program."""

@@ -1,6 +1,6 @@
 """A base and a tuned medical language model side by side, in a terminal, offline."""
 
-from medassist.privacy import guard, quiet
+from medassist.core import guard, quiet
 
 __version__ = "0.1.0"
 

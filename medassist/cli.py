@@ -16,10 +16,10 @@ import typer
 
 from convert.commands import app as convert
 from medassist import __version__
-from medassist.cli_models import app as models
-from medassist.cli_rooms import finetune
-from medassist.cli_verdicts import verdicts
-from medassist.terminal import RoomError
+from medassist.commands.models import app as models
+from medassist.commands.starter import finetune
+from medassist.commands.verdicts import verdicts
+from medassist.core.terminal import RoomError
 
 if TYPE_CHECKING:
     from medassist.engine.protocol import PaneName, Sampling
@@ -218,8 +218,8 @@ def ask(
     Progress is shown on a terminal only. Red flags in the question, and once the
     intended use, are told on standard error.
     """
-    from medassist.ask import Request, choose_files, read_question, run
-    from medassist.ask_notice import say_intended_use
+    from medassist.commands.ask import Request, choose_files, read_question, run
+    from medassist.commands.ask_notice import say_intended_use
     from medassist.engine.client import Engine
     from medassist.engine.confine import forbid_core_dumps
 
@@ -363,11 +363,11 @@ def _report(error: Exception) -> int:
     """Say what happened, on standard error, and return the exit code."""
     from convert.errors import ConvertError
     from finetune.errors import FinetuneError, Interrupted
-    from medassist.ask import AskError
-    from medassist.card import CardError
-    from medassist.engine.errors import EngineError
+    from medassist.commands.ask import AskError
+    from medassist.core.card import CardError
+    from medassist.core.clean import clean
+    from medassist.core.errors import EngineError
     from medassist.library.errors import LibraryError
-    from medassist.privacy.clean import clean
     from medassist.settings import SettingsError
 
     match error:

@@ -15,8 +15,8 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from medassist.core.paths import config_dir, write_whole
 from medassist.engine.protocol import EngineOptions, Mode, Sampling
-from medassist.paths import config_dir, write_whole
 
 FILE_NAME = "settings.toml"
 

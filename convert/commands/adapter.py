@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.terminal import room, show, watching
+from medassist.core.terminal import room, show, watching
 
 
 class Outtype(StrEnum):
@@ -53,8 +53,8 @@ def adapter(
     hold (DoRA, modules_to_save, biases, added tokens) is refused: merge those.
     """
     with room("convert"):
-        from convert.gguf_adapter import convert_adapter, written_adapter
-        from convert.gguf_model import About
+        from convert.gguf.adapter import convert_adapter, written_adapter
+        from convert.gguf.model import About
     with watching(quiet=json) as watcher:
         about = About(name or adapter.resolve().name)
         convert_adapter(

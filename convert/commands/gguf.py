@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.terminal import room, show, watching
+from medassist.core.terminal import room, show, watching
 
 
 def gguf(
@@ -71,8 +71,8 @@ def gguf(
     written exactly is refused. The next step is `convert verify`.
     """
     with room("convert"):
-        from convert.gguf_files import convert_types, read_outtypes
-        from convert.gguf_model import About
+        from convert.gguf.files import convert_types, read_outtypes
+        from convert.gguf.model import About
         from convert.quantize import read_bytes
     types = read_outtypes(outtype)
     split = read_bytes(split_max_size) if split_max_size else 0

@@ -9,7 +9,7 @@ import typer
 
 from convert.commands import wishes as given
 from convert.errors import ConvertError
-from medassist.terminal import room, show
+from medassist.core.terminal import room, show
 
 
 def modelfile(
@@ -62,14 +62,14 @@ def modelfile(
     conversations; a template that Go cannot repeat exactly is refused.
     """
     with room("convert"):
-        from convert.gguf_facts import read_facts
+        from convert.gguf.facts import read_facts
         from convert.modelfile import ModelfileParts, Written, beside
         from convert.modelfile import modelfile as text_of
         from convert.notice import heading
         from convert.ollama.adapter import check_adapter
         from convert.ollama.settings import settings_of
-    from medassist.card import read_card
-    from medassist.paths import SHARED_FILE, write_whole
+    from medassist.core.card import read_card
+    from medassist.core.paths import SHARED_FILE, write_whole
 
     if out is not None and out.exists() and not force:
         raise ConvertError(f"{out} is there already; --force writes over it")

@@ -9,7 +9,7 @@ import typer
 
 from convert.commands import wishes as given
 from convert.errors import ConvertError
-from medassist.terminal import room, show, watching
+from medassist.core.terminal import room, show, watching
 
 if TYPE_CHECKING:
     from convert.ollama.publish import Published

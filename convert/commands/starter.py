@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.terminal import room, watching
+from medassist.core.terminal import room, watching
 
 
 def starter(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convert.errors import ConvertError
-from medassist.terminal import room, show, watching
+from medassist.core.terminal import room, show, watching
 
 if TYPE_CHECKING:
     from convert.verify.result import Verified

@@ -99,7 +99,7 @@ def read_wishes(
     """
     from convert.notice import notice
     from convert.ollama.settings import Wishes, read_message, read_parameter
-    from medassist.card import read_card
+    from medassist.core.card import read_card
 
     texts = [_text(file) for file in licences or []]
     if card is not None:

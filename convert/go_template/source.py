@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from convert.errors import ConvertError
-from convert.gguf_facts import GgufFacts, read_facts
+from convert.gguf.facts import GgufFacts, read_facts
 
 Role = Literal["system", "user", "assistant"]
 Conversation = Sequence[tuple[Role, str]]

@@ -22,9 +22,9 @@ from convert.peft_adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.peft_adapter import PeftAdapter, read_adapter
 from convert.safetensors_file import write_safetensors
 from convert.unfinished import HeldError, held
-from medassist.card import Sha256, sha256_of_file
-from medassist.paths import SHARED_FILE, write_whole
-from medassist.progress import Watcher, unwatched
+from medassist.core.card import Sha256, sha256_of_file
+from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.progress import Watcher, unwatched
 
 SHARED_FOLDER = 0o755
 _STARTED = "started.json"

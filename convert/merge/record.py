@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convert.errors import ConvertError
-from medassist.card import Sha256
+from medassist.core.card import Sha256
 
 RECORD = "merge.json"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convert.errors import ConvertError
-from convert.gguf_facts import GgufFacts
+from convert.gguf.facts import GgufFacts
 
 INVOCATION = "adapter.alora.invocation_tokens"
 PARTS = (".lora_a", ".lora_b")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from convert.errors import ConvertError
-from medassist.privacy import guard
+from medassist.core import guard
 
 VARIABLE = "OLLAMA_HOST"
 HERE = "127.0.0.1"

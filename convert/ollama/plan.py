@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.errors import ConvertError
-from convert.gguf_facts import GgufFacts, read_facts, read_model
+from convert.gguf.facts import GgufFacts, read_facts, read_model
 from convert.go_template.source import ChatSource, source_of_gguf
 from convert.ollama.adapter import check_adapter
 from convert.ollama.names import ModelName

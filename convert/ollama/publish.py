@@ -12,8 +12,8 @@ from convert.ollama.plan import Plan
 from convert.ollama.read_back import Check, read_back
 from convert.ollama.server import Server
 from convert.run_card import card_of_run, write_on_card
-from medassist.card import Card, sha256_of_file
-from medassist.progress import Watcher
+from medassist.core.card import Card, sha256_of_file
+from medassist.core.progress import Watcher
 
 
 class Sent(BaseModel):

@@ -18,8 +18,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from convert.errors import ConvertError
-from convert.gguf_facts import GgufFacts, same_number
-from convert.gguf_head import TensorFact, read_head, tensor_bytes
+from convert.gguf.facts import GgufFacts, same_number
+from convert.gguf.head import TensorFact, read_head, tensor_bytes
 from convert.go_template.source import ChatSource, Role, TemplateRefused
 from convert.ollama.plan import Plan
 from convert.ollama.server import Server

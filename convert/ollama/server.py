@@ -20,7 +20,7 @@ from convert.errors import ConvertError
 from convert.go_template.source import Role
 from convert.ollama.host import Host
 from convert.ollama.settings import OllamaSettings
-from medassist.progress import Watcher
+from medassist.core.progress import Watcher
 
 OLDEST = (0, 5, 5)
 """Where /api/create takes files by digest; released in January 2025."""

@@ -16,8 +16,8 @@ from convert.run.plan import Planner, RunWishes
 from convert.run_card import CARD, write_on_card
 from convert.unfinished import HeldError, held
 from convert.verify.result import Verified, read_verified
-from medassist.card import Card, Sha256
-from medassist.progress import Watcher, unwatched
+from medassist.core.card import Card, Sha256
+from medassist.core.progress import Watcher, unwatched
 
 RUNNING = ".running"
 """In `gguf/` while a call is at work there."""

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convert.errors import ConvertError
 from convert.merge.folder import TEMPLATES
-from medassist.card import Sha256, sha256_of_file
-from medassist.paths import SHARED_FILE, write_whole
+from medassist.core.card import Sha256, sha256_of_file
+from medassist.core.paths import SHARED_FILE, write_whole
 
 Hashed = Callable[[Path], Sha256]
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from convert.errors import ConvertError, NeedsMerging
-from convert.gguf_adapter import check_convertible, convert_adapter
-from convert.gguf_model import About, convert_model
+from convert.gguf.adapter import check_convertible, convert_adapter
+from convert.gguf.model import About, convert_model
 from convert.merge.merge import merge
 from convert.modelfile import ModelfileParts, beside, modelfile
 from convert.ollama.settings import Wishes, settings_of
@@ -27,8 +27,8 @@ from convert.run.folder import RunFolder
 from convert.run.ledger import Hashed, Step
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.result import Verified, read_verified
-from medassist.paths import SHARED_FILE, write_whole
-from medassist.progress import Watcher
+from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.progress import Watcher
 
 UNQUANTIZED = "f16"
 

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from gguf import quants
 
 from convert.encode import to_float32
-from convert.gguf_facts import shards_of
-from convert.gguf_head import TensorFact, UnknownTensorTypeError, read_head, tensor_rows
+from convert.gguf.facts import shards_of
+from convert.gguf.head import TensorFact, UnknownTensorTypeError, read_head, tensor_rows
 from convert.hf_folder import Weight
 from convert.verify.result import Check
-from medassist.progress import Watcher, unwatched
+from medassist.core.progress import Watcher, unwatched
 
 VALUES = 1 << 22
 """That are decoded at a time."""

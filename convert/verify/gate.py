@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from convert.errors import ConvertError
-from convert.gguf_facts import shards_of
+from convert.gguf.facts import shards_of
 from convert.hf_folder import read_config
 from convert.peft_adapter import CONFIG as ADAPTER_CONFIG
 from convert.peft_adapter import WEIGHTS as ADAPTER_WEIGHTS
@@ -50,9 +50,9 @@ from convert.verify.tensors import compare_tensors
 from convert.verify.texts import LONGEST
 from convert.verify.tokens import TokenCheck, compare_tokens
 from convert.vocabulary import load_tokenizer
-from medassist.engine.errors import EngineError
-from medassist.exams.gguf_scorer import GgufScorer
-from medassist.progress import Watcher, unwatched
+from medassist.core.errors import EngineError
+from medassist.core.progress import Watcher, unwatched
+from medassist.engine.scorer import GgufScorer
 
 CONTEXT = LONGEST + 32
 """Tokens that are read at a time: the longest prompt and an invocation."""

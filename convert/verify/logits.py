@@ -23,9 +23,9 @@ from convert.errors import ConvertError
 from convert.verify.result import Check
 from convert.verify.streaming import StreamedModel
 from convert.verify.texts import LONGEST, prose, short_prompts
-from medassist.exams.gguf_scorer import GgufScorer
+from medassist.core.progress import Watcher, unwatched
+from medassist.engine.scorer import GgufScorer
 from medassist.exams.log_probs import Logits
-from medassist.progress import Watcher, unwatched
 
 LIMITS = {"F32": 1e-6, "F16": 1e-4, "BF16": 1e-4}
 """NMSE by type. An intact file is a hundred times below; a wrong one far above."""

@@ -15,10 +15,10 @@ from convert.errors import ConvertError
 from convert.quantization_types import HOPELESS, quantization_types
 from convert.verify.result import Check, Estimate, QuantizationLoss, hash_of
 from convert.verify.texts import prose
+from medassist.core.progress import Watcher, unwatched
+from medassist.engine.scorer import GgufScorer
 from medassist.exams.figures import MEAN_KLD, PPL_RATIO, SAME_TOP, TextLoss
-from medassist.exams.gguf_scorer import GgufScorer
 from medassist.exams.scorer import compare_on_text
-from medassist.progress import Watcher, unwatched
 
 BUILT_IN = "built-in"
 

@@ -14,10 +14,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convert.errors import ConvertError
-from convert.gguf_facts import shards_of
+from convert.gguf.facts import shards_of
 from convert.run_card import card_of, write_on_card
-from medassist.card import Card, VerifiedFile, sha256_of_file
-from medassist.paths import SHARED_FILE, write_whole
+from medassist.core.card import Card, VerifiedFile, sha256_of_file
+from medassist.core.paths import SHARED_FILE, write_whole
 
 VERIFY_FILE = "verify.json"
 

@@ -25,8 +25,8 @@ from convert.errors import ConvertError
 from convert.hf_folder import Weight, read_config, read_tensors, read_weights
 from convert.library_noise import keep_back_noise
 from convert.verify.embeddings import Table
+from medassist.core.progress import Watcher, unwatched
 from medassist.exams.log_probs import Logits
-from medassist.progress import Watcher, unwatched
 
 WHAT = "Hugging Face model, matrix by matrix"
 

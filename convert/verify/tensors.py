@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from gguf import quants
 
-from convert.gguf_facts import shards_of
-from convert.gguf_head import (
+from convert.gguf.facts import shards_of
+from convert.gguf.head import (
     TensorFact,
     UnknownTensorTypeError,
     read_head,
     tensor_rows,
 )
 from convert.verify.result import Check
-from medassist.progress import Watcher, unwatched
+from medassist.core.progress import Watcher, unwatched
 
 ROWS = 32
 """Of each tensor, evenly spread: a swap or a permutation moves all of them."""

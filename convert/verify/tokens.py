@@ -26,7 +26,7 @@ from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import Blanks, blanks_of
 from convert.vocabulary.ends import KNOWN_BY_HEART, end_tokens
 from convert.vocabulary.reading import load_tokenizer
-from medassist.progress import Watcher, unwatched
+from medassist.core.progress import Watcher, unwatched
 
 SHOWN = 60  # letters of a text in a message
 LEADING = (" ", "\u2581")

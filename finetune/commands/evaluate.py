@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medassist.terminal import room, show, watching
+from medassist.core.terminal import room, show, watching
 
 if TYPE_CHECKING:
     from finetune.evaluate.result import Comparison, Evaluation

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.terminal import room, show, watching
+from medassist.core.terminal import room, show, watching
 
 
 def fetch(

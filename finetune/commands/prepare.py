@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from medassist.terminal import room, show, watching
+from medassist.core.terminal import room, show, watching
 
 if TYPE_CHECKING:
     from finetune.data.manifest import Manifest

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from medassist.privacy.clean import clean
-from medassist.terminal import room, show, watching
+from medassist.core.clean import clean
+from medassist.core.terminal import room, show, watching
 
 
 def report(

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from finetune.data.records import RECORD, DialogueRecord, TextRecord
 from finetune.errors import FinetuneError
-from medassist.card import sha256_of_file
+from medassist.core.card import sha256_of_file
 
 SPLITS = ("train", "validation", "test")
 

@@ -32,8 +32,8 @@ from finetune.train.base_model import (
     load_tokenizer,
 )
 from finetune.train.chat_format import give_template, plain_template
-from medassist.card import sha256_of_file
-from medassist.progress import Watcher, unwatched
+from medassist.core.card import sha256_of_file
+from medassist.core.progress import Watcher, unwatched
 
 Side = Literal["base", "tuned"]
 ADAPTER = "adapter_model.safetensors"

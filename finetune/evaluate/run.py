@@ -48,10 +48,10 @@ from finetune.evaluate.result import (
 from finetune.evaluate.rouge import rouge_l
 from finetune.evaluate.writing import Writing, prompt_of, read_prompts, write_both
 from finetune.train.chat_format import CannotRender, render
+from medassist.core.progress import Watcher, unwatched
 from medassist.exams.multiple_choice import Answered, ExamError, Turn, plan, sit
 from medassist.exams.question_files import ExamPaper, find_exams
 from medassist.exams.statistics import DRAWS, LEVEL
-from medassist.progress import Watcher, unwatched
 
 if TYPE_CHECKING:
     from finetune.evaluate.semantic import Encoder

@@ -32,7 +32,7 @@ from finetune.report.wording import (
     short_verdict,
     subject,
 )
-from medassist.card import Card, TunedFrom, Tuning
+from medassist.core.card import Card, TunedFrom, Tuning
 
 # HTML, links, code, tables and emphasis begin with these.
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")

@@ -11,7 +11,7 @@ from finetune.report.licence import UNKNOWN, data_licences, licence_in_words
 from finetune.report.names import base_name
 from finetune.report.sections.training import METHODS
 from finetune.train.result import TrainingResult
-from medassist.card import (
+from medassist.core.card import (
     AdapterKind,
     Card,
     Compared,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from medassist.privacy.clean import clean
+from medassist.core.clean import clean
 
 # Noncharacters: XML 1.0 forbids the last two of the first plane; nobody needs the rest.
 _NOT_CHARACTERS = re.compile(

@@ -13,9 +13,9 @@ from finetune.report.model_card import model_card
 from finetune.report.page import page
 from finetune.report.run_card import card_of
 from finetune.report.story import tell
-from medassist.card import write_card
-from medassist.paths import PRIVATE_FILE, SHARED_FILE, write_whole
-from medassist.progress import Watcher, unwatched
+from medassist.core.card import write_card
+from medassist.core.paths import PRIVATE_FILE, SHARED_FILE, write_whole
+from medassist.core.progress import Watcher, unwatched
 
 PAGE, SLIDES, README = "report.html", "slides.pptx", "README.md"
 

@@ -40,8 +40,8 @@ from finetune.starter.progress import Report, duration
 from finetune.starter.recipe import DEFAULT_RECIPE, Recipe, read_recipe
 from finetune.starter.tokenizer import load_tokenizer, token_id, train_tokenizer
 from finetune.starter.tune import Kind, answer_loss, make_rows, train_adapter
-from medassist.card import AdapterKind, sha256_of_file
-from medassist.paths import SHARED_FILE, write_whole
+from medassist.core.card import AdapterKind, sha256_of_file
+from medassist.core.paths import SHARED_FILE, write_whole
 
 KINDS: tuple[Kind, Kind] = ("plain", "activated")
 TEXT_ROWS = 100  # rows of held-out text that the base's loss is taken over

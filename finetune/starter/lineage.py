@@ -16,7 +16,7 @@ from finetune.starter.checkpoint import Progress
 from finetune.starter.folder import RunFolder
 from finetune.starter.losses import Loss
 from finetune.starter.recipe import Recipe
-from medassist.card import (
+from medassist.core.card import (
     AdapterKind,
     Card,
     Lineage,

@@ -23,8 +23,8 @@ from finetune.starter.corpus import REPHRASED, read_questions
 from finetune.starter.folder import RunFolder
 from finetune.starter.recipe import read_recipe
 from finetune.starter.talk import Talk
-from medassist.card import Pane, Readings, read_card, write_card
-from medassist.paths import SHARED_FILE, write_whole
+from medassist.core.card import Pane, Readings, read_card, write_card
+from medassist.core.paths import SHARED_FILE, write_whole
 
 QUESTIONS = Path(__file__).with_name("readings.yaml")
 FILE = "readings.jsonl"

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from finetune.errors import FinetuneError
-from medassist.card import sha256_of_file
+from medassist.core.card import sha256_of_file
 
 HUB = ("huggingface.co", 443)
 WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
@@ -255,7 +255,7 @@ def _hub(*, allowed: bool) -> Generator[None]:
         return
     import huggingface_hub.constants as hub
 
-    from medassist.privacy import guard
+    from medassist.core import guard
 
     offline = hub.HF_HUB_OFFLINE
     hub.HF_HUB_OFFLINE = False

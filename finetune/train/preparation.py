@@ -47,7 +47,7 @@ from finetune.train.rows import (
     write_rows,
 )
 from finetune.train.tuner import Limits, Tuner
-from medassist.progress import Watcher, unwatched
+from medassist.core.progress import Watcher, unwatched
 
 TOKENS = ".tokens"  # under checkpoints/: the rows, taken away when it is done
 

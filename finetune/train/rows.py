@@ -31,7 +31,7 @@ from finetune.train.chat_format import (
     render,
 )
 from finetune.train.result import Rows
-from medassist.progress import Watcher, unwatched
+from medassist.core.progress import Watcher, unwatched
 
 FEATURES = Features(
     {"input_ids": Column(Value("int32")), "labels": Column(Value("int32"))}

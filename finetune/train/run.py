@@ -28,7 +28,7 @@ from finetune.train.preparation import Prepared, forget
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.shortage import shortage_told
-from medassist.card import sha256_of_file
+from medassist.core.card import sha256_of_file
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 

@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Literal
 
 from medassist.consult.quantities import Key, Quantity, quantities
-from medassist.consult.sentences import Sentence, sentences
+from medassist.text.sentences import Sentence, sentences
 
 Fact = Literal["dose", "number", "negation"]
 Kind = Literal["dose", "number", "negation", "words"]

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from medassist.core.paths import PRIVATE_FOLDER, cache_dir, config_dir, data_dir
+from medassist.core.words import size
 from medassist.doctor.finding import Finding, brief, typed
 from medassist.doctor.machine import is_encrypted
-from medassist.library.words import size
-from medassist.paths import PRIVATE_FOLDER, cache_dir, config_dir, data_dir
 
 PART = "folders"
 OF_OTHERS = 0o077

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psutil
 
+from medassist.core.words import size
 from medassist.doctor.finding import Finding, listed
 from medassist.engine.devices import Processors
 from medassist.library.fit import available_memory
-from medassist.library.words import size
 
 PART = "machine"
 FAST = ("AVX2", "FMA", "F16C")

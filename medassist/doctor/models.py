@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medassist.card import CardError, read_card, sha256_of_file
+from medassist.core.card import CardError, read_card, sha256_of_file
+from medassist.core.errors import ModelFileError
+from medassist.core.words import size
 from medassist.doctor.finding import Finding, brief
-from medassist.engine.errors import ModelFileError
 from medassist.engine.protocol import EngineOptions
 from medassist.library.catalogue import ListedModel, ListedPair, catalogue
 from medassist.library.errors import LibraryError
 from medassist.library.registry import STARTER, Registry, load_registry
-from medassist.library.words import size
 from medassist.settings import Settings
 from medassist.starter import FOLDER, starter_card
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
+from medassist.core.guard import OFFLINE_ENVIRONMENT, NetworkRefused
+from medassist.core.quiet import taken_away
 from medassist.doctor.finding import Finding, listed
-from medassist.privacy.guard import OFFLINE_ENVIRONMENT, NetworkRefused
-from medassist.privacy.quiet import taken_away
 
 PART = "offline"
 ELSEWHERE = "medassist.invalid"

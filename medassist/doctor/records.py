@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from medassist.core.paths import data_dir
+from medassist.core.words import size
 from medassist.doctor.finding import Finding, brief, typed
-from medassist.library.words import size
-from medassist.paths import data_dir
 from medassist.records.errors import RecordsError
 from medassist.records.files import DATABASE, KEY_FILE
 from medassist.records.key import read_key_file

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from medassist import __version__
+from medassist.core.clean import clean_line
 from medassist.doctor.examine import examine
 from medassist.doctor.finding import Finding, hidden
-from medassist.privacy.clean import clean_line
 
 WIDTH = 80
 MARKS = {"ok": "ok", "note": "note", "wrong": "WRONG"}

@@ -20,13 +20,13 @@ from typing import Literal, Self
 import psutil
 from pydantic import BaseModel, ValidationError
 
-from medassist.engine.death import cause_of_death
-from medassist.engine.errors import (
+from medassist.core.errors import (
     EngineDied,
     EngineError,
     LoadStopped,
     ModelFileError,
 )
+from medassist.engine.death import cause_of_death
 from medassist.engine.protocol import (
     EVENTS,
     FRAME_LENGTH,

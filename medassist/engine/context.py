@@ -16,7 +16,7 @@ from typing import Any
 
 import llama_cpp.llama_cpp as llama
 
-from medassist.engine.errors import EngineError
+from medassist.core.errors import EngineError
 from medassist.engine.owned import Owned
 from medassist.engine.weights import Adapter, Weights, complaint
 

@@ -25,7 +25,7 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from medassist.engine.errors import EngineError
+from medassist.core.errors import EngineError
 from medassist.engine.protocol import Message
 
 MAX_TEMPLATE_CHARACTERS = 1_000_000

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
 
-from medassist.engine.errors import ModelFileError
+from medassist.core.errors import ModelFileError
 
 NO_VOCABULARY = 0
 UNKNOWN = 1 << 0

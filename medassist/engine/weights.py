@@ -9,10 +9,10 @@ from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
 
-from medassist.engine.errors import LoadStopped, ModelFileError
+from medassist.core.errors import LoadStopped, ModelFileError
+from medassist.core.gguf import GgufHeader, require_adapter, require_model
 from medassist.engine.owned import Owned
 from medassist.engine.vocabulary import Vocabulary
-from medassist.library.header import GgufHeader, require_adapter, require_model
 
 LOG_ERROR = 4
 ALL_LAYERS = -1

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import BaseModel, ValidationError
 
+from medassist.core.errors import EngineError, LoadStopped, ModelFileError
 from medassist.engine import confine
-from medassist.engine.errors import EngineError, LoadStopped, ModelFileError
 from medassist.engine.forbidden_calls import forbid_calls
 from medassist.engine.protocol import (
     COMMANDS,
@@ -164,8 +164,8 @@ class Worker:
         if not isinstance(load, Load):
             return
         # Native libraries first: once files are out of reach they cannot be loaded.
+        from medassist.core.gguf import shards
         from medassist.engine.weights import start_llama
-        from medassist.library.header import shards
 
         start_llama()
         named = {f.resolve() for p in load.files.panes for f in load.files.files(p)}

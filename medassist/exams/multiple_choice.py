@@ -163,7 +163,7 @@ class ScorerExaminee:
     """A `Scorer` with its tokenizer, so that a GGUF sits the same exam.
 
     Args:
-        scorer: reads tokens; see `medassist.exams.gguf_scorer.GgufScorer`.
+        scorer: reads tokens; see `medassist.engine.scorer.GgufScorer`.
         tokenize: a text to tokens, begun as the model begins a text.
         context: tokens that it reads at most.
     """

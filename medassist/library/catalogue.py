@@ -12,13 +12,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from medassist.card import CardError, read_card
-from medassist.engine.errors import ModelFileError
+from medassist.core.card import CardError, read_card
+from medassist.core.errors import ModelFileError
+from medassist.core.gguf import GgufHeader, read_header
 from medassist.engine.protocol import EngineOptions, PairFiles
 from medassist.library import fit, ollama_store
 from medassist.library.errors import LibraryError
 from medassist.library.hashes import known_sha256, remembered_sha256
-from medassist.library.header import GgufHeader, read_header
 from medassist.library.registry import (
     STARTER,
     NamedPair,

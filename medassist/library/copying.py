@@ -6,12 +6,12 @@ import os
 import shutil
 from pathlib import Path
 
+from medassist.core.gguf import shards
+from medassist.core.paths import PRIVATE_FILE, PRIVATE_FOLDER
+from medassist.core.progress import Watcher
 from medassist.library.errors import LibraryError
-from medassist.library.header import shards
 from medassist.library.registry import models_dir
 from medassist.library.verified import VERIFY_FILE, card_of
-from medassist.paths import PRIVATE_FILE, PRIVATE_FOLDER
-from medassist.progress import Watcher
 
 SUFFIX = ".gguf"
 PIECE = 8 * 1024 * 1024

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medassist.core.clean import clean_line
+from medassist.core.words import parameters, size, tokens
 from medassist.engine.protocol import PANES, Sampling
-from medassist.library.words import parameters, size, tokens
-from medassist.privacy.clean import clean_line
 
 if TYPE_CHECKING:
     from medassist.library.catalogue import ListedModel, ListedPair

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from medassist.card import sha256_of_file
-from medassist.paths import cache_dir, write_whole
+from medassist.core.card import sha256_of_file
+from medassist.core.paths import cache_dir, write_whole
 
 MEMORY = "hashes.json"
 

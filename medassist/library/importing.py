@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from medassist.library import ollama_store
-from medassist.library.copying import SUFFIX, copied, copy_papers, tidy
-from medassist.library.errors import LibraryError
-from medassist.library.header import (
+from medassist.core.gguf import (
     read_header,
     require_adapter,
     require_model,
     shards,
 )
+from medassist.core.progress import Watcher, unwatched
+from medassist.library import ollama_store
+from medassist.library.copying import SUFFIX, copied, copy_papers, tidy
+from medassist.library.errors import LibraryError
 from medassist.library.registry import (
     OWN,
     STARTER,
@@ -33,7 +34,6 @@ from medassist.library.registry import (
     require_stored,
 )
 from medassist.library.verified import CARD_FILE
-from medassist.progress import Watcher, unwatched
 
 GGUF_FOLDER = "gguf"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from medassist.engine.errors import ModelFileError
+from medassist.core.errors import ModelFileError
 from medassist.engine.protocol import EngineOptions
 from medassist.library import fit
 from medassist.library.catalogue import (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from medassist.core.gguf import require_adapter, require_model
 from medassist.library.errors import LibraryError
-from medassist.library.header import require_adapter, require_model
 from medassist.library.registry import (
     STARTER,
     NamedPair,

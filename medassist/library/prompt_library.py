@@ -12,9 +12,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from medassist.core.clean import clean, clean_line
+from medassist.core.paths import PRIVATE_FOLDER, config_dir, write_whole
 from medassist.library.errors import LibraryError
-from medassist.paths import PRIVATE_FOLDER, config_dir, write_whole
-from medassist.privacy.clean import clean, clean_line
 
 SHIPPED = Path(__file__).with_name("prompts")
 FOLDER_NAME = "prompts"

@@ -14,9 +14,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from medassist.core.paths import PRIVATE_FOLDER, data_dir, write_whole
 from medassist.engine.protocol import PairFiles, PaneName, Sampling
 from medassist.library.errors import LibraryError
-from medassist.paths import PRIVATE_FOLDER, data_dir, write_whole
 
 FILE_NAME = "models.json"
 FOLDER_NAME = "models"

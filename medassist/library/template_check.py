@@ -15,12 +15,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from medassist.engine.errors import ModelFileError
+from medassist.core.clean import clean_line
+from medassist.core.errors import ModelFileError
+from medassist.core.gguf import read_header
 from medassist.engine.protocol import PairFiles
+from medassist.engine.template_probe import TOKENS, Probed
 from medassist.library.errors import LibraryError
-from medassist.library.header import read_header
-from medassist.library.template_probe import TOKENS, Probed
-from medassist.privacy.clean import clean_line
 
 PACKAGE = Path(__file__).resolve().parents[2]
 TIME_LIMIT_S = 60.0
@@ -57,7 +57,7 @@ def probe_file(path: Path) -> Probed:
     }
     others = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PACKAGE), others)))
-    command = (sys.executable, "-P", "-m", "medassist.library.template_probe")
+    command = (sys.executable, "-P", "-m", "medassist.engine.template_probe")
     try:
         done = subprocess.run(
             [*command, str(path.absolute())],

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from medassist.card import CardError, read_card
+from medassist.core.card import CardError, read_card
 
 VERIFY_FILE = "verify.json"
 CARD_FILE = "card.json"

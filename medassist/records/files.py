@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from medassist.paths import PRIVATE_FILE, PRIVATE_FOLDER
+from medassist.core.paths import PRIVATE_FILE, PRIVATE_FOLDER
 from medassist.records.errors import InUse, RecordsError, of_system
 
 KEY_FILE = "key.json"

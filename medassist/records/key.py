@@ -24,7 +24,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic import PlainSerializer as Serializer
 
-from medassist.paths import write_whole
+from medassist.core.paths import write_whole
 from medassist.records.errors import RecordsError, WrongPassphrase, of_system
 
 KEY_BYTES = 32

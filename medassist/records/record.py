@@ -16,7 +16,7 @@ from medassist.consult.consultation import Consultation
 from medassist.consult.sides import Sides
 from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict, now
-from medassist.privacy.clean import clean_line
+from medassist.core.clean import clean_line
 
 TITLE_LENGTH = 80
 

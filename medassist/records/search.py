@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from medassist.privacy.clean import clean
+from medassist.core.clean import clean
 from medassist.records.cipher import Connection
 from medassist.records.history import PAGE, Filter, Summary, conditions, summary
 

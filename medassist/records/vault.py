@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from medassist.paths import PRIVATE_FOLDER, data_dir
+from medassist.core.paths import PRIVATE_FOLDER, data_dir
 from medassist.records.errors import (
     Locked,
     RecordsError,

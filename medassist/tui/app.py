@@ -18,15 +18,15 @@ from textual.driver import Driver
 from textual.screen import Screen
 
 from medassist.intended_use import INTENDED_USE_VERSION
+from medassist.session.choice import Choice, Options
+from medassist.session.default_pair import opening
+from medassist.session.pair import MakeEngine, Pair
 from medassist.tui import clipboard, crash, first_look, keys, themes
-from medassist.tui.choice import Choice, Options
+from medassist.tui.consult.screen import ConsultScreen
 from medassist.tui.copied import Copied
-from medassist.tui.lock import ALLOWED, Covering, Lock
-from medassist.tui.opening import opening
-from medassist.tui.pair import MakeEngine, Pair
-from medassist.tui.screens.consult import ConsultScreen
-from medassist.tui.screens.decision import Leave
-from medassist.tui.screens.intended_use import IntendedUse
+from medassist.tui.dialogs.decision import Leave
+from medassist.tui.dialogs.intended_use import IntendedUse
+from medassist.tui.locking import ALLOWED, Covering, Lock
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -58,7 +58,7 @@ class ConsultApp(App[int]):
 
     TITLE = "medassist"
     # The consult screen's too: Textual reads no CSS_PATH of a default screen.
-    CSS_PATH = ["app.tcss", "screens/consult.tcss"]  # noqa: RUF012
+    CSS_PATH = ["app.tcss", "consult/consult.tcss"]  # noqa: RUF012
     BINDINGS = keys.bindings("app")
     ENABLE_COMMAND_PALETTE = True
 

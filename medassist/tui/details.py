@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from medassist.consult.answer import Answer, Conditions, ModelFile
 from medassist.consult.sides import Sides
 from medassist.consult.turn import PaneName
-from medassist.privacy.clean import clean_line
-from medassist.tui.fingerprints import Fingerprint
-from medassist.tui.widgets.consult import wording
+from medassist.core.clean import clean_line
+from medassist.session.fingerprints import Fingerprint
+from medassist.tui.consult import wording
 
 Known = Callable[[ModelFile], Fingerprint | None]
 

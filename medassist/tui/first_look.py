@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from medassist.paths import config_dir
+from medassist.core.paths import config_dir
 from medassist.tui import themes
 
 FILE_NAME = "settings.toml"

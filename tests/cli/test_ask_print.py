@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from medassist.ask import AskError, ExitCode, Request, run
-from medassist.ask_print import Status
-from medassist.engine.errors import EngineDied
+from medassist.commands.ask import AskError, ExitCode, Request, run
+from medassist.commands.ask_print import Status
+from medassist.core.errors import EngineDied
 from medassist.engine.protocol import (
     Loading,
     PairFiles,

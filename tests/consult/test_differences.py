@@ -4,7 +4,7 @@ import pytest
 
 from medassist.consult.differences import compare, disagreement
 from medassist.consult.quantities import quantities
-from medassist.consult.sentences import sentences
+from medassist.text.sentences import sentences
 from tests.growth import IN_PROPORTION, growth
 
 

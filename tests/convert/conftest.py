@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from convert.gguf_adapter import convert_adapter
-from convert.gguf_file import Quantization
-from convert.gguf_model import About, convert_model
+from convert.gguf.adapter import convert_adapter
+from convert.gguf.file import Quantization
+from convert.gguf.model import About, convert_model
 from tests.convert.tiny_hf import HfFolders, save_pair
 
 ABOUT = About("tiny")

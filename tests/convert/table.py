@@ -17,8 +17,8 @@ import torch
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from convert.gguf_file import Quantization
-from convert.gguf_model import convert_model
+from convert.gguf.file import Quantization
+from convert.gguf.model import convert_model
 from convert.verify.tokens import compare_tokens
 from tests.convert.contents import Contents, contents
 from tests.convert.families import FAMILIES, save_family, some_tokens, without_masks

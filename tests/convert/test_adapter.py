@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from convert.commands import app
 from convert.errors import ConvertError
-from convert.gguf_adapter import convert_adapter, written_adapter
-from convert.gguf_model import convert_model
+from convert.gguf.adapter import convert_adapter, written_adapter
+from convert.gguf.model import convert_model
 from convert.merge import merge
-from medassist.card import sha256_of_file
+from medassist.core.card import sha256_of_file
 from tests.convert.conftest import ABOUT
 from tests.convert.families import change_json, save_family, some_tokens
 from tests.convert.native import NativeModel, nmse

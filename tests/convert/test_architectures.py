@@ -13,8 +13,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from convert.architectures import KNOWN
-from convert.gguf_file import TYPES, Quantization
-from convert.gguf_model import Model, convert_model
+from convert.gguf.file import TYPES, Quantization
+from convert.gguf.model import Model, convert_model
 from tests.convert.contents import contents, digest
 from tests.convert.families import FAMILIES, change_json, save_family, some_tokens
 from tests.convert.greedy import same_greedy

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from convert.errors import ConvertError
-from convert.gguf_facts import read_model
-from convert.gguf_head import read_head
+from convert.gguf.facts import read_model
+from convert.gguf.head import read_head
 from convert.quantization_types import (
     HOPELESS,
     not_of_the_quantizer,
@@ -23,7 +23,7 @@ from convert.quantization_types import (
     read_types,
 )
 from convert.quantize import quantize, read_bytes
-from medassist.exams.gguf_scorer import GgufScorer
+from medassist.engine.scorer import GgufScorer
 from tests import tiny_models
 
 ROWS = 256

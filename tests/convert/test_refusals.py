@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from convert import gguf_file
 from convert.architectures import architecture_of
 from convert.errors import ConvertError
-from convert.gguf_file import Quantization
-from convert.gguf_model import convert_model
+from convert.gguf import file as gguf_file
+from convert.gguf.file import Quantization
+from convert.gguf.model import convert_model
 from convert.hf_folder import JsonFile
 from tests.convert.conftest import ABOUT
 from tests.convert.families import change_json, save_family

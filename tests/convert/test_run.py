@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from convert.errors import ConvertError
-from convert.gguf_model import convert_model
+from convert.gguf.model import convert_model
 from convert.run.convert import RunConverted, convert_run_folder
 from convert.run.ledger import Ledger, Step
 from convert.run.plan import RunWishes

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from convert.errors import ConvertError
-from convert.gguf_model import convert_model
+from convert.gguf.model import convert_model
 from convert.merge import merge
 from convert.quantize import quantize
 from convert.run.convert import RUNNING, convert_run_folder

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from convert.gguf_file import Quantization
-from convert.gguf_model import convert_model
+from convert.gguf.file import Quantization
+from convert.gguf.model import convert_model
 from tests.convert.contents import Contents, contents, digest
 from tests.convert.families import FAMILIES, save_family, without_masks
 from tests.convert.test_architectures import UPSTREAM

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from medassist.core.paths import only_looked_at
 from medassist.doctor import confinement as held
 from medassist.doctor import terminal as shown
 from medassist.doctor.finding import Finding
@@ -23,7 +24,6 @@ from medassist.doctor.records import FOLDER, records
 from medassist.engine import confine
 from medassist.engine.confinement_trial import Trial
 from medassist.engine.devices import Device, Processors
-from medassist.paths import only_looked_at
 from medassist.records import vault
 from medassist.settings import Settings
 from tests.e2e.traced import can_trace, outward, traced

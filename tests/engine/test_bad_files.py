@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from medassist.engine.errors import EngineError, ModelFileError
+from medassist.core.errors import EngineError, ModelFileError
 from medassist.engine.protocol import PairFiles
 from tests.engine.conversation import answers, question, tiny_engine
 from tests.tiny_models import (

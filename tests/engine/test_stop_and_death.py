@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from medassist.engine.errors import EngineDied, EngineError, LoadStopped
+from medassist.core.errors import EngineDied, EngineError, LoadStopped
 from medassist.engine.protocol import (
     Answered,
     PairFiles,

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medassist.engine.errors import EngineDied, EngineError
+from medassist.core.errors import EngineDied, EngineError
+from medassist.engine.scorer import GgufScorer
 from medassist.exams.figures import MEAN_KLD, PPL, SAME_TOP
-from medassist.exams.gguf_scorer import GgufScorer
 from medassist.exams.scorer import compare_on_text, score_text
 from tests.convert.native import NativeModel, nmse
 from tests.tiny_models import SENTENCES, TinyPair, write_pair

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from medassist.exams.gguf_scorer import GgufScorer
+from medassist.engine.scorer import GgufScorer
 from medassist.exams.log_probs import log_softmax
 from medassist.exams.multiple_choice import (
     Answered,

@@ -16,7 +16,7 @@ from finetune.starter.readings import (
     repeats,
     write_answers,
 )
-from medassist.card import Pane, read_card
+from medassist.core.card import Pane, read_card
 from medassist.starter import starter_card
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from medassist.cli_models import app
-from medassist.engine.errors import ModelFileError
+from medassist.commands.models import app
+from medassist.core import guard
+from medassist.core.errors import ModelFileError
 from medassist.library.errors import LibraryError
 from medassist.library.hub.access import online, require_library, token
 from medassist.library.hub.plan import make_plan
 from medassist.library.hub.pull import PullStopped, pull
 from medassist.library.registry import load_registry, models_dir
-from medassist.privacy import guard
 from tests.library.hub import COMMIT, REPO, HubFiles
 from tests.tiny_models import TinyPair
 

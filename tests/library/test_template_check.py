@@ -7,6 +7,7 @@ import gguf
 import pytest
 
 from medassist.engine.protocol import PairFiles
+from medassist.engine.template_probe import known_ends, probe
 from medassist.engine.weights import Weights, start_llama
 from medassist.library.template_check import (
     Finding,
@@ -14,7 +15,6 @@ from medassist.library.template_check import (
     check_pair,
     probe_file,
 )
-from medassist.library.template_probe import known_ends, probe
 from tests.tiny_models import END, TEMPLATE, TinyPair, write_adapter, write_model
 
 ROOT = Path(__file__).parents[2]
@@ -169,7 +169,7 @@ def test_the_table_of_ends_is_that_of_the_converter() -> None:
 
 
 def test_a_file_that_is_no_model_is_said_in_words(tmp_path: Path) -> None:
-    from medassist.engine.errors import ModelFileError
+    from medassist.core.errors import ModelFileError
 
     path = tmp_path / "letter.gguf"
     path.write_text("Dear colleague " * 50)

@@ -6,7 +6,14 @@ import json
 
 import pytest
 
-from medassist.card import Card, CardError, Lineage, StageFigures, read_card, write_card
+from medassist.core.card import (
+    Card,
+    CardError,
+    Lineage,
+    StageFigures,
+    read_card,
+    write_card,
+)
 
 FIGURES = StageFigures(
     steps=3,

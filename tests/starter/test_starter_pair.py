@@ -13,11 +13,11 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from convert.gguf_adapter import convert_adapter
-from convert.gguf_model import About, convert_model
+from convert.gguf.adapter import convert_adapter
+from convert.gguf.model import About, convert_model
 from convert.starter_run import MOST_BYTES
 from finetune.starter.chat import BEGIN, END, PAD, SPECIAL, prompt
-from medassist.card import Card, read_card
+from medassist.core.card import Card, read_card
 from medassist.engine.client import Engine
 from medassist.engine.protocol import Answered, EngineOptions, Message, Question
 from medassist.engine.protocol import Sampling as SamplingSettings

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from medassist.engine.errors import EngineDied, EngineError, LoadStopped, ModelFileError
+from medassist.core.errors import EngineDied, EngineError, LoadStopped, ModelFileError
 from medassist.engine.protocol import (
     Answered,
     EngineOptions,

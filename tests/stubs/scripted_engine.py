@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
-from medassist.engine.errors import EngineError
+from medassist.core.errors import EngineError
 from medassist.engine.protocol import (
     Answered,
     EngineOptions,

@@ -12,10 +12,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from medassist.consult.turn import PaneName
+from medassist.session.choice import Choice
 from medassist.tui import clipboard
 from medassist.tui.app import ConsultApp
-from medassist.tui.choice import Choice
-from medassist.tui.widgets.consult.turn_view import TurnView
+from medassist.tui.consult.turn_view import TurnView
 from tests.stubs.engine import FakeEngines
 
 PAIR = Choice(base=Path("/models/base.gguf"), adapter=Path("/models/adapter.gguf"))

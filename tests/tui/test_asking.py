@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from textual import events
 
-from medassist.engine.errors import EngineError, ModelFileError
+from medassist.core.errors import EngineError, ModelFileError
 from medassist.engine.protocol import PaneName, Question, TooLong
+from medassist.session.choice import Choice
 from medassist.tui.app import ConsultApp
-from medassist.tui.choice import Choice
-from medassist.tui.screens.decision import Decision
+from medassist.tui.dialogs.decision import Decision
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tui.running import (
     PAIR,

@@ -11,10 +11,10 @@ from medassist.consult import sides
 from medassist.consult.sides import Sides
 from medassist.consult.turn import PaneName
 from medassist.tui.app import ConsultApp
+from medassist.tui.consult.answer_text import AnswerText
+from medassist.tui.dialogs.verdict import VerdictPanel
 from medassist.tui.screens.differences import DifferencesScreen
-from medassist.tui.screens.verdict import VerdictPanel
 from medassist.tui.screens.verdicts import Verdicts
-from medassist.tui.widgets.consult.answer_text import AnswerText
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tui.running import (
     app_with,
@@ -39,7 +39,7 @@ def side_a(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> P
     """Which pane chance puts on side A."""
     pane: PaneName = request.param
     monkeypatch.setattr(
-        "medassist.tui.comparing.drawn", lambda: Sides(pane, blind=True)
+        "medassist.tui.consult.comparison.drawn", lambda: Sides(pane, blind=True)
     )
     return pane
 

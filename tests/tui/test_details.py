@@ -10,8 +10,8 @@ import pytest
 
 import medassist.starter
 from medassist.consult.answer import ModelFile
-from medassist.tui.choice import Choice
-from medassist.tui.fingerprints import Fingerprints
+from medassist.session.choice import Choice
+from medassist.session.fingerprints import Fingerprints
 from medassist.tui.screens.details import Details
 from tests.stubs.engine import FakeEngines
 from tests.tui.running import (

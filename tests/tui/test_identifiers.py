@@ -4,7 +4,7 @@ import pytest
 
 from medassist.safety.identifiers import find_identifiers, replace
 from medassist.tui.app import ConsultApp
-from medassist.tui.screens.identifiers import (
+from medassist.tui.dialogs.identifiers import (
     IdentifierWarning,
     Outcome,
     warn_of_identifiers,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from medassist.intended_use import INTENDED_USE, INTENDED_USE_VERSION
-from medassist.tui.screens.intended_use import IntendedUse
+from medassist.tui.dialogs.intended_use import IntendedUse
 from tests.stubs.engine import FakeEngines
 from tests.tui.running import app_with, push, seen, until
 

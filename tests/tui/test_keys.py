@@ -7,8 +7,8 @@ from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.color import Color
 
 from medassist.tui import keys, themes
+from medassist.tui.dialogs.intended_use import IntendedUse
 from medassist.tui.screens.help import Help
-from medassist.tui.screens.intended_use import IntendedUse
 from tests.stubs.engine import FakeEngines
 from tests.tui.running import (
     app_with,

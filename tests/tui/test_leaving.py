@@ -169,7 +169,7 @@ def test_the_first_frame_does_not_wait_for_what_it_does_not_show() -> None:
     script = (
         "import sys\n"
         "from medassist.tui.app import ConsultApp\n"
-        "from medassist.tui.choice import Choice\n"
+        "from medassist.session.choice import Choice\n"
         "ConsultApp(Choice())\n"
         "print(*sys.modules)\n"
     )

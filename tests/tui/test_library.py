@@ -10,12 +10,12 @@ from textual.widgets import DataTable, Input, TextArea
 from medassist.library.importing import import_path
 from medassist.library.pairs import make_pair, set_asked
 from medassist.library.registry import NamedPair, PaneSettings, load_registry
+from medassist.session.choice import Choice
+from medassist.session.default_pair import opening
 from medassist.tui.app import ConsultApp
-from medassist.tui.choice import Choice
-from medassist.tui.opening import opening
-from medassist.tui.screens.asked import Asked
+from medassist.tui.dialogs.asked import Asked
+from medassist.tui.line import Line
 from medassist.tui.screens.models import Models
-from medassist.tui.widgets.line import Line
 from tests.finetune.data.fetch.server import FakeService, serving
 from tests.library.hub import REPO, HubFiles
 from tests.stubs.engine import FakeEngines

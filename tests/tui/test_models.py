@@ -7,9 +7,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from medassist.session.choice import Choice
 from medassist.tui.app import ConsultApp
-from medassist.tui.choice import Choice
-from medassist.tui.screens.choose import ChooseModels, completed
+from medassist.tui.dialogs.choose import ChooseModels, completed
 from medassist.tui.screens.models import Models
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tiny_models import TinyPair, write_pair

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from medassist.consult.turn import PaneName
-from medassist.privacy.clean import clean
-from medassist.tui.widgets.consult.answer_text import AnswerText
-from medassist.tui.widgets.consult.pane import MOUNTED, Pane
-from tests.privacy.nasty import CONTROL, MARKUP
+from medassist.core.clean import clean
+from medassist.tui.consult.answer_text import AnswerText
+from medassist.tui.consult.pane import MOUNTED, Pane
+from tests.core.nasty import CONTROL, MARKUP
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tui.running import (
     app_with,

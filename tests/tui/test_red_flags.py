@@ -7,9 +7,9 @@ import pytest
 
 from medassist.consult.answer import Source
 from medassist.consult.consultation import Consultation
-from medassist.tui import red_flags
+from medassist.session import red_flags
 from medassist.tui.app import ConsultApp
-from medassist.tui.screens.flag_details import FlagDetails
+from medassist.tui.dialogs.flag_details import FlagDetails
 from tests.stubs.engine import FakeEngines
 from tests.test_startup import modules_after
 from tests.tui.running import (
@@ -308,5 +308,5 @@ async def test_a_stop_while_the_rules_run_stops_the_answers(
 
 def test_the_first_frame_waits_for_no_rule() -> None:
     loaded = modules_after("import medassist.tui.app")
-    assert "medassist.tui.red_flags" in loaded
+    assert "medassist.session.red_flags" in loaded
     assert not {name for name in loaded if name.startswith("medassist.safety")}

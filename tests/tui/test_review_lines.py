@@ -7,7 +7,7 @@ from textual.widgets import Static
 
 from medassist.consult.turn import PaneName
 from medassist.tui.app import ConsultApp
-from medassist.tui.widgets.consult.review_lines import ReviewLines
+from medassist.tui.consult.review_lines import ReviewLines
 from tests.stubs.engine import FakeEngines
 from tests.tui.running import (
     app_with,

@@ -9,9 +9,9 @@ from textual.app import App, ComposeResult
 from textual.screen import Screen
 from textual.widgets import Input
 
+from medassist.tui.dialogs.passphrase import Passphrase
+from medassist.tui.dialogs.secret import Secret
 from medassist.tui.screens.lock import LockScreen
-from medassist.tui.screens.passphrase import Passphrase
-from medassist.tui.widgets.secret import Secret
 from tests.tui.running import until
 
 WORDS = "four words of mine"

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from convert.commands import app as convert
 from finetune.commands import app as finetune
-from medassist.card import read_card
-from medassist.cli_models import app as models
+from medassist.commands.models import app as models
 from medassist.consult.turn import Turn
+from medassist.core.card import read_card
 from medassist.records.vault import Vault
 from medassist.settings import load_settings
 from medassist.starter import FOLDER

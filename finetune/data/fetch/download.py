@@ -13,7 +13,7 @@ import httpx2 as httpx
 
 from finetune.data.fetch.network import FetchError
 from finetune.data.sources.archive import refusal
-from medassist.progress import Watcher
+from medassist.core.progress import Watcher
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
 LONGEST_PAUSE = 60.0  # seconds that a server may ask for

@@ -11,7 +11,7 @@ from finetune.data.fetch.plan import Fetched, FetchedFile, Plan, announced, carr
 from finetune.data.sources.contract import SourceInfo
 from finetune.data.sources.registry import SOURCES, source_info
 from finetune.errors import FinetuneError
-from medassist.progress import Watcher
+from medassist.core.progress import Watcher
 
 REPOSITORIES = {"pmc-patients": "zhengyun21/PMC-Patients"}
 """On the Hub, of sets whose makers put them there."""

@@ -14,8 +14,8 @@ from finetune.data.fetch.download import Got, Wanted, digest_of
 from finetune.data.fetch.network import FetchError
 from finetune.data.fetch.plan import RECORD, Fetched, Plan, record
 from finetune.errors import FinetuneError
-from medassist.privacy import guard
-from medassist.progress import Watcher
+from medassist.core import guard
+from medassist.core.progress import Watcher
 
 HOSTS = ("api.kaggle.com", "www.kaggle.com", "storage.googleapis.com")
 CACHE = ".kagglehub"

@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 import httpx2 as httpx
 
 from finetune.errors import FinetuneError
-from medassist.privacy import guard
+from medassist.core import guard
 
 TIMEOUT = 30.0  # seconds without a byte
 # Names such as a bucket's stand for other addresses at each look-up, and the guard lets

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from finetune.data.fetch.download import Got, Wanted, get, place_of
 from finetune.data.fetch.network import connected
 from finetune.errors import FinetuneError
-from medassist.paths import SHARED_FILE, write_whole
-from medassist.progress import Watcher
+from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.progress import Watcher
 
 RECORD = "fetched.json"
 

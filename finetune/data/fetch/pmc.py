@@ -23,7 +23,7 @@ from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.pmc_layouts import versioned
 from finetune.data.sources.text_lines import lines
 from finetune.errors import FinetuneError
-from medassist.progress import Watcher
+from medassist.core.progress import Watcher
 
 BUCKET = "https://pmc-oa-opendata.s3.amazonaws.com"
 SEARCH = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils/esearch.fcgi"

@@ -14,8 +14,8 @@ from finetune.data.fetch.download import Got, ask
 from finetune.data.fetch.network import FetchError, connected
 from finetune.data.fetch.plan import Fetched, Plan, record
 from finetune.errors import FinetuneError
-from medassist.paths import SHARED_FILE, write_whole
-from medassist.progress import Watcher
+from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.progress import Watcher
 
 STUDIES = "https://clinicaltrials.gov/api/v2/studies"
 PAGE = 1000  # studies; the most that the API gives

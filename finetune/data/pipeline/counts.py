@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from finetune.data.steps.verdict import AnyRecord, Dropped, Verdict
-from medassist.paths import write_whole
+from medassist.core.paths import write_whole
 
 Tally = Counter[str]
 

@@ -41,7 +41,7 @@ from finetune.data.pipeline.empty_splits import (
 from finetune.data.pipeline.plan import Plan, refuse_nothing
 from finetune.data.pipeline.work import Work, settings_hash
 from finetune.data.steps.split import SPLITS
-from medassist.paths import SHARED_FILE, write_whole
+from medassist.core.paths import SHARED_FILE, write_whole
 
 STEPS = (
     reading.READ,

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from medassist.progress import Watcher
+from medassist.core.progress import Watcher
 
 EVERY = 0.5  # seconds
 LOOK = 0.25  # seconds between two looks of the main process

@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from medassist.core import guard
 from medassist.library.errors import LibraryError
-from medassist.privacy import guard
 
 if TYPE_CHECKING:
     import httpx2

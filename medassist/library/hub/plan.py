@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import BaseModel, ConfigDict
 
+from medassist.core.clean import clean_line
+from medassist.core.gguf import SHARD
 from medassist.library.errors import LibraryError
-from medassist.library.header import SHARD
 from medassist.library.hub.access import address_of, endpoint, online, sentences, token
-from medassist.privacy.clean import clean_line
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling

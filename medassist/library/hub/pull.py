@@ -8,9 +8,11 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from medassist.card import sha256_of_file
+from medassist.core.card import sha256_of_file
+from medassist.core.gguf import read_header
+from medassist.core.paths import PRIVATE_FILE, PRIVATE_FOLDER
+from medassist.core.progress import Watcher, unwatched
 from medassist.library.errors import LibraryError
-from medassist.library.header import read_header
 from medassist.library.hub.access import address_of, online, sentences, token
 from medassist.library.hub.plan import SUFFIX, Plan, Wanted
 from medassist.library.registry import (
@@ -20,8 +22,6 @@ from medassist.library.registry import (
     models_dir,
     require_name,
 )
-from medassist.paths import PRIVATE_FILE, PRIVATE_FOLDER
-from medassist.progress import Watcher, unwatched
 
 UNFINISHED = ".unfinished"
 SPARE_BYTES = 64 * 1024 * 1024

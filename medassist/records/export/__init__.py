@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from medassist.paths import write_whole
+from medassist.core.paths import write_whole
 from medassist.records.errors import RecordsError, of_system
 from medassist.records.export.document import Mask, compose, unmasked
 from medassist.records.record import Record, WarningGiven

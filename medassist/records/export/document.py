@@ -14,7 +14,7 @@ from typing import Literal
 from medassist.consult.answer import Answer
 from medassist.consult.turn import PANES, PaneName, Turn
 from medassist.consult.verdict import Verdict
-from medassist.privacy.clean import clean, clean_line
+from medassist.core.clean import clean, clean_line
 from medassist.records.record import FlagShown, Record, WarningGiven
 
 Mask = Callable[[str], str]

@@ -15,8 +15,8 @@ from textual.widgets import Button, Static
 from medassist.consult.sides import Sides
 from medassist.consult.turn import PaneName
 from medassist.tui import keys
+from medassist.tui.consult import wording
 from medassist.tui.details import Fact, as_text
-from medassist.tui.widgets.consult import wording
 
 if TYPE_CHECKING:
     from medassist.tui.app import ConsultApp

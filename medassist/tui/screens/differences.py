@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from medassist.consult.differences import Differences, Fact, Mark, Row
-    from medassist.consult.sentences import Sentence
+    from medassist.text.sentences import Sentence
     from medassist.tui.app import ConsultApp
 
 BESIDE_FROM = 100

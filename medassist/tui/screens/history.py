@@ -19,13 +19,13 @@ from medassist.records.errors import Locked, RecordsError
 from medassist.records.history import PAGE, Filter, Summary
 from medassist.records.search import Hit, Piece
 from medassist.tui import keys
-from medassist.tui.screens.decision import Decision
-from medassist.tui.screens.one_line import OneLine
+from medassist.tui.dialogs.decision import Decision
+from medassist.tui.dialogs.one_line import OneLine
 
 if TYPE_CHECKING:
     from medassist.records.store import Store
+    from medassist.session.consultation_record import Recording
     from medassist.tui.app import ConsultApp
-    from medassist.tui.recording import Recording
 
 Wanted = Literal["A", "B", "tie", "both poor", "none"] | None
 FILTERS: tuple[Wanted, ...] = (None, "A", "B", "tie", "both poor", "none")

@@ -11,8 +11,8 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from medassist.tui.lock import Covering
-from medassist.tui.widgets.secret import Secret
+from medassist.tui.dialogs.secret import Secret
+from medassist.tui.locking import Covering
 
 GUARDED = "The key of the records is forgotten. Type the passphrase and press Enter."
 UNGUARDED = (

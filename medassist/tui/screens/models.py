@@ -15,13 +15,13 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Static
 
-from medassist.library.words import size
-from medassist.privacy.clean import clean
+from medassist.core.clean import clean
+from medassist.core.words import size
+from medassist.session.choice import Choice
 from medassist.tui import keys
-from medassist.tui.choice import Choice
-from medassist.tui.library import Library
-from medassist.tui.library_rows import COLUMNS, Row
-from medassist.tui.widgets.line import Line
+from medassist.tui.line import Line
+from medassist.tui.screens.model_rows import COLUMNS, Row
+from medassist.tui.screens.models_flow import Library
 
 LABEL = 16
 
@@ -169,7 +169,7 @@ class Models(Screen[Choice | None]):
 
     @on(Button.Pressed, "#files")
     def action_files(self) -> None:
-        from medassist.tui.screens.choose import ChooseModels
+        from medassist.tui.dialogs.choose import ChooseModels
 
         def taken(choice: Choice | None) -> None:
             if choice is not None:

@@ -68,7 +68,7 @@ class Verdicts(ModalScreen[None]):
         self.run_worker(self._write(), exclusive=True, group="csv")
 
     async def _write(self) -> None:
-        from medassist.tui.screens.one_line import OneLine
+        from medassist.tui.dialogs.one_line import OneLine
 
         name = f"verdicts-{datetime.now().astimezone():%Y-%m-%d-%H%M}.csv"
         typed = await cast("ConsultApp", self.app).push_screen_wait(  # pyright: ignore[reportUnknownMemberType]
@@ -91,7 +91,7 @@ class Verdicts(ModalScreen[None]):
 def _written(file: Path, given: list[Judged]) -> str:
     """Write the table; what is to be said of it."""
     from medassist.consult.verdict_table import table
-    from medassist.paths import write_new
+    from medassist.core.paths import write_new
 
     try:
         file = file.expanduser()

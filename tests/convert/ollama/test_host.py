@@ -8,7 +8,7 @@ import pytest
 
 from convert.errors import ConvertError
 from convert.ollama.host import Host, reachable, read_host
-from medassist.privacy.guard import NetworkRefused
+from medassist.core.guard import NetworkRefused
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from typer.testing import CliRunner, Result
 
 from convert.commands import app
 from convert.errors import ConvertError
-from convert.gguf_model import About, convert_model
+from convert.gguf.model import About, convert_model
 from convert.verify.result import Check, Verified, record
-from medassist.card import read_card, sha256_of_file
+from medassist.core.card import read_card, sha256_of_file
 from tests.convert import go_render
 from tests.convert.ollama.conftest import Service
 from tests.convert.ollama.fake_ollama import FakeOllama

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from convert.commands import app
 from convert.errors import ConvertError
-from convert.gguf_model import convert_model
+from convert.gguf.model import convert_model
 from convert.quantize import quantize
 from convert.verify import gate
 from convert.verify.gate import verify_adapter, verify_model

@@ -17,7 +17,7 @@ from convert.verify.result import (
     record,
     require_verified,
 )
-from medassist.card import Card, Lineage, StageFigures, read_card, write_card
+from medassist.core.card import Card, Lineage, StageFigures, read_card, write_card
 
 FIGURES = StageFigures(
     steps=1,

@@ -116,7 +116,7 @@ def test_after_a_push_the_guard_is_shut_and_the_hub_is_offline_again(
 ) -> None:
     from huggingface_hub import constants
 
-    from medassist.privacy import guard
+    from medassist.core import guard
 
     before = constants.HF_HUB_OFFLINE
     push(make_plan(told_run, "our/model"))

@@ -17,7 +17,7 @@ from pptx import Presentation
 from finetune.errors import FinetuneError
 from finetune.report.facts import read_facts
 from finetune.report.write import write_report
-from medassist.card import Card, read_card, write_card
+from medassist.core.card import Card, read_card, write_card
 from tests.finetune.report.example_run import write_run, write_text, write_verdicts
 
 FILES = ("report.html", "slides.pptx", "README.md", "card.json")

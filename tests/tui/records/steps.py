@@ -12,8 +12,8 @@ from medassist.consult.turn import PaneName, Turn
 from medassist.records.record import Record
 from medassist.records.vault import Vault
 from medassist.tui.app import ConsultApp
+from medassist.tui.dialogs.passphrase import Passphrase
 from medassist.tui.screens.history import History
-from medassist.tui.screens.passphrase import Passphrase
 from tests.records.making import CHEAP, PASSPHRASE, a_record
 from tests.tui.running import until
 

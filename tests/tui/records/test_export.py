@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from medassist.tui.app import ConsultApp
-from medassist.tui.screens.export import Export
-from medassist.tui.screens.identifiers import IdentifierWarning
+from medassist.tui.dialogs.export import Export
+from medassist.tui.dialogs.identifiers import IdentifierWarning
 from tests.stubs.engine import FakeEngines
 from tests.tui.records.steps import SIZE
 from tests.tui.running import (

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from medassist.records.vault import Vault
-from medassist.tui import lock
+from medassist.tui import locking as lock
+from medassist.tui.dialogs.passphrase import Passphrase
 from medassist.tui.screens.lock import LockScreen
-from medassist.tui.screens.passphrase import Passphrase
 from tests.records.making import PASSPHRASE
 from tests.stubs.engine import FakeEngines
 from tests.tui.records.steps import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medassist.tui.screens.identifiers import IdentifierWarning
-from medassist.tui.screens.passphrase import Passphrase
+from medassist.tui.dialogs.identifiers import IdentifierWarning
+from medassist.tui.dialogs.passphrase import Passphrase
 from tests.records.making import PASSPHRASE
 from tests.stubs.engine import FakeEngines
 from tests.tui.records.steps import (

@@ -12,8 +12,8 @@ from textual.widgets import Checkbox, Input
 from medassist.consult.turn import PANES
 from medassist.records.errors import NotSaved
 from medassist.records.vault import Vault
+from medassist.tui.dialogs.passphrase import Passphrase
 from medassist.tui.screens.lock import LockScreen
-from medassist.tui.screens.passphrase import Passphrase
 from tests.records.making import PASSPHRASE
 from tests.stubs.engine import FakeEngines
 from tests.tui.records.steps import (
@@ -210,7 +210,7 @@ async def test_the_systems_keyring_opens_them_only_for_who_chose_that(
 async def test_what_cannot_be_saved_is_told_and_saved_later(
     engines: FakeEngines, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medassist.tui.recording.AGAIN_S", 0.05)
+    monkeypatch.setattr("medassist.session.consultation_record.AGAIN_S", 0.05)
     monkeypatch.setattr("medassist.records.recorder.AGAIN_S", 0.01)
     app = app_with(engines)
     async with app.run_test(size=SIZE) as pilot:

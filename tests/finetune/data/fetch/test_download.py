@@ -10,7 +10,7 @@ import pytest
 
 from finetune.data.fetch.download import Checksum, Got, Wanted, get
 from finetune.data.fetch.network import FetchError, connected
-from medassist.progress import unwatched
+from medassist.core.progress import unwatched
 from tests.finetune.data.fetch.server import FakeService
 
 CONTENT = os.urandom(300_000)

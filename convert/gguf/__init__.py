@@ -1,0 +1,1 @@
+"""GGUF files: what a model becomes, written tensor by tensor."""

@@ -1,0 +1,277 @@
+"""A PEFT LoRA as a GGUF adapter, plain or activated.
+
+llama.cpp multiplies B @ A by alpha / rank, where rank is that of each B and alpha is
+one number for the whole file (src/llama-adapter.h). PEFT's scale is another for rsLoRA
+and may differ by module, so alpha is written such that most scales come out as they
+are, and what remains is folded into B.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from gguf import GGUFType, GGUFValueType, GGUFWriter, Keys
+from pydantic import BaseModel, ConfigDict
+
+from convert.architectures import Architecture, architecture_of
+from convert.errors import ConvertError, NeedsMerging
+from convert.gguf.file import Quantization, add_tensor, kind_of, new_gguf
+from convert.gguf.head import read_head
+from convert.gguf.model import About
+from convert.hf_folder import Array, read_config, read_weights
+from convert.peft_adapter import Lora, PeftAdapter, read_adapter
+from medassist.core.card import Sha256, sha256_of_file
+from medassist.core.progress import Watcher, unwatched
+
+_EMBEDDING = "token_embd.weight"
+_INVOCATION = Keys.Adapter.ALORA_INVOCATION_TOKENS
+_LARGEST_F16 = 65504.0
+# What a GGUF adapter has no place for, by its key in adapter_config.json.
+_NEEDS_MERGING = {
+    "use_dora": "it is a DoRA, whose magnitudes a GGUF adapter cannot hold",
+    "modules_to_save": "whole modules were trained, which a GGUF adapter cannot hold",
+    "trainable_token_indices": "rows of the embedding were trained, which a GGUF "
+    "adapter cannot hold",
+    "lora_bias": "it has biases, which a GGUF adapter cannot hold",
+}
+
+
+class WrittenAdapter(BaseModel):
+    """What is in the file of a GGUF adapter."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    bytes: int
+    sha256: Sha256
+    architecture: str
+    alpha: float
+    """llama.cpp scales by alpha / rank."""
+    pairs: int
+    """Weights that are adapted."""
+    invocation: tuple[int, ...]
+    """Tokens that switch an activated LoRA on."""
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A and B of one weight as the GGUF has them."""
+
+    name: str
+    """Of the adapted weight."""
+    a: Array
+    """(rank, in); of the embedding (vocabulary, rank)"""
+    b: Array
+    """(out, rank)"""
+    scale: float
+
+    @property
+    def rank(self) -> int:
+        return self.b.shape[1]
+
+    @property
+    def alpha(self) -> float:
+        """With which llama.cpp would scale this pair as PEFT does."""
+        return self.scale * self.rank
+
+
+def convert_adapter(
+    adapter: Path,
+    base: Path,
+    file: Path,
+    about: About,
+    quantization: Quantization = "f16",
+    *,
+    force: bool = False,
+    watcher: Watcher = unwatched,
+) -> Path:
+    """Convert the PEFT LoRA in `adapter`, trained on the model in `base`, to `file`.
+
+    Args:
+        adapter: adapter_config.json and adapter_model.safetensors.
+        base: a Hugging Face model; of its files only config.json is read, unless the
+            adapter carries a copy of an embedding.
+        file: the GGUF.
+        about: what it says about itself.
+        quantization: of A and B.
+        force: whether a file that is there may be replaced.
+        watcher: is told how far it is.
+
+    Raises:
+        ConvertError: it cannot be written exactly, adapts what the base has not, or
+            the file cannot be written.
+    """
+    loras = read_adapter(adapter)
+    architecture = architecture_of(read_config(base))
+    check_convertible(loras, base)
+    pairs = _pairs(loras, architecture)
+    alpha = _common_alpha(loras, pairs)
+    name = architecture.gguf_name
+    with new_gguf(file, name, force=force, watcher=watcher) as writer:
+        _write_about(writer, about, alpha, loras.invocation)
+        for pair in pairs:
+            folded = pair.b * np.float32(pair.alpha / alpha)
+            b = pair.b if pair.alpha == alpha else folded
+            for side, tensor in (("a", pair.a), ("b", b)):
+                tensor_name = f"{pair.name}.lora_{side}"
+                _check_fits(loras, tensor_name, tensor, quantization)
+                add_tensor(writer, tensor_name, tensor, quantization)
+    return file
+
+
+def written_adapter(file: Path) -> WrittenAdapter:
+    """What is in the GGUF adapter `file`.
+
+    Raises:
+        ConvertError: it is none.
+    """
+    head = read_head(file)
+    alpha = head.values.get(Keys.Adapter.LORA_ALPHA)
+    tokens = head.values.get(_INVOCATION)
+    if head.text(Keys.General.TYPE) != GGUFType.ADAPTER or not isinstance(alpha, float):
+        raise ConvertError(f"{file} is a GGUF, but no adapter")
+    return WrittenAdapter(
+        file=file.name,
+        bytes=file.stat().st_size,
+        sha256=sha256_of_file(file),
+        architecture=str(head.text(Keys.General.ARCHITECTURE)),
+        alpha=alpha,
+        pairs=sum(tensor.name.endswith(".lora_b") for tensor in head.tensors),
+        invocation=tuple(tokens) if isinstance(tokens, list) else (),
+    )
+
+
+def check_convertible(adapter: PeftAdapter, base: Path) -> None:
+    """Make sure that a GGUF adapter can hold what `adapter` changes in `base`.
+
+    Raises:
+        NeedsMerging: it cannot.
+    """
+    config = adapter.config
+    for key, why in _NEEDS_MERGING.items():
+        if config.values.get(key):
+            raise _merge_it(adapter, f"{why} (`{key}` in {config.file.name})")
+    if config.values.get("bias", "none") != "none":
+        raise _merge_it(
+            adapter, "biases were trained too, which a GGUF adapter cannot hold"
+        )
+    copies = {
+        weight: key
+        for weight, key in adapter.whole.items()
+        if key.endswith(".base_layer.weight")
+    }
+    if others := adapter.whole.keys() - copies.keys():
+        raise _merge_it(
+            adapter,
+            f"it holds {min(others)} as a whole (its vocabulary was resized, or the "
+            "module trained), which a GGUF adapter cannot hold",
+        )
+    if copies:
+        _check_copies(adapter, base, copies)
+
+
+def _check_copies(adapter: PeftAdapter, base: Path, copies: dict[str, str]) -> None:
+    """PEFT saves the embedding beside a LoRA on it; it must be the base's own."""
+    weights = {weight.name: weight for weight in read_weights(base)}
+    for name, key in copies.items():
+        if (weight := weights.get(name)) is None:
+            continue  # the output layer of a tied model, which is refused below
+        info = adapter.source.tensors[key]
+        if info.shape != weight.shape or not np.array_equal(
+            adapter.numbers(key), weight.source.floats(name)
+        ):
+            raise _merge_it(
+                adapter,
+                f"its {name} is not the base's: the vocabulary was resized, or it is "
+                "for another base",
+            )
+
+
+def _pairs(adapter: PeftAdapter, architecture: Architecture) -> list[_Pair]:
+    return [_pair(adapter, architecture, lora) for lora in adapter.loras.values()]
+
+
+def _pair(adapter: PeftAdapter, architecture: Architecture, lora: Lora) -> _Pair:
+    weight = f"{lora.module}.weight"
+    try:
+        target = architecture.target(weight)
+    except ConvertError as error:
+        raise ConvertError(
+            f"{adapter.source.file} adapts {weight}, which the base, a "
+            f"{architecture.gguf_name}, does not have; give the base that the adapter "
+            "was trained on"
+        ) from error
+    if target is None or (target.name == _EMBEDDING and architecture.sizes.tied):
+        raise _merge_it(
+            adapter,
+            f"it adapts {weight}, and embedding and output layer of the base are one "
+            "tensor, which llama.cpp cannot adapt for one of the two",
+        )
+    if len(target.shape) != 2 or (lora.embedding and target.name != _EMBEDDING):
+        raise _merge_it(adapter, f"llama.cpp applies no LoRA to {weight}")
+    a, b = adapter.numbers(lora.a), adapter.numbers(lora.b)
+    found = (a.shape[1], b.shape[0]) if lora.embedding else (b.shape[0], a.shape[1])
+    if found != target.gguf_shape:
+        raise ConvertError(
+            f"{adapter.source.file}: the LoRA on {weight} is for a weight of "
+            f"{found[0]} x {found[1]}, and the base's has {target.gguf_shape[0]} x "
+            f"{target.gguf_shape[1]}; give the base that the adapter was trained on"
+        )
+    if lora.embedding:
+        # llama.cpp looks up rows of A, and takes B as it is (build_inp_embd).
+        return _Pair(target.name, np.ascontiguousarray(a.T), b, lora.scale)
+    b = architecture.reorder_rows(weight, b)
+    return _Pair(target.name, a, np.ascontiguousarray(b), lora.scale)
+
+
+def _common_alpha(adapter: PeftAdapter, pairs: list[_Pair]) -> float:
+    """The alpha of most pairs, as the float32 that the file will hold.
+
+    To llama.cpp an alpha of 0 means that nothing is scaled, so it is never written.
+    """
+    counts = Counter(pair.alpha for pair in pairs if pair.alpha)
+    if not counts:
+        raise ConvertError(
+            f"{adapter.config.file}: `lora_alpha` is 0, so the adapter changes "
+            "nothing; use the base as it is"
+        )
+    return counts.most_common(1)[0][0]
+
+
+def _check_fits(
+    adapter: PeftAdapter, name: str, tensor: Array, quantization: Quantization
+) -> None:
+    stored_in_f16 = kind_of(name, tensor.shape, quantization).name in ("F16", "Q8_0")
+    if stored_in_f16 and np.abs(tensor).max(initial=0) > _LARGEST_F16:
+        raise ConvertError(
+            f"{adapter.source.file}: {name} holds numbers that {quantization} cannot; "
+            "use --outtype f32"
+        )
+
+
+def _write_about(
+    writer: GGUFWriter, about: About, alpha: float, invocation: tuple[int, ...]
+) -> None:
+    writer.add_type(GGUFType.ADAPTER)
+    if about.name:
+        writer.add_name(about.name)
+    if about.description:
+        writer.add_description(about.description)
+    if about.licence:
+        writer.add_license(about.licence)
+    writer.add_string(Keys.Adapter.TYPE, "lora")
+    writer.add_float32(Keys.Adapter.LORA_ALPHA, alpha)
+    if invocation:
+        writer.add_key_value(
+            _INVOCATION, list(invocation), GGUFValueType.ARRAY, GGUFValueType.UINT32
+        )
+
+
+def _merge_it(adapter: PeftAdapter, why: str) -> NeedsMerging:
+    return NeedsMerging(
+        f"{adapter.folder}: {why}; merge the adapter into its base (medassist convert "
+        "merge BASE ADAPTER OUT) and convert the result"
+    )

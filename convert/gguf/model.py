@@ -1,0 +1,176 @@
+"""A Hugging Face model as a GGUF, tensor by tensor."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from gguf import GGML_QUANT_VERSION, GGUFWriter
+
+from convert.architectures import Architecture, architecture_of
+from convert.architectures.target import Target
+from convert.encode import Kind, NotFiniteError, encode
+from convert.errors import ConvertError
+from convert.gguf.file import (
+    TYPES,
+    LateTensor,
+    Quantization,
+    add_late,
+    add_tensor,
+    kind_of,
+    new_gguf,
+)
+from convert.gguf.metadata import About as About
+from convert.gguf.metadata import write_about
+from convert.hf_folder import Weight, read_config, read_weights
+from convert.vocabulary import Vocabulary, read_vocabulary
+from medassist.core.progress import Watcher, unwatched
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's folder that was found to be whole; its tensors are not read yet."""
+
+    folder: Path
+    architecture: Architecture
+    weights: tuple[tuple[Weight, Target], ...]
+    vocabulary: Vocabulary
+
+    @classmethod
+    def open(cls, folder: Path, pre: str | None = None) -> Model:
+        """Open the model in `folder`, as transformers saves it.
+
+        Args:
+            folder: config.json, safetensors, tokenizer.
+            pre: llama.cpp's name for the pre-tokenizer; see `read_vocabulary`.
+
+        Raises:
+            ConvertError: the model is not one that can be written exactly.
+        """
+        config = read_config(folder)
+        architecture = architecture_of(config)
+        weights: list[tuple[Weight, Target]] = []
+        for weight in read_weights(folder):
+            if target := architecture.target(weight.name):
+                _check_shape(weight, target)
+                weights.append((weight, target))
+        written = [target.name for _, target in weights]
+        if missing := sorted(architecture.all_tensors() - {*written}):
+            raise ConvertError(
+                f"{folder}: the weights lack {len(missing)} tensors that config.json "
+                f"asks for, {missing[0]} among them; the download or save is not whole"
+            )
+        if twice := sorted(n for n, times in Counter(written).items() if times > 1):
+            raise ConvertError(
+                f"{folder}: two tensors would become {twice[0]}; the save is damaged"
+            )
+        vocabulary = read_vocabulary(folder, architecture.sizes.vocabulary, pre)
+        return cls(folder, architecture, tuple(weights), vocabulary)
+
+    def write(
+        self,
+        file: Path,
+        about: About,
+        quantization: Quantization,
+        *,
+        force: bool,
+        split: int = 0,
+        watcher: Watcher = unwatched,
+    ) -> tuple[Path, ...]:
+        """Write the model to `file`; see `convert_model`.
+
+        Returns:
+            What was written: `file`, or the parts that it was split into.
+        """
+        name = self.architecture.gguf_name
+        with new_gguf(file, name, force=force, split=split, watcher=watcher) as writer:
+            for extra, values in self.architecture.extra.items():
+                add_tensor(writer, extra, values, "f32")
+            following = [weight for weight, _ in self.weights[1:]] + [None]
+            for (weight, target), after in zip(self.weights, following, strict=True):
+                _add(writer, weight, target, quantization, after)
+            write_about(writer, self.folder, about, self.vocabulary.model_name)
+            writer.add_file_type(TYPES[quantization][1])
+            writer.add_quantization_version(GGML_QUANT_VERSION)
+            self.architecture.write_settings(writer)
+            self.vocabulary.write(writer)
+        return tuple(writer.format_shard_names(file))
+
+
+def convert_model(
+    folder: Path,
+    file: Path,
+    about: About | None = None,
+    quantization: Quantization = "f16",
+    *,
+    force: bool = False,
+    split: int = 0,
+    watcher: Watcher = unwatched,
+) -> Path:
+    """Convert the model in `folder`, as transformers saves it, to `file`.
+
+    Args:
+        folder: config.json, safetensors, tokenizer.
+        file: the GGUF.
+        about: what the GGUF says of itself in the place of what the folder says.
+        quantization: of the matrices.
+        force: whether a file that is there may be replaced.
+        split: the most bytes of tensors in one file; 0: all in one.
+        watcher: is told how far it is.
+
+    Returns:
+        The file to open: `file`, or the first of the parts that it was split into.
+
+    Raises:
+        ConvertError: the model is not one that can be written exactly, or the file
+            cannot be written.
+    """
+    model = Model.open(folder)
+    about = about or About()
+    return model.write(
+        file, about, quantization, force=force, split=split, watcher=watcher
+    )[0]
+
+
+def _check_shape(weight: Weight, target: Target) -> None:
+    if weight.shape != target.shape:
+        raise ConvertError(
+            f"{weight.source.file}: {weight.name} has the shape {weight.shape}, and "
+            f"config.json makes it {target.shape}; weights and config.json are not of "
+            "one model"
+        )
+
+
+def _add(
+    writer: GGUFWriter,
+    weight: Weight,
+    target: Target,
+    quantization: Quantization,
+    after: Weight | None,
+) -> None:
+    """Add `weight`; while it is written, the disk reads what comes `after` it."""
+    kind = kind_of(target.name, target.gguf_shape, quantization)
+
+    def blocks() -> Iterator[npt.NDArray[np.uint8]]:
+        if after is not None:
+            after.source.expect(after.name)
+        for block in target.blocks(weight.stored()):
+            try:
+                yield encode(block, weight.dtype, kind, target.add)
+            except NotFiniteError as error:
+                raise _not_finite(weight, kind, error) from None
+        weight.source.forget()
+
+    add_late(writer, target.name, LateTensor(target.gguf_shape, kind, blocks), kind)
+
+
+def _not_finite(weight: Weight, kind: Kind, error: NotFiniteError) -> ConvertError:
+    if error.args[0][0] == "N":
+        advice = "the training or the save went wrong; take an earlier checkpoint"
+    else:
+        advice = f"{kind.name} cannot hold it; use --outtype bf16 or f32"
+    return ConvertError(f"{weight.source.file}: {weight.name} holds {error}: {advice}")

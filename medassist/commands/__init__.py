@@ -1,0 +1,1 @@
+"""The verbs of `medassist`, one file each; `medassist.cli` lists them."""

@@ -1,0 +1,350 @@
+"""What `medassist ask` prints: answers as text or as JSON, and a line of progress.
+
+Standard output carries the answers alone. As text, two answers stand one below the
+other: the first is shown as it is written, and what the second writes meanwhile
+waits until the first has ended. What a model wrote is cleaned before a terminal sees
+it; JSON escapes everything beyond ASCII, so it needs no cleaning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from medassist.commands.ask_notice import Checked
+from medassist.core.clean import Cleaner, clean
+from medassist.engine.protocol import (
+    Answered,
+    Loaded,
+    Loading,
+    Mode,
+    PairFiles,
+    PaneInfo,
+    PaneName,
+    Reading,
+    Written,
+)
+from medassist.library.hashes import remembered_sha256
+
+LOOK_EVERY_S = 0.05
+
+
+class Output(Protocol):
+    """Takes the events of one question as they come."""
+
+    def checked(self, checked: Checked) -> None: ...
+    def loading(self, event: Loading) -> None: ...
+    def loaded(self, loaded: Loaded, confined: str | None) -> None: ...
+    def reading(self, event: Reading) -> None: ...
+    def written(self, event: Written) -> None: ...
+    def answered(self, event: Answered) -> None: ...
+    async def finished(self, stopped: Callable[[], bool]) -> None: ...
+    async def failed(self, message: str) -> None: ...
+
+
+class Status:
+    """One line of progress, redrawn in place; nothing where no terminal shows it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shows = stream.isatty()
+        self._drawn = ""
+
+    def show(self, text: str) -> None:
+        if not self._shows or text == self._drawn:
+            return
+        self._drawn = text
+        width = shutil.get_terminal_size().columns - 1
+        self._stream.write(f"\r\x1b[K{text[:width]}")
+        self._stream.flush()
+
+    def clear(self) -> None:
+        if self._drawn:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._drawn = ""
+
+    def say(self, text: str, always: bool = True) -> None:
+        """A line that stays; with `always` false, only where a terminal shows it."""
+        if always or self._shows:
+            self.clear()
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    def checked(self, checked: Checked) -> None:
+        for line in checked.lines:
+            self.say(f"medassist: {line}")
+
+    def loading(self, event: Loading) -> None:
+        self.show(f"loading {one_line(event.file.name)} {event.fraction:.0%}")
+
+    def reading(self, event: Reading) -> None:
+        self.show(f"{event.pane}: reading {event.done:,} of {event.total:,} tokens")
+
+
+def _print(text: str) -> None:
+    """Write to standard output at once; an error names it."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from None
+
+
+def one_line(text: str) -> str:
+    """`text` from a file, fit for one line of a terminal."""
+    return " ".join(clean(text).split())
+
+
+class AnswersAsText:
+    """Prints answers as they are written, under headings where there are two."""
+
+    def __init__(
+        self, panes: Sequence[PaneName], notice: str | None, status: Status
+    ) -> None:
+        self._panes = tuple(panes)
+        self._notice = notice
+        self._status = status
+        self._info: dict[PaneName, PaneInfo] = {}
+        self._cleaners = {pane: Cleaner() for pane in panes}
+        self._waiting = dict.fromkeys(panes, "")
+        self._answered: dict[PaneName, Answered] = {}
+        self._live = 0
+        self._started = False
+        self._begun = False
+        """Something of the live answer stands on the line."""
+
+    def checked(self, checked: Checked) -> None:
+        self._status.checked(checked)
+
+    @property
+    def _live_pane(self) -> PaneName | None:
+        return self._panes[self._live] if self._live < len(self._panes) else None
+
+    def loading(self, event: Loading) -> None:
+        self._status.loading(event)
+
+    def loaded(self, loaded: Loaded, confined: str | None) -> None:
+        self._status.clear()
+        self._info = loaded.panes
+        for notice in loaded.notices:
+            self._status.say(f"medassist: {one_line(notice)}")
+
+    def _begin(self) -> None:
+        """Print what stands above the first answer, once there is one."""
+        if self._started:
+            return
+        self._started = True
+        if self._notice and len(self._panes) == 1:
+            # One answer alone is for a pipe, where it must stand alone.
+            self._status.say(f"medassist: {self._notice}")
+        elif self._notice:
+            _print(f"{self._notice}\n\n")
+        self._heading()
+
+    def reading(self, event: Reading) -> None:
+        self._begin()
+        if event.pane == self._live_pane and not self._begun:
+            self._status.reading(event)
+
+    def written(self, event: Written) -> None:
+        self._begin()
+        text = self._cleaners[event.pane].push(event.text)
+        if event.pane == self._live_pane:
+            self._answer(text)
+        else:
+            self._waiting[event.pane] += text
+
+    def answered(self, event: Answered) -> None:
+        self._begin()
+        self._answered[event.pane] = event
+        rest = self._cleaners[event.pane].finish()
+        if event.pane != self._live_pane:
+            self._waiting[event.pane] += rest
+            return
+        self._answer(rest)
+        # The answers after this one may be finished too.
+        while (pane := self._live_pane) and (answer := self._answered.get(pane)):
+            self._end(answer)
+            self._live += 1
+            self._begun = False
+            if self._live_pane:
+                _print("\n")
+                self._heading()
+                self._answer(self._waiting[self._live_pane])
+
+    async def finished(self, stopped: Callable[[], bool]) -> None:
+        """Everything has been printed as it came."""
+
+    async def failed(self, message: str) -> None:
+        if self._begun:
+            _print("\n")
+
+    def _heading(self) -> None:
+        pane = self._live_pane
+        if pane is None or len(self._panes) == 1:
+            return
+        info = self._info[pane]
+        name = f"{one_line(info.name)} {one_line(info.quantization)}"
+        if info.adapter:
+            name += f" with {one_line(info.adapter.name)}"
+        _print(f"## {pane}: {name}\n\n")
+
+    def _answer(self, text: str) -> None:
+        if not text:
+            return
+        self._status.clear()
+        self._begun = True
+        _print(text)
+
+    def _end(self, answer: Answered) -> None:
+        self._status.clear()
+        _print("\n")
+        if answer.stop_reason == "length":
+            self._status.say(
+                f"medassist: the {answer.pane} model's answer was cut off after "
+                f"{answer.tokens_written:,} tokens; --max-tokens allows more."
+            )
+        elif answer.stop_reason == "stopped":
+            self._status.say(f"medassist: the {answer.pane} model was stopped.")
+        if answer.ttft_s is not None and answer.tok_per_s is not None:
+            self._status.say(
+                f"{answer.pane}: {answer.tokens_written:,} tokens, "
+                f"{answer.tok_per_s:.1f} tok/s, first after {answer.ttft_s:.2f} s",
+                always=False,
+            )
+
+
+class AnswersAsJson:
+    """Prints one JSON object when all is done.
+
+    Of each answer it tells the sha256 of its files. They are hashed from the start,
+    in a thread that does not hold up the end of the program.
+    """
+
+    def __init__(
+        self,
+        question: str,
+        mode: Mode,
+        files: PairFiles,
+        notice: str | None,
+        status: Status,
+    ) -> None:
+        self._question = question
+        self._mode = mode
+        self._files = files
+        self._notice = notice
+        self._status = status
+        self._confined: str | None = None
+        self._checked = Checked()
+        self._notices: tuple[str, ...] = ()
+        self._answered: dict[PaneName, Answered] = {}
+        self._tokens: dict[PaneName, int] = {}
+        every = (file for pane in files.panes for file in files.files(pane))
+        self._hashes = _hashes(tuple(dict.fromkeys(every)))
+
+    def checked(self, checked: Checked) -> None:
+        self._checked = checked
+        self._status.checked(checked)
+
+    def loading(self, event: Loading) -> None:
+        self._status.loading(event)
+
+    def loaded(self, loaded: Loaded, confined: str | None) -> None:
+        self._confined = confined
+        self._notices = loaded.notices
+        for notice in loaded.notices:
+            self._status.say(f"medassist: {one_line(notice)}")
+
+    def reading(self, event: Reading) -> None:
+        self._status.reading(event)
+
+    def written(self, event: Written) -> None:
+        self._tokens[event.pane] = event.tokens
+        counts = ", ".join(f"{p} {n:,}" for p, n in self._tokens.items())
+        self._status.show(f"writing, tokens: {counts}")
+
+    def answered(self, event: Answered) -> None:
+        self._answered[event.pane] = event
+
+    async def finished(self, stopped: Callable[[], bool]) -> None:
+        await self._object(stopped, None)
+
+    async def failed(self, message: str) -> None:
+        """What was answered before is printed; the message says why it is not all."""
+        if self._answered:
+            await self._object(lambda: False, message)
+
+    async def _object(self, stopped: Callable[[], bool], error: str | None) -> None:
+        found: dict[str, Any] = {
+            "question": self._question,
+            "mode": self._mode,
+            "confined": self._confined,
+            "notice": self._notice,
+            "notices": self._notices,
+            "red_flags": self._checked.as_json,
+            "answers": {
+                pane: await self._answer(self._answered[pane], stopped)
+                for pane in self._files.panes
+                if pane in self._answered
+            },
+        }
+        if error is not None:
+            found["error"] = error
+        self._status.clear()
+        _print(json.dumps(found, indent=2) + "\n")
+
+    async def _answer(
+        self, answer: Answered, stopped: Callable[[], bool]
+    ) -> dict[str, Any]:
+        weights, *adapter = self._files.files(answer.pane)
+        found: dict[str, Any] = {
+            "text": answer.text,
+            "model": str(weights),
+            "sha256": await self._sha256(weights, stopped),
+            "tokens_read": answer.tokens_read,
+            "tokens_reused": answer.tokens_reused,
+            "tokens_written": answer.tokens_written,
+            "ttft_s": answer.ttft_s,
+            "tok_per_s": answer.tok_per_s,
+            "stop_reason": answer.stop_reason,
+            "seed": answer.sampling.seed,
+        }
+        for file in adapter:
+            found["adapter"] = str(file)
+            found["adapter_sha256"] = await self._sha256(file, stopped)
+        return found
+
+    async def _sha256(self, file: Path, stopped: Callable[[], bool]) -> str | None:
+        """The hash of a file; `None` where the user does not want to wait for it."""
+        hashing = self._hashes[file]
+        while not hashing.done():
+            if stopped():
+                return None
+            self._status.show(f"hashing {one_line(file.name)}")
+            await asyncio.sleep(LOOK_EVERY_S)
+        return hashing.result()
+
+
+def _hashes(files: Sequence[Path]) -> dict[Path, Future[str]]:
+    """Hash the files one after the other in a daemon thread."""
+    found = {file: Future[str]() for file in files}
+
+    def hash_all() -> None:
+        for file, hashing in found.items():
+            try:
+                hashing.set_result(remembered_sha256(file))
+            except Exception as error:
+                hashing.set_exception(error)
+
+    threading.Thread(target=hash_all, daemon=True).start()
+    return found

@@ -1,0 +1,228 @@
+"""card.json: what a model is, where it comes from, what it can and cannot do.
+
+This is the only reader and writer of that file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from medassist.core.paths import SHARED_FILE, write_whole
+
+Sha256 = str
+AdapterKind = Literal["activated", "plain"]
+Pane = Literal["base", "tuned"]
+
+
+class CardError(Exception):
+    """A card is missing or broken; the message says which and why."""
+
+
+class Part(BaseModel):
+    """A part of a card: immutable, and without fields that nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceUse(Part):
+    """A data set that a model was trained on."""
+
+    name: str
+    title: str
+    licence: str
+    attribution: str
+    url: str
+    passages: int = 0
+    """Passages or questions of it that were trained on."""
+    held_out: int = 0
+    """Passages or questions of it that the losses were taken from."""
+    bytes: int = 0
+    """UTF-8 bytes trained on, counted once."""
+
+
+class StageFigures(Part):
+    """One training: the base, or an adapter on it."""
+
+    steps: int
+    tokens: int
+    minutes: float
+    """Of computing."""
+    hardware: str
+    parameters: int
+    """That were trained."""
+    training_loss: float
+    """Nats per token, mean of the last steps."""
+    validation_loss: float
+    """Nats per token on held-out text: the sum over the text by its tokens."""
+    bits_per_byte: float
+    """The same loss in bits by UTF-8 byte, to compare different tokenizers."""
+
+
+class TunedFrom(Part):
+    """The model of somebody else that an adapter was trained on."""
+
+    name: str
+    """Its id on the Hub, or the name of its folder."""
+    licence: str
+    """`unknown` where nobody has said it."""
+    architecture: str
+    parameters: int
+    context: int
+    """Tokens."""
+    files: dict[str, Sha256]
+    """Of weights, configuration and tokenizer, by file name."""
+
+
+class Tuning(Part):
+    """The training of an adapter on a model of somebody else."""
+
+    method: str
+    """lora, rslora, dora, qlora, alora."""
+    rank: int
+    parameters: int
+    """That were trained."""
+    steps: int
+    epochs: float
+    tokens: int
+    minutes: float
+    hardware: str
+    precision: str
+    training_loss: float
+    """Nats per token in the loss, mean of the last steps."""
+    validation_loss: float | None = None
+    """Nats per token in the loss, of the checkpoint that was kept."""
+    spent: float | None = None
+    """Dollars, where a price was given."""
+
+
+class Compared(Part):
+    """The tuned model against its base in one figure, on the same items."""
+
+    what: str
+    """`answers`, `text`, the name of an exam."""
+    metric: str
+    higher_is_better: bool
+    n: int
+    base: float
+    tuned: float
+    difference: float
+    """Tuned less base."""
+    low: float
+    """Of the difference's interval."""
+    high: float
+    level: float
+    verdict: str
+    """`better` and `worse` only where the interval excludes zero."""
+
+
+class Readings(Part):
+    """Answers to questions that were not trained on, read by a person."""
+
+    pane: Pane
+    temperature: float
+    answers: int
+    fluent: int
+    on_topic: int
+    ended: int
+    """By themselves, not at the limit."""
+    repeated: int
+    """That say the same words twice."""
+
+
+class Lineage(Part):
+    """The SHA-256 of all that the files were made of, and of the files."""
+
+    recipe: Sha256
+    data: dict[str, Sha256] = {}
+    base: Sha256
+    """Of the Hugging Face weights; of several files, of their `sha256  name` lines in
+    the order of the names."""
+    adapters: dict[AdapterKind, Sha256] = {}
+    merged: dict[str, Sha256] = {}
+    """Of the weights of base and adapter in one, by file name, once merged."""
+    gguf: dict[str, Sha256] = {}
+    """By file name, once converted."""
+    run: dict[str, Sha256] = {}
+    """Files of the run folder that the card was written from, by path."""
+    ollama: dict[str, Sha256] = {}
+    """Of the manifests of the models in Ollama, by their names, once published."""
+
+
+class VerifiedFile(Part):
+    """What the converter's gate found about a file of the pair."""
+
+    sha256: Sha256
+    passed: bool
+    checks: dict[str, bool]
+    """By name: token ids, prompt, logits, greedy text, quantization loss."""
+    figures: dict[str, float] = {}
+    """NMSE, KLD, perplexities, by name."""
+    against: str | None = None
+    """The file that a quantized one was measured against."""
+
+
+class Card(Part):
+    """The card of a pair."""
+
+    version: Literal[1] = 1
+    name: str
+    what: str
+    """What it is, in a sentence or two."""
+    cannot: tuple[str, ...]
+    """What it cannot do and must not be used for."""
+    licence: str
+    architecture: str
+    parameters: int
+    context: int
+    lineage: Lineage
+    sources: tuple[SourceUse, ...]
+    base: StageFigures | None = None
+    """Where the base was trained here; else `tuned_from` names it."""
+    adapters: dict[AdapterKind, StageFigures] = {}
+    base_answer_loss: float | None = None
+    """Nats per token of the untuned base on the answers that the adapters are
+    validated on."""
+    readings: tuple[Readings, ...] = ()
+    tuned_from: TunedFrom | None = None
+    tuning: dict[AdapterKind, Tuning] = {}
+    comparisons: tuple[Compared, ...] = ()
+    notices: tuple[str, ...] = ()
+    verified: dict[str, VerifiedFile] = {}
+    """By file name."""
+
+
+def read_card(file: Path) -> Card:
+    """The card in `file`.
+
+    Raises:
+        CardError: there is none, or it is not a card; the message names the field.
+    """
+    try:
+        return Card.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise CardError(f"{file} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
+        raise CardError(
+            f"{file} is not a card of this version: {where}: {first['msg']}"
+        ) from error
+
+
+def write_card(card: Card, file: Path) -> None:
+    """Write `card` to `file`, whole or not at all."""
+    write_whole(file, card.model_dump_json(indent=2) + "\n", SHARED_FILE)
+
+
+def sha256_of_file(file: Path) -> str:
+    """The sha256 of the file's content, as 64 hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,167 @@
+"""llama.cpp as an exam uses it: many tokens in, the logits of many positions out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import llama_cpp.llama_cpp as llama
+import numpy as np
+
+from medassist.core.errors import EngineError
+from medassist.engine.owned import Owned
+from medassist.engine.weights import Adapter, Weights, complaint
+from medassist.exams.log_probs import Logits
+
+BATCH = 512
+FLASH_ATTENTION_OFF = 0
+# The library's own type for this is incomplete.
+_set_adapters = vars(llama)["llama_set_adapters_lora"]
+
+
+class Reading(Owned):
+    """A context on `weights` that reads texts from their start, one after the other.
+
+    Args:
+        weights: the model; must outlive this.
+        adapter: a LoRA of it, or none; must outlive this.
+        context: tokens of the longest text.
+        exact: an F32 cache and no flash attention.
+        threads: that compute.
+
+    Raises:
+        EngineError: there is not enough memory, or the model writes no text.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        adapter: Adapter | None,
+        *,
+        context: int,
+        exact: bool,
+        threads: int,
+    ) -> None:
+        self.weights = weights
+        self.adapter = adapter
+        self.size = weights.vocabulary.size
+        self.batch = min(context, BATCH)
+        self.context = context
+        params = llama.llama_context_default_params()
+        params.n_ctx = context
+        params.n_batch = params.n_ubatch = params.n_outputs_max = self.batch
+        params.n_threads = params.n_threads_batch = threads
+        params.no_perf = True
+        if exact:
+            params.type_k = params.type_v = llama.GGML_TYPE_F32
+            params.flash_attn_type = FLASH_ATTENTION_OFF
+        made = llama.llama_init_from_model(weights.model, params)
+        memory = llama.llama_get_memory(made) if made else None
+        if not made or memory is None:
+            if made:
+                llama.llama_free(made)
+            raise EngineError(
+                f"{weights.path}: no context of {context:,} tokens could be made."
+                f"{complaint()} Free memory, or take a text model."
+            )
+        super().__init__(lambda: llama.llama_free(made))
+        self._context = made
+        self._memory = memory
+        self._position = 0
+
+    def logits(
+        self, tokens: Sequence[int], first: int, adapted_from: int | None
+    ) -> Logits:
+        """The logits after each of `tokens` from position `first` on: (T, V).
+
+        Raises:
+            EngineError: the text is too long, a token is none of this model, or
+                llama.cpp failed.
+        """
+        self._begin(len(tokens))
+        start = len(tokens) if adapted_from is None else adapted_from
+        rows = np.empty((max(0, len(tokens) - first), self.size), np.float32)
+        for own, adapted in ((tokens[:start], False), (tokens[start:], True)):
+            for at in range(0, len(own), self.batch):
+                self._read(own[at : at + self.batch], adapted, first, rows)
+        return rows
+
+    def greedy(
+        self, tokens: Sequence[int], count: int, adapted_from: int | None
+    ) -> list[int]:
+        """The `count` likeliest tokens after `tokens`, one after the other.
+
+        Raises:
+            EngineError: as for `logits`.
+        """
+        last = self.logits(tokens, len(tokens) - 1, adapted_from)
+        written = [int(last[-1].argmax())]
+        row = np.empty((1, self.size), np.float32)
+        while len(written) < count:
+            if self._position >= self.context:
+                break
+            at = self._position
+            self._read(written[-1:], adapted_from is not None, at, row, origin=at)
+            written.append(int(row[0].argmax()))
+        return written
+
+    def _begin(self, length: int) -> None:
+        if not 0 < length <= self.context:
+            raise EngineError(
+                f"{self.weights.path}: a text of {length:,} tokens, where 1 to "
+                f"{self.context:,} can be read."
+            )
+        llama.llama_memory_clear(self._memory, True)
+        self._position = 0
+
+    def _read(
+        self,
+        tokens: Sequence[int],
+        adapted: bool,
+        first: int,
+        rows: Logits,
+        *,
+        origin: int | None = None,
+    ) -> None:
+        """Read the next tokens; the logits from position `first` on go into `rows`.
+
+        `origin` is the position of the first of `rows`; by default it is `first`.
+        """
+        if any(not 0 <= token < self.size for token in tokens):
+            raise EngineError(
+                f"{self.weights.path}: a token is out of its vocabulary of "
+                f"{self.size:,}."
+            )
+        self._use_adapter(adapted)
+        batch = llama.llama_batch_init(len(tokens), 0, 1)
+        try:
+            batch.n_tokens = len(tokens)
+            for i, token in enumerate(tokens):
+                batch.token[i] = token
+                batch.pos[i] = self._position + i
+                batch.n_seq_id[i] = 1
+                batch.seq_id[i][0] = 0
+                batch.logits[i] = self._position + i >= first
+            code = llama.llama_decode(self._context, batch)
+        finally:
+            llama.llama_batch_free(batch)
+        if code != 0:
+            raise EngineError(
+                f"{self.weights.path}: llama.cpp could not read the text (code "
+                f"{code}).{complaint()}"
+            )
+        for i in range(max(0, first - self._position), len(tokens)):
+            found = llama.llama_get_logits_ith(self._context, i)
+            row = self._position + i - (first if origin is None else origin)
+            rows[row] = np.ctypeslib.as_array(found, (self.size,))
+        self._position += len(tokens)
+
+    def _use_adapter(self, on: bool) -> None:
+        if on and self.adapter is not None:
+            adapters = (llama.llama_adapter_lora_p_ctypes * 1)(self.adapter.adapter)
+            scales = (ctypes.c_float * 1)(1.0)
+            _set_adapters(self._context, adapters, 1, scales)
+        elif on:
+            raise EngineError(f"{self.weights.path}: there is no adapter to switch on.")
+        else:
+            _set_adapters(self._context, None, 0, None)

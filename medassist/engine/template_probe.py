@@ -1,0 +1,184 @@
+"""What the chat template of a model file does, found out in a process of its own.
+
+A template is a program from outside. It is rendered here in its sandbox, with no
+network and no files but the model's, and what it wrote is told as one JSON object.
+Run as `python -m medassist.engine.template_probe FILE`, by `template_check` alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from medassist.core.errors import EngineError
+from medassist.core.gguf import GgufHeader, read_header, shards
+from medassist.engine import confine
+from medassist.engine.forbidden_calls import forbid_calls
+from medassist.engine.protocol import Message
+from medassist.engine.template import ChatTemplate
+
+TOKENS = "tokenizer.ggml.tokens"
+KINDS = "tokenizer.ggml.token_type"
+UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4
+ANSWER = "an-answer-of-the-probe"
+MAX_RENDERED = 20_000
+ENDS = ("eos_token_id", "eot_token_id", "eom_token_id")
+
+_USER = Message(role="user", content="a-question-of-the-probe")
+_ANSWER = Message(role="assistant", content=ANSWER)
+_SYSTEM = Message(role="system", content="a-system-prompt-of-the-probe")
+PROBES = (
+    ((_USER,), True),
+    ((_SYSTEM, _USER, _ANSWER, _USER), True),
+    ((_USER, _ANSWER), False),
+)
+"""Conversations, and whether the prompt ends where the answer begins."""
+
+
+class Probed(BaseModel):
+    """What was found of one model file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    template: Literal["own", "none", "broken"]
+    trouble: str = ""
+    """Why it is broken."""
+    rendered: tuple[str, ...] = ()
+    """The probes as the template writes them."""
+    tokens: int = 0
+    bos: str = ""
+    """The text of the BOS token; empty: there is none."""
+    adds_bos: bool = False
+    """Whether the tokenizer puts BOS before a text by itself."""
+    ends: tuple[str, ...] = ()
+    """The texts of the tokens at which llama.cpp ends an answer."""
+    after_answer: str = ""
+    """What the template writes after an answer, up to 80 characters of it."""
+    turn_end: str = ""
+    """The token that begins it; empty: no single token does."""
+    turn_end_id: int | None = None
+    writes_date: bool = False
+
+
+class Ends(BaseModel):
+    """What llama.cpp takes for granted of tokens, by their texts."""
+
+    source: str
+    ends_by_heart: frozenset[str]
+    pre_tokenizers_that_add_bos: frozenset[str]
+    models_that_add_bos: frozenset[str]
+    default_bos: dict[str, int]
+    default_eos: dict[str, int]
+
+
+@cache
+def known_ends() -> Ends:
+    """The table of `end_tokens.json`."""
+    table = Path(__file__).with_name("end_tokens.json")
+    return Ends.model_validate_json(table.read_bytes())
+
+
+def probe(path: Path) -> Probed:
+    """Look at the template of the model at `path`, in this process.
+
+    Raises:
+        ModelFileError: the file is no GGUF.
+    """
+    header = read_header(path, keep=(TOKENS, KINDS))
+    texts = header.metadata.get(TOKENS, ())
+    tokens = [str(t) for t in texts] if isinstance(texts, tuple) else []
+    bos, eos = _token(header, tokens, "bos"), _token(header, tokens, "eos")
+    found = Probed(
+        template="own" if header.chat_template else "none",
+        tokens=len(tokens),
+        bos=bos,
+        adds_bos=_adds_bos(header),
+        ends=_ends(header, tokens),
+    )
+    if not header.chat_template:
+        return found
+    try:
+        template = ChatTemplate(header.chat_template, str(path), bos, eos)
+        rendered = [template.render(turns, ask=ask) for turns, ask in PROBES]
+    except EngineError as error:
+        return found.model_copy(update={"template": "broken", "trouble": str(error)})
+    after = rendered[-1].rpartition(ANSWER)[2].lstrip()[:80]
+    if ANSWER not in rendered[-1]:
+        after = ""
+    end = _first_token(after, header, tokens)
+    return found.model_copy(
+        update={
+            "rendered": tuple(text[:MAX_RENDERED] for text in rendered),
+            "after_answer": after,
+            "turn_end": tokens[end] if end is not None else "",
+            "turn_end_id": end,
+            "writes_date": "strftime_now" in header.chat_template,
+        }
+    )
+
+
+def _token(header: GgufHeader, tokens: list[str], which: str) -> str:
+    number = header.number(f"tokenizer.ggml.{which}_token_id")
+    if number is None:
+        ends = known_ends()
+        defaults = ends.default_bos if which == "bos" else ends.default_eos
+        number = defaults.get(header.text("tokenizer.ggml.model") or "", -1)
+    return tokens[number] if 0 <= number < len(tokens) else ""
+
+
+def _adds_bos(header: GgufHeader) -> bool:
+    said = header.metadata.get("tokenizer.ggml.add_bos_token")
+    if isinstance(said, bool):
+        return said
+    ends = known_ends()
+    return (
+        header.text("tokenizer.ggml.model") in ends.models_that_add_bos
+        or header.text("tokenizer.ggml.pre") in ends.pre_tokenizers_that_add_bos
+    )
+
+
+def _ends(header: GgufHeader, tokens: list[str]) -> tuple[str, ...]:
+    named = {header.number(f"tokenizer.ggml.{key}") for key in ENDS}
+    found = {tokens[n] for n in named if n is not None and 0 <= n < len(tokens)}
+    by_heart = known_ends().ends_by_heart
+    return tuple(sorted(found | (by_heart & set(tokens))))
+
+
+def _first_token(text: str, header: GgufHeader, tokens: list[str]) -> int | None:
+    """The control token that `text` begins with, the longest of them."""
+    kinds = header.metadata.get(KINDS, ())
+    by_heart = known_ends().ends_by_heart
+    found: int | None = None
+    for number, token in enumerate(tokens):
+        kind = kinds[number] if isinstance(kinds, tuple) and number < len(kinds) else 0
+        special = kind in (UNKNOWN, CONTROL, USER_DEFINED) or token in by_heart
+        longer = found is None or len(token) > len(tokens[found])
+        if special and token and longer and text.startswith(token):
+            found = number
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Probe the file that is named, confined, and print what was found."""
+    path = Path(arguments[0])
+    confine.forbid_core_dumps()
+    known_ends()
+    confine.leave_network()
+    confine.drop_privileges()
+    forbid_calls()
+    if not confine.restrict_files(shards(path)):
+        confine.forbid_growth()
+    try:
+        print(probe(path).model_dump_json())  # noqa: T201 (what this process is for)
+    except EngineError as error:
+        print(json.dumps({"error": str(error)}))  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

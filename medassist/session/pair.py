@@ -1,0 +1,418 @@
+"""The pair that answers: its engine, and what the screen has to know of it.
+
+The engine writes into the consultation; the screen looks at both when it draws. So
+a token costs the screen nothing, and it draws as often as it can afford.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from medassist.consult.answer import Answer, Conditions, Figures, ModelFile, Source
+from medassist.consult.consultation import Consultation, Excess
+from medassist.consult.turn import PaneName
+from medassist.core.clean import clean, clean_line
+from medassist.core.errors import EngineDied, EngineError, LoadStopped
+from medassist.session.choice import Choice
+
+if TYPE_CHECKING:
+    from medassist.engine.protocol import (
+        Answered,
+        EngineOptions,
+        Loaded,
+        Loading,
+        Message,
+        Mode,
+        PairFiles,
+        PaneInfo,
+        Question,
+        Reading,
+        Sampling,
+        TooLong,
+        Written,
+    )
+    from medassist.library.registry import NamedPair
+    from medassist.settings import Settings
+
+PairState = Literal["starting", "loading", "ready", "stopped", "failed", "dead"]
+CLOSE_S = 2.0
+"""The longest that quitting waits for the models' process to end."""
+
+
+class EngineLike(Protocol):
+    """What the screen uses of `medassist.engine.client.Engine`."""
+
+    state: Literal["new", "loading", "ready", "dead", "closed"]
+    confined: str | None
+
+    async def start(
+        self, progress: Callable[[Loading], None] | None = None
+    ) -> Loaded: ...
+
+    def ask(
+        self, panes: Mapping[PaneName, Question], mode: Mode = "together"
+    ) -> AsyncIterator[Reading | Written | Answered | TooLong]: ...
+
+    def stop(self, pane: PaneName | None = None) -> None: ...
+
+    async def prepare(self, panes: Mapping[PaneName, Sequence[Message]]) -> None: ...
+
+    def memory(self) -> int | None: ...
+
+    async def close(self) -> None: ...
+
+
+MakeEngine = Callable[["PairFiles", "EngineOptions"], EngineLike]
+
+
+class Pair:
+    """One pair of models, from the choice of files to the end of its process."""
+
+    def __init__(self, choice: Choice, make: MakeEngine | None = None) -> None:
+        self.choice = choice
+        self.state: PairState = "starting"
+        self.fraction = 0.0
+        self.trouble = ""
+        """Why it is not ready, in a sentence for the user."""
+        self.notices: tuple[str, ...] = ()
+        self.infos: dict[PaneName, PaneInfo] = {}
+        self.asked: NamedPair | None = None
+        """How the panes are asked, where the pair has a name in the library."""
+        self.demonstration: frozenset[PaneName] = frozenset()
+        self.notice = ""
+        """What is to be seen wherever a pane of `demonstration` answers."""
+        self.settled = asyncio.Event()
+        """Set while no loading is under way, however the last one went."""
+        self._make = make
+        self._files: PairFiles | None = None
+        self._stamps: dict[PaneName, tuple[ModelFile, ...]] = {}
+        self._engine: EngineLike | None = None
+        self._stop_wanted = False
+        self._under_way = False
+        self._stop_first: set[PaneName | None] = set()
+        """What to stop as soon as the engine has taken the question."""
+        self._preparing: asyncio.Task[None] | None = None
+
+    @property
+    def panes(self) -> tuple[PaneName, ...]:
+        return self.choice.panes
+
+    @property
+    def sources(self) -> dict[PaneName, Source]:
+        """What each pane's answers come from; names only once it is loaded."""
+        return {pane: self._source(pane) for pane in self.panes}
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the models' process holds."""
+        return self._engine.memory() if self._engine and self._alive else None
+
+    @property
+    def freed(self) -> int:
+        """Bytes that closing it gives back; its files' pages count as free already."""
+        files = {file for stamps in self._stamps.values() for file in stamps}
+        return max(0, (self.memory or 0) - sum(file.size for file in files))
+
+    @property
+    def confined(self) -> str | None:
+        return self._engine.confined if self._engine else None
+
+    @property
+    def _alive(self) -> bool:
+        return self.state in ("loading", "ready")
+
+    async def load(self, settings: Settings) -> None:
+        """Load the pair, or load it again. How it went is in `state` and `trouble`."""
+        self.state, self.trouble, self.fraction = "loading", "", 0.0
+        self.notices = ()
+        self._stop_wanted = False
+        self.settled.clear()
+        try:
+            if self._engine is None:
+                self._engine = await self._new_engine(settings)
+            if self._stop_wanted:
+                raise LoadStopped("")
+            self._stamps = await asyncio.to_thread(_stamps, self._files)
+            await self.read_asked()
+            loaded = await self._engine.start(self._progress)
+        except LoadStopped:
+            self.state = "stopped"
+            self.trouble = "Loading was stopped."
+        except EngineDied as error:
+            self.state, self.trouble = "dead", clean(str(error))
+        except EngineError as error:
+            self.state, self.trouble = "failed", clean(str(error))
+        else:
+            self.infos = dict(loaded.panes)
+            said = (*self.notices, *loaded.notices)
+            self.notices = tuple(dict.fromkeys(clean(notice) for notice in said))
+            self.state = "ready"
+        finally:
+            self.settled.set()
+
+    async def read_asked(self) -> None:
+        """Read from the library how this pair's panes are asked, from now on."""
+        name = self.choice.pair or ("starter" if self.choice.is_starter else "")
+        self.asked, problem = await asyncio.to_thread(_asked, name)
+        if problem:
+            self.notices = (*self.notices, problem)
+
+    def sampling(self, pane: PaneName, settings: Settings) -> Sampling:
+        """How `pane` chooses its tokens: as the pair has it, else as the user has."""
+        own = self.asked.asked(pane).sampling if self.asked else None
+        return own or settings.sampling
+
+    def system(self, pane: PaneName) -> str:
+        """What stands before every conversation of `pane`; empty: nothing."""
+        return self.asked.asked(pane).system if self.asked else ""
+
+    async def _new_engine(self, settings: Settings) -> EngineLike:
+        from medassist.engine.protocol import PairFiles
+
+        choice = self.choice
+        starter = await asyncio.to_thread(_starter)
+        if choice.is_starter:
+            files = starter.files if starter else None
+            if files is None:
+                raise EngineError(
+                    "The starter pair is not part of this installation. Choose the "
+                    "models' files instead."
+                )
+        else:
+            if choice.problem:
+                raise EngineError(choice.problem)
+            files = PairFiles(
+                base=choice.base, tuned=choice.tuned, adapter=choice.adapter
+            )
+        if starter:
+            shipped = {*starter.files.files("base"), *starter.files.files("tuned")}
+            self.demonstration = frozenset(
+                pane for pane in files.panes if shipped & {*files.files(pane)}
+            )
+            self.notice = starter.notice
+        self._files = files
+        make = self._make
+        if make is None:
+            from medassist.engine.client import Engine
+
+            make = Engine
+        return make(files, settings.engine_options)
+
+    def _progress(self, loading: Loading) -> None:
+        self.fraction = loading.fraction
+
+    def stop(self, pane: PaneName | None = None) -> None:
+        """Stop loading, or what `pane` (or every pane) is writing. Returns at once."""
+        if self.state == "loading":
+            self._stop_wanted = True
+        elif not self._under_way:
+            self._stop_first.add(pane)
+        if self._engine and self._alive:
+            self._engine.stop(pane)
+
+    def notice_death(self) -> bool:
+        """Whether the models' process ended while nothing was asked of it."""
+        died = self.state == "ready" and self._engine and self._engine.state == "dead"
+        if died:
+            self.state = "dead"
+        return bool(died)
+
+    async def ask(
+        self,
+        consultation: Consultation,
+        asked: Mapping[PaneName, Answer],
+        settings: Settings,
+        mode: Mode,
+    ) -> tuple[Excess, ...]:
+        """Have the last question answered; `asked` are the answers to be written.
+
+        Returns:
+            Where the prompt does not fit. Then nothing has run in any pane.
+        """
+        assert self._engine is not None
+        excesses: list[Excess] = []
+        try:
+            questions: dict[PaneName, Question] = {
+                pane: self._question(consultation, pane, answer, settings)
+                for pane, answer in asked.items()
+            }
+            for pane, answer in asked.items():
+                answer.conditions = Conditions(
+                    self.infos[pane],
+                    questions[pane].sampling,
+                    self.confined or "",
+                    self.system(pane),
+                )
+            async for event in self._engine.ask(questions, mode):
+                self._under_way = True
+                while self._stop_first:
+                    self._engine.stop(self._stop_first.pop())
+                answer = asked[event.pane]
+                match event.kind:
+                    case "reading":
+                        answer.read(event.done, event.total)
+                    case "written":
+                        answer.write(event.text, event.tokens)
+                    case "answered":
+                        answer.finish(event.text, _figures(event))
+                    case "too_long":
+                        excesses.append(
+                            Excess(
+                                event.pane, event.tokens, event.fits, event.droppable
+                            )
+                        )
+        except EngineDied as error:
+            self._died(str(error), asked)
+        except EngineError as error:
+            if self._engine.state == "dead":
+                self._died(str(error), asked)
+            for answer in asked.values():
+                answer.fail(clean(str(error)))
+        finally:
+            self._under_way = False
+            self._stop_first.clear()
+        return tuple(excesses)
+
+    def prepare(self, consultation: Consultation) -> None:
+        """Have the models read the finished conversation while the user reads it."""
+        if self.state == "ready" and self._engine:
+            self._preparing = asyncio.create_task(self._prepare(consultation))
+
+    async def _prepare(self, consultation: Consultation) -> None:
+        from medassist.engine.protocol import Message
+
+        assert self._engine is not None
+        histories: dict[PaneName, list[Message]] = {
+            pane: [
+                *self._before(pane),
+                *(
+                    Message(role=said.role, content=said.content)
+                    for said in consultation.history(pane)
+                ),
+            ]
+            for pane in self.panes
+            if consultation.history(pane)
+        }
+        # Best effort: what goes wrong here is said when the next question is asked.
+        with suppress(EngineError):
+            await self._engine.prepare(histories)
+
+    async def prepared(self) -> None:
+        """Wait until the models have read what `prepare` gave them."""
+        if self._preparing:
+            await asyncio.wait([self._preparing])
+
+    async def close(self) -> None:
+        """End the models' process, waiting no longer than `CLOSE_S`."""
+        if self._preparing:
+            self._preparing.cancel()
+        if self._engine is not None:
+            with suppress(TimeoutError, EngineError, OSError):
+                await asyncio.wait_for(self._engine.close(), CLOSE_S)
+
+    def _question(
+        self,
+        consultation: Consultation,
+        pane: PaneName,
+        answer: Answer,
+        settings: Settings,
+    ) -> Question:
+        from medassist.engine.protocol import Message, Question
+
+        messages = (
+            Message(role=said.role, content=said.content)
+            for said in consultation.messages(pane)
+        )
+        sampling = self.sampling(pane, settings)
+        return Question(
+            messages=(*self._before(pane), *messages),
+            sampling=sampling.model_copy(update={"seed": answer.seed}),
+        )
+
+    def _before(self, pane: PaneName) -> tuple[Message, ...]:
+        """The system prompt of `pane`, if it has one."""
+        from medassist.engine.protocol import Message
+
+        text = self.system(pane)
+        return (Message(role="system", content=text),) if text else ()
+
+    def _died(self, sentence: str, asked: Mapping[PaneName, Answer]) -> None:
+        self.state, self.trouble = "dead", clean(sentence)
+        for answer in asked.values():
+            answer.fail(self.trouble)
+
+    def _source(self, pane: PaneName) -> Source:
+        info = self.infos.get(pane)
+        demonstration = pane in self.demonstration
+        if info is None:
+            return Source("", demonstration=demonstration)
+        return Source(
+            clean_line(info.name) or info.file.name,
+            clean_line(info.quantization),
+            demonstration,
+            clean_line(info.adapter.name) if info.adapter else "",
+            self._stamps.get(pane, ()),
+        )
+
+
+@dataclass(frozen=True)
+class _Starter:
+    files: PairFiles
+    notice: str
+
+
+def _starter() -> _Starter | None:
+    """The pair that is shipped with the program. Imports much: call it in a thread."""
+    try:
+        from medassist.starter import STARTER_NOTICE, starter_pair
+
+        return _Starter(starter_pair(), STARTER_NOTICE)
+    except (ImportError, OSError, EngineError):
+        return None
+
+
+def _stamps(files: PairFiles | None) -> dict[PaneName, tuple[ModelFile, ...]]:
+    """The files of each pane as they are now."""
+    if files is None:
+        return {}
+    return {
+        pane: tuple(_stamp(path) for path in files.files(pane)) for pane in files.panes
+    }
+
+
+def _stamp(path: Path) -> ModelFile:
+    try:
+        status = path.stat()
+    except OSError:  # loading it will say what is wrong
+        return ModelFile(path, 0, 0)
+    return ModelFile(path, status.st_size, status.st_mtime_ns)
+
+
+def _asked(name: str) -> tuple[NamedPair | None, str]:
+    """How the panes of the pair `name` are asked, and why that cannot be known."""
+    if not name:
+        return None, ""
+    from medassist.library.errors import LibraryError
+    from medassist.library.registry import load_registry
+
+    try:
+        return load_registry().pair(name), ""
+    except LibraryError as error:
+        return None, f"{error} The settings of the panes are not used."
+
+
+def _figures(event: Answered) -> Figures:
+    return Figures(
+        ending=event.stop_reason,
+        tokens_read=event.tokens_read,
+        tokens_reused=event.tokens_reused,
+        tokens_written=event.tokens_written,
+        ttft_s=event.ttft_s,
+        tok_per_s=event.tok_per_s,
+        context_used=event.context_used,
+    )

@@ -1,0 +1,202 @@
+"""The red flags of the consultation on the screen: found, shown, marked as read.
+
+The rules run on a question when it has been sent and before a model is asked; what
+they find stands above the answers until the clinician has marked it as read. What a
+model writes is never looked at here, so that no answer can raise or hide a flag.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from medassist.consult.consultation import Consultation
+    from medassist.consult.turn import Turn
+    from medassist.safety.red_flags.conversation import Raised
+    from medassist.session.consultation_record import Recording
+
+DRAWN_S = 1.0
+"""The longest that a question waits for the panel to be drawn."""
+
+
+class Panel(Protocol):
+    """Where the flags are shown."""
+
+    def show(self, raised: tuple[Raised, ...], problem: str) -> None: ...
+
+    async def wait_for_refresh(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A flag that has been shown, the turn that raised it, and whether it was read."""
+
+    raised: Raised
+    turn: Turn
+    read: bool = False
+
+
+class RedFlags:
+    """The flags of one consultation.
+
+    Args:
+        panel: Shows what has not been read.
+        changed: Called when something has been shown or read.
+    """
+
+    def __init__(
+        self, panel: Panel, changed: Callable[[], None] = lambda: None
+    ) -> None:
+        self._panel = panel
+        self._changed = changed
+        self._consultation: Consultation | None = None
+        self._shown: list[Shown] = []
+        self._by_turn: dict[Turn, tuple[Raised, ...]] = {}
+        self._warming: asyncio.Task[str] | None = None
+        self._catching: asyncio.Task[None] | None = None
+        self.problem = ""
+        """Why questions are not checked, in a sentence; empty: they are."""
+
+    def warm(self) -> None:
+        """Read the rules in the background, so that the first question need not wait.
+
+        A question that comes before they are read waits for them.
+        """
+        if self._warming is None:
+            self._warming = asyncio.create_task(asyncio.to_thread(_read_rules))
+
+    async def check(self, consultation: Consultation, turn: Turn) -> None:
+        """Show the flags of the question of `turn`; return when they stand there.
+
+        Never fails and never keeps a question from being asked. A turn that is
+        answered again is not checked again.
+        """
+        self.follow(consultation)
+        await self._check(consultation, turn)
+
+    async def _check(self, consultation: Consultation, turn: Turn) -> None:
+        if turn in self._by_turn:
+            return
+        self.warm()
+        assert self._warming is not None
+        self.problem = await asyncio.shield(self._warming)
+        if self.problem:
+            self._warming = None  # the next question tries again
+            self._draw()
+            return
+        turns = consultation.turns
+        before = turns[: turns.index(turn)] if turn in turns else []
+        earlier = [asked.question for asked in before]
+        raised = await asyncio.to_thread(_raised_by, turn.question, earlier)
+        if self._consultation is not consultation:
+            return
+        self._by_turn[turn] = raised
+        known = {shown.raised.flag.id for shown in self._shown}
+        # With words of an earlier question a flag is raised once; alone, each time.
+        new = [r for r in raised if r.alone or r.flag.id not in known]
+        again = {r.flag.id for r in new}
+        self._shown = [s for s in self._shown if s.raised.flag.id not in again]
+        self._shown += [Shown(r, turn) for r in new]
+        self._draw()
+        if new:
+            await self._drawn()
+
+    def follow(self, consultation: Consultation) -> None:
+        """Begin anew where `consultation` is another than before.
+
+        What was asked in it already, before it was saved and opened again, is checked
+        in the background: whether its flags were read is not kept.
+        """
+        if consultation is not self._consultation:
+            self._consultation = consultation
+            self._shown, self._by_turn = [], {}
+            self._draw()
+        behind = self._behind(consultation)
+        if behind and (self._catching is None or self._catching.done()):
+            self._catching = asyncio.create_task(self._catch_up(consultation, behind))
+
+    def _behind(self, consultation: Consultation) -> list[Turn]:
+        checked = self._by_turn
+        return [t for t in consultation.turns if t.over and t not in checked]
+
+    async def _catch_up(self, consultation: Consultation, behind: list[Turn]) -> None:
+        for turn in behind:
+            if self._consultation is consultation:
+                await self._check(consultation, turn)
+
+    def of(self, turn: Turn) -> tuple[Raised, ...]:
+        """What the question of `turn` raised, the most urgent first."""
+        return self._by_turn.get(turn, ())
+
+    @property
+    def by_turn(self) -> Mapping[Turn, tuple[Raised, ...]]:
+        """What each question that was checked raised."""
+        return self._by_turn
+
+    @property
+    def shown(self) -> tuple[Shown, ...]:
+        """All flags of the consultation: unread before read, the most urgent first."""
+        order = sorted(self._shown, key=lambda s: (s.read, s.raised.flag.rank))
+        return tuple(order)
+
+    @property
+    def unread(self) -> tuple[Raised, ...]:
+        """What stands above the answers, the most urgent first."""
+        return tuple(shown.raised for shown in self.shown if not shown.read)
+
+    def mark_read(self, seen: Sequence[Shown]) -> None:
+        """The clinician has read `seen`; what came meanwhile stays."""
+        read = [shown.raised for shown in seen]
+        self._shown = [replace(s, read=s.read or s.raised in read) for s in self._shown]
+        self._draw()
+
+    def keep_in(self, recording: Recording) -> None:
+        """Put what was shown into the record, whether or not it is ever saved."""
+        if not self._by_turn:
+            return
+        from medassist.records.record import FlagShown
+
+        flags = recording.record.flags
+        for turn, raised in self._by_turn.items():
+            # Of a consultation opened again: what was shown then stays.
+            if turn in flags:
+                continue
+            flags[turn] = tuple(
+                FlagShown(r.flag.id, r.flag.title, r.flag.text, r.flag.source)
+                for r in raised
+            )
+
+    def _draw(self) -> None:
+        self._panel.show(self.unread, self.problem)
+        self._changed()
+
+    async def _drawn(self) -> None:
+        """Wait until the panel has been drawn, within a bound."""
+        try:
+            await asyncio.wait_for(self._panel.wait_for_refresh(), DRAWN_S)
+        except TimeoutError:
+            return
+
+
+def _read_rules() -> str:
+    """Read the rules; why that failed, else an empty text. Takes half a second."""
+    try:
+        from medassist.safety.red_flags import find_red_flags
+
+        find_red_flags("the rules are read here")
+    except Exception as error:
+        # Whatever is wrong with the rules, the question is asked and this is told.
+        return (
+            f"Questions are not checked for red flags: the rules could not be read "
+            f"({type(error).__name__}). Install medassist again."
+        )
+    return ""
+
+
+def _raised_by(question: str, earlier: list[str]) -> tuple[Raised, ...]:
+    from medassist.safety.red_flags.conversation import raised_by
+
+    return raised_by(question, earlier)

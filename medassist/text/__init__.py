@@ -1,0 +1,1 @@
+"""What several rooms read out of text: quantities, sentences."""

@@ -1,0 +1,1 @@
+"""The consult screen: two panes and a composer."""

@@ -1,0 +1,120 @@
+"""Where the question is written."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from textual import events
+from textual.document._document import Document
+from textual.message import Message
+from textual.widgets import TextArea
+from textual.widgets.text_area import Selection
+
+from medassist.core.clean import clean
+from medassist.tui import keys
+
+
+class Composer(TextArea):
+    """A few lines of text; Enter sends, and what is pasted is cleaned first."""
+
+    BINDINGS = keys.bindings("composer")
+    BORDER_TITLE = ""
+
+    class Sent(Message):
+        """The user wants this question answered."""
+
+        def __init__(self, text: str, written: str) -> None:
+            super().__init__()
+            self.text = text
+            self.written = written
+            """What stood in the composer, for `taken`."""
+
+    class Paged(Message):
+        """A page key: the composer is too short to need it, so the panes scroll."""
+
+        def __init__(self, down: bool) -> None:
+            super().__init__()
+            self.down = down
+
+    def __init__(self) -> None:
+        super().__init__(
+            id="composer",
+            soft_wrap=True,
+            show_line_numbers=False,
+            tab_behavior="focus",
+            highlight_cursor_line=False,
+            compact=True,
+        )
+
+    # A priority key is handled before the keys that were typed ahead of it have
+    # reached the text; what it does has to queue behind them.
+
+    def action_send(self) -> None:
+        self.call_later(self._send)
+
+    def _send(self) -> None:
+        self.post_message(self.Sent(clean(self.text).strip(), self.text))
+
+    def action_newline(self) -> None:
+        self.call_later(self.insert, "\n")
+
+    def insert_prompt(self, text: str) -> None:
+        """Put `text` in where the cursor is, and go to its first place to fill in."""
+        before = self._lines.get_index_from_location(self.selection.start)
+        self.replace(text, *self.selection)
+        self.focus()
+        if not self._select_place(before):
+            self.move_cursor(self.document.end)
+
+    @property
+    def _lines(self) -> Document:
+        # Textual declares what every kind of document has; this kind has indices too.
+        return cast("Document", self.document)
+
+    def action_next_place(self) -> None:
+        self.call_later(self._next_place)
+
+    def _next_place(self) -> None:
+        after = self._lines.get_index_from_location(max(self.selection))
+        if not (self._select_place(after) or self._select_place(0)):
+            self.notify("There is no place to fill in.", markup=False)
+
+    def _select_place(self, start: int) -> bool:
+        """Select the first place to fill in that stands at `start` or later."""
+        from medassist.library.prompt_library import PLACE
+
+        found = PLACE.search(self.text, start)
+        if found is None:
+            return False
+        place = self._lines.get_location_from_index
+        self.selection = Selection(place(found.start()), place(found.end()))
+        self.scroll_cursor_visible()
+        return True
+
+    def taken(self, written: str) -> None:
+        """`written` has been sent; what was typed after it stays."""
+        self.text = self.text.removeprefix(written)
+        self.move_cursor(self.document.end)
+
+    def action_cursor_page_up(self) -> None:
+        self.post_message(self.Paged(down=False))
+
+    def action_cursor_page_down(self) -> None:
+        self.post_message(self.Paged(down=True))
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.text = clean(event.text)
+        await super()._on_paste(event)
+        event.prevent_default()
+
+    def put(self, question: str) -> None:
+        """Put `question` in, before what may have been written meanwhile."""
+        written = self.text.strip()
+        both = (
+            question
+            if not written or written == question
+            else f"{question}\n\n{written}"
+        )
+        self.text = both
+        self.move_cursor(self.document.end)
+        self.focus()

@@ -1,0 +1,210 @@
+"""One pane: which model, how far it is, and what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button
+
+from medassist.consult.answer import Source
+from medassist.consult.blind import Veil
+from medassist.consult.sides import Sides
+from medassist.consult.turn import PaneName, Turn
+from medassist.tui.consult import wording
+from medassist.tui.consult.pane_header import PaneHeader
+from medassist.tui.consult.turn_view import TurnView
+from medassist.tui.line import Line
+
+MOUNTED = 10
+"""Turns that are laid out at a time: sixty of them would take seconds."""
+MORE = 5
+"""Further turns each time that the user asks for earlier ones."""
+
+
+class Turns(VerticalScroll):
+    """The turns of a pane; it follows the end unless the user has scrolled up.
+
+    They stand on a page at least as high as the window: Textual moves an anchored
+    window over less than that to the bottom.
+    """
+
+    class Scrolled(Message):
+        """The user, or a growing answer, has moved what is to be seen."""
+
+        def __init__(self, turns: Turns) -> None:
+            super().__init__()
+            self.turns = turns
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.page = Vertical(classes="page")
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(self.Scrolled(self))
+
+    def action_scroll_end(self) -> None:
+        super().action_scroll_end()
+        # An anchored window is moved without a word to its watchers.
+        self.call_after_refresh(self.post_message, self.Scrolled(self))
+
+    def compose(self) -> ComposeResult:
+        yield self.page
+
+    @property
+    def views(self) -> list[TurnView]:
+        return [view for view in self.page.children if isinstance(view, TurnView)]
+
+    def place(self) -> tuple[Turn, float] | None:
+        """The turn at the top edge, and how much of it is above that edge (0 to 1)."""
+        top = self.scroll_y
+        for view in self.views:
+            region = view.virtual_region
+            if region.bottom > top:
+                return view.turn, max(0.0, top - region.y) / max(1, region.height)
+        return None
+
+    def go_to(self, turn: Turn, fraction: float) -> None:
+        """Bring that part of `turn` to the top edge."""
+        for view in self.views:
+            if view.turn is turn:
+                region = view.virtual_region
+                y = region.y + round(fraction * region.height)
+                self.scroll_to(y=y, animate=False)
+
+
+class Pane(Vertical):
+    """The pane of one model."""
+
+    def __init__(self, pane: PaneName) -> None:
+        super().__init__(id=pane)
+        self.pane: PaneName = pane
+        self.turns = Turns()
+        self._header = PaneHeader(pane)
+        self._status = Line(classes="status")
+        self._empty = Line(classes="empty")
+        self._earlier = Button("", classes="earlier", compact=True)
+        self._hidden = 0  # turns before the first one that is mounted
+        self._all: Sequence[Turn] = ()
+        self.veil: Veil | None = None
+        """Over the names of the models, while they are hidden."""
+
+    def compose(self) -> ComposeResult:
+        yield self._header
+        yield self._status
+        yield self.turns
+
+    async def on_mount(self) -> None:
+        await self.turns.page.mount(self._earlier, self._empty)
+        self._earlier.display = False
+        self.name_model(Source(""), Sides())
+
+    def name_model(self, source: Source, sides: Sides) -> None:
+        """Say which model is behind the pane, if that is to be seen."""
+        self._header.name_model(source, sides)
+
+    def mark(self, apart: tuple[str, ...], key: str) -> None:
+        """Say in what the last answers contradict each other; `key` shows where."""
+        self._header.mark(apart, key)
+
+    def say(self, status: str) -> None:
+        """Say how far the pane is."""
+        self._status.say(status)
+
+    @property
+    def status(self) -> str:
+        return self._status.text
+
+    def say_empty(self, text: str) -> None:
+        """What stands in a pane that has no turn yet."""
+        self._empty.say(text)
+
+    async def show(self, turns: Sequence[Turn]) -> None:
+        """Show `turns`, the newest of them mounted, and follow a new one."""
+        self._all = list(turns)
+        kept = [view for view in self.turns.views if view.turn in turns]
+        for view in self.turns.views:
+            if view not in kept:
+                await view.remove()
+        if not kept:
+            self._hidden = max(0, len(turns) - MOUNTED)
+        mounted = [view.turn for view in kept]
+        new = [turn for turn in turns[self._hidden :] if turn not in mounted]
+        if new:
+            await self.turns.page.mount(*[self._view(turn) for turn in new])
+            await self._unmount_oldest()
+            self.turns.anchor()
+        self._show_edges()
+        await self.draw_all()
+
+    async def draw(self) -> None:
+        """Draw what has been written of the last turn."""
+        views = self.turns.views
+        if views:
+            await views[-1].draw()
+
+    async def draw_all(self) -> None:
+        """Draw every turn that is mounted."""
+        for view in self.turns.views:
+            await view.draw()
+
+    @on(Button.Pressed, ".earlier")
+    async def _show_earlier(self, event: Button.Pressed) -> None:
+        event.stop()
+        first = max(0, self._hidden - MORE)
+        earlier = [self._view(turn) for turn in self._all[first : self._hidden]]
+        self._hidden = first
+        top = self.turns.views[0]
+        await self.turns.page.mount(*earlier, before=top)
+        for view in earlier:
+            await view.draw()
+        self._show_edges()
+        self.turns.release_anchor()
+        self.turns.focus()
+        self.call_after_refresh(
+            self.turns.scroll_to_widget, top, animate=False, top=True
+        )
+
+    async def _unmount_oldest(self) -> None:
+        views = self.turns.views
+        surplus = len(views) - MOUNTED
+        for view in views[: max(0, surplus)]:
+            await view.remove()
+            self._hidden += 1
+
+    def _show_edges(self) -> None:
+        self._empty.display = not self._all
+        self._earlier.display = self._hidden > 0
+        if self._hidden:
+            plural = "s" if self._hidden > 1 else ""
+            self._earlier.label = Content(f"Show earlier ({self._hidden} turn{plural})")
+            self._earlier.refresh(layout=True)  # a new label alone keeps the width
+
+    def _view(self, turn: Turn) -> TurnView:
+        change, story = (partial(f, turn) for f in (self._model_change, self._story))
+        return TurnView(turn, self.pane, change, story, lambda: self.veil)
+
+    def _story(self, turn: Turn) -> str:
+        """The question of `turn`, with those before it."""
+        end = self._all.index(turn) + 1 if turn in self._all else 0
+        return "\n".join(turn.question for turn in self._all[:end])
+
+    def _model_change(self, turn: Turn) -> str:
+        """The model of `turn`, where it is not the one of the turn before."""
+        now = turn.shown(self.pane)
+        if now is None or turn not in self._all[1:] or self.veil is not None:
+            return ""
+        if turn.taken_over(self.pane):
+            return ""  # said below the answer
+        index = self._all.index(turn)
+        before = self._all[index - 1].shown(self.pane)
+        if before is None or before.source == now.source:
+            return ""
+        return wording.model(now.source)

@@ -1,0 +1,101 @@
+"""One turn in one pane: the question, the answer, and what is to be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Static
+
+from medassist.consult.answer import Answer
+from medassist.consult.blind import Veil
+from medassist.consult.turn import PaneName, Turn
+from medassist.core.clean import clean
+from medassist.tui.consult import wording
+from medassist.tui.consult.answer_text import AnswerText
+from medassist.tui.consult.review_lines import ReviewLines
+from medassist.tui.line import Line
+
+
+class TurnView(Vertical):
+    """Shows the answer of `pane` in `turn` that is to be shown."""
+
+    def __init__(
+        self,
+        turn: Turn,
+        pane: PaneName,
+        change: Callable[[], str],
+        story: Callable[[], str],
+        veil: Callable[[], Veil | None],
+    ) -> None:
+        super().__init__()
+        self.turn = turn
+        self._pane: PaneName = pane
+        self._change = change
+        """The model, where another one answered before; else empty. It is asked with
+        each drawing: a question can be older than the model that answers it."""
+        self._story = story
+        """The question, with those before it."""
+        self._veil = veil
+        """What hides the models' names, if they are hidden."""
+        self._model = Line(classes="foot")
+        self._answer: Answer | None = None
+        self._text = AnswerText()
+        self._review = ReviewLines()
+        self._foot = Static("", markup=False, classes="foot")
+
+    def compose(self) -> ComposeResult:
+        yield Static(
+            wording.question(clean(self.turn.question)),
+            markup=False,
+            classes="question",
+        )
+        yield self._model
+        yield self._text
+        yield self._review
+        yield self._foot
+
+    async def draw(self) -> None:
+        """Bring the view up to date."""
+        self.set_class(self.turn.left_out, "-left-out")
+        model = self._change()
+        self._model.display = bool(model)
+        self._model.say(f"from here: {model}")
+        answer = self.turn.shown(self._pane)
+        if answer is None:
+            self._say("this pane was not asked", failed=False)
+            return
+        if answer is not self._answer:
+            await self._text.draw("")
+            self._answer = answer
+        veil = self._veil()
+        if veil is not None and not self.turn.over:
+            # The answers appear together: which came first tells something.
+            await self._text.draw("")
+            self._text.display = False
+            self._review.draw(self.turn, self._pane, self._text, self._story())
+            self._say("", failed=False)
+            return
+        self._text.display = True
+        await self._text.draw(veil.mask(answer.text) if veil else answer.text)
+        self._review.draw(self.turn, self._pane, self._text, self._story())
+        said = wording.foot(
+            answer,
+            self.turn.place(self._pane),
+            len(self.turn.answers(self._pane)),
+            veil is not None,
+        )
+        said = veil.mask(said) if veil else said
+        if self.turn.taken_over(self._pane):
+            taken = "taken over from the other pane"
+            said = wording.SEPARATOR.join(filter(None, [taken, said]))
+        if self.turn.left_out:
+            said = wording.SEPARATOR.join(filter(None, [said, "no longer sent"]))
+        self._say(said, failed=answer.state == "failed")
+
+    def _say(self, text: str, failed: bool) -> None:
+        self._foot.set_class(failed, "-failed")
+        self._foot.display = bool(text)
+        if text:
+            self._foot.update(text)

@@ -1,0 +1,1 @@
+"""What asks the user something over the screen that is open, and goes again."""

@@ -1,0 +1,158 @@
+"""How the panes of a pair are asked: a system prompt and sampling for each of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import ValidationError
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static, TextArea
+
+from medassist.consult.turn import PANES, PaneName
+from medassist.core.clean import clean
+from medassist.engine.protocol import Sampling
+from medassist.library.registry import NamedPair, PaneSettings
+from medassist.tui.consult import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FIELDS = {
+    "temperature": "temperature",
+    "top_k": "top-k",
+    "top_p": "top-p",
+    "min_p": "min-p",
+    "repeat_penalty": "repeat penalty",
+    "seed": "seed",
+    "max_tokens": "longest answer",
+}
+DIVIDER = "|"
+
+
+class Asked(ModalScreen[NamedPair | None]):
+    """Dismissed with the pair as it shall be asked, or with `None`.
+
+    Args:
+        name: The pair's.
+        pair: As it is asked now.
+        sampling: The user's own, for what is left empty.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape", "dismiss(None)", "Back"),
+        ("ctrl+s", "keep", "Keep"),
+    ]
+    CSS_PATH = "asked.tcss"
+    AUTO_FOCUS = "#base-system"
+
+    def __init__(self, name: str, pair: NamedPair, sampling: Sampling) -> None:
+        super().__init__()
+        self._title = f"How the panes of {name} are asked"
+        self._pair = pair
+        self._sampling = sampling
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static(self._title, markup=False, id="title")
+            yield Static("", markup=False, id="problem")
+            with VerticalScroll(id="form", can_focus=False):
+                yield Static(
+                    "An empty field means: as in the settings, whose value is shown. "
+                    "A longest answer of 0 ends by itself.",
+                    classes="hint",
+                    markup=False,
+                )
+                for pane in PANES:
+                    yield from self._fields(pane)
+            with Horizontal(id="answers"):
+                yield Button("Keep", id="keep", variant="primary", compact=True)
+                yield Button("Back", id="back", compact=True)
+
+    def on_mount(self) -> None:
+        # The focus has scrolled to its field; what stands above explains the form.
+        form = self.query_one("#form")
+        self.call_after_refresh(form.scroll_home, animate=False)
+
+    def _fields(self, pane: PaneName) -> ComposeResult:
+        asked = self._pair.asked(pane)
+        values = _shown(asked.sampling)
+        hints = _shown(self._sampling)
+        head = f"{wording.LETTERS[pane]}  {wording.ROLES[pane]}"
+        yield Static(head, markup=False, classes="pane")
+        yield Static("system prompt", classes="label")
+        yield TextArea(
+            asked.system, id=f"{pane}-system", tab_behavior="focus", compact=True
+        )
+        names = list(FIELDS)
+        for group in (names[:4], names[4:]):
+            with Horizontal(classes="row"):
+                for name in group:
+                    with Vertical(classes="field"):
+                        yield Static(FIELDS[name], markup=False, classes="label")
+                        yield Input(
+                            values.get(name, ""),
+                            id=f"{pane}-{name}",
+                            placeholder=hints[name],
+                            compact=True,
+                        )
+        yield Static(
+            f"texts that end an answer, with {DIVIDER} between them",
+            markup=False,
+            classes="label",
+        )
+        yield Input(
+            values.get("stop", ""),
+            id=f"{pane}-stop",
+            placeholder=hints["stop"],
+            compact=True,
+        )
+
+    @on(Button.Pressed, "#keep")
+    def action_keep(self) -> None:
+        panes: dict[PaneName, PaneSettings] = {}
+        for pane in PANES:
+            try:
+                panes[pane] = self._read(pane)
+            except ValidationError as error:
+                problem = error.errors(include_url=False)[0]
+                field = FIELDS.get(str(problem["loc"][0]), str(problem["loc"][0]))
+                self.query_one("#problem", Static).update(
+                    clean(f"{wording.LETTERS[pane]}, {field}: {problem['msg']}.")
+                )
+                return
+        self.dismiss(self._pair.model_copy(update={"panes": panes}))
+
+    def _read(self, pane: PaneName) -> PaneSettings:
+        said: dict[str, object] = {}
+        for name in FIELDS:
+            text = self.query_one(f"#{pane}-{name}", Input).value.strip()
+            if text:
+                said[name] = text
+        if said.get("max_tokens") == "0":
+            said["max_tokens"] = None
+        stops = self.query_one(f"#{pane}-stop", Input).value
+        found = tuple(stop for stop in stops.split(DIVIDER) if stop)
+        if found:
+            said["stop"] = found
+        sampling = None
+        if said:
+            sampling = Sampling.model_validate({**self._sampling.model_dump(), **said})
+        system = self.query_one(f"#{pane}-system", TextArea).text
+        return PaneSettings(system=clean(system).strip(), sampling=sampling)
+
+    @on(Button.Pressed, "#back")
+    def _on_back(self) -> None:
+        self.dismiss(None)
+
+
+def _shown(sampling: Sampling | None) -> Mapping[str, str]:
+    if sampling is None:
+        return {}
+    shown = {name: str(getattr(sampling, name)) for name in FIELDS}
+    if sampling.max_tokens is None:
+        shown["max_tokens"] = "0"
+    return {**shown, "stop": DIVIDER.join(sampling.stop)}

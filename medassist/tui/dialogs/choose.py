@@ -1,0 +1,213 @@
+"""Naming GGUF files on this computer by hand, to load them or keep them as a pair."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.suggester import Suggester
+from textual.widgets import Button, DirectoryTree, Input, Static
+
+from medassist.core.clean import clean
+from medassist.session.choice import Choice
+
+SUFFIX = ".gguf"
+_FIELDS = ("base", "tuned", "adapter")
+_LABELS = {
+    "base": "A  base model",
+    "tuned": "B  tuned model (merged)",
+    "adapter": "B  or an adapter on the base model",
+}
+
+
+class ModelTree(DirectoryTree):
+    """Folders and GGUF files."""
+
+    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
+        return [
+            path
+            for path in paths
+            if not path.name.startswith(".")
+            and (path.suffix.lower() == SUFFIX or _is_folder(path))
+        ]
+
+
+class PathSuggester(Suggester):
+    """Completes a path to a folder or a GGUF file."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        return await asyncio.to_thread(completed, value)
+
+
+def completed(value: str) -> str | None:
+    """The first path that begins with `value`; folders end in a slash."""
+    if not value or value == "~":
+        return None
+    folder, _, start = value.rpartition("/")
+    try:
+        names = sorted(Path(f"{folder}/").expanduser().iterdir())
+    except (OSError, RuntimeError, ValueError):
+        return None
+    for path in names:
+        if not path.name.startswith(start) or (not start and path.name[0] == "."):
+            continue
+        lead = f"{folder}/" if "/" in value else ""
+        if _is_folder(path):
+            return f"{lead}{path.name}/"
+        if path.suffix.lower() == SUFFIX:
+            return f"{lead}{path.name}"
+    return None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+class ChooseModels(ModalScreen[Choice | None]):
+    """Dismissed with the models to be loaded, or with `None` to leave all as it is.
+
+    Args:
+        now: The models that stand in the fields at first.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "back", "Back")]
+    CSS_PATH = "choose.tcss"
+
+    def __init__(self, now: Choice) -> None:
+        super().__init__()
+        self._now = now
+        self._field = "base"
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static("Name the files", markup=False, id="title")
+            yield Static("", markup=False, id="problem")
+            with Horizontal(id="choice"):
+                with VerticalScroll(id="fields", can_focus=False):
+                    yield from self._fields()
+                with Vertical(id="files"):
+                    yield Static("Files on this computer", classes="label")
+                    yield ModelTree(self._folder(), id="tree")
+            with Horizontal(id="answers"):
+                yield Button("Load", id="load", variant="primary", compact=True)
+                yield Button("Back", id="back", compact=True)
+
+    def _fields(self) -> ComposeResult:
+        paths = (self._now.base, self._now.tuned, self._now.adapter)
+        for name, path in zip(_FIELDS, paths, strict=True):
+            yield Static(_LABELS[name], markup=False, classes="label")
+            yield Input(
+                str(path) if path else "",
+                id=name,
+                placeholder="path of a .gguf file, or nothing",
+                suggester=PathSuggester(),
+                compact=True,
+            )
+        yield Static("Keep as a pair called (or nothing)", classes="label")
+        yield Input(self._now.pair, id="name", placeholder="a name", compact=True)
+        yield Static(
+            "Clear a field to leave that model out. A file that is chosen in the list "
+            "goes into the field that was last in use; the right arrow takes the rest "
+            "of a path that is offered.",
+            markup=False,
+            classes="hint",
+        )
+
+    def _folder(self) -> Path:
+        for path in (self._now.base, self._now.tuned, self._now.adapter):
+            if path and _is_folder(path.parent):
+                return path.parent.absolute()
+        return Path.cwd()
+
+    def on_mount(self) -> None:
+        self._say("")
+        self.query_one("#base", Input).focus()
+
+    def _say(self, problem: str) -> None:
+        shown = self.query_one("#problem", Static)
+        shown.display = bool(problem)
+        shown.update(clean(problem))
+
+    def on_descendant_focus(self) -> None:
+        if isinstance(self.focused, Input) and self.focused.id in _FIELDS:
+            self._field = self.focused.id
+
+    @on(DirectoryTree.FileSelected)
+    def _on_file(self, event: DirectoryTree.FileSelected) -> None:
+        field = self.query_one(f"#{self._field}", Input)
+        field.value = str(event.path)
+        field.focus()
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#load")
+    async def _on_load(self) -> None:
+        base, tuned, adapter = (self._path(name) for name in _FIELDS)
+        choice = Choice(base, tuned, adapter)
+        problem = choice.problem
+        if choice.is_starter:
+            problem = "Name at least one model."
+        problem = problem or await asyncio.to_thread(_unreadable, choice)
+        name = self.query_one("#name", Input).value.strip()
+        if not problem and name:
+            problem = await asyncio.to_thread(_kept, choice, name)
+            choice = replace(choice, pair=name)
+        self._say(problem or "")
+        if not problem:
+            self.dismiss(choice)
+
+    @on(Button.Pressed, "#back")
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+    def _path(self, name: str) -> Path | None:
+        value = self.query_one(f"#{name}", Input).value.strip()
+        if not value:
+            return None
+        try:
+            return Path(value).expanduser()
+        except RuntimeError:  # ~somebody whom this computer does not know
+            return Path(value)
+
+
+def _unreadable(choice: Choice) -> str | None:
+    """What is wrong with a file at the first look; `None` if nothing is."""
+    from medassist.core.errors import ModelFileError
+    from medassist.core.gguf import read_header
+
+    for path in (choice.base, choice.tuned, choice.adapter):
+        try:
+            if path is not None:
+                read_header(path)
+        except ModelFileError as error:
+            return str(error)
+    return None
+
+
+def _kept(choice: Choice, name: str) -> str | None:
+    """Keep the files as the pair `name`; why that cannot be, `None` if it was done."""
+    from medassist.core.errors import ModelFileError
+    from medassist.library.errors import LibraryError
+    from medassist.library.importing import import_path
+    from medassist.library.pairs import make_pair
+
+    paths = (choice.base, choice.tuned, choice.adapter)
+    try:
+        names = [import_path(path).models[0] if path else None for path in paths]
+        make_pair(name, *names)
+    except (LibraryError, ModelFileError) as error:
+        return str(error)
+    return None

@@ -1,0 +1,225 @@
+"""Writing one consultation into a file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from medassist.records.errors import RecordsError
+from medassist.records.export import SUFFIXES, Form, export, suggested_name
+from medassist.records.export.document import Mask, time_line, unmasked
+from medassist.records.record import now
+from medassist.tui import keys
+from medassist.tui.dialogs.decision import Decision
+
+if TYPE_CHECKING:
+    from medassist.records.record import Record
+    from medassist.session.consultation_record import Recording
+    from medassist.tui.app import ConsultApp
+    from medassist.tui.dialogs.identifier_warning import Decided
+
+FORMS: tuple[tuple[Form, str], ...] = (
+    ("markdown", "Markdown  to read and to edit"),
+    ("html", "HTML      to read and to print"),
+    ("pdf", "PDF       to print"),
+    ("json", "JSON      for programs"),
+)
+WHAT = (
+    "Questions, red flags that were shown, the answers of both models with their files "
+    "and settings, and verdicts. The file is not encrypted; only you can read it on "
+    "this computer."
+)
+DRAFT = "It will say DRAFT, UNREVIEWED."
+
+
+class Export(ModalScreen[Path | None]):
+    """Dismissed with the file that was written, or with `None`.
+
+    Args:
+        recording: the consultation on the screen.
+        sign_off: asks whether it has been reviewed.
+        mask: hides a model's name while names are hidden.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("escape", "back", "Back"),
+        *keys.same("export", "back"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012
+    CSS_PATH = "export.tcss"
+    AUTO_FOCUS = "#form"
+
+    def __init__(
+        self,
+        recording: Recording,
+        sign_off: Callable[[], Awaitable[None]],
+        mask: Mask = unmasked,
+    ) -> None:
+        super().__init__()
+        self._recording = recording
+        self._sign_off = sign_off
+        self._mask = mask
+        self._name = suggested_name("markdown", now())
+        self._busy = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="dialog"):
+            yield Static("Export this consultation", markup=False, id="title")
+            with VerticalScroll(id="text", can_focus=False):
+                yield Static(WHAT, markup=False)
+                yield Static("", markup=False, id="status")
+                yield Static("Format", markup=False, classes="label")
+                yield OptionList(
+                    *(Option(text, name) for name, text in FORMS),
+                    id="form",
+                    markup=False,
+                    compact=True,
+                )
+                yield Static("File", markup=False, classes="label")
+                yield Input(str(Path.home() / self._name), id="file", compact=True)
+            yield Static("", markup=False, id="problem")
+            with Horizontal(id="answers"):
+                yield Button("Write", id="write", variant="primary", compact=True)
+                yield Button("Sign off", id="sign-off", compact=True)
+                yield Button("Back", id="back", compact=True)
+
+    def on_mount(self) -> None:
+        self._say("")
+        self.query_one("#form", OptionList).highlighted = 0
+        self._draw_status()
+
+    @property
+    def _record(self) -> Record:
+        return self._recording.record
+
+    @property
+    def _app(self) -> ConsultApp:
+        return cast("ConsultApp", self.app)  # pyright: ignore[reportUnknownMemberType]
+
+    @property
+    def _form(self) -> Form:
+        at = self.query_one("#form", OptionList).highlighted
+        return FORMS[at or 0][0]
+
+    def _draw_status(self) -> None:
+        signed = self._record.signed_off
+        said = f"Signed off {time_line(signed)}." if signed else DRAFT
+        self.query_one("#status", Static).update(said)
+        button = self.query_one("#sign-off", Button)
+        button.label = "Take the sign-off back" if signed else "Sign off"
+        button.refresh(layout=True)
+
+    def _say(self, sentence: str) -> None:
+        line = self.query_one("#problem", Static)
+        line.update(sentence)
+        line.display = bool(sentence)
+
+    @on(OptionList.OptionHighlighted)
+    def _on_form(self) -> None:
+        """The end of the name follows the form, unless the user chose another end."""
+        field = self.query_one("#file", Input)
+        file = Path(field.value)
+        if file.suffix in SUFFIXES.values():
+            field.value = str(file.with_suffix(SUFFIXES[self._form]))
+
+    @on(OptionList.OptionSelected)
+    def _on_form_taken(self) -> None:
+        self.query_one("#file", Input).focus()
+
+    @on(Button.Pressed, "#sign-off")
+    def _on_sign_off(self) -> None:
+        self.run_worker(self._have_signed(), group="export")
+
+    async def _have_signed(self) -> None:
+        await self._sign_off()
+        self._draw_status()
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#write")
+    def _on_write(self) -> None:
+        if not self._busy:
+            self._busy = True
+            self._say("")
+            self.run_worker(self._write(), group="export")
+
+    async def _write(self) -> None:
+        try:
+            file = await self._written()
+        except RecordsError as error:
+            self._say(str(error))
+            file = None
+        finally:
+            self._busy = False
+        if file is not None:
+            self.dismiss(file)
+
+    async def _written(self) -> Path | None:
+        from medassist.records.export.document import texts
+        from medassist.tui.dialogs.identifier_warning import warn
+
+        file = _path(self.query_one("#file", Input).value)
+        if file is None:
+            self._say("Name a file.")
+            return None
+        replaces = False
+        if await asyncio.to_thread(file.is_dir):
+            self._say(f"{file} is a folder. Name a file in it.")
+            return None
+        if await asyncio.to_thread(file.exists):
+            text = f"{file} is there already. What stands in it is lost."
+            question = Decision("Replace the file?", text, "Replace it", "Leave it")
+            if not await self._app.push_screen_wait(question):
+                return None
+            replaces = True
+        record = self._record
+        decided = await warn(self._app, texts(record), "exporting")
+        if decided is None:
+            return None
+        done = await asyncio.to_thread(
+            _export, record, file, self._form, decided, self._mask, replaces
+        )
+        self._recording.warned(decided.warnings)
+        for notice in done:
+            self.notify(notice, severity="warning", timeout=15, markup=False)
+        self.notify(f"Written: {file}", timeout=10, markup=False)
+        return file
+
+    @on(Button.Pressed, "#back")
+    def action_back(self) -> None:
+        if not self._busy:
+            self.dismiss(None)
+
+
+def _export(
+    record: Record, file: Path, form: Form, decided: Decided, mask: Mask, replace: bool
+) -> tuple[str, ...]:
+    done = export(
+        record,
+        file,
+        form,
+        warned=decided.warnings,
+        mask=mask,
+        redact=decided.redact,
+        replace=replace,
+    )
+    return done.notices
+
+
+def _path(typed: str) -> Path | None:
+    typed = typed.strip()
+    if not typed:
+        return None
+    try:
+        return Path(typed).expanduser().absolute()
+    except RuntimeError:  # ~somebody whom this computer does not know
+        return Path(typed).absolute()

@@ -1,0 +1,112 @@
+"""The warning of identifiers before something is saved or exported.
+
+What was found is looked for once and replaced the same way everywhere: the same
+person has the same mark in every question and answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from medassist.consult.consultation import Consultation
+    from medassist.records.record import WarningGiven
+    from medassist.tui.app import ConsultApp
+
+Occasion = Literal["saving", "exporting"]
+BETWEEN = "\n\n\x1e\n\n"
+"""Stands between two texts while they are looked at as one."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the user chose.
+
+    Attributes:
+        warnings: what is remembered of it; empty where nothing was found.
+        texts: each text, without identifiers where the user chose that.
+    """
+
+    warnings: tuple[WarningGiven, ...]
+    texts: Mapping[str, str]
+
+    def redact(self, text: str) -> str:
+        """`text` as the user wants it written."""
+        return self.texts.get(text, text)
+
+
+async def warn(
+    app: ConsultApp, texts: Sequence[str], occasion: Occasion
+) -> Decided | None:
+    """Tell the user what in `texts` may say who the patient is; nothing if nothing may.
+
+    Returns:
+        What was decided; `None`: not to go on.
+    """
+    from medassist.records.record import WarningGiven, now
+
+    counts, marked = await asyncio.to_thread(_looked, tuple(texts))
+    if not counts:
+        return Decided((), {})
+    outcome = await _ask(app, BETWEEN.join(texts), occasion)
+    if outcome is None:
+        return None
+    warnings = tuple(
+        WarningGiven(kind, count, occasion, outcome, now())
+        for kind, count in counts.items()
+    )
+    replaced = dict(zip(texts, marked, strict=True)) if outcome == "replaced" else {}
+    return Decided(warnings, replaced)
+
+
+async def _ask(
+    app: ConsultApp, text: str, occasion: Occasion
+) -> Literal["kept", "replaced"] | None:
+    from medassist.tui.dialogs.identifiers import warn_of_identifiers
+
+    match await warn_of_identifiers(app, text, occasion):
+        case "replace":
+            return "replaced"
+        case "keep":
+            return "kept"
+        case _:
+            return None
+
+
+async def warn_of_consultation(
+    app: ConsultApp, consultation: Consultation
+) -> tuple[WarningGiven, ...] | None:
+    """The same for all of a consultation that is going to be saved.
+
+    Where the user wants identifiers replaced, they are replaced in it. `None`: it is
+    not to be saved.
+    """
+    turns = list(dict.fromkeys(t for branch in consultation.branches for t in branch))
+    answers = [a for turn in turns for pane in turn.panes for a in turn.answers(pane)]
+    texts = dict.fromkeys([t.question for t in turns] + [a.text for a in answers])
+    decided = await warn(app, [text for text in texts if text.strip()], "saving")
+    if decided is None:
+        return None
+    for turn in turns:
+        turn.question = decided.redact(turn.question)
+    for answer in answers:
+        if answer.over:
+            answer.text = decided.redact(answer.text)
+    return decided.warnings
+
+
+def _looked(texts: tuple[str, ...]) -> tuple[Counter[str], list[str]]:
+    """How many of each kind there are, and the texts without them. For a thread."""
+    from medassist.safety.identifiers import find_identifiers, replace
+
+    whole = BETWEEN.join(text.replace("\x1e", " ") for text in texts)
+    found = [
+        one
+        for one in find_identifiers(whole)
+        if BETWEEN.strip(" \n") not in whole[one.span[0] : one.span[1]]
+    ]
+    return Counter(one.kind for one in found), replace(whole, found).split(BETWEEN)

@@ -1,0 +1,150 @@
+"""What in a text may tell who the patient is, before it is saved or exported."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button, Static
+
+from medassist.core.clean import clean_line
+
+if TYPE_CHECKING:
+    from medassist.safety.identifiers import Identifier
+    from medassist.tui.app import ConsultApp
+
+Outcome = Literal["replace", "keep", "cancel"]
+Occasion = Literal["saving", "exporting"]
+
+AROUND: Final = 32
+"""Characters of the text before and after what was found."""
+MOST: Final = 200
+"""Lines that are laid out; what is found beyond them is counted."""
+
+
+async def warn_of_identifiers(
+    app: ConsultApp, text: str, occasion: Occasion = "exporting"
+) -> Outcome:
+    """Show what in `text` may tell who the patient is, and ask what to do with it.
+
+    Call it in a worker: it waits for the user. Where the rules find nothing the user
+    is not asked, and it is "keep". That nothing is found is no proof.
+
+    Returns:
+        "replace": with `medassist.safety.identifiers.replace`; "keep": as it is;
+        "cancel": neither save nor export.
+    """
+    found = await asyncio.to_thread(_found, text)
+    if not found:
+        return "keep"
+    outcome = await app.push_screen_wait(IdentifierWarning(text, found, occasion))
+    return outcome or "cancel"
+
+
+class IdentifierWarning(ModalScreen[Outcome]):
+    """What was found, by kind, with the text around it. One key replaces it all."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss('cancel')", "Cancel"),
+        Binding("r", "dismiss('replace')", "Replace"),
+        Binding("k", "dismiss('keep')", "Keep"),
+        # The buttons have the focus; the list is moved all the same.
+        Binding("up", "scroll(-1)", show=False),
+        Binding("down", "scroll(1)", show=False),
+        Binding("pageup", "scroll(-10)", show=False),
+        Binding("pagedown", "scroll(10)", show=False),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
+    CSS_PATH = "identifiers.tcss"
+    # An Enter too many neither changes the text nor lets it out.
+    AUTO_FOCUS = "#cancel"
+
+    def __init__(
+        self, text: str, found: Sequence[Identifier], occasion: Occasion
+    ) -> None:
+        super().__init__()
+        self._text = text
+        self._found = tuple(found)
+        self._occasion = occasion
+
+    def compose(self) -> ComposeResult:
+        done = "saved" if self._occasion == "saving" else "exported"
+        with Vertical(id="dialog"):
+            yield Static(
+                f"This may tell who the patient is ({len(self._found)})",
+                markup=False,
+                id="title",
+            )
+            with VerticalScroll(id="text"):
+                yield Static(
+                    f"Rules found this in what is to be {done}. They miss things: with "
+                    "these replaced a text is not de-identified.",
+                    markup=False,
+                    classes="about",
+                )
+                yield from self._kinds()
+            with Horizontal(id="answers"):
+                yield Button("Replace all (r)", id="replace", compact=True)
+                yield Button("Keep (k)", id="keep", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+
+    def _kinds(self) -> Iterator[Widget]:
+        from medassist.safety.identifiers import KINDS
+
+        left = MOST
+        for kind, name in KINDS.items():
+            of_kind = [one for one in self._found if one.kind == kind]
+            if not of_kind:
+                continue
+            yield Static(
+                Content.assemble(
+                    (name[:1].upper() + name[1:], "bold"),
+                    f", {len(of_kind)} found, becomes [{kind}]",
+                ),
+                classes="kind",
+            )
+            shown = of_kind[: max(0, left)]
+            left -= len(shown)
+            for one in shown:
+                yield Static(self._line(one), classes="one")
+            if len(shown) < len(of_kind):
+                more = f"and {len(of_kind) - len(shown)} more"
+                yield Static(more, markup=False, classes="one")
+
+    def _line(self, one: Identifier) -> Content:
+        start, end = one.span
+        before = self._text[max(0, start - AROUND) : start]
+        after = self._text[end : end + AROUND]
+        before = clean_line(before) + " " * before[-1:].isspace()
+        after = " " * after[:1].isspace() + clean_line(after)
+        return Content.assemble(
+            (f"…{before}" if before.strip() else "", "$quiet"),
+            (clean_line(one.text), "bold underline $warning"),
+            (f"{after}…" if after.strip() else "", "$quiet"),
+            "" if one.sure else ("  looks like one", "italic $quiet"),
+        )
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one("#text", VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    @on(Button.Pressed)
+    def _on_button(self, event: Button.Pressed) -> None:
+        match event.button.id:
+            case "replace" | "keep" | "cancel":
+                self.dismiss(event.button.id)
+            case _:
+                pass
+
+
+def _found(text: str) -> tuple[Identifier, ...]:
+    from medassist.safety.identifiers import find_identifiers
+
+    return find_identifiers(text)

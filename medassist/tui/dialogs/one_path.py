@@ -1,0 +1,17 @@
+"""The path of a model, completed as it is typed."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+from medassist.tui.dialogs.choose import PathSuggester
+from medassist.tui.dialogs.one_line import OneLine
+
+
+class OnePath(OneLine):
+    """As `OneLine`; the right arrow takes the rest of the path that is offered."""
+
+    CSS_PATH = "one_line.tcss"
+
+    def on_mount(self) -> None:
+        self.query_one(Input).suggester = PathSuggester()

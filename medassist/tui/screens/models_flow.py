@@ -1,0 +1,261 @@
+"""What the Models screen can do with the library. It computes in threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from medassist.core.errors import EngineError
+from medassist.core.words import size
+from medassist.library.errors import LibraryError
+from medassist.library.registry import load_registry
+from medassist.tui.dialogs.decision import Decision
+from medassist.tui.screens.model_rows import Row, rows
+
+if TYPE_CHECKING:
+    from medassist.engine.protocol import EngineOptions
+    from medassist.library.catalogue import Catalogue
+    from medassist.library.hub.plan import Plan
+    from medassist.library.importing import Imported
+    from medassist.tui.app import ConsultApp
+    from medassist.tui.screens.models import Models
+
+Facts = Sequence[tuple[str, str]]
+AGAIN_S = 0.2
+
+
+class Library:
+    """The models and pairs as the screen shows them, and what is done with them."""
+
+    def __init__(self, screen: Models, freed: int) -> None:
+        self._screen = screen
+        self._freed = freed
+        self.rows: list[Row] = []
+        self.available: int | None = None
+        self._found: dict[str, Facts] = {}
+        """What checks have found, by the names of the rows."""
+        self._stopped = False
+        self._busy = False
+        self._progress = ""
+
+    @property
+    def _app(self) -> ConsultApp:
+        return cast("ConsultApp", self._screen.app)  # pyright: ignore[reportUnknownMemberType]
+
+    def facts_of(self, row: Row) -> Facts:
+        """All that is known of a row, the findings of a check first."""
+        return (*self._found.get(row.key, ()), *row.facts)
+
+    def refresh(self, name: str | None = None) -> None:
+        """Look at everything anew; the cursor goes to `name`."""
+        self._run(self._refresh(name))
+
+    async def _refresh(self, name: str | None = None) -> None:
+        settings = await self._app.settings()
+        found = await asyncio.to_thread(_look, settings.engine_options, self._freed)
+        self.rows, self.available = rows(found), found.available
+        self._screen.show(name)
+        if found.problems:
+            self._screen.tell(found.problems[0])
+
+    def stop(self) -> None:
+        """Stop a download that runs; what was fetched is kept."""
+        self._stopped = True
+
+    # Importing
+
+    def import_(self) -> None:
+        self._run(self._import())
+
+    async def _import(self) -> None:
+        from medassist.tui.dialogs.one_path import OnePath
+
+        path = await self._app.push_screen_wait(
+            OnePath(
+                "Import a model",
+                "Path of a .gguf file, of a run folder, or ollama:NAME. The file stays "
+                "where it is.",
+            )
+        )
+        if not path:
+            return
+        self._screen.tell("looking at the file ...")
+        imported = await asyncio.to_thread(_import, path)
+        await self._refresh(imported.pair or imported.models[0])
+        self._screen.tell(
+            " ".join(
+                [f"In the library: {', '.join(imported.models)}.", *imported.notes]
+            )
+        )
+
+    # One pair or model
+
+    def change_asked(self, row: Row | None) -> None:
+        if row is None or row.pair is None:
+            self._screen.tell(
+                "Settings are kept with a pair: choose one. `medassist models pair` "
+                "and f make pairs."
+            )
+            return
+        self._run(self._change_asked(row))
+
+    async def _change_asked(self, row: Row) -> None:
+        from medassist.library.pairs import set_asked
+        from medassist.tui.dialogs.asked import Asked
+
+        assert row.pair is not None
+        settings = await self._app.settings()
+        asked = await self._app.push_screen_wait(
+            Asked(row.key, row.pair.asked, settings.sampling)
+        )
+        if asked is None:
+            return
+        await asyncio.to_thread(set_asked, row.key, asked)
+        await self._refresh(row.key)
+        self._screen.tell(f"Kept with {row.key}; it holds from the next question on.")
+
+    def make_default(self, row: Row | None) -> None:
+        if row is None or row.pair is None:
+            self._screen.tell("Only a pair can be what the program opens with.")
+            return
+        self._run(self._make_default(row.key))
+
+    async def _make_default(self, name: str) -> None:
+        from medassist.library.pairs import set_default
+
+        await asyncio.to_thread(set_default, name)
+        await self._refresh(name)
+        self._screen.tell(f"The program opens with {name} from now on.")
+
+    def remove(self, row: Row | None) -> None:
+        if row is not None:
+            self._run(self._remove(row))
+
+    async def _remove(self, row: Row) -> None:
+        from medassist.library.importing import remove
+
+        text = (
+            "It is taken off this list. Its file stays on the disk; "
+            f"`medassist models remove --delete {row.key}` deletes one that was copied "
+            "or downloaded."
+        )
+        sure = Decision(f"Forget {row.key}?", text, "Forget it", "Back")
+        if await self._app.push_screen_wait(sure):
+            await asyncio.to_thread(remove, row.key)
+            await self._refresh()
+            self._screen.tell(f"{row.key} is forgotten.")
+
+    def check(self, row: Row | None) -> None:
+        if row is not None:
+            self._run(self._check(row))
+
+    async def _check(self, row: Row) -> None:
+        from medassist.library.looking_up import check
+
+        self._screen.tell(f"checking {row.key}: template, tokens, sha256 ...")
+        (found,) = await asyncio.to_thread(check, row.key)
+        self._found[row.key] = tuple(
+            (finding.weight.upper(), finding.text) for finding in found.findings
+        ) or (("checked", "nothing is wrong"),)
+        await self._refresh(row.key)
+        count = len(found.findings)
+        self._screen.tell(
+            f"{row.key}: {count} finding{'s' * (count != 1)}, below."
+            if count
+            else f"{row.key}: nothing is wrong."
+        )
+
+    # Downloading
+
+    def pull(self) -> None:
+        self._run(self._pull())
+
+    async def _pull(self) -> None:
+        from medassist.library.hub.access import address_of, endpoint
+        from medassist.library.hub.plan import make_plan, require_repo
+        from medassist.tui.dialogs.one_line import OneLine
+
+        host = address_of(endpoint())[0]
+        asked = await self._app.push_screen_wait(
+            OneLine(
+                "Download a model",
+                f"OWNER/NAME on {host}, and the file if there are several. {host} is "
+                "asked which files there are; nothing of a consultation is sent.",
+            )
+        )
+        if not asked:
+            return
+        repo, _, file = asked.partition(" ")
+        require_repo(repo)
+        self._screen.tell(f"asking {host} ...")
+        plan = await asyncio.to_thread(make_plan, repo, file.strip() or None)
+        self._screen.tell("")
+        sure = Decision("Download this?", _planned(plan), "Download", "Back")
+        if not await self._app.push_screen_wait(sure):
+            self._screen.tell("Nothing was downloaded.")
+            return
+        name = await self._fetched(plan)
+        await self._refresh(name)
+        self._screen.tell(f"{name} is there, and its sha256 is the Hub's.")
+
+    async def _fetched(self, plan: Plan) -> str:
+        from medassist.library.hub.pull import pull
+
+        def watcher(what: str, done: int, total: int) -> None:
+            share = f" {100 * done // total} % of {size(total)}" if total else ""
+            self._progress = f"{what}{share}; Esc stops, what is there is kept"
+
+        self._stopped = False
+        told = self._screen.set_interval(
+            AGAIN_S, lambda: self._screen.tell(self._progress)
+        )
+        try:
+            return await asyncio.to_thread(
+                pull, plan, watcher=watcher, stopped=lambda: self._stopped
+            )
+        finally:
+            told.stop()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._busy:
+            work.close()
+            self._screen.tell("Something else is being done; wait for it.")
+            return
+        self._busy = True
+        self._screen.run_worker(self._guarded(work), group="library")
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except (LibraryError, EngineError, OSError) as error:
+            self._screen.tell(str(error))
+        finally:
+            self._busy = False
+
+
+def _look(options: EngineOptions, freed: int) -> Catalogue:
+    from medassist.library.catalogue import catalogue
+
+    return catalogue(load_registry(), options, freed=freed)
+
+
+def _import(path: str) -> Imported:
+    from medassist.library.importing import import_ollama, import_path
+    from medassist.library.ollama_store import PREFIX
+
+    if path.startswith(PREFIX):
+        return import_ollama(path)
+    return import_path(Path(path))
+
+
+def _planned(plan: Plan) -> str:
+    files = "\n".join(
+        f"{file.name}  {size(file.bytes)}  from {file.host}" for file in plan.files
+    )
+    token = f"Your token goes to {plan.host} alone." if plan.uses_token else ""
+    return (
+        f"{plan.repo}, licence: {plan.licence or 'not said'}\n\n{files}\n\n"
+        f"In all {size(plan.bytes)}. Hosts: {', '.join(plan.hosts)}. {token}"
+    ).strip()
