@@ -9,25 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.random_llama import RandomLlama, kv_bytes
 from benchmarks.table import Comparison
 from medassist.core.errors import LoadStopped
+from medassist.core.values import EngineOptions, Message, PairFiles, PaneName, Sampling
 from medassist.engine.client import Engine
-from medassist.engine.protocol import (
-    Answered,
-    EngineOptions,
-    Loading,
-    Message,
-    PairFiles,
-    PaneName,
-    Question,
-    Reading,
-    Sampling,
-    Written,
-)
+from medassist.engine.wire import Answered, Loading, Question, Reading, Written
 
 DEPTH = 512
 NEW = 96
@@ -139,11 +129,11 @@ def pss(engine: Engine) -> float:
 
 def together(answers: dict[PaneName, Answered]) -> float:
     """Tokens a second of both panes in all, from the first token to the last."""
-    written = sum(a.tokens_written - 1 for a in answers.values())
+    written = sum(a.figures.tokens_written - 1 for a in answers.values())
     seconds = max(
-        (a.tokens_written - 1) / a.tok_per_s
+        (a.figures.tokens_written - 1) / a.figures.tok_per_s
         for a in answers.values()
-        if a.tok_per_s is not None
+        if a.figures.tok_per_s is not None
     )
     return written / seconds
 
@@ -151,7 +141,7 @@ def together(answers: dict[PaneName, Answered]) -> float:
 async def measure(llama: RandomLlama, runs: int, threads: int) -> Figures:
     """All figures, the reference and ours in turn."""
     options = EngineOptions(context=CONTEXT, threads=threads)
-    unshared = options.model_copy(update={"share_prefill": False})
+    unshared = replace(options, share_prefill=False)
     activated = PairFiles(base=llama.base, adapter=llama.activated)
     plain = PairFiles(base=llama.base, adapter=llama.plain)
     figures = Figures()
@@ -159,13 +149,13 @@ async def measure(llama: RandomLlama, runs: int, threads: int) -> Figures:
     for run in range(runs):
         figures.bare.append(bare_loop(llama.base, threads)["tok_per_s"])
         async with Engine(PairFiles(base=llama.base), options) as engine:
-            speed = (await ask(engine, run))["base"].tok_per_s
+            speed = (await ask(engine, run))["base"].figures.tok_per_s
             figures.one.append(speed or 0)
             alone = pss(engine)
         async with Engine(activated, options) as engine:
             answers = await ask(engine, run)
             figures.both.append(together(answers))
-            first, second = (answers[p].ttft_s or 0 for p in ("base", "tuned"))
+            first, second = (answers[p].figures.ttft_s or 0 for p in ("base", "tuned"))
             figures.first_token.append(first)
             figures.second_token.append(second)
             figures.pair_bytes.append(pss(engine))
@@ -179,12 +169,12 @@ async def measure(llama: RandomLlama, runs: int, threads: int) -> Figures:
             figures.plain.append(together(await ask(engine, run)))
         async with Engine(activated, unshared) as engine:
             answers = await ask(engine, run)
-            figures.second_unshared.append(answers["tuned"].ttft_s or 0)
+            figures.second_unshared.append(answers["tuned"].figures.ttft_s or 0)
         with busy_program():
             beside = bare_loop(llama.base, threads)["tok_per_s"]
             figures.bare_beside.append(beside)
             async with Engine(PairFiles(base=llama.base), options) as engine:
-                speed = (await ask(engine, run))["base"].tok_per_s
+                speed = (await ask(engine, run))["base"].figures.tok_per_s
                 figures.one_beside.append(speed or 0)
         print(f"  run {run + 1} of {runs} done", flush=True)
     return figures

@@ -11,9 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.table import Comparison
-from medassist.consult.answer import Figures, Source
-from medassist.consult.turn import PANES
+from medassist.consult.answer import Source
 from medassist.consult.verdict import now
+from medassist.core.values import PANES, Figures
 from medassist.records import rows
 from medassist.records.cipher import Connection
 from medassist.records.vault import Vault

@@ -22,7 +22,7 @@ from medassist.commands.verdicts import verdicts
 from medassist.core.terminal import RoomError
 
 if TYPE_CHECKING:
-    from medassist.engine.protocol import PaneName, Sampling
+    from medassist.core.values import PaneName, Sampling
     from medassist.settings import Settings
 
 FAILED = 1
@@ -307,7 +307,11 @@ def _sampling(
     temperature: float | None,
     max_tokens: int | None,
 ) -> Sampling:
+    from dataclasses import asdict
+
     from pydantic import ValidationError
+
+    from medassist.core.validated import validated
 
     changes: dict[str, int | float | None] = {}
     if seed is not None:
@@ -317,7 +321,7 @@ def _sampling(
     if max_tokens is not None:
         changes["max_tokens"] = max_tokens or None
     try:
-        return type(settings).model_validate({**settings.model_dump(), **changes})
+        return validated(type(settings), {**asdict(settings), **changes})
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         name = str(problem["loc"][0]).replace("_", "-")

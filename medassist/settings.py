@@ -10,15 +10,18 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medassist.core.paths import config_dir, write_whole
-from medassist.engine.protocol import EngineOptions, Mode, Sampling
+from medassist.core.values import EngineOptions, Mode, Sampling
 
 FILE_NAME = "settings.toml"
+UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+"""What Pydantic calls a key that a model, or a dataclass, has no field for."""
 
 
 class SettingsError(Exception):
@@ -185,9 +188,10 @@ def _sentence(file: Path, text: str, error: ValidationError) -> str:
     path = [str(part) for part in problem["loc"]]
     key = ".".join(path)
     where = f"{file}, line {_line_of(text, path)}: "
-    if problem["type"] == "extra_forbidden":
-        model = Sampling if path[0] == "sampling" else Settings
-        known = list(model.model_fields)
+    if problem["type"] in UNKNOWN_KEY:
+        known = list(Settings.model_fields)
+        if path[0] == "sampling":
+            known = [field.name for field in fields(Sampling)]
         near = difflib.get_close_matches(path[-1], known, n=1)
         meant = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
         return f"{where}there is no setting {key}; {meant}"

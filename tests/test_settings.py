@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from medassist.engine.protocol import Sampling
+from medassist.core.values import Sampling
 from medassist.settings import (
     Settings,
     SettingsError,

@@ -29,14 +29,9 @@ from finetune.starter.readings import (
     repeats,
     write_answers,
 )
+from medassist.core.values import Message, PairFiles, Sampling
 from medassist.engine.client import Engine
-from medassist.engine.protocol import (
-    Answered,
-    Message,
-    PairFiles,
-    Question,
-    Sampling,
-)
+from medassist.engine.wire import Answered, Question
 
 TEMPERATURES = (0.0, Sampling().temperature, 0.7)
 MAX_TOKENS = 200
@@ -92,7 +87,7 @@ def kept(asked: Asked, temperature: float, event: Answered) -> ReadAnswer:
         kind=asked.kind,
         question=asked.question,
         answer=event.text,
-        ended=event.stop_reason == "end",
+        ended=event.figures.ending == "end",
         repeated=repeats(event.text),
     )
 

@@ -157,7 +157,7 @@ def source_of_gguf(facts: GgufFacts, *, date: str | None = None) -> ChatSource:
     compiled: dict[str, ChatTemplate] = {}
 
     def raw(template: str, turns: Conversation, ask: bool) -> str:
-        from medassist.engine.protocol import Message
+        from medassist.core.values import Message
 
         messages = [Message(role=role, content=text) for role, text in turns]
         try:

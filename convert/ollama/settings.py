@@ -11,7 +11,7 @@ from convert.go_template.derive import read_turns
 from convert.go_template.source import ChatSource, Role, read_source
 from convert.go_template.write import go_template
 from convert.turns import SystemInQuestion, SystemLeftOut, Turns
-from medassist.engine.protocol import Sampling
+from medassist.core.values import Sampling
 
 Value = float | int | bool | str
 Kind = Literal["whole", "number", "switch", "text"]

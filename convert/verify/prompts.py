@@ -23,7 +23,7 @@ from convert.vocabulary.blanks import blanks_of
 from convert.vocabulary.reading import load_tokenizer
 from convert.vocabulary.templates import chat_templates
 from medassist.core.progress import Watcher, unwatched
-from medassist.engine.protocol import Message
+from medassist.core.values import Message
 from medassist.engine.template import ChatTemplate, TemplateError, TemplateRefusal
 
 AROUND = 30  # letters shown on both sides of a difference

@@ -21,21 +21,16 @@ from typing import BinaryIO, Protocol
 from medassist.commands.ask_notice import check
 from medassist.commands.ask_print import AnswersAsJson, AnswersAsText, Output, Status
 from medassist.core.errors import EngineError, LoadStopped
-from medassist.engine.protocol import (
-    Answered,
+from medassist.core.values import (
     EngineOptions,
-    Loaded,
-    Loading,
     Message,
     Mode,
     PairFiles,
     PaneName,
-    Question,
-    Reading,
     Sampling,
     TooLong,
-    Written,
 )
+from medassist.engine.wire import Answered, Loaded, Loading, Question, Reading, Written
 
 # Longer than any context there is; an endless pipe must not fill the memory.
 MAX_QUESTION_BYTES = 16 * 1024 * 1024

@@ -20,17 +20,8 @@ from typing import Any, Protocol, TextIO
 
 from medassist.commands.ask_notice import Checked
 from medassist.core.clean import Cleaner, clean
-from medassist.engine.protocol import (
-    Answered,
-    Loaded,
-    Loading,
-    Mode,
-    PairFiles,
-    PaneInfo,
-    PaneName,
-    Reading,
-    Written,
-)
+from medassist.core.values import Mode, PairFiles, PaneInfo, PaneName
+from medassist.engine.wire import Answered, Loaded, Loading, Reading, Written
 from medassist.library.hashes import remembered_sha256
 
 LOOK_EVERY_S = 0.05
@@ -209,17 +200,18 @@ class AnswersAsText:
     def _end(self, answer: Answered) -> None:
         self._status.clear()
         _print("\n")
-        if answer.stop_reason == "length":
+        figures = answer.figures
+        if figures.ending == "length":
             self._status.say(
                 f"medassist: the {answer.pane} model's answer was cut off after "
-                f"{answer.tokens_written:,} tokens; --max-tokens allows more."
+                f"{figures.tokens_written:,} tokens; --max-tokens allows more."
             )
-        elif answer.stop_reason == "stopped":
+        elif figures.ending == "stopped":
             self._status.say(f"medassist: the {answer.pane} model was stopped.")
-        if answer.ttft_s is not None and answer.tok_per_s is not None:
+        if figures.ttft_s is not None and figures.tok_per_s is not None:
             self._status.say(
-                f"{answer.pane}: {answer.tokens_written:,} tokens, "
-                f"{answer.tok_per_s:.1f} tok/s, first after {answer.ttft_s:.2f} s",
+                f"{answer.pane}: {figures.tokens_written:,} tokens, "
+                f"{figures.tok_per_s:.1f} tok/s, first after {figures.ttft_s:.2f} s",
                 always=False,
             )
 
@@ -307,16 +299,17 @@ class AnswersAsJson:
         self, answer: Answered, stopped: Callable[[], bool]
     ) -> dict[str, Any]:
         weights, *adapter = self._files.files(answer.pane)
+        figures = answer.figures
         found: dict[str, Any] = {
             "text": answer.text,
             "model": str(weights),
             "sha256": await self._sha256(weights, stopped),
-            "tokens_read": answer.tokens_read,
-            "tokens_reused": answer.tokens_reused,
-            "tokens_written": answer.tokens_written,
-            "ttft_s": answer.ttft_s,
-            "tok_per_s": answer.tok_per_s,
-            "stop_reason": answer.stop_reason,
+            "tokens_read": figures.tokens_read,
+            "tokens_reused": figures.tokens_reused,
+            "tokens_written": figures.tokens_written,
+            "ttft_s": figures.ttft_s,
+            "tok_per_s": figures.tok_per_s,
+            "stop_reason": figures.ending,
             "seed": answer.sampling.seed,
         }
         for file in adapter:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from medassist.engine.protocol import EngineOptions
+    from medassist.core.values import EngineOptions
     from medassist.library.importing import Imported
 
 app = typer.Typer(

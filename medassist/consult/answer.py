@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from medassist.engine.protocol import PaneInfo, Sampling
+from medassist.core.values import Figures, PaneInfo, Sampling
 
 State = Literal["waiting", "reading", "writing", "finished", "stopped", "failed"]
-Ending = Literal["end", "length", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -57,21 +55,6 @@ class Conditions:
     """What holds the models' process; empty where it has not said so."""
     system: str = ""
     """The system prompt that stood before the conversation; empty: there was none."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What a finished answer took."""
-
-    ending: Ending
-    tokens_read: int
-    tokens_reused: int
-    tokens_written: int
-    ttft_s: float | None
-    """Seconds from the question to the first token."""
-    tok_per_s: float | None
-    context_used: int
-    """Tokens of prompt and answer together."""
 
 
 class Answer:

@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from medassist.consult.answer import Answer, Source
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PaneName, Turn
+from medassist.consult.turn import Turn
+from medassist.core.values import Message, PaneName, TooLong
 
 SEEDS = 2**32 - 1  # one less than there are: the last means a random one
-
-
-@dataclass(frozen=True)
-class Said:
-    """One message of a history."""
-
-    role: Literal["user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True)
-class Excess:
-    """The prompt of a pane does not fit.
-
-    Attributes:
-        pane: The pane.
-        tokens: Tokens of the prompt.
-        fits: The most tokens that a prompt may have.
-        droppable: Tokens of each earlier turn that was sent, the oldest first.
-    """
-
-    pane: PaneName
-    tokens: int
-    fits: int
-    droppable: tuple[int, ...]
 
 
 class Consultation:
@@ -146,11 +120,14 @@ class Consultation:
             self._leave_bare_branch()
         return turn.question
 
-    def messages(self, pane: PaneName) -> tuple[Said, ...]:
+    def messages(self, pane: PaneName) -> tuple[Message, ...]:
         """What `pane` is asked with: its own history, then the last question."""
-        return (*self._history(pane, self.turns[:-1]), Said("user", self._question()))
+        return (
+            *self._history(pane, self.turns[:-1]),
+            Message("user", self._question()),
+        )
 
-    def history(self, pane: PaneName) -> tuple[Said, ...]:
+    def history(self, pane: PaneName) -> tuple[Message, ...]:
         """The finished conversation of `pane`, its last answer included."""
         return self._history(pane, self.turns)
 
@@ -158,7 +135,7 @@ class Consultation:
         """The earlier turns that `pane` is asked with, the oldest first."""
         return [turn for turn in self.turns[:-1] if _counts(turn, pane)]
 
-    def turns_in_excess(self, excesses: Sequence[Excess]) -> list[Turn]:
+    def turns_in_excess(self, excesses: Sequence[TooLong]) -> list[Turn]:
         """The oldest turns without which every prompt would fit.
 
         The same turns for every pane, so that the panes stay comparable. Empty if the
@@ -194,13 +171,13 @@ class Consultation:
     def _question(self) -> str:
         return self.turns[-1].question
 
-    def _history(self, pane: PaneName, turns: Sequence[Turn]) -> tuple[Said, ...]:
-        said: list[Said] = []
+    def _history(self, pane: PaneName, turns: Sequence[Turn]) -> tuple[Message, ...]:
+        said: list[Message] = []
         for turn in turns:
             answer = turn.shown(pane)
             if answer is not None and _counts(turn, pane):
-                said.append(Said("user", turn.question))
-                said.append(Said("assistant", answer.text))
+                said.append(Message("user", turn.question))
+                said.append(Message("assistant", answer.text))
         return tuple(said)
 
     def _expect_over(self) -> None:

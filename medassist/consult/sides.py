@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from medassist.consult.turn import PaneName
+    from medassist.core.values import PaneName
 
 Letter = Literal["A", "B"]
 

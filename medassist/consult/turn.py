@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
-from typing import Literal
 
 from medassist.consult.answer import Answer
 from medassist.consult.verdict import Verdict
-
-PaneName = Literal["base", "tuned"]
-PANES: tuple[PaneName, PaneName] = ("base", "tuned")
+from medassist.core.values import PaneName
 
 
 class Turn:

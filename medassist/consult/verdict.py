@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from medassist.consult.turn import PaneName
+    from medassist.core.values import PaneName
 
 Choice = Literal["A", "B", "tie", "both poor"]
 Reason = Literal["accuracy", "completeness", "safety", "style"]

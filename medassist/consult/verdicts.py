@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from medassist.consult.turn import PANES, PaneName, Turn
+from medassist.consult.turn import Turn
 from medassist.consult.verdict import REASONS, Reason, Verdict
+from medassist.core.values import PANES, PaneName
 
 if TYPE_CHECKING:
     from medassist.exams.statistics import SignTest

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from medassist.core.card import CardError, read_card, sha256_of_file
 from medassist.core.errors import ModelFileError
+from medassist.core.values import EngineOptions
 from medassist.core.words import size
 from medassist.doctor.finding import Finding, brief
-from medassist.engine.protocol import EngineOptions
 from medassist.library.catalogue import ListedModel, ListedPair, catalogue
 from medassist.library.errors import LibraryError
 from medassist.library.registry import STARTER, Registry, load_registry

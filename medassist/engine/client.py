@@ -26,15 +26,23 @@ from medassist.core.errors import (
     LoadStopped,
     ModelFileError,
 )
+from medassist.core.values import (
+    EngineOptions,
+    Message,
+    Mode,
+    PairFiles,
+    PaneName,
+    TooLong,
+)
 from medassist.engine.death import cause_of_death
-from medassist.engine.protocol import (
+from medassist.engine.wire import (
     EVENTS,
     FRAME_LENGTH,
     MAX_FRAME_BYTES,
     Answered,
     Ask,
+    DoesNotFit,
     Done,
-    EngineOptions,
     Event,
     Failed,
     FrameTooLarge,
@@ -42,15 +50,10 @@ from medassist.engine.protocol import (
     Load,
     Loaded,
     Loading,
-    Message,
-    Mode,
-    PairFiles,
-    PaneName,
     Prepare,
     Question,
     Reading,
     Stop,
-    TooLong,
     Written,
     frame,
 )
@@ -167,8 +170,10 @@ class Engine:
                 await self._send(Ask(id=request, mode=mode, panes=dict(panes)))
                 while not over:
                     match event := await self._next(events):
-                        case Reading() | Written() | Answered() | TooLong():
+                        case Reading() | Written() | Answered():
                             yield event
+                        case DoesNotFit():
+                            yield event.too_long
                         case _:
                             over = isinstance(event, Done)
         finally:

@@ -13,22 +13,13 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from medassist.core.values import Figures, Mode, PaneName, Sampling, StopReason, TooLong
 from medassist.engine.answer_text import AnswerText
 from medassist.engine.context import CHUNK, Chunk, matching
 from medassist.engine.pair import Pane
 from medassist.engine.prompt import room_to_answer
-from medassist.engine.protocol import (
-    Answered,
-    Ask,
-    Mode,
-    PaneName,
-    Reading,
-    Sampling,
-    StopReason,
-    TooLong,
-    Written,
-)
 from medassist.engine.sampler import Sampler
+from medassist.engine.wire import Answered, Ask, Reading, Written
 
 SHOW_EVERY_S = 0.05
 """Pieces of text are sent at most this often: a process that wakes up for each
@@ -87,13 +78,18 @@ class Answer:
             id=self.id,
             pane=self.pane.name,
             text=text.text,
-            stop_reason=reason,
+            figures=self._figures(reason),
+            sampling=self.sampling,
+        )
+
+    def _figures(self, reason: StopReason) -> Figures:
+        return Figures(
+            ending=reason,
             tokens_read=self._read,
             tokens_reused=self._reused,
             tokens_written=self._written,
             ttft_s=None if self._first_at is None else self._first_at - self.asked_at,
             tok_per_s=self._speed(),
-            sampling=self.sampling,
             context_used=self.pane.context.length,
         )
 
@@ -200,7 +196,6 @@ def check_length(
         if len(tokens) > fits:
             refused.append(
                 TooLong(
-                    id=ask.id,
                     pane=name,
                     tokens=len(tokens),
                     fits=fits,

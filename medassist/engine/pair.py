@@ -10,15 +10,9 @@ from pathlib import Path
 
 import psutil
 
+from medassist.core.values import EngineOptions, Message, PairFiles, PaneInfo, PaneName
 from medassist.engine.context import Context
 from medassist.engine.prompt import Prompts, last_occurrence
-from medassist.engine.protocol import (
-    EngineOptions,
-    Message,
-    PairFiles,
-    PaneInfo,
-    PaneName,
-)
 from medassist.engine.template import ChatTemplate
 from medassist.engine.weights import Adapter, Weights
 

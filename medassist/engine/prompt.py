@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from medassist.core.values import Message
 from medassist.engine.context import CHUNK, Chunk, chunks_of
-from medassist.engine.protocol import Message
 from medassist.engine.template import ChatTemplate
 from medassist.engine.vocabulary import NONE, Vocabulary
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import llama_cpp.llama_cpp as llama
 
+from medassist.core.values import Sampling
 from medassist.engine.context import Context
 from medassist.engine.owned import Owned
-from medassist.engine.protocol import Sampling
 
 REPEAT_WINDOW = 64
 NO_PENALTY = 0.0

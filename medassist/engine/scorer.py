@@ -18,7 +18,6 @@ from medassist.core.errors import EngineDied, EngineError
 from medassist.engine.client import PACKAGE, SECRETS, SPIN_COUNT
 from medassist.engine.death import cause_of_death
 from medassist.engine.pair import physical_cores
-from medassist.engine.protocol import frame
 from medassist.engine.scorer_wire import (
     REPLIES,
     Command,
@@ -33,6 +32,7 @@ from medassist.engine.scorer_wire import (
     Write,
     receive_frame,
 )
+from medassist.engine.wire import frame
 from medassist.exams.chunks import CONTEXT, LEAST_CHUNKS, Chunk, chunks_of
 from medassist.exams.log_probs import Logits
 

@@ -12,7 +12,7 @@ from typing import Annotated, BinaryIO, Literal
 
 from pydantic import Field, TypeAdapter
 
-from medassist.engine.protocol import FRAME_LENGTH, MAX_FRAME_BYTES, Value
+from medassist.engine.wire import FRAME_LENGTH, MAX_FRAME_BYTES, Value
 
 
 class Open(Value):

@@ -18,7 +18,6 @@ from pydantic import BaseModel
 from medassist.core.errors import EngineError
 from medassist.engine import confine
 from medassist.engine.forbidden_calls import forbid_calls
-from medassist.engine.protocol import frame
 from medassist.engine.scorer_wire import (
     COMMANDS,
     Open,
@@ -32,6 +31,7 @@ from medassist.engine.scorer_wire import (
     own_channel,
     receive_frame,
 )
+from medassist.engine.wire import frame
 
 if TYPE_CHECKING:
     from medassist.engine.scorer_reading import Reading

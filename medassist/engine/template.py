@@ -26,7 +26,7 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from medassist.core.errors import EngineError
-from medassist.engine.protocol import Message
+from medassist.core.values import Message
 
 MAX_TEMPLATE_CHARACTERS = 1_000_000
 MAX_BUILT = 10_000_000

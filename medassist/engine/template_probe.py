@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict
 
 from medassist.core.errors import EngineError
 from medassist.core.gguf import GgufHeader, read_header, shards
+from medassist.core.values import Message
 from medassist.engine import confine
 from medassist.engine.forbidden_calls import forbid_calls
-from medassist.engine.protocol import Message
 from medassist.engine.template import ChatTemplate
 
 TOKENS = "tokenizer.ggml.tokens"

@@ -20,21 +20,22 @@ from typing import TYPE_CHECKING, BinaryIO
 from pydantic import BaseModel, ValidationError
 
 from medassist.core.errors import EngineError, LoadStopped, ModelFileError
+from medassist.core.values import PaneName
 from medassist.engine import confine
 from medassist.engine.forbidden_calls import forbid_calls
-from medassist.engine.protocol import (
+from medassist.engine.wire import (
     COMMANDS,
     FRAME_LENGTH,
     MAX_FRAME_BYTES,
     Ask,
     Command,
+    DoesNotFit,
     Done,
     Failed,
     Hello,
     Load,
     Loaded,
     Loading,
-    PaneName,
     Prepare,
     Stop,
     frame,
@@ -245,7 +246,9 @@ class Worker:
             if isinstance(checked, Answer):
                 answers.append(checked)
             else:
-                self.channel.send(checked)
+                self.channel.send(
+                    DoesNotFit(id=ask.id, pane=checked.pane, too_long=checked)
+                )
         for step in take_turns(answers, ask.mode):
             if step is not None:
                 self.channel.send(step)

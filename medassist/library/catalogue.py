@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from medassist.core.card import CardError, read_card
 from medassist.core.errors import ModelFileError
 from medassist.core.gguf import GgufHeader, read_header
-from medassist.engine.protocol import EngineOptions, PairFiles
+from medassist.core.values import EngineOptions, PairFiles
 from medassist.library import fit, ollama_store
 from medassist.library.errors import LibraryError
 from medassist.library.hashes import known_sha256, remembered_sha256

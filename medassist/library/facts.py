@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medassist.core.clean import clean_line
+from medassist.core.values import PANES, Sampling
 from medassist.core.words import parameters, size, tokens
-from medassist.engine.protocol import PANES, Sampling
 
 if TYPE_CHECKING:
     from medassist.library.catalogue import ListedModel, ListedPair

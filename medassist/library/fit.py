@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Literal
 
 from medassist.core.gguf import GgufHeader, read_header, shards
-from medassist.engine.protocol import EngineOptions, PairFiles
+from medassist.core.values import EngineOptions, PairFiles
 
 DEFAULT_CONTEXT = 4096
 """Tokens of a context where the user chose none, as `engine.pair` has it."""

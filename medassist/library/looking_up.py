@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from medassist.core.errors import ModelFileError
-from medassist.engine.protocol import EngineOptions
+from medassist.core.values import EngineOptions
 from medassist.library import fit
 from medassist.library.catalogue import (
     ListedModel,

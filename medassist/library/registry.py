@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medassist.core.paths import PRIVATE_FOLDER, data_dir, write_whole
-from medassist.engine.protocol import PairFiles, PaneName, Sampling
+from medassist.core.values import PairFiles, PaneName, Sampling
 from medassist.library.errors import LibraryError
 
 FILE_NAME = "models.json"

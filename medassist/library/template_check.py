@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from medassist.core.clean import clean_line
 from medassist.core.errors import ModelFileError
 from medassist.core.gguf import read_header
-from medassist.engine.protocol import PairFiles
+from medassist.core.values import PairFiles
 from medassist.engine.template_probe import TOKENS, Probed
 from medassist.library.errors import LibraryError
 

@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from medassist.consult.answer import label
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PANES, PaneName
 from medassist.consult.verdict import Choice, Verdict
 from medassist.core.clean import clean_line
+from medassist.core.values import PANES, PaneName
 from medassist.records.cipher import Connection
 from medassist.records.reopening import verdict
 from medassist.records.rows import milliseconds, moment

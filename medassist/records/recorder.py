@@ -17,8 +17,9 @@ from typing import Protocol
 
 from medassist.consult.answer import Answer, ModelFile
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PANES, PaneName, Turn
+from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict, now
+from medassist.core.values import PANES, PaneName
 from medassist.records import rows
 from medassist.records.cipher import Connection
 from medassist.records.errors import Locked, RecordsError

@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from medassist.consult.answer import (
-    Answer,
-    Conditions,
-    Figures,
-    ModelFile,
-    Source,
-)
+from medassist.consult.answer import Answer, Conditions, ModelFile, Source
 from medassist.consult.consultation import Consultation
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PANES, PaneName, Turn
+from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict
+from medassist.core.validated import validated
+from medassist.core.values import PANES, Figures, PaneInfo, PaneName, Sampling
 from medassist.records.cipher import Connection
 from medassist.records.errors import RecordsError
 from medassist.records.record import FlagShown, Record, WarningGiven
@@ -201,13 +197,11 @@ def _conditions(stored: str | None) -> Conditions | None:
         return None
     from pydantic import ValidationError
 
-    from medassist.engine.protocol import PaneInfo, Sampling
-
     held = json.loads(stored)
     try:
         return Conditions(
-            PaneInfo.model_validate(held["setup"]),
-            Sampling.model_validate(held["sampling"]),
+            validated(PaneInfo, held["setup"]),
+            validated(Sampling, held["sampling"]),
             str(held["confined"]),
             str(held.get("system", "")),  # not in records of before it was kept
         )

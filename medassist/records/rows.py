@@ -9,16 +9,17 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from medassist.core.validated import as_json
 from medassist.records.cipher import Connection
 from medassist.records.errors import RecordsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from medassist.consult.answer import Conditions, Figures, ModelFile, Source
+    from medassist.consult.answer import Conditions, ModelFile, Source
     from medassist.consult.sides import Sides
-    from medassist.consult.turn import PaneName
     from medassist.consult.verdict import Verdict
+    from medassist.core.values import Figures, PaneName
     from medassist.records.record import FlagShown, WarningGiven
 
 StoredState = Literal["writing", "ended", "stopped", "failed", "broken off"]
@@ -160,8 +161,8 @@ def remove_answer(db: Connection, answer: int) -> None:
 def set_conditions(db: Connection, answer: int, conditions: Conditions) -> None:
     """What the answer is written under."""
     stored = {
-        "setup": conditions.setup.model_dump(mode="json"),
-        "sampling": conditions.sampling.model_dump(mode="json"),
+        "setup": as_json(conditions.setup),
+        "sampling": as_json(conditions.sampling),
         "confined": conditions.confined,
         "system": conditions.system,
     }

@@ -25,10 +25,10 @@ from medassist.records.search import Hit
 from medassist.records.writer import Change, Writer
 
 if TYPE_CHECKING:
-    from medassist.consult.answer import Figures, ModelFile, Source
+    from medassist.consult.answer import ModelFile, Source
     from medassist.consult.sides import Sides
-    from medassist.consult.turn import PaneName
     from medassist.consult.verdict import Verdict
+    from medassist.core.values import Figures, PaneName
     from medassist.records.record import FlagShown, WarningGiven
 
 T = TypeVar("T")

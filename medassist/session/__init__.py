@@ -1,1 +1,1 @@
-"""One conversation with a pair, without a face: screen, `ask` and server stand on it."""
+"""One conversation with a pair, without a face; screen and `ask` stand on it."""

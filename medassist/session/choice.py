@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from medassist.consult.turn import PANES, PaneName
+from medassist.core.values import PANES, PaneName
 
 
 @dataclass(frozen=True)

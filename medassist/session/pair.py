@@ -9,31 +9,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from medassist.consult.answer import Answer, Conditions, Figures, ModelFile, Source
-from medassist.consult.consultation import Consultation, Excess
-from medassist.consult.turn import PaneName
+from medassist.consult.answer import Answer, Conditions, ModelFile, Source
+from medassist.consult.consultation import Consultation
 from medassist.core.clean import clean, clean_line
 from medassist.core.errors import EngineDied, EngineError, LoadStopped
+from medassist.core.values import PaneName, TooLong
 from medassist.session.choice import Choice
 
 if TYPE_CHECKING:
-    from medassist.engine.protocol import (
-        Answered,
+    from medassist.core.values import (
         EngineOptions,
-        Loaded,
-        Loading,
         Message,
         Mode,
         PairFiles,
         PaneInfo,
-        Question,
-        Reading,
         Sampling,
         TooLong,
+    )
+    from medassist.engine.wire import (
+        Answered,
+        Loaded,
+        Loading,
+        Question,
+        Reading,
         Written,
     )
     from medassist.library.registry import NamedPair
@@ -172,7 +174,7 @@ class Pair:
         return self.asked.asked(pane).system if self.asked else ""
 
     async def _new_engine(self, settings: Settings) -> EngineLike:
-        from medassist.engine.protocol import PairFiles
+        from medassist.core.values import PairFiles
 
         choice = self.choice
         starter = await asyncio.to_thread(_starter)
@@ -228,14 +230,14 @@ class Pair:
         asked: Mapping[PaneName, Answer],
         settings: Settings,
         mode: Mode,
-    ) -> tuple[Excess, ...]:
+    ) -> tuple[TooLong, ...]:
         """Have the last question answered; `asked` are the answers to be written.
 
         Returns:
             Where the prompt does not fit. Then nothing has run in any pane.
         """
         assert self._engine is not None
-        excesses: list[Excess] = []
+        excesses: list[TooLong] = []
         try:
             questions: dict[PaneName, Question] = {
                 pane: self._question(consultation, pane, answer, settings)
@@ -252,6 +254,9 @@ class Pair:
                 self._under_way = True
                 while self._stop_first:
                     self._engine.stop(self._stop_first.pop())
+                if isinstance(event, TooLong):
+                    excesses.append(event)
+                    continue
                 answer = asked[event.pane]
                 match event.kind:
                     case "reading":
@@ -259,13 +264,7 @@ class Pair:
                     case "written":
                         answer.write(event.text, event.tokens)
                     case "answered":
-                        answer.finish(event.text, _figures(event))
-                    case "too_long":
-                        excesses.append(
-                            Excess(
-                                event.pane, event.tokens, event.fits, event.droppable
-                            )
-                        )
+                        answer.finish(event.text, event.figures)
         except EngineDied as error:
             self._died(str(error), asked)
         except EngineError as error:
@@ -284,16 +283,12 @@ class Pair:
             self._preparing = asyncio.create_task(self._prepare(consultation))
 
     async def _prepare(self, consultation: Consultation) -> None:
-        from medassist.engine.protocol import Message
 
         assert self._engine is not None
         histories: dict[PaneName, list[Message]] = {
             pane: [
                 *self._before(pane),
-                *(
-                    Message(role=said.role, content=said.content)
-                    for said in consultation.history(pane)
-                ),
+                *consultation.history(pane),
             ]
             for pane in self.panes
             if consultation.history(pane)
@@ -322,21 +317,17 @@ class Pair:
         answer: Answer,
         settings: Settings,
     ) -> Question:
-        from medassist.engine.protocol import Message, Question
+        from medassist.engine.wire import Question
 
-        messages = (
-            Message(role=said.role, content=said.content)
-            for said in consultation.messages(pane)
-        )
         sampling = self.sampling(pane, settings)
         return Question(
-            messages=(*self._before(pane), *messages),
-            sampling=sampling.model_copy(update={"seed": answer.seed}),
+            messages=(*self._before(pane), *consultation.messages(pane)),
+            sampling=replace(sampling, seed=answer.seed),
         )
 
     def _before(self, pane: PaneName) -> tuple[Message, ...]:
         """The system prompt of `pane`, if it has one."""
-        from medassist.engine.protocol import Message
+        from medassist.core.values import Message
 
         text = self.system(pane)
         return (Message(role="system", content=text),) if text else ()
@@ -404,15 +395,3 @@ def _asked(name: str) -> tuple[NamedPair | None, str]:
         return load_registry().pair(name), ""
     except LibraryError as error:
         return None, f"{error} The settings of the panes are not used."
-
-
-def _figures(event: Answered) -> Figures:
-    return Figures(
-        ending=event.stop_reason,
-        tokens_read=event.tokens_read,
-        tokens_reused=event.tokens_reused,
-        tokens_written=event.tokens_written,
-        ttft_s=event.ttft_s,
-        tok_per_s=event.tok_per_s,
-        context_used=event.context_used,
-    )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from medassist.engine.protocol import PairFiles
+    from medassist.core.values import PairFiles
 
 FOLDER = Path(__file__).parent
 STARTER_NOTICE = (
@@ -18,7 +18,7 @@ STARTER_NOTICE = (
 def starter_pair() -> PairFiles:
     """The base and the activated adapter that lie in the package."""
     # Pydantic costs 0.14 s, which the first frame does not wait for.
-    from medassist.engine.protocol import PairFiles
+    from medassist.core.values import PairFiles
 
     return PairFiles(
         base=FOLDER / "base-q8_0.gguf", adapter=FOLDER / "adapter-activated.gguf"

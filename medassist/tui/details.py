@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from medassist.consult.answer import Answer, Conditions, ModelFile
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PaneName
 from medassist.core.clean import clean_line
+from medassist.core.values import PaneName
 from medassist.session.fingerprints import Fingerprint
 from medassist.tui.consult import wording
 

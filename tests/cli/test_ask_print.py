@@ -10,14 +10,8 @@ import pytest
 from medassist.commands.ask import AskError, ExitCode, Request, run
 from medassist.commands.ask_print import Status
 from medassist.core.errors import EngineDied
-from medassist.engine.protocol import (
-    Loading,
-    PairFiles,
-    PaneName,
-    Reading,
-    Sampling,
-    TooLong,
-)
+from medassist.core.values import PairFiles, PaneName, Sampling, TooLong
+from medassist.engine.wire import Loading, Reading
 from tests.stubs.scripted_engine import FakeEngine, answered, written
 
 BOTH: tuple[PaneName, ...] = ("base", "tuned")
@@ -211,8 +205,8 @@ def test_a_question_that_does_not_fit_prints_no_answer(
     request_: Request, capsys: pytest.CaptureFixture[str], as_json: bool
 ) -> None:
     too_long = [
-        TooLong(id=1, pane="base", tokens=9000, fits=1792, droppable=()),
-        TooLong(id=1, pane="tuned", tokens=9000, fits=1500, droppable=()),
+        TooLong(pane="base", tokens=9000, fits=1792, droppable=()),
+        TooLong(pane="tuned", tokens=9000, fits=1500, droppable=()),
     ]
     with pytest.raises(AskError, match=r"9,000 tokens and the tuned .* for 1,500") as e:
         run(replace(request_, json=as_json), FakeEngine(too_long))

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from medassist.consult.consultation import Consultation, Said
-from medassist.consult.turn import PANES
+from medassist.consult.consultation import Consultation
+from medassist.core.values import PANES, Message
 from tests.consult.test_consultation import BOTH, a_turn
 
 
@@ -14,7 +14,7 @@ def test_an_edited_question_begins_a_branch_and_the_old_one_is_kept() -> None:
     consultation.branch_off(second)
     other = a_turn(consultation, "Other?", "e", "f")
     assert consultation.turns == [first, other]
-    assert consultation.messages("base")[0] == Said("user", "One?")
+    assert consultation.messages("base")[0] == Message("user", "One?")
     assert consultation.branches == ((first, second), (first, other))
     assert consultation.next_branch()
     assert consultation.turns == [first, second]
@@ -41,11 +41,11 @@ def test_an_answer_that_is_taken_over_goes_on_in_both_panes() -> None:
     consultation = Consultation()
     turn = a_turn(consultation, "One?", "by base", "by tuned")
     turn.take_over("base")
-    assert consultation.history("tuned")[1] == Said("assistant", "by base")
-    assert consultation.history("base")[1] == Said("assistant", "by base")
+    assert consultation.history("tuned")[1] == Message("assistant", "by base")
+    assert consultation.history("base")[1] == Message("assistant", "by base")
     assert (turn.taken_over("tuned"), turn.taken_over("base")) == ("base", None)
     assert turn.show_earlier("tuned")
-    assert consultation.history("tuned")[1] == Said("assistant", "by tuned")
+    assert consultation.history("tuned")[1] == Message("assistant", "by tuned")
 
 
 def test_what_is_asked_again_after_taking_over_has_a_seed_of_its_own() -> None:

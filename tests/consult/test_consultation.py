@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from medassist.consult.answer import Ending, Figures, Source
-from medassist.consult.consultation import Consultation, Excess, Said
-from medassist.consult.turn import PaneName, Turn
+from medassist.consult.answer import Source
+from medassist.consult.consultation import Consultation
+from medassist.consult.turn import Turn
+from medassist.core.values import Figures, Message, PaneName, StopReason, TooLong
 
 BOTH: dict[PaneName, Source] = {"base": Source("Base"), "tuned": Source("Tuned")}
 
 
-def figures(ending: Ending = "end", written: int = 3) -> Figures:
+def figures(ending: StopReason = "end", written: int = 3) -> Figures:
     return Figures(ending, 10, 0, written, 0.2, 20.0, 13)
 
 
-def answered(turn: Turn, pane: PaneName, text: str, ending: Ending = "end") -> None:
+def answered(turn: Turn, pane: PaneName, text: str, ending: StopReason = "end") -> None:
     answer = turn.shown(pane)
     assert answer is not None
     answer.write(text, 3)
@@ -32,11 +33,11 @@ def test_each_pane_is_asked_with_its_own_history() -> None:
     a_turn(consultation, "What is measles?", "A virus.", "An infection.")
     consultation.ask("How long?", BOTH, seed=42)
     assert consultation.messages("base") == (
-        Said("user", "What is measles?"),
-        Said("assistant", "A virus."),
-        Said("user", "How long?"),
+        Message("user", "What is measles?"),
+        Message("assistant", "A virus."),
+        Message("user", "How long?"),
     )
-    assert consultation.messages("tuned")[1] == Said("assistant", "An infection.")
+    assert consultation.messages("tuned")[1] == Message("assistant", "An infection.")
 
 
 def test_a_stopped_answer_stays_in_the_history_as_far_as_it_was_written() -> None:
@@ -47,7 +48,7 @@ def test_a_stopped_answer_stays_in_the_history_as_far_as_it_was_written() -> Non
     shown = turn.shown("base")
     assert shown is not None and shown.state == "stopped"
     consultation.ask("Two?", BOTH, seed=42)
-    assert Said("assistant", "Half an ans") in consultation.messages("base")
+    assert Message("assistant", "Half an ans") in consultation.messages("base")
 
 
 def test_a_failed_answer_keeps_its_text_and_is_not_sent_with_its_question() -> None:
@@ -60,7 +61,7 @@ def test_a_failed_answer_keeps_its_text_and_is_not_sent_with_its_question() -> N
     answered(turn, "tuned", "Whole.")
     consultation.ask("Two?", BOTH, seed=42)
     assert base.text == "Half" and base.failure == "The model ended."
-    assert consultation.messages("base") == (Said("user", "Two?"),)
+    assert consultation.messages("base") == (Message("user", "Two?"),)
     assert len(consultation.messages("tuned")) == 3
 
 
@@ -72,7 +73,7 @@ def test_an_answer_stopped_before_its_first_word_is_not_sent() -> None:
         assert answer is not None
         answer.stop()
     consultation.ask("Two?", BOTH, seed=42)
-    assert consultation.messages("base") == (Said("user", "Two?"),)
+    assert consultation.messages("base") == (Message("user", "Two?"),)
 
 
 def test_what_comes_after_the_end_of_an_answer_changes_nothing() -> None:
@@ -95,7 +96,7 @@ def test_regenerating_takes_a_new_seed_and_keeps_the_earlier_answer() -> None:
     answered(turn, "tuned", "Second too.")
     assert [a.text for a in turn.answers("base")] == ["First.", "Second."]
     assert [a.seed for a in turn.answers("base")] == [42, 43]
-    assert consultation.history("base")[-1] == Said("assistant", "Second.")
+    assert consultation.history("base")[-1] == Message("assistant", "Second.")
 
 
 def test_regenerating_asks_with_the_history_before_the_turn() -> None:
@@ -104,9 +105,9 @@ def test_regenerating_asks_with_the_history_before_the_turn() -> None:
     a_turn(consultation, "Two?", "C.", "D.")
     consultation.regenerate(BOTH)
     assert consultation.messages("base") == (
-        Said("user", "One?"),
-        Said("assistant", "A."),
-        Said("user", "Two?"),
+        Message("user", "One?"),
+        Message("assistant", "A."),
+        Message("user", "Two?"),
     )
 
 
@@ -119,8 +120,8 @@ def test_the_answer_that_is_shown_is_the_one_that_is_sent() -> None:
     answered(turn, "tuned", "Second too.")
     assert turn.show_earlier("base")
     consultation.ask("Two?", BOTH, seed=42)
-    assert Said("assistant", "First.") in consultation.messages("base")
-    assert Said("assistant", "Second too.") in consultation.messages("tuned")
+    assert Message("assistant", "First.") in consultation.messages("base")
+    assert Message("assistant", "Second too.") in consultation.messages("tuned")
 
 
 def test_the_seed_after_the_largest_is_zero() -> None:
@@ -167,8 +168,8 @@ def test_the_oldest_turns_are_offered_for_leaving_out_until_all_panes_fit() -> N
     turns = [a_turn(consultation, f"{n}?", "A.", "B.") for n in range(3)]
     consultation.ask("Long?", BOTH, seed=42)
     excesses = [
-        Excess("base", tokens=150, fits=100, droppable=(30, 30, 30)),
-        Excess("tuned", tokens=120, fits=100, droppable=(30, 30, 30)),
+        TooLong("base", tokens=150, fits=100, droppable=(30, 30, 30)),
+        TooLong("tuned", tokens=120, fits=100, droppable=(30, 30, 30)),
     ]
     assert consultation.turns_in_excess(excesses) == turns[:2]
 
@@ -179,7 +180,7 @@ def test_a_turn_left_out_is_not_sent_and_not_offered_again() -> None:
     turns[0].left_out = True
     consultation.ask("Long?", BOTH, seed=42)
     assert len(consultation.messages("base")) == 5
-    excess = Excess("base", tokens=110, fits=100, droppable=(30, 30))
+    excess = TooLong("base", tokens=110, fits=100, droppable=(30, 30))
     assert consultation.turns_in_excess([excess]) == [turns[1]]
 
 
@@ -187,7 +188,7 @@ def test_nothing_is_offered_when_the_question_alone_is_too_long() -> None:
     consultation = Consultation()
     a_turn(consultation, "One?", "A.", "B.")
     consultation.ask("Long?", BOTH, seed=42)
-    excess = Excess("base", tokens=500, fits=100, droppable=(30,))
+    excess = TooLong("base", tokens=500, fits=100, droppable=(30,))
     assert consultation.turns_in_excess([excess]) == []
 
 
@@ -201,5 +202,5 @@ def test_a_turn_that_a_pane_never_answered_counts_nothing_there() -> None:
     second = a_turn(consultation, "Two?", "A.", "B.")
     consultation.ask("Long?", BOTH, seed=42)
     assert consultation.sent("base") == [second]
-    excess = Excess("base", tokens=110, fits=100, droppable=(30,))
+    excess = TooLong("base", tokens=110, fits=100, droppable=(30,))
     assert consultation.turns_in_excess([excess]) == [first, second]

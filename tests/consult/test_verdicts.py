@@ -9,7 +9,6 @@ from finetune.report.verdicts import read_verdicts
 from medassist.consult.answer import Source
 from medassist.consult.consultation import Consultation
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PaneName
 from medassist.consult.verdict import Choice, Reason, Verdict
 from medassist.consult.verdict_table import COLUMNS, table
 from medassist.consult.verdict_words import NONE_YET, as_text
@@ -20,6 +19,7 @@ from medassist.consult.verdicts import (
     missing,
     question_hash,
 )
+from medassist.core.values import PaneName
 
 WHEN = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
 BOTH: dict[PaneName, Source] = {"base": Source("Heron"), "tuned": Source("Kestrel")}

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from medassist.engine.client import AskEvent, Engine
-from medassist.engine.protocol import (
-    Answered,
+from medassist.core.validated import validated
+from medassist.core.values import (
     EngineOptions,
     Message,
     Mode,
     PairFiles,
     PaneName,
-    Question,
     Sampling,
 )
+from medassist.engine.client import AskEvent, Engine
+from medassist.engine.wire import Answered, Question
 
 GREEDY = Sampling(temperature=0, max_tokens=24, repeat_penalty=1)
 LONG = "What are the symptoms of anaemia, and which tests are done first? " * 12
@@ -23,7 +23,7 @@ LONG = "What are the symptoms of anaemia, and which tests are done first? " * 12
 
 def tiny_engine(files: PairFiles, **options: object) -> Engine:
     """An engine on one thread: more would only wait for each other on tiny models."""
-    return Engine(files, EngineOptions.model_validate({"threads": 1, **options}))
+    return Engine(files, validated(EngineOptions, {"threads": 1, **options}))
 
 
 def user(text: str) -> Message:

@@ -1,17 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from medassist.engine.protocol import (
-    Answered,
-    Mode,
-    PairFiles,
-    PaneName,
-    Question,
-    Reading,
-    Sampling,
-    Written,
-)
+from medassist.core.values import Mode, PairFiles, PaneName, Sampling
+from medassist.engine.wire import Answered, Question, Reading, Written
 from tests.engine.conversation import (
     GREEDY,
     LONG,
@@ -54,7 +48,7 @@ async def test_a_shared_prefill_gives_the_answers_of_two_full_ones_in_three_turn
             talk = Conversation(engine, sampling, prepared)
             turns = [await talk.turn(q) for q in QUESTIONS]
         texts.append([t[p].text for t in turns for p in ("base", "tuned")])
-        read.append(turns[0]["tuned"].tokens_read)
+        read.append(turns[0]["tuned"].figures.tokens_read)
     assert texts[0] == texts[1]
     assert read[0] == 1  # the invocation alone
     assert read[1] > 128
@@ -71,7 +65,7 @@ async def test_an_activated_adapter_changes_the_answer_and_nothing_before_it(
         alone = await answers(engine, question(LONG))
     assert got["base"].text == alone["base"].text
     assert got["tuned"].text != got["base"].text
-    assert got["tuned"].tokens_reused == got["base"].tokens_read - 1
+    assert got["tuned"].figures.tokens_reused == got["base"].figures.tokens_read - 1
 
 
 @pytest.mark.parametrize("activated", [True, False])
@@ -100,11 +94,11 @@ async def test_a_prepared_second_turn_reads_only_what_is_new(tiny: TinyPair) -> 
         first = await talk.turn(LONG)
         second = await talk.turn("And in children?")
     for pane in ("base", "tuned"):
-        prompt = second[pane].tokens_read + second[pane].tokens_reused
-        before = first[pane].tokens_read + first[pane].tokens_reused
+        prompt = second[pane].figures.tokens_read + second[pane].figures.tokens_reused
+        before = first[pane].figures.tokens_read + first[pane].figures.tokens_reused
         # What is settled is settled in whole chunks of 128 tokens.
-        assert second[pane].tokens_reused >= before // 128 * 128
-        assert second[pane].tokens_read < prompt - before + 128
+        assert second[pane].figures.tokens_reused >= before // 128 * 128
+        assert second[pane].figures.tokens_read < prompt - before + 128
 
 
 async def test_both_modes_write_the_same_and_differ_in_the_order(
@@ -143,7 +137,7 @@ async def test_reading_reports_each_chunk_up_to_the_whole_prompt(
     assert steps[-1].done == steps[-1].total
     answer = events[-1]
     assert isinstance(answer, Answered)
-    assert answer.tokens_read == steps[-1].total
+    assert answer.figures.tokens_read == steps[-1].total
 
 
 async def test_pieces_add_up_to_the_answer(tiny: TinyPair) -> None:
@@ -185,23 +179,23 @@ async def test_an_answer_ends_at_its_limit_and_at_the_end_of_the_context(
     async with tiny_engine(PairFiles(base=tiny.base), context=128) as engine:
         limited = await answers(engine, question("Why?"))
         full = await answers(engine, question("Why?", sampling=endless))
-    assert limited["base"].stop_reason == "length"
-    assert limited["base"].tokens_written == GREEDY.max_tokens
-    assert full["base"].stop_reason == "length"
-    prompt = full["base"].tokens_read + full["base"].tokens_reused
-    assert prompt + full["base"].tokens_written == 128 + 1
+    assert limited["base"].figures.ending == "length"
+    assert limited["base"].figures.tokens_written == GREEDY.max_tokens
+    assert full["base"].figures.ending == "length"
+    prompt = full["base"].figures.tokens_read + full["base"].figures.tokens_reused
+    assert prompt + full["base"].figures.tokens_written == 128 + 1
 
 
 async def test_a_stop_string_ends_an_answer_and_is_not_shown(tiny: TinyPair) -> None:
     async with tiny_engine(PairFiles(base=tiny.base)) as engine:
         whole = (await answers(engine, question("Why?")))["base"].text
         stop = whole[6:9]
-        sampling = GREEDY.model_copy(update={"stop": (stop,)})
+        sampling = replace(GREEDY, stop=(stop,))
         events = await events_of(engine, question("Why?", sampling=sampling))
     shown = "".join(e.text for e in events if isinstance(e, Written))
     answer = events[-1]
     assert isinstance(answer, Answered)
-    assert answer.stop_reason == "end"
+    assert answer.figures.ending == "end"
     assert shown == answer.text == whole[: whole.index(stop)]
 
 
@@ -211,4 +205,4 @@ async def test_a_q8_cache_and_flash_attention_answer_too(tiny: TinyPair) -> None
         assert engine.loaded is not None
         assert engine.loaded.panes["base"].flash_attention
     assert got["base"].text
-    assert got["tuned"].tokens_read == 1
+    assert got["tuned"].figures.tokens_read == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from medassist.core.errors import EngineError, ModelFileError
-from medassist.engine.protocol import PairFiles
+from medassist.core.values import PairFiles
 from tests.engine.conversation import answers, question, tiny_engine
 from tests.tiny_models import (
     TEMPLATE,
@@ -145,7 +145,7 @@ async def test_the_user_is_told_of_a_missing_template_and_end_token(
         assert engine.loaded is not None
         notices = engine.loaded.notices
         assert engine.loaded.panes["base"].template == "plain"
-        assert (await answers(engine, question("Why?")))["base"].tokens_written
+        assert (await answers(engine, question("Why?")))["base"].figures.tokens_written
     assert any("no chat template" in n for n in notices)
     assert any("no end token" in n for n in notices)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from medassist.core.values import PairFiles
 from medassist.engine import confine
 from medassist.engine.confinement_trial import Trial
 from medassist.engine.forbidden_calls import MACHINES, Machine
-from medassist.engine.protocol import PairFiles
 from tests.engine.conversation import tiny_engine
 from tests.tiny_models import TinyPair
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from medassist.core.values import Message
 from medassist.engine.context import CHUNK
 from medassist.engine.prompt import Prompts, last_occurrence, room_to_answer
-from medassist.engine.protocol import Message
 from medassist.engine.template import ChatTemplate
 from medassist.engine.weights import Weights, start_llama
 from tests.engine.conversation import LONG, user

@@ -3,18 +3,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
 from medassist.core.errors import EngineDied, EngineError, LoadStopped
-from medassist.engine.protocol import (
-    Answered,
-    PairFiles,
-    Reading,
-    Sampling,
-    TooLong,
-    Written,
-)
+from medassist.core.values import PairFiles, Sampling, TooLong
+from medassist.engine.wire import Answered, Reading, Written
 from tests.engine.conversation import LONG, answers, events_of, question, tiny_engine
 from tests.tiny_models import TinyPair
 
@@ -36,21 +31,24 @@ async def test_stopping_keeps_what_was_written(files: PairFiles) -> None:
                 if all(written.values()):
                     engine.stop()
             elif isinstance(event, Answered):
-                assert event.stop_reason == "stopped"
+                assert event.figures.ending == "stopped"
                 assert event.text == written[event.pane] != ""
-                assert event.tokens_written < 1500
+                assert event.figures.tokens_written < 1500
 
 
 async def test_one_pane_is_stopped_and_the_other_goes_on(files: PairFiles) -> None:
     reasons = {}
-    sampling = ENDLESS.model_copy(update={"max_tokens": 300})
+    sampling = replace(ENDLESS, max_tokens=300)
     async with tiny_engine(files) as engine:
         panes = dict.fromkeys(files.panes, question("Why?", sampling=sampling))
         async for event in engine.ask(panes):
             if isinstance(event, Written) and event.pane == "tuned":
                 engine.stop("tuned")
             elif isinstance(event, Answered):
-                reasons[event.pane] = (event.stop_reason, event.tokens_written)
+                reasons[event.pane] = (
+                    event.figures.ending,
+                    event.figures.tokens_written,
+                )
     assert reasons["tuned"][0] == "stopped"
     assert reasons["base"][0] in ("length", "end")
     assert reasons["tuned"][1] < reasons["base"][1]
@@ -65,9 +63,9 @@ async def test_a_prefill_is_stopped_and_the_next_question_is_as_if_new(
             if isinstance(event, Reading):
                 engine.stop()
             elif isinstance(event, Answered):
-                assert event.stop_reason == "stopped"
+                assert event.figures.ending == "stopped"
                 assert event.text == ""
-                assert event.ttft_s is None
+                assert event.figures.ttft_s is None
         after = await answers(engine, long)
     async with tiny_engine(PairFiles(base=tiny.base)) as engine:
         fresh = await answers(engine, long)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from medassist.engine.protocol import Message
+from medassist.core.values import Message
 from medassist.engine.template import ChatTemplate, TemplateError
 from tests.engine.conversation import user
 

@@ -4,14 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from medassist.core.values import EngineOptions, Message, PairFiles, Sampling
 from medassist.engine.client import Engine
-from medassist.engine.protocol import (
-    EngineOptions,
-    Message,
-    PairFiles,
-    Question,
-    Sampling,
-)
+from medassist.engine.wire import Question
 from medassist.library import fit
 from medassist.starter import starter_pair
 from tests.tiny_models import (

@@ -6,7 +6,7 @@ from pathlib import Path
 import gguf
 import pytest
 
-from medassist.engine.protocol import PairFiles
+from medassist.core.values import PairFiles
 from medassist.engine.template_probe import known_ends, probe
 from medassist.engine.weights import Weights, start_llama
 from medassist.library.template_check import (

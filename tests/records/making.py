@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medassist.consult.answer import Conditions, Figures, ModelFile, Source
-from medassist.consult.turn import PaneName, Turn
+from medassist.consult.answer import Conditions, ModelFile, Source
+from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict, now
-from medassist.engine.protocol import PaneInfo, Sampling
+from medassist.core.values import Figures, PaneInfo, PaneName, Sampling
 from medassist.records.key import Cost
 from medassist.records.record import FlagShown, Record
 from medassist.records.vault import Vault

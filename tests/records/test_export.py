@@ -11,8 +11,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PANES
 from medassist.consult.verdict import Verdict, now
+from medassist.core.values import PANES
 from medassist.records.errors import RecordsError
 from medassist.records.export import SUFFIXES, Form, export, pdf, suggested_name
 from medassist.records.export.document import texts

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PANES
 from medassist.consult.verdict import Verdict, now
+from medassist.core.values import PANES
 from medassist.records.record import Record, WarningGiven
 from medassist.records.recorder import Recorder
 from medassist.records.reopening import was_broken_off

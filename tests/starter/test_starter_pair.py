@@ -18,9 +18,10 @@ from convert.gguf.model import About, convert_model
 from convert.starter_run import MOST_BYTES
 from finetune.starter.chat import BEGIN, END, PAD, SPECIAL, prompt
 from medassist.core.card import Card, read_card
+from medassist.core.values import EngineOptions, Message
+from medassist.core.values import Sampling as SamplingSettings
 from medassist.engine.client import Engine
-from medassist.engine.protocol import Answered, EngineOptions, Message, Question
-from medassist.engine.protocol import Sampling as SamplingSettings
+from medassist.engine.wire import Answered, Question
 from medassist.starter import FOLDER, STARTER_NOTICE, starter_card, starter_pair
 from tests.convert import go_render
 from tests.convert.native import NativeModel, nmse
@@ -231,10 +232,10 @@ async def test_the_tuned_model_answers_shortly_and_ends_by_itself():
             async for event in engine.ask({"base": question, "tuned": question}):
                 if isinstance(event, Answered):
                     (base if event.pane == "base" else tuned).append(event)
-    assert [a.stop_reason for a in tuned] == ["end"] * len(QUESTIONS)
-    assert all(a.tokens_written > 4 for a in tuned)
+    assert [a.figures.ending for a in tuned] == ["end"] * len(QUESTIONS)
+    assert all(a.figures.tokens_written > 4 for a in tuned)
     assert all("<|" not in a.text for a in (*base, *tuned))
-    written = [sum(a.tokens_written for a in answers) for answers in (base, tuned)]
+    written = [sum(a.figures.tokens_written for a in of) for of in (base, tuned)]
     assert written[0] > written[1], "the base goes on like an article"
 
 

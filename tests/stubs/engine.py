@@ -9,22 +9,18 @@ from pathlib import Path
 from typing import Literal
 
 from medassist.core.errors import EngineDied, EngineError, LoadStopped, ModelFileError
-from medassist.engine.protocol import (
-    Answered,
+from medassist.core.values import (
     EngineOptions,
-    Loaded,
-    Loading,
+    Figures,
     Message,
     Mode,
     PairFiles,
     PaneInfo,
     PaneName,
-    Question,
-    Reading,
     StopReason,
     TooLong,
-    Written,
 )
+from medassist.engine.wire import Answered, Loaded, Loading, Question, Reading, Written
 
 CONTEXT = 4096
 
@@ -174,14 +170,16 @@ class FakeEngine:
             id=1,
             pane=pane,
             text=text,
-            stop_reason="stopped" if stopped else script.stop_reason,
-            tokens_read=2048,
-            tokens_reused=0,
-            tokens_written=len(pieces),
-            ttft_s=0.25,
-            tok_per_s=20.0,
+            figures=Figures(
+                ending="stopped" if stopped else script.stop_reason,
+                tokens_read=2048,
+                tokens_reused=0,
+                tokens_written=len(pieces),
+                ttft_s=0.25,
+                tok_per_s=20.0,
+                context_used=812,
+            ),
             sampling=question.sampling,
-            context_used=812,
         )
 
     def _is_stopped(self, pane: PaneName) -> bool:

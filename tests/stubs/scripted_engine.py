@@ -4,22 +4,18 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from medassist.core.errors import EngineError
-from medassist.engine.protocol import (
-    Answered,
+from medassist.core.values import (
     EngineOptions,
-    Loaded,
-    Loading,
+    Figures,
     Mode,
     PairFiles,
     PaneInfo,
     PaneName,
-    Question,
-    Reading,
     Sampling,
     StopReason,
     TooLong,
-    Written,
 )
+from medassist.engine.wire import Answered, Loaded, Loading, Question, Reading, Written
 
 Event = Reading | Written | Answered | TooLong
 
@@ -31,14 +27,16 @@ def answered(
         id=1,
         pane=pane,
         text=text,
-        stop_reason=stop_reason,
-        tokens_read=5,
-        tokens_reused=0,
-        tokens_written=tokens,
-        ttft_s=0.25,
-        tok_per_s=12.5,
+        figures=Figures(
+            ending=stop_reason,
+            tokens_read=5,
+            tokens_reused=0,
+            tokens_written=tokens,
+            ttft_s=0.25,
+            tok_per_s=12.5,
+            context_used=8,
+        ),
         sampling=Sampling(),
-        context_used=8,
     )
 
 

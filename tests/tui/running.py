@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 
-from medassist.consult.turn import PaneName
+from medassist.core.values import PaneName
 from medassist.session.choice import Choice
 from medassist.tui import clipboard
 from medassist.tui.app import ConsultApp

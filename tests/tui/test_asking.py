@@ -6,7 +6,8 @@ import pytest
 from textual import events
 
 from medassist.core.errors import EngineError, ModelFileError
-from medassist.engine.protocol import PaneName, Question, TooLong
+from medassist.core.values import PaneName, TooLong
+from medassist.engine.wire import Question
 from medassist.session.choice import Choice
 from medassist.tui.app import ConsultApp
 from medassist.tui.dialogs.decision import Decision
@@ -304,7 +305,6 @@ def too_long_from(turn: int):
         if len(question.messages) <= 2 or earlier < turn:
             return None
         return TooLong(
-            id=1,
             pane=pane,
             tokens=5000 + 100 * earlier,
             fits=5000,
@@ -344,7 +344,7 @@ async def test_a_question_that_is_too_long_by_itself_goes_back_to_be_edited(
     engines: FakeEngines,
 ) -> None:
     engines.script.too_long = lambda pane, question: TooLong(
-        id=1, pane=pane, tokens=300_000, fits=3584, droppable=()
+        pane=pane, tokens=300_000, fits=3584, droppable=()
     )
     question = "word " * 200_000
     app = app_with(engines)

@@ -9,7 +9,7 @@ from textual.widgets import Input
 
 from medassist.consult import sides
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PaneName
+from medassist.core.values import PaneName
 from medassist.tui.app import ConsultApp
 from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.dialogs.verdict import VerdictPanel

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from medassist.consult.turn import PaneName
 from medassist.core.clean import clean
+from medassist.core.values import PaneName
 from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.consult.pane import MOUNTED, Pane
 from tests.core.nasty import CONTROL, MARKUP

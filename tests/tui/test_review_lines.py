@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from textual.widgets import Static
 
-from medassist.consult.turn import PaneName
+from medassist.core.values import PaneName
 from medassist.tui.app import ConsultApp
 from medassist.tui.consult.review_lines import ReviewLines
 from tests.stubs.engine import FakeEngines

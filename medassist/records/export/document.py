@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Literal
 
 from medassist.consult.answer import Answer
-from medassist.consult.turn import PANES, PaneName, Turn
+from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict
 from medassist.core.clean import clean, clean_line
+from medassist.core.values import PANES, PaneName
 from medassist.records.record import FlagShown, Record, WarningGiven
 
 Mask = Callable[[str], str]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from medassist.consult.answer import Answer, Source
 from medassist.consult.consultation import Consultation
-from medassist.consult.turn import PaneName
 from medassist.core.clean import clean
+from medassist.core.values import PaneName
 from medassist.session.consultation_record import Recording
 from medassist.session.fingerprints import Fingerprints
 from medassist.session.pair import Pair

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from medassist.consult.blind import Veil, veil
 from medassist.consult.consultation import Consultation
 from medassist.consult.sides import Sides, drawn
-from medassist.consult.turn import PANES, Turn
+from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict, now
 from medassist.core.clean import clean
+from medassist.core.values import PANES
 from medassist.tui import keys
 from medassist.tui.consult import wording
 

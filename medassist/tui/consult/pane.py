@@ -15,7 +15,8 @@ from textual.widgets import Button
 from medassist.consult.answer import Source
 from medassist.consult.blind import Veil
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PaneName, Turn
+from medassist.consult.turn import Turn
+from medassist.core.values import PaneName
 from medassist.tui.consult import wording
 from medassist.tui.consult.pane_header import PaneHeader
 from medassist.tui.consult.turn_view import TurnView

@@ -7,7 +7,7 @@ from textual.content import Content
 
 from medassist.consult.answer import Source
 from medassist.consult.sides import Letter, Sides
-from medassist.consult.turn import PaneName
+from medassist.core.values import PaneName
 from medassist.tui.consult import wording
 from medassist.tui.line import Line
 

@@ -13,7 +13,7 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Footer
 
-from medassist.consult.turn import PANES, PaneName
+from medassist.core.values import PANES, PaneName
 from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.flag_panel import FlagPanel
 from medassist.tui.consult.global_line import GlobalLine

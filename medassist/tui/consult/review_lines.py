@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 from textual.widgets import Static
 
-from medassist.consult.turn import PaneName, Turn
+from medassist.consult.turn import Turn
+from medassist.core.values import PaneName
 
 if TYPE_CHECKING:
     from medassist.safety.review import Mark, Review

@@ -8,8 +8,8 @@ from functools import cached_property
 from textual import on
 
 from medassist.consult.answer import Answer
-from medassist.consult.consultation import Excess
-from medassist.consult.turn import PaneName, Turn
+from medassist.consult.turn import Turn
+from medassist.core.values import PaneName, TooLong
 from medassist.session.choice import Choice
 from medassist.tui import keys
 from medassist.tui.consult import wording
@@ -221,7 +221,7 @@ class ConsultScreen(AnswersScreen):
 
     async def _too_long(
         self,
-        excesses: tuple[Excess, ...],
+        excesses: tuple[TooLong, ...],
         asked: Mapping[PaneName, Answer],
         again: bool,
     ) -> None:

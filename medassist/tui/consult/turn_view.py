@@ -10,8 +10,9 @@ from textual.widgets import Static
 
 from medassist.consult.answer import Answer
 from medassist.consult.blind import Veil
-from medassist.consult.turn import PaneName, Turn
+from medassist.consult.turn import Turn
 from medassist.core.clean import clean
+from medassist.core.values import PaneName
 from medassist.tui.consult import wording
 from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.consult.review_lines import ReviewLines

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len
 
-from medassist.consult.answer import Answer, Figures, Source
-from medassist.consult.consultation import Excess
+from medassist.consult.answer import Answer, Source
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PaneName
+from medassist.core.values import Figures, PaneName, TooLong
 from medassist.session.pair import PairState
 
 LETTERS: dict[PaneName, str] = {"base": "A", "tuned": "B"}
@@ -191,7 +190,7 @@ def empty(state: PairState) -> str:
             return ""
 
 
-def too_long(excesses: Sequence[Excess], surplus: int, sides: Sides) -> str:
+def too_long(excesses: Sequence[TooLong], surplus: int, sides: Sides) -> str:
     """Why a question cannot be asked as it is, and what would help."""
     lines = [
         f"Pane {sides.letter(excess.pane)} would be asked with {excess.tokens:,} "

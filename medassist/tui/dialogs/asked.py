@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import ValidationError
@@ -12,9 +13,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static, TextArea
 
-from medassist.consult.turn import PANES, PaneName
 from medassist.core.clean import clean
-from medassist.engine.protocol import Sampling
+from medassist.core.validated import validated
+from medassist.core.values import PANES, PaneName, Sampling
 from medassist.library.registry import NamedPair, PaneSettings
 from medassist.tui.consult import wording
 
@@ -140,7 +141,7 @@ class Asked(ModalScreen[NamedPair | None]):
             said["stop"] = found
         sampling = None
         if said:
-            sampling = Sampling.model_validate({**self._sampling.model_dump(), **said})
+            sampling = validated(Sampling, {**asdict(self._sampling), **said})
         system = self.query_one(f"#{pane}-system", TextArea).text
         return PaneSettings(system=clean(system).strip(), sampling=sampling)
 

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from medassist.consult.sides import Sides
-from medassist.consult.turn import PaneName
+from medassist.core.values import PaneName
 from medassist.tui import keys
 from medassist.tui.consult import wording
 from medassist.tui.details import Fact, as_text

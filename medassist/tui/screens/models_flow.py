@@ -15,7 +15,7 @@ from medassist.tui.dialogs.decision import Decision
 from medassist.tui.screens.model_rows import Row, rows
 
 if TYPE_CHECKING:
-    from medassist.engine.protocol import EngineOptions
+    from medassist.core.values import EngineOptions
     from medassist.library.catalogue import Catalogue
     from medassist.library.hub.plan import Plan
     from medassist.library.importing import Imported

@@ -8,7 +8,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from medassist.consult.answer import Answer
-from medassist.consult.turn import PaneName, Turn
+from medassist.consult.turn import Turn
+from medassist.core.values import PaneName
 from medassist.records.record import Record
 from medassist.records.vault import Vault
 from medassist.tui.app import ConsultApp

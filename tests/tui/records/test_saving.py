@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Checkbox, Input
 
-from medassist.consult.turn import PANES
+from medassist.core.values import PANES
 from medassist.records.errors import NotSaved
 from medassist.records.vault import Vault
 from medassist.tui.dialogs.passphrase import Passphrase

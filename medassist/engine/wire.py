@@ -1,0 +1,200 @@
+"""The messages between the app and the child process that runs llama.cpp.
+
+Commands travel from the app to the child, events from the child to the app. On
+the pipe a message is one frame: its length in bytes (4 bytes, big-endian), then
+UTF-8 JSON. Both sides validate what they read; the child is fed by a file from
+outside and is not trusted.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from medassist.core.values import (
+    EngineOptions,
+    Figures,
+    Message,
+    Mode,
+    PairFiles,
+    PaneInfo,
+    PaneName,
+    Sampling,
+    TooLong,
+)
+
+FRAME_LENGTH = struct.Struct(">I")
+MAX_FRAME_BYTES = 64 * 1024 * 1024
+
+
+class Value(BaseModel):
+    """An immutable value that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Question(Value):
+    """What one pane is asked: its own history, ending with the user's turn."""
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    sampling: Sampling = Sampling()
+
+
+# Commands: from the app to the child.
+
+
+class Load(Value):
+    kind: Literal["load"] = "load"
+    files: PairFiles
+    options: EngineOptions = EngineOptions()
+
+
+class Ask(Value):
+    kind: Literal["ask"] = "ask"
+    id: int
+    mode: Mode
+    panes: dict[PaneName, Question] = Field(min_length=1)
+
+
+class Prepare(Value):
+    """Read these conversations into the caches while nothing else is to be done."""
+
+    kind: Literal["prepare"] = "prepare"
+    id: int
+    panes: dict[PaneName, tuple[Message, ...]]
+
+
+class Stop(Value):
+    """Stop request `id`: in one pane, or in all."""
+
+    kind: Literal["stop"] = "stop"
+    id: int
+    pane: PaneName | None = None
+
+
+Command = Annotated[Load | Ask | Prepare | Stop, Field(discriminator="kind")]
+
+
+# Events: from the child to the app.
+
+
+class Hello(Value):
+    """The child runs and is confined; nothing has been opened yet."""
+
+    kind: Literal["hello"] = "hello"
+    confined: str
+
+
+class Loading(Value):
+    kind: Literal["loading"] = "loading"
+    file: Path
+    fraction: float
+
+
+class Loaded(Value):
+    kind: Literal["loaded"] = "loaded"
+    panes: dict[PaneName, PaneInfo]
+    notices: tuple[str, ...] = ()
+    """Sentences for the user: no template in the file, no end token, ..."""
+
+
+class Reading(Value):
+    """Progress of a prefill: `done` of `total` prompt tokens, `reused` from before."""
+
+    kind: Literal["reading"] = "reading"
+    id: int
+    pane: PaneName
+    done: int
+    total: int
+    reused: int
+
+
+class Written(Value):
+    """A further piece of an answer; whole characters, stop strings kept out."""
+
+    kind: Literal["written"] = "written"
+    id: int
+    pane: PaneName
+    text: str
+    tokens: int
+    """Tokens of the answer so far."""
+
+
+class Answered(Value):
+    """An answer is finished: its whole text and what it took."""
+
+    kind: Literal["answered"] = "answered"
+    id: int
+    pane: PaneName
+    text: str
+    figures: Figures
+    sampling: Sampling
+
+
+class DoesNotFit(Value):
+    """The prompt of a pane is too long."""
+
+    kind: Literal["does_not_fit"] = "does_not_fit"
+    id: int
+    pane: PaneName
+    too_long: TooLong
+
+
+class Done(Value):
+    """Request `id` is over: all that it had to say has been said."""
+
+    kind: Literal["done"] = "done"
+    id: int
+
+
+class Failed(Value):
+    """A command failed. The child lives on unless it says `fatal`."""
+
+    kind: Literal["failed"] = "failed"
+    id: int | None = None
+    pane: PaneName | None = None
+    message: str
+    file: Path | None = None
+    fatal: bool = False
+    stopped: bool = False
+    """The user stopped it: not an error."""
+
+
+Event = Annotated[
+    Hello
+    | Loading
+    | Loaded
+    | Reading
+    | Written
+    | Answered
+    | DoesNotFit
+    | Done
+    | Failed,
+    Field(discriminator="kind"),
+]
+
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
+EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class FrameTooLarge(ValueError):
+    """A message does not fit on the pipe."""
+
+
+def frame(message: BaseModel) -> bytes:
+    """The bytes of `message` on the pipe.
+
+    Raises:
+        FrameTooLarge: the message is larger than `MAX_FRAME_BYTES`.
+        ValueError: a text in it is no Unicode.
+    """
+    body = message.model_dump_json().encode()
+    if len(body) > MAX_FRAME_BYTES:
+        raise FrameTooLarge(
+            f"a message of {len(body):,} bytes is over the {MAX_FRAME_BYTES:,} that "
+            "the engine takes; shorten the text"
+        )
+    return FRAME_LENGTH.pack(len(body)) + body
