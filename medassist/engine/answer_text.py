@@ -10,7 +10,8 @@ class AnswerText:
     """The text of an answer while it is written.
 
     A character can be split over tokens, and a stop string over pieces: what might
-    still become one or the other is held back.
+    still become one or the other is held back. White space before a stop string goes
+    with it: it stood between the answer and what is none of it.
 
     Args:
         stops: texts that end the answer and are never shown.
@@ -36,9 +37,13 @@ class AnswerText:
     def finish(self) -> str:
         """The answer is over; returns what was held back and is no stop string.
 
-        A character of which only some bytes came is left out.
+        A character of which only some bytes came is left out. A stop string that ends
+        a line needs no line end here.
         """
         held, self._held = self._held, ""
+        if whole := next((s for s in self._stops if _ends_with(held, s)), None):
+            self.stopped = True
+            held = held[: len(held.rstrip()) - len(whole.rstrip())].rstrip()
         if held:
             self._shown.append(held)
         return held
@@ -51,14 +56,21 @@ class AnswerText:
         if found:
             self.stopped = True
             self._held = ""
-            shown = text[: min(found)]
+            shown = text[: min(found)].rstrip()
+        elif self._stops:
+            keep = max(_overlap(text, s) for s in self._stops)
+            shown = text[: len(text) - keep].rstrip()
+            self._held = text[len(shown) :]
         else:
-            keep = max((_overlap(text, s) for s in self._stops), default=0)
-            shown = text[: len(text) - keep]
-            self._held = text[len(text) - keep :]
+            shown = text
         if shown:
             self._shown.append(shown)
         return shown
+
+
+def _ends_with(text: str, stop: str) -> bool:
+    """Whether `text` ends with `stop`, but for the white space at their ends."""
+    return bool(stop.strip()) and text.rstrip().endswith(stop.rstrip())
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -66,7 +66,7 @@ class Answer:
         Raises:
             EngineError: llama.cpp failed.
         """
-        text = AnswerText((*self.sampling.stop, *self.pane.prompts.template.stops))
+        text = AnswerText((*self.sampling.stop, *self.pane.ends.stops))
         whole = yield from self._prefill()
         reason: StopReason = "stopped"
         if whole:
@@ -111,6 +111,7 @@ class Answer:
     def _decode(self, text: AnswerText) -> Generator[Step, None, StopReason]:
         context = self.pane.context
         vocabulary = self.pane.prompts.vocabulary
+        further_ends = self.pane.ends.tokens
         most = self.sampling.max_tokens
         pending = ""
         shown_at = 0.0
@@ -118,7 +119,7 @@ class Answer:
             while not context.aborted:
                 token = sampler.sample(context)
                 now = time.perf_counter()
-                if vocabulary.ends_answer(token):
+                if vocabulary.ends_answer(token) or token in further_ends:
                     reason: StopReason = "end"
                     break
                 self._written += 1

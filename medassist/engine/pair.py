@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from medassist.core.values import EngineOptions, Message, PairFiles, PaneInfo, PaneName
+from medassist.engine.answer_end import FurtherEnds
 from medassist.engine.context import Context
 from medassist.engine.prompt import Prompts, last_occurrence
 from medassist.engine.template import ChatTemplate
@@ -28,6 +29,8 @@ class Pane:
     context: Context
     prompts: Prompts
     info: PaneInfo
+    ends: FurtherEnds
+    """Where its answers end, besides the tokens that its file names as ends."""
 
 
 class Pair:
@@ -128,7 +131,9 @@ class Pair:
             # on, shared or not, so that its answers do not depend on sharing.
             invocation=adapter.invocation if adapter else (),
         )
-        self._remark(name, weights, own, prompts)
+        specials = (*vocabulary.control_texts, *vocabulary.added_texts)
+        ends = FurtherEnds.of(template.answer_end(specials), vocabulary)
+        self._remark(name, weights, own, prompts, ends)
         info = PaneInfo(
             file=weights.path,
             adapter=own.path if own else None,
@@ -144,7 +149,7 @@ class Pair:
             flash_attention=flash,
             kv=options.kv,
         )
-        return Pane(name, context, prompts, info)
+        return Pane(name, context, prompts, info, ends)
 
     def _context_size(
         self, name: PaneName, weights: Weights, wanted: int | None
@@ -165,6 +170,7 @@ class Pair:
         weights: Weights,
         adapter: Adapter | None,
         prompts: Prompts,
+        ends: FurtherEnds,
     ) -> None:
         """What the user should know of this pane's model."""
         if prompts.template.is_plain:
@@ -178,7 +184,18 @@ class Pair:
                 "the prompt, so the same question can be answered differently "
                 "tomorrow."
             )
-        if not weights.vocabulary.has_end:
+        if ends.stops and not prompts.template.is_plain:
+            (end,) = ends.stops
+            why = (
+                "a token that its file does not name as an end"
+                if ends.tokens
+                else "which is text and no token"
+            )
+            self._notice(
+                f"{weights.path.name} ends its answers with {end!r}, {why}: they are "
+                "cut off there."
+            )
+        elif not weights.vocabulary.has_end:
             self._notice(
                 f"{weights.path.name} has no end token: its answers end only at the "
                 "length limit, or where you stop them."

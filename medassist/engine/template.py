@@ -13,7 +13,7 @@ import faulthandler
 import json
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence, Sized
+from collections.abc import Callable, Generator, Iterable, Sequence, Sized
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from medassist.core.errors import EngineError
 from medassist.core.values import Message
+from medassist.engine.answer_end import AnswerEnd, Turn, answer_end
 
 MAX_TEMPLATE_CHARACTERS = 1_000_000
 MAX_BUILT = 10_000_000
@@ -47,7 +48,6 @@ PLAIN = """\
 {%- if add_generation_prompt %}Answer:{% endif -%}
 """
 """What a model without a template is asked with; it ends at the next question."""
-PLAIN_STOPS = ("\nQuestion:",)
 
 
 class TemplateError(EngineError):
@@ -75,7 +75,6 @@ class ChatTemplate:
         self.is_plain = source is None
         self.source = PLAIN if source is None else source
         self.origin = origin
-        self.stops = PLAIN_STOPS if source is None else ()
         self._tokens = {"bos_token": bos, "eos_token": eos}
         if len(self.source) > MAX_TEMPLATE_CHARACTERS:
             raise self._error(f"it has {len(self.source):,} characters")
@@ -105,6 +104,22 @@ class ChatTemplate:
             # Some models know no system turn and their templates refuse one: there
             # its text stands before the first question, as their makers advise.
             return self._render(folded, ask)
+
+    def answer_end(self, specials: Iterable[str]) -> AnswerEnd:
+        """How the template ends an answer; nothing is known of one that fails.
+
+        Args:
+            specials: the texts of the model's control and added tokens.
+        """
+
+        def render(turns: Sequence[Turn], ask: bool) -> str | None:
+            messages = [Message(role=role, content=text) for role, text in turns]
+            try:
+                return self.render(messages, ask=ask)
+            except TemplateError:
+                return None
+
+        return answer_end(render, specials)
 
     def _render(self, messages: Sequence[Message], ask: bool) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]

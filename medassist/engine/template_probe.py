@@ -19,13 +19,13 @@ from medassist.core.errors import EngineError
 from medassist.core.gguf import GgufHeader, read_header, shards
 from medassist.core.values import Message
 from medassist.engine import confine
+from medassist.engine.answer_end import ANSWER
 from medassist.engine.forbidden_calls import forbid_calls
 from medassist.engine.template import ChatTemplate
 
 TOKENS = "tokenizer.ggml.tokens"
 KINDS = "tokenizer.ggml.token_type"
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4
-ANSWER = "an-answer-of-the-probe"
 MAX_RENDERED = 20_000
 ENDS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
@@ -59,8 +59,10 @@ class Probed(BaseModel):
     """The texts of the tokens at which llama.cpp ends an answer."""
     after_answer: str = ""
     """What the template writes after an answer, up to 80 characters of it."""
+    stop: str = ""
+    """The text of it that ends an answer, where no token does; empty: there is none."""
     turn_end: str = ""
-    """The token that begins it; empty: no single token does."""
+    """The token that ends an answer; empty: no single token does."""
     turn_end_id: int | None = None
     writes_date: bool = False
 
@@ -107,16 +109,14 @@ def probe(path: Path) -> Probed:
         rendered = [template.render(turns, ask=ask) for turns, ask in PROBES]
     except EngineError as error:
         return found.model_copy(update={"template": "broken", "trouble": str(error)})
-    after = rendered[-1].rpartition(ANSWER)[2].lstrip()[:80]
-    if ANSWER not in rendered[-1]:
-        after = ""
-    end = _first_token(after, header, tokens)
+    end = template.answer_end(_specials(header, tokens))
     return found.model_copy(
         update={
             "rendered": tuple(text[:MAX_RENDERED] for text in rendered),
-            "after_answer": after,
-            "turn_end": tokens[end] if end is not None else "",
-            "turn_end_id": end,
+            "after_answer": end.after.strip()[:80],
+            "stop": "" if end.is_token else end.text,
+            "turn_end": end.text if end.is_token else "",
+            "turn_end_id": tokens.index(end.text) if end.is_token else None,
             "writes_date": "strftime_now" in header.chat_template,
         }
     )
@@ -149,18 +149,13 @@ def _ends(header: GgufHeader, tokens: list[str]) -> tuple[str, ...]:
     return tuple(sorted(found | (by_heart & set(tokens))))
 
 
-def _first_token(text: str, header: GgufHeader, tokens: list[str]) -> int | None:
-    """The control token that `text` begins with, the longest of them."""
+def _specials(header: GgufHeader, tokens: list[str]) -> list[str]:
+    """The texts of the tokens that stand for one thing each."""
     kinds = header.metadata.get(KINDS, ())
-    by_heart = known_ends().ends_by_heart
-    found: int | None = None
-    for number, token in enumerate(tokens):
-        kind = kinds[number] if isinstance(kinds, tuple) and number < len(kinds) else 0
-        special = kind in (UNKNOWN, CONTROL, USER_DEFINED) or token in by_heart
-        longer = found is None or len(token) > len(tokens[found])
-        if special and token and longer and text.startswith(token):
-            found = number
-    return found
+    special = (UNKNOWN, CONTROL, USER_DEFINED)
+    typed = zip(tokens, kinds if isinstance(kinds, tuple) else (), strict=False)
+    by_heart = known_ends().ends_by_heart & set(tokens)
+    return [*by_heart, *(token for token, kind in typed if kind in special)]
 
 
 def main(arguments: list[str]) -> int:

@@ -152,40 +152,42 @@ def _of_bos(name: str, found: Probed) -> list[Finding]:
 
 
 def _of_end(name: str, found: Probed) -> list[Finding]:
-    findings: list[Finding] = []
-    if not found.ends:
-        findings.append(
-            Finding(
-                weight="wrong",
-                said=f"{name} has no end token: its answers end only at the length "
-                "limit.",
-                fix="Convert it again with tokenizer.ggml.eos_token_id set; until then "
-                "give the pair a stop text.",
-            )
+    ends = ", ".join(found.ends)
+    if found.turn_end and found.turn_end not in found.ends:
+        finding = Finding(
+            weight="wrong",
+            said=f"The template of {name} ends an answer with {found.turn_end!r} "
+            f"(token {found.turn_end_id}), which is no end to llama.cpp "
+            f"({ends or 'the file names none'}).",
+            fix="Here an answer ends there; in other programs answers run on. Convert "
+            f"it again with tokenizer.ggml.eot_token_id = {found.turn_end_id}.",
         )
-    elif found.turn_end and found.turn_end not in found.ends:
-        findings.append(
-            Finding(
-                weight="wrong",
-                said=f"The template of {name} ends an answer with {found.turn_end!r} "
-                f"(token {found.turn_end_id}), which is no end to llama.cpp "
-                f"({', '.join(found.ends)}), so answers run on.",
-                fix="Convert it again with tokenizer.ggml.eot_token_id = "
-                f"{found.turn_end_id}; until then give the pair "
-                f"{found.turn_end!r} as a stop text.",
-            )
+    elif found.stop:
+        none = "" if ends else " The file names no end token either."
+        finding = Finding(
+            weight="look",
+            said=f"The template of {name} ends an answer with the text "
+            f"{found.stop!r}, which is no token of its own.{none}",
+            fix="Here answers are cut off there; other programs need it as a stop "
+            "text.",
         )
-    elif found.after_answer and not found.turn_end:
-        findings.append(
-            Finding(
-                weight="look",
-                said=f"The template of {name} ends an answer with the text "
-                f"{found.after_answer[:30]!r}, which is no token of its own, so "
-                "answers may run on.",
-                fix="Give the pair this text as a stop text.",
-            )
+    elif not ends:
+        finding = Finding(
+            weight="wrong",
+            said=f"{name} has no end token: its answers end only at the length limit.",
+            fix="Convert it again with tokenizer.ggml.eos_token_id set; until then "
+            "give the pair a stop text.",
         )
-    return findings
+    elif found.rendered and not found.turn_end:
+        finding = Finding(
+            weight="look",
+            said=f"The template of {name} ends an answer with "
+            f"{found.after_answer[:30]!r}, which tells no end, so answers may run on.",
+            fix="If they do, give the pair a stop text.",
+        )
+    else:
+        return []
+    return [finding]
 
 
 def check_pair(files: PairFiles) -> list[Finding]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Ask
+from tests.scripted_model import CHATML, write_scripted_model
 from tests.tiny_models import SPECIAL, TinyPair, random_weights, write_model
 
 QUESTION = "What is asthma?"
@@ -322,3 +323,17 @@ def test_the_trace_of_that_test_would_see_a_connection(tmp_path: Path) -> None:
     trace = f"strace -f -qq -e trace=connect -o {log}".split()
     subprocess.run([*trace, sys.executable, "-c", reach], check=True)
     assert "AF_INET" in log.read_text()
+
+
+def test_an_answer_is_cut_where_the_models_template_ends_it(
+    ask: Ask, tmp_path: Path
+) -> None:
+    model = write_scripted_model(
+        tmp_path / "m.gguf",
+        ("Give 15 mg/kg.", "<|im", "_end|>", "\n<|im_start|>user\n", "And then?"),
+        template=CHATML,
+    )
+    done = ask("How much?", "--base", model, "--temperature", "0")
+    assert done.returncode == 0
+    assert done.stdout.decode().strip() == "Give 15 mg/kg."
+    assert "m.gguf ends its answers with '<|im_end|>'" in done.stderr.decode()

@@ -44,3 +44,22 @@ def test_what_only_looked_like_a_stop_string_is_shown() -> None:
     assert text.push(b"\nQ") == ""
     assert text.finish() == "\nQ"
     assert text.text == "a<enemy\nQ"
+
+
+def test_white_space_before_a_stop_string_goes_with_it_and_stays_elsewhere() -> None:
+    text = AnswerText(("\nUser:",))
+    shown = [text.push(p) for p in (b"One.", b"\n", b"\nTwo. ", b"\n", b"\nUser", b":")]
+    assert "".join(shown) == text.text == "One.\n\nTwo."
+    rest = AnswerText(("\nUser:",))
+    assert rest.push(b"One. \n") + rest.finish() == "One. \n"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("Yes.\n### End", "Yes."), ("Yes.\n### Endocrine", "Yes.\n### Endocrine")],
+)
+def test_a_stop_string_of_a_whole_line_ends_with_the_answer_too(
+    said: str, shown: str
+) -> None:
+    text = AnswerText(("\n### End\n",))
+    assert text.push(said.encode()) + text.finish() == shown

@@ -132,7 +132,6 @@ def test_the_plain_template_is_a_question_and_an_answer(weights: Weights) -> Non
         [user("Why?"), Message(role="assistant", content="So."), user("Oh?")]
     )
     assert rendered == "Question: Why?\n\nAnswer: So.\n\nQuestion: Oh?\n\nAnswer:"
-    assert reader.template.stops == ("\nQuestion:",)
 
 
 def test_the_last_occurrence_is_found() -> None:

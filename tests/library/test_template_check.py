@@ -15,6 +15,7 @@ from medassist.library.template_check import (
     check_pair,
     probe_file,
 )
+from tests.engine.conversation import tiny_engine
 from tests.tiny_models import END, TEMPLATE, TinyPair, write_adapter, write_model
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +83,39 @@ def test_an_end_that_is_mere_text_is_told(tiny: TinyPair, tmp_path: Path) -> Non
         tiny.tokenizer,
         template=TEMPLATE.replace(END, "### End"),
     )
-    assert any("### End" in f.said for f in found_in(path))
+    assert any("'### End'" in f.said for f in found_in(path))
+    spoken = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    path = write_model(
+        tmp_path / "s.gguf", tiny.weights, tiny.tokenizer, template=spoken
+    )
+    assert any(repr("\nuser:") in f.said for f in found_in(path))
+
+
+def test_an_end_that_answers_may_hold_is_told(tiny: TinyPair, tmp_path: Path) -> None:
+    path = write_model(
+        tmp_path / "m.gguf",
+        tiny.weights,
+        tiny.tokenizer,
+        template="{% for m in messages %}{{ m.content }}\n---\n{% endfor %}",
+    )
+    assert any("'---'" in f.said and "run on" in f.said for f in found_in(path))
+
+
+async def test_what_is_told_is_what_the_engine_does(
+    tiny: TinyPair, tmp_path: Path
+) -> None:
+    path = write_model(
+        tmp_path / "m.gguf",
+        tiny.weights,
+        tiny.tokenizer,
+        template=TEMPLATE.replace(END, "\n### End\n"),
+    )
+    async with tiny_engine(PairFiles(base=path)) as engine:
+        assert engine.loaded is not None
+        (notice,) = engine.loaded.notices
+    (finding,) = [f for f in found_in(path) if "end" in f.said]
+    assert repr(probe(path).stop) in finding.said
+    assert repr(probe(path).stop) in notice
 
 
 def test_a_template_that_breaks_is_told_and_not_waited_for(
