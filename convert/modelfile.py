@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from convert.errors import ConvertError
 from convert.go_template.write import is_printable
+from convert.ollama.parameters import Parameter
 from convert.ollama.settings import OllamaSettings
 
 QUOTES = '"""'
@@ -27,6 +28,8 @@ class Written(BaseModel):
     template: str
     stops: list[str]
     parameters: dict[str, float | int | bool | str]
+    origins: list[Parameter]
+    """Every parameter, each stop for itself, with who named it."""
     notes: list[str]
 
 

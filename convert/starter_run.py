@@ -138,7 +138,7 @@ def run_modelfile(run: Path, card: Card, weights: str) -> str:
         card: of the pair.
         weights: the folder of the GGUFs, relative to the Modelfile.
     """
-    wishes = Wishes(system=SYSTEM, licences=(notice(card),), context=card.context)
+    wishes = Wishes(system=SYSTEM, licences=(notice(card),), card_context=card.context)
     return modelfile(
         ModelfileParts(
             heading=heading(card, "medassist"),

@@ -59,7 +59,8 @@ def modelfile(
     """Write a Modelfile for `ollama create`, from the model's own chat template.
 
     The Go TEMPLATE is derived from the Jinja template and compared with it over many
-    conversations; a template that Go cannot repeat exactly is refused.
+    conversations; a template that Go cannot repeat exactly is refused. Parameters are
+    those that the model's files or you name, and no others; who named which is told.
     """
     with room("convert"):
         from convert.gguf.facts import read_facts
@@ -103,6 +104,8 @@ def modelfile(
     )
     if out is not None:
         write_whole(out, text, SHARED_FILE)
+    for parameter in settings.origins:
+        typer.echo(f"PARAMETER {parameter.told}", err=True)
     for note in settings.notes:
         typer.echo(f"Note: {note}", err=True)
     shown = text.rstrip("\n") if out is None else f"{out}: ollama create NAME -f {out}"
@@ -112,6 +115,7 @@ def modelfile(
         template=settings.template,
         stops=list(settings.stops),
         parameters=settings.parameters,
+        origins=list(settings.origins),
         notes=list(settings.notes),
     )
     show(result, shown, json=json)

@@ -45,7 +45,11 @@ def publish(
         bool, typer.Option("--insecure", help="Push to a registry without TLS.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Show what would be sent, and who named each parameter; send nothing.",
+        ),
     ] = False,
     unverified: Annotated[
         bool,
@@ -135,6 +139,9 @@ def _told(made: Published, *, dry: bool) -> str:
     for sent in made.files:
         how = "" if dry else ", was there" if sent.was_there else ", sent"
         lines.append(f"  {sent.file} {sent.bytes / 2**20:.1f} MiB{how}")
+    if dry:
+        lines += [f"  {parameter.told}" for parameter in made.origins]
+        lines.append("  all other parameters: left to Ollama")
     for check in made.checks:
         equal = {True: "equal", False: "DIFFERS", None: "not compared"}[check.equal]
         lines.append(f"  {check.what}: {equal}: {check.said}")

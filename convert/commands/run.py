@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from convert.commands import wishes as given
 from medassist.core.terminal import room, show, watching
 
 
@@ -39,6 +40,7 @@ def run(
         str | None,
         typer.Option(metavar="TEXT", help="The system prompt in the Modelfile."),
     ] = None,
+    stops: given.Stops = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads; by default one for each core.")
     ] = None,
@@ -58,6 +60,7 @@ def run(
         imatrix=imatrix,
         text=text,
         system=system,
+        stops=tuple(stops or ()),
         threads=threads,
     )
     with watching(quiet=json) as watcher:
@@ -76,6 +79,8 @@ def run(
             f"Note: {', '.join(found.older)} in gguf/ were not asked for and not "
             "looked at; they may be of an older training."
         )
+    lines += [f"  PARAMETER {parameter.told}" for parameter in found.parameters]
+    lines += [f"Note: {note}" for note in found.notes]
     if found.modelfile:
         lines.append(f"For Ollama: ollama create NAME -f {found.modelfile}")
     show(found, "\n".join(lines), json=json)

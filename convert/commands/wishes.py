@@ -38,7 +38,8 @@ Context = Annotated[
         "--num-ctx",
         metavar="TOKENS",
         min=16,
-        help="Length of the context; by default the model's, but at most 8192.",
+        help="Length of the context; by default the model's up to 8192, and where the "
+        "model can take more, what Ollama takes.",
     ),
 ]
 Licences = Annotated[
@@ -98,14 +99,14 @@ def read_wishes(
         CardError: the card is none.
     """
     from convert.notice import notice
-    from convert.ollama.settings import Wishes, read_message, read_parameter
+    from convert.ollama.parameters import read_parameter
+    from convert.ollama.settings import Wishes, read_message
     from medassist.core.card import read_card
 
     texts = [_text(file) for file in licences or []]
-    if card is not None:
-        known = read_card(card)
+    known = None if card is None else read_card(card)
+    if known is not None:
         texts.insert(0, notice(known))
-        context = context or known.context
     return Wishes(
         system=system,
         parameters=dict(read_parameter(text) for text in parameters or []),
@@ -115,6 +116,8 @@ def read_wishes(
         template=None if template is None else _text(template),
         date=date,
         context=context,
+        card_context=known.context if known else None,
+        card_stops=known.stops if known else (),
     )
 
 

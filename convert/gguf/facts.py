@@ -17,6 +17,7 @@ SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
 FLOATS = ("F32", "F16", "BF16", "F64")
 
 SPECIAL = {int(TokenType.CONTROL), int(TokenType.USER_DEFINED), int(TokenType.UNKNOWN)}
+SAMPLING = "general.sampling."
 END_KEYS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
 
@@ -90,6 +91,15 @@ class GgufFacts:
     def context(self) -> int | None:
         """Tokens that the model was made for."""
         return self._number(f"{self.architecture}.context_length")
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """What the file recommends for sampling, by key: 0.6, not 0.60000002."""
+        return {
+            key: float(str(np.float32(value))) if isinstance(value, float) else value
+            for key, value in self.values.items()
+            if key.startswith(SAMPLING)
+        }
 
     @property
     def specials(self) -> tuple[str, ...]:

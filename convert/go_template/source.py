@@ -6,7 +6,7 @@ From a model folder (transformers renders) or from a GGUF (the engine's sandbox 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
@@ -45,8 +45,13 @@ class ChatSource:
     raw: RawRender = field(repr=False)
     date: str | None = None
     """What the template writes as today's date; `None`: it may write none."""
-    sampling: dict[str, float | int] = field(default_factory=dict[str, float | int])
-    """What generation_config.json recommends, under Ollama's names."""
+    context_from: str = ""
+    """Where it says so."""
+    advice: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What its files say of writing answers, temperature and all: the content of
+    generation_config.json, or the GGUF's keys of sampling."""
+    advice_from: str = ""
+    """Which of them it is."""
 
     def render(self, turns: Conversation, *, ask: bool = True) -> str:
         """The prompt for `turns` without the begin token that the runtime writes.
@@ -177,8 +182,11 @@ def source_of_gguf(facts: GgufFacts, *, date: str | None = None) -> ChatSource:
         ends=facts.ends,
         bos=facts.text(facts.bos) or None if facts.adds_bos else None,
         context=facts.context,
+        context_from=f"the GGUF ({facts.architecture}.context_length)",
         raw=raw,
         date=date,
+        advice=facts.sampling,
+        advice_from="the GGUF",
     )
 
 
@@ -214,7 +222,7 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
             ) from error
 
     ids: list[int] = []
-    context, sampling = None, dict[str, float | int]()
+    context, advice = None, dict[str, object]()
     for name in ENDS_IN_CONFIG:
         if not (folder / name).is_file():
             continue
@@ -225,7 +233,7 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
             length = config.values.get("max_position_embeddings")
             context = length if isinstance(length, int) else None
         else:
-            sampling = _recommended(config.values)
+            advice = config.values
     ends = [tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(ids)]
     bos = cast("int | None", tokenizer.bos_token_id)
     adds_bos = bos is not None and tokenizer.encode("a")[:1] == [bos]
@@ -237,26 +245,12 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
         ends=tuple(dict.fromkeys(str(end) for end in ends if end)),
         bos=str(tokenizer.bos_token) if adds_bos else None,
         context=context,
+        context_from="config.json (max_position_embeddings)",
         raw=raw,
         date=date,
-        sampling=sampling,
+        advice=advice,
+        advice_from="generation_config.json",
     )
-
-
-def _recommended(config: dict[str, object]) -> dict[str, float | int]:
-    names = {
-        "temperature": "temperature",
-        "top_k": "top_k",
-        "top_p": "top_p",
-        "min_p": "min_p",
-        "repetition_penalty": "repeat_penalty",
-    }
-    return {
-        ours: value
-        for theirs, ours in names.items()
-        if isinstance(value := config.get(theirs), int | float)
-        and not isinstance(value, bool)
-    }
 
 
 def _no_template(path: Path) -> ConvertError:

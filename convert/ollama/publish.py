@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from convert.errors import ConvertError
+from convert.ollama.parameters import Parameter
 from convert.ollama.plan import Plan
 from convert.ollama.read_back import Check, read_back
 from convert.ollama.server import Server
@@ -43,6 +44,8 @@ class Published(BaseModel):
     template: str
     stops: list[str]
     parameters: dict[str, float | int | bool | str | list[str]]
+    origins: list[Parameter] = []
+    """Every parameter, each stop for itself, with who named it."""
 
 
 class Report(BaseModel):
@@ -173,4 +176,5 @@ def _published(
         template=plan.settings.template,
         stops=list(plan.settings.stops),
         parameters=plan.settings.all_parameters(),
+        origins=list(plan.settings.origins),
     )

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from convert.errors import ConvertError
 from convert.go_template.derive import read_turns
-from convert.go_template.source import ChatSource, Role, read_source
+from convert.go_template.source import (
+    ChatSource,
+    Role,
+    TemplateRefused,
+    read_source,
+)
 from convert.go_template.write import go_template
+from convert.ollama.parameters import (
+    MOST_CONTEXT,
+    Parameter,
+    Recommended,
+    Value,
+    recommended,
+)
 from convert.turns import SystemInQuestion, SystemLeftOut, Turns
-from medassist.core.values import Sampling
-
-Value = float | int | bool | str
-Kind = Literal["whole", "number", "switch", "text"]
-# The options of Ollama's API (api/types.go) that a model can carry; `stop` has its own.
-PARAMETERS: dict[str, Kind] = {
-    "num_ctx": "whole",
-    "num_batch": "whole",
-    "num_gpu": "whole",
-    "main_gpu": "whole",
-    "use_mmap": "switch",
-    "num_thread": "whole",
-    "num_keep": "whole",
-    "seed": "whole",
-    "num_predict": "whole",
-    "top_k": "whole",
-    "top_p": "number",
-    "min_p": "number",
-    "typical_p": "number",
-    "repeat_last_n": "whole",
-    "temperature": "number",
-    "repeat_penalty": "number",
-    "presence_penalty": "number",
-    "frequency_penalty": "number",
-}
-MOST_CONTEXT = 8192
-"""Tokens of context that are asked for without the user's word: each costs memory."""
+from medassist.engine.answer_end import AnswerEnd, Turn, answer_end
 
 
 @dataclass(frozen=True)
@@ -57,6 +44,10 @@ class Wishes:
     """What the chat template writes as today's date."""
     context: int | None = None
     """Tokens of context, where the parameters do not say it."""
+    card_context: int | None = None
+    """Tokens of context that the model's card names."""
+    card_stops: tuple[str, ...] = ()
+    """Texts that end an answer by the model's card."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +64,8 @@ class OllamaSettings:
     """What a user should know, in sentences."""
     turns: Turns | None = None
     """The template as it was derived; `None` where it was written by hand."""
+    origins: tuple[Parameter, ...] = ()
+    """All parameters, stops and all, with who named them."""
 
     def all_parameters(self) -> dict[str, Value | list[str]]:
         """The parameters as Ollama's API takes them, stops and all."""
@@ -104,67 +97,62 @@ def settings_from(source: ChatSource, wishes: Wishes) -> OllamaSettings:
             f"{source.origin}: the chat template leaves out system texts, so a SYSTEM "
             "would not reach the model; leave out --system"
         )
-    ends = (*answer_ends(source, turns), *wishes.stops)
-    if not ends:
+    end = template_end(source) if turns else AnswerEnd()
+    stops = _stops(source, end, wishes)
+    if not stops:
         raise ConvertError(
             f"{source.origin}: neither the tokens nor the chat template say how an "
             "answer ends, so it would never end; name a text with --stop"
         )
+    advice = recommended(source.advice, source.advice_from)
+    parameters = _parameters(source, advice, wishes)
     return OllamaSettings(
         template=template,
         system=wishes.system or None,
-        stops=tuple(dict.fromkeys(ends)),
-        parameters=_parameters(source, wishes),
+        stops=tuple(str(stop.value) for stop in stops),
+        parameters={found.name: found.value for found in parameters},
         licences=wishes.licences,
         messages=wishes.messages,
-        notes=tuple(_notes(source, turns, wishes)),
+        notes=(
+            *_notes(source, turns, wishes),
+            *(_of_end(source, end) if turns else ()),
+            *_of_context(source, parameters, wishes),
+            *advice.notes,
+        ),
         turns=turns,
+        origins=(*stops, *parameters),
     )
 
 
-def answer_ends(source: ChatSource, turns: Turns | None) -> tuple[str, ...]:
-    """The texts that end an answer: the template's, then those of the end tokens."""
-    ends: list[str] = []
-    if turns and (after := turns.assistant.after.strip()):
-        # The first special token in it; among those that begin there, the longest.
-        found = [
-            (after.find(t), -len(t), t) for t in source.specials if t and t in after
-        ]
-        ends.append(min(found)[2] if found else after.splitlines()[0])
-    return tuple(dict.fromkeys([*ends, *filter(None, source.ends)]))
-
-
-def read_parameter(text: str) -> tuple[str, Value]:
-    """`name=value` as a parameter of Ollama with a value of its kind.
+def template_end(source: ChatSource) -> AnswerEnd:
+    """How the chat template of `source` ends an answer.
 
     Raises:
-        ConvertError: Ollama knows no such parameter, or it takes another value.
+        ConvertError: the template fails.
     """
-    name, equals, written = text.partition("=")
-    name, written = name.strip(), written.strip()
-    if name == "stop":
-        raise ConvertError("a stop text is given with --stop, not with --parameter")
-    kind = PARAMETERS.get(name)
-    if not equals or kind is None:
-        raise ConvertError(
-            f"--parameter {text!r}: expected NAME=VALUE with one of "
-            f"{', '.join(PARAMETERS)}"
-        )
-    try:
-        match kind:
-            case "whole":
-                return name, int(written)
-            case "number":
-                return name, float(written)
-            case "switch":
-                return name, {"true": True, "false": False}[written.lower()]
-            case "text":
-                return name, written
-    except (ValueError, KeyError):
-        expected = {"whole": "a whole number", "switch": "true or false"}
-        raise ConvertError(
-            f"--parameter {text!r}: {name} takes {expected.get(kind, 'a number')}"
-        ) from None
+
+    def render(turns: Sequence[Turn], ask: bool) -> str | None:
+        try:
+            return source.render(turns, ask=ask)
+        except TemplateRefused:
+            return None
+
+    return answer_end(render, source.specials)
+
+
+def _stops(source: ChatSource, end: AnswerEnd, wishes: Wishes) -> list[Parameter]:
+    """The texts that end an answer: the template's, the end tokens', the user's."""
+    texts = {
+        "the chat template": (end.text,),
+        "the model's end tokens": source.ends,
+        "the card": wishes.card_stops,
+        "--stop": wishes.stops,
+    }
+    found: dict[str, Parameter] = {}
+    for origin, stops in texts.items():
+        for text in filter(None, stops):
+            found.setdefault(text, Parameter(name="stop", value=text, source=origin))
+    return list(found.values())
 
 
 def read_message(text: str) -> tuple[Role, str]:
@@ -182,24 +170,41 @@ def read_message(text: str) -> tuple[Role, str]:
     return cast(Role, role.strip()), said.strip()
 
 
-def _parameters(source: ChatSource, wishes: Wishes) -> dict[str, Value]:
-    """The app's own sampling, then what the model's files say, then the user."""
-    ours = Sampling()
-    found: dict[str, Value] = {}
-    context = wishes.context
-    if context is None and source.context:
-        context = min(source.context, MOST_CONTEXT)
-    if context is not None:
-        found["num_ctx"] = context
-    found |= {
-        "num_predict": ours.max_tokens or -1,
-        "temperature": ours.temperature,
-        "top_k": ours.top_k,
-        "top_p": ours.top_p,
-        "min_p": ours.min_p,
-        "repeat_penalty": ours.repeat_penalty,
-    }
-    return {**found, **source.sampling, **wishes.parameters}
+def _parameters(
+    source: ChatSource, advice: Recommended, wishes: Wishes
+) -> list[Parameter]:
+    """What the model's files say, or in its place its card, or the user."""
+    context = [
+        (source.context, source.context_from),
+        (wishes.card_context, "the card (context)"),
+    ]
+    told = [
+        Parameter(name="num_ctx", value=tokens, source=origin)
+        for tokens, origin in context
+        if tokens and tokens <= MOST_CONTEXT
+    ]
+    if wishes.context is not None:
+        told.append(Parameter(name="num_ctx", value=wishes.context, source="--num-ctx"))
+    told += [
+        Parameter(name=name, value=value, source="--parameter")
+        for name, value in wishes.parameters.items()
+    ]
+    # The last one that names it has it; a dictionary keeps the place of the first one.
+    return list(
+        {said.name: said for said in (*told, *advice.parameters, *told)}.values()
+    )
+
+
+def _of_context(
+    source: ChatSource, parameters: Sequence[Parameter], wishes: Wishes
+) -> list[str]:
+    longest = wishes.card_context or source.context
+    if not longest or any(said.name == "num_ctx" for said in parameters):
+        return []
+    return [
+        f"The model can take {longest:,} tokens, which costs memory: how many it gets "
+        "is left to Ollama, which may take few (--num-ctx names them)."
+    ]
 
 
 def _notes(source: ChatSource, turns: Turns | None, wishes: Wishes) -> list[str]:
@@ -223,13 +228,23 @@ def _notes(source: ChatSource, turns: Turns | None, wishes: Wishes) -> list[str]
         notes.append(f"A system text stands {place}: the chat template {why}.")
     elif isinstance(turns.system, SystemLeftOut):
         notes.append("The chat template leaves out system texts, and so does this one.")
-    asked = wishes.context is not None or "num_ctx" in wishes.parameters
-    if (source.context or 0) > MOST_CONTEXT and not asked:
-        notes.append(
-            f"num_ctx is {MOST_CONTEXT} of the {source.context} tokens that the model "
-            "can take; more costs memory (--num-ctx)."
-        )
     return notes
+
+
+def _of_end(source: ChatSource, end: AnswerEnd) -> list[str]:
+    """What a user should know of an end that is no token."""
+    if end.is_token:
+        return []
+    if end.text:
+        return [
+            f"The chat template ends an answer with the text {end.text!r}, which is no "
+            "token of this model: it is a stop text."
+        ]
+    return [
+        f"The chat template ends an answer with {end.after[:30]!r}, which tells no "
+        f"end: answers end at {', '.join(map(repr, source.ends)) or 'the stops'} "
+        "alone; --stop adds a text."
+    ]
 
 
 def _thinks(source: ChatSource, turns: Turns) -> bool:

@@ -9,7 +9,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError
+from convert.gguf.facts import read_facts
+from convert.go_template.source import source_of_gguf
 from convert.merge.record import read_record
+from convert.ollama.parameters import Parameter
+from convert.ollama.settings import template_end
 from convert.run.folder import RunFolder
 from convert.run.ledger import Ledger
 from convert.run.plan import Planner, RunWishes
@@ -39,6 +43,8 @@ class RunConverted(BaseModel):
     Attributes:
         verified: what the gate found about each GGUF that was asked for.
         older: GGUFs beside them that this call did not make and did not look at.
+        parameters: those in the Modelfile, with who named them.
+        notes: what a user of the Modelfile should know, in sentences.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +54,8 @@ class RunConverted(BaseModel):
     verified: tuple[Verified, ...]
     older: tuple[str, ...]
     modelfile: Path | None
+    parameters: tuple[Parameter, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def convert_run_folder(
@@ -111,7 +119,9 @@ def _convert(folder: RunFolder, wishes: RunWishes, watcher: Watcher) -> RunConve
             )
         )
     found = (read_verified(file, ledger.hash) for file in made)
-    for notice in _on_card(folder, {f.name: ledger.hash(f) for f in made}):
+    told = planner.ollama()[1] if folder.plain is not None else None
+    hashes = {f.name: ledger.hash(f) for f in made}
+    for notice in _on_card(folder, hashes, _stops(made[0])):
         watcher(notice, 0, 0)
     others = {*folder.gguf.glob("*.gguf")} - {*made}
     modelfile = folder.root / "Modelfile"
@@ -121,10 +131,23 @@ def _convert(folder: RunFolder, wishes: RunWishes, watcher: Watcher) -> RunConve
         verified=tuple(entry for entry in found if entry is not None),
         older=tuple(sorted(file.name for file in others)),
         modelfile=modelfile if modelfile.is_file() else None,
+        parameters=told.origins if told else (),
+        notes=told.notes if told else (),
     )
 
 
-def _on_card(folder: RunFolder, gguf: dict[str, Sha256]) -> list[str]:
+def _stops(gguf: Path) -> tuple[str, ...]:
+    """The text that ends an answer of `gguf`, where no token does."""
+    facts = read_facts(gguf)
+    if facts.template is None:
+        return ()
+    end = template_end(source_of_gguf(facts))
+    return (end.text,) if end.text and not end.is_token else ()
+
+
+def _on_card(
+    folder: RunFolder, gguf: dict[str, Sha256], stops: tuple[str, ...]
+) -> list[str]:
     """Put the hashes of the GGUFs and of the merged model on the run's card."""
     merged: dict[str, Sha256] = {}
     if folder.plain is not None:
@@ -133,6 +156,6 @@ def _on_card(folder: RunFolder, gguf: dict[str, Sha256]) -> list[str]:
     def change(card: Card) -> Card:
         update = {"gguf": card.lineage.gguf | gguf, "merged": merged}
         lineage = card.lineage.model_copy(update=update)
-        return card.model_copy(update={"lineage": lineage})
+        return card.model_copy(update={"lineage": lineage, "stops": stops})
 
     return write_on_card(folder.root / CARD, change)

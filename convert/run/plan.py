@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from convert.gguf.adapter import check_convertible, convert_adapter
 from convert.gguf.model import About, convert_model
 from convert.merge.merge import merge
 from convert.modelfile import ModelfileParts, beside, modelfile
-from convert.ollama.settings import Wishes, settings_of
+from convert.ollama.settings import OllamaSettings, Wishes, settings_of
 from convert.peft_adapter import PeftAdapter
 from convert.quantize import quantize
 from convert.run.folder import RunFolder
@@ -42,6 +43,7 @@ class RunWishes:
         imatrix: an importance matrix for the quantizer.
         text: what the loss of quantizing is measured on; else the built-in prose.
         system: the system prompt of the Modelfile.
+        stops: texts that end an answer in Ollama, besides those of the model.
         threads: for llama.cpp; by default one for each core.
     """
 
@@ -49,6 +51,7 @@ class RunWishes:
     imatrix: Path | None = None
     text: Path | None = None
     system: str | None = None
+    stops: tuple[str, ...] = ()
     threads: int | None = None
 
 
@@ -180,24 +183,35 @@ class Planner:
 
         return Step(f"verify {target.stem}", (*sources, target), (), do, {}, holds)
 
-    def _modelfile(self) -> Step:
+    def ollama(self) -> tuple[Path, OllamaSettings]:
+        """The GGUF that the Modelfile names, and what Ollama is told of it.
+
+        Raises:
+            ConvertError: its chat template has no exact Go form.
+        """
         types = (*self.wishes.types, UNQUANTIZED)
         weights = self.file(f"tuned-{types[0].lower()}")
+        wishes = Wishes(system=self.wishes.system, stops=self.wishes.stops)
+        return weights, settings_of(weights, wishes)
+
+    def _modelfile(self) -> Step:
+        weights, settings = self.ollama()
         target = self.folder.root / "Modelfile"
-        system = self.wishes.system
-
-        def do() -> None:
-            text = modelfile(
-                ModelfileParts(
-                    heading="The tuned model: ollama create NAME -f Modelfile",
-                    weights=beside(weights, self.folder.root),
-                    adapter=None,
-                    settings=settings_of(weights, Wishes(system=system)),
-                )
+        text = modelfile(
+            ModelfileParts(
+                heading="The tuned model: ollama create NAME -f Modelfile",
+                weights=beside(weights, self.folder.root),
+                adapter=None,
+                settings=settings,
             )
-            write_whole(target, text, SHARED_FILE)
-
-        return Step("Modelfile", (weights,), (target,), do, {"system": system or ""})
+        )
+        return Step(
+            "Modelfile",
+            (weights,),
+            (target,),
+            lambda: write_whole(target, text, SHARED_FILE),
+            {"text": sha256(text.encode()).hexdigest()},
+        )
 
     def _how(self) -> dict[str, Any]:
         return {"threads": self.wishes.threads, "watcher": self.watcher}

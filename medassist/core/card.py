@@ -178,6 +178,8 @@ class Card(Part):
     architecture: str
     parameters: int
     context: int
+    stops: tuple[str, ...] = ()
+    """Texts that end an answer of its GGUFs, where no token does."""
     lineage: Lineage
     sources: tuple[SourceUse, ...]
     base: StageFigures | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ from typer.testing import CliRunner, Result
 
 from convert.commands import app
 from convert.errors import ConvertError
+from convert.gguf.model import convert_model
 from convert.go_template.source import read_source
 from convert.modelfile import ModelfileParts, modelfile
 from convert.ollama.settings import (
-    MOST_CONTEXT,
     OllamaSettings,
     Wishes,
     settings_of,
@@ -73,7 +74,7 @@ def test_the_modelfile_of_the_clone_is_what_the_command_writes(tmp_path, monkeyp
 def test_what_a_modelfile_says_arrives_whole(name, tmp_path):
     spoken = SPOKEN[name]
     wishes = Wishes(
-        stops=("\nQuestion:", 'a "quoted" stop'),
+        stops=("\nQuestion:", "\n### End\n", 'a "quoted" stop'),
         licences=("Use it well.\n\n  Or 'not'.\n", 'He said: "yes"'),
         messages=(("user", "Hello"), ("assistant", "Good\n\nday: you")),
         parameters={"temperature": 0.25, "use_mmap": False},
@@ -146,17 +147,97 @@ def test_answers_that_would_never_end_are_refused(tmp_path):
     assert settings_of(path, Wishes(stops=("user",))).stops == ("user",)
 
 
+def named(made: OllamaSettings) -> dict[str, str]:
+    """Who named each parameter."""
+    return {p.name: p.source for p in made.origins if p.name != "stop"}
+
+
+def test_no_parameter_is_there_that_nobody_named(tmp_path):
+    path = ZEPHYR.gguf(tmp_path / "m.gguf")
+    made = settings_of(path, Wishes())
+    assert made.parameters == {"num_ctx": 4096}
+    assert named(made) == {"num_ctx": "the GGUF (llama.context_length)"}
+    assert settings_of(ZEPHYR.folder(tmp_path / "hf"), Wishes()).parameters == {}
+
+
+def test_what_the_models_files_recommend_is_passed_on_with_its_place(tmp_path):
+    folder = ZEPHYR.folder(tmp_path / "hf")
+    advice = {
+        "temperature": 0.6,
+        "top_k": 20.0,
+        "top_p": "much",
+        "repetition_penalty": 1.05,
+        "max_new_tokens": 64,
+        "min_p": None,
+    }
+    (folder / "generation_config.json").write_text(json.dumps(advice), "utf-8")
+    made = settings_of(folder, Wishes(parameters={"repeat_penalty": 1.0}))
+    assert made.parameters == {"repeat_penalty": 1.0, "temperature": 0.6, "top_k": 20}
+    assert "PARAMETER top_k 20\n" in modelfile(ModelfileParts("./m", None, made))
+    assert named(made) == {
+        "temperature": "generation_config.json (temperature)",
+        "top_k": "generation_config.json (top_k)",
+        "repeat_penalty": "--parameter",
+    }
+    assert any("'much'" in note and "top_p" in note for note in made.notes)
+
+
+def test_a_gguf_carries_what_its_folder_recommended(hf, tmp_path):
+    folder = tmp_path / "hf"
+    shutil.copytree(hf.base, folder)
+    advice = {"temperature": 0.6, "top_k": 20, "repetition_penalty": 1.05, "min_p": 0.1}
+    (folder / "generation_config.json").write_text(json.dumps(advice), "utf-8")
+    made = settings_of(convert_model(folder, tmp_path / "m.gguf"), Wishes())
+    assert made.parameters == {
+        "num_ctx": 256,
+        "temperature": 0.6,
+        "top_k": 20,
+        "min_p": 0.1,
+        "repeat_penalty": 1.05,
+    }
+    assert named(made)["repeat_penalty"] == (
+        "the GGUF (general.sampling.penalty_repeat)"
+    )
+
+
 def test_the_context_is_the_models_unless_that_is_very_long(tmp_path):
     path = ZEPHYR.gguf(tmp_path / "m.gguf")
-    assert settings_of(path, Wishes()).parameters["num_ctx"] == 4096
-    assert settings_of(path, Wishes(context=512)).parameters["num_ctx"] == 512
+    made = settings_of(path, Wishes(context=512, card_context=1024))
+    assert made.parameters["num_ctx"] == 512
+    assert named(made)["num_ctx"] == "--num-ctx"
+    made = settings_of(path, Wishes(card_context=1024))
+    assert made.parameters["num_ctx"] == 1024
+    assert named(made)["num_ctx"] == "the card (context)"
     folder = ZEPHYR.folder(tmp_path / "hf")
     (folder / "config.json").write_text(
         json.dumps({"max_position_embeddings": 131072, "model_type": "llama"})
     )
     made = settings_of(folder, Wishes())
-    assert made.parameters["num_ctx"] == MOST_CONTEXT
-    assert any("131072" in note for note in made.notes)
+    assert "num_ctx" not in made.parameters
+    assert any("131,072" in note for note in made.notes)
+    made = settings_of(folder, Wishes(context=131072))
+    assert made.parameters["num_ctx"] == 131072
+    assert not any("131,072" in note for note in made.notes)
+
+
+def test_a_stop_that_the_card_names_is_one(tmp_path):
+    made = settings_of(ZEPHYR.gguf(tmp_path / "m.gguf"), Wishes(card_stops=("###",)))
+    assert made.stops == ("</s>", "###")
+    assert made.origins[1].source == "the card"
+
+
+def test_the_command_says_who_named_each_parameter(tmp_path):
+    path = ZEPHYR.gguf(tmp_path / "m.gguf")
+    result = run(path, "-p", "temperature=0.2", "--stop", "###", "--json")
+    said = [line for line in result.stderr.splitlines() if line[:9] == "PARAMETER"]
+    assert said == [
+        "PARAMETER stop '</s>': from the chat template",
+        "PARAMETER stop '###': from --stop",
+        "PARAMETER num_ctx 4096: from the GGUF (llama.context_length)",
+        "PARAMETER temperature 0.2: from --parameter",
+    ]
+    told = json.loads(result.stdout)["origins"]
+    assert told[-1] == {"name": "temperature", "value": 0.2, "source": "--parameter"}
 
 
 def test_a_system_text_that_would_not_reach_the_model_is_refused(tmp_path):
@@ -209,6 +290,7 @@ def test_a_folder_needs_the_weights_to_be_named(tmp_path):
         (("-p", "heat=1"), "expected NAME=VALUE"),
         (("-p", "top_k=many"), "a whole number"),
         (("-p", "use_mmap=maybe"), "true or false"),
+        (("-p", "temperature=nan"), "a number"),
         (("-p", "stop=x"), "--stop"),
         (("--message", "nobody: hi"), "expected 'user"),
         (("--license", "/nowhere"), "cannot be read"),

@@ -89,6 +89,22 @@ def test_a_dry_run_asks_the_server_nothing(fake: FakeOllama, gguf_f32):
     assert fake.state.asked == []
 
 
+def test_a_dry_run_lists_every_parameter_with_who_named_it(fake: FakeOllama, gguf_f32):
+    result = run(
+        fake.host, "tiny", gguf_f32.base, "--dry-run", "-p", "top_k=7", "--stop", "X"
+    )
+    said = [line.strip() for line in result.stdout.splitlines() if ": from " in line]
+    assert said == [
+        "stop '<|end|>': from the chat template",
+        "stop 'X': from --stop",
+        "num_ctx 256: from the GGUF (llama.context_length)",
+        "top_k 7: from --parameter",
+    ]
+    (model,) = published(fake.host, "tiny", gguf_f32.base, "--dry-run")["models"]
+    assert set(model["parameters"]) == {"stop", "num_ctx"}
+    assert [origin["name"] for origin in model["origins"]] == ["stop", "num_ctx"]
+
+
 def test_a_name_that_is_taken_needs_force(service: Service, gguf_f32):
     published(service.host, "taken", gguf_f32.base, "--force")
     assert "--force" in refusal(service.host, "TAKEN", gguf_f32.base)
