@@ -8,8 +8,8 @@ is refused here, since its ids would differ without an error.
 
 from __future__ import annotations
 
-from convert.vocabulary.ends import turn_end
+from convert.vocabulary.ends import template_end
 from convert.vocabulary.reading import load_tokenizer, read_vocabulary
 from convert.vocabulary.written import Vocabulary
 
-__all__ = ["Vocabulary", "load_tokenizer", "read_vocabulary", "turn_end"]
+__all__ = ["Vocabulary", "load_tokenizer", "read_vocabulary", "template_end"]

@@ -3,11 +3,13 @@
 llama.cpp ends an answer at the tokens under three keys (eos, eot, eom) and at tokens
 whose text it knows by heart (`llama-vocab.cpp`, where `special_eog_ids` is filled). Any
 other token that ends an answer in Hugging Face's `generate` must be under a key, or the
-answer runs on.
+answer runs on. A template that ends answers with mere text has no token for a key: who
+runs the model reads that text off the template.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -19,8 +21,8 @@ from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 from convert.vocabulary.templates import chat_templates
 from convert.vocabulary.written import Ends
+from medassist.engine.answer_end import AnswerEnd, Turn, answer_end
 
-TURN = "a-turn-of-the-conversation"
 KNOWN_ENDS = frozenset(
     (
         "<|eot_id|>",
@@ -70,11 +72,13 @@ def read_ends(folder: Path, tokenizer: PreTrainedTokenizerFast, size: int) -> En
         ConvertError: there is no end token, or more than a GGUF can name.
     """
     eos, ends = _eos(folder, tokenizer), end_tokens(folder, tokenizer)
-    after_turn = turn_end(tokenizer) if chat_templates(tokenizer).default else None
+    has_template = chat_templates(tokenizer).default is not None
+    of_template = template_end(tokenizer) if has_template else AnswerEnd()
+    after_turn = _token(tokenizer, of_template)
     texts = dict(zip(ends, _texts(tokenizer, ends), strict=True))
     named = {eos, after_turn}
     further = [t for t in ends if t not in named and texts[t] not in KNOWN_ENDS]
-    # Without a template the key of the turn's end is free for another end.
+    # Where no token ends a turn, its key is free for another end.
     keys = [after_turn] if after_turn is not None else further[:1] or [None]
     further = [t for t in further if t not in keys]
     if len(further) > 1:
@@ -90,6 +94,7 @@ def read_ends(folder: Path, tokenizer: PreTrainedTokenizerFast, size: int) -> En
         eos=eos,
         turn_end=keys[0],
         message_end=further[0] if further else None,
+        template=of_template if has_template else None,
         pad=_inside(cast("int | None", tokenizer.pad_token_id), size),
         unknown=_inside(cast("int | None", tokenizer.unk_token_id), size),
         adds_bos=adds_bos,
@@ -105,48 +110,45 @@ def end_tokens(folder: Path, tokenizer: PreTrainedTokenizerFast) -> tuple[int, .
     """
     found = [_eos(folder, tokenizer)]
     if chat_templates(tokenizer).default:
-        found.append(turn_end(tokenizer))
+        after_turn = _token(tokenizer, template_end(tokenizer))
+        found += [] if after_turn is None else [after_turn]
     for name in ("generation_config.json", "config.json"):
         found += _configured(folder / name, "eos_token_id")
     return tuple(dict.fromkeys(t for t in found if t < len(tokenizer)))
 
 
-def turn_end(tokenizer: PreTrainedTokenizerFast) -> int:
-    """The token that the chat template puts after an answer.
+def template_end(tokenizer: PreTrainedTokenizerFast) -> AnswerEnd:
+    """How the chat template of `tokenizer` ends an answer.
 
     Raises:
-        ConvertError: it puts none, so that an answer would never end.
+        ConvertError: it cannot render a question and its answer.
     """
-    try:
-        rendered = cast(
-            str,
-            tokenizer.apply_chat_template(
-                [
-                    {"role": "user", "content": "?"},
-                    {"role": "assistant", "content": TURN},
-                ],
-                tokenize=False,
-            ),
-        )
-    except (TemplateError, ValueError, TypeError) as error:
-        raise ConvertError(
-            f"the chat template cannot render a question and its answer: {error}"
-        ) from error
-    after = rendered.rpartition(TURN)[2]
-    special = {
-        i for i, token in tokenizer.added_tokens_decoder.items() if token.special
-    }
-    special.update(tokenizer.all_special_ids)
-    for token in tokenizer.encode(after, add_special_tokens=False):
-        if token in special:
-            return token
-        # Some templates put a blank between the answer and its end.
-        if str(tokenizer.decode([token])).strip(" \n\u2581"):
-            break
-    raise ConvertError(
-        "the chat template does not end an answer with a special token (it puts "
-        f"{after!r}); answers would never end"
-    )
+
+    def render(turns: Sequence[Turn], ask: bool) -> str | None:
+        messages = [{"role": role, "content": text} for role, text in turns]
+        try:
+            return cast(
+                str,
+                tokenizer.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=ask
+                ),
+            )
+        except (TemplateError, ValueError, TypeError) as error:
+            if ask:  # a template for one question and its answer refuses a second one
+                return None
+            raise ConvertError(
+                f"the chat template cannot render a question and its answer: {error}"
+            ) from error
+
+    added = (token.content for token in tokenizer.added_tokens_decoder.values())
+    return answer_end(render, [*added, *map(str, tokenizer.all_special_tokens)])
+
+
+def _token(tokenizer: PreTrainedTokenizerFast, end: AnswerEnd) -> int | None:
+    """The token that ends an answer, where one does."""
+    if not end.is_token:
+        return None
+    return cast(int, tokenizer.convert_tokens_to_ids(end.text))
 
 
 def _eos(folder: Path, tokenizer: PreTrainedTokenizerFast) -> int:
@@ -158,7 +160,10 @@ def _eos(folder: Path, tokenizer: PreTrainedTokenizerFast) -> int:
         + _configured(folder / "config.json", "eos_token_id")
     )
     if not configured:
-        raise ConvertError(f"{folder}: the tokenizer names no end token (eos_token)")
+        raise ConvertError(
+            f"{folder}: the tokenizer names no end token, so that no answer would end; "
+            "set eos_token in tokenizer_config.json to the token that it was trained on"
+        )
     return configured[0]
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from gguf import GGUFWriter, Keys, TokenType
 
 from convert.errors import ConvertError
+from medassist.engine.answer_end import AnswerEnd
 
 Kind = Literal["gpt2", "llama"]
 PHI_3 = re.compile("phi-?3", re.IGNORECASE)
@@ -43,6 +44,8 @@ class Ends:
     unknown: int | None = None
     adds_bos: bool = False
     adds_eos: bool = False
+    template: AnswerEnd | None = None
+    """How the chat template ends an answer; `None`: there is no template."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,24 @@ class Vocabulary:
     @property
     def scores(self) -> tuple[float, ...] | None:
         return self.rows.scores
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of it, without a full stop."""
+        end, eos = self.ends.template, self.rows.texts[self.ends.eos]
+        if end is None or end.is_token:
+            return ()
+        if not end.text:
+            return (
+                f"the chat template ends an answer with {end.after[:30]!r}, which "
+                f"tells no end: answers end at the tokenizer's end token {eos!r} alone",
+            )
+        return (
+            f"the chat template ends an answer with the text {end.text!r}, which is no "
+            f"token of this tokenizer: answers end at {eos!r}, and at this text where "
+            "it is a stop text, as medassist and its Modelfiles have it; give it to "
+            "other programs",
+        )
 
     def model_name(self, name: str) -> str:
         """The `general.name` to write: llama.cpp lets it change how text is read.

@@ -49,8 +49,9 @@ def answer_end(render: Render, specials: Iterable[str]) -> AnswerEnd:
     after = _after_answer(render)
     lead = after[: len(after) - len(after.lstrip())]
     body = after.removeprefix(lead)
-    ordered = sorted({s for s in specials if s}, key=len, reverse=True)
-    token = re.search("|".join(map(re.escape, ordered)), body) if ordered else None
+    # Of two that begin at one place, the longer one is meant.
+    there = sorted({s for s in specials if s and s in body}, key=len, reverse=True)
+    token = re.search("|".join(map(re.escape, there)), body) if there else None
     before_token = body[: token.start()] if token else body
     if text := _stop_text(lead, before_token):
         return AnswerEnd(after, text)

@@ -8,8 +8,9 @@ import pytest
 from gguf import GGUFReader, TokenType
 
 from convert.errors import ConvertError
-from convert.vocabulary import load_tokenizer, read_vocabulary, turn_end
+from convert.vocabulary import load_tokenizer, read_vocabulary, template_end
 from finetune.starter.chat import SPECIAL
+from medassist.engine.answer_end import AnswerEnd
 from tests.convert.native import NativeModel
 from tests.convert.tiny_hf import tiny_tokenizer
 
@@ -115,8 +116,49 @@ def test_a_tokenizer_that_llama_cpp_would_read_otherwise_is_refused(
         read_vocabulary(tmp_path, 400)
 
 
-def test_a_template_that_never_ends_an_answer_is_refused():
-    tokenizer = tiny_tokenizer()
+@pytest.mark.parametrize(
+    ("turn", "stop"),
+    [
+        ("<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n", "<|im_end|>"),
+        ("{{ m.role | upper }}: {{ m.content }}\n", "\nUSER:"),
+        ("### {{ m.role }}\n{{ m.content }}\n\n", "\n### user\n"),
+    ],
+)
+def test_a_template_that_ends_answers_with_text_gives_a_stop_text_and_is_told(
+    hf, tmp_path, turn, stop
+):
+    tokenizer = load_tokenizer(hf.base)
+    tokenizer.chat_template = "{% for m in messages %}" + turn + "{% endfor %}"
+    tokenizer.save_pretrained(tmp_path)
+    found = read_vocabulary(tmp_path, len(tokenizer))
+    assert (found.ends.eos, found.ends.turn_end) == (tokenizer.eos_token_id, None)
+    assert found.ends.template is not None
+    assert found.ends.template.text == stop
+    (note,) = found.notes
+    assert repr(stop) in note and repr(tokenizer.eos_token) in note
+
+
+def test_a_template_that_tells_no_end_leaves_it_to_the_tokenizers_end_token(
+    hf, tmp_path
+):
+    tokenizer = load_tokenizer(hf.base)
     tokenizer.chat_template = "{% for m in messages %}{{ m.content }}\n{% endfor %}"
-    with pytest.raises(ConvertError, match="never end"):
-        turn_end(tokenizer)
+    tokenizer.save_pretrained(tmp_path)
+    found = read_vocabulary(tmp_path, len(tokenizer))
+    assert (found.ends.eos, found.ends.turn_end) == (tokenizer.eos_token_id, None)
+    (note,) = found.notes
+    assert "tells no end" in note
+
+
+def test_a_token_that_is_added_but_not_special_ends_an_answer_too():
+    tokenizer = tiny_tokenizer()
+    tokenizer.add_tokens(["<over>"])
+    tokenizer.chat_template = "{% for m in messages %}{{ m.content }}<over>{% endfor %}"
+    assert template_end(tokenizer) == AnswerEnd("<over>", "<over>", is_token=True)
+
+
+def test_a_template_that_fails_is_refused():
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = "{{ raise_exception('no') }}"
+    with pytest.raises(ConvertError, match="cannot render"):
+        template_end(tokenizer)
