@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -21,9 +22,13 @@ Turn = tuple[Literal["user", "assistant"], str]
 Render = Callable[[Sequence[Turn], bool], str | None]
 """From turns, and whether an answer is asked for, to a prompt; `None`: refused."""
 
-ANSWER = "an-answer-of-the-probe"
-NEXT = "another-question-of-the-probe"
-_TALK: tuple[Turn, ...] = (("user", "a-question-of-the-probe"), ("assistant", ANSWER))
+_TALK: tuple[Turn, ...] = (
+    ("user", "a-first-question-of-the-probe"),
+    ("assistant", "a-first-answer-of-the-probe"),
+    ("user", "a-second-question-of-the-probe"),
+    ("assistant", "a-second-answer-of-the-probe"),
+    ("user", "a-third-question-of-the-probe"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,8 @@ class AnswerEnd:
     after: str = ""
     """All that stands behind an answer, the next question's opening included."""
     text: str = ""
-    """The first thing in it that ordinary words cannot be taken for; where it stands
-    at the start of a line, with the line end before it. Empty: there is none."""
+    """The start of it, up to where no answer holds it by chance; with the line end
+    before it, where one is. Empty: answers may hold all of it."""
     is_token: bool = False
     """Whether `text` is a token of its own."""
 
@@ -46,56 +51,73 @@ def answer_end(render: Render, specials: Iterable[str]) -> AnswerEnd:
         render: the template.
         specials: the texts of the tokens that stand for one thing each.
     """
-    after = _after_answer(render)
-    lead = after[: len(after) - len(after.lstrip())]
-    body = after.removeprefix(lead)
-    # Of two that begin at one place, the longer one is meant.
-    there = sorted({s for s in specials if s and s in body}, key=len, reverse=True)
-    token = re.search("|".join(map(re.escape, there)), body) if there else None
-    before_token = body[: token.start()] if token else body
-    if text := _stop_text(lead, before_token):
+    closed = _closed(render)
+    after, first = _gone_on(render), closed
+    if not closed.strip():
+        first = after
+    elif not after.startswith(closed):
+        # A template may close the last answer otherwise than those before it.
+        after = closed
+    # Of two tokens that begin at one place, the longer one is meant.
+    there = sorted({s for s in specials if s and s in after}, key=len, reverse=True)
+    token = re.search("|".join(map(re.escape, there)), after) if there else None
+    if text := _stop_text(after[: token.start()] if token else after, len(first)):
         return AnswerEnd(after, text)
     if token:
         return AnswerEnd(after, token[0], is_token=True)
     return AnswerEnd(after)
 
 
-def _after_answer(render: Render) -> str:
-    """What stands between an answer and the next question."""
-    closed = _behind(render(_TALK, False))
-    talk = render([*_TALK, ("user", NEXT)], True)
-    before_next, found, _ = (talk or "").partition(NEXT)
-    gone_on = _behind(before_next) if found else ""
-    # A template may close the last answer otherwise than those before it: not at all,
-    # so that it can be gone on with, or with the end of the whole text.
-    return closed if closed.strip() and not gone_on.startswith(closed) else gone_on
+def _closed(render: Render) -> str:
+    """What stands behind the last answer, where no other one is asked for."""
+    answer = _TALK[1][1]
+    rendered = render(_TALK[:2], False) or ""
+    return rendered.rpartition(answer)[2] if answer in rendered else ""
 
 
-def _behind(text: str | None) -> str:
-    if text is None or ANSWER not in text:
-        return ""
-    return text.rpartition(ANSWER)[2]
+def _gone_on(render: Render) -> str:
+    """What stands between an answer and the next question, whichever they are."""
+    rendered = render(_TALK, True) or ""
+    between: list[str] = []
+    for (_, answer), (_, question) in (_TALK[1:3], _TALK[3:5]):
+        _, found, rest = rendered.partition(answer)
+        text, found_too, _ = rest.partition(question)
+        between.append(text if found and found_too else "")
+    one, other = between
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return "".join(letter for letter, _ in alike)  # some templates number the turns
 
 
-def _stop_text(lead: str, body: str) -> str:
-    """The first line of `body` as a stop text, if no answer holds it by chance.
+def _stop_text(after: str, first: int) -> str:
+    """The start of `after` that no answer holds by chance, as a stop text.
 
     Args:
-        lead: the white space before it.
-        body: what the template writes behind an answer, up to the first token.
+        after: what the template writes behind an answer, up to the first token.
+        first: how many characters of it close an answer; what follows opens the next
+            question, which is taken where nothing before it will do.
     """
-    line = body.partition("\n")[0].rstrip()
-    behind = body[len(line) : len(line) + 1]
-    starts_line = "\n" in lead
+    start = len(after) - len(after.lstrip())
+    lead = "\n" if "\n" in after[:start] else after[:start][-1:]
+    line_starts = (found.end() for found in re.finditer("\n", after))
+    cuts = sorted({c for c in (start, first, *line_starts) if start <= c < len(after)})
+    for begin, stop in pairwise([*cuts, len(after)]):
+        line = after[begin:stop].strip()
+        end = len(after[:stop].rstrip())
+        before, behind = after[: end - len(line)], after[end : end + 1]
+        starts_line = "\n" in before[len(before.rstrip()) :]
+        if _is_rare(line, whole=starts_line and behind == "\n"):
+            # "### End" also begins "### Endocrine causes".
+            end += line[-1].isalnum() and behind.isspace()
+            return lead + after[start:end]
+    return ""
+
+
+def _is_rare(line: str, *, whole: bool) -> bool:
+    """Whether answers hold `line` by intention alone; `whole`: it fills its line."""
     if not any(c.isalpha() for c in line):
-        return ""  # "---", "###", "]": these are Markdown, too
-    if all(c.isalnum() or c.isspace() for c in line) and not (
-        starts_line and behind == "\n"
-    ):
-        return ""  # a word that is no line of its own: answers are made of these
-    # "### End" also begins "### Endocrine causes".
-    whole = line + behind if line[-1].isalnum() else line
-    return ("\n" if starts_line else lead[-1:]) + whole
+        return False  # "---", "###", "]": these are Markdown, too
+    is_words = all(c.isalnum() or c.isspace() for c in line)
+    return whole or not is_words
 
 
 @dataclass(frozen=True)

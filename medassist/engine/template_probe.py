@@ -19,7 +19,6 @@ from medassist.core.errors import EngineError
 from medassist.core.gguf import GgufHeader, read_header, shards
 from medassist.core.values import Message
 from medassist.engine import confine
-from medassist.engine.answer_end import ANSWER
 from medassist.engine.forbidden_calls import forbid_calls
 from medassist.engine.template import ChatTemplate
 
@@ -30,7 +29,7 @@ MAX_RENDERED = 20_000
 ENDS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
 _USER = Message(role="user", content="a-question-of-the-probe")
-_ANSWER = Message(role="assistant", content=ANSWER)
+_ANSWER = Message(role="assistant", content="an-answer-of-the-probe")
 _SYSTEM = Message(role="system", content="a-system-prompt-of-the-probe")
 PROBES = (
     ((_USER,), True),

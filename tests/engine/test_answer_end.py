@@ -51,6 +51,14 @@ def end_of(source: str | None, specials: Sequence[str] = ()) -> AnswerEnd:
             " [/X]",
             False,
         ),
+        (each("{{ m.role }}: {{ m.content }}\n---\n"), (), "\n---\nuser:", False),
+        (each("<|start|>{{ m.role }}|{{ m.content }}<|eot|>"), (), "<|eot|>", False),
+        (
+            each("[{{ m.role }} {{ loop.index }}]\n{{ m.content }}\n"),
+            (),
+            "\n[user ",
+            False,
+        ),
         # The last answer is left open, so that it can be gone on with.
         (
             each("{{ m.content }}{% if not loop.last %}<|turn|>{% endif %}"),
