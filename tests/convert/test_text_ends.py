@@ -11,7 +11,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from medassist.core.values import PairFiles
 from typer.testing import CliRunner
 
 from convert.commands import app
@@ -22,6 +21,7 @@ from convert.run.convert import convert_run_folder
 from convert.run.plan import RunWishes
 from convert.verify.gate import verify_model
 from medassist.core.card import Card, Lineage, read_card, write_card
+from medassist.core.values import PairFiles
 from medassist.engine.template_probe import probe
 from tests.convert.test_run import write_run
 from tests.engine.conversation import tiny_engine

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from medassist.core.values import PairFiles, Sampling
-from medassist.engine.wire import Answered, Written
 
+from medassist.core.values import PairFiles, Sampling
 from medassist.engine.answer_end import AnswerEnd
 from medassist.engine.template import ChatTemplate
+from medassist.engine.wire import Answered, Written
 from tests.engine.conversation import answers, events_of, question, tiny_engine
 from tests.scripted_model import CHATML, END, GENERATION, GO, write_scripted_model
 
@@ -109,7 +109,7 @@ async def test_an_answer_ends_at_the_text_that_the_template_ends_it_with(
         shown = [e.text for e in events if isinstance(e, Written) and e.pane == pane]
         (answer,) = (e for e in events if isinstance(e, Answered) and e.pane == pane)
         assert "".join(shown) == answer.text == "Give 15 mg/kg."
-        assert answer.stop_reason == "end"
+        assert answer.figures.ending == "end"
 
 
 async def test_roles_written_as_text_end_the_answer_before_the_next_question(
@@ -140,7 +140,7 @@ async def test_a_token_that_the_file_forgets_to_name_ends_the_answer(
         got = await answers(engine, question("What?", sampling=SCRIPT))
     assert repr(turn) in notice and "name" in notice
     assert got["base"].text == "Give iron."
-    assert got["base"].stop_reason == "end"
+    assert got["base"].figures.ending == "end"
 
 
 async def test_an_end_that_the_file_names_is_not_spoken_of(tmp_path: Path) -> None:
