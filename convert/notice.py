@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from medassist.core.card import Card
 
+ADDRESSES = {"CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/"}
+
 
 def notice(card: Card) -> str:
     """The attributions of a model, for a NOTICE file or a Modelfile's LICENSE."""
@@ -11,8 +13,7 @@ def notice(card: Card) -> str:
         f"{card.name}",
         card.what,
         "",
-        f"The weights are licensed under {card.licence}",
-        "(https://creativecommons.org/licenses/by/4.0/). They were trained on:",
+        *_licence(card.licence),
     ]
     for source in card.sources:
         lines += [
@@ -22,6 +23,16 @@ def notice(card: Card) -> str:
         ]
     lines += ["", *card.cannot]
     return "\n".join(lines)
+
+
+def _licence(licence: str) -> tuple[str, ...]:
+    """What may be done with the weights; a link only where it is that licence's own."""
+    if address := ADDRESSES.get(licence):
+        return (
+            f"The weights are licensed under {licence}",
+            f"({address}). They were trained on:",
+        )
+    return (f"Licence of the weights: {licence}.", "They were trained on:")
 
 
 def heading(card: Card, name: str) -> str:
