@@ -1,21 +1,25 @@
 """The licence of an article, from all the places where publishers put it.
 
 `article-meta` alone counts: figures, tables and review letters have permissions of
-their own. Where two places contradict each other, the licence is unknown and the
-evidence begins with `conflict:`.
+their own. Where two places contradict each other, or one forbids what the other grants,
+the licence is unknown and the evidence begins with `conflict:`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 from lxml import etree
 
-from finetune.data.jats.licence_words import (
+from finetune.data.licences.limits import Place
+from finetune.data.licences.names import (
     CC0,
     MINING,
     PUBLIC_DOMAIN,
+    RESTRICTED,
     UNKNOWN,
     family,
     from_address,
@@ -28,6 +32,7 @@ CONFLICT = "conflict"
 QUOTED = 160  # characters of a statement that go into the evidence
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _REFERENCE = "{http://www.niso.org/schemas/ali/1.0/}license_ref"
+_DATE = re.compile(r"(\d{4})(?:-(\d\d?))?(?:-(\d\d?))?(?:T.*)?")
 
 
 @dataclass(frozen=True)
@@ -37,14 +42,31 @@ class Claim:
     name: str
     where: str
     said: str = ""
+    restricts: str = ""
+    """The words that forbid something, where the name does not tell them."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.said or self.name}"
 
+    @property
+    def told(self) -> str:
+        """The claim in a contradiction."""
+        if not self.restricts:
+            return f"{self.where} says {self.name}"
+        words = f'"{_quoted(self.restricts)}"'
+        return f"{self.where} says {words}" + (
+            "" if self.name == RESTRICTED else f" ({self.name})"
+        )
 
-def licence_of(meta: etree._Element) -> Licence:
-    """The licence that an `article-meta` states, with what says so."""
-    claims = list(_claims(meta))
+
+def licence_of(meta: etree._Element, today: date | None = None) -> Licence:
+    """The licence that an `article-meta` states, with what says so.
+
+    Args:
+        meta: the article's own.
+        today: on which a licence must be in force; UTC's by default.
+    """
+    claims = list(_claims(meta, today or datetime.now(UTC).date()))
     if claims:
         return agree(claims)
     said = "; ".join(_statements(meta))
@@ -59,9 +81,7 @@ def agree(claims: list[Claim]) -> Licence:
     if CC0 in families:
         families.pop(PUBLIC_DOMAIN, None)
     if len(families) > 1:
-        told = "; ".join(
-            f"{claim.where} says {claim.name}" for claim in _first_of_each(claims)
-        )
+        told = "; ".join(claim.told for claim in _first_of_each(claims))
         return Licence(name=UNKNOWN, evidence=f"{CONFLICT}: {told}")
     (name,) = families
     versions = [claim.name for claim in claims if family(claim.name) != claim.name]
@@ -79,7 +99,7 @@ def _first_of_each(claims: list[Claim]) -> list[Claim]:
     return list(first.values())
 
 
-def _claims(meta: etree._Element) -> Iterator[Claim]:
+def _claims(meta: etree._Element, today: date) -> Iterator[Claim]:
     for licence in _scopes(meta, "license"):
         yield from _of_attributes(licence)
         text = " ".join("".join(licence.itertext()).split())
@@ -89,28 +109,23 @@ def _claims(meta: etree._Element) -> Iterator[Claim]:
             name = from_address(address)
             if name and not (data_alone and family(name) == CC0):
                 yield Claim(name, f"license//{link.tag}", address)
-        for name in from_sentence(text):
-            yield Claim(name, "license-p", f"{name} ({_quoted(text)})")
+        yield from _of_words("license-p", text)
     for reference in _scopes(meta, _REFERENCE):
-        address = (reference.text or "").strip()
-        if name := from_address(address):
-            yield Claim(name, "ali:license_ref", address)
-        elif reference.get("specific-use") == "tdm":
-            yield Claim(MINING, "ali:license_ref[@specific-use='tdm']", address)
+        yield from _of_reference(reference, today)
     for custom in meta.iterfind("custom-meta-group/custom-meta"):
         title = "".join(custom.findtext("meta-name") or "").lower()
         value = custom.findtext("meta-value") or ""
         if "license" in title or "licence" in title:
-            for name in (
-                [from_address(value)] if "://" in value else from_sentence(value)
-            ):
-                if name:
-                    yield Claim(name, f"custom-meta {title}", value)
+            yield from _of_words(f"custom-meta {title}", value)
     # Old NLM articles have it in the copyright statement, permissions or not.
     for statement in _scopes(meta, "copyright-statement"):
         text = " ".join("".join(statement.itertext()).split())
-        for name in from_sentence(text):
-            yield Claim(name, "copyright-statement", f"{name} ({_quoted(text)})")
+        yield from _of_words("copyright-statement", text, "copyright")
+
+
+def _of_words(where: str, text: str, place: Place = "statement") -> Iterator[Claim]:
+    for said in from_sentence(text, place):
+        yield Claim(said.name, where, f"{said.name} ({_quoted(text)})", said.words)
 
 
 def _of_attributes(licence: etree._Element) -> Iterator[Claim]:
@@ -118,11 +133,36 @@ def _of_attributes(licence: etree._Element) -> Iterator[Claim]:
         yield Claim(name, "license/@xlink:href", licence.get(_LINK, ""))
     for attribute in ("license-type", "specific-use"):
         value = licence.get(attribute, "")
-        # creativeCommonsBy, cc-by-nc, CC BY: as sentences of few words.
-        words = value.replace("creativeCommons", "CC ").replace("_", "-")
-        words = words.replace("By", "BY ").strip()
-        for name in from_sentence(words) or filter(None, [from_address(value)]):
-            yield Claim(name, f"license/@{attribute}", value)
+        for said in from_sentence(value, "label"):
+            yield Claim(said.name, f"license/@{attribute}", value, said.words)
+
+
+def _of_reference(reference: etree._Element, today: date) -> Iterator[Claim]:
+    """What a `license_ref` says, which holds from its start date on."""
+    address = "".join(reference.itertext()).strip()
+    name = from_address(address)
+    if name is None and reference.get("specific-use") == "tdm":
+        yield Claim(MINING, "ali:license_ref[@specific-use='tdm']", address)
+    if name is None:
+        return
+    start = (reference.get("start_date") or reference.get("start-date") or "").strip()
+    if start and not _in_force(start, today):
+        words = f"{name} from {start} on"
+        yield Claim(RESTRICTED, "ali:license_ref", f"{words}: {address}", words)
+    else:
+        yield Claim(name, "ali:license_ref", address)
+
+
+def _in_force(start: str, today: date) -> bool:
+    """Whether a start date has come; one that cannot be read has not."""
+    found = _DATE.fullmatch(start)
+    if found is None:
+        return False
+    year, month, day = (int(part) if part else 1 for part in found.groups())
+    try:
+        return date(year, month, day) <= today
+    except ValueError:
+        return False
 
 
 def _scopes(meta: etree._Element, tag: str) -> Iterator[etree._Element]:

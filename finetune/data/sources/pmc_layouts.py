@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from finetune.data.jats.licence import CONFLICT
-from finetune.data.jats.licence_words import UNKNOWN, family
+from finetune.data.licences.names import UNKNOWN, family
 from finetune.data.records import Licence
 from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import check_columns, csv_rows

@@ -2,7 +2,9 @@
 
 A licence is known by its family: `CC BY 4.0`, `CC-BY` and `Creative Commons
 Attribution 3.0` are all CC BY. What restricts more than the family says (NC, ND) is
-another family. Where a name has several parts, each must be allowed.
+another family. Where a name has several parts, each must be allowed, and where anything
+stands in it that is not understood, the name is a family of its own: "CC BY (for
+members)" is not CC BY.
 """
 
 from __future__ import annotations
@@ -12,22 +14,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+from finetune.data.licences import names
+from finetune.data.licences.names import RESTRICTED, UNKNOWN
 from finetune.data.sources.contract import RETRACTED
 from finetune.data.steps.verdict import AnyRecord, Dropped, Kept, Verdict
 
-UNKNOWN = "unknown"
+SENTENCE = 12  # words from which a licence's name is read as a statement
 _BETWEEN = re.compile(r"[\s_\-\u2010\u2011\u2013/,.]+")
-_PARTS = re.compile(r"\s*(?:;|\+|&|\band\b)\s*", re.IGNORECASE)
-_BRACKETS = re.compile(r"\([^()]*\)")
-_ATTRIBUTION = re.compile(
-    r"\b(?:cc ?by|creative commons(?: license| licence)? attribution|"
-    r"creativecommons org licenses by)\b"
-)
-_ZERO = re.compile(r"\bcc ?0\b|\bcc ?zero\b|publicdomain zero")
-_DOMAIN = re.compile(r"\bpublic ?domain\b|^pd$")
-_NONCOMMERCIAL = re.compile(r"\bnc\b|non ?commercial")
-_NO_CHANGES = re.compile(r"\bnd\b|no ?deriv")
-_SHARE = re.compile(r"\bsa\b|share ?alike")
+_SEVERAL = re.compile(r"\s*(?:;|\+|&|\band\b)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -44,34 +38,33 @@ def family(name: str) -> tuple[str, ...]:
     """The families of a licence's name: mostly one, none of them doubled."""
     if name.casefold().lstrip().startswith("conflict"):
         return (UNKNOWN,)
-    parts = _PARTS.split(_BRACKETS.sub(" ", name))
-    found = [_family(part) for part in parts if part.strip()]
-    return tuple(dict.fromkeys(found)) or (UNKNOWN,)
+    if whole := _families(name):
+        return whole
+    parts = [part for part in _SEVERAL.split(name) if part.strip()]
+    known = [_families(part) for part in parts]
+    if any(known) and not all(known):
+        found = [
+            each
+            for part, of in zip(parts, known, strict=True)
+            for each in of or (_folded(part),)
+        ]
+        return tuple(dict.fromkeys(found))
+    return (_folded(name) or UNKNOWN,)
 
 
-def _family(name: str) -> str:
-    folded = _BETWEEN.sub(" ", name.casefold()).strip()
-    restricted = "".join(
-        suffix
-        for suffix, pattern in (
-            ("-NC", _NONCOMMERCIAL),
-            ("-SA", _SHARE),
-            ("-ND", _NO_CHANGES),
-        )
-        if pattern.search(folded)
-    )
-    if _ATTRIBUTION.search(folded):
-        return f"CC BY{restricted}"
-    if restricted and restricted != "-SA":
-        return f"CC BY{restricted}" if folded.startswith("cc") else folded
-    if _ZERO.search(folded):
-        return "CC0"
-    if _DOMAIN.search(folded):
-        return "public domain"
-    for pattern, known in ((r"\bmit\b", "MIT"), (r"\bapache\b", "Apache")):
-        if re.search(pattern, folded):
-            return known
-    return "TDM" if folded == "tdm" else folded
+def _families(name: str) -> tuple[str, ...]:
+    """The families that all of `name` speaks of; none where it is not understood."""
+    found = names.from_name(name)
+    if not found and len(name.split()) >= SENTENCE:
+        said = names.from_sentence(name)
+        found = tuple(each.name for each in said)
+        if RESTRICTED in found:
+            return ()
+    return tuple(dict.fromkeys(names.family(each) for each in found))
+
+
+def _folded(name: str) -> str:
+    return _BETWEEN.sub(" ", name.casefold()).strip()
 
 
 class LicenceStep:

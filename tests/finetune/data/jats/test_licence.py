@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import tarfile
+from datetime import date
+from pathlib import Path
+
 import pytest
 from lxml import etree
 
+from finetune.data.jats.article import read_articles
 from finetune.data.jats.licence import licence_of
 from finetune.data.records import Licence
+
+CHECKOUT = Path(__file__).parents[4]
+REAL = Path(os.environ.get("MEDASSIST_DATA", CHECKOUT.parent / "shared" / "data"))
 
 SPACES = (
     'xmlns:xlink="http://www.w3.org/1999/xlink" '
@@ -90,7 +99,7 @@ def test_old_articles_say_it_in_the_copyright_statement():
             "verbatim copying and redistribution of this article are permitted",
             "verbatim copies only",
         ),
-        ("All rights reserved.", "unknown"),
+        ("All rights reserved.", "restricted"),
     ],
 )
 def test_sentences_are_understood(sentence, name):
@@ -141,3 +150,99 @@ def test_mining_alone_is_named():
         "</ali:license_ref></permissions>"
     )
     assert found.name == "TDM"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "words"),
+    [
+        ("Lizenz: Namensnennung 4.0, nicht kommerziell", "nicht kommerziell"),
+        (
+            "Utilisation à des fins commerciales interdite (pas d\u2019utilisation "
+            "commerciale).",
+            "commerciales interdite",
+        ),
+        ("Solo para uso personal.", "uso personal"),
+        ("Reuse by companies is a matter of agreement.", "companies"),
+        ("仅限非商业用途", "仅限非商业用途"),
+    ],
+)
+def test_what_a_sentence_forbids_outweighs_the_link_beside_it(sentence, words):
+    found = permitted(f"<license-p>{sentence}</license-p>", f'xlink:href="{BY}"')
+    assert found.name == "unknown"
+    assert found.evidence.startswith("conflict: license/@xlink:href says CC BY 4.0")
+    assert words in found.evidence
+
+
+def test_all_rights_reserved_beside_a_free_licence_is_a_contradiction():
+    found = licence(
+        "<permissions><copyright-statement>© 2019 The Society. All rights reserved."
+        f'</copyright-statement><license xlink:href="{BY}"/></permissions>'
+    )
+    assert found.name == "unknown"
+    assert "all rights reserved" in found.evidence
+
+
+@pytest.mark.parametrize("kind", ["non-commercial", "creativeCommonsByNcNd", "CCBYNC"])
+def test_a_kind_of_licence_that_forbids_outweighs_the_link(kind):
+    found = permitted("", f'license-type="{kind}" xlink:href="{BY}"')
+    assert found.name == "unknown"
+
+
+def reference(start: str, today: date = date(2026, 6, 1)) -> Licence:
+    meta = etree.fromstring(
+        f"<article-meta {SPACES}><permissions>"
+        '<ali:license_ref start_date="2014-01-01" specific-use="vor">'
+        "http://own.example.org/tdm</ali:license_ref>"
+        f'<ali:license_ref start_date="{start}">{BY}</ali:license_ref>'
+        "</permissions></article-meta>"
+    )
+    return licence_of(meta, today)
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["2026-06-02", "2026-06-02T00:00:00Z", "2099", "2026-07", "soon", "2026-13"],
+)
+def test_a_licence_that_is_not_in_force_yet_is_none(start):
+    found = reference(start)
+    assert found.name == "restricted"
+    assert f"CC BY 4.0 from {start} on" in found.evidence
+    assert reference(start, date(2100, 1, 1)).name == (
+        "restricted" if start in ("soon", "2026-13") else "CC BY 4.0"
+    )
+
+
+@pytest.mark.parametrize("start", ["2026-06-01", "2026-06", "2019", ""])
+def test_a_licence_in_force_counts(start):
+    assert reference(start).name == "CC BY 4.0"
+
+
+def test_a_free_licence_to_come_does_not_agree_with_the_link():
+    found = permitted(
+        f'<ali:license_ref start_date="2999-01-01">{BY}</ali:license_ref>',
+        f'xlink:href="{BY}"',
+    )
+    assert found.name == "unknown"
+    assert "from 2999-01-01 on" in found.evidence
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the data folder is not here")
+@pytest.mark.parametrize(
+    ("folder", "articles", "least"),
+    [
+        ("plos-starter-corpus-jats", 121, 121),
+        ("europepmc-clinical-jats", 216, 214),
+        ("europepmc-nutrition-pharma-jats", 373, 371),
+    ],
+)
+def test_real_articles_are_still_free(folder, articles, least):
+    """The four that are not say in their copyright line that all is reserved."""
+    (archive,) = (REAL / folder).glob("*.tar.xz")
+    found: list[Licence] = []
+    with tarfile.open(archive) as opened:
+        for member in opened:
+            if member.isfile() and (content := opened.extractfile(member)):
+                found += [each.licence for each in read_articles(content.read())]
+    out = [each for each in found if each.name == "unknown"]
+    assert (len(found), len(found) - len(out)) == (articles, least)
+    assert all("all rights reserved" in each.evidence for each in out)
