@@ -86,7 +86,8 @@ def evaluate(
     """Compare the tuned model with its base, on data kept out of the tuning.
 
     Losses, answers and exams go item by item into RUN/evaluation.json. "Better" and
-    "worse" are said only where the 95 % interval of the difference excludes zero.
+    "worse" are said only where the 95 % interval of the difference excludes zero, and
+    nothing of fewer than ten items or documents.
     Needs no network. Ctrl-C keeps what was found; --resume goes on.
     """
     with room("finetune"):
@@ -118,6 +119,8 @@ def evaluate(
 
 
 def _table(run: Path, found: Evaluation) -> str:
+    from medassist.exams.statistics import Outcome
+
     data, tuned = found.data, found.models.tuned
     lines = [
         f"{tuned.name} ({tuned.kind} LoRA, rank {tuned.rank}) on "
@@ -137,7 +140,7 @@ def _table(run: Path, found: Evaluation) -> str:
         lines.append(f"{data.unscored:,} records could not be scored.")
     if data.not_read:
         lines.append(f"{data.not_read:,} records of {data.split} were left out.")
-    if worse := found.with_verdict("worse"):
+    if worse := found.with_outcome(Outcome.WORSE):
         lines.append(f"Became worse: {', '.join(one.name for one in worse)}.")
     lines.append(f"{found.seconds:,.1f} s; all of it: {run / 'evaluation.json'}")
     return "\n".join(lines)
@@ -155,5 +158,5 @@ def _line(one: Comparison) -> str:
     return (
         f"{one.name + unit:<32} {factor * one.base:>10.{digits}f} "
         f"{factor * one.tuned:>10.{digits}f} {factor * one.difference:>+11.{digits}f}  "
-        f"{interval:<20} {one.verdict}{p}"
+        f"{interval:<20} {one.said}{p}"
     )

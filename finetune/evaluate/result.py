@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.paths import PRIVATE_FILE, write_whole
+from medassist.exams.statistics import Outcome, in_words, outcome
 
 FILE = "evaluation.json"
 Kind = Literal["text", "dialogue"]
@@ -227,7 +228,8 @@ class Comparison(Part):
     """Tuned against base in one figure, on the same items.
 
     `verdict` is about the tuned model: "better" or "worse" only where the interval
-    excludes zero, else "no difference shown (n = ...)".
+    excludes zero, else "no difference shown (n = ...)"; of fewer than ten items or
+    documents "too few items to say (8; at least 10)", wherever the interval lies.
     """
 
     name: str
@@ -253,6 +255,17 @@ class Comparison(Part):
     holm_p: float | None = None
     """`p` adjusted by Holm for all exams in this file."""
     verdict: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the figures say, whichever version wrote `verdict`."""
+        low, high = self.interval.low, self.interval.high
+        return outcome(low, high, self.groups, higher_is_better=self.higher_is_better)
+
+    @property
+    def said(self) -> str:
+        """The outcome in words."""
+        return in_words(self.outcome, self.n, self.groups)
 
 
 class Settings(Part):
@@ -318,9 +331,9 @@ class Evaluation(Part):
                 return found
         raise KeyError(task)
 
-    def with_verdict(self, start: str) -> Sequence[Comparison]:
-        """The comparisons whose verdict starts so: "better", "worse", "no"."""
-        return [c for c in self.comparisons if c.verdict.startswith(start)]
+    def with_outcome(self, outcome: Outcome) -> Sequence[Comparison]:
+        """The comparisons that came out so."""
+        return [c for c in self.comparisons if c.outcome is outcome]
 
 
 def evaluation_file(run: Path) -> Path:

@@ -167,7 +167,7 @@ def _comparisons(facts: RunFacts) -> tuple[Compared, ...]:
             low=found.interval.low,
             high=found.interval.high,
             level=found.interval.level,
-            verdict=found.verdict,
+            verdict=found.said,
         )
         for found in facts.evaluation.comparisons
     )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from finetune.evaluate.result import Comparison
+from medassist.exams.statistics import Outcome
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -154,15 +155,19 @@ def claim(comparison: Comparison, titles: dict[str, str]) -> str:
         f"{difference(comparison)} ({level(comparison)} interval "
         f"{interval(comparison)}, n = {comparison.n:,})"
     )
-    verdict = comparison.verdict
-    if verdict.startswith("no"):
-        return f"{capital(what)}: no difference shown. {capital(figures)}."
-    return f"{capital(what)}: the tuned model is {verdict}. {capital(figures)}."
+    match comparison.outcome:
+        case Outcome.TOO_FEW:
+            said = f"{comparison.said}; an interval of so few is too narrow"
+        case Outcome.NOT_SHOWN:
+            said = short_verdict(comparison)
+        case outcome:
+            said = f"the tuned model is {outcome}"
+    return f"{capital(what)}: {said}. {capital(figures)}."
 
 
 def short_verdict(comparison: Comparison) -> str:
-    """`better`, `worse` or `no difference shown`; n stands in a column of its own."""
-    return comparison.verdict.split(" (")[0]
+    """`better`, `no difference shown`, ...; n stands in a column of its own."""
+    return comparison.said.split(" (")[0]
 
 
 def probability(value: float | None) -> str:

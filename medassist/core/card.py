@@ -116,7 +116,8 @@ class Compared(Part):
     high: float
     level: float
     verdict: str
-    """`better` and `worse` only where the interval excludes zero."""
+    """`better` and `worse` only where the interval excludes zero, and not of fewer than
+    ten items or documents."""
 
 
 class Readings(Part):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,15 @@ LEAST_GROUPS = 10
 that both got better would exclude zero."""
 _DRAWN_AT_A_TIME = 1 << 22  # values
 Values = npt.NDArray[np.float64]
+
+
+class Outcome(StrEnum):
+    """What may be said of the second of two models, in a figure."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NOT_SHOWN = "no difference shown"
+    TOO_FEW = "too few to say"
 
 
 @dataclass(frozen=True)
@@ -145,15 +155,38 @@ def paired_difference(
     )
 
 
-def verdict(found: PairedDifference, *, higher_is_better: bool) -> str:
-    """`better`, `worse`, or that no difference was shown, of the second model.
+def outcome(low: float, high: float, groups: int, *, higher_is_better: bool) -> Outcome:
+    """What the interval of a difference says of the second model.
 
-    A claim is made only where the interval excludes zero and there are groups enough
-    for an interval by the bootstrap.
+    Args:
+        low: of the interval.
+        high: of the interval.
+        groups: that were drawn from; of too few nothing is said, wherever it lies.
+        higher_is_better: of the figure.
     """
-    if found.groups >= LEAST_GROUPS and (found.low > 0 or found.high < 0):
-        return "better" if (found.low > 0) == higher_is_better else "worse"
-    return f"no difference shown (n = {found.items:,})"
+    if groups < LEAST_GROUPS:
+        return Outcome.TOO_FEW
+    if low <= 0 <= high:
+        return Outcome.NOT_SHOWN
+    return Outcome.BETTER if (low > 0) == higher_is_better else Outcome.WORSE
+
+
+def in_words(found: Outcome, items: int, groups: int) -> str:
+    """An outcome as it is printed; what stands in brackets are its numbers."""
+    if found is Outcome.NOT_SHOWN:
+        return f"{found} (n = {items:,})"
+    if found is Outcome.TOO_FEW:
+        what = "items" if groups == items else "documents"
+        return f"too few {what} to say ({groups}; at least {LEAST_GROUPS})"
+    return str(found)
+
+
+def verdict(found: PairedDifference, *, higher_is_better: bool) -> str:
+    """What may be said of the second model, in words."""
+    said = outcome(
+        found.low, found.high, found.groups, higher_is_better=higher_is_better
+    )
+    return in_words(said, found.items, found.groups)
 
 
 def flips(

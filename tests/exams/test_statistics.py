@@ -8,9 +8,11 @@ import pytest
 from medassist.exams.statistics import (
     LEAST_GROUPS,
     Flips,
+    Outcome,
     flips,
     holm,
     mcnemar,
+    outcome,
     paired_difference,
     sign_p,
     sign_test,
@@ -73,10 +75,32 @@ def test_a_claim_is_made_only_where_the_interval_excludes_zero() -> None:
     assert verdict(same, higher_is_better=True).startswith("no difference")
 
 
-def test_a_handful_of_items_shows_nothing_however_alike_they_are() -> None:
+def test_of_a_handful_of_items_nothing_is_said_however_alike_they_are() -> None:
     few = paired_difference([0.0] * (LEAST_GROUPS - 1), [1.0] * (LEAST_GROUPS - 1))
     assert few.low == few.high == 1.0
-    assert verdict(few, higher_is_better=True) == "no difference shown (n = 9)"
+    said = "too few items to say (9; at least 10)"
+    assert verdict(few, higher_is_better=True) == said
+    enough = paired_difference([0.0] * LEAST_GROUPS, [1.0] * LEAST_GROUPS)
+    assert verdict(enough, higher_is_better=True) == "better"
+
+
+def test_many_items_of_a_few_documents_are_too_few_documents() -> None:
+    groups = [n % 3 for n in range(60)]
+    found = paired_difference([0.0] * 60, [1.0] * 60, groups=groups)
+    said = "too few documents to say (3; at least 10)"
+    assert verdict(found, higher_is_better=True) == said
+
+
+def test_no_verdict_contradicts_the_interval_beside_it() -> None:
+    for low, high in ((-1.0, -0.5), (-0.5, 0.5), (0.5, 1.0), (0.0, 1.0), (-1.0, 0.0)):
+        for groups in (1, LEAST_GROUPS - 1, LEAST_GROUPS, 1000):
+            found = outcome(low, high, groups, higher_is_better=True)
+            excludes = low > 0 or high < 0
+            assert (found is Outcome.TOO_FEW) == (groups < LEAST_GROUPS)
+            if found is Outcome.NOT_SHOWN:
+                assert not excludes
+            if found in (Outcome.BETTER, Outcome.WORSE):
+                assert excludes
 
 
 def test_a_difference_of_nothing_or_of_unequal_lists_is_refused() -> None:

@@ -7,6 +7,7 @@ from finetune.report.facts import RunFacts
 from finetune.report.parts import Items, Section
 from finetune.report.wording import counted, listed, number
 from finetune.train.metrics import Step
+from medassist.exams.statistics import LEAST_GROUPS, Outcome
 
 FEW = 200  # items: fewer show large differences only
 RISEN = 0.02  # of the lowest validation loss: more is no noise of a single figure
@@ -63,7 +64,12 @@ def limits(facts: RunFacts) -> Section:
 
 def _of_evaluation(evaluation: Evaluation) -> list[str]:
     said: list[str] = []
-    small = [c for c in evaluation.comparisons if c.n < FEW]
+    if few := evaluation.with_outcome(Outcome.TOO_FEW):
+        said.append(
+            f"{counted(len(few), 'comparison')} of {len(evaluation.comparisons)} rest "
+            f"on fewer than {LEAST_GROUPS} items or documents: too few to say anything."
+        )
+    small = [c for c in evaluation.comparisons if c.n < FEW and c not in few]
     if small:
         least = min(c.n for c in small)
         said.append(
@@ -124,7 +130,7 @@ def next_steps(facts: RunFacts, run: str) -> Section:
         if training is not None:
             todo.append(f"Evaluate: medassist finetune evaluate {run}")
     else:
-        worse = list(evaluation.with_verdict("worse"))
+        worse = list(evaluation.with_outcome(Outcome.WORSE))
         if worse:
             names = sorted({c.subject for c in worse})
             todo.append(
@@ -179,15 +185,22 @@ def _of_curves(steps: tuple[Step, ...]) -> list[str]:
 
 
 def _undecided(evaluation: Evaluation) -> list[str]:
-    found = [c for c in evaluation.comparisons if c.verdict.startswith("no")]
+    todo: list[str] = []
+    if few := evaluation.with_outcome(Outcome.TOO_FEW):
+        todo.append(
+            f"Hold out more: of {counted(len(few), 'comparison')} nothing can be said, "
+            f"for that needs at least {LEAST_GROUPS} items or documents."
+        )
+    found = evaluation.with_outcome(Outcome.NOT_SHOWN)
     if not found:
-        return []
+        return todo
     wide = max(found, key=_half_width)
     return [
+        *todo,
         f"Where no difference was shown ({counted(len(found), 'comparison')}), more "
         "items "
         f"would tell more: four times as many halve an interval. The widest is that of "
-        f"{wide.name} (n = {wide.n:,})."
+        f"{wide.name} (n = {wide.n:,}).",
     ]
 
 

@@ -33,6 +33,7 @@ from finetune.report.wording import (
     short_verdict,
     subject,
 )
+from medassist.exams.statistics import LEAST_GROUPS, Outcome
 
 HEADLINES = ("nll", "acc")  # one figure a subject: the others say much the same
 MOST_HEADLINES = 4
@@ -55,15 +56,20 @@ def lead(evaluation: Evaluation) -> tuple[str, ...]:
 
 def tally(evaluation: Evaluation) -> str:
     """How many comparisons came out how, with the names of the worse ones."""
-    better = evaluation.with_verdict("better")
-    worse = evaluation.with_verdict("worse")
-    others = len(evaluation.comparisons) - len(better) - len(worse)
+    better = evaluation.with_outcome(Outcome.BETTER)
+    worse = evaluation.with_outcome(Outcome.WORSE)
+    few = evaluation.with_outcome(Outcome.TOO_FEW)
+    others = evaluation.with_outcome(Outcome.NOT_SHOWN)
     named = titles(evaluation)
     said = [
         f"Of {counted(len(evaluation.comparisons), 'comparison')}, the tuned model is "
-        f"better in {len(better)} and worse in {len(worse)}; in {others} no difference "
-        "was shown."
+        f"better in {len(better)} and worse in {len(worse)}; in {len(others)} no "
+        "difference was shown."
     ]
+    if few:
+        said.append(
+            f"{counted(len(few), 'comparison')} had too few items or documents to say."
+        )
     if worse:
         names = [f"{subject(c, named)} ({metric_of(c.metric).name})" for c in worse]
         said.append(f"Worse in: {listed(names)}.")
@@ -117,24 +123,34 @@ def results(evaluation: Evaluation) -> Section:
 def worse(evaluation: Evaluation) -> Section:
     """The section: what became worse, and which questions turned wrong."""
     named = titles(evaluation)
-    found = list(evaluation.with_verdict("worse"))
+    found = list(evaluation.with_outcome(Outcome.WORSE))
+    few = evaluation.with_outcome(Outcome.TOO_FEW)
+    enough = len(evaluation.comparisons) - len(few)
     parts: list[Part] = []
     if found:
         parts.append(Items(tuple(claim(c, named) for c in found)))
-    else:
+    elif enough:
+        of = "" if not few else " that had items enough"
         parts.append(
             Text(
-                f"In none of the {counted(len(evaluation.comparisons), 'comparison')} "
+                f"In none of the {counted(enough, 'comparison')}{of} "
                 "is the tuned model worse by an interval that excludes zero. That does "
                 "not show that nothing became worse: an effect smaller than the "
                 "intervals are wide would not be seen."
+            )
+        )
+    if few:
+        parts.append(
+            Text(
+                f"Nothing is said of {counted(len(few), 'comparison')} on fewer than "
+                f"{LEAST_GROUPS} items or documents, wherever the interval lies."
             )
         )
     # Towards worse, but not shown: a reader who decides wants to see them too.
     leaning = [
         c
         for c in evaluation.comparisons
-        if c.verdict.startswith("no")
+        if c.outcome in (Outcome.NOT_SHOWN, Outcome.TOO_FEW)
         and c.difference != 0
         and (c.difference < 0) == c.higher_is_better
     ]
@@ -144,7 +160,7 @@ def worse(evaluation: Evaluation) -> Section:
             f"{difference(c)} ({level(c)} interval {interval(c)}, n = {c.n:,})"
             for c in leaning
         ]
-        parts.append(Text("Lower on these items, but not shown beyond them:"))
+        parts.append(Text("Worse on these items, but not shown beyond them:"))
         parts.append(Items(tuple(names)))
     flips = [c for c in evaluation.comparisons if c.flips is not None]
     if flips:
@@ -235,6 +251,12 @@ def _forest(
         )
         for c in comparisons
     )
+    crossed = "An interval that crosses the line shows no difference."
+    if any(c.outcome is Outcome.TOO_FEW for c in comparisons):
+        crossed += (
+            f" Of fewer than {LEAST_GROUPS} items or documents nothing is said: their "
+            "intervals are too narrow."
+        )
     told = "Each mark is the difference of tuned less base on the same items, with its "
     told += f"{level(comparisons[0])} interval: " + "; ".join(
         f"{row.label} {difference(c)} ({interval(c)})"
@@ -247,15 +269,19 @@ def _forest(
         told + ".",
         left=left,
         right=right,
-        note="An interval that crosses the line shows no difference.",
+        note=crossed,
     )
 
 
 def _role(comparison: Comparison) -> Role:
     """Whose colour a difference has: that of the better one."""
-    if comparison.verdict.startswith("no"):
-        return "neutral"
-    return "base" if comparison.verdict.startswith("worse") else "tuned"
+    match comparison.outcome:
+        case Outcome.BETTER:
+            return "tuned"
+        case Outcome.WORSE:
+            return "base"
+        case _:
+            return "neutral"
 
 
 def _losses(losses: tuple[KindLoss, ...]) -> Table:
@@ -374,7 +400,8 @@ def _method(evaluation: Evaluation) -> str:
         f"{first.interval.draws:,} draws with seed {first.interval.seed}, over "
         "documents or patients (exams: over questions), so that records of one "
         "document do not count as independent. A comparison is called better or worse "
-        "only where its interval excludes zero. The intervals are not adjusted for "
+        "only where its interval excludes zero, and never of fewer than "
+        f"{LEAST_GROUPS} documents or questions. The intervals are not adjusted for "
         "their number: of twenty, one is expected to miss. Both models were read with "
         f"{settings.dtype}, at most {settings.context:,} tokens at a time, on "
         f"{evaluation.hardware}."

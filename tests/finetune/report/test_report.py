@@ -69,13 +69,36 @@ def test_a_difference_that_was_not_shown_is_not_claimed(run: Path) -> None:
     file = run / "evaluation.json"
     found = json.loads(file.read_text("utf-8"))
     for comparison in found["comparisons"]:
-        comparison["verdict"] = f"no difference shown (n = {comparison['n']})"
+        comparison["interval"] |= {"low": -1.0, "high": 1.0}
     write_text(file, json.dumps(found))
     said = words(run)
     assert "no difference shown" in said
     assert "the tuned model is better." not in said
     readme = (run / "README.md").read_text("utf-8")
     assert "| better |" not in readme and "| no difference shown |" in readme
+
+
+def test_of_too_few_items_nothing_is_said_wherever_the_interval_lies(run: Path) -> None:
+    file = run / "evaluation.json"
+    found = json.loads(file.read_text("utf-8"))
+    for comparison in found["comparisons"]:
+        comparison |= {"n": 8, "groups": 8, "difference": -0.967}
+        comparison["interval"] |= {"low": -1.071, "high": -0.874}
+        # As an earlier version wrote it.
+        comparison["verdict"] = "no difference shown (n = 8)"
+    write_text(file, json.dumps(found))
+    said = words(run)
+    for text in (said, deck_words(run / "slides.pptx")):
+        assert "too few items to say (8; at least 10); an interval of so few is" in text
+        assert "had too few items or documents to say" in text
+        for claim in ("no difference shown", "No difference shown", "model is better."):
+            assert claim not in text
+    assert "In none of the" not in said
+    readme = (run / "README.md").read_text("utf-8")
+    assert "| too few items to say |" in readme
+    assert "no difference shown" not in readme
+    verdicts = {one.verdict for one in read_card(run / "card.json").comparisons}
+    assert verdicts == {"too few items to say (8; at least 10)"}
 
 
 def test_the_page_fetches_and_runs_nothing(run: Path) -> None:
