@@ -32,7 +32,11 @@ def evaluate(
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Held-out part of the data; default: test."),
+        typer.Option(
+            metavar="NAME",
+            help="Held-out part of the data; default: test, or validation where the "
+            "data has no test part.",
+        ),
     ] = None,
     semantic: Annotated[
         str | None,
@@ -112,6 +116,7 @@ def evaluate(
             semantic=semantic,
             base=base,
             limit=limit,
+            exactly=split is not None,
             resume=resume,
             watcher=watcher,
         )
@@ -126,6 +131,7 @@ def _table(run: Path, found: Evaluation) -> str:
         f"{tuned.name} ({tuned.kind} LoRA, rank {tuned.rank}) on "
         f"{found.models.base.name}: {data.records:,} records of {data.split} "
         f"from {data.groups:,} documents, {data.tokens:,} tokens",
+        *([data.note] if data.note else []),
         "",
         f"{'':<32} {'base':>10} {'tuned':>10} {'difference':>11}  95 % interval",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from finetune.errors import FinetuneError
 from medassist.core.card import sha256_of_file
 
 SPLITS = ("train", "validation", "test")
+TEST, VALIDATION = "test", "validation"
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,56 @@ class HeldOut:
         sha256: of its file.
         records: those that are evaluated on.
         not_read: how many more there are.
+        instead_of: the split that was asked for, where it has no records.
     """
 
     split: str
     sha256: str
     records: tuple[TextRecord | DialogueRecord, ...]
     not_read: int
+    instead_of: str | None = None
+
+    @property
+    def note(self) -> str:
+        """What a reader of the figures must know of the split; mostly nothing."""
+        if self.split != VALIDATION:
+            return ""
+        why = f"The run's {self.instead_of} split is empty. " if self.instead_of else ""
+        return (
+            f"{why}Both models were measured on {self.split}, by which the training "
+            "chooses the checkpoint that it keeps: the tuned model may look better "
+            "than it is on new data."
+        )
+
+
+def held_out_of(
+    run: Path, split: str, limit: int | None = None, *, exactly: bool = False
+) -> HeldOut:
+    """The records to evaluate on: of `split`, or of validation where test has none.
+
+    Data that was split 90/10 has train and validation, and no test.
+
+    Args:
+        run: the run folder.
+        split: its name.
+        limit: records at most.
+        exactly: take no other split than `split`.
+
+    Raises:
+        FinetuneError: there is nothing to evaluate on, or a line is no record.
+    """
+    if exactly or split != TEST or _any(run, split) or not _any(run, VALIDATION):
+        return read_held_out(run, split, limit)
+    return replace(read_held_out(run, VALIDATION, limit), instead_of=split)
+
+
+def _any(run: Path, split: str) -> bool:
+    """Whether a split has a line that is not blank."""
+    try:
+        with (run / "data" / f"{split}.jsonl").open("rb") as lines:
+            return any(line.strip() for line in lines)
+    except OSError:
+        return False
 
 
 def read_held_out(run: Path, split: str, limit: int | None = None) -> HeldOut:
@@ -58,7 +103,10 @@ def read_held_out(run: Path, split: str, limit: int | None = None) -> HeldOut:
                 places.append(start)
             start += len(line)
     if not places:
-        raise FinetuneError(f"{file} is empty: there is nothing to evaluate on.")
+        raise FinetuneError(
+            f"{file} is empty: there is nothing to evaluate on. Prepare the data with "
+            "a share for it, or name another split: --split NAME."
+        )
     count = min(limit or len(places), len(places))
     # Spread over the file: its records lie by source.
     chosen = [places[i * len(places) // count] for i in range(count)]

@@ -22,7 +22,8 @@ class EvaluatePart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     split: str = "test"
-    """Which of data/*.jsonl both models are measured on."""
+    """Which of data/*.jsonl both models are measured on; where test has no records,
+    validation is taken, and said."""
     generate: int = Field(50, ge=0)
     """How many questions of the split both models answer in full, for ROUGE-L."""
     examples: bool = True

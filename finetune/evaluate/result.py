@@ -59,6 +59,10 @@ class DataFacts(Part):
     """What both were evaluated on."""
 
     split: str
+    instead_of: str | None = None
+    """The split that was asked for, where it has no records."""
+    note: str = ""
+    """What a reader of the figures must know of the split, in a sentence or two."""
     sha256: str
     """Of the split's file."""
     records: int

@@ -27,7 +27,7 @@ from finetune.evaluate.compare import (
     kind_losses,
 )
 from finetune.evaluate.examinee import HfExaminee
-from finetune.evaluate.held_out import HeldOut, read_held_out
+from finetune.evaluate.held_out import HeldOut, held_out_of
 from finetune.evaluate.journal import Journal
 from finetune.evaluate.losses import SIDES, measure
 from finetune.evaluate.pair import Pair, load_pair
@@ -92,6 +92,7 @@ def evaluate_run(
     semantic: str | None = None,
     base: str | None = None,
     limit: int | None = None,
+    exactly: bool = False,
     resume: bool = False,
     watcher: Watcher = unwatched,
 ) -> Evaluation:
@@ -104,6 +105,7 @@ def evaluate_run(
         semantic: a folder with an encoder, for the semantic score of answers.
         base: where the base lies, if not where the run says.
         limit: records of the split, and questions of each exam, at most.
+        exactly: take the split that `part` names and no other, where it is empty.
         resume: go on with an evaluation that was broken off.
         watcher: hears how far it is.
 
@@ -115,7 +117,7 @@ def evaluate_run(
         raise FinetuneError(
             f"{run} is no folder. Give a run folder: with data/ and adapter/."
         )
-    held_out = read_held_out(run, part.split, limit)
+    held_out = held_out_of(run, part.split, limit, exactly=exactly)
     papers = _papers(exams, part, limit)
     encoder = None
     if semantic is not None:
@@ -215,8 +217,8 @@ def _losses(work: Work) -> list[ItemLoss]:
     scored = [one for one in found if isinstance(one, ItemLoss)]
     if not scored:
         raise FinetuneError(
-            f"none of the {len(records):,} records of data/{work.part.split}.jsonl can "
-            f"be scored: {found[0]}."
+            f"none of the {len(records):,} records of "
+            f"data/{work.held_out.split}.jsonl can be scored: {found[0]}."
         )
     return scored
 
@@ -424,6 +426,8 @@ def _data(held_out: HeldOut, items: Sequence[ItemLoss]) -> DataFacts:
     records = held_out.records
     return DataFacts(
         split=held_out.split,
+        instead_of=held_out.instead_of,
+        note=held_out.note,
         sha256=held_out.sha256,
         records=len(records),
         dialogues=sum(record.kind == "dialogue" for record in records),

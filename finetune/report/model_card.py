@@ -61,6 +61,7 @@ def model_card(facts: RunFacts, card: Card) -> str:
         hub_base=hub_base,
         sources=card.sources,
         rows=_rows(facts),
+        note=facts.evaluation.data.note if facts.evaluation else "",
         hashes=_hashes(card),
         epochs=epochs(tuning.epochs),
         duration=_took(tuning),

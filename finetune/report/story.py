@@ -74,6 +74,8 @@ def _lead(facts: RunFacts) -> tuple[str, ...]:
         )
     else:
         said += lead(facts.evaluation)
+        if facts.evaluation.data.note:
+            said.append(facts.evaluation.data.note)
     if facts.verdicts is not None:
         test = sign_test(facts.verdicts.count("tuned"), facts.verdicts.count("base"))
         said.append(verdict_claim(test, len(facts.verdicts.verdicts)))

@@ -120,7 +120,9 @@ def next_steps(facts: RunFacts, run: str) -> Section:
     todo: list[str] = []
     training, evaluation = facts.training, facts.evaluation
     if training is None:
-        todo.append(f"Train: medassist finetune train {run}")
+        # A run that was only prepared has no recipe of its own.
+        what = run if facts.recipe is not None else f"RECIPE --out {run}"
+        todo.append(f"Train: medassist finetune train {what}")
     elif training.stopped_why == "budget":
         todo.append(
             f"Raise the budget and go on: medassist finetune train {run} --resume"
@@ -188,8 +190,9 @@ def _undecided(evaluation: Evaluation) -> list[str]:
     todo: list[str] = []
     if few := evaluation.with_outcome(Outcome.TOO_FEW):
         todo.append(
-            f"Hold out more: of {counted(len(few), 'comparison')} nothing can be said, "
-            f"for that needs at least {LEAST_GROUPS} items or documents."
+            "Hold out more, or have more questions answered: of "
+            f"{counted(len(few), 'comparison')} nothing can be said, for that "
+            f"needs at least {LEAST_GROUPS} items or documents."
         )
     found = evaluation.with_outcome(Outcome.NOT_SHOWN)
     if not found:

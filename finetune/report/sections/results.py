@@ -83,13 +83,14 @@ def results(evaluation: Evaluation) -> Section:
     parts: list[Part] = [
         Text(
             f"Both models were given the same held-out items of the split "
-            f"“{data.split}”, which was kept out of the tuning: "
+            f"“{data.split}”, which was not trained on: "
             f"{counted(data.records, 'record')} of "
             f"{counted(data.groups, 'document or patient', 'documents or patients')}, "
             f"{counted(data.tokens, 'token')} scored. The tuned model is "
             "the base with the adapter laid on it. What the base read before, this run "
             "does not know."
         ),
+        *([Text(data.note, tone="warning")] if data.note else []),
         Text(tally(evaluation)),
         _comparisons(evaluation, named),
     ]

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
 
+from finetune.commands import app
 from finetune.data.records import DialogueRecord
 from finetune.errors import FinetuneError, Interrupted
 from finetune.evaluate import run as evaluating
@@ -285,7 +287,13 @@ def _base(run: Path) -> str:
 
 
 def without_test(run: Path) -> None:
+    (run / "data" / "test.jsonl").rename(run / "data" / "held.jsonl")
+
+
+def split_in_two(run: Path) -> None:
+    """As after a preparation 90/10."""
     (run / "data" / "test.jsonl").rename(run / "data" / "validation.jsonl")
+    (run / "data" / "test.jsonl").write_bytes(b"")
 
 
 def broken_line(run: Path) -> None:
@@ -331,7 +339,7 @@ def of_another_base(run: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "said"),
     [
-        (without_test, "no split of that name .it has validation"),
+        (without_test, "no split of that name .it has held"),
         (broken_line, r"test\.jsonl, byte 0: no record"),
         (empty, "is empty"),
         (without_adapter, "has no adapter"),
@@ -350,6 +358,48 @@ def test_what_cannot_be_evaluated_is_a_sentence_and_the_run_stays_whole(
     with pytest.raises(FinetuneError, match=said):
         evaluate_run(run, part)
     assert evaluation_file(run).read_text("utf-8") == "what was there"
+
+
+def test_data_without_a_test_split_is_evaluated_on_validation_and_it_is_said(
+    run, part
+) -> None:
+    split_in_two(run)
+    found = evaluate_run(run, part)
+    assert (found.data.split, found.data.instead_of) == ("validation", "test")
+    assert found.data.records == len(records())
+    assert "test split is empty" in found.data.note
+    assert "may look better than it is" in found.data.note
+    assert read_evaluation(run) == found
+    (run / "data" / "test.jsonl").unlink()
+    assert evaluate_run(run, part).data.instead_of == "test"
+
+
+def test_a_test_split_is_preferred_and_needs_no_note(run, part) -> None:
+    lines = (run / "data" / "test.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "data" / "validation.jsonl").write_bytes(b"".join(lines[:5]))
+    found = evaluate_run(run, part).data
+    assert (found.split, found.instead_of, found.note) == ("test", None, "")
+    chosen = evaluate_run(run, part.model_copy(update={"split": "validation"})).data
+    assert chosen.instead_of is None
+    assert "chooses the checkpoint" in chosen.note
+
+
+def test_a_split_that_was_named_is_not_exchanged(run, part) -> None:
+    split_in_two(run)
+    with pytest.raises(FinetuneError, match=r"test\.jsonl is empty.*--split NAME"):
+        evaluate_run(run, part, exactly=True)
+
+
+def test_the_command_says_on_which_split_it_fell_back(run) -> None:
+    split_in_two(run)
+    options = ["--generate", "1", "--limit", "4"]
+    ran = CliRunner().invoke(app, ["evaluate", str(run), *options])
+    assert ran.exit_code == 0, ran.output
+    said = " ".join(ran.output.split())
+    assert "4 records of validation" in said
+    assert "The run's test split is empty." in said
+    named = CliRunner().invoke(app, ["evaluate", str(run), "--split", "test"])
+    assert named.exit_code == 1
 
 
 def test_the_training_split_is_no_measure(run, part) -> None:

@@ -101,6 +101,37 @@ def test_of_too_few_items_nothing_is_said_wherever_the_interval_lies(run: Path) 
     assert verdicts == {"too few items to say (8; at least 10)"}
 
 
+@pytest.mark.parametrize(
+    ("lacks", "said"),
+    [
+        (("evaluation.json",), "Evaluate: medassist finetune evaluate RUN"),
+        (("training.json", "evaluation.json"), "Train: medassist finetune train RUN"),
+        (
+            ("recipe.yaml", "training.json", "evaluation.json"),
+            "Train: medassist finetune train RECIPE --out RUN",
+        ),
+    ],
+)
+def test_the_next_command_is_one_that_the_run_can_take(run: Path, lacks, said) -> None:
+    for name in lacks:
+        (run / name).unlink()
+    write_report(run)
+    slides = deck_words(run / "slides.pptx")
+    assert re.search(rf"{said}(?! --)", slides)
+
+
+def test_a_run_without_a_test_split_says_what_it_was_measured_on(run: Path) -> None:
+    note = "Both models were measured on validation, which also chose."
+    file = run / "evaluation.json"
+    found = json.loads(file.read_text("utf-8"))
+    found["data"] |= {"split": "validation", "instead_of": "test", "note": note}
+    write_text(file, json.dumps(found))
+    page = page_of(run)
+    assert any(note in p.text_content() for p in page.find_class("lead"))
+    assert note in deck_words(run / "slides.pptx")
+    assert note in " ".join((run / "README.md").read_text("utf-8").split())
+
+
 def test_the_page_fetches_and_runs_nothing(run: Path) -> None:
     page = page_of(run)
     assert not page.xpath("//script | //img | //link | //iframe | //object")
