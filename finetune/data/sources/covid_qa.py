@@ -146,7 +146,7 @@ def _licence(context: str) -> Licence:
 
 
 HEAD = 2000
-_LICENCE_LINE = re.compile(r"^Licen[sc]e:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
+_LICENCE_LINE = re.compile(r"^Licen[sc]e:[ \t]*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 INFO = SourceInfo(
     name=SOURCE,
     title="COVID-QA",
