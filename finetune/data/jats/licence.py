@@ -80,6 +80,10 @@ def agree(claims: list[Claim]) -> Licence:
     families = dict.fromkeys(family(claim.name) for claim in claims)
     if CC0 in families:
         families.pop(PUBLIC_DOMAIN, None)
+    for limit in ("NC", "ND"):
+        # A sentence that names no licence agrees with one that has its limit.
+        if any(limit in each.split("-") for each in families if each != limit):
+            families.pop(limit, None)
     if len(families) > 1:
         told = "; ".join(claim.told for claim in _first_of_each(claims))
         return Licence(name=UNKNOWN, evidence=f"{CONFLICT}: {told}")

@@ -83,7 +83,7 @@ def limits_of(text: str, place: Place = "statement") -> Limits:
     Args:
         text: in any of the languages of limits.yaml.
         place: where it stands. In a label, an unknown word says nothing; in a copyright
-            line, single words do not either, for people's names stand there.
+            line people's names stand, so that only words in small letters count there.
     """
     tables = _tables()
     shown = _LICENCE_ADDRESS.sub(" creative commons ", text)
@@ -93,11 +93,13 @@ def limits_of(text: str, place: Place = "statement") -> Limits:
         changes=_first(tables.changes, plain),
         other=_first(tables.limits, plain),
     )
+    small = written_small(text)
     if place == "copyright":
-        return found
-    doubt = _denial(plain) or foreign_letters(text) or _unread(plain)
+        doubt = _denial(plain, tables.doubts & small)
+        return Limits(found.commerce, found.changes, found.other, doubt)
+    doubt = _denial(plain, tables.doubts) or foreign_letters(text) or _unread(plain)
     if not doubt and place == "statement":
-        doubt = _not_understood(plain, written_small(text))
+        doubt = _not_understood(plain, small)
     return Limits(found.commerce, found.changes, found.other, doubt)
 
 
@@ -125,8 +127,7 @@ def _first(patterns: tuple[re.Pattern[str], ...], plain: str) -> str:
     return ""
 
 
-def _denial(plain: str) -> str:
-    doubts = _tables().doubts
+def _denial(plain: str, doubts: frozenset[str]) -> str:
     for match in _WORD.finditer(plain):
         if match[0] in doubts:
             return _around(plain, match)

@@ -173,6 +173,25 @@ def test_what_a_sentence_forbids_outweighs_the_link_beside_it(sentence, words):
     assert words in found.evidence
 
 
+def test_a_sentence_against_commerce_agrees_with_a_licence_that_forbids_it():
+    link = BY.replace("by", "by-nc")
+    found = permitted(
+        "<license-p>Non-commercial uses are permitted without any further permission."
+        "</license-p>",
+        f'xlink:href="{link}"',
+    )
+    assert found.name == "CC BY-NC 4.0"
+
+
+def test_pictures_of_others_do_not_narrow_the_text():
+    found = permitted(
+        "<license-p>This article lies in the public domain. It may contain photographs "
+        "copyrighted by other organizations that may not be used without obtaining "
+        "approval from the holder of the copyright.</license-p>"
+    )
+    assert found.name == "public domain"
+
+
 def test_all_rights_reserved_beside_a_free_licence_is_a_contradiction():
     found = licence(
         "<permissions><copyright-statement>© 2019 The Society. All rights reserved."

@@ -88,6 +88,7 @@ def test_the_words_that_narrow_are_quoted():
 def test_a_copyright_line_may_hold_names_that_are_words_elsewhere():
     line = "© 2016 Nur A, Sin B, No C, 李 D and Pas E"
     assert limits_of(line, "copyright") == Limits()
+    assert limits_of(f"{line}. Reuse only by agreement.", "copyright").doubt
     assert limits_of(f"{line}. All rights reserved.", "copyright").other
     assert limits_of(f"{line}. No commercial use.", "copyright").commerce
 
