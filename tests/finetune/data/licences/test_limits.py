@@ -42,6 +42,8 @@ NARROWING = [
     "Under exclusive licence to The Publisher.",
     "It may not be used to train models.",
     "Companies need a licence.",
+    "Reuse is limited to abstracts.",
+    "NC ND",
     "Text under CC BY; the abstracts belong to the publisher.",
     "CC BY (charities)",
     "NonCommercial-NoDerivs",
