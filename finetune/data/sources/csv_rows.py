@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from finetune.data.sources.contract import LONGEST_RECORD, Broken
@@ -24,6 +25,8 @@ class Row:
     number: int
     """Of the row, from 1; the heading does not count."""
     cells: dict[str, str]
+    columns: tuple[str, ...]
+    """All names of the heading, in its order; one can stand there twice."""
 
 
 def csv_rows(
@@ -38,21 +41,26 @@ def csv_rows(
         encoding: see `text_lines.lines`.
 
     Raises:
-        FinetuneError: it cannot be read, is empty, or lacks a column.
+        FinetuneError: it cannot be read, is empty, lacks a required column, or has two
+            of its name.
     """
     problems: list[Line] = []
     texts = _texts(lines(file, encoding), problems)
-    heading_line = next(texts, None)
+    first = next((text for text in texts if text.strip() or problems), None)
     if problems:
         raise FinetuneError(f"{file}: the heading {problems[0].problem}")
-    if heading_line is None:
+    if first is None:
         raise FinetuneError(f"{file} is empty; {what} is expected in it")
-    delimiter = max(DELIMITERS, key=heading_line.count)
-    heading = [
-        name.strip() for name in next(csv.reader([heading_line], delimiter=delimiter))
-    ]
+    delimiter = max(DELIMITERS, key=first.count)
+    reader = csv.reader(chain([first], texts), delimiter=delimiter)
+    try:
+        heading = tuple(name.strip() for name in next(reader))
+    except csv.Error as error:
+        raise FinetuneError(
+            f"{file}: its heading, the first line, is broken as CSV ({error}); {what} "
+            "is expected under names of columns"
+        ) from error
     check_columns(file, heading, required, what)
-    reader = csv.reader(texts, delimiter=delimiter)
     number = 0
     while True:
         try:
@@ -83,7 +91,7 @@ def csv_rows(
             )
             continue
         cells += [""] * (len(heading) - len(cells))
-        yield Row(number, dict(zip(heading, cells, strict=True)))
+        yield Row(number, dict(zip(heading, cells, strict=True)), heading)
 
 
 def check_columns(
@@ -92,15 +100,36 @@ def check_columns(
     """Hold the columns that are there against those that must be.
 
     Raises:
-        FinetuneError: one is missing; the nearest that is there is named.
+        FinetuneError: one is missing (the nearest that is there is named), or is there
+            twice.
     """
     for name in required:
         if name not in found:
-            has = ", ".join(found) if len(found) <= 30 else f"{len(found)} others"
             raise FinetuneError(
                 f"{file} has no column {name}, which {what} needs"
-                f"{did_you_mean(name, found)} (it has {has})"
+                f"{did_you_mean(name, found)} (it has {listed(found)})"
             )
+        refuse_twice(file, [each for each in found if each == name])
+
+
+def refuse_twice(file: Path, alike: Sequence[str]) -> None:
+    """See to it that a column that is used is the only one of its name.
+
+    Raises:
+        FinetuneError: `alike` are several.
+    """
+    if len(alike) > 1:
+        raise FinetuneError(
+            f"{file} has {len(alike)} columns of the name {alike[0]}, and it cannot be "
+            "known which is meant; rename or delete the others"
+        )
+
+
+def listed(columns: Sequence[str]) -> str:
+    """The columns for the end of a sentence, the first thirty of them."""
+    names = [name if len(name) <= 60 else f"{name[:57]}..." for name in columns[:30]]
+    more = len(columns) - len(names)
+    return ", ".join(names) + (f" and {more} more" if more else "")
 
 
 def _texts(every: Iterator[Line], problems: list[Line]) -> Iterator[str]:

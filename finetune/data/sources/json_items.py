@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from json.decoder import JSONDecodeError
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,19 @@ _BLANKS = " \t\r\n"
 _ENDS = (*_BLANKS, ",", "]", "}", ":")
 
 
-def json_items(file: Path, what: str, at: str = "") -> Iterator[tuple[str, Any]]:
+class Twice(dict[str, Any]):
+    """An object in which a key stood twice; the last value is in it."""
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of its `pairs`, which is a `Twice` if not every key is unique."""
+    made = dict(pairs)
+    return made if len(made) == len(pairs) else Twice(pairs)
+
+
+def json_items(
+    file: Path, what: str, at: str = "", *, watch_keys: bool = False
+) -> Iterator[tuple[str, Any]]:
     """The items of the array or object that `file` is, or that lies at a key of it.
 
     Args:
@@ -31,6 +43,7 @@ def json_items(file: Path, what: str, at: str = "") -> Iterator[tuple[str, Any]]
         what: the data set, for errors.
         at: the key of the outermost object whose array is read; what lies beside it is
             passed over. An outermost array is read all the same.
+        watch_keys: give a `Twice` for an object that has a key twice.
 
     Yields:
         An item with its key, or with its number in the array, from 0.
@@ -39,7 +52,7 @@ def json_items(file: Path, what: str, at: str = "") -> Iterator[tuple[str, Any]]
         FinetuneError: it is no such JSON, or cut off; items before that were given.
     """
     with opened(file) as stream:
-        window = _Window(stream, file, what)
+        window = _Window(stream, file, what, unique_keys if watch_keys else None)
         opening = window.peek()
         if opening == "[":
             yield from window.array()
@@ -49,13 +62,21 @@ def json_items(file: Path, what: str, at: str = "") -> Iterator[tuple[str, Any]]
             yield from window.members()
         else:
             yield from window.array_at(at)
+        if window.peek():
+            raise window.wrong("the end of the file (JSON lines end in .jsonl)")
 
 
 class _Window:
-    def __init__(self, stream: Any, file: Path, what: str) -> None:
+    def __init__(
+        self,
+        stream: Any,
+        file: Path,
+        what: str,
+        pairs: Callable[[list[tuple[str, Any]]], Any] | None,
+    ) -> None:
         self._stream, self._file, self._what = stream, file, what
         self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        self._scan = json.JSONDecoder(strict=False).raw_decode
+        self._scan = json.JSONDecoder(strict=False, object_pairs_hook=pairs).raw_decode
         self._text, self._at, self._passed = "", 0, 0
         self._ended = False
 
@@ -113,6 +134,7 @@ class _Window:
     def _keys(self) -> Iterator[str]:
         self._take("{")
         if self.peek() == "}":
+            self._take("}")
             return
         while True:
             if self.peek() != '"':

@@ -1,14 +1,16 @@
 """Lines of text files as people have them: compressed or not, in mixed encodings.
 
-Each line is decoded by itself. One that is not UTF-8 is taken for Windows-1252, as old
-exports are, which also repairs files in which both were pasted together. What is
-neither, or has zero bytes, is no such text, and is refused with the line's number.
+Lines end as they do on Unix and Windows, or, where the beginning of a file has no other
+line end, by a carriage return alone: as on old Macs, and in what Excel calls CSV for
+the Macintosh. Each line is decoded by itself. One that is not UTF-8 is taken for
+Windows-1252, as old exports are, which also repairs files in which both were pasted
+together. What is neither, or has zero bytes, is no such text, and is refused with the
+line's number.
 """
 
 from __future__ import annotations
 
 import bz2
-import codecs
 import gzip
 import io
 import lzma
@@ -22,6 +24,7 @@ from finetune.data.sources.contract import LONGEST_RECORD
 from finetune.errors import FinetuneError
 
 LONGEST_LINE = 4 * LONGEST_RECORD  # bytes; UTF-8 has at most four a character
+BEGINNING = 2**20  # bytes that are looked at for a line end
 _MARK = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _Peekable = io.BufferedReader | gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File
@@ -85,6 +88,7 @@ def lines(file: Path, encoding: str = "") -> Iterator[Line]:
             "".encode(encoding)
         except LookupError as error:
             raise FinetuneError(f"there is no encoding {encoding}") from error
+    end = _line_end(file)
     with opened(file) as stream:
         start = stream.peek(len(_MARK))[: len(_MARK)]
         if start[:2] in _UTF16 or encoding.lower().startswith(("utf-16", "utf-32")):
@@ -92,15 +96,31 @@ def lines(file: Path, encoding: str = "") -> Iterator[Line]:
             return
         if start == _MARK:
             stream.read(len(_MARK))
+        readline = stream.readline if end == b"\n" else _by_returns(stream)
         number = 0
-        while raw := stream.readline(LONGEST_LINE):
+        while raw := readline(LONGEST_LINE):
             number += 1
-            if len(raw) == LONGEST_LINE and not raw.endswith(b"\n"):
-                while (raw := stream.readline(LONGEST_LINE)) and raw[-1:] != b"\n":
+            if len(raw) == LONGEST_LINE and not raw.endswith(end):
+                while (raw := readline(LONGEST_LINE)) and raw[-1:] != end:
                     pass
                 yield Line(number, "", f"is longer than {LONGEST_LINE:,} bytes")
             else:
                 yield _decoded(number, raw.rstrip(b"\r\n"), encoding)
+
+
+def _line_end(file: Path) -> bytes:
+    """What ends lines: a carriage return if `file`'s beginning knows nothing else."""
+    with opened(file) as stream:
+        # Of a pair that the beginning cuts in two, only the first would be seen.
+        beginning = stream.read(BEGINNING).rstrip(b"\r")
+    return b"\r" if b"\r" in beginning and b"\n" not in beginning else b"\n"
+
+
+def _by_returns(stream: _Peekable) -> Callable[[int], bytes]:
+    """What reads a line that a carriage return ends."""
+    # In Latin-1 each byte is a letter, so what was read can be taken back to bytes.
+    text = io.TextIOWrapper(stream, "latin-1", newline="\r")
+    return lambda most: text.readline(most).encode("latin-1")
 
 
 def _decoded(number: int, raw: bytes, encoding: str) -> Line:
@@ -122,12 +142,13 @@ def _decoded(number: int, raw: bytes, encoding: str) -> Line:
 
 
 def _wide(stream: _Peekable, encoding: str, file: Path) -> Iterator[Line]:
-    reader = codecs.getreader(encoding)(stream)
+    # codecs' own reader would also end lines at form feeds and U+2028.
+    reader = io.TextIOWrapper(stream, encoding, newline=None)
     number = 0
     try:
         while text := reader.readline():
             number += 1
-            yield Line(number, text.rstrip("\r\n"))
+            yield Line(number, text.rstrip("\n"))
     except UnicodeError as error:
         raise FinetuneError(
             f"{file}, line {number + 1} is not in {encoding} ({error})"

@@ -107,7 +107,8 @@ def _format(file: Path) -> str | None:
 
 def _text(file: Path) -> str:
     with opened(file) as stream:
-        return stream.read().decode("utf-8-sig")
+        text = stream.read().decode("utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")  # old Macs' ends too
 
 
 def _json(text: str) -> Iterator[tuple[str, Any]]:

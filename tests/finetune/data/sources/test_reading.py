@@ -17,7 +17,7 @@ from finetune.data.sources.archive import Member, documents
 from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.text_lines import lines
+from finetune.data.sources.text_lines import BEGINNING, lines
 from finetune.errors import FinetuneError
 
 
@@ -39,6 +39,67 @@ def test_lines_of_mixed_encodings_are_read_one_by_one(tmp_path):
     assert texts(wide) == ["Über", "uns"]
     greek = write(tmp_path / "d.txt", "Ωμέγα\n".encode("iso8859-7"))
     assert texts(greek, "iso8859-7") == ["Ωμέγα"]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_lines_of_old_macs_end_with_a_carriage_return(tmp_path, pack):
+    ending = "" if pack is bytes else ".gz"
+    mac = "Für\ralle\r\rhier\r".encode("cp1252")
+    assert texts(write(tmp_path / f"a.txt{ending}", pack(mac))) == [
+        "Für",
+        "alle",
+        "",
+        "hier",
+    ]
+
+
+def test_a_carriage_return_within_lines_of_other_ends_is_no_end(tmp_path):
+    file = write(tmp_path / "a.txt", b"one\r\r\ntwo\rthree\n")
+    assert texts(file) == ["one", "two\rthree"]
+    cut = b"x" * (BEGINNING - 1) + b"\r\nnext\r\n"
+    assert texts(write(tmp_path / "b.txt", cut))[1] == "next"
+
+
+def test_a_line_of_an_old_mac_that_has_no_end_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("finetune.data.sources.text_lines.LONGEST_LINE", 10)
+    file = write(tmp_path / "a.txt", b"one\r" + b"x" * 25 + b"\rtwo\r")
+    found = [(line.text, bool(line.problem)) for line in lines(file)]
+    assert found == [("one", False), ("", True), ("two", False)]
+
+
+def test_form_feeds_and_other_separators_end_no_line_of_wide_text(tmp_path):
+    words = "one\x0ctwo\u2028three\nfour\rfive\r\nsix"
+    file = write(tmp_path / "a.txt", words.encode("utf-16"))
+    assert texts(file) == ["one\x0ctwo\u2028three", "four", "five", "six"]
+
+
+def test_csv_of_old_macs_is_read(tmp_path):
+    file = write(tmp_path / "a.csv", b'q,a\r"one\rtwo",yes\rlone\r')
+    rows = list(csv_rows(file, ("q", "a"), "it"))
+    assert [row.cells for row in rows if not isinstance(row, Broken)] == [
+        {"q": "one\ntwo", "a": "yes"},
+        {"q": "lone", "a": ""},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"q\rx,a\n1,2\n", "heading.*broken as CSV"),
+        (b"q,a,a\n1,2,3\n", "2 columns of the name a"),
+        (b"\n\n", "is empty"),
+    ],
+)
+def test_a_heading_that_cannot_be_read_is_a_sentence(tmp_path, content, message):
+    with pytest.raises(FinetuneError, match=message):
+        list(csv_rows(write(tmp_path / "a.csv", content), ("q", "a"), "it"))
+
+
+def test_a_heading_may_have_line_ends_in_quotes(tmp_path):
+    file = write(tmp_path / "a.csv", b'\n"q\n(of patients)",a\n1,2\n')
+    (row,) = csv_rows(file, ("a",), "it")
+    assert not isinstance(row, Broken)
+    assert row.cells == {"q\n(of patients)": "1", "a": "2"}
 
 
 def test_lines_in_no_known_encoding_are_told_by_number(tmp_path):
@@ -93,6 +154,7 @@ def test_json_is_the_same_in_whatever_pieces_it_is_read(tmp_path, monkeypatch, s
         (b'[{"a": 1}, {"a"', "expected a value"),
         (b"[1 2]", "expected ',' or ']', found '2'"),
         (b"", "the file ends"),
+        (b'{"data": []} {}', "the end of the file.*JSON lines"),
         (b"hello", "an array or an object"),
         (b'{"other": []}', "in an array at `data`"),
         (b'{"data": {}}', "an array at `data`"),
