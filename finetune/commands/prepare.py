@@ -11,7 +11,9 @@ import typer
 from medassist.core.terminal import room, show, watching
 
 if TYPE_CHECKING:
-    from finetune.data.manifest import Manifest
+    from collections.abc import Iterator
+
+    from finetune.data.manifest import Manifest, SourceFacts
     from finetune.data.pipeline.prepare import Prepared
 
 
@@ -180,11 +182,12 @@ def _told(manifest: Manifest, out: Path, anew: bool) -> str:
     lines: list[str] = []
     if not anew:
         lines.append(f"{out} holds this data already, prepared {manifest.when}")
-    lines += [
-        f"{source.name}: {source.read:,} records of {source.documents:,} documents, "
-        f"{source.kept:,} kept ({source.licence})"
-        for source in manifest.sources
-    ]
+    for source in manifest.sources:
+        lines.append(
+            f"{source.name}: {source.read:,} records of {source.documents:,} documents,"
+            f" {source.kept:,} kept ({source.licence})"
+        )
+        lines += _columns(source)
     for step in manifest.steps:
         if step.dropped:
             taken = ", ".join(f"{why} {n:,}" for why, n in step.dropped.items())
@@ -206,6 +209,19 @@ def _told(manifest: Manifest, out: Path, anew: bool) -> str:
         )
     lines.append(f"account: {out / 'data' / 'manifest.json'}")
     return "\n".join(lines)
+
+
+def _columns(source: SourceFacts) -> Iterator[str]:
+    """What the columns of a table were taken for, and which were not used."""
+    if source.columns:
+        taken = "; ".join(
+            f"{ours} from {', '.join(names)}" for ours, names in source.columns.items()
+        )
+        unused = ", ".join(source.unused_columns) or "none"
+        yield f"  columns: {taken}; not used: {unused}"
+    if source.missing_cells:
+        cells = ", ".join(f"{name} {n:,}" for name, n in source.missing_cells.items())
+        yield f"  taken for empty, as they say NaN, N/A, NULL or the like: {cells}"
 
 
 def _known(*, as_json: bool) -> str:

@@ -46,6 +46,12 @@ class SourceFacts(_Part):
     """Records that are in one of the splits."""
     licences: dict[str, int]
     """Records that were read, by the licence that they carry."""
+    columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Of tables: the columns that each field was read from; in several files, all."""
+    unused_columns: tuple[str, ...] = ()
+    """Of tables: columns of which nothing is in the records, in one file at least."""
+    missing_cells: dict[str, int] = Field(default_factory=dict)
+    """Of tables: cells with a word for nothing (NaN, N/A, NULL), taken for empty."""
 
 
 class StepCount(_Part):

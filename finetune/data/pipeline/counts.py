@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from finetune.data.sources.contract import Columns
 from finetune.data.steps.verdict import AnyRecord, Dropped, Verdict
 from medassist.core.paths import write_whole
 
@@ -58,6 +59,31 @@ class SourceTally:
     broken: int = 0
     kept: int = 0
     licences: Tally = field(default_factory=Counter)
+    taken: dict[str, Tally] = field(default_factory=dict[str, Tally])
+    """The columns of tables, by the field that they were read into, and in how many
+    files."""
+    unused: Tally = field(default_factory=Counter)
+    """Columns of which nothing was read, and in how many files."""
+    missing: Tally = field(default_factory=Counter)
+    """Cells with a word for nothing, by column."""
+
+    def understood(self, columns: Columns) -> None:
+        """Count what the columns of a file were taken for."""
+        for ours, names in columns.taken.items():
+            self.taken.setdefault(ours, Counter()).update(names)
+        self.unused.update(columns.unused)
+        self.missing.update(columns.missing)
+
+    def add(self, other: SourceTally) -> None:
+        """Add what another rank counted."""
+        self.read += other.read
+        self.broken += other.broken
+        self.kept += other.kept
+        self.licences += other.licences
+        for ours, names in other.taken.items():
+            self.taken.setdefault(ours, Counter()).update(names)
+        self.unused += other.unused
+        self.missing += other.missing
 
 
 @dataclass
@@ -127,11 +153,7 @@ class Counts:
         for name, step in other.steps.items():
             self.step(name).add(step)
         for place, source in other.sources.items():
-            own = self.source(place)
-            own.read += source.read
-            own.broken += source.broken
-            own.kept += source.kept
-            own.licences += source.licences
+            self.source(place).add(source)
         for key, licence in other.licences.items():
             tally = self.licences.setdefault(
                 key, LicenceTally(evidence=licence.evidence)

@@ -215,6 +215,9 @@ def _sources(plan: Plan, inputs: Path, counts: Counts) -> Iterator[SourceFacts]:
             broken=tally.broken,
             kept=tally.kept,
             licences=dict(tally.licences.most_common()),
+            columns={ours: tuple(names) for ours, names in tally.taken.items()},
+            unused_columns=tuple(tally.unused),
+            missing_cells=dict(tally.missing.most_common()),
         )
 
 

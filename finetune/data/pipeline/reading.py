@@ -13,7 +13,7 @@ from pathlib import Path
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
-from finetune.data.pipeline.counts import Counts
+from finetune.data.pipeline.counts import Counts, SourceTally
 from finetune.data.pipeline.documents import (
     Documents,
     LineWriter,
@@ -25,13 +25,14 @@ from finetune.data.pipeline.reporting import Reporter
 from finetune.data.pipeline.splitting import group_key
 from finetune.data.pipeline.work import Input, Opened, Work
 from finetune.data.records import Licence
-from finetune.data.sources.contract import Broken, Read
+from finetune.data.sources.contract import Broken, Read, Reading
 from finetune.data.steps.licences import UNKNOWN
 from finetune.data.steps.verdict import AnyRecord, Dropped, Kept
 from finetune.errors import FinetuneError
 
 STAGE = "read"
 READ = "read"
+LONGEST_REASON = 120  # characters; the list has it whole
 
 
 class SourceReader(PipelineStep):
@@ -75,10 +76,10 @@ class SourceReader(PipelineStep):
                 }
             )
             group = ""
-            for found in _read(opened, Path(one.path)):
+            for found in _read(opened, Path(one.path), tally):
                 if isinstance(found, Broken):
                     tally.broken += 1
-                    step.count(Dropped(_in_brief(found.reason)))
+                    step.count(Dropped(_in_brief(found)))
                     broken.write(
                         {
                             "source": opened.info.name,
@@ -102,9 +103,12 @@ class SourceReader(PipelineStep):
         reporter.tell()
 
 
-def _read(opened: Opened, file: Path) -> Iterator[Read]:
+def _read(opened: Opened, file: Path, tally: SourceTally) -> Iterator[Read]:
+    """What a file gives, its own failure included; counts its columns at the end."""
     try:
-        yield from opened.source.read(file)
+        columns = yield from _reading(opened.source.read(file))
+        if columns is not None:
+            tally.understood(columns)
     except FinetuneError as error:
         yield Broken(file.name, str(file), str(error))
     except OSError as error:
@@ -112,10 +116,17 @@ def _read(opened: Opened, file: Path) -> Iterator[Read]:
         yield Broken(file.name, str(file), reason)
 
 
-def _in_brief(reason: str) -> str:
+def _reading(records: Iterator[Read]) -> Reading:
+    """Any iterator as a `Reading`."""
+    return (yield from records)
+
+
+def _in_brief(broken: Broken) -> str:
     """Without the particulars, so that the manifest has few reasons."""
+    reason = broken.reason.replace(broken.file, "the file")
     brief = "".join("#" if letter.isdigit() else letter for letter in reason)
-    return brief if len(brief) <= 80 else "could not be read"
+    cut = f"{brief[: LONGEST_REASON - 3]}..."
+    return brief if len(brief) <= LONGEST_REASON else cut
 
 
 def _with_licence(record: AnyRecord, stated: str | None) -> AnyRecord:

@@ -9,7 +9,7 @@ becomes a `Broken`, and the reading goes on behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -38,7 +38,22 @@ class Broken:
     """A sentence without the document's own words."""
 
 
+@dataclass(frozen=True)
+class Columns:
+    """How a table was understood whose columns are the user's own."""
+
+    taken: Mapping[str, tuple[str, ...]]
+    """Our fields, each with the columns that it was read from."""
+    unused: tuple[str, ...]
+    """Columns of which nothing is in the records."""
+    missing: Mapping[str, int]
+    """Cells that held a word for nothing (NaN, N/A, NULL) and were taken for empty, by
+    column."""
+
+
 Read = TextRecord | DialogueRecord | Broken
+Reading = Generator[Read, None, Columns | None]
+"""Records one after the other; at the end, what a table's columns were taken for."""
 
 
 class Source(Protocol):
@@ -54,6 +69,8 @@ class Source(Protocol):
 
     def read(self, file: Path) -> Iterator[Read]:
         """The records of one of `files`, in its order, streaming.
+
+        A source of the user's own tables gives a `Reading`, others any iterator.
 
         Raises:
             FinetuneError: the file as a whole is not of this data set, or is cut off.
@@ -79,5 +96,8 @@ class SourceInfo:
     """Makes the source of its options, which are keyword arguments."""
     options: tuple[str, ...] = ()
     """The names of the options."""
+    text_shortest: int | None = None
+    """Characters from which its texts are whole, where they are short by their nature;
+    else the bound of all recipes."""
     fetch: str = ""
     """How `finetune fetch` gets it: `pmc`, `hub`, `kaggle`, `ctgov`, `web`; or not."""

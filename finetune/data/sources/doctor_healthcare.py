@@ -14,6 +14,7 @@ from finetune.data.sources.contract import Broken, Read, SourceInfo
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
+from finetune.data.sources.missing_words import is_missing
 
 NAME = "doctor-healthcare-100k"
 WHAT = "Doctor-HealthCare-100k"
@@ -40,14 +41,17 @@ class DoctorHealthCare:
             if isinstance(row, Broken):
                 yield row
                 continue
-            told = row.cells.get("instruction", "") if self.instruction else ""
+            cells = {
+                name: "" if is_missing(cell) else cell.strip()
+                for name, cell in row.cells.items()
+            }
             yield dialogue(
                 NAME,
                 f"{file.name}:{row.number}",
-                row.cells["input"].strip(),
-                row.cells["output"].strip(),
+                cells["input"],
+                cells["output"],
                 LICENCE,
-                system=told.strip(),
+                system=cells.get("instruction", "") if self.instruction else "",
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from finetune.data.sources import (
 from finetune.data.sources.contract import (
     LONGEST_RECORD,
     Broken,
-    Read,
+    Reading,
     Source,
     SourceInfo,
 )
@@ -128,8 +128,13 @@ class _Checked:
     def files(self, root: Path) -> list[Path]:
         return self.source.files(root)
 
-    def read(self, file: Path) -> Iterator[Read]:
-        for found in self.source.read(file):
+    def read(self, file: Path) -> Reading:
+        records = iter(self.source.read(file))
+        while True:
+            try:
+                found = next(records)
+            except StopIteration as end:
+                return end.value
             if not isinstance(found, Broken):
                 length = _length(found)
                 if length > LONGEST_RECORD:

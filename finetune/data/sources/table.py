@@ -2,12 +2,14 @@
 
 `{"question": "Patient", "answer": "Doctor"}` makes dialogues, `{"text": "body"}`
 running text, `{"messages": "conversation"}` whole conversations of {role, content}.
+Without a map the columns' names are looked at; what they were taken for is told.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,36 +17,27 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from finetune.data.records import DialogueRecord, Licence, Message, TextRecord
-from finetune.data.sources.contract import Broken, Read, SourceInfo
-from finetune.data.sources.csv_rows import check_columns, csv_rows
+from finetune.data.sources.choice_rows import ChoiceRows
+from finetune.data.sources.column_map import (
+    FIELDS,
+    ColumnMap,
+    asked_map,
+    guessed_map,
+    kind_of,
+    none_known,
+)
+from finetune.data.sources.contract import Broken, Columns, Read, Reading, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
-from finetune.data.sources.json_items import json_items
+from finetune.data.sources.missing_words import is_missing
 from finetune.data.sources.nearest import did_you_mean
-from finetune.data.sources.text_lines import lines
+from finetune.data.sources.table_rows import TableRow, table_rows
 from finetune.errors import FinetuneError
 
 NAME = "table"
-WHAT = "the column map"
-FIELDS = (
-    *("text", "question", "answer", "context", "system", "messages"),
-    *("id", "group", "title", "licence"),
-)
-KINDS = (("messages",), ("question", "answer"), ("text",))
-# Names that speak for themselves, where no map is given; the first that is there.
-USUAL: Mapping[str, tuple[str, ...]] = {
-    "messages": ("messages", "conversations", "conversation"),
-    "question": ("question", "input", "prompt", "instruction", "patient", "query"),
-    "answer": ("answer", "output", "response", "completion", "doctor", "chosen"),
-    "text": ("text", "content", "body", "document"),
-    "context": ("context",),
-    "system": ("system",),
-    "id": ("id",),
-    "group": ("group", "patient_id", "subject_id", "document_id"),
-    "title": ("title",),
-    "licence": ("licence", "license"),
-}
-BATCH = 512  # rows of a Parquet file that are held at a time
+FIND_OUT = -1
+MOST_MAPS = 1000  # kinds of rows that are remembered
+MOST_NAMES = 200  # columns that are told
 _ROLES: Mapping[str, Literal["system", "user", "assistant"]] = {
     "system": "system",
     **dict.fromkeys(("user", "human", "patient", "prompter"), "user"),
@@ -58,15 +51,19 @@ class Table:
 
     Attributes:
         columns: the table's column for each of our fields: text; question, answer,
-            context, system; messages; id, group, title, licence. Without it, columns
+            context, instruction, input, system; options (one column, or several with
+            commas between); messages; id, group, title, licence. Without it, columns
             with usual names are taken.
         licence: of all rows that name none of their own.
         encoding: of CSV and JSON lines; by default it is found out line by line.
+        first_choice: 0 or 1, from which the number of a right option counts; by default
+            the rows tell it.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     licence: str = "unknown"
     encoding: str = ""
+    first_choice: int = FIND_OUT
 
     def __post_init__(self) -> None:
         for name in self.columns:
@@ -75,145 +72,199 @@ class Table:
                     f"{NAME}: a column map has no field {name}"
                     f"{did_you_mean(name, FIELDS)} (there are {', '.join(FIELDS)})"
                 )
-        if self.columns and _kind(self.columns) is None:
+        if self.columns and kind_of(self.columns) is None:
             raise FinetuneError(
                 f"{NAME}: the column map names neither `text`, nor `question` and "
                 "`answer`, nor `messages`"
+            )
+        if self.first_choice not in (FIND_OUT, 0, 1):
+            raise FinetuneError(
+                f"{NAME}: `first_choice` is {self.first_choice}; expected 0 or 1"
             )
 
     def files(self, root: Path) -> list[Path]:
         endings = compressed(".jsonl", ".ndjson", ".json", ".csv", ".tsv")
         return inputs(root, (*endings, ".parquet"), "a table")
 
-    def read(self, file: Path) -> Iterator[Read]:
-        columns: Mapping[str, str] | None = None
-        for key, row in self._rows(file):
-            if isinstance(row, Broken):
-                yield row
-                continue
-            if columns is None:
-                columns = self._map(file, list(row))
-            yield self._record(f"{file.name}:{key}", row, columns, file)
+    def read(self, file: Path) -> Reading:
+        return (yield from _File(self, file).records())
 
-    def _rows(self, file: Path) -> Iterator[tuple[str, dict[str, Any] | Broken]]:
-        name = file.name.lower()
-        if name.endswith(".parquet"):
-            yield from _parquet(file, list(self.columns.values()))
-        elif ".jsonl" in name or ".ndjson" in name:
-            yield from _json_lines(file, self.encoding)
-        elif ".json" in name:
-            for key, row in json_items(file, "a table"):
-                if isinstance(row, dict):
-                    yield key, row
-                else:
-                    yield key, Broken(f"item {key}", str(file), "is no JSON object")
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a row says beside its texts."""
+
+    id: str
+    group: str
+    licence: Licence
+    title: str
+    meta: dict[str, str]
+
+
+class _File:
+    """One file on its way through."""
+
+    def __init__(self, wishes: Table, file: Path) -> None:
+        self._wishes, self._file = wishes, file
+        self._maps: dict[tuple[str, ...], ColumnMap | None] = {}
+        self._first: ColumnMap | None = None
+        first = None if wishes.first_choice == FIND_OUT else wishes.first_choice
+        mapped = bool(wishes.columns)
+        self._choices = ChoiceRows(file, self._rows, first, mapped)
+        self._taken: dict[str, dict[str, None]] = {}
+        self._seen: dict[str, None] = {}
+        self._missing: Counter[str] = Counter()
+
+    def records(self) -> Reading:
+        given = False
+        try:
+            for row in self._rows():
+                yield row if isinstance(row, Broken) else self._record(row)
+                given = True
+        except FinetuneError as error:
+            if not given:
+                raise
+            # What stood before the place where it is cut off has been understood.
+            yield Broken(self._file.name, str(self._file), str(error))
+        return self._told()
+
+    def _rows(self) -> Iterator[TableRow | Broken]:
+        def choose(columns: tuple[str, ...]) -> Sequence[str]:
+            known = self._map(columns)
+            return known.used if known is not None else columns
+
+        return table_rows(self._file, self._wishes.encoding, choose)
+
+    def _told(self) -> Columns:
+        taken = {ours: tuple(names) for ours, names in self._taken.items()}
+        used = {name for names in taken.values() for name in names}
+        unused = [name or "(no name)" for name in self._seen if name not in used]
+        return Columns(taken, tuple(unused[:MOST_NAMES]), dict(self._missing))
+
+    def _map(self, columns: tuple[str, ...]) -> ColumnMap | None:
+        """What the columns of a row are; none if the row is not like the first.
+
+        Raises:
+            FinetuneError: of the first row it cannot be known.
+        """
+        if columns in self._maps:
+            return self._maps[columns]
+        if len(self._maps) >= MOST_MAPS:
+            self._maps.clear()
+        if self._wishes.columns and self._first is not None:
+            known: ColumnMap | None = self._first
+        elif self._wishes.columns:
+            known = asked_map(self._file, self._wishes.columns, columns)
         else:
-            required = list(self.columns.values())
-            for row in csv_rows(file, required, WHAT, self.encoding):
-                if isinstance(row, Broken):
-                    yield row.id, row
-                else:
-                    yield str(row.number), row.cells
+            known = guessed_map(self._file, columns)
+            if known is None and self._first is None:
+                raise none_known(self._file, columns)
+        if self._first is None:
+            self._first = known
+        elif known is not None and known.kind != self._first.kind:
+            known = None
+        self._maps[columns] = known
+        if len(self._seen) < MOST_NAMES:
+            self._seen |= dict.fromkeys(columns)
+        return known
 
-    def _map(self, file: Path, found: list[str]) -> Mapping[str, str]:
-        if self.columns:
-            check_columns(file, found, list(self.columns.values()), WHAT)
-            return self.columns
-        folded = {name.strip().casefold(): name for name in found}
-        guessed: dict[str, str] = {}
-        for ours, names in USUAL.items():
-            for name in names:
-                if name in folded and folded[name] not in guessed.values():
-                    guessed[ours] = folded[name]
-                    break
-        if (kind := _kind(guessed)) is None:
-            raise FinetuneError(
-                f"{file} has the columns {', '.join(found[:30])}, none of which says "
-                "by its name what it is; name them, for example columns: {question: "
-                f"{found[0] if found else 'Patient'}, answer: "
-                f"{found[-1] if found else 'Doctor'}}}"
-            )
-        others = {name for each in KINDS if each != kind for name in each}
-        return {ours: name for ours, name in guessed.items() if ours not in others}
-
-    def _record(
-        self, key: str, row: dict[str, Any], columns: Mapping[str, str], file: Path
-    ) -> Read:
-        if lacking := [name for name in columns.values() if name not in row]:
+    def _record(self, row: TableRow) -> Read:
+        key = f"{self._file.name}:{row.key}"
+        known = self._map(row.columns) or self._first
+        assert known is not None
+        lacking = [name for name in known.fields.values() if name not in row.cells]
+        if lacking:
             reason = f"has no {', '.join(lacking)}; did others of the file have it?"
-            return Broken(key, str(file), reason)
-        cells = {ours: row[name] for ours, name in columns.items()}
-        texts = {
-            ours: _text(value) for ours, value in cells.items() if ours != "messages"
-        }
-        for ours, text in texts.items():
+            return Broken(key, str(self._file), reason)
+        said: dict[str, str] = {}
+        for ours, name in known.fields.items():
+            self._taken.setdefault(ours, {})[name] = None
+            if ours == "messages":
+                continue
+            text = self._cell(row.cells[name], name)
             if text is None:
-                reason = (
-                    f"{columns[ours]} holds no text but a {type(cells[ours]).__name__}"
-                )
-                return Broken(key, str(file), reason)
-        said: dict[str, str] = {ours: text or "" for ours, text in texts.items()}
-        own = said.get("licence", "")
-        licence = Licence(
-            name=own or self.licence,
-            evidence=f"column {columns['licence']}: {own}"
-            if own
-            else "said by whoever made the recipe"
-            if self.licence != "unknown"
-            else "neither a column nor the option `licence` names one",
-        )
-        # A user's own ids need not be unique in the file; the place is.
-        meta = {"own_id": said["id"]} if said.get("id") else {}
-        group = said.get("group") or key
-        if "messages" in cells:
-            return self._conversation(
-                key, cells["messages"], said, licence, group, file
-            )
-        if "text" in cells:
+                kind = type(row.cells[name]).__name__
+                reason = f"{name} holds no text but a {kind}"
+                return Broken(key, str(self._file), reason)
+            said[ours] = text
+        facts = self._facts(key, said, known)
+        if "messages" in known.fields:
+            name = known.fields["messages"]
+            return self._conversation(row.cells[name], name, said, facts)
+        if "text" in known.fields:
             return TextRecord(
                 id=key,
                 source=NAME,
-                group=group,
-                licence=licence,
-                title=said.get("title", ""),
-                meta=meta,
+                group=facts.group,
+                licence=facts.licence,
+                title=facts.title,
+                meta=facts.meta,
                 text=said["text"],
             )
-        question = said["question"]
-        if question and said.get("context"):
-            question = f"{said['context']}\n\n{question}"
+        return self._dialogue(row, known, said, facts)
+
+    def _facts(self, key: str, said: Mapping[str, str], known: ColumnMap) -> _Facts:
+        own, general = said.get("licence", ""), self._wishes.licence
+        evidence = (
+            f"column {known.fields['licence']}: {own}"
+            if own
+            else "said by whoever made the recipe"
+            if general != "unknown"
+            else "neither a column nor the option `licence` names one"
+        )
+        return _Facts(
+            key,
+            said.get("group") or key,
+            Licence(name=own or general, evidence=evidence),
+            said.get("title", ""),
+            # A user's own ids need not be unique in the file; the place is.
+            {"own_id": said["id"]} if said.get("id") else {},
+        )
+
+    def _dialogue(
+        self,
+        row: TableRow,
+        known: ColumnMap,
+        said: Mapping[str, str],
+        facts: _Facts,
+    ) -> Read:
+        question, answer = said["question"], said["answer"]
+        matter = said.get("input", "")
+        if question or matter:
+            before = (said.get("context", ""), said.get("instruction", ""))
+            question = "\n\n".join(part for part in (*before, question, matter) if part)
+        put = self._choices.put(row, known, question, answer)
+        if isinstance(put, str):
+            return Broken(facts.id, str(self._file), put)
+        if put is not None:
+            question, answer = put.question, put.answer
+            self._taken.setdefault("options", {}).update(dict.fromkeys(known.options))
         return dialogue(
             NAME,
-            key,
+            facts.id,
             question,
-            said["answer"],
-            licence,
-            group=group,
-            title=said.get("title", ""),
+            answer,
+            facts.licence,
+            group=facts.group,
+            title=facts.title,
             system=said.get("system", ""),
-            meta=meta,
+            meta=facts.meta,
         )
 
     def _conversation(
-        self,
-        key: str,
-        found: Any,
-        said: Mapping[str, str],
-        licence: Licence,
-        group: str,
-        file: Path,
+        self, found: Any, name: str, said: Mapping[str, str], facts: _Facts
     ) -> Read:
         try:
             turns = json.loads(found) if isinstance(found, str) else found
-            messages = [_message(turn) for turn in turns]
+            messages = [self._message(turn, name) for turn in turns]
             if said.get("system"):
                 messages.insert(0, Message(role="system", content=said["system"]))
             return DialogueRecord(
-                id=key,
+                id=facts.id,
                 source=NAME,
-                group=group,
-                licence=licence,
-                title=said.get("title", ""),
+                group=facts.group,
+                licence=facts.licence,
+                title=facts.title,
                 messages=tuple(messages),
             )
         except (ValidationError, ValueError, TypeError, KeyError, AttributeError):
@@ -221,82 +272,50 @@ class Table:
                 "is no conversation: expected a list of {role, content} that ends with "
                 "the assistant's"
             )
-            return Broken(key, str(file), reason)
+            return Broken(facts.id, str(self._file), reason)
 
+    def _message(self, turn: Any, name: str) -> Message:
+        """A turn of {role, content}, or {from, value} as some sets have it."""
+        role = str(turn.get("role") or turn["from"]).lower()
+        content = turn["content"] if "content" in turn else turn["value"]
+        if not isinstance(content, str):
+            raise TypeError("content")
+        if is_missing(content):
+            self._missing[name] += 1
+            content = ""
+        return Message(role=_ROLES[role], content=content)
 
-def _kind(columns: Mapping[str, str]) -> tuple[str, ...] | None:
-    return next((k for k in KINDS if all(name in columns for name in k)), None)
+    def _cell(self, value: Any, name: str) -> str | None:
+        """A cell as text, "" if it is missing; none if it holds something that is none.
 
-
-def _message(turn: Any) -> Message:
-    """A turn of {role, content}, or {from, value} as some sets have it."""
-    role = str(turn.get("role") or turn["from"]).lower()
-    content = turn["content"] if "content" in turn else turn["value"]
-    if not isinstance(content, str):
-        raise TypeError("content")
-    return Message(role=_ROLES[role], content=content)
-
-
-def _text(value: Any) -> str | None:
-    """A cell as text; none if it holds something that is none."""
-    match value:
-        case None:
+        Cells that say in a word that they are missing are counted.
+        """
+        match value:
+            case None:
+                return ""
+            case str():
+                text = value.strip()
+            case bool() | int() | float():
+                text = str(value)
+            case _:
+                return None
+        if is_missing(text):
+            self._missing[name] += 1
             return ""
-        case str():
-            return value.strip()
-        case bool() | int() | float():
-            # An empty cell of pandas.
-            return "" if value != value else str(value)
-        case _:
-            return None
-
-
-def _json_lines(file: Path, encoding: str) -> Iterator[tuple[str, Any]]:
-    for line in lines(file, encoding):
-        place = f"line {line.number}"
-        if line.problem:
-            yield place, Broken(place, str(file), line.problem)
-            continue
-        if not line.text.strip():
-            continue
-        try:
-            row = json.loads(line.text)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            yield str(line.number), row
-        else:
-            yield place, Broken(place, str(file), "is no JSON object")
-
-
-def _parquet(file: Path, wanted: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(file) as opened:
-            check_columns(file, opened.schema_arrow.names, wanted, WHAT)
-            number = 0
-            for batch in opened.iter_batches(BATCH, columns=wanted or None):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield str(number), row
-    except (pa.ArrowException, OSError) as error:
-        raise FinetuneError(
-            f"{file} cannot be read as Parquet ({error}); copy it anew"
-        ) from error
+        return text
 
 
 INFO = SourceInfo(
     name=NAME,
     title="Tables of your own",
     about="JSON lines, JSON, CSV, TSV or Parquet by a map of their columns: question "
-    "and answer, messages, or text; with group, licence, title if they are there.",
+    "and answer, messages, or text; with group, licence, title if they are there. The "
+    "options of a multiple choice go into the question.",
     licence="as you say, or by a column",
     terms="Name the licence by the option `licence` or by a column, or the records are "
     "left out as unknown.",
     kind="either",
     open_source=Table,
-    options=("columns", "licence", "encoding"),
+    options=("columns", "licence", "encoding", "first_choice"),
     fetch="hub",
 )

@@ -1,0 +1,240 @@
+"""Multiple choice out of tables: the options of a row, and which of them is right.
+
+The column that names the right one does it by its letter, by its number from 0 or from
+1, or by its text, and only the rows tell which: MMLU counts from 0, MedMCQA from 1 in
+its authors' files and from 0 on the hub. So the whole file is looked through first, and
+the way that fits most rows is the one.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from string import ascii_uppercase
+from typing import Any, Literal, cast
+
+from finetune.data.sources.missing_words import is_missing
+
+Way = Literal["letter", "text", "from 0", "from 1"]
+WAYS: tuple[Way, Way, Way, Way] = ("letter", "text", "from 0", "from 1")
+POINTING: tuple[Way, ...] = ("letter", "from 0", "from 1")
+"""Ways whose answer says nothing without the options."""
+FEWEST = 0.5  # share of the answered rows that a way must fit
+_LETTERED = re.compile(r"\(?([A-Za-z])[).:]\s*(.+)", re.DOTALL)
+_A_LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One of a row's options: the mark that the table gives it, and its text."""
+
+    mark: str
+    text: str
+
+
+Options = Sequence[Option]
+
+
+def options_of(row: Mapping[str, Any], columns: Sequence[str]) -> Options | None:
+    """The options that stand in `columns` of a row; none if these hold no options."""
+    if len(columns) == 1:
+        return _listed(row.get(columns[0]))
+    texts = [_text(row.get(name)) for name in columns]
+    while texts and not texts[-1]:
+        texts.pop()  # a row with fewer options than the table has columns
+    return _lettered(texts)
+
+
+def with_options(question: str, options: Options) -> str:
+    """The question, and below it its options, a line each."""
+    lines = (f"{ascii_uppercase[i]}. {each.text}" for i, each in enumerate(options))
+    return f"{question}\n\n" + "\n".join(lines)
+
+
+def in_full(options: Options, right: int) -> str:
+    """The right option with its letter: `B. Rest`."""
+    return f"{ascii_uppercase[right]}. {options[right].text}"
+
+
+def is_answered(value: Any) -> bool:
+    """Whether a cell says anything; test sets give -1 where they keep the answer."""
+    found = _text(value)
+    return bool(found) and not is_missing(found) and _number(value) != -1
+
+
+def points(value: Any) -> bool:
+    """Whether an answer is no more than a number or a letter."""
+    found = _text(value)
+    return _number(value) is not None or _A_LETTER.fullmatch(found) is not None
+
+
+def right_option(value: Any, options: Options, way: Way) -> int | None:
+    """The place of the option that `value` names in that way; none if it names none."""
+    number, found = _number(value), _text(value)
+    marks = [each.mark.casefold() for each in options]
+    match way:
+        case "letter":
+            return _by_letter(found if number is None else f"{number}", marks)
+        case "text" if isinstance(value, str):
+            return _by_text(found, [each.text for each in options])
+        case "from 0" | "from 1" if number is not None:
+            at = number - (way == "from 1")
+            return at if 0 <= at < len(options) else None
+        case _:
+            return None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the rows of a file say of its column of right answers.
+
+    Attributes:
+        rows: that have options and an answer.
+        way: the one that fits; none if no way does, or two do that differ.
+        differ: two ways that fit alike and name other options.
+        numbers: that stood in the column, at most ten.
+    """
+
+    rows: int
+    way: Way | None
+    differ: tuple[Way, Way] | None = None
+    numbers: tuple[int, ...] = ()
+
+
+def judge(rows: Iterable[tuple[Any, Options]]) -> Judged:
+    """Find the way in which the answers of a file name their options."""
+    fits: Counter[Way] = Counter()
+    apart: Counter[tuple[Way, Way]] = Counter()
+    numbers: set[int] = set()
+    answered = 0
+    for value, options in rows:
+        if not is_answered(value):
+            continue
+        answered += 1
+        number = _number(value)
+        if number is not None and len(numbers) < 10:
+            numbers.add(number)
+        named: dict[Way, int | None] = {
+            way: right_option(value, options, way) for way in WAYS
+        }
+        fits.update(way for way, at in named.items() if at is not None)
+        apart.update(
+            (one, other)
+            for one, other in combinations(WAYS, 2)
+            if named[one] is not None
+            and named[other] is not None
+            and named[one] != named[other]
+        )
+    most = max(fits.values(), default=0)
+    if not answered or most < FEWEST * answered:
+        return Judged(answered, None)
+    best: list[Way] = [way for way in WAYS if fits[way] == most]
+    # A letter or a text that fits every row is no chance; a number can be.
+    if best[0] in ("letter", "text"):
+        return Judged(answered, best[0])
+    if len(best) == 2 and apart["from 0", "from 1"]:
+        return Judged(answered, None, ("from 0", "from 1"), tuple(sorted(numbers)))
+    return Judged(answered, best[0])
+
+
+def _listed(value: Any) -> Options | None:
+    match value:
+        case str():
+            return _written_out(value)
+        case {"text": list(texts), "label": list(marks)} if len(texts) == len(marks):
+            both = zip(cast("list[Any]", marks), cast("list[Any]", texts), strict=True)
+            return _checked([Option(_text(mark), _text(text)) for mark, text in both])
+        case dict():
+            pairs = cast("dict[str, Any]", value).items()
+            # Parquet gives every key that any of its rows has.
+            return _checked([Option(k, _text(v)) for k, v in pairs if v is not None])
+        case [dict(), *_]:
+            return _checked([_keyed(each) for each in cast("list[Any]", value)])
+        case list():
+            return _lettered([_text(each) for each in cast("list[Any]", value)])
+        case _:
+            return None
+
+
+def _written_out(text: str) -> Options | None:
+    """Of a list or map that stands in a cell as text, as JSON or Python writes it."""
+    text = text.strip()
+    if not text.startswith(("[", "{")):
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return None if isinstance(value, str) else _listed(value)
+    return None
+
+
+def _keyed(each: Any) -> Option:
+    """Of {key, value} or {label, text}; empty of anything else, which is refused."""
+    if not isinstance(each, dict):
+        return Option("", "")
+    found = cast("dict[str, Any]", each)
+    mark = found.get("key", found.get("label"))
+    return Option(_text(mark), _text(found.get("value", found.get("text"))))
+
+
+def _lettered(texts: Sequence[str]) -> Options | None:
+    marked = zip(ascii_uppercase, texts, strict=False)
+    made = [Option(mark, text) for mark, text in marked]
+    return _checked(made) if len(made) == len(texts) else None
+
+
+def _checked(options: Options) -> Options | None:
+    """None of what is no multiple choice."""
+    marks = {each.mark.casefold() for each in options}
+    whole = all(each.text and each.mark for each in options)
+    fits = 2 <= len(options) <= len(ascii_uppercase) and len(marks) == len(options)
+    return options if whole and fits else None
+
+
+def _by_letter(found: str, marks: Sequence[str]) -> int | None:
+    if found.casefold() in marks:
+        return marks.index(found.casefold())
+    letter = _A_LETTER.fullmatch(found)
+    mark = letter[1].casefold() if letter else ""
+    if mark in marks:
+        return marks.index(mark)
+    # By its place, where the table marks its options otherwise (1, 2, 3).
+    at = ord(mark) - ord("a") if mark else -1
+    numbered = all(each.isdigit() for each in marks)
+    return at if numbered and 0 <= at < len(marks) else None
+
+
+def _by_text(found: str, texts: Sequence[str]) -> int | None:
+    lettered = _LETTERED.fullmatch(found)
+    for text in (found, lettered[2].strip() if lettered else ""):
+        folded = text.casefold()
+        alike = [i for i, each in enumerate(texts) if each.casefold() == folded]
+        if len(alike) == 1:
+            return alike[0]
+    return None
+
+
+def _number(value: Any) -> int | None:
+    """A whole number, also as pandas writes it (`1.0`) and as text."""
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number.is_integer() and abs(number) < 1000 else None
+
+
+def _text(value: Any) -> str:
+    """A cell as text, "" where it is missing; `None` alone can be an option's text."""
+    if value is None or value != value or isinstance(value, (list, dict)):
+        return ""
+    text = str(value).strip()
+    return "" if is_missing(text) and text != "None" else text
