@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import time
@@ -38,7 +37,9 @@ from finetune.data.pipeline.empty_splits import (
     split_lines,
     split_parts,
 )
-from finetune.data.pipeline.plan import Plan, refuse_nothing
+from finetune.data.pipeline.joining import DROPPED, dropped_lists, joined, written
+from finetune.data.pipeline.nothing_left import INSTEAD, first_of, refuse_nothing
+from finetune.data.pipeline.plan import Plan
 from finetune.data.pipeline.work import Work, settings_hash
 from finetune.data.steps.split import SPLITS
 from medassist.core.paths import SHARED_FILE, write_whole
@@ -55,10 +56,8 @@ STEPS = (
     "split",
 )
 INPUTS, LICENCES, IDENTIFIERS = "inputs.jsonl", "licences.jsonl", "identifiers.jsonl"
-DROPPED = "dropped"
 PACKAGES = ("datatrove", "lxml", "numpy", "pydantic", "xxhash")
 SMALLEST_SPLIT = 50  # records, below which figures on a split say little
-_CHUNK = 2**20
 
 
 def finish(plan: Plan) -> Manifest:
@@ -71,10 +70,10 @@ def finish(plan: Plan) -> Manifest:
     work = plan.work
     counts = added_up(work.counts(reading.STAGE))
     counts.add(added_up(work.counts(splitting.STAGE)))
-    refuse_nothing(counts, STEPS)
+    refuse_nothing(work, counts, STEPS)
     made = work.folder / "made"
     shutil.rmtree(made, ignore_errors=True)
-    (made / DROPPED).mkdir(parents=True)
+    made.mkdir(parents=True)
     warnings: list[str] = []
     moves, said = moves_for(work, plan.settings, counts)
     warnings += said
@@ -82,7 +81,7 @@ def finish(plan: Plan) -> Manifest:
     lists = _lists(work, made)
     sources = _sources(plan, made / INPUTS, counts)
     steps = [_step(name, counts, lists) for name in STEPS if name in counts.steps]
-    warnings += _warnings(plan, splits, steps, lists)
+    warnings += _warnings(plan, made, splits, steps, lists)
     seconds = time.time() - plan.started
     read = counts.step(reading.READ).into
     manifest = Manifest(
@@ -115,9 +114,9 @@ def _split(
 ) -> SplitFacts:
     file = made / f"{name}.jsonl"
     if moves:
-        size, digest = _written(file, split_lines(work, name, moves))
+        size, digest = written(file, split_lines(work, name, moves))
     else:
-        size, digest = _joined(file, split_parts(work, name))
+        size, digest = joined(file, split_parts(work, name))
     tally = counts.split(name)
     groups = _distinct((work.folder / "splits" / name).glob("*.groups"))
     came = len(moves) if name == TRAIN else list(moves.values()).count(name)
@@ -134,31 +133,6 @@ def _split(
     )
 
 
-def _joined(file: Path, parts: Iterable[Path]) -> tuple[int, str]:
-    """Write the parts one after the other; the bytes, and their SHA-256."""
-    return _written(file, _chunks(sorted(parts)))
-
-
-def _chunks(files: Iterable[Path]) -> Iterator[bytes]:
-    for file in files:
-        with file.open("rb") as content:
-            while chunk := content.read(_CHUNK):
-                yield chunk
-
-
-def _written(file: Path, chunks: Iterable[bytes]) -> tuple[int, str]:
-    digest = hashlib.sha256()
-    size = 0
-    with file.open("wb") as out:
-        for chunk in chunks:
-            out.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
-        out.flush()
-        os.fsync(out.fileno())
-    return size, digest.hexdigest()
-
-
 def _distinct(files: Iterable[Path]) -> int:
     """How many different numbers of eight bytes the files hold."""
     found = [np.unique(np.fromfile(file, "<u8")) for file in sorted(files)]
@@ -167,20 +141,14 @@ def _distinct(files: Iterable[Path]) -> int:
 
 def _lists(work: Work, made: Path) -> Lists:
     for name, file in (("inputs", INPUTS), ("licences", LICENCES)):
-        _joined(made / file, (work.folder / "lists" / name).glob("*.jsonl"))
+        joined(made / file, (work.folder / "lists" / name).glob("*.jsonl"))
     identifiers = sorted((work.folder / "lists" / "identifiers").glob("*.jsonl"))
     if identifiers:
-        _joined(made / IDENTIFIERS, identifiers)
-    dropped: dict[str, str] = {}
-    for step in STEPS:
-        parts = sorted((work.folder / "dropped" / step).glob("*.jsonl"))
-        if parts:
-            dropped[step] = f"{DROPPED}/{step}.jsonl"
-            _joined(made / dropped[step], parts)
+        joined(made / IDENTIFIERS, identifiers)
     return Lists(
         inputs=INPUTS,
         licences=LICENCES,
-        dropped=dropped,
+        dropped=dropped_lists(work, made / DROPPED, STEPS),
         identifiers=IDENTIFIERS if identifiers else None,
     )
 
@@ -252,7 +220,11 @@ def _licences(counts: Counts) -> Iterator[LicenceCount]:
 
 
 def _warnings(
-    plan: Plan, splits: list[SplitFacts], steps: list[StepCount], lists: Lists
+    plan: Plan,
+    made: Path,
+    splits: list[SplitFacts],
+    steps: list[StepCount],
+    lists: Lists,
 ) -> Iterator[str]:
     for step in steps:
         if step.name == "identifiers" and step.found:
@@ -262,10 +234,12 @@ def _warnings(
                 f"({kinds}); data/{lists.identifiers} says where. Look at it before "
                 "you train, or take these records out with --identifiers drop"
             )
-        if step.name == reading.READ and step.dropped:
+        if step.name == reading.READ and step.list:
+            count = sum(step.dropped.values())
             yield (
-                f"{sum(step.dropped.values()):,} documents could not be read; "
-                f"data/{step.list} says which and why"
+                f"{count:,} document{'s' * (count != 1)} could not be read, the first "
+                f"of them so: {first_of([made / step.list])}; data/{step.list} says "
+                "which and why"
             )
     for opened in plan.sources:
         # `as you say`: the terms say no more than how to say it.
@@ -283,7 +257,8 @@ def _warnings(
 def _name_finally(work: Work, made: Path, manifest: Manifest) -> None:
     data = work.data
     (data / FILE).unlink(missing_ok=True)
-    shutil.rmtree(data / DROPPED, ignore_errors=True)
+    for name in (DROPPED, INSTEAD):
+        shutil.rmtree(data / name, ignore_errors=True)
     for old in (INPUTS, LICENCES, IDENTIFIERS):
         (data / old).unlink(missing_ok=True)
     for file in sorted(made.iterdir()):

@@ -15,7 +15,8 @@ from finetune.data.pipeline.counts import added_up
 from finetune.data.pipeline.executors import Machine, as_sentence, run_here, submit
 from finetune.data.pipeline.finishing import STEPS
 from finetune.data.pipeline.lock import locked
-from finetune.data.pipeline.plan import Plan, refuse_nothing
+from finetune.data.pipeline.nothing_left import refuse_nothing
+from finetune.data.pipeline.plan import Plan
 from finetune.data.pipeline.reporting import reported
 from finetune.data.pipeline.stages import FINISH, stages
 from finetune.data.pipeline.work import (
@@ -228,7 +229,7 @@ def _done(
             counts = added_up(work.counts(reading.STAGE))
             counts.add(added_up(work.counts(splitting.STAGE)))
             try:
-                refuse_nothing(counts, STEPS)
+                refuse_nothing(work, counts, STEPS)
             except FinetuneError:
                 work.remove()
                 raise

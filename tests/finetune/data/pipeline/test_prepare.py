@@ -208,6 +208,79 @@ def test_an_empty_set_says_which_step_took_it(tmp_path):
         prepare(settings(data), tmp_path / "run2", HERE)
 
 
+LONG = (
+    "{file} has the columns Frage, Antwort, none of which says by its name what it is; "
+    'name them by --option columns=\'{{"question": "Frage"}}\', or rename them'
+)
+
+
+def unreadable(file: Path):
+    raise FinetuneError(LONG.format(file=file))
+
+
+def test_where_nothing_can_be_read_the_sources_own_sentence_is_told(
+    tmp_path, monkeypatch
+):
+    data = articles(tmp_path / "in", 2, 2)
+    run = tmp_path / "run"
+    monkeypatch.setattr(OwnSource, "read", lambda self, file: unreadable(file))
+    with pytest.raises(FinetuneError) as told:
+        prepare(settings(data), run, HERE)
+    assert LONG.format(file=data / "0.jsonl") in str(told.value)
+    assert str(run / "data" / "dropped") in str(told.value)
+    listed = lines(run / "data" / "dropped" / "read.jsonl")
+    assert [row["reason"] for row in listed] == [
+        LONG.format(file=data / f"{n}.jsonl") for n in (0, 1)
+    ]
+    assert not list((run / "data").glob(".work-*"))
+
+
+def test_what_was_taken_out_is_listed_also_where_nothing_is_left(tmp_path):
+    data = articles_file(tmp_path / "in", [{"text": "Short."}, {"text": ""}])
+    run = tmp_path / "run"
+    with pytest.raises(FinetuneError, match="nothing is left of 2 records"):
+        prepare(settings(data), run, HERE)
+    (short,) = lines(run / "data" / "dropped" / "length.jsonl")
+    assert (short["id"], short["detail"]) == ("rows-0", "6 of 200 characters")
+    write(data / "rows.jsonl", [{"text": prose(n)} for n in range(9)])
+    made = prepare(settings(data), run, HERE).manifest
+    assert made is not None
+    assert made.lists.dropped == {}
+    assert not list((run / "data" / "dropped").iterdir()), "of data that is not there"
+
+
+def test_data_that_is_there_keeps_its_lists_where_a_new_try_gives_nothing(tmp_path):
+    rows = [{"text": prose(n)} for n in range(9)] + [{"text": "Short."}]
+    data = articles_file(tmp_path / "in", rows)
+    run = tmp_path / "run"
+    before = prepare(settings(data), run, HERE).manifest
+    assert before is not None
+    forced = Wish(HERE.machine, force=True)
+    with pytest.raises(FinetuneError, match="dropped-of-the-last-try"):
+        prepare(settings(data, lengths={"text_shortest": 9000}), run, forced)
+    assert manifest_of(run) == before
+    assert len(lines(run / "data" / before.lists.dropped["length"])) == 1
+    instead = run / "data" / "dropped-of-the-last-try"
+    assert len(lines(instead / "length.jsonl")) == 10
+    prepare(settings(data, seed=1), run, forced)
+    assert not instead.exists()
+
+
+def test_a_document_that_could_not_be_read_is_told_in_full(tmp_path, monkeypatch):
+    data = articles(tmp_path / "in", 2, 8)
+    whole = OwnSource.read
+
+    def read_the_first(self: OwnSource, file: Path):
+        return whole(self, file) if file.name == "0.jsonl" else unreadable(file)
+
+    monkeypatch.setattr(OwnSource, "read", read_the_first)
+    made = prepare(settings(data), tmp_path / "run", HERE).manifest
+    assert made is not None
+    assert any(LONG.format(file=data / "1.jsonl") in said for said in made.warnings)
+    (brief,) = made.steps[0].dropped
+    assert brief.startswith("the file has the columns")
+
+
 def test_the_user_may_say_what_the_files_do_not(tmp_path):
     rows = [{"text": prose(n), "licence": "unknown"} for n in range(5)]
     data = articles_file(tmp_path / "in", rows)
