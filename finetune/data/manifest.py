@@ -137,8 +137,12 @@ class Manifest(_Part):
     steps: tuple[StepCount, ...]
     licences: tuple[LicenceCount, ...]
     splits: tuple[SplitFacts, ...]
+    divided: tuple[str, ...] = ()
+    """Groups of which several splits have a stretch, as there were fewer groups than
+    splits; the records between two stretches are in none."""
     warnings: tuple[str, ...]
-    """Sentences for the user: identifiers, small splits, terms of a data set."""
+    """Sentences for the user: identifiers, documents that were divided, small splits,
+    terms of a data set."""
     lists: Lists
     timing: Timing
     versions: dict[str, str]

@@ -103,12 +103,12 @@ class SplitTally:
     dialogues: int = 0
     sources: Tally = field(default_factory=Counter)
 
-    def count(self, record: AnyRecord, sign: int = 1) -> None:
-        """Count a record in (1) or out (-1)."""
-        self.records += sign
-        self.texts += sign * (record.kind == "text")
-        self.dialogues += sign * (record.kind == "dialogue")
-        self.sources[record.source] += sign
+    def count(self, record: AnyRecord) -> None:
+        """Count a record in."""
+        self.records += 1
+        self.texts += record.kind == "text"
+        self.dialogues += record.kind == "dialogue"
+        self.sources[record.source] += 1
 
     def add(self, other: SplitTally) -> None:
         """Add what another rank counted."""

@@ -30,10 +30,9 @@ from finetune.data.manifest import (
 )
 from finetune.data.pipeline import judging, reading, splitting
 from finetune.data.pipeline.counts import Counts, added_up
-from finetune.data.pipeline.empty_splits import (
-    TRAIN,
-    Moves,
-    moves_for,
+from finetune.data.pipeline.few_groups import (
+    Rearranged,
+    rearranged,
     split_lines,
     split_parts,
 )
@@ -75,9 +74,9 @@ def finish(plan: Plan) -> Manifest:
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
     warnings: list[str] = []
-    moves, said = moves_for(work, plan.settings, counts)
-    warnings += said
-    splits = [_split(work, made, name, counts, moves) for name in SPLITS]
+    few = rearranged(work, plan.settings, counts)
+    warnings += few.said
+    splits = [_split(work, made, name, counts, few) for name in SPLITS]
     lists = _lists(work, made)
     sources = _sources(plan, made / INPUTS, counts)
     steps = [_step(name, counts, lists) for name in STEPS if name in counts.steps]
@@ -93,6 +92,7 @@ def finish(plan: Plan) -> Manifest:
         steps=tuple(steps),
         licences=tuple(_licences(counts)),
         splits=tuple(splits),
+        divided=few.divided,
         warnings=tuple(warnings),
         lists=lists,
         timing=Timing(
@@ -110,21 +110,22 @@ def finish(plan: Plan) -> Manifest:
 
 
 def _split(
-    work: Work, made: Path, name: str, counts: Counts, moves: Moves
+    work: Work, made: Path, name: str, counts: Counts, few: Rearranged
 ) -> SplitFacts:
     file = made / f"{name}.jsonl"
-    if moves:
-        size, digest = written(file, split_lines(work, name, moves))
+    if few.arrangement is not None:
+        size, digest = written(file, split_lines(work, name, few.arrangement))
     else:
         size, digest = joined(file, split_parts(work, name))
     tally = counts.split(name)
-    groups = _distinct((work.folder / "splits" / name).glob("*.groups"))
-    came = len(moves) if name == TRAIN else list(moves.values()).count(name)
+    groups = few.groups.get(name)
+    if groups is None:
+        groups = _distinct((work.folder / "splits" / name).glob("*.groups"))
     return SplitFacts(
         name=name,
         file=file.name,
         records=tally.records,
-        groups=groups - came if name == TRAIN else groups + came,
+        groups=groups,
         bytes=size,
         sha256=digest,
         texts=tally.texts,

@@ -23,7 +23,7 @@ STAGE = "split"
 
 
 class SplitWriter(PipelineStep):
-    """Writes train, validation and test of a rank, and which groups are in each."""
+    """Writes train, validation and test of a rank, each record's group and data set."""
 
     type = "medassist"
     name = "split"
@@ -39,15 +39,17 @@ class SplitWriter(PipelineStep):
         assert data is not None
         records = {name: LineWriter(self._work.split(name, rank)) for name in SPLITS}
         groups = {name: LineWriter(self._work.groups(name, rank)) for name in SPLITS}
+        places = {name: LineWriter(self._work.places(name, rank)) for name in SPLITS}
         for doc in data:
             record = record_of(doc)
             name = split_of(record.group, self._split, self._seed)
             records[name].write_bytes(dumped(record))
             groups[name].write_bytes(group_key(record.group))
+            places[name].write_bytes(source_of(doc).to_bytes(2, "little"))
             self._counts.step("split").count(Kept(record))
             self._counts.split(name).count(record)
             self._counts.source(source_of(doc)).kept += 1
-        for writer in (*records.values(), *groups.values()):
+        for writer in (*records.values(), *groups.values(), *places.values()):
             writer.close()
         return None
 

@@ -109,8 +109,12 @@ class Work:
         return self.folder / "splits" / name / f"{rank:05d}.jsonl"
 
     def groups(self, name: str, rank: int) -> Path:
-        """Hashes of the groups of a rank's part of a split."""
-        return self.folder / "splits" / name / f"{rank:05d}.groups"
+        """Hashes of the groups of a rank's part of a split, a record eight bytes."""
+        return self.split(name, rank).with_suffix(".groups")
+
+    def places(self, name: str, rank: int) -> Path:
+        """Data sets of the records of a rank's part of a split, each two bytes."""
+        return self.split(name, rank).with_suffix(".places")
 
     def progress(self, stage: str) -> Path:
         """How far the ranks of a stage are."""

@@ -1,7 +1,9 @@
 """Plain text: a file, or a folder of files, in pieces of whole paragraphs.
 
-For books (Project Gutenberg's medical ones) and corpora that come as text. A piece
-holds paragraphs up to a length; the pieces of a file stay together in a split.
+For books (Project Gutenberg's medical ones) and corpora that come as text. An empty
+line ends a paragraph; in files whose lines are not broken to a width each line is one.
+A piece holds paragraphs up to a length, and the pieces of a file stay together in a
+split as long as there are files enough.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetune.data.documents import sentences
 from finetune.data.records import Licence, TextRecord
 from finetune.data.sources.contract import LONGEST_RECORD, Broken, Read, SourceInfo
 from finetune.data.sources.inputs import compressed, inputs
@@ -19,6 +22,9 @@ from finetune.errors import FinetuneError
 
 NAME = "text"
 PIECE = 4000  # characters, a printed page or two
+LONGEST_WRAPPED = 200  # characters of a line that somebody broke to a width
+LOOKED_AT = 2000  # lines of a file's beginning
+FRAME = 400  # lines in which Project Gutenberg's own words end
 # What Project Gutenberg puts around a book is no part of it.
 _BEGINS = re.compile(r"^\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG", re.IGNORECASE)
 _ENDS = re.compile(
@@ -34,7 +40,7 @@ class PlainText:
 
     Attributes:
         licence: of all of it, as you know it; files of text say none.
-        piece: characters that a record has at most, unless a paragraph has more.
+        piece: characters that a record has at most, unless a sentence has more.
         encoding: of the files; by default it is found out line by line.
     """
 
@@ -78,20 +84,45 @@ class PlainText:
             if isinstance(found, Broken):
                 yield found
                 continue
-            if held and size + len(found) > self.piece:
-                yield "\n\n".join(held)
-                held, size = [], 0
-            held.append(found)
-            size += len(found) + 2
+            for part in _within(found, self.piece):
+                if held and size + len(part) > self.piece:
+                    yield "\n\n".join(held)
+                    held, size = [], 0
+                held.append(part)
+                size += len(part) + 2
         if held:
             yield "\n\n".join(held)
 
 
+@dataclass(frozen=True)
+class _Form:
+    """How a file is written, by its beginning."""
+
+    gutenberg: bool
+    line_is_paragraph: bool
+
+
+def _form(file: Path, encoding: str) -> _Form:
+    gutenberg = False
+    total = long = 0
+    for line in lines(file, encoding):
+        text = line.text.strip()
+        gutenberg = gutenberg or (
+            line.number <= FRAME and _BEGINS.match(text) is not None
+        )
+        total += len(text)
+        long += len(text) * (len(text) > LONGEST_WRAPPED)
+        if line.number >= LOOKED_AT or total > LONGEST_RECORD:
+            break
+    return _Form(gutenberg, long * 2 > total)
+
+
 def _paragraphs(file: Path, encoding: str) -> Iterator[str | Broken]:
     """Paragraphs, their lines joined; without what Gutenberg puts around a book."""
+    form = _form(file, encoding)
     held: list[str] = []
     size = 0
-    inside = not _is_gutenberg(file, encoding)
+    inside = not form.gutenberg
     for line in lines(file, encoding):
         if line.problem:
             yield Broken(f"line {line.number}", str(file), line.problem)
@@ -103,7 +134,7 @@ def _paragraphs(file: Path, encoding: str) -> Iterator[str | Broken]:
         if _ENDS.match(text):
             break
         size += len(text)
-        if text and size <= LONGEST_RECORD:
+        if text and size <= LONGEST_RECORD and not form.line_is_paragraph:
             held.append(text)
             continue
         if held:
@@ -113,13 +144,18 @@ def _paragraphs(file: Path, encoding: str) -> Iterator[str | Broken]:
         yield " ".join(held)
 
 
-def _is_gutenberg(file: Path, encoding: str) -> bool:
-    for line in lines(file, encoding):
-        if _BEGINS.match(line.text.strip()):
-            return True
-        if line.number > 400:
-            return False
-    return False
+def _within(paragraph: str, piece: int) -> Iterator[str]:
+    """The paragraph, cut after sentences where it is longer than a piece may be."""
+    if len(paragraph) <= piece:
+        yield paragraph
+        return
+    held = ""
+    for sentence in sentences(paragraph):
+        if held and len(held) + 1 + len(sentence) > piece:
+            yield held
+            held = ""
+        held = f"{held} {sentence}" if held else sentence
+    yield held
 
 
 INFO = SourceInfo(

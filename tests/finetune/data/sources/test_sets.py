@@ -329,6 +329,31 @@ def test_plain_text_in_whole_paragraphs_without_gutenbergs_frame(tmp_path):
     assert texts(read("text", tmp_path))[0].licence.name == "unknown"
 
 
+def test_plain_text_whose_lines_are_paragraphs_is_not_one_paragraph(tmp_path):
+    long = " ".join(f"The {n}th patient coughed and was given rest." for n in range(6))
+    unwrapped = "\n".join(["A heading", long, long, "Another", long])
+    write(tmp_path / "a.txt", unwrapped)
+    records = texts(read("text", tmp_path, piece=len(long) + 20))
+    assert [r.text for r in records] == [
+        f"A heading\n\n{long}",
+        f"{long}\n\nAnother",
+        long,
+    ]
+    wrapped = "\n".join(long[at : at + 70].strip() for at in range(0, len(long), 70))
+    write(tmp_path / "a.txt", wrapped)
+    (record,) = texts(read("text", tmp_path))
+    assert record.text.count("\n") == 0
+
+
+def test_a_paragraph_that_is_longer_than_a_piece_is_cut_after_sentences(tmp_path):
+    whole = " ".join(f"Patient {n} was given rest." for n in range(50))
+    write(tmp_path / "a.txt", whole)
+    records = texts(read("text", tmp_path, piece=200))
+    assert len(records) > 5
+    assert " ".join(r.text for r in records) == whole
+    assert all(len(r.text) <= 200 and r.text.endswith(".") for r in records)
+
+
 ROWS = [
     {"Patient": "I cough.", "Doctor": "Rest.", "who": "p1", "lic": "CC0"},
     {"Patient": "I ache.", "Doctor": None, "who": "p1", "lic": ""},
