@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from medassist.core.clean import clean
 from medassist.core.terminal import room, show, watching
 
 if TYPE_CHECKING:
@@ -208,7 +209,8 @@ def _told(manifest: Manifest, out: Path, anew: bool) -> str:
             f"{timing.workers} workers"
         )
     lines.append(f"account: {out / 'data' / 'manifest.json'}")
-    return "\n".join(lines)
+    # Names of columns and documents are whatever stands in the files.
+    return "\n".join(clean(" ".join(line.splitlines())) for line in lines)
 
 
 def _columns(source: SourceFacts) -> Iterator[str]:

@@ -41,6 +41,8 @@ class Lengths(_Part):
     """Characters that a record must have at least and may have at most."""
 
     text_shortest: int = Field(default=200, ge=0)
+    """Data sets whose texts are short by their nature have a bound of their own, unless
+    another number than the usual one is given here."""
     text_longest: int = Field(default=1_000_000, ge=1)
     question_longest: int = Field(default=20_000, ge=1)
     """All that is not the assistant's, the earlier turns included."""

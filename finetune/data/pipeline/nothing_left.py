@@ -69,7 +69,7 @@ def _took(name: str, step: StepTally, work: Work) -> str:
 def _hint(steps: list[tuple[str, StepTally]]) -> str:
     name, step = max(steps, key=lambda each: sum(each[1].dropped.values()))
     if name == "length":
-        return "; the bounds are the recipe's data.lengths"
+        return "; the bounds are the recipe's data.lengths, as {text_shortest: 50}"
     if name != "licence":
         return ""
     why = step.dropped.most_common(1)[0][0]

@@ -31,12 +31,17 @@ def stages(plan: Plan) -> list[Stage]:
     """All stages that `plan` needs."""
     work, settings = plan.work, plan.settings
     counts = Counts()
+    shortest = {
+        opened.info.name: opened.info.text_shortest
+        for opened in plan.sources
+        if opened.info.text_shortest is not None
+    }
     steps: list[PipelineStep] = [
         reading.SourceReader(work, plan.sources, counts),
         LicenceSieve(work, LicenceStep(settings.licences), counts),
         Sieve(work, CleanStep(), counts),
         Sieve(work, MissingStep(), counts),
-        Sieve(work, LengthStep(settings.lengths), counts),
+        Sieve(work, LengthStep(settings.lengths, shortest), counts),
     ]
     if settings.overlap.exams:
         steps.append(Sieve(work, OverlapStep(work.exams), counts))

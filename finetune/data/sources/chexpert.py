@@ -123,4 +123,5 @@ INFO = SourceInfo(
     "your own copy only, and left out unless you allow that licence by its name.",
     kind="text",
     open_source=CheXpert,
+    text_shortest=1,  # a sentence for each finding: 30 to 300 characters
 )

@@ -317,5 +317,6 @@ INFO = SourceInfo(
     kind="either",
     open_source=Table,
     options=("columns", "licence", "encoding", "first_choice"),
+    text_shortest=1,  # a row of the user's own is whole, however short
     fetch="hub",
 )

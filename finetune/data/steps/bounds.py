@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from finetune.data.recipe import Lengths
 from finetune.data.records import TextRecord
 from finetune.data.steps.verdict import (
@@ -32,19 +34,27 @@ class MissingStep:
 
 
 class LengthStep:
-    """Takes out records whose characters are too few or too many."""
+    """Takes out records whose characters are too few or too many.
+
+    Args:
+        lengths: the recipe's bounds.
+        own: by the name of a data set, from how many characters its texts are whole,
+            where they are short by their nature. A recipe that asks for another bound
+            than the usual one goes before it.
+    """
 
     name = "length"
 
-    def __init__(self, lengths: Lengths) -> None:
+    def __init__(self, lengths: Lengths, own: Mapping[str, int] | None = None) -> None:
         self._lengths = lengths
+        usual = lengths.text_shortest == Lengths().text_shortest
+        self._own = dict(own or {}) if usual else {}
 
     def __call__(self, record: AnyRecord) -> Verdict:
         lengths = self._lengths
         if isinstance(record, TextRecord):
-            return _within(
-                record, "text", record.text, lengths.text_shortest, lengths.text_longest
-            )
+            shortest = self._own.get(record.source, lengths.text_shortest)
+            return _within(record, "text", record.text, shortest, lengths.text_longest)
         question, answer = asked(record), answered(record)
         verdict = _within(record, "question", question, 0, lengths.question_longest)
         if isinstance(verdict, Dropped):

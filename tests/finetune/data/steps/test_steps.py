@@ -146,6 +146,28 @@ def test_a_record_is_held_to_its_lengths():
     assert reasons == ["text too short", "", "text too long", "answer too long", ""]
 
 
+def test_a_data_set_of_short_texts_has_a_bound_of_its_own():
+    own = {"chexpert": 1}
+    short = text("a", "The heart is enlarged.", source="chexpert")
+    scrap = text("b", "The heart is enlarged.")
+    assert isinstance(LengthStep(Lengths(), own)(short), Kept)
+    assert isinstance(LengthStep(Lengths(), own)(scrap), Dropped)
+    asked = LengthStep(Lengths(text_shortest=50), own)
+    assert isinstance(asked(short), Dropped), "what the recipe asks for goes before"
+
+
+def test_exams_of_old_macs_are_read(tmp_path):
+    file = tmp_path / "exam.csv"
+    file.write_bytes(b"question,answer\rWhat helps against the cough?,Rest\r")
+    assert [each.text for each in exam_texts(file)] == [
+        "What helps against the cough?",
+        "Rest",
+    ]
+    lines = tmp_path / "exam.jsonl"
+    lines.write_bytes(b'{"question": "Why?"}\r{"question": "How?"}\r')
+    assert [each.text for each in exam_texts(lines)] == ["Why?", "How?"]
+
+
 def test_signatures_agree_about_as_often_as_texts_are_alike():
     words = prose(1, 60).split()
     for share in (0.05, 0.2, 0.5):
