@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from finetune.data.sources.choices import (
+    FEWEST,
     POINTING,
     Judged,
     Options,
+    Way,
     in_full,
     is_answered,
     judge,
     options_of,
     points,
-    right_option,
+    right_options,
     with_options,
 )
 from finetune.data.sources.column_map import ColumnMap
@@ -82,7 +84,7 @@ class ChoiceRows:
         if not is_answered(value):
             answer = ""
         elif judged.way or points(value):
-            right = right_option(value, options, judged.way) if judged.way else None
+            right = right_options(value, options, judged.way) if judged.way else None
             if right is None:
                 return f"{name} names none of the row's options"
             answer = in_full(options, right)
@@ -104,7 +106,8 @@ class ChoiceRows:
             return None
         counts = found.differ or found.way in ("from 0", "from 1")
         if counts and self.first is not None:
-            found = Judged(found.rows, "from 1" if self.first else "from 0")
+            way: Way = "from 1" if self.first else "from 0"
+            found = replace(found, way=way, differ=None)
         if found.differ:
             numbers = ", ".join(map(str, found.numbers))
             raise FinetuneError(
@@ -117,18 +120,20 @@ class ChoiceRows:
         if self.mapped:
             # They come along where the answer that was asked for needs them.
             return found if found.way in POINTING else None
-        # Columns that are called A, B, C can be anything; the answers tell.
-        return found if found.way or len(known.options) == 1 else None
+        # Columns that are called A, B, C can be anything; the answers tell. Those that
+        # only point at something are not learned, whether it can be read or not.
+        needed = found.pointing > FEWEST * found.rows
+        alone = len(known.options) == 1 and found.readable
+        return found if found.way or needed or alone else None
 
     def _answers(
         self, name: str, columns: tuple[str, ...]
-    ) -> Iterator[tuple[Any, Options]]:
+    ) -> Iterator[tuple[Any, Options | None]]:
         try:
             for row in self.rows():
                 if isinstance(row, Broken):
                     continue
-                options = options_of(row.cells, columns)
-                if options is not None:
-                    yield row.cells.get(name), options
+                if any(row.cells.get(column) for column in columns):
+                    yield row.cells.get(name), options_of(row.cells, columns)
         except FinetuneError:
             return  # the reading proper tells it

@@ -13,7 +13,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from string import ascii_uppercase
 from typing import Any, Literal, cast
@@ -27,14 +27,27 @@ POINTING: tuple[Way, ...] = ("letter", "from 0", "from 1")
 FEWEST = 0.5  # share of the answered rows that a way must fit
 _LETTERED = re.compile(r"\(?([A-Za-z])[).:]\s*(.+)", re.DOTALL)
 _A_LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
+_CALLED = re.compile(
+    r"(?:option|choice|answer)s?\s*:?\s*(?=\(?[a-z0-9]\b)", re.IGNORECASE
+)
+_SEVERAL = re.compile(r"\(?(?:[A-Za-z]|\d)\)?(?:\s*[,;/&+]\s*\(?(?:[A-Za-z]|\d)\)?)+")
+_QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_ARRAY = re.compile(rf"\[\s*{_QUOTED}(?:\s+{_QUOTED})+\s*\]")
 
 
 @dataclass(frozen=True)
 class Option:
-    """One of a row's options: the mark that the table gives it, and its text."""
+    """One of a row's options.
+
+    Attributes:
+        mark: a letter, or what the table calls it.
+        text: what it says.
+        column: where it stands, if it has a column of its own.
+    """
 
     mark: str
     text: str
+    column: str = ""
 
 
 Options = Sequence[Option]
@@ -47,46 +60,71 @@ def options_of(row: Mapping[str, Any], columns: Sequence[str]) -> Options | None
     texts = [_text(row.get(name)) for name in columns]
     while texts and not texts[-1]:
         texts.pop()  # a row with fewer options than the table has columns
-    return _lettered(texts)
+    return _lettered(texts, columns)
 
 
 def with_options(question: str, options: Options) -> str:
-    """The question, and below it its options, a line each."""
+    """The question, and below it its options, a line each, if they are not in it."""
+    own = [line.strip().casefold() for line in question.splitlines()[1:]]
+    if all(
+        any(line.endswith(each.text.casefold()) for line in own) for each in options
+    ):
+        return question
     lines = (f"{ascii_uppercase[i]}. {each.text}" for i, each in enumerate(options))
     return f"{question}\n\n" + "\n".join(lines)
 
 
-def in_full(options: Options, right: int) -> str:
-    """The right option with its letter: `B. Rest`."""
-    return f"{ascii_uppercase[right]}. {options[right].text}"
+def in_full(options: Options, right: Sequence[int]) -> str:
+    """The right option with its letter: `B. Rest`; of several, a line each."""
+    return "\n".join(f"{ascii_uppercase[at]}. {options[at].text}" for at in right)
 
 
 def is_answered(value: Any) -> bool:
     """Whether a cell says anything; test sets give -1 where they keep the answer."""
+    if isinstance(value, list):
+        return bool(value)
     found = _text(value)
     return bool(found) and not is_missing(found) and _number(value) != -1
 
 
 def points(value: Any) -> bool:
-    """Whether an answer is no more than a number or a letter."""
-    found = _text(value)
-    return _number(value) is not None or _A_LETTER.fullmatch(found) is not None
+    """Whether an answer is no more than numbers or letters, and says nothing alone."""
+    parts = _parts(value)
+    return all(
+        _number(part) is not None or _A_LETTER.fullmatch(_text(part)) for part in parts
+    )
 
 
-def right_option(value: Any, options: Options, way: Way) -> int | None:
-    """The place of the option that `value` names in that way; none if it names none."""
-    number, found = _number(value), _text(value)
-    marks = [each.mark.casefold() for each in options]
-    match way:
-        case "letter":
-            return _by_letter(found if number is None else f"{number}", marks)
-        case "text" if isinstance(value, str):
-            return _by_text(found, [each.text for each in options])
-        case "from 0" | "from 1" if number is not None:
-            at = number - (way == "from 1")
-            return at if 0 <= at < len(options) else None
-        case _:
-            return None
+def right_options(value: Any, options: Options, way: Way) -> tuple[int, ...] | None:
+    """The places of the options that `value` names in that way; none if it does not."""
+    found = _by_text(_text(value), options) if isinstance(value, str) else None
+    if way == "text":
+        return None if found is None else (found,)
+    places = [_right(part, options, way) for part in _parts(value)]
+    named = [place for place in places if place is not None]
+    return tuple(named) if named and len(named) == len(places) else None
+
+
+def _parts(value: Any) -> list[Any]:
+    """The cell, or its parts where it names several options: `A, C`."""
+    if isinstance(value, list):
+        return cast("list[Any]", value)
+    if not isinstance(value, str):
+        return [value]
+    text = _CALLED.sub("", value.strip())
+    if _SEVERAL.fullmatch(text):
+        return re.findall(r"[A-Za-z]|\d", text)
+    return [text]
+
+
+def _right(part: Any, options: Options, way: Way) -> int | None:
+    number = _number(part)
+    if way == "letter":
+        return _by_letter(_text(part) if number is None else f"{number}", options)
+    if number is None:
+        return None
+    at = number - (way == "from 1")
+    return at if 0 <= at < len(options) else None
 
 
 @dataclass(frozen=True)
@@ -95,32 +133,45 @@ class Judged:
 
     Attributes:
         rows: that have options and an answer.
+        pointing: of these, answers that are no more than numbers or letters.
+        readable: whether the options of most can be read.
         way: the one that fits; none if no way does, or two do that differ.
         differ: two ways that fit alike and name other options.
         numbers: that stood in the column, at most ten.
     """
 
     rows: int
+    pointing: int
+    readable: bool
     way: Way | None
     differ: tuple[Way, Way] | None = None
     numbers: tuple[int, ...] = ()
 
 
-def judge(rows: Iterable[tuple[Any, Options]]) -> Judged:
-    """Find the way in which the answers of a file name their options."""
+def judge(rows: Iterable[tuple[Any, Options | None]]) -> Judged:
+    """Find the way in which the answers of a file name their options.
+
+    Args:
+        rows: the cell with the answer, and the options; none where they are there and
+            cannot be read.
+    """
     fits: Counter[Way] = Counter()
     apart: Counter[tuple[Way, Way]] = Counter()
     numbers: set[int] = set()
-    answered = 0
+    answered = pointing = readable = 0
     for value, options in rows:
         if not is_answered(value):
             continue
         answered += 1
+        pointing += points(value)
+        if options is None:
+            continue
+        readable += 1
         number = _number(value)
         if number is not None and len(numbers) < 10:
             numbers.add(number)
-        named: dict[Way, int | None] = {
-            way: right_option(value, options, way) for way in WAYS
+        named: dict[Way, tuple[int, ...] | None] = {
+            way: right_options(value, options, way) for way in WAYS
         }
         fits.update(way for way, at in named.items() if at is not None)
         apart.update(
@@ -130,16 +181,18 @@ def judge(rows: Iterable[tuple[Any, Options]]) -> Judged:
             and named[other] is not None
             and named[one] != named[other]
         )
+    told = Judged(answered, pointing, readable > FEWEST * answered, None)
     most = max(fits.values(), default=0)
     if not answered or most < FEWEST * answered:
-        return Judged(answered, None)
+        return told
     best: list[Way] = [way for way in WAYS if fits[way] == most]
     # A letter or a text that fits every row is no chance; a number can be.
     if best[0] in ("letter", "text"):
-        return Judged(answered, best[0])
+        return replace(told, way=best[0])
     if len(best) == 2 and apart["from 0", "from 1"]:
-        return Judged(answered, None, ("from 0", "from 1"), tuple(sorted(numbers)))
-    return Judged(answered, best[0])
+        differ: tuple[Way, Way] = ("from 0", "from 1")
+        return replace(told, differ=differ, numbers=tuple(sorted(numbers)))
+    return replace(told, way=best[0])
 
 
 def _listed(value: Any) -> Options | None:
@@ -166,6 +219,9 @@ def _written_out(text: str) -> Options | None:
     text = text.strip()
     if not text.startswith(("[", "{")):
         return None
+    if _ARRAY.fullmatch(text):  # as pandas writes an array of numpy into CSV
+        quoted = re.findall(_QUOTED, text)
+        return _lettered([str(ast.literal_eval(each)) for each in quoted])
     for read in (json.loads, ast.literal_eval):
         try:
             value = read(text)
@@ -184,10 +240,12 @@ def _keyed(each: Any) -> Option:
     return Option(_text(mark), _text(found.get("value", found.get("text"))))
 
 
-def _lettered(texts: Sequence[str]) -> Options | None:
-    marked = zip(ascii_uppercase, texts, strict=False)
-    made = [Option(mark, text) for mark, text in marked]
-    return _checked(made) if len(made) == len(texts) else None
+def _lettered(texts: Sequence[str], columns: Sequence[str] = ()) -> Options | None:
+    if len(texts) > len(ascii_uppercase):
+        return None
+    names = list(columns[: len(texts)]) or [""] * len(texts)
+    marked = zip(ascii_uppercase, texts, names, strict=False)
+    return _checked([Option(mark, text, name) for mark, text, name in marked])
 
 
 def _checked(options: Options) -> Options | None:
@@ -195,12 +253,29 @@ def _checked(options: Options) -> Options | None:
     marks = {each.mark.casefold() for each in options}
     whole = all(each.text and each.mark for each in options)
     fits = 2 <= len(options) <= len(ascii_uppercase) and len(marks) == len(options)
-    return options if whole and fits else None
+    return _without_letters(options) if whole and fits else None
 
 
-def _by_letter(found: str, marks: Sequence[str]) -> int | None:
-    if found.casefold() in marks:
-        return marks.index(found.casefold())
+def _without_letters(options: Options) -> Options:
+    """The options, whose texts may all begin with their letters: `A. Rest`."""
+    found = [_LETTERED.fullmatch(each.text) for each in options]
+    letters = "".join(each[1].upper() for each in found if each is not None)
+    if letters != ascii_uppercase[: len(options)]:
+        return options
+    return [
+        replace(option, text=each[2].strip())
+        for option, each in zip(options, found, strict=True)
+        if each is not None
+    ]
+
+
+def _by_letter(found: str, options: Options) -> int | None:
+    folded = found.casefold()
+    marks = [each.mark.casefold() for each in options]
+    columns = [each.column.casefold() for each in options]
+    for names in (marks, columns):
+        if folded and folded in names:
+            return names.index(folded)
     letter = _A_LETTER.fullmatch(found)
     mark = letter[1].casefold() if letter else ""
     if mark in marks:
@@ -211,11 +286,11 @@ def _by_letter(found: str, marks: Sequence[str]) -> int | None:
     return at if numbered and 0 <= at < len(marks) else None
 
 
-def _by_text(found: str, texts: Sequence[str]) -> int | None:
+def _by_text(found: str, options: Options) -> int | None:
     lettered = _LETTERED.fullmatch(found)
     for text in (found, lettered[2].strip() if lettered else ""):
         folded = text.casefold()
-        alike = [i for i, each in enumerate(texts) if each.casefold() == folded]
+        alike = [i for i, each in enumerate(options) if each.text.casefold() == folded]
         if len(alike) == 1:
             return alike[0]
     return None

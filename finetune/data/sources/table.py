@@ -181,7 +181,11 @@ class _File:
             self._taken.setdefault(ours, {})[name] = None
             if ours == "messages":
                 continue
-            text = self._cell(row.cells[name], name)
+            several = ours == "answer" and isinstance(row.cells[name], list)
+            # A list of right options; what they say is found with the options.
+            text = (
+                "" if several and known.options else self._cell(row.cells[name], name)
+            )
             if text is None:
                 kind = type(row.cells[name]).__name__
                 reason = f"{name} holds no text but a {kind}"

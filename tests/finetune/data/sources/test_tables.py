@@ -235,6 +235,19 @@ def paper(shape: str, right: int) -> dict[str, Any]:
         case "columns":
             columns = {f"Option {i + 1}": text for i, text in enumerate(OPTIONS)}
             return columns | {"Correct Option": f"{right + 1}"}
+        case "called":
+            columns = {f"Option {letter}": text for letter, text in letters.items()}
+            return columns | {"Correct Answer": f"Option {'ABCD'[right]}"}
+        case "column":
+            return by_letter | {"correct": f"op{'abcd'[right]}"}
+        case "with their letters":
+            return {
+                "choices": [f"{letter}. {text}" for letter, text in letters.items()],
+                "answer": right,
+            }
+        case "array":
+            array = " ".join(f"'{text}'" for text in OPTIONS)
+            return {"options": f"[{array}]", "answer": str(right)}
         case "written out":
             return {"options": str([*OPTIONS]), "answer": f"{'ABCD'[right]}"}
         case _:
@@ -244,6 +257,7 @@ def paper(shape: str, right: int) -> dict[str, Any]:
 SHAPES = (
     *("mmlu", "medqa", "medqa by key", "medmcqa from 1", "medmcqa from 0", "endings"),
     *("arc", "letters", "columns", "written out"),
+    *("called", "column", "with their letters", "array"),
 )
 
 
@@ -261,6 +275,39 @@ def test_options_stand_in_the_question_and_the_answer_is_in_full(
     wanted = [(ASKED, f"{'ABCD'[i % 4]}. {OPTIONS[i % 4]}") for i in range(8)]
     assert said(read("table", file)) == wanted
     assert "options" in understood(file).taken
+
+
+def test_several_right_options_are_all_in_the_answer(tmp_path):
+    rows = [
+        {"question": "What helps?", "choices": [*OPTIONS], "answer": answer}
+        for answer in ([0, 2], [1, 3])
+    ]
+    both = [(ASKED, "A. Aspirin\nC. Iron"), (ASKED, "B. Rest\nD. Steroid")]
+    file = lines(tmp_path / "a.jsonl", *rows)
+    assert said(read("table", file)) == both
+    rows = [row | {"answer": a} for row, a in zip(rows, ("A, C", "b;d"), strict=True)]
+    assert said(read("table", lines(file, *rows))) == both
+
+
+def test_options_that_are_in_the_question_are_not_put_there_again(tmp_path):
+    row = {"question": f"What helps?\n{ASKED[13:]}", **paper("mmlu", 0)}
+    file = lines(tmp_path / "a.jsonl", row)
+    assert said(read("table", file)) == [(row["question"], "A. Aspirin")]
+
+
+def test_an_answer_that_only_points_is_not_learned_where_options_are_lost(tmp_path):
+    rows = [
+        {"question": "What helps?", "choices": "array([...])", "answer": i}
+        for i in range(4)
+    ]
+    records = read("table", lines(tmp_path / "a.jsonl", *rows))
+    assert len(broken(records)) == 4
+    others = {f"option{i}": text for i, text in enumerate(OPTIONS)}
+    rows = [{"question": "What helps?", **others, "answer": 7} for _ in range(4)]
+    records = read("table", lines(tmp_path / "a.jsonl", *rows))
+    assert [b.reason for b in broken(records)] == [
+        "answer names none of the row's options"
+    ] * 4
 
 
 def test_options_in_csv_are_found_by_the_names_of_their_columns(tmp_path):
