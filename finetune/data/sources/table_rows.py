@@ -93,7 +93,11 @@ def _are_lines(file: Path) -> bool:
             found.append(line.text)
         if len(found) == 2:
             break
-    return bool(found) and all(isinstance(_decoded(text), dict) for text in found)
+    rows = [_decoded(text) for text in found]
+    if len(rows) == 1 and isinstance(rows[0], dict):
+        # One object: a row, or rows under their keys.
+        return not any(isinstance(value, (dict, list)) for value in rows[0].values())
+    return bool(rows) and all(isinstance(row, dict) for row in rows)
 
 
 def _decoded(text: str) -> Any:

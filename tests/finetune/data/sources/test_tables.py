@@ -141,8 +141,11 @@ def test_json_lines_are_read_where_the_name_says_json(tmp_path):
     rows = ({"question": "A?", "answer": "B."}, {"question": "C?", "answer": "D."})
     file = lines(tmp_path / "train.json", *rows)
     assert said(read("table", file)) == [("A?", "B."), ("C?", "D.")]
-    write(file, rows)
-    assert said(read("table", file)) == [("A?", "B."), ("C?", "D.")]
+    lines(file, rows[0])
+    assert said(read("table", file)) == [("A?", "B.")]
+    for whole in (list(rows), {"first": rows[0], "second": rows[1]}):
+        write(file, whole)
+        assert said(read("table", file)) == [("A?", "B."), ("C?", "D.")]
 
 
 WORDS_FOR_NOTHING = ("NaN", "nan", "NULL", "null", "N/A", "n/a", "None", "<NA>", "#N/A")
