@@ -16,6 +16,7 @@ from finetune.errors import FinetuneError
 
 WHAT = "a table"
 BATCH = 512  # rows of a Parquet file that are held at a time
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
 Choose = Callable[[tuple[str, ...]], Sequence[str]]
 """Says which of the columns that are there are read."""
 
@@ -102,7 +103,7 @@ def _are_lines(file: Path) -> bool:
 
 def _decoded(text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=unique_keys)
+        return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
 
