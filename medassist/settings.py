@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from medassist.core.files import read_text
 from medassist.core.paths import config_dir, write_whole
 from medassist.core.values import EngineOptions, Mode, Sampling
 
@@ -87,7 +88,7 @@ def load_settings() -> Settings:
     """
     file = settings_file()
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
     except FileNotFoundError:
         return Settings()
     except UnicodeDecodeError as error:
@@ -123,8 +124,8 @@ def save_settings(settings: Settings) -> None:
 
     file = settings_file()
     try:
-        old = file.read_text(encoding="utf-8")
-    except (FileNotFoundError, UnicodeDecodeError):
+        old = read_text(file)
+    except (OSError, UnicodeDecodeError):
         old = ""
     try:
         document = tomlkit.parse(old)

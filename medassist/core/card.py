@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from medassist.core.files import open_file, read_bytes
 from medassist.core.paths import SHARED_FILE, write_whole
 
 Sha256 = str
@@ -205,7 +206,7 @@ def read_card(file: Path) -> Card:
         CardError: there is none, or it is not a card; the message names the field.
     """
     try:
-        return Card.model_validate_json(file.read_bytes())
+        return Card.model_validate_json(read_bytes(file))
     except OSError as error:
         raise CardError(f"{file} cannot be read: {error.strerror}") from error
     except ValidationError as error:
@@ -227,5 +228,5 @@ def sha256_of_file(file: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    with file.open("rb") as opened:
+    with open_file(file) as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

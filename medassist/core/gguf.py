@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from medassist.core.errors import ModelFileError
+from medassist.core.files import NotAFileError, open_file
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -127,9 +128,7 @@ def read_header(path: Path, keep: Collection[str] = ()) -> GgufHeader:
         ModelFileError: there is no such file, it is no GGUF, or it is not whole.
     """
     try:
-        if path.is_dir():
-            raise _wrong(path, "a folder", "give the .gguf file in it")
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return _Reader(file, path, keep).header()
     except FileNotFoundError:
         raise ModelFileError(
@@ -137,6 +136,11 @@ def read_header(path: Path, keep: Collection[str] = ()) -> GgufHeader:
             "that ends in .gguf.",
             path,
         ) from None
+    except NotAFileError as error:
+        advice = "give a file that ends in .gguf"
+        if path.is_dir():
+            advice = "give the .gguf file in it"
+        raise _wrong(path, error.what, advice) from None
     except OSError as error:
         raise ModelFileError(
             f"{path}: cannot be read ({error.strerror}). Check its permissions.", path

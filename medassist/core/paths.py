@@ -13,9 +13,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from medassist.core.files import (
+    PRIVATE_FILE,
+    PRIVATE_FOLDER,
+    end_of_links,
+    make_folder,
+    require_file,
+)
+
 HOME_VARIABLE = "MEDASSIST_HOME"
-PRIVATE_FOLDER = 0o700
-PRIVATE_FILE = 0o600
 SHARED_FILE = 0o644
 
 
@@ -64,7 +70,7 @@ def cache_dir() -> Path:
 
 
 def write_whole(file: Path, content: str | bytes, mode: int = PRIVATE_FILE) -> None:
-    """Write `file`, whole or not at all.
+    """Write `file`, whole or not at all; through a link, the file that it leads to.
 
     Args:
         file: its folder must be there.
@@ -72,9 +78,13 @@ def write_whole(file: Path, content: str | bytes, mode: int = PRIVATE_FILE) -> N
         mode: the file's permissions; by default it is for the user's eyes only.
 
     Raises:
-        OSError: it cannot be written; what stood there before stands there still.
+        OSError: it cannot be written; what stood there before stands there still. So
+            it is where that is no file, as `/dev/null` is none.
     """
     data = content.encode() if isinstance(content, str) else content
+    file = end_of_links(file)
+    if file.exists():
+        require_file(file, file.stat().st_mode)
     import tempfile  # costs what the start of the program has no time for
 
     number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
@@ -111,7 +121,7 @@ def _private(kind: str) -> Path:
     folder = _home(kind)
     if _only_looked_at:
         return folder
-    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    make_folder(folder)
     if sys.platform != "win32" and folder.stat().st_mode & 0o077:
         folder.chmod(PRIVATE_FOLDER)
     return folder

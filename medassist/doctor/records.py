@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
+from medassist.core.files import open_file
 from medassist.core.paths import data_dir
 from medassist.core.words import size
 from medassist.doctor.finding import Finding, brief, typed
@@ -88,7 +89,7 @@ def _files(key: Path, database: Path) -> list[Finding]:
         cost = read_key_file(key).cost
     except RecordsError as error:
         return [Finding(PART, "wrong", str(error), BACKUP)]
-    with database.open("rb") as file:
+    with open_file(database) as file:
         head = file.read(len(PLAIN))
     if head == PLAIN:
         return [

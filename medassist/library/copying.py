@@ -6,8 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
+from medassist.core.files import PRIVATE_FILE, make_folder, open_file, read_bytes
 from medassist.core.gguf import shards
-from medassist.core.paths import PRIVATE_FILE, PRIVATE_FOLDER
+from medassist.core.paths import write_whole
 from medassist.core.progress import Watcher
 from medassist.library.errors import LibraryError
 from medassist.library.registry import models_dir
@@ -37,7 +38,7 @@ def copied(path: Path, name: str, watcher: Watcher) -> Path:
                 f"{path} has {needed:,} bytes and {models_dir()} has room for "
                 f"{free:,}. Import it without copying, or make room."
             )
-        folder.mkdir(mode=PRIVATE_FOLDER)
+        make_folder(folder)
         for part in parts:
             made.append(folder / part.name)
             _copy_file(part, made[-1], watcher)
@@ -63,17 +64,22 @@ def _copy_file(source: Path, target: Path, watcher: Watcher) -> None:
     unfinished = target.with_name(f".{target.name}.unfinished")
     try:
         total, done = source.stat().st_size, 0
-        with source.open("rb") as read, unfinished.open("wb") as write:
+        with open_file(source) as read, os.fdopen(_new(unfinished), "wb") as write:
             while piece := read.read(PIECE):
                 write.write(piece)
                 done += len(piece)
                 watcher(f"copying {source.name}", done, total)
             write.flush()
             os.fsync(write.fileno())
-        unfinished.chmod(PRIVATE_FILE)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _new(file: Path) -> int:
+    # For the user alone from its first byte on, whatever the umask is.
+    file.unlink(missing_ok=True)
+    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
 
 
 def copy_papers(source: Path, copied: Path) -> None:
@@ -81,8 +87,7 @@ def copy_papers(source: Path, copied: Path) -> None:
     for paper in (card_of(source), source.parent / VERIFY_FILE):
         if paper is not None and paper.is_file():
             target = copied.parent / paper.name
-            shutil.copyfile(paper, target)
-            target.chmod(PRIVATE_FILE)
+            write_whole(target, read_bytes(paper))
 
 
 def tidy(folder: Path) -> None:

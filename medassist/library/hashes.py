@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from medassist.core.card import sha256_of_file
+from medassist.core.files import read_bytes
 from medassist.core.paths import cache_dir, write_whole
 
 MEMORY = "hashes.json"
@@ -69,7 +70,7 @@ def remembered_sha256(path: Path) -> str:
 
 def _load() -> dict[str, _Known]:
     try:
-        return _KNOWN.validate_json((cache_dir() / MEMORY).read_bytes())
+        return _KNOWN.validate_json(read_bytes(cache_dir() / MEMORY))
     except (OSError, ValidationError):
         return {}
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from medassist.core.files import open_file, read_bytes
 from medassist.library.errors import LibraryError
 
 VARIABLE = "OLLAMA_MODELS"
@@ -176,7 +177,7 @@ def _read(root: Path, file: Path, name: str) -> OllamaModel:
                 f"{file}: the manifest of {name} is larger than any that Ollama "
                 "writes. Pull the model again with Ollama."
             )
-        manifest = _Manifest.model_validate_json(file.read_bytes())
+        manifest = _Manifest.model_validate_json(read_bytes(file))
     except OSError as error:
         raise LibraryError(
             f"{file}: the manifest of {name} cannot be read ({error.strerror})."
@@ -243,7 +244,7 @@ def _text(root: Path, name: str, layer: _Layer | None) -> str:
         return ""
     try:
         blob, _ = _blob(root, name, layer)
-        with blob.open("rb") as opened:
+        with open_file(blob) as opened:
             content = opened.read(MAX_TEXT_BYTES + 1)
     except (LibraryError, OSError):
         return ""

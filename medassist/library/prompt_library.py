@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medassist.core.clean import clean, clean_line
-from medassist.core.paths import PRIVATE_FOLDER, config_dir, write_whole
+from medassist.core.files import make_folder, read_text
+from medassist.core.paths import config_dir, write_whole
 from medassist.library.errors import LibraryError
 
 SHIPPED = Path(__file__).with_name("prompts")
@@ -87,7 +88,7 @@ def read_prompt(file: Path, is_own: bool) -> Prompt:
                 f"{file} has more than {MAX_BYTES:,} bytes, which is no prompt. "
                 "Shorten it."
             )
-        text = clean(file.read_text(encoding="utf-8-sig"))
+        text = clean(read_text(file, "utf-8-sig"))
     except OSError as error:
         raise LibraryError(f"{file} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
@@ -124,7 +125,7 @@ def keep_prompt(name: str, title: str, text: str) -> Path:
         )
     folder = prompts_dir()
     try:
-        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        make_folder(folder)
         file = folder / f"{name}{SUFFIX}"
         write_whole(file, content)
     except OSError as error:

@@ -6,6 +6,7 @@ pulled into the data folder is the program's own, and can be deleted by it.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medassist.core.paths import PRIVATE_FOLDER, data_dir, write_whole
+from medassist.core.files import make_folder, open_own, read_bytes
+from medassist.core.paths import data_dir, write_whole
 from medassist.core.values import PairFiles, PaneName, Sampling
 from medassist.library.errors import LibraryError
 
@@ -171,7 +173,7 @@ def models_dir() -> Path:
         OSError: it cannot be made.
     """
     folder = data_dir() / FOLDER_NAME
-    folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    make_folder(folder)
     return folder
 
 
@@ -188,7 +190,7 @@ def load_registry() -> Registry:
                 f"{file}: the list of models is larger than any that this program "
                 "writes. Put it aside and import the models again."
             )
-        return Registry.model_validate_json(file.read_bytes())
+        return Registry.model_validate_json(read_bytes(file))
     except FileNotFoundError:
         return Registry()
     except OSError as error:
@@ -234,15 +236,23 @@ def changing() -> Generator[list[Registry]]:
 
 @contextmanager
 def _locked(file: Path) -> Generator[None]:
-    with file.open("a", encoding="ascii") as opened:
-        file.chmod(0o600)
+    try:
+        number = open_own(file)
+    except OSError as error:
+        raise LibraryError(
+            f"{file} cannot be used to keep two programs apart: {error.strerror}. "
+            "Take it away, and repeat the command."
+        ) from None
+    try:
         try:
             import fcntl
         except ImportError:  # Windows: the last writer wins
             yield
             return
-        fcntl.flock(opened, fcntl.LOCK_EX)
+        fcntl.flock(number, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(number)
 
 
 def require_name(name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medassist.core.card import CardError, read_card
+from medassist.core.files import read_bytes
 
 VERIFY_FILE = "verify.json"
 CARD_FILE = "card.json"
@@ -54,7 +55,7 @@ def verdict(gguf: Path, hashed: Callable[[Path], str | None]) -> Verdict:
     try:
         if file.stat().st_size > MAX_BYTES:
             return "not verified"
-        table = _VerifyFile.model_validate_json(file.read_bytes()).files
+        table = _VerifyFile.model_validate_json(read_bytes(file)).files
     except (OSError, ValidationError):
         return _by_card(gguf, hashed)
     if not table:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from medassist.core.paths import PRIVATE_FILE, PRIVATE_FOLDER
+from medassist.core.files import PRIVATE_FILE, PRIVATE_FOLDER, open_own
 from medassist.records.errors import InUse, RecordsError, of_system
 
 KEY_FILE = "key.json"
@@ -79,7 +79,7 @@ class WriterLock:
         import fcntl
 
         try:
-            number = os.open(self._file, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+            number = open_own(self._file)
         except OSError as error:
             raise of_system(error, self._file) from None
         try:

@@ -24,6 +24,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic import PlainSerializer as Serializer
 
+from medassist.core.files import read_text
 from medassist.core.paths import write_whole
 from medassist.records.errors import RecordsError, WrongPassphrase, of_system
 
@@ -142,7 +143,7 @@ def read_key_file(file: Path) -> WrappedKey:
         RecordsError: it is not there, cannot be read or is damaged.
     """
     try:
-        text = file.read_text("utf-8")
+        text = read_text(file)
     except FileNotFoundError:
         raise RecordsError(
             f"{file} is not there, and nothing opens the records without it. Put the "

@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from medassist.core.paths import PRIVATE_FOLDER, data_dir
+from medassist.core.files import make_folder, require_file
+from medassist.core.paths import data_dir
 from medassist.records.errors import (
     Locked,
     RecordsError,
@@ -254,7 +255,7 @@ class Vault:
         held = wrap(key, passphrase, cost)
         folder = self.folder
         try:
-            folder.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            make_folder(folder.parent)
             new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         except OSError as error:
             raise of_system(error, folder) from None
@@ -288,6 +289,10 @@ def _open(
         raise RecordsError(
             f"{file} is not there. Put the whole folder back from a backup."
         )
+    try:
+        require_file(file, file.stat().st_mode)
+    except OSError as error:
+        raise of_system(error, file) from None
     lock = WriterLock(folder)
     if not read_only:
         lock.take()

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+from medassist.core.files import read_bytes
 from medassist.core.paths import data_dir
 from medassist.session.choice import Choice
 
@@ -49,7 +50,7 @@ def _read(name: str) -> dict[str, Any]:
     try:
         file = data_dir() / name
         small = file.stat().st_size <= MAX_BYTES
-        found: object = json.loads(file.read_bytes()) if small else None
+        found: object = json.loads(read_bytes(file)) if small else None
     except (OSError, ValueError):
         found = None
     return _table(found)

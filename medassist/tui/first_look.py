@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from medassist.core.files import read_text
 from medassist.core.paths import config_dir
 from medassist.tui import themes
 
@@ -40,7 +41,7 @@ def file_name() -> str:
 def look() -> FirstLook:
     """The first look at the user's settings; the defaults where there are none."""
     try:
-        values = tomllib.loads((config_dir() / FILE_NAME).read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(config_dir() / FILE_NAME))
     except (OSError, ValueError):
         return FirstLook()
     theme: object = values.get("theme")

@@ -1,6 +1,7 @@
 """`medassist models` as a user runs it: the real program, tiny real models."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,25 @@ def test_an_error_is_one_sentence(models) -> None:
         assert "Traceback" not in done.stderr
     both = models("ask", "x", "--pair", "mine", "--base", "b.gguf")
     assert both.returncode == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no umask")
+def test_whatever_the_umask_is_all_that_the_program_makes_is_for_the_user_alone(
+    models, pair: TinyPair, environment: dict[str, str], tmp_path: Path
+) -> None:
+    home = tmp_path / "above" / "new home"
+    environment["MEDASSIST_HOME"] = str(home)
+    before = os.umask(0)
+    try:
+        taken = models("models", "import", pair.base, "--copy", "--name", "mine")
+        asked = models("ask", "Hello?", "--base", pair.base, "--json")
+    finally:
+        os.umask(before)
+    assert taken.returncode == 0, taken.stderr
+    assert asked.returncode == 0, asked.stderr
+    made = [home.parent, home, *home.rglob("*")]
+    assert {"settings.toml", "models.json", "hashes.json", pair.base.name} <= {
+        file.name for file in made
+    }
+    for path in made:
+        assert not path.stat().st_mode & 0o077, path

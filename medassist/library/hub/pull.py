@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from medassist.core.card import sha256_of_file
+from medassist.core.files import make_folder, open_own
 from medassist.core.gguf import read_header
-from medassist.core.paths import PRIVATE_FILE, PRIVATE_FOLDER
 from medassist.core.progress import Watcher, unwatched
 from medassist.library.errors import LibraryError
 from medassist.library.hub.access import address_of, online, sentences, token
@@ -61,7 +61,7 @@ def pull(
     folder = models_dir() / plan.repo.replace("/", "--") / plan.commit[:12]
     fetched: list[Path] = []
     with online(plan.addresses), sentences(plan.repo, plan.host):
-        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        make_folder(folder)
         _require_room(plan, folder)
         for wanted in plan.files:
             target = folder / PurePosixPath(wanted.name).name
@@ -121,7 +121,7 @@ def _fetch(
     )
 
     # The rights are the user's alone from the first byte on.
-    number = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, PRIVATE_FILE)
+    number = open_own(unfinished)
     with os.fdopen(number, "r+b") as file:
         file.seek(0, os.SEEK_END)
         http_get(
