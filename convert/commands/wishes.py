@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convert.errors import ConvertError
+from medassist.core.files import read_text, without_line_end
 
 if TYPE_CHECKING:
     from convert.ollama.settings import Wishes
@@ -113,7 +114,7 @@ def read_wishes(
         stops=tuple(stops or []),
         licences=tuple(texts),
         messages=tuple(read_message(text) for text in messages or []),
-        template=None if template is None else _text(template),
+        template=None if template is None else without_line_end(_text(template)),
         date=date,
         context=context,
         card_context=known.context if known else None,
@@ -123,7 +124,7 @@ def read_wishes(
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text("utf-8")
+        return read_text(file)
     except OSError as error:
         raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

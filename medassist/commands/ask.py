@@ -21,6 +21,7 @@ from typing import BinaryIO, Protocol
 from medassist.commands.ask_notice import check
 from medassist.commands.ask_print import AnswersAsJson, AnswersAsText, Output, Status
 from medassist.core.errors import EngineError, LoadStopped
+from medassist.core.files import without_line_end
 from medassist.core.values import (
     EngineOptions,
     Message,
@@ -97,6 +98,9 @@ class Answering(Protocol):
 def read_question(argument: str, stdin: BinaryIO) -> str:
     """The question: `argument` itself, or where that is `-`, all of `stdin`.
 
+    The line end that closes the last line is no part of it, as in a shell's `$(...)`:
+    typed on the screen, the question has none, and one more token is another prompt.
+
     Raises:
         AskError: it is empty, no UTF-8, or too large to be a question.
     """
@@ -120,6 +124,8 @@ def read_question(argument: str, stdin: BinaryIO) -> str:
             f"{source} is not UTF-8: byte {raw[error.start]:#04x} at position "
             f"{error.start:,}. Convert it, for example with iconv -t UTF-8."
         ) from None
+    if argument == "-":
+        text = without_line_end(text)
     if not text.strip():
         raise AskError(f"{source} is empty. Write one, or - to read standard input.")
     return text

@@ -90,6 +90,28 @@ def test_the_question_is_read_from_standard_input(
     assert json.loads(done.stdout)["question"] == question
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_piped_question_is_the_prompt_that_the_same_words_typed_are(
+    ask: Ask, files: list[str | Path], end: str
+) -> None:
+    arguments = ["--temperature", "0", "--max-tokens", "12", "--json"]
+    typed = json.loads(ask(QUESTION, *files, *arguments).stdout)
+    piped = ask("-", *files, *arguments, stdin=f"{QUESTION}{end}".encode())
+    found = json.loads(piped.stdout)
+    assert found["question"] == QUESTION
+    for pane in ("base", "tuned"):
+        for what in ("text", "tokens_read", "tokens_reused"):
+            assert found["answers"][pane][what] == typed["answers"][pane][what]
+
+
+def test_only_the_last_line_end_of_a_piped_question_goes(
+    ask: Ask, files: list[str | Path]
+) -> None:
+    piped = b" One.\n\nTwo. \n\n"
+    done = ask("-", *files, "--max-tokens", "1", "--json", stdin=piped)
+    assert json.loads(done.stdout)["question"] == " One.\n\nTwo. \n"
+
+
 def test_settings_of_the_user_hold_unless_the_command_line_says_otherwise(
     ask: Ask, files: list[str | Path], environment: dict[str, str]
 ) -> None:

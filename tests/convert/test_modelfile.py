@@ -265,6 +265,9 @@ def test_a_template_written_by_hand_stands_as_it_is(tmp_path):
     assert "--template" in refusal(path)
     hand.write_text("{{ .Prompt }}")
     assert 'TEMPLATE """{{ .Prompt }}"""' in run(path, "--template", hand).stdout
+    # The line end that an editor puts behind the last line is no part of a prompt.
+    hand.write_bytes(hand.read_bytes() + b"\r\n")
+    assert 'TEMPLATE """{{ .Prompt }}"""' in run(path, "--template", hand).stdout
 
 
 def test_the_command_writes_a_file_once_and_names_files_from_there(tmp_path):
