@@ -272,9 +272,8 @@ class AnswersAsJson:
         await self._object(stopped, None)
 
     async def failed(self, message: str) -> None:
-        """What was answered before is printed; the message says why it is not all."""
-        if self._answered:
-            await self._object(lambda: False, message)
+        """What was answered before is printed; `error` says why it is not all."""
+        await self._object(lambda: False, message)
 
     async def _object(self, stopped: Callable[[], bool], error: str | None) -> None:
         found: dict[str, Any] = {

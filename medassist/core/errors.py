@@ -23,3 +23,8 @@ class EngineDied(EngineError):
 
 class LoadStopped(EngineError):
     """The user stopped the loading of a pair."""
+
+
+def file_of(error: EngineError) -> Path | None:
+    """The file that an error is about, where it is about one."""
+    return error.file if isinstance(error, ModelFileError) else None

@@ -9,15 +9,18 @@ answer a function of conversation, settings and seed, whatever was cached.
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
+import numpy as np
 
-from medassist.core.errors import EngineError
+from medassist.core.errors import EngineError, ModelFileError
 from medassist.engine.owned import Owned
+from medassist.engine.soundness import Logits, damaged, fault_of
 from medassist.engine.weights import Adapter, Weights, complaint
 
 CHUNK = 128
@@ -172,6 +175,51 @@ class Context(Owned):
         Returns and raises as `read`.
         """
         return self._decode((token,), self.adapted)
+
+    def require_sound(self) -> None:
+        """Make sure that what is expected next can come from whole files.
+
+        Raises:
+            ModelFileError: it cannot; the message names the file that is damaged.
+        """
+        fault = fault_of(self._expected())
+        if fault:
+            raise self._damaged(fault)
+
+    def require_sound_choice(self, token: int) -> None:
+        """The same of the one token that was chosen, which takes no time.
+
+        A number that is none spreads over all tokens within a layer, so one tells.
+
+        Raises:
+            ModelFileError: as for `require_sound`.
+        """
+        found = llama.llama_get_logits_ith(self.context, -1)
+        if not math.isfinite(found[token]):
+            raise self._damaged(fault_of(self._expected()))
+
+    def _expected(self) -> Logits:
+        """The logits after the last token that was read: (V,)."""
+        found = llama.llama_get_logits_ith(self.context, -1)
+        return np.ctypeslib.as_array(found, (self.weights.vocabulary.size,))
+
+    def _damaged(self, fault: str) -> ModelFileError:
+        """Names the adapter where the weights compute rightly without it."""
+        if self.adapted and self.adapter is not None and self.chunks:
+            tokens = self.chunks[-1].tokens
+            self._wipe()
+            if self._decode(tokens, adapted=False) and not fault_of(self._expected()):
+                self._wipe()
+                return damaged(self.adapter.path, fault, base=self.weights.path)
+        self._wipe()
+        return damaged(self.weights.path, fault)
+
+    def _wipe(self) -> None:
+        # What is forgotten still stands in the cache and is only masked, and what is
+        # no number is none behind a mask either.
+        llama.llama_memory_clear(self._memory, True)
+        self.length = 0
+        self.chunks = []
 
     def take_over(self, other: Context, count: int) -> None:
         """Take the first `count` chunks over from `other` instead of reading them.

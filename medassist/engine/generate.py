@@ -64,7 +64,8 @@ class Answer:
         """Answer: each step is a chunk or a token; the last one is `Answered`.
 
         Raises:
-            EngineError: llama.cpp failed.
+            ModelFileError: what the model computes shows that its file is damaged.
+        EngineError: llama.cpp failed.
         """
         text = AnswerText((*self.sampling.stop, *self.pane.ends.stops))
         whole = yield from self._prefill()
@@ -106,6 +107,7 @@ class Answer:
                 return False
             self._read += len(chunk.tokens)
             yield self._reading()
+        context.require_sound()
         return True
 
     def _decode(self, text: AnswerText) -> Generator[Step, None, StopReason]:

@@ -53,5 +53,11 @@ class Sampler(Owned):
         add(llama.llama_sampler_init_dist(sampling.seed))
 
     def sample(self, context: Context) -> int:
-        """The token that follows what `context` decoded last."""
-        return llama.llama_sampler_sample(self.chain, context.context, -1)
+        """The token that follows what `context` decoded last.
+
+        Raises:
+            ModelFileError: what stands for it shows that the model's file is damaged.
+        """
+        token = llama.llama_sampler_sample(self.chain, context.context, -1)
+        context.require_sound_choice(token)
+        return token

@@ -14,7 +14,7 @@ from typing import Self
 
 import numpy as np
 
-from medassist.core.errors import EngineDied, EngineError
+from medassist.core.errors import EngineDied, EngineError, ModelFileError
 from medassist.engine.client import PACKAGE, SECRETS, SPIN_COUNT
 from medassist.engine.death import cause_of_death
 from medassist.engine.pair import physical_cores
@@ -216,6 +216,8 @@ class GgufScorer:
             raise self._death()
         reply = REPLIES.validate_json(body)
         if isinstance(reply, Refused):
+            if reply.file is not None:
+                raise ModelFileError(reply.message, reply.file)
             raise EngineError(reply.message)
         return reply
 

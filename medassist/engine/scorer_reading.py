@@ -10,6 +10,7 @@ import numpy as np
 
 from medassist.core.errors import EngineError
 from medassist.engine.owned import Owned
+from medassist.engine.soundness import damaged, fault_of
 from medassist.engine.weights import Adapter, Weights, complaint
 from medassist.exams.log_probs import Logits
 
@@ -77,6 +78,7 @@ class Reading(Owned):
         Raises:
             EngineError: the text is too long, a token is none of this model, or
                 llama.cpp failed.
+            ModelFileError: what is computed shows that a file is damaged.
         """
         self._begin(len(tokens))
         start = len(tokens) if adapted_from is None else adapted_from
@@ -84,6 +86,7 @@ class Reading(Owned):
         for own, adapted in ((tokens[:start], False), (tokens[start:], True)):
             for at in range(0, len(own), self.batch):
                 self._read(own[at : at + self.batch], adapted, first, rows)
+        self._require_sound(rows, tokens, adapted=start < len(tokens))
         return rows
 
     def greedy(
@@ -102,8 +105,24 @@ class Reading(Owned):
                 break
             at = self._position
             self._read(written[-1:], adapted_from is not None, at, row, origin=at)
+            self._require_sound(row, written[-1:], adapted=adapted_from is not None)
             written.append(int(row[0].argmax()))
         return written
+
+    def _require_sound(
+        self, rows: Logits, tokens: Sequence[int], *, adapted: bool
+    ) -> None:
+        """Refuse logits that show that a file is damaged; names the adapter's if so."""
+        fault = fault_of(rows)
+        if not fault:
+            return
+        if adapted and self.adapter is not None:
+            alone = np.empty((1, self.size), np.float32)
+            self._begin(1)
+            self._read(tokens[-1:], False, 0, alone)
+            if not fault_of(alone):
+                raise damaged(self.adapter.path, fault, base=self.weights.path)
+        raise damaged(self.weights.path, fault)
 
     def _begin(self, length: int) -> None:
         if not 0 < length <= self.context:

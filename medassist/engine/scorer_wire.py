@@ -105,6 +105,8 @@ class Refused(Value):
 
     kind: Literal["refused"] = "refused"
     message: str
+    file: Path | None = None
+    """The file that is no model, or is damaged, where one is."""
 
 
 Command = Open | Tokenize | Read | Write

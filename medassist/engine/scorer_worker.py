@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import BaseModel
 
-from medassist.core.errors import EngineError
+from medassist.core.errors import EngineError, file_of
 from medassist.engine import confine
 from medassist.engine.forbidden_calls import forbid_calls
 from medassist.engine.scorer_wire import (
@@ -54,13 +54,13 @@ class _Worker:
             try:
                 weights, reading = self._open(command, stack)
             except EngineError as error:
-                self._send(Refused(message=str(error)))
+                self._send(Refused(message=str(error), file=file_of(error)))
                 return
             while (body := receive_frame(self._in)) is not None:
                 try:
                     self._answer(body, weights, reading)
                 except EngineError as error:
-                    self._send(Refused(message=str(error)))
+                    self._send(Refused(message=str(error), file=file_of(error)))
 
     def _open(self, command: Open, stack: ExitStack) -> tuple[Weights, Reading]:
         # Native libraries first: once files are out of reach they cannot be loaded.

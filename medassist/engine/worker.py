@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import BaseModel, ValidationError
 
-from medassist.core.errors import EngineError, LoadStopped, ModelFileError
+from medassist.core.errors import EngineError, LoadStopped, file_of
 from medassist.core.values import PaneName
 from medassist.engine import confine
 from medassist.engine.forbidden_calls import forbid_calls
@@ -188,10 +188,13 @@ class Worker:
                 while True:
                     self._serve(self.commands.get(), pair)
         except EngineError as error:
-            file = error.file if isinstance(error, ModelFileError) else None
-            stopped = isinstance(error, LoadStopped)
             self.channel.send(
-                Failed(message=str(error), file=file, fatal=True, stopped=stopped)
+                Failed(
+                    message=str(error),
+                    file=file_of(error),
+                    fatal=True,
+                    stopped=isinstance(error, LoadStopped),
+                )
             )
 
     def _load(self, load: Load) -> Pair:
@@ -233,7 +236,9 @@ class Worker:
                 self._prepare(command, pair)
             self.channel.send(Done(id=command.id))
         except EngineError as error:
-            self.channel.send(Failed(id=command.id, message=str(error)))
+            self.channel.send(
+                Failed(id=command.id, message=str(error), file=file_of(error))
+            )
         finally:
             self.stops.end()
 

@@ -211,6 +211,44 @@ def test_what_was_accepted_in_the_screen_is_not_said_again(
     assert b"It is not for images or signals" in done.stderr
 
 
+# A damaged file.
+
+
+@pytest.fixture
+def torn(pair: TinyPair, tmp_path: Path) -> Path:
+    """A model that loads, and computes what is no number."""
+    weights = {key: value.copy() for key, value in pair.weights.items()}
+    weights["blk.1.attn_k.weight"][0, 0] = float("nan")
+    return write_model(tmp_path / "torn.gguf", weights, pair.tokenizer)
+
+
+def test_a_damaged_model_is_told_beside_the_answer_of_the_whole_one(
+    ask: Ask, pair: TinyPair, torn: Path
+) -> None:
+    arguments = ["--base", pair.base, "--tuned", torn, "--max-tokens", "5"]
+    done = ask(QUESTION, *arguments)
+    assert done.returncode == 1
+    assert done.stdout.startswith(b"## base: ")
+    assert f"medassist: {torn}: the file is damaged: " in done.stderr.decode()
+    done = ask(QUESTION, *arguments, "--json")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert list(found["answers"]) == ["base"]
+    assert found["error"].startswith(f"{torn}: the file is damaged: ")
+
+
+def test_a_damaged_model_alone_has_no_answer_and_the_object_says_why(
+    ask: Ask, torn: Path
+) -> None:
+    done = ask(QUESTION, "--base", torn, "--json")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert found["answers"] == {}
+    assert found["error"].startswith(f"{torn}: the file is damaged: ")
+    done = ask(QUESTION, "--base", torn)
+    assert (done.returncode, done.stdout) == (1, b"")
+
+
 # Ctrl-C and closed pipes.
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.e2e.conftest import StartTerminal
-from tests.tiny_models import TinyPair
+from tests.tiny_models import TinyPair, random_adapter, write_adapter
 
 
 def test_a_killed_model_is_told_and_started_again(consult: StartTerminal) -> None:
@@ -28,6 +28,18 @@ def test_a_broken_file_is_a_sentence_on_the_screen(
     shown.until(lambda screen: "broken.gguf" in screen)
     shown.press("C-q")
     assert "left with 0" in shown.until_left()
+
+
+def test_a_damaged_file_is_named_in_the_panes_and_answers_nothing(
+    starts: StartTerminal, pair: TinyPair, tmp_path: Path
+) -> None:
+    adapter = random_adapter(pair.weights, 3)
+    adapter["blk.0.attn_q.weight.lora_b"][0, 0] = float("nan")
+    write_adapter(tmp_path / "torn.gguf", adapter)
+    shown = starts("--base", pair.base, "--adapter", tmp_path / "torn.gguf")
+    shown.until_ready()
+    shown.ask("Still there?")
+    shown.until(lambda screen: "the adapter is damaged" in " ".join(screen.split()))
 
 
 def test_a_window_of_20_by_5_is_lived_with(consult: StartTerminal) -> None:
