@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from convert.quantize_child import Job
 from convert.unfinished import folder_beside
 from medassist.core.paths import SHARED_FILE
 from medassist.core.progress import Watcher, unwatched
+from medassist.engine.last_words import LastWords
 
 DEFAULT_MEMORY = 1 << 30
 LEAST_MEMORY = 1 << 20
@@ -35,7 +35,6 @@ TENSOR = re.compile(r"^\[\s*(\d+)/\s*(\d+)\] ")
 FALLBACK = re.compile(r"(\d+) of \d+ tensor\(s\) required fallback")
 PLAIN_TYPE = re.compile(r"[-._](?:f32|f16|bf16)$", re.IGNORECASE)
 PLACE = "{type}"
-LAST_WORDS = 40
 
 
 class Quantized(BaseModel):
@@ -231,7 +230,7 @@ def _one(
 def _run(job: Job, model: Path, target: Path, name: str, watcher: Watcher) -> int:
     """Run the child; returns how many tensors took another type."""
     fallbacks = 0
-    words: deque[str] = deque(maxlen=LAST_WORDS)
+    words = LastWords()
     what = f"Quantizing to {name}"
     process = subprocess.Popen(
         (sys.executable, "-P", "-m", "convert.quantize_child"),
@@ -250,9 +249,8 @@ def _run(job: Job, model: Path, target: Path, name: str, watcher: Watcher) -> in
         except BrokenPipeError:
             pass  # it has ended, and its code and words say why
         for line in process.stdout:
+            words.add(line)
             text = line.decode(errors="replace").strip()
-            if text:
-                words.append(text)
             if found := TENSOR.match(text):
                 watcher(what, int(found[1]), int(found[2]))
             if found := FALLBACK.search(text):
@@ -267,16 +265,16 @@ def _run(job: Job, model: Path, target: Path, name: str, watcher: Watcher) -> in
     return fallbacks
 
 
-def _why(code: int, words: Sequence[str], model: Path, target: Path, name: str) -> str:
+def _why(code: int, words: LastWords, model: Path, target: Path, name: str) -> str:
     """Why the quantizer failed, and what to do."""
-    said = "\n".join(words)
+    said = "\n".join(words.lines)
     reason = next(
         (
             word.split("failed to quantize:")[1].strip()
-            for word in reversed(words)
+            for word in reversed(words.lines)
             if "failed to quantize:" in word
         ),
-        next((word for word in reversed(words) if "ASSERT" in word), ""),
+        words.why if code < 0 else "",
     )[:200]
     start = f"{model} could not be quantized to {name}"
     if "imatrix" in reason or "importance matrix" in reason:
@@ -298,7 +296,7 @@ def _why(code: int, words: Sequence[str], model: Path, target: Path, name: str) 
             f"{start}: llama.cpp gave up ({reason or f'signal {-code}'}); the file is "
             "most likely damaged: convert it again"
         )
-    return f"{start}: {reason or (words[-1] if words else f'code {code}')}"
+    return f"{start}: {reason or words.why or f'code {code}'}"
 
 
 def _full(target: Path) -> bool:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sys
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +32,9 @@ from medassist.core.values import (
     PaneName,
     TooLong,
 )
+from medassist.engine.child_environment import child_environment
 from medassist.engine.death import cause_of_death
+from medassist.engine.last_words import LastWords
 from medassist.engine.wire import (
     EVENTS,
     FRAME_LENGTH,
@@ -62,14 +62,6 @@ LOAD = 0
 """The number under which the events of loading are waited for."""
 STOP_LOAD_WITHIN_S = 0.15
 CLOSE_WITHIN_S = 1.0
-LAST_WORDS = 40
-SPIN_COUNT = "1000"
-"""How long threads of GNU OpenMP spin at a barrier before they sleep. By default they
-spin 300 times as long; a thread that is thrown off its core by another program then
-holds up all of them. Measured on two cores, 0.7 B at Q4_K_M, with a busy program
-beside: 15 tok/s instead of 4; on a quiet machine no difference (55)."""
-PACKAGE = Path(__file__).resolve().parents[2]
-SECRETS = ("TOKEN", "SECRET", "PASSWORD", "KEY")
 
 AskEvent = Reading | Written | Answered | TooLong
 State = Literal["new", "loading", "ready", "dead", "closed"]
@@ -97,7 +89,7 @@ class Engine:
         self._process: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: dict[int, asyncio.Queue[Event | EngineDied]] = {}
-        self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._last_words = LastWords()
         self._request = LOAD
         self._asking: int | None = None
         self._stopping_load = False
@@ -241,22 +233,12 @@ class Engine:
     # The child process.
 
     async def _spawn(self) -> None:
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not any(secret in name.upper() for secret in SECRETS)
-        }
-        environment.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
-        # The child finds this very package, wherever the app was started.
-        package = str(PACKAGE)
-        path = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (package, path)))
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "medassist.engine.worker"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=environment,
+            env=child_environment(),
         )
         self._tasks = [
             asyncio.create_task(self._read_events(self._process)),
@@ -404,15 +386,14 @@ class Engine:
         stream = process.stderr
         assert stream is not None
         while chunk := await stream.read(4096):
-            lines = chunk.decode(errors="replace").splitlines()
-            self._last_words.extend(line.strip() for line in lines if line.strip())
+            self._last_words.add(chunk)
 
     def _all_files(self) -> list[Path]:
         files = (f for pane in self.files.panes for f in self.files.files(pane))
         return list(dict.fromkeys(files))
 
     def _cause_of_death(self, code: int, broken: str) -> str:
-        words = list(self._last_words)
+        words = self._last_words
         if self.state == "loading" and self._file is not None:
             return cause_of_death(
                 str(self._file), "while it was loaded", code, words, broken

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+
+from medassist.engine.last_words import LastWords
 
 WINDOWS_ABORT = 3
 TIMED_OUT = "Timeout ("
@@ -13,7 +14,7 @@ TIMED_OUT = "Timeout ("
 
 
 def cause_of_death(
-    subject: str, when: str, code: int, last_words: Sequence[str], broken: str
+    subject: str, when: str, code: int, last_words: LastWords, broken: str
 ) -> str:
     """The sentence for a child that ended.
 
@@ -21,12 +22,12 @@ def cause_of_death(
         subject: the file, or the files, that the child ran.
         when: "while it was loaded", "while it answered".
         code: the exit code; negative for a signal.
-        last_words: the last lines that the child printed.
+        last_words: what the child printed.
         broken: why the app itself ended it, or "".
     """
     if broken:
         cause = f"was ended {when}, because {broken}. Load the pair again."
-    elif any(TIMED_OUT in line for line in last_words):
+    elif any(TIMED_OUT in line for line in last_words.lines):
         cause = (
             "was ended because its chat template took too long. Convert the model "
             "again with a corrected template."
@@ -55,11 +56,8 @@ def _is_abort(code: int) -> bool:
     return code == -signal.SIGABRT
 
 
-def _quoted(words: Sequence[str]) -> str:
-    """The last line that names a failed check, else the last line."""
-    asserted = [w for w in words if "ASSERT" in w or "error" in w.lower()]
-    last = (asserted or list(words))[-1:]
-    return f": {last[0][:200]}" if last else ""
+def _quoted(words: LastWords) -> str:
+    return f": {words.why.rstrip('.')}" if words.why else ""
 
 
 def _exit_name(code: int) -> str:

@@ -62,10 +62,13 @@ class Pair:
             }
             adapter = None
             if files.adapter is not None:
+                # Who hears of the end of this process has to know where it was.
+                progress(files.adapter, 1.0)
                 adapter = self._owned.enter_context(
                     Adapter(weights["tuned"], files.adapter)
                 )
             for name in files.panes:
+                progress(weights[name].path, 1.0)
                 own = adapter if name == "tuned" else None
                 self.panes[name] = self._pane(
                     name, weights[name], own, adapter, options

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -15,14 +14,16 @@ from typing import Self
 import numpy as np
 
 from medassist.core.errors import EngineDied, EngineError, ModelFileError
-from medassist.engine.client import PACKAGE, SECRETS, SPIN_COUNT
+from medassist.engine.child_environment import child_environment
 from medassist.engine.death import cause_of_death
+from medassist.engine.last_words import LastWords
 from medassist.engine.pair import physical_cores
 from medassist.engine.scorer_wire import (
     REPLIES,
     Command,
     Open,
     Opened,
+    Opening,
     Read,
     Refused,
     Reply,
@@ -37,7 +38,7 @@ from medassist.exams.chunks import CONTEXT, LEAST_CHUNKS, Chunk, chunks_of
 from medassist.exams.log_probs import Logits
 
 CLOSE_WITHIN_S = 5
-LAST_WORDS_BYTES = 8192
+PIECE_BYTES = 1 << 20
 
 
 class GgufScorer:
@@ -70,6 +71,7 @@ class GgufScorer:
         self.model = model
         self.adapter = adapter
         self._when = "while it was loaded"
+        self._opening: Path | None = None
         # A file, not a pipe: nobody has to read it for the child to go on.
         self._words = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
@@ -77,7 +79,7 @@ class GgufScorer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
-            env=_environment(),
+            env=child_environment(),
         )
         try:
             opened = self._ask(
@@ -89,6 +91,10 @@ class GgufScorer:
                     threads=threads or physical_cores(),
                 )
             )
+            while isinstance(opened, Opening):
+                self._opening = opened.file
+                opened = self._receive()
+            self._opening = None
             if not isinstance(opened, Opened):
                 raise self._out_of_turn(opened)
         except BaseException:
@@ -205,12 +211,15 @@ class GgufScorer:
 
     def _ask(self, command: Command) -> Reply:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         try:
             self._process.stdin.write(frame(command))
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._death() from None
+        return self._receive()
+
+    def _receive(self) -> Reply:
+        assert self._process.stdout is not None
         body = receive_frame(self._process.stdout)  # type: ignore[arg-type]
         if body is None:
             raise self._death()
@@ -227,22 +236,12 @@ class GgufScorer:
 
     def _death(self, broken: str = "") -> EngineDied:
         code = self._process.wait()
-        self._words.seek(0, os.SEEK_END)
-        self._words.seek(max(0, self._words.tell() - LAST_WORDS_BYTES))
-        lines = self._words.read().decode(errors="replace").splitlines()
-        words = [line.strip() for line in lines if line.strip()]
+        words = LastWords()
+        self._words.seek(0)
+        while piece := self._words.read(PIECE_BYTES):
+            words.add(piece)
         named = [self.model, *([self.adapter] if self.adapter else [])]
         subject = " with ".join(str(file) for file in named)
+        if self._opening is not None:
+            subject = str(self._opening)
         return EngineDied(cause_of_death(subject, self._when, code, words, broken))
-
-
-def _environment() -> dict[str, str]:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not any(secret in name.upper() for secret in SECRETS)
-    }
-    environment.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
-    path = environment.get("PYTHONPATH")
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PACKAGE), path)))
-    return environment

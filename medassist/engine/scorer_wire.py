@@ -63,6 +63,13 @@ class Write(Value):
     adapted_from: int | None = None
 
 
+class Opening(Value):
+    """A file is about to be opened; before `Opened`, once for each file."""
+
+    kind: Literal["opening"] = "opening"
+    file: Path
+
+
 class Opened(Value):
     """What was loaded.
 
@@ -110,7 +117,7 @@ class Refused(Value):
 
 
 Command = Open | Tokenize | Read | Write
-Reply = Opened | Tokens | Rows | Refused
+Reply = Opening | Opened | Tokens | Rows | Refused
 COMMANDS: TypeAdapter[Command] = TypeAdapter(
     Annotated[Command, Field(discriminator="kind")]
 )

@@ -22,6 +22,7 @@ from medassist.engine.scorer_wire import (
     COMMANDS,
     Open,
     Opened,
+    Opening,
     Read,
     Refused,
     Rows,
@@ -69,10 +70,13 @@ class _Worker:
 
         start_llama()
         confine.restrict_files(self._files(command))
+        self._send(Opening(file=command.model))
         weights = stack.enter_context(Weights(command.model, CPU_ONLY, _go_on))
         adapter = None
         if command.adapter is not None:
+            self._send(Opening(file=command.adapter))
             adapter = stack.enter_context(Adapter(weights, command.adapter))
+        self._send(Opening(file=command.model))
         trained = weights.trained_context
         context = min(command.context, trained)
         reading = stack.enter_context(

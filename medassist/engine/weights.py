@@ -16,6 +16,9 @@ from medassist.engine.vocabulary import Vocabulary
 
 LOG_ERROR = 4
 ALL_LAYERS = -1
+# Words of llama.cpp's own (llama-adapter.cpp, llama-model.cpp) that tell what to do.
+WRONG_BASE = "wrong base model"
+UNKNOWN_ARCHITECTURE = "unknown model architecture"
 
 _complaints: deque[str] = deque(maxlen=12)
 
@@ -41,7 +44,19 @@ def complaint() -> str:
     """
     lines = [line for line in _complaints if line]
     _complaints.clear()
-    return f" llama.cpp says: {lines[0]}." if lines else ""
+    return f" llama.cpp says: {lines[0].rstrip('.')}." if lines else ""
+
+
+def _with_advice(said: str) -> str:
+    """What llama.cpp said of a model that it cannot load, and what to do about it."""
+    if UNKNOWN_ARCHITECTURE in said:
+        return (
+            f"{said} Take a later build of llama-cpp-python, or another model: to "
+            "convert it again helps nothing."
+        )
+    return (
+        f"{said} The file is damaged or was made wrongly: download or convert it again."
+    )
 
 
 class Weights(Owned):
@@ -86,9 +101,7 @@ class Weights(Owned):
             raise LoadStopped(f"{path}: loading was stopped.")
         if not model:
             raise ModelFileError(
-                f"{path}: llama.cpp cannot load this model.{complaint()} Convert it "
-                "again, or take a build of llama-cpp-python that knows its "
-                "architecture.",
+                f"{path}: llama.cpp cannot load this model.{_with_advice(complaint())}",
                 path,
             )
         super().__init__(lambda: llama.llama_model_free(model))
@@ -127,10 +140,13 @@ class Adapter(Owned):
         _complaints.clear()
         adapter = llama.llama_adapter_lora_init(weights.model, str(path).encode())
         if not adapter:
-            raise ModelFileError(
-                f"{path}: this adapter does not fit {weights.path.name}."
-                f"{complaint()} Give the base that it was trained on.",
-                path,
-            )
+            said = complaint()
+            if WRONG_BASE in said:
+                what = f"this adapter does not fit {weights.path.name}"
+                advice = "Give the base that it was trained on."
+            else:
+                what = "llama.cpp cannot use this adapter"
+                advice = "The file is damaged: copy, download or convert it again."
+            raise ModelFileError(f"{path}: {what}.{said} {advice}", path)
         super().__init__(lambda: llama.llama_adapter_lora_free(adapter))
         self.adapter = adapter

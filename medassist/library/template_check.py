@@ -7,7 +7,6 @@ sentence with what to do; nothing is changed.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,12 +18,11 @@ from medassist.core.clean import clean_line
 from medassist.core.errors import ModelFileError
 from medassist.core.gguf import read_header
 from medassist.core.values import PairFiles
+from medassist.engine.child_environment import child_environment
 from medassist.engine.template_probe import TOKENS, Probed
 from medassist.library.errors import LibraryError
 
-PACKAGE = Path(__file__).resolve().parents[2]
 TIME_LIMIT_S = 60.0
-SECRETS = ("TOKEN", "SECRET", "PASSWORD", "KEY")
 
 Weight = Literal["wrong", "look", "note"]
 
@@ -50,20 +48,13 @@ def probe_file(path: Path) -> Probed:
     Raises:
         ModelFileError: the file is no GGUF, or its template ended the process.
     """
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not any(secret in name.upper() for secret in SECRETS)
-    }
-    others = environment.get("PYTHONPATH")
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PACKAGE), others)))
     command = (sys.executable, "-P", "-m", "medassist.engine.template_probe")
     try:
         done = subprocess.run(
             [*command, str(path.absolute())],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env=environment,
+            env=child_environment(),
             timeout=TIME_LIMIT_S,
             check=False,
         )
