@@ -196,11 +196,12 @@ def list_model(
             sha256=model.sha256,
         )
     need = None
-    if not header.is_adapter:
+    other = None if header.is_adapter else header.other_kind
+    if not header.is_adapter and other is None:
         need = fit.need(PairFiles(base=model.path), options)
     card = card_of(model.path)
     known = sha256 or model.sha256
-    problem = ""
+    problem = str(other.error(model.path)) if other else ""
     if sha256 and model.sha256 and sha256 != model.sha256:
         problem = (
             f"{model.path} is not what its source says: its sha256 is {sha256}, and "

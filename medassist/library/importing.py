@@ -71,7 +71,6 @@ def import_path(
     header = read_header(path)
     if not header.is_adapter:
         require_model(path)
-    _require_parts(path)
     with changing() as held:
         registry = held[0]
         known = registry.name_of(path)
@@ -113,15 +112,25 @@ def import_run(
             f"medassist convert run {run}"
         )
     headers = {file: read_header(file) for file in files}
+    notes: list[str] = []
+    for file, header in headers.items():
+        kind = header.other_kind
+        if kind is None or header.is_adapter:
+            continue
+        files.remove(file)
+        if not files:
+            raise kind.error(file)
+        notes.append(f"{file.name} was left out: it is {kind.found}.")
     adapters = [file for file in files if headers[file].is_adapter]
     models = [file for file in files if not headers[file].is_adapter]
+    for file in models:
+        require_model(file)
     bases = [file for file in models if file.name.startswith("base")]
     tuned = [file for file in models if file not in bases]
     for file in adapters:
         if bases:
             require_adapter(file, headers[bases[0]])
     title = name or run.name
-    notes: list[str] = []
     with changing() as held:
         names: dict[Path, str] = {}
         for file in files:
@@ -298,15 +307,6 @@ def _absolute(path: Path) -> Path:
         return path.expanduser().absolute()
     except RuntimeError:
         raise LibraryError(f"{path}: there is no such user here.") from None
-
-
-def _require_parts(path: Path) -> None:
-    missing = [part for part in shards(path) if not part.is_file()]
-    if missing:
-        raise LibraryError(
-            f"{path} is one of several files of a model, and {missing[0].name} is not "
-            "beside it. Copy or download it too."
-        )
 
 
 def _activated_first(adapters: list[Path]) -> Path:

@@ -112,6 +112,29 @@ async def test_an_adapter_of_another_model_is_told(
     assert "qwen2" in text
 
 
+async def test_a_damaged_adapter_is_blamed_and_not_its_base(
+    tiny: TinyPair, tmp_path: Path
+) -> None:
+    half = random_adapter(tiny.weights, 3)
+    del half["blk.0.attn_q.weight.lora_b"]
+    path = write_adapter(tmp_path / "half.gguf", half)
+    text = await complaint(PairFiles(base=tiny.base, adapter=path))
+    assert text.startswith(f"{path}: llama.cpp cannot use this adapter.")
+    assert "missing one component" in text
+    assert "base" not in text.lower()
+
+
+async def test_an_architecture_that_llama_does_not_know_is_not_converted_again(
+    tiny: TinyPair, tmp_path: Path
+) -> None:
+    whole = tiny.base.read_bytes()
+    path = tmp_path / "new.gguf"
+    path.write_bytes(whole.replace(b"llama", b"lamma"))
+    text = await complaint(PairFiles(base=path))
+    assert "unknown model architecture: 'lamma'" in text
+    assert "Take a later build" in text
+
+
 async def test_an_adapter_switched_on_by_an_unknown_token_is_told(
     tiny: TinyPair, tmp_path: Path
 ) -> None:
@@ -200,4 +223,4 @@ async def test_a_model_split_over_files_is_loaded_by_its_first(
         whole = await answers(engine, question("Why?"))
     assert split["base"].text == whole["base"].text
     others[0].unlink()
-    assert "cannot load this model" in await complaint(PairFiles(base=first))
+    assert "is not beside it" in await complaint(PairFiles(base=first))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel, ConfigDict
 
 from medassist.core.clean import clean_line
-from medassist.core.gguf import SHARD
+from medassist.core.gguf_kinds import SHARD
 from medassist.library.errors import LibraryError
 from medassist.library.hub.access import address_of, endpoint, online, sentences, token
 
@@ -191,9 +191,9 @@ def _group(name: str, models: object) -> list[str]:
     found = SHARD.search(name)
     if found is None:
         return [name]
-    count = min(int(found[1]), MAX_FILES)
+    count = min(int(found[2]), MAX_FILES)
     start = name[: found.start()]
-    return [f"{start}-{n:05}-of-{int(found[1]):05}.gguf" for n in range(1, count + 1)]
+    return [f"{start}-{n:05}-of-{int(found[2]):05}.gguf" for n in range(1, count + 1)]
 
 
 def _is_safe(name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from medassist.core.card import sha256_of_file
 from medassist.core.files import make_folder, open_own
-from medassist.core.gguf import read_header
+from medassist.core.gguf import read_header, require_model
 from medassist.core.progress import Watcher, unwatched
 from medassist.library.errors import LibraryError
 from medassist.library.hub.access import address_of, online, sentences, token
@@ -69,6 +69,8 @@ def pull(
             fetched.append(target)
     model = fetched[0]
     header = read_header(model)
+    if not header.is_adapter:
+        require_model(model)
     with changing() as held:
         registry = held[0]
         known = registry.name_of(model)

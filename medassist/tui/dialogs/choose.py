@@ -186,14 +186,14 @@ class ChooseModels(ModalScreen[Choice | None]):
 def _unreadable(choice: Choice) -> str | None:
     """What is wrong with a file at the first look; `None` if nothing is."""
     from medassist.core.errors import ModelFileError
-    from medassist.core.gguf import read_header
+    from medassist.core.gguf import require_adapter, require_model
 
-    for path in (choice.base, choice.tuned, choice.adapter):
-        try:
-            if path is not None:
-                read_header(path)
-        except ModelFileError as error:
-            return str(error)
+    try:
+        headers = [require_model(p) for p in (choice.base, choice.tuned) if p]
+        if choice.adapter is not None and headers:
+            require_adapter(choice.adapter, headers[0])
+    except ModelFileError as error:
+        return str(error)
     return None
 
 

@@ -1,0 +1,167 @@
+"""What a file is that is given as a model and is none, and which one to give instead.
+
+A repository of a model holds more GGUF files than the one that answers: the eyes of a
+multimodal model, an importance matrix, the second part of a split one. They are as
+whole as can be, so to convert or download them again helps nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from medassist.core.errors import ModelFileError
+
+TABLE = Path(__file__).with_name("gguf_kinds.json")
+SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+"""How llama.cpp names the files of a split model, which it finds by their names."""
+RANKS_OR_EMBEDS = (1, 2, 3, 4)
+"""Values of `pooling_type`: a mean, the first token, the last one, a rank (llama.h)."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that is no model to be answered with.
+
+    Attributes:
+        found: what it is, to stand behind "found".
+        advice: what to do, as an order.
+    """
+
+    found: str
+    advice: str
+
+    def error(self, path: Path) -> ModelFileError:
+        """The error that says so of the file at `path`."""
+        return wrong_file(path, self.found, self.advice)
+
+
+def wrong_file(path: Path, found: str, advice: str) -> ModelFileError:
+    """The error for a file that is no model: what it is, and what to do."""
+    return ModelFileError(
+        f"{path}: expected a model in GGUF, found {found}. To go on: {advice}.", path
+    )
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Row(_Part):
+    found: str
+    give: str
+
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.found, self.give)
+
+
+class _Named(_Row):
+    names: tuple[str, ...]
+
+
+class _Beginning(_Row):
+    hex: str
+
+
+class _Table(_Part):
+    first_bytes: tuple[_Beginning, ...]
+    types: tuple[_Named, ...]
+    architectures: tuple[_Named, ...]
+    reads_only: _Row
+    no_weights: _Row
+    adapter: _Row
+    nameless: _Row
+
+
+@cache
+def _table() -> _Table:
+    return _Table.model_validate_json(TABLE.read_bytes())
+
+
+def begins_like(first: bytes) -> Kind:
+    """What a file is that does not begin as a GGUF does, by its first bytes."""
+    for row in _table().first_bytes:
+        if first.startswith(bytes.fromhex(row.hex)):
+            return row.kind
+    if not any(first):
+        return Kind("a file of zeros", "copy or download it again: it was never filled")
+    start = first.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
+        return Kind(
+            "a web page that was saved in its place",
+            "download the file itself, not the page that shows it",
+        )
+    # A length of eight bytes, then JSON.
+    if first[8:10] == b'{"' and first[5:8] == bytes(3):
+        return Kind(
+            "weights as safetensors",
+            "convert the folder that it lies in: medassist convert gguf FOLDER",
+        )
+    return Kind(
+        "a file of another kind (it does not begin with GGUF)",
+        "choose a file that ends in .gguf",
+    )
+
+
+def kind_by_header(
+    metadata: Mapping[str, object], tensors: int, name: str
+) -> Kind | None:
+    """What a GGUF is that is no model to be answered with; `None`: it may be one.
+
+    Args:
+        metadata: the keys and values of its header.
+        tensors: how many it has.
+        name: the file's.
+    """
+    table = _table()
+    architecture = str(metadata.get("general.architecture", ""))
+    if metadata.get("general.type") == "adapter":
+        return table.adapter.kind
+    part = _part(metadata, name)
+    if part is not None:
+        return part
+    found = _named(table.types, metadata.get("general.type")) or _named(
+        table.architectures, architecture
+    )
+    if found is not None:
+        return found
+    if not architecture:
+        return table.nameless.kind
+    if (
+        metadata.get(f"{architecture}.pooling_type") in RANKS_OR_EMBEDS
+        or metadata.get(f"{architecture}.attention.causal") is False
+    ):
+        return table.reads_only.kind
+    if tensors == 0 and SHARD.search(name) is None:
+        return table.no_weights.kind
+    return None
+
+
+def _part(metadata: Mapping[str, object], name: str) -> Kind | None:
+    """What a part of a split model is that cannot be loaded by its name."""
+    count, number = metadata.get("split.count", 1), metadata.get("split.no", 0)
+    if not isinstance(count, int) or not isinstance(number, int) or count < 2:
+        return None
+    named = SHARD.search(name)
+    first = f"{name[: named.start()] if named else 'NAME'}-00001-of-{count:05}.gguf"
+    if number > 0:
+        return Kind(
+            f"part {number + 1} of {count} of a model",
+            f"give the first part, {first}, with the others beside it",
+        )
+    if named is None or (int(named[1]), int(named[2])) != (1, count):
+        return Kind(
+            f"the first of {count} parts of a model under a name of its own",
+            f"call it {first}, and the others likewise: they are found by their names",
+        )
+    return None
+
+
+def _named(rows: Sequence[_Named], name: object) -> Kind | None:
+    return next((row.kind for row in rows if name in row.names), None)
