@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from convert.errors import ConvertError
 from convert.safetensors_file import FLOATS, SafetensorsFile
+from medassist.core.files import read_text
 
 Array = npt.NDArray[np.float32]
 LARGEST = 3e38  # numbers of settings are float32 in a GGUF
@@ -36,7 +37,7 @@ class JsonFile:
             ConvertError: it is missing or is not a JSON object.
         """
         try:
-            values = json.loads(file.read_text("utf-8"))
+            values = json.loads(read_text(file))
         except OSError as error:
             raise ConvertError(
                 f"{file} cannot be read: {error.strerror}; a folder as transformers "

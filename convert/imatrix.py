@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from convert.errors import ConvertError
 from convert.gguf.head import TensorFact, read_head, tensor_bytes
+from medassist.core.files import open_file
 
 SUMS, COUNTS = ".in_sum2", ".counts"
 GGUF_MAGIC = b"GGUF"
@@ -40,7 +41,7 @@ def read_imatrix(file: Path) -> ImportanceMatrix:
         ConvertError: it is none, or of the older format.
     """
     try:
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             magic = opened.read(4)
     except OSError as error:
         raise ConvertError(f"{file} cannot be read: {error.strerror}") from error

@@ -24,6 +24,7 @@ from convert.imatrix import read_imatrix
 from convert.quantization_types import QuantizationType, quantization_types
 from convert.quantize_child import Job
 from convert.unfinished import folder_beside
+from medassist.core.files import end_of_links
 from medassist.core.paths import SHARED_FILE
 from medassist.core.progress import Watcher, unwatched
 from medassist.engine.last_words import LastWords
@@ -196,6 +197,7 @@ def _one(
 ) -> Quantized:
     begun = time.monotonic()
     try:
+        target = end_of_links(target)
         with folder_beside(target) as folder:
             half = folder / target.name
             half.touch(SHARED_FILE)  # the child may write to it, and make no file

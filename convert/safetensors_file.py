@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.errors import ConvertError
+from medassist.core.files import open_file
 
 LONGEST_HEADER = 100_000_000  # bytes, as the safetensors library has it
 BYTES = {
@@ -68,7 +69,7 @@ class SafetensorsFile:
         """
         self.file = file
         try:
-            with file.open("rb") as opened:
+            with open_file(file) as opened:
                 size = os.fstat(opened.fileno()).st_size
                 # Private, so that torch takes it without a copy; nobody writes to it.
                 self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)

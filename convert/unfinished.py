@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from medassist.core.files import open_own
+
 MARK = "unfinished"
 ATTEMPTS = 5
 """To hold a file that others remove when they let go of it."""
@@ -106,7 +108,7 @@ def sweep(target: Path) -> None:
 
 def _hold(file: Path) -> Held:
     for _ in range(ATTEMPTS):
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = open_own(file)
         try:
             alone = _lock(descriptor)
             with suppress(FileNotFoundError):

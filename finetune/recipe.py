@@ -24,6 +24,7 @@ from pydantic import (
 from finetune.data.recipe import DataPart
 from finetune.errors import FinetuneError
 from finetune.evaluate.recipe import EvaluatePart
+from medassist.core.files import read_text
 from medassist.core.paths import SHARED_FILE, write_whole
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -213,7 +214,7 @@ def read_recipe(file: Path) -> TrainRecipe:
             known one is named), or a value is not allowed (the key is named).
     """
     try:
-        content = yaml.safe_load(file.read_text("utf-8"))
+        content = yaml.safe_load(read_text(file))
     except OSError as error:
         raise FinetuneError(f"{file} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

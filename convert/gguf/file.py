@@ -20,6 +20,7 @@ from convert.encode import Q8_BLOCK, Kind, encode, row_bytes
 from convert.errors import ConvertError
 from convert.hf_folder import Array
 from convert.unfinished import folder_beside
+from medassist.core.files import end_of_links
 from medassist.core.progress import Watcher, unwatched
 
 Quantization = Literal["f32", "f16", "bf16", "q8_0"]
@@ -77,7 +78,7 @@ def new_gguf(
     What stood there before stays until then; nothing is left of a broken-off write.
 
     Args:
-        file: the GGUF.
+        file: the GGUF; where it is a link, what that leads to is written.
         architecture: its `general.architecture`.
         force: whether a file that is there may be replaced.
         split: the most bytes of tensors in one file; more become NAME-00001-of-N.gguf.
@@ -87,6 +88,10 @@ def new_gguf(
     Raises:
         ConvertError: it is there, or cannot be written.
     """
+    try:
+        file = file if split else end_of_links(file)
+    except OSError as error:
+        raise _cannot_write(file, error) from error
     refuse_target(file, force=force)
     with ExitStack() as stack:
         try:
@@ -132,6 +137,8 @@ def refuse_target(file: Path, *, force: bool) -> None:
     """
     if file.is_dir():
         raise ConvertError(f"{file} is a folder; name a file in it")
+    if file.exists() and not file.is_file():
+        raise ConvertError(f"{file} is no file and is not replaced; name another")
     if not force and file.exists():
         raise ConvertError(
             f"{file} is there already; name another, or replace it with --force"

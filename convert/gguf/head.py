@@ -19,6 +19,7 @@ import numpy.typing as npt
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
 
 from convert.errors import ConvertError
+from medassist.core.files import open_file
 
 VERSIONS = (2, 3)
 MOST_DIMENSIONS = 4
@@ -97,7 +98,7 @@ def read_head(file: Path) -> GgufHead:
             "or convert the model folder with `convert gguf` first"
         )
     try:
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             magic = opened.read(4)
             if magic != b"GGUF":
                 raise ConvertError(

@@ -23,6 +23,7 @@ from convert.peft_adapter import PeftAdapter, read_adapter
 from convert.safetensors_file import write_safetensors
 from convert.unfinished import HeldError, held
 from medassist.core.card import Sha256, sha256_of_file
+from medassist.core.files import end_of_links
 from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher, unwatched
 
@@ -67,6 +68,7 @@ def merge(
     plan = plan_merge(config, weights, loras)
     beside = files_beside(base, config, loras, plan)
     _check_target(out, (base, adapter), force=force)
+    out = _led_to(out)
     half = out.absolute().parent / f".{out.absolute().name}.merging"
     with _only_merge(half, out):
         adapter_files = {
@@ -91,6 +93,14 @@ def merge(
         _write_beside(half, plan, beside, record)
         _name(half, out)
     return record
+
+
+def _led_to(out: Path) -> Path:
+    """Where a link leads, so that it stays one and the folder behind it is replaced."""
+    try:
+        return end_of_links(out)
+    except OSError as error:
+        raise ConvertError(f"{out} cannot be written: {error.strerror}") from error
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from convert.errors import ConvertError
 from convert.quantization_types import HOPELESS, quantization_types
 from convert.verify.result import Check, Estimate, QuantizationLoss, hash_of
 from convert.verify.texts import prose
+from medassist.core.files import read_text
 from medassist.core.progress import Watcher, unwatched
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.figures import MEAN_KLD, PPL_RATIO, SAME_TOP, TextLoss
@@ -40,7 +41,7 @@ class Text:
         if file is None:
             return cls(BUILT_IN, prose())
         try:
-            return cls(file.name, file.read_text("utf-8"))
+            return cls(file.name, read_text(file))
         except OSError as error:
             raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:

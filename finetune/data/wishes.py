@@ -17,6 +17,7 @@ from finetune.data.sources.nearest import did_you_mean
 from finetune.data.sources.registry import SOURCES
 from finetune.errors import FinetuneError
 from finetune.recipe import find_recipe, parse_recipe, read_recipe
+from medassist.core.files import read_text
 
 _RECIPE_ENDINGS = (".yaml", ".yml")
 
@@ -110,7 +111,7 @@ def _of_recipe(what: str) -> tuple[dict[str, Any], Path]:
 def _only_data(file: Path) -> DataPart | None:
     """The data of a file that has the key `data` and no other."""
     try:
-        content = yaml.safe_load(file.read_text("utf-8"))
+        content = yaml.safe_load(read_text(file))
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
         return None  # `read_recipe` says what is wrong with it
     if not isinstance(content, dict) or set(content) != {"data"}:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finetune.errors import FinetuneError
+from medassist.core.files import read_text
 
 SYSTEM_PROMPT = (
     "You are a careful, professional and empathetic medical assistant. Answer in plain "
@@ -54,7 +55,7 @@ def part_of(run: Path) -> EvaluatePart:
     """
     file = run / "recipe.yaml"
     try:
-        content: object = yaml.safe_load(file.read_text("utf-8"))
+        content: object = yaml.safe_load(read_text(file))
     except FileNotFoundError:
         return EvaluatePart.model_validate({})
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from finetune.errors import FinetuneError
+from medassist.core.files import read_bytes
 
 COLUMNS = ("consultation", "pair", "side_a", "side_b", "verdict", "reasons", "when")
 MOST_BYTES = 64 * 2**20
@@ -111,7 +112,7 @@ def _text(file: Path) -> str:
                 f"{file} has {size / 2**20:.0f} MiB; an export of verdicts has at most "
                 f"{MOST_BYTES / 2**20:.0f}. Is it another file?"
             )
-        return file.read_bytes().decode("utf-8-sig")
+        return read_bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FinetuneError(
             f"{file} is not text in UTF-8 (byte {error.start}); save it as CSV, UTF-8"

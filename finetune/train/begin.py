@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import yaml
 
@@ -17,6 +18,7 @@ from finetune.recipe import TrainRecipe, find_recipe, parse_recipe, read_recipe
 from finetune.train.checkpoint import newest, read_state
 from finetune.train.result import NAME as RESULT
 from finetune.train.result import TrainingResult, read_training
+from medassist.core.files import open_own
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,16 @@ def check_resumed(run: Run, folder: Path) -> None:
         )
 
 
+def _lock_file(file: Path) -> IO[bytes]:
+    try:
+        return os.fdopen(open_own(file), "r+b", buffering=0)
+    except OSError as error:
+        raise FinetuneError(
+            f"{file} cannot be used to keep two trainings apart: {error.strerror}; "
+            "take it away, or name another folder by --out"
+        ) from error
+
+
 @contextmanager
 def locked(root: Path) -> Generator[None]:
     """Keep a second training out of the folder while one runs.
@@ -120,7 +132,7 @@ def locked(root: Path) -> Generator[None]:
         return
     import fcntl
 
-    with (root / ".lock").open("a") as file:
+    with _lock_file(root / ".lock") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -124,7 +124,11 @@ class HeaderReader:
                 metadata[key] = value
         wrong = implausible(metadata, str(metadata.get("general.architecture", "")))
         if wrong:
-            raise self._damaged(wrong)
+            raise ModelFileError(
+                f"{self.path}: the header is damaged ({wrong}). Copy or download the "
+                "file again.",
+                self.path,
+            )
         parameters, quantization = self._tensors(tensors, metadata)
         return Contents(metadata, tensors, parameters, quantization)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -143,3 +144,40 @@ def test_two_runs_on_one_folder_do_not_work_against_each_other(hf, tmp_path):
         pytest.raises(ConvertError, match="another `convert run` is at work"),
     ):
         convert_run_folder(tmp_path, base=hf.base)
+
+
+def test_where_the_target_is_a_link_what_it_leads_to_is_written(hf, gguf_f32, tmp_path):
+    disk = tmp_path / "large disk"
+    (disk / "merged").mkdir(parents=True)
+    for name in ("model.gguf", "small.gguf"):
+        (disk / name).write_bytes(b"old")
+        (tmp_path / name).symlink_to(Path("large disk") / name)
+    (tmp_path / "merged").symlink_to(disk / "merged")
+    convert_model(hf.base, tmp_path / "model.gguf", None, "f16", force=True)
+    quantize(gguf_f32.base, tmp_path / "small.gguf", ["Q8_0"], force=True)
+    merge(hf.base, hf.plain, tmp_path / "merged", force=True)
+    for name in ("model.gguf", "small.gguf", "merged"):
+        assert (tmp_path / name).is_symlink(), name
+    assert (disk / "model.gguf").read_bytes()[:4] == b"GGUF"
+    assert (disk / "small.gguf").read_bytes()[:4] == b"GGUF"
+    assert (disk / "merged" / "config.json").is_file()
+    assert not hidden(tmp_path) and not hidden(disk)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes there")
+def test_a_target_that_is_no_file_is_not_replaced(hf, tmp_path):
+    pipe = tmp_path / "model.gguf"
+    os.mkfifo(pipe)
+    with pytest.raises(ConvertError, match="is no file"):
+        convert_model(hf.base, pipe, None, "f16")
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_held_file_that_is_a_link_is_refused_and_its_target_left_alone(tmp_path):
+    other = tmp_path / "letter.txt"
+    other.write_text("Dear colleague")
+    (tmp_path / "lock").symlink_to(other)
+    with pytest.raises(OSError, match="a link"), held(tmp_path / "lock"):
+        pass
+    assert other.read_text() == "Dear colleague"

@@ -70,7 +70,7 @@ def pipe(file: Path) -> Generator[Path]:
 def test_a_named_pipe_is_told_as_one_and_not_waited_for(tmp_path: Path) -> None:
     with pipe(tmp_path / "notes") as file, pytest.raises(OSError) as caught:
         open_file(file)
-    assert caught.value.strerror == "it is a named pipe, not a file"
+    assert caught.value.strerror == "it is a pipe, not a file"
     assert caught.value.filename == str(file)
 
 
@@ -120,7 +120,7 @@ def test_what_the_app_opens_by_name_is_refused_in_a_sentence_where_it_is_a_pipe(
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     with pipe(tmp_path / name) as file, pytest.raises(error) as caught:
         read(file)
-    assert "named pipe" in str(caught.value)
+    assert "a pipe" in str(caught.value)
     assert file.name in str(caught.value)
 
 
@@ -169,7 +169,7 @@ def test_a_lock_that_leads_nowhere_makes_no_file_there(tmp_path: Path) -> None:
 
 def test_a_lock_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "lock")
-    with pytest.raises(NotAFileError, match="a named pipe"):
+    with pytest.raises(NotAFileError, match="a pipe"):
         open_own(tmp_path / "lock")
 
 
@@ -211,7 +211,7 @@ def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
     with pytest.raises(NotAFileError, match="a device"):
         paths.write_whole(tmp_path / "link", "content")
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(NotAFileError, match="a named pipe"):
+    with pytest.raises(NotAFileError, match="a pipe"):
         paths.write_whole(tmp_path / "pipe", "content")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from finetune.errors import FinetuneError
+from medassist.core.files import open_own
 
 MAIN = ".lock"
 WORKERS = ".lock-workers"
@@ -33,7 +34,7 @@ def locked(data: Path) -> Generator[None]:
         return
     import fcntl
 
-    with (data / MAIN).open("a+", encoding="ascii") as main:
+    with _lock_file(data / MAIN) as main:
         try:
             fcntl.flock(main, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -60,10 +61,20 @@ def locked(data: Path) -> Generator[None]:
                     (data / name).unlink()
 
 
+def _lock_file(file: Path) -> IO[str]:
+    try:
+        return os.fdopen(open_own(file), "r+", encoding="ascii")
+    except OSError as error:
+        raise FinetuneError(
+            f"{file} cannot be used to keep two preparations apart: {error.strerror}; "
+            "take it away, or give another --out"
+        ) from error
+
+
 def _wait_for_workers(data: Path) -> None:
     import fcntl
 
-    with (data / WORKERS).open("a+", encoding="ascii") as workers:
+    with _lock_file(data / WORKERS) as workers:
         until = time.monotonic() + PATIENCE
         while True:
             try:
@@ -99,7 +110,7 @@ def work_for(data: Path) -> None:
         return
     import fcntl
 
-    workers = (data / WORKERS).open("a+", encoding="ascii")
+    workers = _lock_file(data / WORKERS)
     fcntl.flock(workers, fcntl.LOCK_SH)
     _held.append(workers)
     _end_with_parent()
