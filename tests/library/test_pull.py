@@ -16,6 +16,7 @@ from medassist.library.hub.access import online, require_library, token
 from medassist.library.hub.plan import make_plan
 from medassist.library.hub.pull import PullStopped, pull
 from medassist.library.registry import load_registry, models_dir
+from tests.core.test_gguf_kinds import write_gguf
 from tests.library.hub import COMMIT, REPO, HubFiles
 from tests.tiny_models import TinyPair
 
@@ -43,6 +44,16 @@ def test_a_model_is_fetched_checked_and_listed(hub: HubFiles, weights: bytes) ->
     assert model.source == f"{REPO}@{COMMIT}"
     assert model.sha256 == plan.files[0].sha256
     assert stat.S_IMODE(model.path.stat().st_mode) == 0o600
+
+
+def test_what_is_fetched_and_is_no_model_gets_no_name(
+    hub: HubFiles, tmp_path: Path
+) -> None:
+    eyes = write_gguf(tmp_path / "eyes.gguf", "clip", {"general.type": "mmproj"})
+    hub.add("tiny.gguf", eyes.read_bytes())
+    with pytest.raises(ModelFileError, match="mmproj"):
+        pull(make_plan(REPO))
+    assert load_registry().models == {}
 
 
 def test_every_host_is_shown_and_the_user_is_asked_before_each_step(
