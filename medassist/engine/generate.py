@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from medassist.core.errors import ModelFileError
 from medassist.core.values import Figures, Mode, PaneName, Sampling, StopReason, TooLong
 from medassist.engine.answer_text import AnswerText
 from medassist.engine.context import CHUNK, Chunk, matching
@@ -219,18 +220,30 @@ def take_turns(answers: Iterable[Answer], mode: Mode) -> Iterator[Step]:
     the first one has its first token, so that neither waits for two prompts; from
     then on token by token. A pane that has next to nothing to read, as one that takes
     the prompt over, goes first until it writes too.
+
+    Raises:
+        ModelFileError: at the end, that a file was found to be damaged.
+        EngineError: llama.cpp failed.
     """
     waiting = deque((answer, answer.steps()) for answer in answers)
     running: deque[tuple[Answer, Iterator[Step]]] = deque()
+    broken: ModelFileError | None = None
     while waiting or running:
         if not running or (mode == "together" and waiting and running[-1][0].writing):
             running.appendleft(waiting.popleft())
         answer, steps = running.popleft()
-        step = next(steps)
+        try:
+            step = next(steps)
+        except ModelFileError as error:
+            # The other pane's answer is as good as ever, and is written first.
+            broken = broken or error
+            continue
         if not isinstance(step, Answered):
             place = running.appendleft if answer.almost_writes else running.append
             place((answer, steps))
         yield step
+    if broken is not None:
+        raise broken
 
 
 def prepare(pane: Pane, tokens: list[int]) -> None:
