@@ -48,7 +48,8 @@ class GgufScorer:
         model: a GGUF file, the first one of a split model.
         adapter: a GGUF adapter of it.
         context: tokens of the longest text; less where the model was trained on less.
-        exact: an F32 cache and no flash attention, to find what a conversion did.
+        exact: an F32 cache and no flash attention, to find what a conversion did; a
+            damaged file's logits are given as they are.
         threads: that compute; by default one for each core.
 
     Attributes:

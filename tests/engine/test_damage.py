@@ -158,6 +158,15 @@ def test_a_damaged_model_gets_no_figures(
             scorer.greedy(tokens, 3)
 
 
+def test_who_looks_for_a_faulty_conversion_gets_the_numbers_as_they_are(
+    tiny: TinyPair, tmp_path: Path
+) -> None:
+    path = broken(tiny, tmp_path / "torn.gguf", one_nan)
+    with GgufScorer(path, threads=1, exact=True) as scorer:
+        logits = scorer.logits(scorer.tokenize("Asthma narrows the airways."))
+    assert np.isnan(logits).any()
+
+
 def test_a_damaged_adapter_gets_no_figures_and_its_base_does(
     tiny: TinyPair, tmp_path: Path
 ) -> None:
