@@ -8,7 +8,6 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
-from medassist.core.values import EngineOptions
 
 from medassist.core.errors import ModelFileError
 from medassist.core.gguf import (
@@ -17,6 +16,7 @@ from medassist.core.gguf import (
     require_model,
     shards,
 )
+from medassist.core.values import EngineOptions
 from medassist.library.catalogue import list_model
 from medassist.library.errors import LibraryError
 from medassist.library.importing import import_path, import_run

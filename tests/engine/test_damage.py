@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from medassist.core.values import Mode, PairFiles
-from medassist.engine.wire import Answered
 
 from medassist.core.errors import ModelFileError
+from medassist.core.values import Mode, PairFiles
 from medassist.engine.client import AskEvent
 from medassist.engine.scorer import GgufScorer
 from medassist.engine.soundness import fault_of
+from medassist.engine.wire import Answered
 from tests.engine.conversation import answers, question, tiny_engine
 from tests.tiny_models import (
     TinyPair,

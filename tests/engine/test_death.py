@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from medassist.core.values import PairFiles
 
 from medassist.core.errors import EngineDied
+from medassist.core.values import PairFiles
 from medassist.engine.death import TIMED_OUT, cause_of_death
 from medassist.engine.last_words import KEPT, LastWords
 from medassist.engine.scorer import GgufScorer
