@@ -1,25 +1,25 @@
-"""Whether each row of a GGUF's embeddings is that of its token, or of its position.
+"""Whether each row of a GGUF's tables is that of its token, or of its position.
 
 The logits see the rows of those tokens and positions that the prompts happen to have:
 a few hundred of a hundred thousand. A row that is wrong beyond them would spoil one
-word, and nothing else; so all of them are compared, as they are stored.
+word, and nothing else. Of the output layer they see every row, but one that is wrong
+moves one logit of a hundred thousand, and that is below the limit of their error. So
+all rows are compared, as they are stored.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from gguf import quants
 
-from convert.encode import to_float32
 from convert.gguf.facts import shards_of
 from convert.gguf.head import TensorFact, UnknownTensorTypeError, read_head, tensor_rows
-from convert.hf_folder import Weight
 from convert.verify.result import Check
+from convert.verify.stored import Stored
 from medassist.core.progress import Watcher, unwatched
 
 VALUES = 1 << 22
@@ -34,9 +34,11 @@ class Table:
     """A table of the model and the tensor of the GGUF that holds it."""
 
     tensor: str
-    weight: Weight
+    weight: Stored
     what: str
     """A row is that of a token or of a position."""
+    otherwise: str = ""
+    """What llama.cpp takes where the GGUF has no such tensor."""
 
 
 def compare_embeddings(
@@ -44,7 +46,8 @@ def compare_embeddings(
 ) -> Check:
     """Compare all rows of `tables` with those in `gguf`.
 
-    A GGUF may have fewer rows: some converters leave out those that only pad.
+    A GGUF may have fewer rows: some converters leave out those that only pad. Where it
+    has no output layer, llama.cpp takes the embedding for it, and so does this.
 
     Args:
         gguf: in F32, F16 or BF16; the first file of a split one.
@@ -65,21 +68,32 @@ def compare_embeddings(
         return _check([], 0, 0.0, limit, str(error))
     wrong: list[str] = []
     rows, worst = 0, 0.0
+    done: set[tuple[str, Stored]] = set()
     for table in tables:
-        if table.tensor not in stored:
-            wrong.append(f"the GGUF lacks {table.tensor}")
+        name = table.tensor if table.tensor in stored else table.otherwise
+        if (name, table.weight) in done:
             continue
-        errors = _errors(*stored[table.tensor], table.weight, watcher)
+        done.add((name, table.weight))
+        lacks = "" if name == table.tensor else f"the GGUF lacks {table.tensor}"
+        if name not in stored:
+            wrong.append(lacks)
+            continue
+        errors = _errors(*stored[name], table.weight, watcher)
         if errors is None:
-            wrong.append(f"{table.tensor} has other rows than {table.weight.name}")
+            said = f"{name} has other rows than {table.weight.name}"
+            wrong.append(f"{lacks}, and {said}" if lacks else said)
             continue
         rows += len(errors)
         worst = max(worst, float(np.nan_to_num(errors, nan=np.inf).max(initial=0)))
         bad = np.flatnonzero(~(errors < limit))
         if len(bad):
+            said = f"{len(bad):,} of {len(errors):,} rows"
             wrong.append(
-                f"{len(bad):,} of {len(errors):,} rows of {table.tensor} are not the "
-                f"model's, that of {table.what} {bad[0]} first"
+                f"{lacks}, for which llama.cpp takes {name}, and {said} of that are "
+                f"not those of {table.weight.name}"
+                if lacks
+                else f"{said} of {name} are not the model's, that of {table.what} "
+                f"{bad[0]} first"
             )
     return _check(wrong, rows, worst, limit, None)
 
@@ -103,26 +117,24 @@ def _check(
 
 
 def _errors(
-    part: Path, fact: TensorFact, weight: Weight, watcher: Watcher
+    part: Path, fact: TensorFact, weight: Stored, watcher: Watcher
 ) -> npt.NDArray[np.float64] | None:
     """The NMSE of each row; `None` where the rows are others in length or number."""
     found = tensor_rows(part, fact)
-    wanted: npt.NDArray[Any] = weight.stored()
+    wanted = weight.tensor()
     if wanted.ndim != 2 or wanted.shape[1] != fact.shape[0]:
         return None
     if len(found) > len(wanted) or not len(found):
         return None
-    wanted = wanted[: len(found)]
     step = max(1, VALUES // wanted.shape[1])
     squares, sizes = np.empty(len(found)), np.empty(len(found))
     for start in range(0, len(found), step):
         watcher("embeddings", start, len(found))
-        some = slice(start, start + step)
-        expected = to_float32(wanted[some], weight.dtype).astype(np.float64)
+        some = slice(start, min(start + step, len(found)))
+        expected = wanted[some].double().numpy()
         values = quants.dequantize(found[some], fact.kind)
         squares[some] = ((values - expected) ** 2).sum(axis=1)
         sizes[some] = (expected**2).sum(axis=1)
-    weight.source.forget()
     watcher("embeddings", len(found), len(found))
     floor = LEAST * float(sizes.mean())
     return squares / np.maximum(sizes, floor) if floor else squares

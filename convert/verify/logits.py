@@ -271,7 +271,8 @@ def compare_adapted(
             watcher("logits with the adapter", number, len(texts))
             start = prompt.adapted_from or 0
             base = model.logits(plain[number])[:, :size]
-            adapted = model.logits(hidden[number])[:, :size]
+            adapted = model.logits(hidden[number], prompt.tokens, adapted=True)
+            adapted = adapted[:, :size]
             gguf_base = gguf.logits(prompt.tokens)
             gguf_adapted = gguf.logits(prompt.tokens, adapted_from=start)
             difference.add(gguf_adapted, adapted)
@@ -280,7 +281,8 @@ def compare_adapted(
         for number, text in enumerate(written, start=len(prompts)):
             watcher("logits with the adapter", number, len(texts))
             error = difference.tolerance(limit)
-            greedy.add(text, model.logits(hidden[number]), error)
+            logits = model.logits(hidden[number], text.whole, adapted=True)
+            greedy.add(text, logits, error)
     watcher("logits with the adapter", len(texts), len(texts))
     return [
         difference.check(limit, "adapter logits"),

@@ -21,7 +21,6 @@ from convert.verify.tokens import composed, parted
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import blanks_of
 from convert.vocabulary.reading import load_tokenizer
-from convert.vocabulary.templates import chat_templates
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.values import Message
 from medassist.engine.template import ChatTemplate, TemplateError, TemplateRefusal
@@ -53,7 +52,7 @@ def compare_prompts(
         ConvertError: one of both cannot be loaded.
     """
     tokenizer = load_tokenizer(folder)
-    source = chat_templates(tokenizer).default
+    source = _template(tokenizer)
     with GgufVocabulary(gguf) as vocabulary:
         if source is None or vocabulary.template is None:
             return _without(source, vocabulary)
@@ -91,6 +90,14 @@ def compare_prompts(
         differences=len(differences),
         notes=advice,
     )
+
+
+def _template(tokenizer: PreTrainedTokenizerFast) -> str | None:
+    """The one that `apply_chat_template` takes."""
+    try:
+        return tokenizer.get_chat_template()
+    except ValueError:
+        return None  # it has none, or none of several that is the default
 
 
 def _advice(

@@ -4,27 +4,29 @@ The model is built without weights, by transformers' own classes; each matrix is
 from its file when its turn comes, used on all prompts at once, and let go. So a model
 of 7 B needs its activations and its largest matrix, and what computes is still
 transformers' own code: the gate compares with the model, not with our reading of it.
+That holds for which weights are one tensor too: transformers ties them, from the files.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-from peft import PeftModel
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
 from convert.errors import ConvertError
-from convert.hf_folder import Weight, read_config, read_tensors, read_weights
+from convert.hf_folder import read_config
 from convert.library_noise import keep_back_noise
+from convert.verify.adapted import adapted_model
 from convert.verify.embeddings import Table
+from convert.verify.stored import Stored, stored_weights
 from medassist.core.progress import Watcher, unwatched
 from medassist.exams.log_probs import Logits
 
@@ -59,9 +61,13 @@ class StreamedModel:
         self._inner = cast(
             nn.Module, getattr(self._model, self._model.base_model_prefix)
         )
-        self._owners: dict[nn.Module, dict[str, Weight]] = {}
+        self._owners: dict[nn.Module, dict[str, Stored]] = {}
         self._assign()
-        self._adapted = None if adapter is None else _adapted(self._model, adapter)
+        self._adapted = (
+            None
+            if adapter is None
+            else adapted_model(self._model, adapter, self._owners)
+        )
         for module in self._owners:
             module.register_forward_pre_hook(self._read)
             if not isinstance(module, nn.Embedding) and module.weight.ndim == 2:
@@ -74,9 +80,14 @@ class StreamedModel:
         return int(cast(Any, self._model.get_output_embeddings()).out_features)
 
     def tables(self) -> list[Table]:
-        """The embeddings of tokens, and of positions where it has such."""
+        """Embedding and output layer, and positions where it has such."""
         tokens = cast(nn.Module, self._model.get_input_embeddings())
-        found = [Table("token_embd.weight", self._owners[tokens]["weight"], "token")]
+        output = cast(nn.Module, self._model.get_output_embeddings())
+        of_tokens, of_output = (self._owners[m]["weight"] for m in (tokens, output))
+        found = [
+            Table("token_embd.weight", of_tokens, "token"),
+            Table("output.weight", of_output, "token", "token_embd.weight"),
+        ]
         positions = getattr(self._inner, "wpe", None)
         if isinstance(positions, nn.Embedding):
             weight = self._owners[positions]["weight"]
@@ -105,9 +116,7 @@ class StreamedModel:
 
         self._done, self._total = 0, len(self._owners)
         handle = self._inner.register_forward_hook(catch)
-        outer, off = self._adapted or self._model, nullcontext()
-        if self._adapted is not None and not adapted:
-            off = self._adapted.disable_adapter()
+        outer, off = self._as(adapted)
         try:
             with off:
                 # One row of logits that nobody wants: what makes logits comes later,
@@ -134,33 +143,48 @@ class StreamedModel:
                 self._forget(module)
 
     @torch.no_grad()
-    def logits(self, hidden: torch.Tensor) -> Logits:
+    def logits(
+        self, hidden: torch.Tensor, text: Sequence[int] = (), *, adapted: bool = False
+    ) -> Logits:
         """The logits (T, V) of one text, of what `hidden` gave for it.
 
-        The model's own head computes them, with its scales and caps.
+        The model's own head computes them, with its scales and caps, and with the
+        adapter's part of it.
+
+        Args:
+            hidden: (T, hidden).
+            text: its tokens, by which an activated LoRA finds where it begins.
+            adapted: whether the adapter counts.
         """
         prefix = self._model.base_model_prefix
-        setattr(self._model, prefix, _Given(hidden[None]))
-        try:
-            output = self._model(
-                input_ids=torch.zeros((1, len(hidden)), dtype=torch.long),
-                use_cache=False,
-            )
-        finally:
-            setattr(self._model, prefix, self._inner)
+        ids = torch.zeros((1, len(hidden)), dtype=torch.long)
+        if text:
+            ids[0] = torch.tensor(text)
+        outer, off = self._as(adapted)
+        with off:
+            setattr(self._model, prefix, _Given(hidden[None]))
+            try:
+                output = outer(input_ids=ids, use_cache=False)
+            finally:
+                setattr(self._model, prefix, self._inner)
         return output.logits[0].float().numpy().astype(np.float32, copy=False)
+
+    def _as(self, adapted: bool) -> tuple[nn.Module, AbstractContextManager[None]]:
+        """What to call, and in which context, with or without the adapter."""
+        if self._adapted is None:
+            return self._model, nullcontext()
+        return self._adapted, nullcontext() if adapted else (
+            self._adapted.disable_adapter()
+        )
 
     def _assign(self) -> None:
         """Find the stored weight of each parameter."""
-        stored = {weight.name: weight for weight in read_weights(self.folder)}
-        tied = dict(getattr(self._model, "all_tied_weights_keys", None) or {})
-        prefix = f"{self._model.base_model_prefix}."
+        stored = stored_weights(self.folder)
+        tied = self._tie(stored)
         for path, module in self._model.named_modules():
             for name, _ in module.named_parameters(recurse=False):
                 full = f"{path}.{name}" if path else name
-                full = tied.get(full, full)
-                candidates = (full, full.removeprefix(prefix), prefix + full)
-                weight = next((stored[c] for c in candidates if c in stored), None)
+                weight = tied.get(full) or self._stored_as(full, stored)
                 if weight is None:
                     raise ConvertError(
                         f"{self.folder}: the weights lack {full}, which transformers "
@@ -168,20 +192,65 @@ class StreamedModel:
                     )
                 self._owners.setdefault(module, {})[name] = weight
 
+    def _stored_as(self, full: str, stored: dict[str, Stored]) -> Stored | None:
+        """With and without the inner model's prefix, as transformers finds them."""
+        prefix = f"{self._model.base_model_prefix}."
+        candidates = (full, full.removeprefix(prefix), prefix + full)
+        return next((stored[c] for c in candidates if c in stored), None)
+
+    def _tie(self, stored: dict[str, Stored]) -> dict[str, Stored]:
+        """Let transformers decide which parameters are one tensor, as it does at load.
+
+        It ties what config.json and class say, unless both are stored and differ; of
+        two of which one is stored it takes that one. Both lie in their mapped files
+        while it looks at them.
+
+        Returns:
+            The stored weight of each parameter that may be tied.
+        """
+        pairs = dict(getattr(self._model, "all_tied_weights_keys", None) or {})
+        names = sorted({*pairs, *pairs.values()})
+        shapes = {full: _on_meta(self._model.get_parameter(full)) for full in names}
+        found: dict[nn.Parameter, Stored] = {}
+        missing: set[str] = set()
+        tensors: dict[str, tuple[Stored, torch.Tensor]] = {}
+        for full in names:
+            if (weight := self._stored_as(full, stored)) is None:
+                missing.add(full)
+            else:
+                tensors[full] = weight, weight.tensor()
+        if len({tensor.dtype for _, tensor in tensors.values()}) > 1:
+            tensors = {n: (weight, t.float()) for n, (weight, t) in tensors.items()}
+        for full in names:
+            # Built without weights, they are tied already: each gets one of its own.
+            weight, tensor = tensors.get(full, (None, torch.empty(0, device="meta")))
+            parameter = nn.Parameter(tensor, requires_grad=False)
+            self._set(full, parameter)
+            if weight is not None:
+                found[parameter] = weight
+        self._model.tie_weights(missing_keys=missing, recompute_mapping=False)
+        of_names = {full: found.get(self._model.get_parameter(full)) for full in names}
+        for full, parameter in shapes.items():
+            self._set(full, parameter)
+        return {full: weight for full, weight in of_names.items() if weight}
+
+    def _set(self, full: str, parameter: nn.Parameter) -> None:
+        path, _, name = full.rpartition(".")
+        self._model.get_submodule(path)._parameters[name] = parameter
+
     def _read(self, module: nn.Module, *_: object) -> None:
         for name, weight in self._owners[module].items():
             parameter = module._parameters[name]
             assert parameter is not None
             if parameter.device.type != "meta":
                 continue
-            values = weight.source.floats(weight.name)
-            if values.shape != parameter.shape:
+            tensor = weight.floats()
+            if tensor.shape != parameter.shape:
                 raise ConvertError(
-                    f"{weight.source.file}: {weight.name} has the shape "
-                    f"{values.shape}, and config.json makes it "
+                    f"{weight.file}: {weight.name} has the shape "
+                    f"{tuple(tensor.shape)}, and config.json makes it "
                     f"{tuple(parameter.shape)}"
                 )
-            tensor = torch.from_numpy(values)
             if self.in_bf16 and tensor.ndim > 1:
                 tensor = tensor.to(torch.bfloat16).float()
             module._parameters[name] = nn.Parameter(tensor, requires_grad=False)
@@ -199,13 +268,10 @@ class StreamedModel:
     def _forget(self, module: nn.Module, *_: object) -> None:
         if self._keep:
             return
-        for name, weight in self._owners[module].items():
+        for name in self._owners[module]:
             parameter = module._parameters[name]
             assert parameter is not None
-            module._parameters[name] = nn.Parameter(
-                parameter.to("meta"), requires_grad=False
-            )
-            weight.source.forget()
+            module._parameters[name] = _on_meta(parameter)
 
 
 class _Given(nn.Module):
@@ -219,6 +285,11 @@ class _Given(nn.Module):
         return BaseModelOutputWithPastAndCrossAttentions(
             last_hidden_state=cast(Any, self._hidden)
         )
+
+
+def _on_meta(parameter: nn.Parameter) -> nn.Parameter:
+    """One of the same shape that holds nothing."""
+    return nn.Parameter(parameter.to("meta"), requires_grad=False)
 
 
 def _without_weights(folder: Path) -> PreTrainedModel:
@@ -270,36 +341,3 @@ def _fill_buffers(model: PreTrainedModel, module: nn.Module, folder: Path) -> No
                 f"{folder}: {type(module).__name__} has a table ({name}) that this "
                 "check cannot compute; the model cannot be verified"
             )
-
-
-def _adapted(model: PreTrainedModel, adapter: Path) -> PeftModel:
-    weights = adapter / "adapter_model.safetensors"
-    if not weights.is_file():
-        raise ConvertError(f"{weights} is not there; save the adapter as safetensors")
-    try:
-        adapted = PeftModel.from_pretrained(
-            model, str(adapter), local_files_only=True, low_cpu_mem_usage=True
-        )
-    except Exception as error:
-        # PEFT raises errors of many kinds for an adapter that does not fit.
-        raise ConvertError(
-            f"{adapter}: PEFT cannot put this adapter on its base: {str(error)[:300]}"
-        ) from error
-    # PEFT keeps an adapter where its base is, and that is nowhere.
-    stored = dict(read_tensors([weights]))
-    for path, module in adapted.named_modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            full = f"{path}.{name}"
-            if "lora_" not in full:
-                continue
-            values = stored.get(full.replace(".default", ""))
-            if values is None or values.shape != parameter.shape:
-                raise ConvertError(
-                    f"{weights}: {full.replace('.default', '')} is missing or has "
-                    f"another shape than {tuple(parameter.shape)}; the adapter is of "
-                    "another base, or its save is not whole"
-                )
-            module._parameters[name] = nn.Parameter(
-                torch.from_numpy(values.copy()), requires_grad=False
-            )
-    return adapted.eval()

@@ -17,8 +17,9 @@ from typing import cast
 
 from pydantic import BaseModel, ConfigDict
 from tokenizers.normalizers import NFC
-from transformers import PreTrainedTokenizerFast
+from transformers import GenerationConfig, PreTrainedTokenizerFast
 
+from convert.errors import ConvertError
 from convert.verify.corpus import corpus
 from convert.verify.gguf_vocabulary import GgufVocabulary
 from convert.verify.pieces import wrong_pieces
@@ -134,7 +135,9 @@ def _ends(folder: Path, pair: Pair) -> list[str]:
     wrong = [
         f"the end token {_named(pair, token)} does not end an answer in the GGUF: it "
         "would run on"
-        for token in end_tokens(folder, pair.hf)
+        for token in dict.fromkeys(
+            (*end_tokens(folder, pair.hf), *_ends_of_generate(folder, pair))
+        )
         if token >= tokens.size or not tokens.ends_answer(token)
     ]
     expected = cast("int | None", pair.hf.eos_token_id)
@@ -150,6 +153,22 @@ def _ends(folder: Path, pair: Pair) -> list[str]:
             f"({tokens.text(tokens.bos)!r})"
         )
     return wrong
+
+
+def _ends_of_generate(folder: Path, pair: Pair) -> list[int]:
+    """Where transformers' `generate` ends an answer, as it reads that itself."""
+    if not (folder / "generation_config.json").is_file():
+        return []
+    try:
+        found = GenerationConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise ConvertError(
+            f"{folder / 'generation_config.json'}: transformers cannot read it: "
+            f"{str(error)[:300]}"
+        ) from error
+    ids = cast("object", found.eos_token_id)
+    several = cast("list[object]", ids) if isinstance(ids, list) else [ids]
+    return [i for i in several if isinstance(i, int) and 0 <= i < len(pair.hf)]
 
 
 def _compare(pair: Pair, text: str, notes: Counter[str]) -> str | None:

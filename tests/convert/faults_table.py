@@ -67,11 +67,23 @@ def lines(root: Path) -> Iterator[Line]:
         "rendered prompt",
         verify_model(model, file.base, threads=1),
     )
+    trained = faults.with_a_head(hf.base, root / "trained")
+    yield Line(
+        "a trained output layer thrown away",
+        "embeddings",
+        verify_model(trained, file.base, threads=1),
+    )
     untied = save_pair(root / "untied", tied=False)
     whole = convert_pair(untied, root / "whole", "f32").base
     wrong = faults.changed(whole, root / "row" / "wrong.gguf", faults.row_of_no_text)
     yield Line(
         "the embedding of a rare token",
+        "embeddings",
+        verify_model(untied.base, wrong, threads=1),
+    )
+    wrong = faults.changed(whole, root / "out" / "wrong.gguf", faults.row_of_output)
+    yield Line(
+        "a rare token's row of the output layer",
         "embeddings",
         verify_model(untied.base, wrong, threads=1),
     )

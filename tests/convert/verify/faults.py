@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 
 def changed(source: Path, target: Path, change: Callable[[gguf.GGUFReader], None]):
@@ -77,9 +78,18 @@ def shifted_tokens(reader: gguf.GGUFReader) -> None:
 
 def row_of_no_text(reader: gguf.GGUFReader) -> None:
     """The embedding of the byte FF, which no text in UTF-8 has in it."""
+    _row_of_no_text(reader, "token_embd.weight")
+
+
+def row_of_output(reader: gguf.GGUFReader) -> None:
+    """The output layer's row of the byte FF."""
+    _row_of_no_text(reader, "output.weight")
+
+
+def _row_of_no_text(reader: gguf.GGUFReader, table: str) -> None:
     field = reader.fields["tokenizer.ggml.tokens"]
     words = [bytes(field.parts[i]).decode() for i in field.data]
-    data = tensor(reader, "token_embd.weight").data
+    data = tensor(reader, table).data
     row = words.index("\u00ff")
     data[row] = data[row - 1]
 
@@ -103,4 +113,18 @@ def with_one_blank_more(model: Path, target: Path) -> Path:
     text = template.read_text("utf-8")
     assert "'|>'" in text
     template.write_text(text.replace("'|>'", "'|> '"), "utf-8")
+    return target
+
+
+def with_a_head(model: Path, target: Path) -> Path:
+    """A copy of `model`, tied in its config.json, whose files hold a head of its own.
+
+    A GGUF of `model` is one of the copy whose head was thrown away.
+    """
+    shutil.copytree(model, target)
+    file = target / "model.safetensors"
+    weights = load_file(file)
+    head = weights["model.embed_tokens.weight"][::-1] * np.float32(0.5)
+    weights["lm_head.weight"] = np.ascontiguousarray(head)
+    save_file(weights, file, {"format": "pt"})
     return target

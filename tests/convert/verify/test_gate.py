@@ -14,11 +14,12 @@ from convert.commands import app
 from convert.errors import ConvertError
 from convert.gguf.model import convert_model
 from convert.quantize import quantize
-from convert.verify import gate
+from convert.verify import gate, tokens
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.result import VERIFY_FILE, Verified, read_verified, require_verified
 from convert.verify.texts import prose
 from tests.convert.conftest import GgufFiles, convert_pair
+from tests.convert.families import change_json
 from tests.convert.tiny_hf import HfFolders, save_pair
 from tests.convert.verify import faults
 
@@ -99,7 +100,34 @@ def test_a_wrong_row_of_a_word_that_no_prompt_has_is_named(tmp_path):
     wrong = faults.changed(file, tmp_path / "w" / "wrong.gguf", faults.row_of_no_text)
     found = verify_model(untied.base, wrong, threads=1)
     assert names(found.failed) == {"embeddings"}
-    assert "1 of 400 rows" in said(found, "embeddings")
+    assert "1 of 400 rows of token_embd.weight" in said(found, "embeddings")
+
+
+def test_a_wrong_row_of_the_output_layer_is_named(tmp_path):
+    """In a model of many tokens the logits hardly notice it."""
+    untied = save_pair(tmp_path / "hf", tied=False)
+    file = convert_model(untied.base, tmp_path / "model.gguf", None, "f16")
+    wrong = faults.changed(file, tmp_path / "w" / "wrong.gguf", faults.row_of_output)
+    found = verify_model(untied.base, wrong, threads=1)
+    assert "1 of 400 rows of output.weight" in said(found, "embeddings")
+
+
+def test_a_head_that_was_trained_and_thrown_away_is_named(hf, f16, tmp_path):
+    """The converter once did so where config.json ties it to the embedding."""
+    trained = faults.with_a_head(hf.base, tmp_path / "trained")
+    found = verify_model(trained, f16.base, threads=1)
+    assert names(found.failed) == LOGITS
+    assert "lacks output.weight" in said(found, "embeddings")
+
+
+def test_an_end_of_generate_that_the_gguf_lost_is_named(hf, f16, tmp_path, monkeypatch):
+    """The gate asks transformers, not what the converter took for the ends."""
+    model = shutil.copytree(hf.base, tmp_path / "model")
+    change_json(model / "generation_config.json", eos_token_id=[1, 9])
+    monkeypatch.setattr(tokens, "end_tokens", lambda *_: (1,))
+    found = verify_model(model, f16.base, threads=1)
+    assert names(found.failed) == {"token ids"}
+    assert "the end token 9" in said(found, "token ids")
 
 
 def test_a_file_that_is_changed_while_it_is_verified_is_not_verified(
