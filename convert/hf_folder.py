@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -190,6 +189,13 @@ def read_config(folder: Path) -> JsonFile:
                 "model is expected"
             )
     config = JsonFile.read(folder / CONFIG)
+    named = config.values.get("transformers_weights")
+    if named not in (None, WEIGHTS if (folder / WEIGHTS).is_file() else INDEX):
+        raise ConvertError(
+            f"{config.file}: `transformers_weights` is {named!r}, so that transformers "
+            f"loads another file than {WEIGHTS} or {INDEX}; give the one that holds "
+            "the model that name, and take the key away"
+        )
     if quantized := config.part("quantization_config"):
         method = quantized.values.get("quant_method") or "some method"
         raise ConvertError(
@@ -253,18 +259,6 @@ def read_weights(folder: Path) -> list[Weight]:
                 "not quantized"
             )
     return list(found.values())
-
-
-def read_tensors(files: list[Path]) -> Iterator[tuple[str, Array]]:
-    """All tensors of safetensors `files` as float32, one at a time.
-
-    Raises:
-        ConvertError: a file is missing or broken.
-    """
-    for file in files:
-        source = SafetensorsFile(file)
-        for name in sorted(source.tensors):
-            yield name, source.floats(name)
 
 
 def _weight_map(folder: Path) -> dict[str, str]:

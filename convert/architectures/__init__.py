@@ -25,16 +25,34 @@ KNOWN: dict[str, type[Architecture]] = {
 """By the name that transformers gives the class, and config.json repeats."""
 
 
+def says_tied(config: JsonFile) -> bool | None:
+    """Whether a config.json says that embedding and output layer are one tensor.
+
+    `None`: it does not say so, and the class, whose default would hold, is not known.
+    The files have the last word: see `convert.architectures.tied`.
+    """
+    if "tie_word_embeddings" in config.values:
+        return bool(config.values["tie_word_embeddings"])
+    if (known := _known(config)) is None:
+        return None
+    return bool(known.defaults["tie_word_embeddings"])
+
+
+def embedding_name(config: JsonFile) -> str | None:
+    """The usual name of the embedding, where the class is known."""
+    known = _known(config)
+    return None if known is None else known.embeddings[0]
+
+
 def architecture_of(config: JsonFile) -> Architecture:
     """The architecture that a model's config.json names.
 
     Raises:
         ConvertError: it is none that this converter knows.
     """
-    names = config.values.get("architectures")
-    match names:
-        case [str(name)] if name in KNOWN:
-            return KNOWN[name].read(config)
+    if (known := _known(config)) is not None:
+        return known.read(config)
+    match config.values.get("architectures"):
         case [*several] if several:
             named = ", ".join(str(name) for name in several)
         case _:
@@ -43,3 +61,11 @@ def architecture_of(config: JsonFile) -> Architecture:
         f"{config.file}: the architecture is {named}; this converter knows "
         f"{', '.join(KNOWN)}"
     )
+
+
+def _known(config: JsonFile) -> type[Architecture] | None:
+    match config.values.get("architectures"):
+        case [str(name)]:
+            return KNOWN.get(name)
+        case _:
+            return None

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from gguf import GGUFWriter
 
 from convert.architectures.target import Target
+from convert.architectures.tied import HEAD, OWN_HEAD, are_one
 from convert.errors import ConvertError
-from convert.hf_folder import Array, JsonFile
+from convert.hf_folder import Array, JsonFile, Weight
 
 MOST_LAYERS = 10_000
 # Buffers that old checkpoints carry and that every program computes by itself.
@@ -109,7 +110,7 @@ class Sizes:
             "model.norm.weight": Target("output_norm.weight", (self.hidden,)),
         }
         if not self.tied:
-            targets["lm_head.weight"] = Target("output.weight", table)
+            targets[HEAD] = Target("output.weight", table)
         return targets
 
     def feed_forward_targets(self) -> dict[str, Target]:
@@ -149,8 +150,14 @@ class Architecture(ABC):
     """What transformers takes where a config.json is silent; a test compares them."""
     ignored: ClassVar[tuple[str, ...]] = BUFFERS
     """Ends of names of tensors that are left out."""
+    embeddings: ClassVar[tuple[str, ...]] = ("model.embed_tokens.weight",)
+    """Names of the embedding, the usual one first."""
 
     sizes: Sizes
+    head_found: bool = field(default=False, kw_only=True)
+    """config.json ties the output layer to the embedding; the files hold another."""
+    stored_as_head: bool = field(default=False, kw_only=True)
+    """Embedding and output layer are one tensor, under the output layer's name."""
 
     @classmethod
     @abstractmethod
@@ -160,6 +167,35 @@ class Architecture(ABC):
         Raises:
             ConvertError: a value is missing, or is one that llama.cpp does not compute.
         """
+
+    def over(self, weights: Iterable[Weight]) -> Self:
+        """Itself as the files make it, where config.json ties output and embedding.
+
+        Raises:
+            ConvertError: they are two, and llama.cpp computes with one.
+        """
+        if not self.sizes.tied:
+            return self
+        stored = {weight.name: weight for weight in weights}
+        embedding = next((stored[n] for n in self.embeddings if n in stored), None)
+        head = stored.get(HEAD)
+        if are_one(embedding, head):
+            return replace(self, stored_as_head=embedding is None and head is not None)
+        return replace(
+            self, sizes=replace(self.sizes, tied=False), head_found=True
+        ).with_head(f"{stored[HEAD].source.file}: {OWN_HEAD}")
+
+    def with_head(self, found: str) -> Self:
+        """Itself, where llama.cpp takes an output layer for this architecture.
+
+        Args:
+            found: where the output layer was found, for the message.
+
+        Raises:
+            ConvertError: llama.cpp has no place for it.
+        """
+        del found
+        return self
 
     @abstractmethod
     def write_settings(self, writer: GGUFWriter) -> None:
@@ -190,10 +226,12 @@ class Architecture(ABC):
         Raises:
             ConvertError: nobody knows what it is.
         """
-        if name.endswith(self.ignored) or (
-            self.sizes.tied and name == "lm_head.weight"
-        ):
+        if name.endswith(self.ignored):
             return None
+        if self.sizes.tied and name == HEAD:
+            if not self.stored_as_head:
+                return None
+            name = self.embeddings[0]
         if target := self.targets.get(name):
             return target
         raise ConvertError(

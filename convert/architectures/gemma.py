@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import isclose
+from typing import NoReturn
 
 from gguf import GGUFWriter
 
@@ -55,9 +56,9 @@ class Gemma2(Architecture):
         config = config.with_defaults(dict(cls.defaults))
         sizes = _read_sizes(config, scaled_by_width_at=46)
         if not sizes.tied:
-            raise ConvertError(
+            raise _one_tensor(
                 f"{config.file}: the output layer is not the embedding "
-                "(`tie_word_embeddings`), which llama.cpp takes it to be"
+                "(`tie_word_embeddings`)"
             )
         return cls(
             sizes=sizes,
@@ -67,6 +68,14 @@ class Gemma2(Architecture):
             attention_cap=config.number("attn_logit_softcapping"),
             output_cap=config.number("final_logit_softcapping"),
         )
+
+    def with_head(self, found: str) -> NoReturn:
+        """Refuse an output layer of its own.
+
+        Raises:
+            ConvertError: always.
+        """
+        raise _one_tensor(found)
 
     def write_settings(self, writer: GGUFWriter) -> None:
         """Write the hyper-parameters."""
@@ -148,6 +157,14 @@ class Gemma3(Architecture):
                 "self_attn.k_norm.weight": Target("attn_k_norm.weight", head),
             },
         )
+
+
+def _one_tensor(found: str) -> ConvertError:
+    return ConvertError(
+        f"{found}; llama.cpp computes a Gemma 2 with one tensor for both, and would "
+        "answer differently. Use the model with transformers, or train it without the "
+        "output layer among the trained modules"
+    )
 
 
 def _read_sizes(config: JsonFile, scaled_by_width_at: int) -> Sizes:

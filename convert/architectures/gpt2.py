@@ -8,6 +8,7 @@ from gguf import GGUFWriter
 
 from convert.architectures.architecture import BUFFERS, MOST_LAYERS, Architecture, Sizes
 from convert.architectures.target import Target, each_layer
+from convert.architectures.tied import HEAD
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
@@ -28,6 +29,7 @@ class Gpt2(Architecture):
         "tie_word_embeddings": True,
     }
     ignored = (*BUFFERS, ".attn.bias", ".attn.masked_bias")
+    embeddings = ("transformer.wte.weight", "wte.weight")
 
     @classmethod
     def read(cls, config: JsonFile) -> Gpt2:
@@ -104,5 +106,5 @@ class Gpt2(Architecture):
             "transformer.ln_f.bias": Target("output_norm.bias", (hidden,)),
         }
         if not sizes.tied:
-            targets["lm_head.weight"] = Target("output.weight", table)
+            targets[HEAD] = Target("output.weight", table)
         return targets | each_layer("transformer.h", sizes.layers, layer)

@@ -80,7 +80,7 @@ def run(
             "looked at; they may be of an older training."
         )
     lines += [f"  PARAMETER {parameter.told}" for parameter in found.parameters]
-    lines += [f"Note: {note}" for note in found.notes]
+    lines += [f"Note: {note.rstrip('.')}." for note in found.notes]
     if found.modelfile:
         lines.append(f"For Ollama: ollama create NAME -f {found.modelfile}")
     show(found, "\n".join(lines), json=json)

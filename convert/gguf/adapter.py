@@ -17,6 +17,7 @@ from gguf import GGUFType, GGUFValueType, GGUFWriter, Keys
 from pydantic import BaseModel, ConfigDict
 
 from convert.architectures import Architecture, architecture_of
+from convert.architectures.tied import HEAD
 from convert.errors import ConvertError, NeedsMerging
 from convert.gguf.file import Quantization, add_tensor, kind_of, new_gguf
 from convert.gguf.head import read_head
@@ -93,7 +94,7 @@ def convert_adapter(
     Args:
         adapter: adapter_config.json and adapter_model.safetensors.
         base: a Hugging Face model; of its files only config.json is read, unless the
-            adapter carries a copy of an embedding.
+            adapter changes the embedding or the output layer, or carries a copy.
         file: the GGUF.
         about: what it says about itself.
         quantization: of A and B.
@@ -105,7 +106,7 @@ def convert_adapter(
             the file cannot be written.
     """
     loras = read_adapter(adapter)
-    architecture = architecture_of(read_config(base))
+    architecture = _architecture(loras, base)
     check_convertible(loras, base)
     pairs = _pairs(loras, architecture)
     alpha = _common_alpha(loras, pairs)
@@ -173,15 +174,31 @@ def check_convertible(adapter: PeftAdapter, base: Path) -> None:
         _check_copies(adapter, base, copies)
 
 
+def _architecture(adapter: PeftAdapter, base: Path) -> Architecture:
+    """That of `base`, whose files say what config.json may have wrong."""
+    architecture = architecture_of(read_config(base))
+    ends = {HEAD, *architecture.embeddings}
+    if ends.isdisjoint(f"{module}.weight" for module in adapter.loras):
+        return architecture
+    return architecture.over(read_weights(base))
+
+
 def _check_copies(adapter: PeftAdapter, base: Path, copies: dict[str, str]) -> None:
     """PEFT saves the embedding beside a LoRA on it; it must be the base's own."""
-    weights = {weight.name: weight for weight in read_weights(base)}
+    stored = read_weights(base)
+    architecture = architecture_of(read_config(base)).over(stored)
+    weights = {architecture.tensor_name(weight.name): weight for weight in stored}
     for name, key in copies.items():
-        if (weight := weights.get(name)) is None:
+        try:
+            place = architecture.tensor_name(name)
+        except ConvertError as error:
+            raise _another_base(adapter, name, architecture) from error
+        weight = weights.get(place) if place else None
+        if weight is None:
             continue  # the output layer of a tied model, which is refused below
         info = adapter.source.tensors[key]
         if info.shape != weight.shape or not np.array_equal(
-            adapter.numbers(key), weight.source.floats(name)
+            adapter.numbers(key), weight.source.floats(weight.name)
         ):
             raise _merge_it(
                 adapter,
@@ -199,11 +216,7 @@ def _pair(adapter: PeftAdapter, architecture: Architecture, lora: Lora) -> _Pair
     try:
         target = architecture.target(weight)
     except ConvertError as error:
-        raise ConvertError(
-            f"{adapter.source.file} adapts {weight}, which the base, a "
-            f"{architecture.gguf_name}, does not have; give the base that the adapter "
-            "was trained on"
-        ) from error
+        raise _another_base(adapter, weight, architecture) from error
     if target is None or (target.name == _EMBEDDING and architecture.sizes.tied):
         raise _merge_it(
             adapter,
@@ -225,6 +238,16 @@ def _pair(adapter: PeftAdapter, architecture: Architecture, lora: Lora) -> _Pair
         return _Pair(target.name, np.ascontiguousarray(a.T), b, lora.scale)
     b = architecture.reorder_rows(weight, b)
     return _Pair(target.name, a, np.ascontiguousarray(b), lora.scale)
+
+
+def _another_base(
+    adapter: PeftAdapter, weight: str, architecture: Architecture
+) -> ConvertError:
+    return ConvertError(
+        f"{adapter.source.file} adapts {weight}, which the base, a "
+        f"{architecture.gguf_name}, does not have; give the base that the adapter was "
+        "trained on"
+    )
 
 
 def _common_alpha(adapter: PeftAdapter, pairs: list[_Pair]) -> float:

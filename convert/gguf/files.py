@@ -121,7 +121,7 @@ def convert_types(
         architecture=model.architecture.gguf_name,
         tensors=len(model.weights) + len(model.architecture.extra),
         files=tuple(files),
-        notes=(*model.architecture.notes, *model.vocabulary.notes),
+        notes=model.notes,
     )
 
 

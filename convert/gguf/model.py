@@ -13,6 +13,7 @@ from gguf import GGML_QUANT_VERSION, GGUFWriter
 
 from convert.architectures import Architecture, architecture_of
 from convert.architectures.target import Target
+from convert.architectures.tied import OWN_HEAD
 from convert.encode import Kind, NotFiniteError, encode
 from convert.errors import ConvertError
 from convert.gguf.file import (
@@ -29,6 +30,11 @@ from convert.gguf.metadata import write_about
 from convert.hf_folder import Weight, read_config, read_weights
 from convert.vocabulary import Vocabulary, read_vocabulary
 from medassist.core.progress import Watcher, unwatched
+
+HEAD_WRITTEN = (
+    f"{OWN_HEAD}; it is written as output.weight, as transformers loads it. With "
+    "`tie_word_embeddings` false other programs find it too"
+)
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,10 @@ class Model:
             ConvertError: the model is not one that can be written exactly.
         """
         config = read_config(folder)
-        architecture = architecture_of(config)
+        stored = read_weights(folder)
+        architecture = architecture_of(config).over(stored)
         weights: list[tuple[Weight, Target]] = []
-        for weight in read_weights(folder):
+        for weight in stored:
             if target := architecture.target(weight.name):
                 _check_shape(weight, target)
                 weights.append((weight, target))
@@ -70,6 +77,11 @@ class Model:
             )
         vocabulary = read_vocabulary(folder, architecture.sizes.vocabulary, pre)
         return cls(folder, architecture, tuple(weights), vocabulary)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of this model in llama.cpp: sentences."""
+        return (*_notes(self.architecture), *self.vocabulary.notes)
 
     def write(
         self,
@@ -134,6 +146,20 @@ def convert_model(
     return model.write(
         file, about, quantization, force=force, split=split, watcher=watcher
     )[0]
+
+
+def notes_of(folder: Path) -> tuple[str, ...]:
+    """What a user should know of the model in `folder` in llama.cpp: sentences.
+
+    Raises:
+        ConvertError: the model is not one that can be written exactly.
+    """
+    return _notes(architecture_of(read_config(folder)).over(read_weights(folder)))
+
+
+def _notes(architecture: Architecture) -> tuple[str, ...]:
+    found = (HEAD_WRITTEN,) if architecture.head_found else ()
+    return (*architecture.notes, *found)
 
 
 def _check_shape(weight: Weight, target: Target) -> None:

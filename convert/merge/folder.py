@@ -70,7 +70,7 @@ def _merged_config(config: JsonFile, plan: MergePlan) -> dict[str, Any]:
     values.pop("auto_map", None)  # names code of the base's folder, never copied
     if plan.vocabulary is not None and "vocab_size" in values:
         values["vocab_size"] = plan.vocabulary
-    if plan.untied:
+    if plan.untied or plan.head_kept:
         values["tie_word_embeddings"] = False
     return values
 

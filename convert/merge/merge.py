@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from convert.architectures.tied import OWN_HEAD
 from convert.errors import ConvertError
 from convert.hf_folder import CONFIG, INDEX, WEIGHTS, Weight, read_config, read_weights
 from convert.merge.arithmetic import merged_blocks, one_thread
@@ -170,6 +171,7 @@ def _begin(
             file.name: (file.stat().st_size, file.stat().st_mtime_ns)
             for file in sorted(shards)
         },
+        "two": plan.untied or plan.head_kept,
         "plan": [[plan.name, plan.dtype] for f in plan.files.values() for plan in f],
     }
     text = json.dumps(state)
@@ -273,5 +275,10 @@ def _notes(
         notes.append(
             "embedding and output layer were one tensor in the base; the adapter "
             "changes only one of them, so they are two now"
+        )
+    if plan.head_kept:
+        notes.append(
+            f"in {base.resolve().name} {OWN_HEAD}; both are kept, and the merged "
+            "config.json says that they are two"
         )
     return tuple(notes)

@@ -5,6 +5,8 @@ layer are one tensor (tied) and the adapter changes only one of them, PEFT compu
 with two; they are written as two then. `merge_and_unload` does not: it adds the change
 to the one tensor, or leaves the tie in the config, and the merged model answers
 otherwise than the adapted one (https://github.com/huggingface/peft/issues/2777).
+Where config.json ties them and the files hold two that differ, they were two, and the
+merged config says so.
 """
 
 from __future__ import annotations
@@ -14,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from convert.architectures import embedding_name, says_tied
+from convert.architectures.tied import HEAD, are_one
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile, Weight
 from convert.peft_adapter import Lora, PeftAdapter
 from convert.safetensors_file import FLOATS, SafetensorsFile, TensorInfo
 
-HEAD = "lm_head.weight"
 _EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight")
 # Models whose inner part was saved by itself have names without it, and the other way
 # round: GPT-2's own checkpoint says h.0, and the adapter transformer.h.0.
@@ -78,6 +81,8 @@ class MergePlan:
     """Rows of the embedding; `None` where the model has none that is known."""
     untied: bool
     """The base's embedding and output layer were one tensor, and are two now."""
+    head_kept: bool
+    """The base's config ties them, its files hold two, and two they stay."""
     changed: int
     """Weights that are not the base's."""
 
@@ -115,11 +120,22 @@ class _Planner:
         self.embedding = next(
             (name for name in self.plans if name.endswith(_EMBEDDINGS)), None
         )
-        said = config.values.get("tie_word_embeddings")
-        untold = said is None and HEAD not in self.plans
-        self.tied = self.embedding is not None and (untold or bool(said))
-        if self.tied and self.embedding is not None:
-            self.plans[HEAD] = replace(self.plans[self.embedding], name=HEAD)
+        said = says_tied(config)
+        self.said = HEAD not in self.plans if said is None else said
+        if self.said and self.embedding is None and HEAD in self.plans:
+            # The one tensor is stored under the name of the output layer.
+            self.embedding = embedding_name(config)
+            if self.embedding is not None:
+                self.plans[self.embedding] = replace(
+                    self.plans[HEAD], name=self.embedding
+                )
+        self.said = self.said and self.embedding is not None
+        self.tied = self.said and are_one(
+            self.base.get(self.embedding or ""), self.base.get(HEAD)
+        )
+        if self.tied:
+            one = self.plans[self.embedding or ""]
+            self.plans[HEAD] = replace(one, name=HEAD)
 
     def replace_whole(self) -> None:
         """Weights that the adapter holds anew, with more rows for more tokens."""
@@ -135,8 +151,12 @@ class _Planner:
             names = [name]
             other = self.twin(name)
             apart = weight in self.adapter.trained_apart
-            if other and not apart and other not in found.values():
-                names.append(other)  # a resized base: it is still one tensor
+            # A resized base: it is still one tensor, and one again where it was two
+            # (transformers ties anew what it resizes).
+            rows = self.adapter.source.tensors[key].shape[:1]
+            one = self.tied or rows != self.plans[name].shape[:1]
+            if other and one and not apart and other not in found.values():
+                names.append(other)
             for each in names:
                 plan = replace(
                     self.plans[each], source=self.adapter.source, key=key, dtype=dtype
@@ -184,7 +204,11 @@ class _Planner:
         self.plans[name] = replace(self.plans[name], bias=lora)
 
     def replace_rows(self) -> None:
-        """Rows of single tokens; PEFT keeps tied layers tied there."""
+        """Rows of single tokens.
+
+        PEFT gives those of the embedding to an output layer that config.json ties to
+        it, even where that holds other numbers.
+        """
         found = {self.name_of(f"{m}.weight"): t for m, t in self.adapter.tokens.items()}
         for name, (rows, key) in found.items():
             plan = self.plans[name]
@@ -199,25 +223,27 @@ class _Planner:
                     f"{self.adapter.source.file}: {name} has both a LoRA and rows that "
                     "were trained; merge the adapter with PEFT's merge_and_unload"
                 )
-            other = self.twin(name)
-            for each in {name, other if other not in found else name}:
-                if each is not None:
-                    self.plans[each] = replace(
-                        self.plans[each], rows=rows, rows_key=key
-                    )
+            names = [name]
+            if self.said and name == self.embedding and HEAD not in found:
+                names.append(HEAD)
+            for each in names:
+                self.plans[each] = replace(self.plans[each], rows=rows, rows_key=key)
 
     def result(self) -> MergePlan:
-        untied = self.tied and not self.same_twins()
-        if self.tied and not untied and HEAD not in self.base:
-            del self.plans[HEAD]
+        two = self.said and not self.same_twins()
+        untied = self.tied and two
+        if self.tied and not untied:
+            for name in {HEAD, self.embedding or HEAD} - self.base.keys():
+                del self.plans[name]
         files: dict[str, list[WeightPlan]] = {}
         for plan in self.plans.values():
-            weight = self.base.get(plan.name) or self.base[self.embedding or ""]
+            weight = self.base.get(plan.name) or self.base[self.stored_twin]
             files.setdefault(weight.source.file.name, []).append(plan)
         return MergePlan(
             files=files,
             vocabulary=self.rows_of_vocabulary(),
             untied=untied,
+            head_kept=two and not self.tied,
             changed=sum(
                 not plan.kept or plan.source is self.adapter.source
                 for plan in self.plans.values()
@@ -227,7 +253,7 @@ class _Planner:
     def rows_of_vocabulary(self) -> int | None:
         if self.embedding is None:
             return None
-        rows = self.plans[self.embedding].shape[0]
+        rows = (self.plans.get(self.embedding) or self.plans[HEAD]).shape[0]
         if HEAD in self.plans and (other := self.plans[HEAD].shape[0]) != rows:
             raise ConvertError(
                 f"{self.adapter.source.file}: the embedding gets {rows} rows and the "
@@ -262,9 +288,14 @@ class _Planner:
 
     def twin(self, name: str) -> str | None:
         """The other of two tied weights."""
-        if not self.tied:
+        if not self.said:
             return None
         return {self.embedding: HEAD, HEAD: self.embedding}.get(name)
+
+    @property
+    def stored_twin(self) -> str:
+        """That of the two under which the base stores the one tensor."""
+        return HEAD if self.embedding not in self.base else self.embedding
 
     def name_of(self, weight: str, before: str = "the adapter changes") -> str:
         """The base's name of a weight that the adapter names."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from convert.errors import ConvertError
 from convert.gguf.facts import read_facts
 from convert.go_template.source import source_of_gguf
+from convert.gguf.model import notes_of
 from convert.merge.record import read_record
 from convert.ollama.parameters import Parameter
 from convert.ollama.settings import template_end
@@ -44,7 +45,8 @@ class RunConverted(BaseModel):
         verified: what the gate found about each GGUF that was asked for.
         older: GGUFs beside them that this call did not make and did not look at.
         parameters: those in the Modelfile, with who named them.
-        notes: what a user of the Modelfile should know, in sentences.
+        notes: what the user should know of the models, of their merge, and of the
+            Modelfile: sentences.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -132,7 +134,7 @@ def _convert(folder: RunFolder, wishes: RunWishes, watcher: Watcher) -> RunConve
         older=tuple(sorted(file.name for file in others)),
         modelfile=modelfile if modelfile.is_file() else None,
         parameters=told.origins if told else (),
-        notes=told.notes if told else (),
+        notes=(*_notes(folder), *(told.notes if told else ())),
     )
 
 
@@ -143,6 +145,13 @@ def _stops(gguf: Path) -> tuple[str, ...]:
         return ()
     end = template_end(source_of_gguf(facts))
     return (end.text,) if end.text and not end.is_token else ()
+
+
+def _notes(folder: RunFolder) -> tuple[str, ...]:
+    found = [*notes_of(folder.base)]
+    if folder.plain is not None:
+        found += [*read_record(folder.merged).notes, *notes_of(folder.merged)]
+    return tuple(dict.fromkeys(found))
 
 
 def _on_card(

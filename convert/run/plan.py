@@ -146,7 +146,7 @@ class Planner:
         target = self.file(name)
         yield Step(
             target.stem,
-            (adapter.folder, base / "config.json"),
+            (adapter.folder, base),
             (target,),
             lambda: convert_adapter(
                 adapter.folder,
