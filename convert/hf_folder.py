@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.errors import ConvertError
+from convert.foreign import Sight, of_folder, of_tensors, refuse_form
 from convert.safetensors_file import FLOATS, SafetensorsFile
 from medassist.core.files import read_text
 
@@ -19,6 +20,8 @@ LARGEST = 3e38  # numbers of settings are float32 in a GGUF
 CONFIG = "config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+OF_TRAINING = ("training_args", "optimizer", "scheduler", "scaler", "rng_state")
+"""Pickles of a trainer that hold no weights."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,10 @@ def read_config(folder: Path) -> JsonFile:
             f"{folder} is not there; the folder of a Hugging Face model is expected"
         )
     if not (folder / CONFIG).exists():
-        if (folder / "adapter_config.json").exists():
+        adapter = (folder / "adapter_config.json").exists()
+        if not adapter or not any(folder.glob("adapter_model.*")):
+            refuse_form(of_folder(folder, CONFIG))
+        if adapter:
             raise ConvertError(
                 f"{folder} holds a PEFT adapter; a model is expected. Use medassist "
                 "convert adapter, or merge it into its base first"
@@ -215,13 +221,20 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
     if not (folder / INDEX).is_file():
-        pickles = sorted(file for kind in PICKLES for file in folder.glob(kind))
+        refuse_form(of_folder(folder, CONFIG))
+        pickles = sorted(
+            file
+            for kind in PICKLES
+            for file in folder.glob(kind)
+            if not file.name.startswith(OF_TRAINING)
+        )
         if pickles:
             raise ConvertError(
                 f"{folder} holds no safetensors but {pickles[0].name}, a pickle, which "
                 "can run code when it is read and is never read here; load the model "
                 "with transformers where you trust it, and save_pretrained it"
             )
+        refuse_form(of_folder(folder, CONFIG, Sight.OTHER_FRAMEWORK))
         raise ConvertError(f"{folder} holds neither {WEIGHTS} nor {INDEX}")
     return sorted({folder / name for name in _weight_map(folder).values()})
 
@@ -253,6 +266,8 @@ def read_weights(folder: Path) -> list[Weight]:
                 )
     for weight in found.values():
         if weight.dtype not in FLOATS:
+            names = weight.source.tensors
+            refuse_form(of_tensors(weight.source.file, names, Sight.MODEL_TENSOR))
             raise ConvertError(
                 f"{weight.source.file}: {weight.name} is of type {weight.dtype}; "
                 f"expected one of {', '.join(FLOATS)}. Take a model whose weights are "

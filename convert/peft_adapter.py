@@ -14,6 +14,13 @@ from typing import Any
 import numpy as np
 
 from convert.errors import ConvertError
+from convert.foreign import (
+    Sight,
+    of_adapter_config,
+    of_folder,
+    of_tensors,
+    refuse_form,
+)
 from convert.hf_folder import Array, JsonFile
 from convert.safetensors_file import SafetensorsFile
 
@@ -166,9 +173,13 @@ def read_adapter(folder: Path) -> PeftAdapter:
             f"{folder} holds a model and no {CONFIG}; the folder of a PEFT adapter is "
             "expected"
         )
+    if not (folder / CONFIG).is_file():
+        refuse_form(of_folder(folder, CONFIG))
     config = JsonFile.read(folder / CONFIG)
+    refuse_form(of_adapter_config(config.file, config.values))
     _check_config(config)
     if not (folder / WEIGHTS).is_file():
+        refuse_form(of_folder(folder, WEIGHTS))
         if (folder / PICKLE).is_file():
             raise ConvertError(
                 f"{folder} holds {PICKLE}, a pickle, which can run code when it is "
@@ -233,6 +244,7 @@ def _sorted_keys(
     apart: set[str] = set()
     for key in source.tensors:
         if not key.startswith(_PREFIX):
+            refuse_form(of_tensors(source.file, [key], Sight.ADAPTER_TENSOR))
             raise ConvertError(
                 f"{source.file}: {key} does not begin with {_PREFIX!r}; an adapter of "
                 "a language model as PEFT saves it is expected"
@@ -244,6 +256,7 @@ def _sorted_keys(
                 break
         else:
             if "lora_" in name or "token_adapter.trainable" in name:
+                refuse_form(of_tensors(source.file, [key], Sight.ADAPTER_TENSOR))
                 raise ConvertError(
                     f"{source.file}: {key} is no part of a LoRA that this converter "
                     "knows; merge the adapter with PEFT's merge_and_unload"

@@ -9,6 +9,7 @@ from convert.architectures.llama import Llama, Mistral
 from convert.architectures.phi3 import Phi3
 from convert.architectures.qwen import Qwen2, Qwen3
 from convert.errors import ConvertError
+from convert.foreign import of_class
 from convert.hf_folder import JsonFile
 
 KNOWN: dict[str, type[Architecture]] = {
@@ -57,10 +58,7 @@ def architecture_of(config: JsonFile) -> Architecture:
             named = ", ".join(str(name) for name in several)
         case _:
             named = "not named"
-    raise ConvertError(
-        f"{config.file}: the architecture is {named}; this converter knows "
-        f"{', '.join(KNOWN)}"
-    )
+    raise ConvertError(of_class(config.file, named))
 
 
 def _known(config: JsonFile) -> type[Architecture] | None:

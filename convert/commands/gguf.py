@@ -66,9 +66,18 @@ def gguf(
 ) -> None:
     """Convert a Hugging Face model to GGUF, the file that llama.cpp and Ollama run.
 
-    Llama 1 to 3, TinyLlama, SmolLM2, Mistral, Qwen2, Qwen3, Gemma 2 and 3, Phi-3 and
-    Phi-4, GPT-2. Tensor by tensor: memory does not grow with the model. What cannot be
-    written exactly is refused. The next step is `convert verify`.
+    Taken is a model whose config.json names one of these classes:
+    LlamaForCausalLM (Llama 1 to 3.3, TinyLlama, SmolLM2),
+    MistralForCausalLM (Mistral 7B and Nemo),
+    Qwen2ForCausalLM (Qwen2 and 2.5 without experts),
+    Qwen3ForCausalLM (Qwen3 without experts),
+    Gemma2ForCausalLM (Gemma 2),
+    Gemma3ForCausalLM (Gemma 3 of text alone: 270M and 1B),
+    Phi3ForCausalLM (Phi-3 and 3.5 mini and medium, Phi-4 and its mini),
+    GPT2LMHeadModel (GPT-2, DistilGPT-2).
+
+    Tensor by tensor: memory does not grow with the model. What cannot be written
+    exactly is refused. The next step is `convert verify`.
     """
     with room("convert"):
         from convert.gguf.files import convert_types, read_outtypes

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from convert.architectures import Architecture, architecture_of
 from convert.architectures.tied import HEAD
 from convert.errors import ConvertError, NeedsMerging
+from convert.foreign import Sight, of_tensors, refuse_form
 from convert.gguf.file import Quantization, add_tensor, kind_of, new_gguf
 from convert.gguf.head import read_head
 from convert.gguf.model import About
@@ -165,6 +166,8 @@ def check_convertible(adapter: PeftAdapter, base: Path) -> None:
         if key.endswith(".base_layer.weight")
     }
     if others := adapter.whole.keys() - copies.keys():
+        keys = [adapter.whole[weight] for weight in others]
+        refuse_form(of_tensors(adapter.source.file, keys, Sight.ADAPTER_TENSOR))
         raise _merge_it(
             adapter,
             f"it holds {min(others)} as a whole (its vocabulary was resized, or the "
@@ -243,8 +246,10 @@ def _pair(adapter: PeftAdapter, architecture: Architecture, lora: Lora) -> _Pair
 def _another_base(
     adapter: PeftAdapter, weight: str, architecture: Architecture
 ) -> ConvertError:
+    file = adapter.source.file
     return ConvertError(
-        f"{adapter.source.file} adapts {weight}, which the base, a "
+        of_tensors(file, adapter.source.tensors, Sight.ADAPTER_TENSOR)
+        or f"{file} adapts {weight}, which the base, a "
         f"{architecture.gguf_name}, does not have; give the base that the adapter was "
         "trained on"
     )

@@ -16,6 +16,7 @@ from convert.architectures.target import Target
 from convert.architectures.tied import OWN_HEAD
 from convert.encode import Kind, NotFiniteError, encode
 from convert.errors import ConvertError
+from convert.foreign import Sight, of_tensors, refuse_form
 from convert.gguf.file import (
     TYPES,
     LateTensor,
@@ -62,11 +63,12 @@ class Model:
         architecture = architecture_of(config).over(stored)
         weights: list[tuple[Weight, Target]] = []
         for weight in stored:
-            if target := architecture.target(weight.name):
+            if target := _target(architecture, weight, stored):
                 _check_shape(weight, target)
                 weights.append((weight, target))
         written = [target.name for _, target in weights]
         if missing := sorted(architecture.all_tensors() - {*written}):
+            refuse_form(_form_of(stored))
             raise ConvertError(
                 f"{folder}: the weights lack {len(missing)} tensors that config.json "
                 f"asks for, {missing[0]} among them; the download or save is not whole"
@@ -160,6 +162,25 @@ def notes_of(folder: Path) -> tuple[str, ...]:
 def _notes(architecture: Architecture) -> tuple[str, ...]:
     found = (HEAD_WRITTEN,) if architecture.head_found else ()
     return (*architecture.notes, *found)
+
+
+def _target(
+    architecture: Architecture, weight: Weight, stored: list[Weight]
+) -> Target | None:
+    try:
+        return architecture.target(weight.name)
+    except ConvertError:
+        refuse_form(_form_of([weight]) or _form_of(stored))
+        raise
+
+
+def _form_of(stored: list[Weight]) -> str | None:
+    """What the names of weights say of who saved them."""
+    told = (
+        of_tensors(weight.source.file, [weight.name], Sight.MODEL_TENSOR)
+        for weight in stored
+    )
+    return next((said for said in told if said), None)
 
 
 def _check_shape(weight: Weight, target: Target) -> None:

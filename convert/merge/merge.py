@@ -13,6 +13,7 @@ from pathlib import Path
 
 from convert.architectures.tied import OWN_HEAD
 from convert.errors import ConvertError
+from convert.foreign import no_tokenizer
 from convert.hf_folder import CONFIG, INDEX, WEIGHTS, Weight, read_config, read_weights
 from convert.merge.arithmetic import merged_blocks, one_thread
 from convert.merge.folder import Beside, files_beside
@@ -281,4 +282,6 @@ def _notes(
             f"in {base.resolve().name} {OWN_HEAD}; both are kept, and the merged "
             "config.json says that they are two"
         )
+    if said := no_tokenizer(base, adapter.folder, shown=base.resolve().name):
+        notes.append(f"{said}; without one no GGUF can be made of the merged model")
     return tuple(notes)

@@ -19,6 +19,7 @@ import numpy as np
 from convert.architectures import embedding_name, says_tied
 from convert.architectures.tied import HEAD, are_one
 from convert.errors import ConvertError
+from convert.foreign import Sight, of_tensors, refuse_form
 from convert.hf_folder import JsonFile, Weight
 from convert.peft_adapter import Lora, PeftAdapter
 from convert.safetensors_file import FLOATS, SafetensorsFile, TensorInfo
@@ -304,6 +305,12 @@ class _Planner:
         for name in names:
             if name in self.plans:
                 return name
+        source, where = self.adapter.source, Sight.ADAPTER_TENSOR
+        but = ", which the base does not have"
+        refuse_form(of_tensors(source.file, source.tensors, where, but))
+        for stored in self.base.values():
+            file = stored.source.file
+            refuse_form(of_tensors(file, [stored.name], Sight.MODEL_TENSOR))
         raise self.another_base(f"{before} {weight}, which the base does not have")
 
     def is_conv1d(self, module: str) -> bool:

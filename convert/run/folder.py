@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.errors import ConvertError
+from convert.foreign import of_folder, refuse_form
 from convert.hf_folder import JsonFile
 from convert.peft_adapter import PeftAdapter, read_adapter
 
@@ -44,6 +45,7 @@ class RunFolder:
             if (folder / "adapter_config.json").is_file()
         )
         if not folders:
+            refuse_form(of_folder(root, "adapter_config.json"))
             raise ConvertError(
                 f"{root} holds no adapter: `{_ADAPTER}/adapter_config.json` is "
                 "expected, as a finished fine-tune leaves it"
@@ -71,8 +73,11 @@ class RunFolder:
 
 
 def _base_of(root: Path, adapter: Path) -> Path:
-    if (root / "base" / "config.json").is_file():
-        return root / "base"
+    if (root / "base").is_dir():
+        if not (root / "base" / "config.json").is_file():
+            refuse_form(of_folder(root / "base", "config.json"))
+        else:
+            return root / "base"
     config = JsonFile.read(adapter / "adapter_config.json")
     named = config.values.get("base_model_name_or_path")
     # A name of the Hub is not looked up: nothing is downloaded here.

@@ -11,6 +11,14 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from convert.errors import ConvertError
+from convert.foreign import (
+    Sight,
+    of_adapter_config,
+    of_folder,
+    of_tensors,
+    refuse_form,
+)
+from convert.hf_folder import JsonFile
 from convert.verify.stored import Stored, stored_in
 
 Owners = Mapping[nn.Module, Mapping[str, Stored]]
@@ -25,17 +33,21 @@ def adapted_model(model: PreTrainedModel, adapter: Path, owners: Owners) -> Peft
     """
     file = adapter / "adapter_model.safetensors"
     if not file.is_file():
+        refuse_form(of_folder(adapter, file.name))
         raise ConvertError(f"{file} is not there; save the adapter as safetensors")
+    stored = {weight.name: weight for weight in stored_in(file)}
     try:
         adapted = PeftModel.from_pretrained(
             model, str(adapter), local_files_only=True, low_cpu_mem_usage=True
         )
     except Exception as error:
         # PEFT raises errors of many kinds for an adapter that does not fit.
+        config = JsonFile.read(adapter / "adapter_config.json")
+        refuse_form(of_adapter_config(config.file, config.values))
+        refuse_form(of_tensors(file, stored, Sight.ADAPTER_TENSOR))
         raise ConvertError(
             f"{adapter}: PEFT cannot put this adapter on its base: {str(error)[:300]}"
         ) from error
-    stored = {weight.name: weight for weight in stored_in(file)}
     _fill(adapted, file, stored)
     _check_rest(adapted, stored, owners)
     return adapted.eval()
@@ -46,6 +58,7 @@ def _fill(adapted: PeftModel, file: Path, stored: dict[str, Stored]) -> None:
 
     PEFT keeps an adapter where its base is, and that is nowhere.
     """
+    names = [*stored]
     for path, module in adapted.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
             full = f"{path}.{name}"
@@ -54,6 +67,7 @@ def _fill(adapted: PeftModel, file: Path, stored: dict[str, Stored]) -> None:
             weight = stored.pop(full.replace(".default", ""), None)
             values = None if weight is None else weight.floats().clone()
             if values is None or values.shape != parameter.shape:
+                refuse_form(of_tensors(file, names, Sight.ADAPTER_TENSOR))
                 raise ConvertError(
                     f"{file}: {full.replace('.default', '')} is missing or has "
                     f"another shape than {tuple(parameter.shape)}; the adapter is of "
@@ -76,6 +90,7 @@ def _check_rest(adapted: PeftModel, rest: dict[str, Stored], owners: Owners) -> 
             values, of_base = weight.floats(), base.floats()
             if values.shape == of_base.shape and torch.equal(values, of_base):
                 continue
+        refuse_form(of_tensors(weight.file, [key], Sight.ADAPTER_TENSOR))
         raise ConvertError(
             f"{weight.file} holds {key}, which is no LoRA and not the base's own: "
             "PEFT computes with it, and no GGUF adapter can hold it. Merge the "

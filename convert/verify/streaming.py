@@ -22,6 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
 from convert.errors import ConvertError
+from convert.foreign import Sight, of_tensors, refuse_form
 from convert.hf_folder import read_config
 from convert.library_noise import keep_back_noise
 from convert.verify.adapted import adapted_model
@@ -186,6 +187,9 @@ class StreamedModel:
                 full = f"{path}.{name}" if path else name
                 weight = tied.get(full) or self._stored_as(full, stored)
                 if weight is None:
+                    for each in stored.values():
+                        where = Sight.MODEL_TENSOR
+                        refuse_form(of_tensors(each.file, [each.name], where))
                     raise ConvertError(
                         f"{self.folder}: the weights lack {full}, which transformers "
                         "asks for; the download or save is not whole"

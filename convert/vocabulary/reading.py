@@ -8,6 +8,7 @@ from typing import cast
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
+from convert.foreign import no_tokenizer, refuse_form
 from convert.hf_folder import JsonFile
 from convert.library_noise import keep_back_noise
 from convert.vocabulary.added import read_added
@@ -40,10 +41,12 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         ) from error
     except Exception as error:
         # The tokenizers library raises plain Exceptions for files that it cannot read.
+        refuse_form(no_tokenizer(folder))
         raise ConvertError(
             f"{folder} holds no readable tokenizer: {str(error)[:300]}"
         ) from error
     if not isinstance(found, PreTrainedTokenizerFast):
+        refuse_form(no_tokenizer(folder))
         raise ConvertError(f"{folder}: a tokenizer with a tokenizer.json is expected")
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -18,12 +19,14 @@ from convert.errors import ConvertError
 from convert.gguf.adapter import convert_adapter
 from convert.gguf.model import convert_model
 from convert.merge import merge, read_record
+from convert.run.convert import convert_run_folder
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.streaming import StreamedModel
 from tests.convert.conftest import ABOUT
 from tests.convert.families import change_json, save_family, some_tokens
 from tests.convert.native import NativeModel, nmse
 from tests.convert.tiny_lora import load_adapted, load_base, logits_of, save_adapter
+from tests.convert.verify import faults
 
 HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 TIED = (
@@ -134,6 +137,17 @@ def test_it_is_said(base, tmp_path):
     assert result.exit_code == 0, result.output
     assert "Note: config.json says that embedding and output layer" in result.stdout
     assert "output.weight" in result.stdout
+
+
+def test_run_says_it_of_the_base_and_of_the_merge(hf, tmp_path):
+    base = faults.with_a_head(hf.base, tmp_path / "base")
+    shutil.copytree(hf.plain, tmp_path / "run" / "adapter")
+    for _ in range(2):  # also where all of it was done before
+        found = convert_run_folder(tmp_path / "run", base=base)
+        assert found.verified and all(one.passed for one in found.verified)
+        written, kept = found.notes
+        assert "it is written as output.weight" in written
+        assert "both are kept" in kept
 
 
 def test_what_is_tied_in_truth_gets_no_note(tmp_path):

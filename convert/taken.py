@@ -1,0 +1,20 @@
+"""Which models are taken, in words: what help, README and refusals say.
+
+By the class that config.json names under `architectures`; another class of the same
+family (of images, of experts, of labels) is another model. `convert.architectures` has
+the code to each; a test holds README, guide and help of `convert gguf` to this table.
+"""
+
+from __future__ import annotations
+
+TAKEN: dict[str, str] = {
+    "LlamaForCausalLM": "Llama 1 to 3.3, TinyLlama, SmolLM2",
+    "MistralForCausalLM": "Mistral 7B and Nemo",
+    "Qwen2ForCausalLM": "Qwen2 and 2.5 without experts",
+    "Qwen3ForCausalLM": "Qwen3 without experts",
+    "Gemma2ForCausalLM": "Gemma 2",
+    "Gemma3ForCausalLM": "Gemma 3 of text alone: 270M and 1B",
+    "Phi3ForCausalLM": "Phi-3 and 3.5 mini and medium, Phi-4 and its mini",
+    "GPT2LMHeadModel": "GPT-2, DistilGPT-2",
+}
+"""By class, the models that have it."""
