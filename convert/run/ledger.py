@@ -59,10 +59,15 @@ class _Done(_Record):
     settings: dict[str, str]
 
 
+EDITION = 2
+"""Of what the steps do. One more, and what older ones did is done again: 1 lost an
+output layer of its own where config.json ties it to the embedding, and passed it."""
+
+
 class _Book(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    version: int = 1
+    version: int = EDITION
     steps: dict[str, _Done] = {}
     files: dict[str, _Seen] = {}
 
@@ -90,6 +95,8 @@ class Ledger:
                     f"{file} cannot be read as a list of finished steps; remove it, "
                     "and all steps are done again"
                 ) from error
+            if self._book.version != EDITION:
+                self._book = _Book()
 
     def is_done(self, step: Step) -> bool:
         """Whether `step` was done out of the same files, and its outputs are there."""
