@@ -83,7 +83,7 @@ def lines(root: Path) -> Iterator[Line]:
     )
     wrong = faults.changed(whole, root / "out" / "wrong.gguf", faults.row_of_output)
     yield Line(
-        "a rare token's row of the output layer",
+        "a rare row of the output layer",
         "embeddings",
         verify_model(untied.base, wrong, threads=1),
     )
