@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -65,15 +66,18 @@ class Citation:
 def find_citations(text: str) -> tuple[Citation, ...]:
     """What `text` cites, in order; empty means "no source". Never raises."""
     found: list[Citation] = []
-    taken: list[tuple[int, int]] = []
+    taken: list[tuple[int, int]] = []  # in order, none over another
     for kind, pattern in _PATTERNS:
         for match in pattern.finditer(text):
             start, end = match.span()
             while end > start and text[end - 1] in ".,;:)]":
                 end -= 1
-            if any(start < b and a < end for a, b in taken):
+            at = bisect_left(taken, (start, end))
+            if (at and taken[at - 1][1] > start) or (
+                at < len(taken) and taken[at][0] < end
+            ):
                 continue
-            taken.append((start, end))
+            taken.insert(at, (start, end))
             found.append(Citation(kind, text[start:end], (start, end)))
     return tuple(sorted(found, key=lambda citation: citation.span))
 

@@ -43,7 +43,7 @@ def test_nothing_is_called_verified_on_a_computer_without_a_network() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["10.1/" * 20_000, "NICE " * 20_000, "A et al" * 14_000, "http://" * 14_000]
+    "piece", ["10.1/", "NICE ", "A et al", "http://", "PMID 12345678 "]
 )
-def test_hostile_text_takes_time_in_proportion(text: str) -> None:
-    assert growth(find_citations, text) < IN_PROPORTION
+def test_hostile_text_takes_time_in_proportion(piece: str) -> None:
+    assert growth(find_citations, piece * (100_000 // len(piece))) < IN_PROPORTION
