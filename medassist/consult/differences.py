@@ -17,7 +17,8 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal
 
-from medassist.consult.quantities import Key, Quantity, quantities
+from medassist.consult.stated import Stated, stated
+from medassist.text.quantities import Key, decimal_signs
 from medassist.text.sentences import Sentence, sentences
 
 Fact = Literal["dose", "number", "negation"]
@@ -127,16 +128,18 @@ class _Read:
 
     sentence: Sentence
     words: Counter[str]
-    quantities: tuple[Quantity, ...]
+    stated: tuple[Stated, ...]
     denials: tuple[tuple[int, int], ...]
 
     @property
     def size(self) -> int:
         return self.words.total()
 
-    def of(self, quantity: Quantity) -> set[Key]:
-        """All values of what `quantity` measures."""
-        return {q.key for q in self.quantities if q.of == quantity.of}
+    def of(self, one: Stated) -> set[Key]:
+        """All values of what `one` measures."""
+        return {
+            key for other in self.stated if other.of == one.of for key in other.keys
+        }
 
 
 @lru_cache(maxsize=8)
@@ -178,9 +181,10 @@ def disagreement(a: str, b: str) -> tuple[Fact, ...]:
 
 def _read(text: str) -> list[_Read]:
     found: list[_Read] = []
+    known = decimal_signs(text)
     for sentence in sentences(text):
         denials = _denials(sentence.text)
-        found_here = tuple(quantities(sentence.text))
+        found_here = tuple(stated(sentence.text, known))
         found.append(
             _Read(
                 sentence,
@@ -192,7 +196,7 @@ def _read(text: str) -> list[_Read]:
     return found
 
 
-def _carrying(text: str, found: Iterable[Quantity]) -> Iterable[str]:
+def _carrying(text: str, found: Iterable[Stated]) -> Iterable[str]:
     """The words by which two sentences are known to speak of the same thing."""
     rest: list[str] = []
     at = 0
@@ -264,8 +268,8 @@ def _denied(one: _Read, other: _Read) -> bool:
 
 
 def _beside(one: _Read, other: _Read) -> Row:
-    marks_a, against_a = _quantities_of(one, other)
-    marks_b, against_b = _quantities_of(other, one)
+    marks_a, against_a = _stated_of(one, other)
+    marks_b, against_b = _stated_of(other, one)
     against = against_a | against_b
     if _denied(one, other):
         against.add("negation")
@@ -283,12 +287,12 @@ def _beside(one: _Read, other: _Read) -> Row:
     )
 
 
-def _quantities_of(one: _Read, other: _Read) -> tuple[list[Mark], set[Fact]]:
+def _stated_of(one: _Read, other: _Read) -> tuple[list[Mark], set[Fact]]:
     marks: list[Mark] = []
     against: set[Fact] = set()
-    for quantity in one.quantities:
+    for quantity in one.stated:
         there = other.of(quantity)
-        if quantity.key in there:
+        if quantity.keys & there:
             continue
         marks.append(_placed(one, quantity.start, quantity.end, quantity.kind))
         if there:
@@ -306,12 +310,11 @@ def _alone(
     """A sentence without a partner: its doses are held against those of its drug."""
     marks: list[Mark] = []
     against: set[Fact] = set()
-    for quantity in one.quantities:
+    for quantity in one.stated:
         there = subjects.get(_subject(one, quantity), {}).get(quantity.of, set())
-        contradicted = quantity.kind == "dose" and bool(there - {quantity.key})
-        if contradicted and quantity.key not in there:
+        if quantity.kind == "dose" and there and not quantity.keys & there:
             against.add("dose")
-        elif (quantity.of, quantity.key) in everywhere:
+        elif any((quantity.of, key) in everywhere for key in quantity.keys):
             continue
         marks.append(_placed(one, quantity.start, quantity.end, quantity.kind))
     whole = Mark(one.sentence.start, one.sentence.end, "words")
@@ -325,13 +328,13 @@ def _subjects(read: Sequence[_Read]) -> dict[str, dict[str, set[Key]]]:
     """The doses of each drug, by what they measure: a drug is the word before them."""
     found: dict[str, dict[str, set[Key]]] = defaultdict(lambda: defaultdict(set))
     for one in read:
-        for quantity in one.quantities:
+        for quantity in one.stated:
             if quantity.kind == "dose" and (name := _subject(one, quantity)):
-                found[name][quantity.of].add(quantity.key)
+                found[name][quantity.of] |= quantity.keys
     return found
 
 
-def _subject(one: _Read, quantity: Quantity) -> str:
+def _subject(one: _Read, quantity: Stated) -> str:
     text = one.sentence.text
     after = re.match(r"\s*of\s+([^\W\d_]{4,})", text[quantity.end :])
     before = [] if after else _WORD.findall(text[: quantity.start].casefold())
@@ -344,7 +347,7 @@ def _subject(one: _Read, quantity: Quantity) -> str:
 
 
 def _values(read: Sequence[_Read]) -> set[tuple[str, Key]]:
-    return {(q.of, q.key) for one in read for q in one.quantities}
+    return {(told.of, key) for one in read for told in one.stated for key in told.keys}
 
 
 def _words(a: Sentence, b: Sentence) -> tuple[list[Mark], list[Mark]]:

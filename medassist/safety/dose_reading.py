@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final, Literal, cast
+
+from medassist.text import units
+from medassist.text.frequencies import frequencies
+from medassist.text.quantities import Quantity, quantities
 
 TABLE: Final = Path(__file__).with_name("doses.toml")
 BEFORE: Final = 60
@@ -16,34 +22,20 @@ BEFORE: Final = 60
 AFTER: Final = 70
 """Characters after it in which route, frequency or drug are looked for."""
 
-Family = Literal["mass", "units", "amount", "volume"]
-_UNITS: Final[dict[str, tuple[Family, float]]] = {
-    # To milligrams, international units, millimoles and millilitres.
-    **dict.fromkeys(
-        ("mcg", "µg", "μg", "ug", "microgram", "micrograms", "mikrogram"),
-        ("mass", 0.001),
-    ),
-    **dict.fromkeys(("ng", "nanogram", "nanograms"), ("mass", 1e-6)),
-    **dict.fromkeys(("mg", "mgs", "milligram", "milligrams"), ("mass", 1.0)),
-    **dict.fromkeys(("g", "gm", "gram", "grams"), ("mass", 1000.0)),
-    **dict.fromkeys(("unit", "units", "iu", "u"), ("units", 1.0)),
-    **dict.fromkeys(("mmol", "meq"), ("amount", 1.0)),
-    **dict.fromkeys(
-        ("ml", "millilitre", "millilitres", "milliliter", "milliliters"),
-        ("volume", 1.0),
-    ),
+Family = Literal["mass", "units", "amount", "volume", "tablet", "puff", "drop"]
+_FAMILIES: Final[dict[str, Family]] = {
+    "mg": "mass",
+    "unit": "units",
+    "mmol": "amount",
+    "meq": "amount",
+    "ml": "volume",
+    "tablet": "tablet",
+    "puff": "puff",
+    "drop": "drop",
 }
-_UNIT: Final = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
-_NUMBER: Final = r"\d{1,3}(?:,\d{3})+|\d{1,9}(?:\.\d{1,6})?"
-# Every part is bounded, so that no text can make the search slow.
-_DOSE: Final = re.compile(
-    rf"(?<![\w.,])(?P<low>{_NUMBER})"
-    rf"(?:\s{{0,2}}(?:-|\u2013|to)\s{{0,2}}(?P<high>{_NUMBER}))?"
-    rf"\s{{0,2}}-?(?P<unit>{_UNIT})(?![^\W\d_])"
-    r"(?P<per>(?:\s{0,1}(?:/|per)\s{0,1}"
-    r"(?:kg|m2|m\u00b2|day|d|hour|hr|h|min|minute|dose|week|wk|l|dl|ml)\b){0,2})",
-    re.IGNORECASE,
-)
+_NO_DOSE: Final = frozenset({"l", "dl"})
+"""Litres are infused and breathed, and what is given for a litre is measured."""
+_IN_ALL: Final = re.compile(r"\s?(?:per|a|each)\sday\b", re.IGNORECASE)
 _ROUTE: Final = re.compile(
     r"\b(?:(?P<oral>po|p\.o\.|orally|oral|by mouth)"
     r"|(?P<iv>iv|i\.v\.|intravenous(?:ly)?)"
@@ -54,26 +46,6 @@ _ROUTE: Final = re.compile(
     r"|(?P<transdermal>patch(?:es)?|transdermal)|(?P<nasal>intranasal(?:ly)?|nasal))\b",
     re.IGNORECASE,
 )
-_FREQUENCY: Final = re.compile(
-    r"\b(?:(?P<week>once weekly|weekly|once a week|per week|every week|/week)"
-    r"|(?P<four>qds|qid|four times (?:a day|daily)|every 6 h(?:ours)?|q6h|6-hourly)"
-    r"|(?P<three>tds|tid|three times (?:a day|daily)|every 8 h(?:ours)?|q8h|8-hourly)"
-    r"|(?P<two>bd|bid|twice (?:a day|daily)|every 12 h(?:ours)?|q12h|12-hourly)"
-    r"|(?P<six>every 4 h(?:ours)?|q4h|4-hourly)"
-    r"|(?P<one>od|once (?:a day|daily)|daily|every day|a day|per day|nocte|mane|qd"
-    r"|every 24 h(?:ours)?|at night|each morning)"
-    r"|(?P<stat>stat|once|single dose))\b",
-    re.IGNORECASE,
-)
-_PER_DAY: Final[dict[str, float]] = {
-    "week": 1 / 7,
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "six": 6,
-    "stat": 0,
-}
 _WORD: Final = re.compile(r"[^\W\d_](?:[^\W_]|-(?=[^\W_])){3,40}")
 _ENDS: Final = re.compile(r"[.!?;\n](?:\s|$)")
 
@@ -114,11 +86,14 @@ class Dose:
 
     Attributes:
         drug: Its name; empty if none stands by it.
-        low: The amount, or the lower end of the range that is given, in `unit`.
+        low: The amount, or the lower end of the range that is given, in `unit`; where
+            it can be read in several ways, the likelier one.
         high: The upper end; equal to `low` where one amount is given.
+        readings: Lowest and highest amount in mg, units, mmol or mL, for each way in
+            which it can be read.
         unit: As written, in small letters.
         family: What the unit measures.
-        per: Each "/kg", "/day" and so on, as written, without the stroke.
+        per: What it is given for, by the names of units: ("kg", "day").
         route: By which way; empty if it is not said.
         times_a_day: How often a day; 1/7 is weekly, 0 once only, None not said.
         span: Characters of amount and unit.
@@ -128,6 +103,7 @@ class Dose:
     drug: str
     low: float
     high: float
+    readings: tuple[tuple[float, float], ...]
     unit: str
     family: Family
     per: tuple[str, ...]
@@ -141,10 +117,10 @@ class Dose:
         """Per kilogram of the body."""
         return "kg" in self.per
 
-    def in_base_unit(self) -> tuple[float, float]:
-        """Lowest and highest amount in mg, units, mmol or mL."""
-        factor = _UNITS[self.unit][1]
-        return self.low * factor, self.high * factor
+    @property
+    def in_doubt(self) -> bool:
+        """Whether it can be read in more than one way."""
+        return len(self.readings) > 1
 
 
 @cache
@@ -163,7 +139,7 @@ def _drug(name: str, row: dict[str, object]) -> Drug:
     source, others = row.get("source"), row.get("also", [])
     if not (
         isinstance(unit, str)
-        and unit in _UNITS
+        and units.unit(unit)
         and isinstance(low, int | float)
         and isinstance(high, int | float)
         and isinstance(source, str)
@@ -198,11 +174,6 @@ def _endings() -> tuple[str, ...]:
     return tuple(str(rows["read"]["endings"]).split())
 
 
-def factor(unit: str) -> float:
-    """What a unit is in mg, international units, mmol or mL."""
-    return _UNITS[unit][1]
-
-
 def find_doses(text: str) -> tuple[Dose, ...]:
     """Every amount with a unit of dose in `text`, in order; never raises.
 
@@ -212,47 +183,55 @@ def find_doses(text: str) -> tuple[Dose, ...]:
 
 
 def _doses(text: str) -> Iterator[Dose]:
-    for match in _DOSE.finditer(text):
-        per = tuple(
-            re.findall(r"[a-z\u00b2]+2?", match["per"].lower().replace("per", " "))
-        )
-        if {"l", "dl"} & set(per):
-            continue
-        unit = match["unit"].lower()
-        low = _value(match["low"])
-        high = _value(match["high"]) if match["high"] else low
-        tail_end = match.end() + AFTER
-        ends = _ENDS.search(text, match.end(), tail_end)
+    found = [one for one in quantities(text) if _is_dose(one)]
+    often = frequencies(text)
+    starts = [one.start for one in often]
+    for one, after in zip_longest(found, found[1:]):
+        tail_end = one.end + AFTER
+        ends = _ENDS.search(text, one.end, tail_end)
         tail_end = ends.start() if ends else min(tail_end, len(text))
-        following = _DOSE.search(text, match.end(), tail_end)
-        if following:
-            tail_end = following.start()
-        drug, drug_span = _drug_near(text, match.start(), match.end(), tail_end)
-        route = _ROUTE.search(text, match.end(), tail_end)
-        often = _FREQUENCY.search(text, match.end(), tail_end)
-        times = _PER_DAY[str(often.lastgroup)] if often else None
-        if times is None and {"day", "d"} & set(per):
+        if after is not None:
+            tail_end = min(tail_end, after.start)
+        drug, drug_span = _drug_near(text, one.start, one.end, tail_end)
+        route = _ROUTE.search(text, one.end, tail_end)
+        next_often = bisect_left(starts, one.end)
+        how_often = often[next_often] if next_often < len(often) else None
+        if how_often is not None and how_often.end > tail_end:
+            how_often = None
+        per = one.per
+        if "day" not in per and _IN_ALL.match(text, one.end):
+            per = (*per, "day")
+        spans = [drug_span] if drug_span else []
+        spans += [route.span()] if route else []
+        spans += [(how_often.start, how_often.end)] if how_often else []
+        times = how_often.by_day if how_often else None
+        if times is None and "day" in per:
             times = 1
-        elif times is None and {"week", "wk"} & set(per):
+        elif times is None and "week" in per:
             times = 1 / 7
-        parts = [drug_span] if drug_span else []
-        parts += [found.span() for found in (route, often) if found]
         yield Dose(
             drug,
-            low,
-            max(low, high),
-            unit,
-            _UNITS[unit][0],
+            one.low[0],
+            max(one.low[0], one.high[0]),
+            tuple((min(key), max(key)) for key in one.keys),
+            one.written,
+            _family(one),
             per,
             str(route.lastgroup) if route else "",
             times,
-            match.span(),
-            tuple(parts),
+            (one.start, one.end),
+            tuple(spans),
         )
 
 
-def _value(number: str) -> float:
-    return float(number.replace(",", ""))
+def _is_dose(one: Quantity) -> bool:
+    if one.unit is None or one.unit.of not in _FAMILIES:
+        return False
+    return one.unit.name not in _NO_DOSE and not _NO_DOSE & {*one.per}
+
+
+def _family(one: Quantity) -> Family:
+    return _FAMILIES[one.unit.of if one.unit else "mg"]
 
 
 def _drug_near(

@@ -1,21 +1,27 @@
 """What is to be asked again about the doses that an answer names.
 
 Nothing here says that a dose is right. A warning names what makes it worth a second
-look: an amount far outside the usual range, a daily dose of a weekly drug, a dose by
-weight where no weight is known, a drug of the kidneys where no renal function is known,
-and two answers that differ tenfold.
+look: an amount far outside the usual range, a daily dose of a weekly drug, a number
+that can be read in two ways, a dose by weight where no weight is known, a drug of the
+kidneys where no renal function is known, and two answers that differ tenfold.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, Literal
 
-from medassist.safety.dose_reading import Dose, Drug, drugs, factor, find_doses, names
+from medassist.safety.dose_reading import Dose, Drug, drugs, find_doses, names
+from medassist.text.quantities import quantities
+from medassist.text.units import unit
 
-Kind = Literal["unit", "range", "weekly", "weight", "renal", "tenfold", "thousandfold"]
+Kind = Literal[
+    "unit", "range", "weekly", "weight", "renal", "tenfold", "thousandfold", "in doubt"
+]
 Span = tuple[int, int]
 
 UNIT_MIX_UP: Final = 50.0
@@ -25,11 +31,7 @@ FAR: Final = 5.0
 TENFOLD: Final = 8.0
 THOUSANDFOLD: Final = 500.0
 
-_WEIGHT: Final = re.compile(
-    r"\b\d{1,3}(?:\.\d)?\s?(?:kg|kilos?|kilograms?|lbs?|pounds)\b(?!\s?/)"
-    r"|\b(?:weigh(?:s|t|ing)?|wt)\b.{0,20}\d",
-    re.IGNORECASE,
-)
+_WEIGHED: Final = re.compile(r"\b(?:weigh(?:s|t|ing)?|wt)\b.{0,20}\d", re.IGNORECASE)
 _RENAL: Final = re.compile(
     r"\b(?:e?gfr|crcl|creat(?:inine)?|creatinine clearance|ckd|aki|dialysis|esrd|esrf"
     r"|renal (?:function|failure|impairment)|kidney (?:function|failure|disease))\b",
@@ -45,8 +47,8 @@ class DoseWarning:
     Attributes:
         kind: What it is about.
         drug: The drug's name; empty where none stands by the dose.
-        text: One sentence for the reader. Of the kinds "unit", "range", "weekly" and
-            "weight" it goes on after the words at the first of `spans`.
+        text: One sentence for the reader. Of the kinds "unit", "range", "weekly",
+            "weight" and "in doubt" it goes on after the words at the first of `spans`.
         spans: Characters of the answer that it is about.
         source: What it stands on; empty where it needs no table.
     """
@@ -73,8 +75,10 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
         drug = table.get(dose.drug)
         if drug is not None and drug.sourced:
             warnings.extend(_against_table(dose, drug))
+        if dose.in_doubt:
+            warnings.append(_in_doubt(dose))
     by_weight = [dose for dose in doses if dose.by_weight]
-    if by_weight and not _WEIGHT.search(f"{question}\n{_without(answer, by_weight)}"):
+    if by_weight and not _weighed(f"{question}\n{_without(answer, by_weight)}"):
         first = by_weight[0]
         warnings.append(
             DoseWarning(
@@ -85,7 +89,7 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
             )
         )
     if not _RENAL.search(question):
-        warnings.extend(_renal(answer))
+        warnings.extend(_renal(answer, doses))
     return tuple(warnings)
 
 
@@ -120,12 +124,13 @@ def compare_doses(one: str, other: str) -> tuple[DoseWarning, ...]:
 
 
 def _against_table(dose: Dose, drug: Drug) -> Iterable[DoseWarning]:
-    low, high = dose.in_base_unit()
     spans = (dose.span, *dose.parts)
-    usual_low, usual_high = drug.low * factor(drug.unit), drug.high * factor(drug.unit)
-    same_kind = dose.family == ("mass" if drug.unit in ("mcg", "mg", "g") else "units")
-    daily = {"day", "d"} & set(dose.per)
-    if daily:
+    measured = unit(drug.unit)
+    factor = measured.factor if measured else 1.0
+    usual_low, usual_high = drug.low * factor, drug.high * factor
+    of = measured.of if measured else ""
+    same_kind = dose.family == {"mg": "mass", "unit": "units"}.get(of)
+    if "day" in dose.per:
         usual_high *= 4
     if drug.weekly and dose.times_a_day is not None and dose.times_a_day >= 1:
         yield DoseWarning(
@@ -135,9 +140,10 @@ def _against_table(dose: Dose, drug: Drug) -> Iterable[DoseWarning]:
             spans,
             drug.source,
         )
-    if not same_kind or dose.by_weight or "m2" in dose.per or low <= 0:
+    amounts = [(low, high) for low, high in dose.readings if low > 0]
+    if not same_kind or dose.by_weight or "m2" in dose.per or not amounts:
         return
-    outside = max(low / usual_high, usual_low / high)
+    outside = min(max(low / usual_high, usual_low / high) for low, high in amounts)
     usual = f"{drug.low:g} to {drug.high:g} {drug.unit}"
     if outside >= UNIT_MIX_UP:
         yield DoseWarning(
@@ -158,10 +164,30 @@ def _against_table(dose: Dose, drug: Drug) -> Iterable[DoseWarning]:
         )
 
 
-def _renal(answer: str) -> Iterable[DoseWarning]:
+def _in_doubt(dose: Dose) -> DoseWarning:
+    """An amount that can be read in two ways, with both."""
+    factor = dose.readings[0][1] / dose.high if dose.high else 1.0
+    ways = dict.fromkeys(
+        " to ".join(f"{end / factor:.12g}" for end in dict.fromkeys(reading))
+        for reading in dose.readings
+    )
+    said = " or as ".join(f"{way} {dose.unit}" for way in ways)
+    return DoseWarning(
+        "in doubt", dose.drug, f"this can be read as {said}.", (dose.span,)
+    )
+
+
+def _weighed(text: str) -> bool:
+    """Whether a text says how much somebody weighs."""
+    return bool(_WEIGHED.search(text)) or any(
+        one.of == "kg" for one in quantities(text)
+    )
+
+
+def _renal(answer: str, doses: Iterable[Dose]) -> Iterable[DoseWarning]:
     table = names()
     places: dict[str, list[Span]] = {}
-    dosed = {dose.drug for dose in find_doses(answer)}
+    dosed = {dose.drug for dose in doses}
     for match in _NAME.finditer(answer):
         drug = table.get(match.group().lower())
         if drug and drug.renal and drug.sourced and drug.name in dosed:
@@ -188,6 +214,8 @@ def _without(text: str, doses: Iterable[Dose]) -> str:
 
 
 _Key = tuple[str, str, bool, bool]
+Amount = tuple[float, float]
+"""The lowest and the highest of an amount, in its base unit."""
 
 
 def _by_drug(doses: Iterable[Dose]) -> dict[_Key, list[Dose]]:
@@ -202,11 +230,28 @@ def _by_drug(doses: Iterable[Dose]) -> dict[_Key, list[Dose]]:
 
 
 def _times_apart(one: Iterable[Dose], other: Iterable[Dose]) -> float:
-    """How far apart the nearest two amounts are, as a factor of at least 1."""
-    nearest = float("inf")
-    for a_low, a_high in (dose.in_base_unit() for dose in one):
-        for b_low, b_high in (dose.in_base_unit() for dose in other):
-            if min(a_low, b_low) <= 0:
-                continue
-            nearest = min(nearest, max(1.0, a_low / b_high, b_low / a_high))
+    """How far apart the nearest two amounts are, as a factor of at least 1.
+
+    Where an amount can be read in several ways, each counts. Both lists are sorted, so
+    that a model that repeats one dose for ever costs no more than its length.
+    """
+    ours, theirs = _amounts(one), _amounts(other)
+    nearest = min(_above(ours, theirs), _above(theirs, ours))
     return nearest if nearest != float("inf") else 1.0
+
+
+def _amounts(doses: Iterable[Dose]) -> list[Amount]:
+    found = {reading for dose in doses for reading in dose.readings}
+    return sorted(reading for reading in found if reading[0] > 0)
+
+
+def _above(ours: Sequence[Amount], theirs: Sequence[Amount]) -> float:
+    """How far ours lie above the nearest of theirs that begin no higher."""
+    starts = [low for low, _ in theirs]
+    reach = [*accumulate((high for _, high in theirs), max)]
+    nearest = float("inf")
+    for low, high in ours:
+        below = bisect_right(starts, high)
+        if below:
+            nearest = min(nearest, max(1.0, low / reach[below - 1]))
+    return nearest

@@ -20,9 +20,9 @@ MOST_CITED: Final = 3
 """Citations that are named; the others are counted."""
 LONGEST_CITED: Final = 60
 _ORDER: Final = (
-    "thousandfold", "unit", "weekly", "tenfold", "range", "weight", "renal",
+    "thousandfold", "unit", "weekly", "tenfold", "in doubt", "range", "weight", "renal",
 )  # fmt: skip
-_WITH_WORDS: Final = {"unit", "weekly", "range", "weight"}
+_WITH_WORDS: Final = {"unit", "weekly", "range", "weight", "in doubt"}
 """Kinds whose sentence does not name the amount that it is about."""
 
 

@@ -1,1 +1,1 @@
-"""What several rooms read out of text: quantities, sentences."""
+"""What several rooms read out of a text. It imports nothing of the house but values."""

@@ -3,9 +3,12 @@ from __future__ import annotations
 import pytest
 
 from medassist.consult.differences import compare, disagreement
-from medassist.consult.quantities import quantities
+from medassist.consult.stated import stated
+from medassist.text.numbers import Signs
 from medassist.text.sentences import sentences
 from tests.growth import IN_PROPORTION, growth
+
+NO_SIGNS: Signs = frozenset()
 
 
 @pytest.mark.parametrize(
@@ -26,17 +29,22 @@ from tests.growth import IN_PROPORTION, growth
     ],
 )
 def test_the_same_quantity_is_known_however_it_is_written(one: str, other: str) -> None:
-    found = [{(q.of, q.key) for q in quantities(text)} for text in (one, other)]
+    found = [
+        {(told.of, told.keys) for told in stated(text, NO_SIGNS)}
+        for text in (one, other)
+    ]
     assert found[0] == found[1] != set()
 
 
 @pytest.mark.parametrize("text", ["vitamin B12", "COVID-19", "type-2 diabetes", "CO2"])
 def test_a_digit_of_a_name_is_no_number(text: str) -> None:
-    assert quantities(text) == []
+    assert stated(text, NO_SIGNS) == []
 
 
 def test_a_blood_level_is_a_number_and_no_dose() -> None:
-    assert [q.kind for q in quantities("Potassium is 5.5 mmol/L.")] == ["number"]
+    assert [told.kind for told in stated("Potassium is 5.5 mmol/L.", NO_SIGNS)] == [
+        "number"
+    ]
 
 
 def test_sentences_end_where_a_reader_ends_them() -> None:

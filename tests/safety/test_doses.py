@@ -8,7 +8,6 @@ import pytest
 
 from medassist.safety.dose_reading import Dose, drugs, find_doses
 from medassist.safety.doses import check_doses, compare_doses
-from medassist.safety.facts import numbers_and_negations
 from tests.growth import IN_PROPORTION, growth
 
 
@@ -135,26 +134,78 @@ def test_panes_are_compared_for_drugs_that_are_in_no_table() -> None:
     assert (warning.kind, warning.drug) == ("tenfold", "doxycycline")
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "drug"),
+    [
+        ("Give morphine .5 mg IV.", "Give morphine 5 mg IV.", "morphine"),
+        ("Adrenaline 0,5 mg IM", "Adrenaline 5 mg IM", "adrenaline"),
+        ("Digoxin 0·25 mg", "Digoxin 25 mg", "digoxin"),
+        ("Heparin 50 000 units", "Heparin 5 000 units", "heparin"),
+        ("Bisoprolol ½ tablet daily", "Bisoprolol 5 tablets daily", "bisoprolol"),
+        ("Digoxin **0.25** mg", "Digoxin **2.5** mg", "digoxin"),
+    ],
+)
+def test_ten_times_the_dose_is_named_however_it_is_written(
+    one: str, other: str, drug: str
+) -> None:
+    for a, b in ((one, other), (other, one)):
+        (warning,) = compare_doses(a, b)
+        assert (warning.kind, warning.drug) == ("tenfold", drug)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Paracetamol 1.000 mg", "Paracetamol 1 g"),
+        ("Paracetamol 1 000 mg", "Paracetamol 1,0 g"),
+        ("Paracetamol 1,5 g qds.", "Paracetamol 1500 mg qds."),
+        ("Geben Sie 0,5 g. Paracetamol 1.000 mg", "Paracetamol 1 g"),
+        ("Vitamin D 5'000 IU", "Vitamin D 5.000 IE"),
+    ],
+)
+def test_the_same_dose_in_the_manner_of_another_country_is_not_tenfold(
+    one: str, other: str
+) -> None:
+    assert compare_doses(one, other) == compare_doses(other, one) == ()
+
+
+def test_a_number_that_can_be_read_in_two_ways_is_said_to_be_so() -> None:
+    (warning,) = check_doses("eGFR 80", "Give 1.000 mg of paracetamol.")
+    assert warning.kind == "in doubt"
+    assert warning.text == "this can be read as 1 mg or as 1000 mg."
+    # Where the text says which sign it uses, there is no doubt.
+    assert check_doses("", "Erst 0,5 g, dann 1.000 mg Paracetamol.") == ()
+    assert check_doses("", "First 0.5 g, then 1,000 mg of paracetamol.") == ()
+
+
+def test_a_dose_in_doubt_is_held_against_its_range_in_the_likelier_way() -> None:
+    # 62.5 mg would be a wrong unit; 62 500 micrograms too: both readings are far off.
+    assert ("unit", "digoxin") in kinds("eGFR 80", "Digoxin 62.500 mg daily.")
+    assert ("unit", "digoxin") not in kinds("eGFR 80", "Digoxin 0,125 mg daily.")
+    assert kinds("eGFR 80", "Enoxaparin 1.000 mg") >= {("in doubt", "enoxaparin")}
+    assert ("range", "enoxaparin") not in kinds("eGFR 80", "Enoxaparin 100.000 mg")
+
+
+def test_a_weight_is_known_however_it_is_written() -> None:
+    answer = "Ketamine 1 mg/kg iv."
+    assert kinds("Mädchen, 16,5 kg", answer) == set()
+    assert ("weight", "ketamine") in kinds("A girl with a broken arm", answer)
+
+
+def test_time_grows_with_the_number_of_doses_that_are_compared() -> None:
+    def compared(text: str) -> object:
+        return compare_doses(text, text.replace(" 7", " 9"))
+
+    text = "".join(f"aspirin {70 + i / 7:.3f} mg. " for i in range(4_000))
+    assert growth(compared, text) < IN_PROPORTION
+
+
 def test_doses_that_overlap_or_stand_on_another_basis_are_not_compared() -> None:
     assert (
         compare_doses("Furosemide 20-40 mg", "Furosemide 40 mg, at most 400 mg") == ()
     )
     assert compare_doses("Gentamicin 5 mg/kg", "Gentamicin 350 mg") == ()
     assert compare_doses("Methotrexate 15 mg weekly", "Folic acid 5 mg daily") == ()
-
-
-def test_numbers_doses_and_denials_can_be_set_side_by_side() -> None:
-    one, other = (
-        {(fact.kind, fact.value) for fact in numbers_and_negations(text)}
-        for text in (
-            "Give aspirin 300 mg within 24 hours.",
-            "Do not give aspirin 0.3 g within 48 hours.",
-        )
-    )
-    same = {value for kind, value in one & other if kind == "dose"}
-    assert len(same) == 1  # 300 mg and 0.3 g are one dose
-    assert ("number", "24 hours") in one - other
-    assert any(kind == "negation" for kind, _ in other - one)
 
 
 @pytest.mark.parametrize(

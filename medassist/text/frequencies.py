@@ -1,0 +1,77 @@
+"""How often a day: `twice daily`, `bd` and `every 12 hours` are the same."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from medassist.text.numbers import NUMBER, readings
+
+_DAY: Final = r"\s{1,2}(?:a\s{1,2}day|daily|per\s{1,2}day)"
+_WEEK: Final = r"\s{1,2}(?:a\s{1,2}week|weekly|per\s{1,2}week)"
+_BY_DAY: Final[tuple[tuple[float, str], ...]] = (
+    (1.0, rf"\bonce{_DAY}|\bo\.?d\b\.?|\bq\.?d\b\.?"),
+    (2.0, rf"\b(?:twice|two\s+times){_DAY}|\bb\.?[id]\.?d?\b\.?(?<!\bb)"),
+    (
+        3.0,
+        rf"\b(?:three\s+times|thrice|3\s?times|3\s?x){_DAY}|\bt\.?[di]\.?[sd]\b\.?",
+    ),
+    (4.0, rf"\b(?:four\s+times|4\s?times|4\s?x){_DAY}|\bq\.?[di]\.?[sd]\b\.?"),
+    (
+        1 / 7,
+        rf"\bonce{_WEEK}|\bonce\s{{1,2}}every\s{{1,2}}week"
+        r"|\b(?:weekly|every\s+week|per\s+week)\b|/(?:week|wk)\b",
+    ),
+    (2 / 7, rf"\b(?:twice|two\s+times){_WEEK}"),
+    (3 / 7, rf"\b(?:three\s+times|thrice){_WEEK}"),
+    (0.0, r"\b(?:stat|single\s+dose|once(?!\s+(?:every|in)\b))\b"),
+    (
+        1.0,
+        r"\b(?:daily|every\s+day|a\s+day|per\s+day|nocte|mane|at\s+night"
+        r"|each\s+morning)\b",
+    ),
+)
+_TIMES: Final = "|".join(f"(?P<f_{i}>{form})" for i, (_, form) in enumerate(_BY_DAY))
+_FREQUENCY: Final = re.compile(
+    rf"{_TIMES}"
+    rf"|\b(?:every\s+|q\.?\s?)(?P<hours>(?:(?<=q)\d{{1,2}}|{NUMBER}))"
+    rf"(?:\s{{0,2}}[-\u2013]\s{{0,2}}{NUMBER})?"
+    r"[\s-]{0,3}(?P<unit>h(?:ou)?rs?|h|hourly|days?|weeks?)\b"
+    rf"|(?P<hourly>{NUMBER})[\s-]{{0,3}}hourly\b",
+    re.IGNORECASE,
+)
+_HOURS: Final = {"d": 24.0, "w": 168.0, "h": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Frequency:
+    """How often something is given.
+
+    Attributes:
+        start: Its first character.
+        end: The character after it.
+        by_day: How often a day; 1/7 is weekly, 0 once only.
+    """
+
+    start: int
+    end: int
+    by_day: float
+
+
+def frequencies(text: str) -> list[Frequency]:
+    """Every statement of how often in `text`, in order."""
+    return [
+        Frequency(match.start(), match.start() + len(match.group().rstrip()), by_day)
+        for match in _FREQUENCY.finditer(text)
+        if (by_day := _by_day(match)) is not None
+    ]
+
+
+def _by_day(match: re.Match[str]) -> float | None:
+    for i, (value, _) in enumerate(_BY_DAY):
+        if match.group(f"f_{i}") is not None:
+            return value
+    written = match["hours"] or match["hourly"]
+    hours = readings(written)[0] * _HOURS[(match["unit"] or "h")[0].lower()]
+    return 24 / hours if hours else None

@@ -1,0 +1,90 @@
+"""The units of doses and measurements, however they are written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from medassist.text.numbers import NO_LETTER_AFTER
+
+# A unit's name, what it measures in which canonical unit, how many of those it is, and
+# how it is written. Longer forms stand before the shorter ones that they begin with.
+_ROWS: Final[tuple[tuple[str, str, float, str], ...]] = (
+    ("mcg", "mg", 1e-3, r"mcg|[µμ]g|ug|\u338d|mi[ck]rogramm?s?"),
+    ("mg", "mg", 1.0, r"mgs?|\u338e|milligramm?s?"),
+    ("ng", "mg", 1e-6, r"ng|nanogramm?s?"),
+    ("kg", "kg", 1.0, r"kgs?|\u338f|kilogramm?s?|kilos?"),
+    ("pound", "kg", 0.45359237, r"lbs?|pounds?"),
+    ("g", "mg", 1e3, r"grams?|gramm|gm|g"),
+    ("mmhg", "mmhg", 1.0, r"mm\s?hg"),
+    ("mmol", "mmol", 1.0, r"mmol|millimoles?"),
+    ("ml", "ml", 1.0, r"ml|\u3396|millilit(?:er|re)s?|cc"),
+    ("dl", "ml", 100.0, r"dl"),
+    (
+        "unit",
+        "unit",
+        1.0,
+        r"international\s+units?|units?|i\.u\.|iu|(?-i:I\.E\.|IE|UI)|einheiten|u",
+    ),
+    ("megaunit", "unit", 1e6, r"(?-i:MI?U)|megaunits?"),
+    ("meq", "meq", 1.0, r"meq"),
+    ("mm", "mm", 1.0, r"mm|millimet(?:er|re)s?"),
+    ("cm", "cm", 1.0, r"cm|centimet(?:er|re)s?"),
+    ("%", "%", 1.0, r"%|per\s?cent"),
+    ("celsius", "celsius", 1.0, r"°\s?c|degrees\s+celsius"),
+    ("bpm", "bpm", 1.0, r"bpm|beats\s+(?:per|a)\s+minute"),
+    ("tablet", "tablet", 1.0, r"tablets?|tabs?|tabletten?|capsules?|caps?"),
+    ("puff", "puff", 1.0, r"puffs?"),
+    ("drop", "drop", 1.0, r"drops?"),
+    ("minute", "hour", 1 / 60, r"minutes?|mins?"),
+    ("month", "month", 1.0, r"months?"),
+    ("m2", "m2", 1.0, r"m2|m²"),
+    ("dose", "dose", 1.0, r"doses?"),
+    ("day", "hour", 24.0, r"days?|d"),
+    ("second", "hour", 1 / 3600, r"seconds?|secs?|s"),
+    ("hour", "hour", 1.0, r"hours?|hrs?|h"),
+    ("week", "hour", 168.0, r"weeks?|wks?"),
+    ("year", "year", 1.0, r"years?|yrs?"),
+    ("l", "ml", 1e3, r"lit(?:er|re)s?|l"),
+)
+_PER: Final = frozenset(
+    ("kg", "m2", "day", "hour", "minute", "dose", "ml", "dl", "l", "week")
+)
+DOSED: Final = frozenset(["mg", "ml", "unit", "mmol", "meq", "tablet", "puff", "drop"])
+"""What is given to a patient, in canonical units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit.
+
+    Attributes:
+        name: Its own name.
+        of: The canonical unit of what it measures; equal for mg and g.
+        factor: How many of the canonical unit it is.
+    """
+
+    name: str
+    of: str
+    factor: float
+
+
+_READ: Final = tuple(
+    (Unit(name, of, factor), re.compile(form, re.IGNORECASE))
+    for name, of, factor, form in _ROWS
+)
+UNIT: Final = "(?:" + "|".join(form for *_, form in _ROWS) + ")" + NO_LETTER_AFTER
+"""A unit, as a part of a pattern without regard to case."""
+PER_UNIT: Final = (
+    "(?:" + "|".join(f for name, *_, f in _ROWS if name in _PER) + ")" + NO_LETTER_AFTER
+)
+"""What a dose can be given for: a kilogram, a day."""
+
+
+@lru_cache(maxsize=512)
+def unit(written: str) -> Unit | None:
+    """The unit that is written so; `None` if it is not known."""
+    written = written.strip()
+    return next((unit for unit, form in _READ if form.fullmatch(written)), None)
