@@ -6,13 +6,10 @@ import os
 import sys
 from typing import NoReturn
 
-import typer
-
 from convert.commands import app
 from convert.errors import ConvertError
 from medassist.core.card import CardError
-from medassist.core.clean import clean
-from medassist.core.terminal import RoomError
+from medassist.core.terminal import RoomError, say, say_where
 
 
 def main() -> NoReturn:
@@ -21,11 +18,12 @@ def main() -> NoReturn:
         app(prog_name="python -m convert")
     except (ConvertError, CardError, RoomError, OSError) as error:
         if os.environ.get("MEDASSIST_DEBUG"):
-            raise
+            say_where(error)
+            sys.exit(1)
         said = str(error)
         if isinstance(error, OSError) and error.filename:
             said = f"{error.filename}: {error.strerror}"
-        typer.echo(f"convert: {clean(said)}", err=True)
+        say(f"convert: {said}", err=True)
         sys.exit(1)
     sys.exit(0)
 

@@ -9,13 +9,10 @@ import os
 import sys
 from typing import NoReturn
 
-import typer
-
 from finetune.commands import app
 from finetune.errors import FinetuneError, Interrupted
 from medassist.core.card import CardError
-from medassist.core.clean import clean
-from medassist.core.terminal import RoomError
+from medassist.core.terminal import RoomError, say, say_where
 
 STOPPED = 130
 
@@ -26,8 +23,9 @@ def main() -> NoReturn:
         app(prog_name="python -m finetune")
     except (FinetuneError, CardError, RoomError, OSError) as error:
         if os.environ.get("MEDASSIST_DEBUG"):
-            raise
-        typer.echo(f"finetune: {clean(str(error))}", err=True)
+            say_where(error)
+            sys.exit(1)
+        say(f"finetune: {error!s}", err=True)
         sys.exit(STOPPED if isinstance(error, Interrupted) else 1)
     sys.exit(0)
 

@@ -19,7 +19,7 @@ from medassist import __version__
 from medassist.commands.models import app as models
 from medassist.commands.starter import finetune
 from medassist.commands.verdicts import verdicts
-from medassist.core.terminal import RoomError
+from medassist.core.terminal import RoomError, Verbs, say, say_where
 
 if TYPE_CHECKING:
     from medassist.core.values import PaneName, Sampling
@@ -31,6 +31,7 @@ STOPPED = 130
 
 app = typer.Typer(
     name="medassist",
+    cls=Verbs,
     help="A base and a tuned medical language model side by side, offline. "
     "Without a command it opens the consult screen. "
     "A demonstration of language models, not a medical device.",
@@ -99,7 +100,7 @@ Kv = Annotated[
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"medassist {__version__}")
+        say(f"medassist {__version__}")
         raise typer.Exit
 
 
@@ -335,7 +336,8 @@ def main() -> NoReturn:
         app(prog_name="medassist")
     except Exception as error:
         if _wants_debug(sys.argv[1:]):
-            raise
+            say_where(error)
+            sys.exit(FAILED)
         sys.exit(_report(error))
     sys.exit(0)
 
@@ -369,7 +371,6 @@ def _report(error: Exception) -> int:
     from finetune.errors import FinetuneError, Interrupted
     from medassist.commands.ask import AskError
     from medassist.core.card import CardError
-    from medassist.core.clean import clean
     from medassist.core.errors import EngineError
     from medassist.library.errors import LibraryError
     from medassist.settings import SettingsError
@@ -399,5 +400,5 @@ def _report(error: Exception) -> int:
                 f"unexpected {type(error).__name__}: {error}. This is a fault of "
                 "medassist; `medassist --debug ...` shows where it is."
             )
-    typer.echo(f"medassist: {clean(message)}", err=True)
+    say(f"medassist: {message}", err=True)
     return code

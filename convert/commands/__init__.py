@@ -19,8 +19,10 @@ from convert.commands import (
     starter,
     verify,
 )
+from medassist.core.terminal import Verbs
 
 app = typer.Typer(
+    cls=Verbs,
     name="convert",
     help="Make GGUF files of what was trained, prove them, publish them to Ollama. "
     "Needs the extra `convert` (torch).",

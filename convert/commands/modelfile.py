@@ -9,7 +9,7 @@ import typer
 
 from convert.commands import wishes as given
 from convert.errors import ConvertError
-from medassist.core.terminal import room, show
+from medassist.core.terminal import room, say, show
 
 
 def modelfile(
@@ -107,7 +107,7 @@ def modelfile(
     for parameter in settings.origins:
         typer.echo(f"PARAMETER {parameter.told}", err=True)
     for note in settings.notes:
-        typer.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}", err=True)
     shown = text.rstrip("\n") if out is None else f"{out}: ollama create NAME -f {out}"
     result = Written(
         file=out,
@@ -118,7 +118,7 @@ def modelfile(
         origins=list(settings.origins),
         notes=list(settings.notes),
     )
-    show(result, shown, json=json)
+    show(result, shown, json=json, is_file=out is None)
 
 
 def _weights(model: Path, weights: str | None, home: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.core.terminal import room, watching
+from medassist.core.terminal import room, say, watching
 
 
 def starter(
@@ -35,7 +35,7 @@ def starter(
     say_where(run)
     if ship_to is not None:
         shipped = ship(run, ship_to)
-        typer.echo(f"{shipped.folder}: {shipped.bytes / 2**20:.1f} MiB")
+        say(f"{shipped.folder}: {shipped.bytes / 2**20:.1f} MiB")
 
 
 def say_where(run: Path) -> None:
@@ -43,6 +43,6 @@ def say_where(run: Path) -> None:
     from convert.starter_run import ADAPTERS, BASE
 
     gguf = run / "gguf"
-    typer.echo(f"The models are in {gguf}. To consult them:")
+    say(f"The models are in {gguf}. To consult them:")
     files = f"--base '{gguf / BASE}' --adapter '{gguf / ADAPTERS['activated']}'"
-    typer.echo(f"  medassist {files}")
+    say(f"  medassist {files}")

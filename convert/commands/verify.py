@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convert.errors import ConvertError
-from medassist.core.terminal import room, show, watching
+from medassist.core.terminal import room, say, show, watching
 
 if TYPE_CHECKING:
     from convert.verify.result import Verified
@@ -96,7 +96,8 @@ def verify(
                 )
             )
     if json and len(both) > 1:
-        typer.echo(f"[{','.join(one.model_dump_json(indent=2) for one in both)}]")
+        objects = ",".join(one.model_dump_json(indent=2) for one in both)
+        say(f"[{objects}]", json=True)
     else:
         show(found, "\n".join(_table(one) for one in both), json=json)
     if not all(one.passed for one in both):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import typer
 
 from finetune.commands import evaluate, fetch, prepare, push, report, sweep, train
+from medassist.core.terminal import Verbs
 
 app = typer.Typer(
+    cls=Verbs,
     name="finetune",
     help="Make models from text: data, LoRA, figures, report. "
     "Needs the extra `finetune` (torch).",

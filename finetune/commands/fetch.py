@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.core.terminal import room, show, watching
+from medassist.core.terminal import room, say, show, watching
 
 
 def fetch(
@@ -91,7 +91,7 @@ def fetch(
         dry_run=dry_run,
     )
     with watching(quiet=json) as watcher:
-        fetched = work(wish, lambda text: typer.echo(text, err=True), watcher)
+        fetched = work(wish, lambda text: say(text, err=True), watcher)
     if dry_run:
         told = [f"  {f.file} {readable(f.bytes)}" for f in fetched.files[:50]]
         if len(fetched.files) > 50:

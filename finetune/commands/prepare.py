@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from medassist.core.clean import clean
-from medassist.core.terminal import room, show, watching
+from medassist.core.terminal import room, say, show, watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +125,7 @@ def prepare(
         from finetune.data.wishes import Changes, asked_for
         from finetune.errors import FinetuneError
     if sources:
-        typer.echo(_known(as_json=json))
+        say(_known(as_json=json), json=json)
         return
     if out is None:
         raise FinetuneError("--out RUN is missing: the folder that the data goes into")
@@ -154,7 +154,7 @@ def prepare(
         with watching(quiet=json) as watcher:
             prepared = run(asked.settings, out, wish, watcher)
     except KeyboardInterrupt:
-        typer.echo(
+        say(
             f"\nstopped; the same command goes on where it was ({out}/data keeps what "
             "is done)",
             err=True,
@@ -171,9 +171,9 @@ def _sent(prepared: Prepared, out: Path, *, as_json: bool) -> None:
     if as_json:
         from json import dumps
 
-        typer.echo(dumps({"jobs": prepared.jobs}))
+        say(dumps({"jobs": prepared.jobs}), json=True)
     else:
-        typer.echo(
+        say(
             f"sent to Slurm as jobs {jobs}; the last of them writes "
             f"{out / 'data' / 'manifest.json'}"
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.core.terminal import room, show, watching
+from medassist.core.terminal import confirm, room, say, show, watching
 
 
 def push(
@@ -63,13 +63,13 @@ def push(
         run, repo, revision=revision, private=private, with_evaluation=with_evaluation
     )
     if not json or not yes:
-        typer.echo(work.told(plan), err=json)
+        say(work.told(plan), err=json)
     if dry_run:
         if json:
             show(plan, "", json=True)
         return
     if not yes:
-        typer.confirm(f"Send this to {plan.host}?", abort=True, err=json)
+        confirm(f"Send this to {plan.host}?", abort=True, err=json)
     with watching(quiet=json) as watcher:
         done = work.push(plan, storage_host=storage_host, watcher=watcher)
     show(done, f"sent: {done.url}", json=json)

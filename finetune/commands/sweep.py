@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.core.terminal import room, show
+from medassist.core.terminal import room, say, show
 
 
 def sweep(
@@ -82,7 +82,7 @@ def sweep(
 
     def tell(line: str) -> None:
         if not json:
-            typer.echo(line, err=True)
+            say(line, err=True)
 
     with locked(folder.root):
         found = run_sweep(

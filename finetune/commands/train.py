@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medassist.core.terminal import room, show, watching
+from medassist.core.terminal import confirm, room, say, show, watching
 
 if TYPE_CHECKING:
     from finetune.train.preparation import Prepared
@@ -118,18 +118,14 @@ def train(
             prepared = preparation.prepare(folder, wishes, watcher=watcher, asked=asked)
         main = prepared.tuner.is_world_process_zero()
         if main:
-            typer.echo(_before(prepared), err=True)
+            say(_before(prepared), err=True)
         if dry_run:
             preparation.forget(prepared)
             return
         doubt = _doubt(prepared)
         if main and doubt:
-            typer.echo(doubt, err=True)
-            if (
-                sys.stdin.isatty()
-                and not yes
-                and not typer.confirm("Train all the same?")
-            ):
+            say(doubt, err=True)
+            if sys.stdin.isatty() and not yes and not confirm("Train all the same?"):
                 preparation.forget(prepared)
                 raise typer.Exit(1)
         result = training.train(prepared, console)

@@ -42,6 +42,7 @@ from finetune.starter.tokenizer import load_tokenizer, token_id, train_tokenizer
 from finetune.starter.tune import Kind, answer_loss, make_rows, train_adapter
 from medassist.core.card import AdapterKind, sha256_of_file
 from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.terminal import say_on
 
 KINDS: tuple[Kind, Kind] = ("plain", "activated")
 TEXT_ROWS = 100  # rows of held-out text that the base's loss is taken over
@@ -91,7 +92,7 @@ def make_starter(
     transformers_logging.disable_progress_bar()
     logging.getLogger("peft").setLevel(logging.ERROR)
     hardware = Hardware(choose_device(device))
-    console.print(f"{recipe.name}: {hardware.words}; run folder {out}")
+    say_on(console, f"{recipe.name}: {hardware.words}; run folder {out}")
 
     tokenizer = _prepare_text(data, folder, recipe, console)
     _base_stage(folder, recipe, tokenizer, hardware, console)
@@ -100,14 +101,15 @@ def make_starter(
     sources = (source.name for source in recipe.text.sources)
     write_whole(folder.articles, credits(data, sources), SHARED_FILE)
     card = write_pair_card(folder, recipe)
-    console.print(f"done: {folder.card}")
+    say_on(console, f"done: {folder.card}")
     for name, figures in (("base", card.base), *card.adapters.items()):
         if figures is None:
             continue
-        console.print(
+        say_on(
+            console,
             f"  {name:<10} validation {figures.validation_loss:.3f} nats/token, "
             f"{figures.bits_per_byte:.3f} bits/byte, "
-            f"{duration(figures.minutes * 60)}, {figures.tokens:,} tokens"
+            f"{duration(figures.minutes * 60)}, {figures.tokens:,} tokens",
         )
     return folder.card
 
@@ -138,9 +140,9 @@ def _prepare_text(
 ) -> PreTrainedTokenizerFast:
     if folder.manifest.is_file():
         return load_tokenizer(folder.tokenizer)
-    console.print(f"reading the text in {data}")
+    say_on(console, f"reading the text in {data}")
     reading = read_text(data, recipe)
-    console.print("learning the tokenizer")
+    say_on(console, "learning the tokenizer")
     tokenizer = train_tokenizer(
         (t for p in reading.train for t in (p.question, p.text) if t),
         recipe.tokenizer.size,
@@ -158,10 +160,11 @@ def _prepare_text(
     )
     manifest = _manifest(data, reading, train)
     write_whole(folder.manifest, json.dumps(manifest, indent=2), SHARED_FILE)
-    console.print(
+    say_on(
+        console,
         f"{len(reading.train):,} passages, {len(train.ids):,} tokens; "
         f"{len(reading.questions_train):,} questions, "
-        f"{len(reading.questions_validation):,} held out by what they are about"
+        f"{len(reading.questions_validation):,} held out by what they are about",
     )
     return tokenizer
 

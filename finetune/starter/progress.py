@@ -21,6 +21,7 @@ from rich.progress import (
 )
 
 from finetune.starter.checkpoint import Progress
+from medassist.core.terminal import say_on
 
 LINE_SECONDS = 15.0  # between lines where the output is not a terminal
 SMOOTHED = 20  # steps that the shown loss and speed are the mean of
@@ -86,7 +87,7 @@ class Report:
         if not self._console.is_terminal and now - self._last_line > LINE_SECONDS:
             self._last_line = now
             self._file.flush()
-            self._console.print(f"{self._stage}  {done:4.0%}  {figures}")
+            say_on(self._console, f"{self._stage}  {done:4.0%}  {figures}")
 
 
 def duration(seconds: float) -> str:

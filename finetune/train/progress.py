@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from finetune.train.metrics import Step
+from medassist.core.terminal import say_on
 
 LINE_SECONDS = 15.0  # between lines where the output is not a terminal
 SMOOTHED = 20  # steps that the shown loss and speed are the mean of
@@ -59,7 +60,7 @@ class TrainingProgress:
         if step.validation_loss is not None:
             self._validation = f"  validation {step.validation_loss:.3f}"
             text = f"step {step.step:,}: validation loss {step.validation_loss:.4f}"
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            say_on(self._console, text)
             return
         if step.loss is None:
             return
@@ -77,12 +78,7 @@ class TrainingProgress:
         if not self._console.is_terminal and now - self._last_line > LINE_SECONDS:
             self._last_line = now
             share = 100 * step.step // self._total
-            self._console.print(
-                f"training {share:3} %  {figures}",
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            say_on(self._console, f"training {share:3} %  {figures}")
 
     def _left(self, step: Step) -> str:
         seconds, first = self._began or (0.0, 0)

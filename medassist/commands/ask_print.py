@@ -53,7 +53,7 @@ class Status:
             return
         self._drawn = text
         width = shutil.get_terminal_size().columns - 1
-        self._stream.write(f"\r\x1b[K{text[:width]}")
+        self._stream.write(f"\r\x1b[K{one_line(text)[:width]}")
         self._stream.flush()
 
     def clear(self) -> None:
@@ -66,7 +66,7 @@ class Status:
         """A line that stays; with `always` false, only where a terminal shows it."""
         if always or self._shows:
             self.clear()
-            self._stream.write(f"{text}\n")
+            self._stream.write(f"{clean(text)}\n")
             self._stream.flush()
 
     def checked(self, checked: Checked) -> None:

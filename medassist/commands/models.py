@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medassist.core.terminal import Verbs, confirm, say
+
 if TYPE_CHECKING:
     from medassist.core.values import EngineOptions
     from medassist.library.importing import Imported
 
 app = typer.Typer(
+    cls=Verbs,
     name="models",
     help="The models and pairs on this computer: list, import, pair, check, pull.",
     no_args_is_help=True,
@@ -45,7 +48,7 @@ def list_all(
     from medassist.library.registry import load_registry
 
     found = catalogue(load_registry(), _options(), with_ollama=ollama)
-    typer.echo(found.model_dump_json(indent=2) if json else listed(found))
+    say(found.model_dump_json(indent=2) if json else listed(found), json=json)
 
 
 @app.command()
@@ -59,11 +62,11 @@ def show(
 
     found = details_of(name, _options())
     if json:
-        typer.echo(found.model_dump_json(indent=2))
+        say(found.model_dump_json(indent=2), json=True)
     elif found.pair is not None:
-        typer.echo(shown_pair(found.pair, found.available))
+        say(shown_pair(found.pair, found.available))
     elif found.model is not None:
-        typer.echo(shown_model(found.model, found.available))
+        say(shown_model(found.model, found.available))
 
 
 @app.command("import")
@@ -101,7 +104,7 @@ def import_(
                 found = import_path(Path(path), name, copy=copy, watcher=watcher)
             else:
                 found = _with_adapter(Path(path), adapter, name, copy)
-    typer.echo(imported(found, json))
+    say(imported(found, json), json=json)
 
 
 def _with_adapter(base: Path, adapter: Path, name: str | None, copy: bool) -> Imported:
@@ -152,10 +155,12 @@ def pair(
         }
         made = NamedPair.model_validate({**made.model_dump(), "panes": both})
         set_asked(name, made)
-    typer.echo(
+    say(
         made.model_dump_json(indent=2)
         if json
-        else f"{name}: {' and '.join(made.models)}. `medassist --pair {name}` opens it."
+        else f"{name}: {' and '.join(made.models)}. "
+        f"`medassist --pair {name}` opens it.",
+        json=json,
     )
 
 
@@ -173,7 +178,7 @@ def default(
     if name is not None:
         set_default(name)
     found = load_registry().default or STARTER
-    typer.echo(_json({"default": found}) if json else found)
+    say(_json({"default": found}) if json else found, json=json)
 
 
 @app.command()
@@ -192,11 +197,15 @@ def remove(
 
     deleted = forget(name, delete=delete)
     if json:
-        typer.echo(_json({"removed": name, "deleted": [str(f) for f in deleted]}))
+        removed: dict[str, object] = {
+            "removed": name,
+            "deleted": [str(f) for f in deleted],
+        }
+        say(_json(removed), json=True)
         return
-    typer.echo(f"{name} is forgotten.")
+    say(f"{name} is forgotten.")
     for file in deleted:
-        typer.echo(f"Deleted {file}")
+        say(f"Deleted {file}")
 
 
 @app.command()
@@ -214,7 +223,7 @@ def check(
     from medassist.library.looking_up import check as look
 
     found = look(name)
-    typer.echo(checked_json(found) if json else checked(found))
+    say(checked_json(found) if json else checked(found), json=json)
     if any(one.is_wrong for one in found):
         raise typer.Exit(1)
 
@@ -248,21 +257,22 @@ def pull(
     if not yes:
         _ask(f"Ask {host} which files {repo} has?")
     plan = make_plan(repo, file, revision)
-    typer.echo(planned(plan), err=True)
+    say(planned(plan), err=True)
     if not yes:
         _ask(f"Download this from {' and '.join(plan.hosts)}?")
     with watching(quiet=json) as watcher:
         called = fetch(plan, name, watcher=watcher)
-    typer.echo(
+    say(
         _json({"model": called, "repo": repo, "commit": plan.commit})
         if json
-        else f"{called} is there, and its sha256 is the Hub's."
+        else f"{called} is there, and its sha256 is the Hub's.",
+        json=json,
     )
 
 
 def _ask(question: str) -> None:
-    if not typer.confirm(question, default=False, err=True):
-        typer.echo("Nothing was sent.", err=True)
+    if not confirm(question, err=True):
+        say("Nothing was sent.", err=True)
         raise typer.Exit(1)
 
 

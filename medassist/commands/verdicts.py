@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medassist.core.terminal import RoomError
+from medassist.core.terminal import RoomError, say
 
 if TYPE_CHECKING:
     from medassist.consult.verdicts import Judged
@@ -44,9 +44,9 @@ def verdicts(
     given = asyncio.run(_read())
     if table is not None:
         _write(table, given)
-    typer.echo(_as_json(given) if json else as_text(given))
+    say(_as_json(given) if json else as_text(given), json=json)
     if table is not None:
-        typer.echo(f"Written to {table}.", err=True)
+        say(f"Written to {table}.", err=True)
 
 
 async def _read() -> list[Judged]:

@@ -1,19 +1,27 @@
-"""What all verbs share: progress on a terminal, results for people and programs."""
+"""What all verbs share: progress on a terminal, results for people and programs.
+
+Every word that a verb prints goes through here: the names of files, models, pairs and
+repositories come from outside, and a terminal would obey what stands in them.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperGroup
 
+from medassist.core.clean import clean, clean_line, escaped_json
 from medassist.core.progress import Watcher, unwatched
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from rich.console import Console
     from rich.progress import TaskID
 
 SECONDS_BETWEEN_LINES = 10.0  # of progress where nobody watches a bar
@@ -82,7 +90,7 @@ def _bars() -> Generator[Watcher]:
 
         def watcher(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = progress.add_task(what, total=total)
+                tasks[what] = progress.add_task(clean_line(what), total=total)
             progress.update(tasks[what], completed=done, total=total)
 
         yield watcher
@@ -101,9 +109,70 @@ class _Lines:
             return
         self._what, self._last = what, now
         share = f" {100 * done // total} %" if total and done else ""
-        typer.echo(f"{what}{share}", err=True)
+        say(f"{clean_line(what)}{share}", err=True)
 
 
-def show(result: BaseModel, text: str, *, json: bool) -> None:
-    """Print `result`: as `text` for a person, or as one JSON object for a program."""
-    typer.echo(result.model_dump_json(indent=2) if json else text)
+def say(text: str, *, err: bool = False, json: bool = False) -> None:
+    """Print a line or several, cleaned.
+
+    Args:
+        text: What is said.
+        err: On standard error, so that what a verb gives can be piped.
+        json: It is JSON, in which what a terminal would obey is escaped: a program is
+            to read every character.
+    """
+    typer.echo(escaped_json(text) if json else clean(text), err=err)
+
+
+def say_where(error: Exception) -> None:
+    """Print the traceback of an error, whose message can quote anything, cleaned."""
+    say("".join(traceback.format_exception(error)).rstrip("\n"), err=True)
+
+
+def say_on(console: Console, text: str) -> None:
+    """Print a line, cleaned and as it is, above the bars of a console of rich."""
+    console.print(clean(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def confirm(question: str, *, abort: bool = False, err: bool = False) -> bool:
+    """Ask for a yes, which is not the answer of who only presses Enter."""
+    return typer.confirm(clean(question), default=False, abort=abort, err=err)
+
+
+def show(result: BaseModel, text: str, *, json: bool, is_file: bool = False) -> None:
+    """Print `result`: as `text` for a person, or as one JSON object for a program.
+
+    Where `text` is what a file is to hold, it is cleaned on a terminal alone: what goes
+    into a file or a pipe is left as it is.
+    """
+    if is_file and not json and not sys.stdout.isatty():
+        typer.echo(text)
+        return
+    say(result.model_dump_json(indent=2) if json else text, json=json)
+
+
+class Verbs(TyperGroup):
+    """Verbs whose complaints about their words are cleaned.
+
+    What was typed stands in them, and a shell types names of files too.
+    """
+
+    def make_context(self, *args: Any, **more: Any) -> Any:
+        with _cleanly():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _cleanly():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _cleanly() -> Generator[None]:
+    try:
+        yield
+    except Exception as error:
+        said = getattr(error, "format_message", None)
+        if callable(said):
+            text = clean(str(said()))
+            error.format_message = lambda: text  # pyright: ignore[reportAttributeAccessIssue]
+        raise

@@ -65,13 +65,13 @@ def load_prompts() -> Prompts:
         try:
             files = sorted(folder.glob(f"*{SUFFIX}"))[:MAX_PROMPTS]
         except OSError as error:
-            problems.append(f"{folder} cannot be read: {error.strerror}.")
+            problems.append(clean_line(f"{folder} cannot be read: {error.strerror}."))
             continue
         for file in files:
             try:
                 found[file.stem] = read_prompt(file, is_own)
             except LibraryError as error:
-                problems.append(str(error))
+                problems.append(clean_line(str(error)))
     ordered = sorted(found.values(), key=lambda prompt: prompt.title.casefold())
     return Prompts(tuple(ordered), tuple(problems))
 
@@ -96,7 +96,7 @@ def read_prompt(file: Path, is_own: bool) -> Prompt:
             f"{file} is not UTF-8 (byte {error.start}). Save it as UTF-8."
         ) from None
     first, _, rest = text.lstrip().partition("\n")
-    title = file.stem
+    title = clean_line(file.stem) or file.stem
     if first.startswith("#"):
         title, text = clean_line(first.lstrip("#")) or title, rest
     if not text.strip():

@@ -21,7 +21,7 @@ from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.session.choice import Choice, Options
 from medassist.session.default_pair import opening
 from medassist.session.pair import MakeEngine, Pair
-from medassist.tui import clipboard, crash, first_look, keys, themes
+from medassist.tui import clipboard, crash, first_look, keys, themes, wall
 from medassist.tui.consult.screen import ConsultScreen
 from medassist.tui.copied import Copied
 from medassist.tui.dialogs.decision import Leave
@@ -72,6 +72,7 @@ class ConsultApp(App[int]):
         on_first_frame: Callable[[], None] | None = None,
     ) -> None:
         super().__init__()
+        wall.build()
         self._options = options or Options()
         self._make_engine = make_engine
         self._debug = debug

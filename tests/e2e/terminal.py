@@ -73,6 +73,15 @@ class Terminal:
         kept = self._run("capture-pane", "-p", "-S", "-", "-E", "-", "-t", "t")
         return f"{self._ask('#{pane_title} #{window_name}')}{kept}"
 
+    def take_the_clipboard(self) -> None:
+        """Let the program write the clipboard by a sequence, as many terminals do."""
+        self._run("set-option", "-s", "set-clipboard", "on")
+
+    @property
+    def clipboard(self) -> str:
+        """All that the program has written there."""
+        return self._run("list-buffers", "-F", "#{buffer_sample}")
+
     @property
     def screen(self) -> str:
         return self._run("capture-pane", "-p", "-t", "t")

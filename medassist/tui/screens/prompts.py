@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
+from medassist.core.clean import clean_line
 from medassist.library.errors import LibraryError
 from medassist.library.prompt_library import (
     PLACE,
@@ -88,7 +89,7 @@ class PromptLibrary(ModalScreen[str | None]):
         if prompt is not None:
             self.query_one("#text", Static).update(_marked(prompt.text))
             whose = "yours" if prompt.is_own else "shipped; edited, it becomes yours"
-            self.query_one("#place", Static).update(f"{prompt.file} ({whose})")
+            self._place(f"{prompt.file} ({whose})")
 
     @on(OptionList.OptionSelected)
     @on(Button.Pressed, "#insert")
@@ -109,7 +110,7 @@ class PromptLibrary(ModalScreen[str | None]):
         self._say("Places to be filled in are written as [[what goes here]].")
         editor = self.query_one("#editor", TextArea)
         editor.text = self._edited.text
-        self.query_one("#place", Static).update(f"{self._edited.file} (yours)")
+        self._place(f"{self._edited.file} (yours)")
         self._show_editor(True)
         editor.focus()
 
@@ -147,10 +148,13 @@ class PromptLibrary(ModalScreen[str | None]):
             self.query_one(hidden).display = not shown
         self.query_one("#list").disabled = shown
 
+    def _place(self, text: str) -> None:
+        self.query_one("#place", Static).update(clean_line(text))
+
     def _say(self, sentence: str) -> None:
         said = self.query_one("#said", Static)
         said.display = bool(sentence)
-        said.update(sentence)
+        said.update(clean_line(sentence))
 
 
 def _marked(text: str) -> Content:
