@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from textual.containers import Vertical
@@ -30,6 +31,7 @@ class AnswerText(Vertical):
         self._shown = ""  # that, cleaned
         self._markdown: AnswerMarkdown | None = None
         self._plain: Static | None = None
+        self._drawing = asyncio.Lock()
 
     @property
     def shown(self) -> str:
@@ -37,7 +39,16 @@ class AnswerText(Vertical):
         return self._shown
 
     async def draw(self, text: str) -> None:
-        """Show `text`, usually what was shown and a further piece."""
+        """Show `text`, usually what was shown and a further piece.
+
+        Of two that draw at a time, each returns when all is there: a table, for one,
+        has its rows only after it has been mounted, and who looks for doses in it
+        earlier finds none.
+        """
+        async with self._drawing:
+            await self._draw(text)
+
+    async def _draw(self, text: str) -> None:
         if text == self._taken:
             return
         if not text.startswith(self._taken):
