@@ -3,19 +3,38 @@
 The parser leaves out what could act or hide: links, images, raw HTML and entities
 stand there as they were written. (An entity could name a control character after the
 text has been cleaned; a link would offer a way out that an offline program has not.)
+What the parser would take for markup and leave out, it leaves in: a further cell of a
+row, and the sign of a product.
 """
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-from typing import Any
+import re
+from collections.abc import MutableMapping, Sequence
+from typing import Any, Final
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block.table import escapedSplit, getLine, table
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
-from textual.widgets import Markdown
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import Markdown, Static
+from textual.widgets.markdown import MarkdownFence
+
+from medassist.tui.consult.table import AnswerTable
 
 DEEPEST = 18
 """Blocks within blocks, below the 20 beyond which the parser leaves text out."""
+
+
+WIDEST_INDENT = 20
+"""Cells that lists and quotes may take away from a line: a pane can be 36 wide."""
+_LANGUAGE: Final = re.compile(r"[\w+#.-]{0,20}")
+"""What stands behind a fence and is no text."""
+_BEFORE_TIMES: Final = re.compile(r"[A-Za-z0-9)\]]")
+_AFTER_TIMES: Final = re.compile(r"[A-Za-z0-9(\[]")
 
 
 class NestedTooDeep(Exception):
@@ -30,6 +49,8 @@ class AnswerParser(MarkdownIt):
         self.enable(["table", "strikethrough"])
         self.disable(["link", "image", "autolink", "reference"])
         self.disable(["html_inline", "html_block", "entity"])
+        self.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+        self.inline.ruler.before("emphasis", "times", _times)
 
     def parse(
         self, src: str, env: MutableMapping[str, Any] | None = None
@@ -40,6 +61,8 @@ class AnswerParser(MarkdownIt):
             NestedTooDeep: a block would be left out.
         """
         tokens = super().parse(src, env)
+        if _widest_indent(tokens) > WIDEST_INDENT:
+            raise NestedTooDeep
         for token in tokens:
             if token.level >= DEEPEST:
                 raise NestedTooDeep
@@ -49,8 +72,113 @@ class AnswerParser(MarkdownIt):
         return tokens
 
 
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A table in which no cell is left out.
+
+    Markdown drops the cells of a row that lie beyond the last heading: a model that
+    writes a dose too many would lose it. They join the last cell.
+    """
+    first = len(state.tokens)
+    if not table(state, start, end, silent):
+        return False
+    columns = 0
+    row: list[str] = []
+    last: Token | None = None
+    for token in state.tokens[first:]:
+        if token.type == "tr_open" and token.map:
+            row, last = _cells(getLine(state, token.map[0])), None
+        elif token.type == "th_open":
+            columns += 1
+        elif token.type == "inline":
+            last = token
+        elif token.type == "tr_close" and last is not None and len(row) > columns:
+            last.content = " | ".join(cell.strip() for cell in row[columns - 1 :])
+    return True
+
+
+def _cells(line: str) -> list[str]:
+    cells = escapedSplit(line.strip())
+    if cells and not cells[0]:
+        cells.pop(0)
+    if cells and not cells[-1]:
+        cells.pop()
+    return cells
+
+
+def _times(state: StateInline, silent: bool) -> bool:
+    """A star between factors: as emphasis, 2*5*10 mg would be drawn as 2510 mg."""
+    src, start = state.src, state.pos
+    if src[start] != "*" or start == 0:
+        return False
+    end = start + 1
+    while end < state.posMax and src[end] == "*":
+        end += 1
+    before, after = src[start - 1], src[end : end + 1]
+    between = _BEFORE_TIMES.match(before) and _AFTER_TIMES.match(after)
+    figures = before.isdigit(), after.isdigit()
+    if not between or not (all(figures) if end > start + 1 else any(figures)):
+        return False
+    if not silent:
+        state.pending += src[start:end]
+    state.pos = end
+    return True
+
+
+def _widest_indent(tokens: Sequence[Token]) -> int:
+    """The most cells that lists and quotes within each other take from a line."""
+    widest = now = 0
+    taken: list[int] = []
+    for token in tokens:
+        match token.type:
+            case "list_item_open":
+                taken.append(len(token.info) + 3 if token.info else 2)
+            case "blockquote_open":
+                taken.append(5)
+            case "list_item_close" | "blockquote_close":
+                now -= taken.pop()
+                continue
+            case _:
+                continue
+        now += taken[-1]
+        widest = max(widest, now)
+    return widest
+
+
+class AnswerFence(MarkdownFence):
+    """Code whose long lines go on in the next; Textual's are cut at the edge."""
+
+    _styles: tuple[tuple[int, int, str], ...] = ()
+
+    def compose(self) -> ComposeResult:
+        if not _LANGUAGE.fullmatch(self.lexer.strip()):
+            yield Static(self.lexer, markup=False, classes="info")
+        yield from super().compose()
+
+    def set_content(self, content: Content) -> None:
+        # Textual sets it anew with each change of style, without what was marked.
+        for start, end, style in self._styles:
+            content = content.stylize(style, start, end)
+        super().set_content(content)
+
+    @property
+    def texts(self) -> list[str]:
+        """The code."""
+        return [self._highlighted_code.plain]
+
+    def style(self, styles: Sequence[Sequence[tuple[int, int, str]]]) -> None:
+        """Style parts of the code; see `AnswerTable.style`."""
+        self._styles = tuple(styles[0])
+        self.set_content(self._highlighted_code)
+
+
 class AnswerMarkdown(Markdown):
     """Shows an answer; links cannot be followed."""
+
+    BLOCKS = Markdown.BLOCKS | {
+        "table_open": AnswerTable,
+        "fence": AnswerFence,
+        "code_block": AnswerFence,
+    }
 
     def __init__(self) -> None:
         super().__init__(open_links=False, parser_factory=AnswerParser)

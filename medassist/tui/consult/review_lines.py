@@ -25,6 +25,7 @@ MOST: Final = 4
 AMOUNT: Final = "bold underline $accent"
 """Seen without colours too."""
 PART: Final = "underline"
+_Style = tuple[int, int, str]
 
 
 class ReviewLines(Static):
@@ -72,15 +73,14 @@ class ReviewLines(Static):
 
     async def _look(self, key: tuple[str, str, str], text: AnswerText) -> None:
         shown, other, story = key
-        drawn = [(part, _plain(part)) for part in text.query(Static)]
-        drawn = [(part, plain) for part, plain in drawn if plain]
-        plains = [plain for _, plain in drawn]
-        review, marks = await asyncio.to_thread(_look, story, shown, other, plains)
+        drawn = [(part, texts) for part in _parts(text) if (texts := _texts(part))]
+        every = [texts for _, texts in drawn]
+        review, marks = await asyncio.to_thread(_look, story, shown, other, every)
         if self._key != key:
             return
-        for (part, plain), found in zip(drawn, marks, strict=True):
-            if found and part.is_attached and _plain(part) == plain:
-                part.update(_marked(part, found), layout=False)
+        for (part, texts), found in zip(drawn, marks, strict=True):
+            if any(found) and part.is_attached and _texts(part) == texts:
+                _style(part, [_styles(of) for of in found])
         self.review, self.display = review, True
         self.update(lines(review))
 
@@ -100,11 +100,40 @@ def lines(review: Review) -> Content:
 
 
 def _look(
-    story: str, shown: str, other: str, plains: Sequence[str]
-) -> tuple[Review, list[tuple[Mark, ...]]]:
+    story: str, shown: str, other: str, drawn: Sequence[Sequence[str]]
+) -> tuple[Review, list[list[tuple[Mark, ...]]]]:
     from medassist.safety.review import dose_marks, review
 
-    return review(story, shown, other), [dose_marks(plain) for plain in plains]
+    marks = [[dose_marks(text) for text in texts] for texts in drawn]
+    return review(story, shown, other), marks
+
+
+def _parts(text: AnswerText) -> list[Static]:
+    """What draws a text, each of it once."""
+    own = {part for part in text.query(Static) if hasattr(part, "texts")}
+    return [part for part in text.query(Static) if part.parent not in own]
+
+
+def _texts(part: Static) -> list[str]:
+    own: list[str] | None = getattr(part, "texts", None)
+    plain = _plain(part) if own is None else ""
+    return own if own is not None else [plain] if plain else []
+
+
+def _style(part: Static, styles: Sequence[Sequence[_Style]]) -> None:
+    of_its_own = getattr(part, "style", None)
+    if hasattr(part, "texts") and of_its_own is not None:
+        of_its_own(styles)
+        return
+    content = part.content
+    styled = content if isinstance(content, Content) else Content(str(content))
+    for start, end, style in styles[0]:
+        styled = styled.stylize(style, start, end)
+    part.update(styled, layout=False)
+
+
+def _styles(marks: Sequence[Mark]) -> list[_Style]:
+    return [(*mark.span, AMOUNT if mark.amount else PART) for mark in marks]
 
 
 def _plain(part: Static) -> str:
@@ -112,11 +141,3 @@ def _plain(part: Static) -> str:
     if isinstance(content, Content):
         return content.plain
     return content if isinstance(content, str) else ""
-
-
-def _marked(part: Static, marks: Sequence[Mark]) -> Content:
-    content = part.content
-    marked = content if isinstance(content, Content) else Content(str(content))
-    for mark in marks:
-        marked = marked.stylize(AMOUNT if mark.amount else PART, *mark.span)
-    return marked
