@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from medassist.safety.dose_reading import names as drugs
 from medassist.safety.identifiers import KINDS, find_identifiers, replace
 from medassist.safety.identifiers.names import family_names, given_names
 from tests.growth import IN_PROPORTION, growth
@@ -112,6 +113,10 @@ def test_odd_texts_raise_nothing(text: str) -> None:
         "patient, " * 11_000,
         "AB12 " * 20_000,
         "Aa, " * 25_000,
+        "\u0141\u0142 " * 30_000,
+        "Mr A\u0308a\u0308 " * 12_000,
+        "\u00ad" * 100_000,
+        "Aa-\nb " * 15_000,
     ],
     ids=lambda text: text[:8],
 )
@@ -138,3 +143,65 @@ def test_an_illness_or_a_drug_written_large_is_no_name(question: str) -> None:
 def test_a_name_beside_an_illness_written_large_is_still_found() -> None:
     found = find_identifiers("Mrs Anna Keller has Atrial Fibrillation.")
     assert [one.text for one in found] == ["Anna Keller"]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (
+            "Patient: Małgorzata Wójcik was seen by Dr Łukasz Kędzierski.",
+            "Patient: [NAME] was seen by Dr [NAME 2].",
+        ),
+        ("Mr Nguyễn Văn Đức reports pain.", "Mr [NAME] reports pain."),
+        ("Dr Ngô Văn Ý reports pain.", "Dr [NAME] reports pain."),
+        ("Mrs İpek Çağlayan-Öztürk-Şahin is well.", "Mrs [NAME] is well."),
+        ("Mr Дмитрий Иванов met Dr Ελένη Βασιλείου.", "Mr [NAME] met Dr [NAME 2]."),
+        ("PATIENT: GISELA BÄRWALD", "PATIENT: [NAME]"),
+        ("Patient: ANNA ŻÓŁKIEWSKA-ŁĄCKA", "Patient: [NAME]"),
+        ("Mr Mu\u0308ller reports pain.", "Mr [NAME] reports pain."),
+        ("Mr Mu\u0308ller saw MÜLLER again.", "Mr [NAME] saw [NAME] again."),
+        ("Mr Mül\u00adler reports pain.", "Mr [NAME] reports pain."),
+        ("Dr Kędzier-\nski reports pain.", "Dr [NAME] reports pain."),
+        ("Mr\u00a0Müller reports pain.", "Mr\u00a0[NAME] reports pain."),
+        ("Ms O\u2019Connor reports pain.", "Ms [NAME] reports pain."),
+        ("Ms DeShawntra reports pain.", "Ms [NAME] reports pain."),
+        ("Mr Wolfeschlegelsteinhausenbergerdorff is in.", "Mr [NAME] is in."),
+        ("Mrs Çelik, then CELIK, then Celik.", "Mrs [NAME], then [NAME], then [NAME]."),
+        ("She lives in Łódź.", "She lives in [PLACE]."),
+    ],
+)
+def test_no_letter_of_a_replaced_name_is_left(text: str, left: str) -> None:
+    assert replace(text, find_identifiers(text)) == left
+
+
+PLACES_OF_A_DRUG = (
+    "| {} | 10 mg weekly |",
+    "| Anna | {} |",
+    "- {} 10 mg",
+    "1) {} 10 mg",
+    "Started by {} 10 mg.",
+    "Patient: {} 10 mg, weekly",
+    "Seen in the {} Clinic today.",
+    "She takes {} in the morning.",
+    "{}, Folate, daily",
+    "Dr {}",
+)
+
+
+@pytest.mark.parametrize("where", PLACES_OF_A_DRUG)
+def test_no_drug_of_the_table_is_ever_taken_for_a_name(where: str) -> None:
+    for drug in drugs():
+        for written in (drug.title(), drug.upper(), drug):
+            text = where.format(written)
+            assert written in replace(text, find_identifiers(text)), text
+
+
+def test_the_name_beside_a_drug_is_replaced_and_the_drug_is_not() -> None:
+    text = "Patient: Anna Keller Methotrexate 10 mg. Warfarin Jane Smith 3 mg."
+    left = replace(text, find_identifiers(text))
+    assert left == "Patient: [NAME] Methotrexate 10 mg. Warfarin [NAME 2] 3 mg."
+
+
+def test_a_heading_in_a_cell_of_a_table_is_no_name() -> None:
+    table = "| Ingredient | Amount |\n|---|---|\n| Folate | 5 mg |"
+    assert find_identifiers(table) == ()

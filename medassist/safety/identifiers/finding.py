@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from medassist.safety.identifiers import names, patterns
+from medassist.safety.identifiers.drugs import is_drug
+from medassist.safety.letters import folded, plain
 
 KINDS: Final = {
     "NAME": "a name",
@@ -53,15 +55,20 @@ class Identifier:
 def find_identifiers(text: str) -> tuple[Identifier, ...]:
     """The identifiers of `text`, in order and not overlapping; never raises.
 
-    Where two overlap, the surer one stays, then the longer one. The time is
-    proportional to the length.
+    Where two overlap, the surer one stays, then the longer one; of a name what the
+    other does not cover stays too. No drug of the table of doses is among them. The
+    time is proportional to the length.
     """
-    found = [*patterns.find(text), *names.find(text)]
+    seen = plain(text)
+    found = [*_no_drugs(seen.text, patterns.find(seen.text)), *names.find(seen.text)]
     found.sort(key=lambda one: (not one[3], one[1] - one[2], one[1]))
-    taken = _apart(found)
+    spans = (
+        (kind, seen.span(start, end), sure)
+        for kind, start, end, sure in _apart(seen.text, found)
+    )
     return tuple(
-        Identifier(kind, (start, end), text[start:end], sure)
-        for kind, start, end, sure in sorted(taken, key=lambda one: one[1])
+        Identifier(kind, span, text[span[0] : span[1]], sure)
+        for kind, span, sure in sorted(spans, key=lambda one: one[1])
     )
 
 
@@ -78,22 +85,46 @@ def replace(text: str, found: Iterable[Identifier]) -> str:
         if start < last:
             continue
         of_kind = numbers.setdefault(one.kind, {})
-        number = of_kind.setdefault(
-            " ".join(one.text.split()).lower(), len(of_kind) + 1
-        )
+        key = folded(" ".join(plain(one.text).text.split()))
+        number = of_kind.setdefault(key, len(of_kind) + 1)
         mark = f"[{one.kind}]" if number == 1 else f"[{one.kind} {number}]"
         pieces += [text[last:start], mark]
         last = end
     return "".join([*pieces, text[last:]])
 
 
-def _apart(
-    found: Iterable[tuple[str, int, int, bool]],
-) -> Iterator[tuple[str, int, int, bool]]:
-    """Those that do not overlap one that came before them."""
-    covered: set[int] = set()
+_Found = tuple[str, int, int, bool]
+
+
+def _no_drugs(text: str, found: Iterable[_Found]) -> Iterator[_Found]:
+    """Without the places that are a drug's: the Warfarin Clinic."""
     for one in found:
-        _, start, end, _ = one
-        if covered.isdisjoint(range(start, end)):
-            covered.update(range(start, end))
-            yield one
+        kind, start, end, sure = one
+        named = kind == "PLACE" and not text[start].isdigit()
+        if not (named and is_drug(text[start:end])):
+            yield kind, start, end, sure
+
+
+def _apart(text: str, found: Iterable[_Found]) -> Iterator[_Found]:
+    """Those that overlap none that came before them, and what is left of a name."""
+    covered: set[int] = set()
+    for kind, start, end, sure in found:
+        free = [at for at in range(start, end) if at not in covered]
+        covered.update(free)
+        if len(free) == end - start:
+            yield kind, start, end, sure
+        elif kind == "NAME" and sure:
+            for first, last in _runs(free):
+                piece = text[first:last]
+                if any(sign.isalpha() for sign in piece):
+                    first += len(piece) - len(piece.lstrip(" ,"))
+                    yield kind, first, last - len(piece) + len(piece.rstrip(" ,")), sure
+
+
+def _runs(places: list[int]) -> Iterator[tuple[int, int]]:
+    """Places that follow each other: the first, and one after the last."""
+    start = 0
+    for i in range(1, len(places) + 1):
+        if i == len(places) or places[i] != places[i - 1] + 1:
+            yield places[start], places[i - 1] + 1
+            start = i

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from medassist.safety.identifiers.drugs import is_drug
 from medassist.safety.identifiers.patterns import words
+from medassist.safety.letters import CAPITAL, SMALL, folded, shape
 
-_WORD: Final = (
-    r"(?:O'|D'|Mc|Mac|al-|Al-|El-)?[A-Z\u00c0-\u00de][a-z\u00df-\u00ff]{1,24}"
-)
-_PART: Final = rf"{_WORD}(?:[-'\u2019]{_WORD})?"
+# All of these look at the shape of a text: letters of every alphabet with capitals.
+_WORD: Final = rf"(?:[OD]['\u2019]|Mc|Mac|al-|Al-|El-)?[{CAPITAL}][{SMALL}]{{1,24}}"
+_PART: Final = rf"{_WORD}(?:[-'\u2019]{_WORD}){{0,2}}"
 _FULL: Final = (
-    rf"{_PART}(?: (?:[A-Z]\.? ?|(?:van|von|de|da|dos|del|der|la|le|bin|ibn|den) )?"
-    rf"{_PART}){{0,3}}"
+    rf"{_PART}(?: (?:[{CAPITAL}]\.? ?"
+    rf"|(?:van|von|de|da|dos|del|der|la|le|bin|ibn|den) )?{_PART}){{0,3}}"
+    # "Ngo Van Y": a last name of one letter, where it cannot be the word I.
+    rf"(?: [\u00c0-\u00de](?!\w))?"
 )
-_CAPS: Final = r"[A-Z][A-Z'-]{2,24}(?:,? [A-Z][A-Z'-]{1,24}){0,2}"
+_CAPS: Final = (
+    rf"[{CAPITAL}][{CAPITAL}'\u2019-]{{2,24}}"
+    rf"(?:,? [{CAPITAL}][{CAPITAL}'\u2019-]{{1,24}}){{0,2}}"
+)
+SHORTEST_KNOWN: Final = 3
+"""Letters of a part of a name that is looked for in the rest of the text."""
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
 MIN_MEDICAL: Final = 6
 """Letters; shorter words end so by chance: Rosa, Paloma."""
-_ENDS: Final = '.!?:;\n\r"*-'
+_ENDS: Final = '.!?:;\n\r"*-|\t#>_`\u2022\u00b7'
+"""What a sentence, a row of a list or a cell of a table begins after."""
 
 
 @cache
@@ -51,12 +62,12 @@ def _forms() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     cues = "|".join(map(re.escape, sorted(table["cues"], key=len, reverse=True)))
     titled = re.compile(
         rf"\b(?:{titles}|{titles.upper()})\b\.? "
-        rf"(?P<it>{_FULL}|{_CAPS}|[A-Z]\.? {_PART})"
+        rf"(?P<it>{_FULL}|{_CAPS}|[{CAPITAL}]\.? {_PART})"
     )
     cued = re.compile(
         rf"\b(?i:{cues})(?: name)?(?:,? (?i:is|was|the|a|his|her|their|{relatives}"
         rf"|nurse|doctor|registrar|consultant|colleague)){{0,2}}\s?[:,]?\s{{0,2}}"
-        rf"(?P<it>{_PART}, {_PART}(?: [A-Z]\.)?|{_FULL}|(?<=: ){_CAPS})"
+        rf"(?P<it>{_PART}, {_PART}(?: [{CAPITAL}]\.)?|{_FULL}|(?<=: ){_CAPS})"
     )
     related = re.compile(rf"\b(?i:{relatives}),? (?:\(|is |called )?(?P<it>{_FULL})")
     return titled, cued, related
@@ -64,22 +75,45 @@ def _forms() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
 
 @cache
 def _free() -> re.Pattern[str]:
-    return re.compile(_FULL)
+    return re.compile(rf"(?<![^\W\d_]){_FULL}")
 
 
 def find(text: str) -> Iterator[tuple[str, int, int, bool]]:
-    """Kind, first character, the one after the last, and whether it is sure."""
-    known: set[str] = set()
-    spans: list[tuple[int, int, bool]] = []
-    for number, form in enumerate(_forms()):
-        for match in form.finditer(text):
+    """Kind, first character, the one after the last, and whether it is sure.
+
+    Args:
+        text: A plain text (`medassist.safety.letters.plain`).
+    """
+    form = shape(text)
+    spans = list(_announced(text, form))
+    known = {
+        folded(word)
+        for start, end, _ in spans
+        for word in _LETTERS.findall(text[start:end])
+        if len(word) >= SHORTEST_KNOWN
+    }
+    spans += _unannounced(text, form, known)
+    for start, end, sure in spans:
+        yield "NAME", *_whole(text, start, end), sure
+    yield from _again(text, known)
+
+
+def _announced(text: str, form: str) -> Iterator[tuple[int, int, bool]]:
+    """Names after a title, a cue or a relative."""
+    for number, pattern in enumerate(_forms()):
+        for match in pattern.finditer(form):
             start, end = match.span("it")
             start, end = _trimmed(text, start, end, cut_last=number > 0)
             if end - start > 1:
-                spans.append((start, end, True))
-                known |= set(re.findall(r"[^\W\d_]{3,}", text[start:end]))
+                yield start, end, True
+
+
+def _unannounced(
+    text: str, form: str, known: set[str]
+) -> Iterator[tuple[int, int, bool]]:
+    """Names from the lists, by their form, or known from elsewhere in the text."""
     given, family = given_names(), family_names()
-    for match in _free().finditer(text):
+    for match in _free().finditer(form):
         start, end = _trimmed(text, *match.span(), cut_last=False)
         parts = [part for part in re.split(r"[ .]+", text[start:end]) if part]
         if not parts:
@@ -87,44 +121,71 @@ def find(text: str) -> Iterator[tuple[str, int, int, bool]]:
         first_word = _begins_sentence(text, start)
         listed = [part for part in parts if part in given or part in family]
         if (
-            any(part in known for part in parts)
+            any(folded(part) in known for part in parts)
             or (len(parts) > 1 and listed)
             or (parts[0] in given and not first_word)
             or _does(text, end)
         ):
-            spans.append((start, end, True))
+            yield start, end, True
         elif listed or (
-            not _is_medical(text, end, parts)
+            not _is_medical(form, end, parts)
             and (
-                (len(parts) > 1 and _goes_on(text, end))
-                or (not first_word or _owns(text, end) or _reversed(text, start, end))
+                (len(parts) > 1 and _goes_on(form, end))
+                or (not first_word or _owns(text, end) or _reversed(form, start, end))
             )
         ):
-            spans.append((start, end, False))
-    for start, end, sure in spans:
-        yield "NAME", start, end, sure
+            yield start, end, False
+
+
+def _again(text: str, known: set[str]) -> Iterator[tuple[str, int, int, bool]]:
+    """A name that was announced, wherever else it begins with a capital."""
+    if not known:
+        return
+    never = _never()
+    for match in _LETTERS.finditer(text):
+        word = match.group()
+        key = folded(word)
+        if key not in known or word in never or is_drug(word):
+            continue
+        if word[0].isupper():
+            yield "NAME", match.start(), match.end(), True
+
+
+def _whole(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span with the rest of its first and last word: no letter of it is left."""
+    while start and text[start - 1].isalpha():
+        start -= 1
+    while end < len(text):
+        joins = text[end] in "-'\u2019" and text[end + 1 : end + 2].isupper()
+        if not (joins or text[end].isalpha() or unicodedata.combining(text[end])):
+            break
+        end += 1
+    return start, end
 
 
 def _trimmed(text: str, start: int, end: int, *, cut_last: bool) -> tuple[int, int]:
     """The span without words at its ends that are nobody's name."""
-    never = _never()
     pieces = [
         (start + piece.start(), start + piece.end())
         for piece in re.finditer(r"[^\s,]+", text[start:end])
     ]
-    while pieces and text[pieces[0][0] : pieces[0][1]].strip(".,") in never:
+    while pieces and _is_nobodys(text[pieces[0][0] : pieces[0][1]]):
         if cut_last:
             # After a cue the name begins at once, or there is none.
             return start, start
         pieces.pop(0)
     kept: list[tuple[int, int]] = []
     for piece in pieces:
-        if text[piece[0] : piece[1]].strip(".,") in never:
+        if _is_nobodys(text[piece[0] : piece[1]]):
             break
         kept.append(piece)
     if not kept:
         return start, start
     return kept[0][0], kept[-1][1]
+
+
+def _is_nobodys(word: str) -> bool:
+    return word.strip(".,") in _never() or is_drug(word)
 
 
 @cache
@@ -144,13 +205,13 @@ def _doing() -> frozenset[str]:
     return frozenset(words()["does"].split())
 
 
-def _is_medical(text: str, end: int, parts: list[str]) -> bool:
+def _is_medical(form: str, end: int, parts: list[str]) -> bool:
     """Large words that are an illness, a test or a drug: "Atrial Fibrillation"."""
     endings, large, after = _medical()
     # The words for it that are nobody's name were cut off the end.
-    rest = re.match(r"(?:[ -][A-Z][a-z]+)+", text[end : end + 60])
+    rest = re.match(rf"(?:[ -][{CAPITAL}][{SMALL}]+)+", form[end : end + 60])
     whole = [*parts, *re.findall(r"\w+", rest[0] if rest else "")]
-    small = re.match(r"(?:'s|\u2019s)? ([a-z]+)", text[end : end + 24])
+    small = re.match(r"(?:'s|\u2019s)? ([a-z]+)", form[end : end + 24])
     return (small is not None and small[1] in after) or any(
         word in large or (len(word) > MIN_MEDICAL and word.lower().endswith(endings))
         for word in whole
@@ -172,15 +233,15 @@ def _owns(text: str, end: int) -> bool:
     return text.startswith(("'s ", "\u2019s "), end)
 
 
-def _reversed(text: str, start: int, end: int) -> bool:
+def _reversed(form: str, start: int, end: int) -> bool:
     """Two words written large, and then small ones: "Okafor, Ngozi, knee pain"."""
-    after = re.match(rf", (?P<given>{_PART})(?:[,.;]| [a-z])", text[end : end + 40])
+    after = re.match(rf", (?P<given>{_PART})(?:[,.;]| [{SMALL}])", form[end : end + 40])
     return after is not None and after["given"] not in _never()
 
 
-def _goes_on(text: str, end: int) -> bool:
+def _goes_on(form: str, end: int) -> bool:
     """A sentence goes on in small letters: no heading."""
-    return re.match(r",? [a-z]", text[end : end + 3]) is not None
+    return re.match(rf",? [{SMALL}]", form[end : end + 3]) is not None
 
 
 def _begins_sentence(text: str, start: int) -> bool:

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from medassist.safety.letters import CAPITAL, SMALL, shape
+
 WORDS: Final = Path(__file__).with_name("words.toml")
 
 _MONTH: Final = (
@@ -74,7 +76,11 @@ _FORMS: Final[tuple[tuple[str, str, bool], ...]] = (
         True,
     ),
     ("PLACE", r"\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b", True),
-    ("PLACE", r"\b[A-Z][a-z]{2,20},? [A-Z]{2},? \d{5}(?:-\d{4})?\b", True),
+    (
+        "PLACE",
+        rf"\b[{CAPITAL}][{SMALL}]{{2,20}},? [A-Z]{{2}},? \d{{5}}(?:-\d{{4}})?\b",
+        True,
+    ),
     ("PLACE", r"\b(?:ZIP|zip)(?: code)?[: ]{1,3}\d{5}(?:-\d{4})?\b", True),
     # A code that nothing announces: letters and five digits or more, or seven digits.
     (
@@ -110,7 +116,7 @@ def _compiled() -> tuple[tuple[str, re.Pattern[str], bool], ...]:
     streets = "|".join(table["streets"].split())
     institutions = "|".join(table["institutions"].split())
     before = "|".join(map(re.escape, table["places-before"]))
-    name = r"[A-Z][\w'-]{1,25}"
+    name = rf"[{CAPITAL}][\w'\u2019-]{{1,25}}"
     rows += [
         (
             "PLACE",
@@ -143,9 +149,14 @@ def _compiled() -> tuple[tuple[str, re.Pattern[str], bool], ...]:
 
 
 def find(text: str) -> Iterator[tuple[str, int, int, bool]]:
-    """Kind, first character, the one after the last, and whether it is sure."""
+    """Kind, first character, the one after the last, and whether it is sure.
+
+    Args:
+        text: A plain text (`medassist.safety.letters.plain`).
+    """
+    letters = shape(text)
     for kind, form, sure in _compiled():
-        for match in form.finditer(text):
+        for match in form.finditer(letters):
             start, end = match.span("it") if "it" in form.groupindex else match.span()
             if kind == "IP" and any(
                 part.isdigit() and int(part) > 255

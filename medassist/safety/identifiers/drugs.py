@@ -1,0 +1,28 @@
+"""Drugs of the table of doses: whatever else looks like a name, they are none."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Final
+
+SHORTEST: Final = 5
+"""Letters of a word that names a drug by itself, where the name has several words."""
+_LETTERS: Final = re.compile(r"[^\W_]+")
+
+
+@cache
+def _words() -> frozenset[str]:
+    from medassist.safety.dose_reading import names
+
+    found: set[str] = set()
+    for name in names():
+        parts = name.split()
+        found |= {part for part in parts if len(parts) == 1 or len(part) >= SHORTEST}
+    return frozenset(found)
+
+
+def is_drug(word: str) -> bool:
+    """`word` names a drug of the table or one of its other names, however written."""
+    known = _words()
+    return any(part in known for part in _LETTERS.findall(word.casefold()))
