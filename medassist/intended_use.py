@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-INTENDED_USE_VERSION: Final = 2
+INTENDED_USE_VERSION: Final = 3
 """Raised when the text changes in what it asks of the user; it is then shown again."""
 
 INTENDED_USE: Final = """\
@@ -26,7 +26,9 @@ diagnosis, a treatment or a dose on what they write. Check every statement again
 a source that you trust, and decide yourself.
 
 Red flags, marked doses and warnings come from fixed rules. They remind, and they \
-miss things: that nothing is shown does not mean that nothing is wrong.
+miss things: that nothing is shown does not mean that nothing is wrong. They read \
+English only. What is written in another language is not checked; where the program \
+sees that, it says so.
 
 The pair that comes with the program is a small demonstration and not for clinical \
 use at all.

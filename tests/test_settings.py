@@ -40,7 +40,7 @@ def test_what_is_saved_is_read_again() -> None:
         kv="q8_0",
         threads=3,
         gpu_layers=0,
-        intended_use_accepted=2,
+        intended_use_accepted=3,
     )
     save_settings(settings)
     assert load_settings() == settings

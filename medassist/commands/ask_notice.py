@@ -1,4 +1,4 @@
-"""What `medassist ask` says beside the answers: the intended use, and red flags.
+"""What `medassist ask` says beside the answers: the intended use, red flags, language.
 
 All of it goes to standard error; standard output carries the answers alone.
 """
@@ -45,18 +45,22 @@ class Checked:
     Attributes:
         raised: The flags, the most urgent first.
         problem: Why the question was not checked; empty: it was.
+        language: That the rules cannot read the question or a part of it; empty: they
+            can.
     """
 
     raised: tuple[Raised, ...] = ()
     problem: str = ""
+    language: str = ""
 
     @property
     def lines(self) -> Sequence[str]:
-        """A line for each flag, and one where nothing could be checked."""
+        """A line for each flag, and one where something could not be checked."""
         if self.problem:
             return [self.problem]
         flags = (raised.flag for raised in self.raised)
-        return [f"RED FLAG: {flag.title}. {flag.text}" for flag in flags]
+        lines = [f"RED FLAG: {flag.title}. {flag.text}" for flag in flags]
+        return [*lines, self.language] if self.language else lines
 
     @property
     def as_json(self) -> list[dict[str, Any]] | None:
@@ -79,9 +83,11 @@ class Checked:
 def check(question: str) -> Checked:
     """Run the rules of the screen on `question`. Never raises; takes half a second."""
     try:
+        from medassist.safety.language import NOTICE, is_foreign
         from medassist.safety.red_flags.conversation import raised_by
 
-        return Checked(raised_by(question))
+        language = NOTICE if is_foreign(question) else ""
+        return Checked(raised_by(question), language=language)
     except Exception as error:
         # Whatever is wrong with the rules, the question is asked and this is told.
         return Checked(

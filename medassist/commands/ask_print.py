@@ -283,6 +283,7 @@ class AnswersAsJson:
             "notice": self._notice,
             "notices": self._notices,
             "red_flags": self._checked.as_json,
+            "language_notice": self._checked.language or None,
             "answers": {
                 pane: await self._answer(self._answered[pane], stopped)
                 for pane in self._files.panes

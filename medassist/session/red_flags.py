@@ -25,7 +25,7 @@ DRAWN_S = 1.0
 class Panel(Protocol):
     """Where the flags are shown."""
 
-    def show(self, raised: tuple[Raised, ...], problem: str) -> None: ...
+    def show(self, raised: tuple[Raised, ...], problem: str, foreign: bool) -> None: ...
 
     async def wait_for_refresh(self) -> bool: ...
 
@@ -55,6 +55,8 @@ class RedFlags:
         self._consultation: Consultation | None = None
         self._shown: list[Shown] = []
         self._by_turn: dict[Turn, tuple[Raised, ...]] = {}
+        self.foreign = False
+        """The last question was not in English, or not all of it."""
         self._warming: asyncio.Task[str] | None = None
         self._catching: asyncio.Task[None] | None = None
         self.problem = ""
@@ -90,10 +92,11 @@ class RedFlags:
         turns = consultation.turns
         before = turns[: turns.index(turn)] if turn in turns else []
         earlier = [asked.question for asked in before]
-        raised = await asyncio.to_thread(_raised_by, turn.question, earlier)
+        raised, foreign = await asyncio.to_thread(_found, turn.question, earlier)
         if self._consultation is not consultation:
             return
         self._by_turn[turn] = raised
+        self.foreign = foreign
         known = {shown.raised.flag.id for shown in self._shown}
         # With words of an earlier question a flag is raised once; alone, each time.
         new = [r for r in raised if r.alone or r.flag.id not in known]
@@ -101,7 +104,7 @@ class RedFlags:
         self._shown = [s for s in self._shown if s.raised.flag.id not in again]
         self._shown += [Shown(r, turn) for r in new]
         self._draw()
-        if new:
+        if new or foreign:
             await self._drawn()
 
     def follow(self, consultation: Consultation) -> None:
@@ -112,7 +115,7 @@ class RedFlags:
         """
         if consultation is not self._consultation:
             self._consultation = consultation
-            self._shown, self._by_turn = [], {}
+            self._shown, self._by_turn, self.foreign = [], {}, False
             self._draw()
         behind = self._behind(consultation)
         if behind and (self._catching is None or self._catching.done()):
@@ -170,7 +173,7 @@ class RedFlags:
             )
 
     def _draw(self) -> None:
-        self._panel.show(self.unread, self.problem)
+        self._panel.show(self.unread, self.problem, self.foreign)
         self._changed()
 
     async def _drawn(self) -> None:
@@ -184,9 +187,11 @@ class RedFlags:
 def _read_rules() -> str:
     """Read the rules; why that failed, else an empty text. Takes half a second."""
     try:
+        from medassist.safety.language import is_foreign
         from medassist.safety.red_flags import find_red_flags
 
         find_red_flags("the rules are read here")
+        is_foreign("the tables are read here")
     except Exception as error:
         # Whatever is wrong with the rules, the question is asked and this is told.
         return (
@@ -196,7 +201,9 @@ def _read_rules() -> str:
     return ""
 
 
-def _raised_by(question: str, earlier: list[str]) -> tuple[Raised, ...]:
+def _found(question: str, earlier: list[str]) -> tuple[tuple[Raised, ...], bool]:
+    """The flags of `question`, and whether the rules cannot read all of it."""
+    from medassist.safety.language import is_foreign
     from medassist.safety.red_flags.conversation import raised_by
 
-    return raised_by(question, earlier)
+    return raised_by(question, earlier), is_foreign(question)

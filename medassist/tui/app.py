@@ -80,6 +80,8 @@ class ConsultApp(App[int]):
         self.crash_report = ""
         self.leaves_process = False
         """The process ends with the app, in time even if a thread does not."""
+        self.told_of_language = False
+        """It was said that identifiers are missed in other languages than English."""
         self.settings_now: Settings | None = None
         """The settings; `None` until they have been read, after the first frame."""
         self._settings_broken = False

@@ -23,7 +23,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     kept = {n: v for n, v in os.environ.items() if not n.startswith("MEDASSIST")}
     settings = tmp_path / "home" / "config" / "settings.toml"
     settings.parent.mkdir(parents=True)
-    settings.write_text("intended_use_told = 2\n")
+    settings.write_text("intended_use_told = 3\n")
     return {**kept, "MEDASSIST_HOME": str(tmp_path / "home")}
 
 

@@ -116,7 +116,7 @@ def test_settings_of_the_user_hold_unless_the_command_line_says_otherwise(
     ask: Ask, files: list[str | Path], environment: dict[str, str]
 ) -> None:
     settings = Path(environment["MEDASSIST_HOME"]) / "config" / "settings.toml"
-    told = "intended_use_told = 2\n"
+    told = "intended_use_told = 3\n"
     settings.write_text(f"{told}[sampling]\nseed = 5\nmax_tokens = 4\n")
     found = json.loads(ask(QUESTION, *files, "--seed", "6", "--json").stdout)
     answer = found["answers"]["base"]
@@ -162,7 +162,8 @@ def test_a_question_without_danger_has_no_flag_in_the_object(
     ask: Ask, files: list[str | Path]
 ) -> None:
     done = ask(QUESTION, *files, "--max-tokens", "3", "--json")
-    assert json.loads(done.stdout)["red_flags"] == []
+    found = json.loads(done.stdout)
+    assert found["red_flags"] == [] and found["language_notice"] is None
     assert done.stderr == b""
 
 
@@ -172,6 +173,23 @@ def test_red_flags_are_told_even_where_the_models_cannot_be_loaded(
     done = ask(DANGER, "--base", tmp_path / "missing.gguf")
     assert done.returncode == 1
     assert b"RED FLAG: Possible acute coronary syndrome" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Plötzlicher starker Brustschmerz mit Ausstrahlung in den linken Arm",
+        "quiero morirme, ya tengo las pastillas preparadas",
+    ],
+)
+def test_a_question_in_another_language_is_told_to_be_unchecked(
+    ask: Ask, files: list[str | Path], question: str
+) -> None:
+    done = ask(question, *files, "--max-tokens", "3", "--json")
+    assert b"medassist: This is not English" in done.stderr
+    found = json.loads(done.stdout)
+    assert found["language_notice"].startswith("This is not English")
+    assert found["red_flags"] == [] and len(found["answers"]) == 2
 
 
 def test_a_clinicians_question_about_risk_is_answered(
@@ -197,14 +215,14 @@ def test_the_intended_use_is_said_once_and_never_among_the_answers(
     again = ask(QUESTION, *files, "--max-tokens", "0")
     assert again.stderr == b""
     # The screen still wants it accepted.
-    assert settings.read_text().split() == ["intended_use_told", "=", "2"]
+    assert settings.read_text().split() == ["intended_use_told", "=", "3"]
 
 
 def test_what_was_accepted_in_the_screen_is_not_said_again(
     ask: Ask, files: list[str | Path], environment: dict[str, str]
 ) -> None:
     settings = Path(environment["MEDASSIST_HOME"]) / "config" / "settings.toml"
-    settings.write_text("intended_use_accepted = 2\n")
+    settings.write_text("intended_use_accepted = 3\n")
     assert ask(QUESTION, *files, "--max-tokens", "0").stderr == b""
     settings.write_text("intended_use_accepted = 1\n")
     done = ask(QUESTION, *files, "--max-tokens", "3")

@@ -150,6 +150,7 @@ def test_json_is_one_object_of_the_promised_shape(
         "notice": "A demonstration.",
         "notices": [],
         "red_flags": [],
+        "language_notice": None,
         "answers": {},
     }
     weights = hashlib.sha256(b"weights").hexdigest()

@@ -10,7 +10,7 @@ from tests.e2e.terminal import Terminal, command
 from tests.tiny_models import TinyPair, write_pair
 
 SETTINGS = """\
-intended_use_accepted = 2
+intended_use_accepted = 3
 [sampling]
 max_tokens = 40
 temperature = 0.0

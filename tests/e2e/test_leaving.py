@@ -15,7 +15,7 @@ from tests.e2e.terminal import Terminal
 # Less than the watch of the program would take to end what hangs.
 AT_ONCE_S = LEAVE_S - 1
 ANSWERS_LONG = """\
-intended_use_accepted = 2
+intended_use_accepted = 3
 [sampling]
 max_tokens = 1500
 """

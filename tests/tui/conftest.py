@@ -13,7 +13,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MEDASSIST_HOME", str(tmp_path))
     folder = tmp_path / "config"
     folder.mkdir()
-    (folder / "settings.toml").write_text("intended_use_accepted = 2\n")
+    (folder / "settings.toml").write_text("intended_use_accepted = 3\n")
     return tmp_path
 
 

@@ -100,3 +100,37 @@ async def test_what_was_found_is_drawn_without_what_a_terminal_obeys(
         await until(pilot, lambda: isinstance(app.screen, IdentifierWarning))
         await until(pilot, lambda: "John Smith" in seen(app.screen))
         assert "\x1b" not in seen(app.screen) and "\x07" not in seen(app.screen)
+
+
+SPANISH = "desde ayer tiene fiebre y mucho dolor en el pecho."
+
+
+async def test_a_text_that_the_rules_cannot_read_is_never_let_out_unasked(
+    engines: FakeEngines,
+) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until_ready(pilot, app)
+        chosen = warning_for(app, SPANISH)
+        await until(pilot, lambda: isinstance(app.screen, IdentifierWarning))
+        await until(pilot, lambda: "read English only" in seen(app.screen))
+        assert "The rules cannot read this" in seen(app.screen)
+        assert "Replace all" not in seen(app.screen)
+        await pilot.press("r")
+        await pilot.pause()
+        assert not chosen
+        await pilot.press("k")
+        await until(pilot, lambda: chosen)
+        assert chosen == ["keep"]
+
+
+async def test_the_dialog_says_so_where_a_part_is_in_another_language(
+    engines: FakeEngines,
+) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until_ready(pilot, app)
+        warning_for(app, f"{NOTE} {SPANISH}")
+        await until(pilot, lambda: isinstance(app.screen, IdentifierWarning))
+        await until(pilot, lambda: "read English only" in seen(app.screen))
+        assert "becomes [NAME]" in seen(app.screen)

@@ -16,6 +16,7 @@ def test_it_says_for_whom_it_is_and_what_it_is_not_for() -> None:
     assert "not for images or signals" in text
     assert "not for decisions that cannot wait" in text
     assert "not a medical device" in text
+    assert "They read English only." in text
 
 
 async def test_whoever_accepted_an_earlier_version_is_asked_anew(

@@ -134,7 +134,7 @@ async def test_a_wrong_name_or_a_key_given_twice_is_said(
 async def test_a_broken_settings_file_is_said_and_left_as_it_is(
     home: Path, engines: FakeEngines
 ) -> None:
-    settings(home).write_text("intended_use_accepted = 2\nmode = 'sideways'\n")
+    settings(home).write_text("intended_use_accepted = 3\nmode = 'sideways'\n")
     app = app_with(engines)
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)

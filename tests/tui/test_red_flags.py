@@ -24,6 +24,8 @@ from tests.tui.running import (
 )
 
 SIZE = (120, 36)
+GERMAN = "Plötzlicher starker Brustschmerz mit Ausstrahlung in den linken Arm"
+SPANISH = "quiero morirme, ya tengo las pastillas preparadas"
 HEART = "58M, crushing chest pain since 10am, sweaty. Any tips?"
 TITLE = "Possible acute coronary syndrome"
 RISK = (
@@ -304,6 +306,43 @@ async def test_a_stop_while_the_rules_run_stops_the_answers(
         await until_answered(pilot, app)
         answer = app.consult.consultation.turns[0].shown("base")
         assert answer and answer.state == "stopped"
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (41, 12)])
+@pytest.mark.parametrize("question", [GERMAN, SPANISH])
+async def test_a_question_in_another_language_is_told_to_be_unchecked(
+    engines: FakeEngines, question: str, size: tuple[int, int]
+) -> None:
+    app = app_with(engines)
+    screens: list[str] = []
+
+    def look(pane: object, question: object) -> None:
+        screens.append(seen(app.screen))
+
+    engines.script.too_long = look
+    async with app.run_test(size=size) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, question)
+        await until_answered(pilot, app)
+        assert screens  # before any model was asked
+        assert all("not english" in screen.lower() for screen in screens)
+        await pilot.press("alt+r")
+        await until(pilot, lambda: "not checked for red flags" in told(app).lower())
+        await ask(pilot, app, "What is the difference between asthma and COPD?")
+        await until_answered(pilot, app, 2)
+        assert panel(app) == ""
+
+
+async def test_a_flag_and_the_notice_stand_together(engines: FakeEngines) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_ready(pilot, app)
+        await ask(pilot, app, f"{HEART} His wife says: {SPANISH}.")
+        await until_answered(pilot, app)
+        screen = seen(app.screen)
+        assert TITLE in screen and "not english" in screen.lower()
+        await pilot.resize_terminal(36, 9)
+        await until(pilot, lambda: "Red flag: Possible acute" in seen(app.screen))
 
 
 def test_the_first_frame_waits_for_no_rule() -> None:

@@ -120,8 +120,11 @@ class AnswersScreen(PanesScreen):
     def action_red_flags(self) -> None:
         shown = self.red_flags.shown
         if not shown:
+            from medassist.safety.language import NOTICE
+
             self.say(
                 self.red_flags.problem
+                or (NOTICE if self.red_flags.foreign else "")
                 or "No rule found a red flag in this consultation. Rules miss things."
             )
             return
@@ -136,7 +139,7 @@ class AnswersScreen(PanesScreen):
     def _flags_changed(self) -> None:
         # Where no pane has room any more, the flags still do.
         titles = self.flag_panel.titles
-        self.too_small.say(f"Red flag: {titles}. {TOO_SMALL}" if titles else TOO_SMALL)
+        self.too_small.say(f"{titles} {TOO_SMALL}" if titles else TOO_SMALL)
         self.red_flags.keep_in(self.recording)
 
     async def learn_fingerprints(self) -> None:

@@ -16,6 +16,7 @@ LOW: Final = 20
 AROUND: Final = 3
 """Cells beside the text: the bar at the left and a space on each side."""
 LABEL: Final = "RED FLAG"
+LANGUAGE_LABEL: Final = "NOT ENGLISH"
 
 
 class FlagPanel(Static):
@@ -42,20 +43,29 @@ class FlagPanel(Static):
         """The key that opens the details, as the user is told it."""
         self._raised: tuple[Raised, ...] = ()
         self._problem = ""
+        self._foreign = False
 
     def on_mount(self) -> None:
-        self.display = bool(self._raised or self._problem)
+        self.display = bool(self._raised or self._problem or self._foreign)
 
-    def show(self, raised: tuple[Raised, ...], problem: str = "") -> None:
-        """Show `raised`, the most urgent first; and why nothing can be checked."""
-        self._raised, self._problem = raised, problem
-        self.display = bool(raised or problem)
+    def show(
+        self, raised: tuple[Raised, ...], problem: str = "", foreign: bool = False
+    ) -> None:
+        """Show `raised`, the most urgent first; and why something cannot be checked."""
+        self._raised, self._problem, self._foreign = raised, problem, foreign
+        self.display = bool(raised or problem or foreign)
         self.fit()
 
     @property
     def titles(self) -> str:
         """What is shown, in one line; empty: nothing."""
-        return "; ".join(raised.flag.title for raised in self._raised)
+        flags = "; ".join(raised.flag.title for raised in self._raised)
+        said = [f"Red flag: {flags}."] if flags else []
+        if self._foreign:
+            from medassist.safety.language import SHORT_NOTICE
+
+            said.append(SHORT_NOTICE)
+        return " ".join(said)
 
     def on_resize(self) -> None:
         self.fit()
@@ -65,17 +75,35 @@ class FlagPanel(Static):
         if not self.is_attached or not self.display:
             return
         width, height = self.screen.size
-        rows = height * 2 // 5 if height >= LOW else min(3, len(self._raised) + 1)
+        low = min(3, len(self._raised) + 1) + self._foreign
+        rows = height * 2 // 5 if height >= LOW else low
         self.update(Content("\n").join(self._lines(max(10, width - AROUND), rows)))
 
     def _lines(self, width: int, rows: int) -> list[Content]:
         lines: list[Content] = []
         if self._problem:
             lines += Content.styled(self._problem, "bold").wrap(width)
+        language = self._language(width, rows)
         if self._raised:
             flags = [(raised.flag.title, raised.flag.text) for raised in self._raised]
-            lines += panel_lines(flags, width, rows - len(lines), self.key)
-        return lines
+            left = rows - len(lines) - len(language)
+            lines += panel_lines(flags, width, left, self.key)
+        return [*lines, *language]
+
+    def _language(self, width: int, rows: int) -> list[Content]:
+        """That the rules cannot read the question; one line where there is no room."""
+        if not self._foreign:
+            return []
+        from medassist.safety.language import NOTICE, SHORT_NOTICE
+
+        said = Content.assemble((f"{LANGUAGE_LABEL}  ", "bold $warning"), NOTICE)
+        wrapped = said.wrap(width)
+        if self._raised and len(wrapped) + len(self._raised) + 1 > rows:
+            wrapped = []
+        if not wrapped or len(wrapped) > rows:
+            short = Content.styled(SHORT_NOTICE, "bold $warning")
+            return [short.truncate(width, ellipsis=True)]
+        return wrapped
 
 
 def panel_lines(

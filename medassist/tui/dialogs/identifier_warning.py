@@ -42,15 +42,17 @@ class Decided:
 async def warn(
     app: ConsultApp, texts: Sequence[str], occasion: Occasion
 ) -> Decided | None:
-    """Tell the user what in `texts` may say who the patient is; nothing if nothing may.
+    """Tell the user what in `texts` may say who the patient is, if anything may.
+
+    Where the rules cannot read the texts the user is told that too.
 
     Returns:
         What was decided; `None`: not to go on.
     """
     from medassist.records.record import WarningGiven, now
 
-    counts, marked = await asyncio.to_thread(_looked, tuple(texts))
-    if not counts:
+    counts, marked, foreign = await asyncio.to_thread(_looked, tuple(texts))
+    if not counts and not (foreign and _is_news(app, occasion)):
         return Decided((), {})
     outcome = await _ask(app, BETWEEN.join(texts), occasion)
     if outcome is None:
@@ -61,6 +63,18 @@ async def warn(
     )
     replaced = dict(zip(texts, marked, strict=True)) if outcome == "replaced" else {}
     return Decided(warnings, replaced)
+
+
+def _is_news(app: ConsultApp, occasion: Occasion) -> bool:
+    """Whether to ask where nothing was found, in a text that the rules cannot read.
+
+    Whatever leaves the computer is asked about each time. Of what is saved, question by
+    question, the user is told once.
+    """
+    if occasion == "saving" and app.told_of_language:
+        return False
+    app.told_of_language = True
+    return True
 
 
 async def _ask(
@@ -99,9 +113,15 @@ async def warn_of_consultation(
     return decided.warnings
 
 
-def _looked(texts: tuple[str, ...]) -> tuple[Counter[str], list[str]]:
-    """How many of each kind there are, and the texts without them. For a thread."""
+def _looked(texts: tuple[str, ...]) -> tuple[Counter[str], list[str], bool]:
+    """What is in the texts. For a thread.
+
+    Returns:
+        How many of each kind there are, the texts without them, and whether the rules
+        cannot read all of it.
+    """
     from medassist.safety.identifiers import find_identifiers, replace
+    from medassist.safety.language import is_foreign
 
     whole = BETWEEN.join(text.replace("\x1e", " ") for text in texts)
     found = [
@@ -109,4 +129,5 @@ def _looked(texts: tuple[str, ...]) -> tuple[Counter[str], list[str]]:
         for one in find_identifiers(whole)
         if BETWEEN.strip(" \n") not in whole[one.span[0] : one.span[1]]
     ]
-    return Counter(one.kind for one in found), replace(whole, found).split(BETWEEN)
+    counts = Counter(one.kind for one in found)
+    return counts, replace(whole, found).split(BETWEEN), is_foreign(whole)

@@ -35,17 +35,19 @@ async def warn_of_identifiers(
 ) -> Outcome:
     """Show what in `text` may tell who the patient is, and ask what to do with it.
 
-    Call it in a worker: it waits for the user. Where the rules find nothing the user
-    is not asked, and it is "keep". That nothing is found is no proof.
+    Call it in a worker: it waits for the user. Where the rules can read the text and
+    find nothing the user is not asked, and it is "keep". That nothing is found is no
+    proof.
 
     Returns:
         "replace": with `medassist.safety.identifiers.replace`; "keep": as it is;
         "cancel": neither save nor export.
     """
-    found = await asyncio.to_thread(_found, text)
-    if not found:
+    found, foreign = await asyncio.to_thread(_found, text)
+    if not found and not foreign:
         return "keep"
-    outcome = await app.push_screen_wait(IdentifierWarning(text, found, occasion))
+    warning = IdentifierWarning(text, found, occasion, foreign=foreign)
+    outcome = await app.push_screen_wait(warning)
     return outcome or "cancel"
 
 
@@ -68,9 +70,15 @@ class IdentifierWarning(ModalScreen[Outcome]):
     AUTO_FOCUS = "#cancel"
 
     def __init__(
-        self, text: str, found: Sequence[Identifier], occasion: Occasion
+        self,
+        text: str,
+        found: Sequence[Identifier],
+        occasion: Occasion,
+        *,
+        foreign: bool = False,
     ) -> None:
         super().__init__()
+        self._foreign = foreign
         self._text = text
         self._found = tuple(found)
         self._occasion = occasion
@@ -78,23 +86,37 @@ class IdentifierWarning(ModalScreen[Outcome]):
     def compose(self) -> ComposeResult:
         done = "saved" if self._occasion == "saving" else "exported"
         with Vertical(id="dialog"):
-            yield Static(
-                f"This may tell who the patient is ({len(self._found)})",
-                markup=False,
-                id="title",
-            )
+            yield Static(self._title(), markup=False, id="title")
             with VerticalScroll(id="text"):
+                if self._foreign:
+                    from medassist.safety.language import IDENTIFIERS_NOTICE
+
+                    yield Static(IDENTIFIERS_NOTICE, markup=False, id="language")
                 yield Static(
                     f"Rules found this in what is to be {done}. They miss things: with "
-                    "these replaced a text is not de-identified.",
+                    "these replaced a text is not de-identified."
+                    if self._found
+                    else f"Rules found nothing in what is to be {done}. Read it "
+                    "yourself before you let it out.",
                     markup=False,
                     classes="about",
                 )
                 yield from self._kinds()
             with Horizontal(id="answers"):
-                yield Button("Replace all (r)", id="replace", compact=True)
+                if self._found:
+                    yield Button("Replace all (r)", id="replace", compact=True)
                 yield Button("Keep (k)", id="keep", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
+
+    def _title(self) -> str:
+        if self._found:
+            return f"This may tell who the patient is ({len(self._found)})"
+        return "The rules cannot read this"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where nothing was found there is nothing to replace."""
+        replaces = action == "dismiss" and parameters == ("replace",)
+        return bool(self._found) or not replaces
 
     def _kinds(self) -> Iterator[Widget]:
         from medassist.safety.identifiers import KINDS
@@ -144,7 +166,9 @@ class IdentifierWarning(ModalScreen[Outcome]):
                 pass
 
 
-def _found(text: str) -> tuple[Identifier, ...]:
+def _found(text: str) -> tuple[tuple[Identifier, ...], bool]:
+    """What was found, and whether the rules cannot read all of the text."""
     from medassist.safety.identifiers import find_identifiers
+    from medassist.safety.language import is_foreign
 
-    return find_identifiers(text)
+    return find_identifiers(text), is_foreign(text)

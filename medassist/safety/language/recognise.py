@@ -1,0 +1,223 @@
+"""A recogniser of English for short medical texts.
+
+Every word of a text speaks for English, for other languages, or for none: words that
+both have, names of drugs, abbreviations in capitals. Those that no table knows are
+judged by their letters, three in a row. General recognisers were tried and take most
+lines of clinical English for another language: metformin, bd and nocte are rare words
+everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from medassist.safety.letters import folded, plain
+
+FOLDER: Final = Path(__file__).parent
+ENOUGH: Final = 0.5
+"""By how many words another language must outweigh English in a whole text."""
+ENOUGH_IN_PART: Final = 1.5
+"""The same in one of several sentences: there are many, and each can be odd."""
+WORDS_IN_PART: Final = 2
+"""Words of one language that such a sentence holds at least."""
+BY_LETTERS: Final = 0.5
+"""How much the letters of an unknown word weigh, beside 1 for a known one."""
+SHORTEST_UNKNOWN: Final = 4
+LONGEST_ABBREVIATION: Final = 5
+_MORE_ENDINGS: Final = ("adol", "aline", "opram", "azine", "amol", "amole")
+OTHER_SCRIPT: Final = 3
+"""Words in letters that are not Latin, from which a text is foreign."""
+
+_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019`][^\W\d_]+)*")
+_ADDRESS: Final = re.compile(r"\S{0,80}(?:@|://|www\.)\S{0,200}")
+_PART: Final = re.compile(r"[.!?;:]+(?=\s|$)|[\n\r\"\u201c-\u201e\u00ab\u00bb|]+")
+_APOSTROPHES: Final = str.maketrans("", "", "'\u2019`")
+_PARTICLES: Final = (
+    "de la las los da do dos di del della van von der den ter le el al bin ibn y e"
+)
+_IN_NAMES: Final = frozenset(_PARTICLES.split())
+# Scripts that part no words: a few signs are a word.
+_WITHOUT_SPACES: Final = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u9fff]")
+_NOT_LATIN: Final = re.compile("[\u0370-\u1dff\u2c80-\ua7ff\ua800-\ud7ff\uf900-\ufaff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What is known of words.
+
+    Attributes:
+        english: Words of English.
+        foreign: Words of other languages, and which.
+        letters: Three letters in a row, and how much they speak for another language.
+        drug_endings: How names of drugs end.
+    """
+
+    english: frozenset[str]
+    foreign: Mapping[str, tuple[str, ...]]
+    letters: Mapping[str, float]
+    drug_endings: tuple[str, ...]
+
+
+@cache
+def tables() -> Tables:
+    """The tables of this folder."""
+    from medassist.safety.dose_reading import TABLE
+
+    letters = {
+        piece[:3]: int(piece[3:]) / 10 for piece in _rows("trigrams.txt").split()
+    }
+    doses = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    endings = (*doses["read"]["endings"].split(), *_MORE_ENDINGS)
+    return Tables(
+        frozenset(_rows("english.txt").split()),
+        foreign_words(),
+        letters,
+        endings,
+    )
+
+
+@cache
+def foreign_words() -> Mapping[str, tuple[str, ...]]:
+    """Every word of words.toml without its marks, and whose it is."""
+    found: dict[str, list[str]] = {}
+    table = tomllib.loads((FOLDER / "words.toml").read_text(encoding="utf-8"))
+    for language, listed in table.items():
+        typed = [*words(listed)]
+        if language in SPELT_OUT_IN:
+            typed += words(listed.translate(_SPELT_OUT))
+        for word in dict.fromkeys(typed):
+            found.setdefault(word, []).append(language)
+    return {word: tuple(languages) for word, languages in found.items()}
+
+
+SPELT_OUT_IN: Final = ("german", "swedish", "danish", "finnish")
+"""Languages in which ue is typed where there is no umlaut on the keyboard."""
+_SPELT_OUT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa"})
+
+
+def _rows(name: str) -> str:
+    lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
+    return " ".join(line for line in lines if not line.startswith("#"))
+
+
+def words(text: str) -> Iterator[str]:
+    """The words of `text` in small letters, without marks and apostrophes."""
+    for match in _WORD.finditer(text):
+        yield folded(match.group()).translate(_APOSTROPHES)
+
+
+def threes(word: str) -> list[str]:
+    """Three letters in a row, the ends of the word being a sign too."""
+    ended = f"^{word}$"
+    return [ended[at : at + 3] for at in range(len(ended) - 2)]
+
+
+def is_foreign(text: str) -> bool:
+    """`text`, or one of its sentences, is written in another language than English.
+
+    Never raises; the time is proportional to the length. One word in a foreign tongue
+    makes no foreign text, unless the text has no other.
+    """
+    seen = _ADDRESS.sub(" ", plain(text).text)
+    if _other_script(seen):
+        return True
+    counts = _Counts()
+    for part in _PART.split(seen):
+        here = _Counts()
+        here.add(part)
+        if here.surplus >= ENOUGH_IN_PART and here.foreign >= WORDS_IN_PART:
+            return True
+        counts.join(here)
+    return counts.surplus >= ENOUGH
+
+
+def _other_script(text: str) -> bool:
+    if text.isascii() or not _NOT_LATIN.search(text):
+        return False
+    found = 0.0
+    latin = 0
+    for match in _WORD.finditer(text):
+        word = match.group()
+        if _WITHOUT_SPACES.search(word):
+            found += max(1.0, len(word) / 2)
+        elif len(word) > 1 and len(_NOT_LATIN.findall(word)) == len(word):
+            found += 1
+        elif len(word) > 1:
+            latin += 1
+    return found >= OTHER_SCRIPT or found > latin
+
+
+class _Counts:
+    """Words of a text that speak for English and for others."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._foreign: Counter[str] = Counter()
+        self._english = 0
+        self._by_letters = 0.0
+
+    def add(self, text: str) -> None:
+        """Count the words of `text`, each once."""
+        written = [match.group() for match in _WORD.finditer(text)]
+        known = tables()
+        for at, word in enumerate(written):
+            key = folded(word).translate(_APOSTROPHES)
+            if key in self._seen or len(key) < 2 or _joins_a_name(written, at):
+                continue
+            self._seen.add(key)
+            theirs = known.foreign.get(key)
+            ours = key in known.english
+            if theirs and not ours:
+                self._foreign.update(theirs)
+            elif theirs or _is_neutral(word, key, known):
+                continue
+            elif ours:
+                self._english += 1
+            elif len(key) >= SHORTEST_UNKNOWN:
+                self._by_letters += _weight(key, known.letters)
+
+    def join(self, other: _Counts) -> None:
+        """Count what `other` counted too."""
+        self._seen |= other._seen
+        self._foreign.update(other._foreign)
+        self._english += other._english
+        self._by_letters += other._by_letters
+
+    @property
+    def foreign(self) -> int:
+        """Words of the language that has most."""
+        return max(self._foreign.values(), default=0)
+
+    @property
+    def surplus(self) -> float:
+        """By how many words the likeliest other language outweighs English."""
+        return self.foreign - self._english + self._by_letters
+
+
+def _joins_a_name(written: list[str], at: int) -> bool:
+    """The small words of "Garcia de la Cruz"."""
+    if written[at] not in _IN_NAMES:
+        return False
+    before = next((w for w in reversed(written[max(0, at - 2) : at]) if len(w) > 3), "")
+    after = next((w for w in written[at + 1 : at + 3] if len(w) > 3), "")
+    return before[:1].isupper() and after[:1].isupper()
+
+
+def _is_neutral(word: str, key: str, known: Tables) -> bool:
+    """Abbreviations in capitals and drugs: the same in every language."""
+    if word.isupper() and len(word) <= LONGEST_ABBREVIATION:
+        return True
+    return len(key) > 6 and key.endswith(known.drug_endings)
+
+
+def _weight(key: str, letters: Mapping[str, float]) -> float:
+    pieces = threes(key)
+    mean = sum(letters.get(three, 0.0) for three in pieces) / len(pieces)
+    return max(-1.0, min(1.0, BY_LETTERS * mean))
