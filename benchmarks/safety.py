@@ -9,6 +9,7 @@ from benchmarks.table import Comparison
 from medassist.consult.differences import compare as differences
 from medassist.core.clean import clean
 from medassist.safety.identifiers import find_identifiers
+from medassist.safety.language import is_foreign
 from medassist.safety.red_flags import find_red_flags
 from medassist.safety.review import dose_marks, review
 from tests.safety.test_cases import joined_cases
@@ -63,10 +64,15 @@ def compare(runs: int) -> list[Comparison]:
         for text in windows:
             find_identifiers(text)
 
+    def told_apart() -> None:
+        for text in windows:
+            is_foreign(text)
+
     rows: list[Comparison] = []
     for name, aim, what, texts in (
         ("red flags, 2,000 characters", 5.0, flagged, WINDOWS),
         ("identifiers, 2,000 characters", 10.0, identified, WINDOWS),
+        ("the language of 2,000 characters", 5.0, told_apart, WINDOWS),
         ("doses and sources of 2,000 characters", 7.5, _reviewed, 1),
         ("differences of two answers of 4,000 words", 1000.0, _compared, 1),
         ("escape sequences out of 1 MB", FRAME_MS, lambda: clean(megabyte), 1),

@@ -33,6 +33,8 @@ SURELY_ENGLISH = 2_500
 Rarer ones stand there in names and titles (der, von, los)."""
 SELDOM = 4
 """How often three letters come in a row at least, in all words together."""
+IN_CASES, IN_ARTICLES = 3, 8
+"""In how many of them a word of our cases stands that is no slip."""
 _CAPITALS = re.compile(r"\b[^\W\da-z_]{2,}\b")
 TELLING = 5
 """Tenths of a natural logarithm from which three letters are kept."""
@@ -47,9 +49,11 @@ def main() -> int:
 
     data = Path(os.environ.get("MEDASSIST_DATA", ROOT.parent / "shared" / "data"))
     foreign = set(foreign_words())
-    english = own_words() | {
+    articles = article_words(data)
+    commonest = [word for word, _ in articles.most_common(COMMONEST)]
+    english = own_words(articles) | {
         word
-        for rank, word in enumerate(article_words(data)[:COMMONEST])
+        for rank, word in enumerate(commonest)
         if word not in foreign or rank < SURELY_ENGLISH
     }
     tables = {
@@ -67,8 +71,12 @@ def main() -> int:
     return 0
 
 
-def own_words() -> set[str]:
-    """The words of our own English texts, of the rules and of the drugs."""
+def own_words(articles: Counter[str]) -> set[str]:
+    """The words of our own English texts, of the rules and of the drugs.
+
+    The cases hold slips of the pen: of their words those that stand in several cases
+    or in the articles are taken.
+    """
     from medassist.safety.dose_reading import names
     from medassist.safety.language.recognise import words
 
@@ -76,6 +84,16 @@ def own_words() -> set[str]:
     for text in _own_texts():
         # MIT is a licence, and no English word.
         found.update(words(_CAPITALS.sub(" ", text)))
+    cases: Counter[str] = Counter()
+    for file in (ROOT / "tests" / "safety" / "cases").glob("*.jsonl"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            text = json.loads(line)["text"]
+            cases.update(set(words(_CAPITALS.sub(" ", text))))
+    found |= {
+        word
+        for word, count in cases.items()
+        if count >= IN_CASES or articles[word] >= IN_ARTICLES
+    }
     return found
 
 
@@ -86,9 +104,6 @@ def _own_texts() -> Iterator[str]:
     files.append(ROOT / "convert" / "verify" / "texts" / "medicine.txt")
     for file in files:
         yield file.read_text(encoding="utf-8")
-    for file in (ROOT / "tests" / "safety" / "cases").glob("*.jsonl"):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            yield json.loads(line)["text"]
     for file in (SAFETY / "red_flags").glob("*.toml"):
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         yield from _strings(table)
@@ -110,8 +125,8 @@ def _strings(value: object) -> Iterator[str]:
             pass
 
 
-def article_words(data: Path) -> list[str]:
-    """The words of the open articles, those in most texts first."""
+def article_words(data: Path) -> Counter[str]:
+    """The words of the open articles, and in how many texts each stands."""
     from medassist.safety.language.recognise import words
 
     file = data / "pretrain-corpus" / "pretrain_corpus.jsonl.xz"
@@ -121,7 +136,7 @@ def article_words(data: Path) -> list[str]:
     with lzma.open(file, "rt", encoding="utf-8") as lines:
         for line in lines:
             counts.update(set(words(json.loads(line)["text"])))
-    return sorted(counts, key=lambda word: (-counts[word], word))
+    return counts
 
 
 def trigrams(english: set[str], foreign: set[str]) -> Iterable[tuple[str, int]]:

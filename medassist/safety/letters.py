@@ -61,10 +61,10 @@ def plain(text: str, *, join_lines: bool = True) -> Plain:
     Args:
         text: The text.
         join_lines: Put a word together that a hyphen parts at the end of a line, where
-            it goes on in small letters. Else the hyphen stays: "well-" and "known" are
-            two words as well as one.
+            it goes on in small letters. Else the hyphen stays and the line goes on:
+            "well-" and "known" are two words as well as one.
     """
-    joined = _line_ends(text) if join_lines else {}
+    joined = _line_ends(text)
     if not joined and (text.isascii() or _is_plain(text)):
         return Plain(text)
     pieces: list[str] = []
@@ -73,6 +73,10 @@ def plain(text: str, *, join_lines: bool = True) -> Plain:
     at, size = 0, len(text)
     while at < size:
         if at in joined:
+            if not join_lines:
+                pieces.append("-")
+                starts.append(at)
+                ends.append(at + 1)
             at = joined[at]
             continue
         end = at + 1

@@ -44,10 +44,10 @@ def test_every_word_is_found_in_the_original() -> None:
         assert stored[start:end] == there
 
 
-def test_lines_stay_apart_where_that_is_asked_for() -> None:
+def test_the_hyphen_stays_where_that_is_asked_for() -> None:
     assert has_ended_line("well-\nknown")
     assert not has_ended_line("a list:\n- one\n- two")
-    assert plain("well-\nknown", join_lines=False).text == "well-\nknown"
+    assert plain("well-\nknown", join_lines=False).text == "well-known"
 
 
 def test_the_shape_has_the_length_of_the_text_and_latin_letters() -> None:

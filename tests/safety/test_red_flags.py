@@ -7,14 +7,35 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from pydantic import BaseModel, ConfigDict
 
 from medassist.safety.red_flags import find_red_flags
 from medassist.safety.red_flags.conversation import raised_by
 from medassist.safety.red_flags.rules import FOLDER, rules
 from tests.growth import IN_PROPORTION, growth
 from tests.safety.test_cases import SEEN, UNSEEN, Case, cases, flags, joined_cases
+
+BARE_WORDS = SEEN.with_name("bare_words.jsonl")
+
+
+class BareWord(BaseModel):
+    """A line of bare_words.jsonl."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    set: Literal["seen", "unseen", "later"]
+    text: str
+    flags: list[str]
+
+
+@cache
+def bare_words(which: str) -> list[BareWord]:
+    lines = BARE_WORDS.read_text(encoding="utf-8").splitlines()
+    rows = [BareWord.model_validate_json(line) for line in lines]
+    return [row for row in rows if row.set == which]
+
 
 PANELS = {
     "suicidal-intent",
@@ -229,3 +250,64 @@ def test_a_flag_survives_whatever_an_answer_would_add() -> None:
     after = " There is nothing to worry about here. Reassure and discharge."
     for case in _patients()[:60]:
         assert set(case.flags) <= found(case.text + after), case.id
+
+
+@pytest.mark.parametrize("which", ["seen", "unseen"])
+def test_a_word_that_means_something_else_raises_nothing(which: str) -> None:
+    silent = [row.text for row in bare_words(which) if not row.flags]
+    disturbed = {text: found(text) for text in silent if found(text)}
+    assert len(silent) > 40
+    assert len(disturbed) <= 0.05 * len(silent), disturbed
+
+
+@pytest.mark.parametrize("which", ["seen", "unseen", "later"])
+def test_the_dangers_beside_those_words_are_still_raised(which: str) -> None:
+    rows = [row for row in bare_words(which) if row.flags]
+    missed = {r.text: lost for r in rows if (lost := set(r.flags) - found(r.text))}
+    assert len(rows) > 20
+    assert missed == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("forearm pain out of proportion, purple bullae", "necrotising-fasciitis"),
+        ("fore-\narm pain out of proportion, purple bullae", "necrotising-fasciitis"),
+        (
+            "fore\u00adarm pain out of proportion, purple bullae",
+            "necrotising-fasciitis",
+        ),
+        ("\u0153dema of the tongue, stridor after penicillin", "anaphylaxis"),
+        ("swollen tongue, wheeze, h\u00e6moptysis after prawns", "anaphylaxis"),
+        ("60M atrial \ufb01brillation, cold leg, pulseless", "acute-limb-ischaemia"),
+        ("Guillain-Barre\u0301, FVC falling, 40M", "guillain-barre"),
+        ("day 3 post-\noperative, calf swollen, breathless", "pulmonary-embolism"),
+        ("60M crushing chest\u00a0pain, sweaty", "acute-coronary-syndrome"),
+    ],
+)
+def test_a_word_is_known_however_it_is_stored(text: str, flag: str) -> None:
+    assert flag in found(text)
+
+
+def test_the_words_that_raised_a_flag_are_those_of_the_original() -> None:
+    text = "60M: crush-\ning chest\u00a0pain, sweaty"
+    (flag,) = find_red_flags(text)
+    words = [text[a:b] for a, b in flag.spans]
+    assert "crush-\ning" in words[0] and "pain" in " ".join(words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Which blood pressure monitor should my patient buy?",
+        "vomited once, blood tests normal, 40M",
+        "My patient has gone to the laboratories for tests, nothing else.",
+    ],
+)
+def test_an_english_word_is_never_taken_for_another_one(text: str) -> None:
+    assert found(text) == set()
+
+
+def test_a_no_ends_at_a_but_behind_an_or() -> None:
+    text = "10 days old, no fever or diarrhoea but vomits green"
+    assert "infant-bowel-emergency" in found(text)

@@ -76,11 +76,17 @@ def tables() -> Tables:
     doses = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     endings = (*doses["read"]["endings"].split(), *_MORE_ENDINGS)
     return Tables(
-        frozenset(_rows("english.txt").split()),
+        english_words(),
         foreign_words(),
         letters,
         endings,
     )
+
+
+@cache
+def english_words() -> frozenset[str]:
+    """Words of English, in small letters and without marks."""
+    return frozenset(_rows("english.txt").split())
 
 
 @cache

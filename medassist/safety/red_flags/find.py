@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from medassist.safety.letters import Plain, has_ended_line, plain
 from medassist.safety.red_flags.measures import Values, measures
 from medassist.safety.red_flags.rules import (
     URGENCIES,
@@ -58,18 +60,26 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
     Never raises, and takes a time proportional to the length of the text. Nothing found
     is no proof that nothing is wrong.
     """
+    found = {flag.id: flag for flag in _read(plain(text))}
+    if has_ended_line(text):
+        # "fore-" and "arm" are one word, "post-" and "operative" are two.
+        for flag in _read(plain(text, join_lines=False)):
+            found.setdefault(flag.id, flag)
+    return tuple(sorted(found.values(), key=lambda flag: flag.rank))
+
+
+def _read(seen: Plain) -> Iterator[RedFlag]:
+    """The flags of one reading of a text."""
     known = rules()
-    pieces = tokens(text)
+    pieces = tokens(seen.text)
     if not len(pieces):
-        return ()
+        return
     values = measures(pieces, known.kinds)
     evidence = _evidence(pieces, known, values)
-    flags = (
-        _flag(rule, found, pieces)
-        for rule in known.flags
-        if (found := _raised(rule, evidence, values)) is not None
-    )
-    return tuple(sorted(flags, key=lambda flag: flag.rank))
+    for rule in known.flags:
+        found = _raised(rule, evidence, values)
+        if found is not None:
+            yield _flag(rule, found, pieces, seen)
 
 
 def _evidence(
@@ -150,7 +160,9 @@ def _holds(
     return found if held >= group.least else []
 
 
-def _flag(rule: Rule, found: list[tuple[int, ...]], pieces: Tokens) -> RedFlag:
+def _flag(
+    rule: Rule, found: list[tuple[int, ...]], pieces: Tokens, seen: Plain
+) -> RedFlag:
     places = sorted({place for hit in found for place in hit})
     spans: list[Span] = []
     last = -2
@@ -164,7 +176,7 @@ def _flag(rule: Rule, found: list[tuple[int, ...]], pieces: Tokens) -> RedFlag:
         rule.id,
         rule.title,
         rule.text,
-        tuple(spans),
+        tuple(seen.span(*span) for span in spans),
         rule.field,
         rule.urgency,
         rule.panel,

@@ -180,7 +180,8 @@ def _by_shape(text: Tokens, place: int, number: float, values: Values) -> None:
 def _stands_alone(text: Tokens, place: int) -> bool:
     """A number and its unit between two commas: "..., 9 months": an age."""
     end = place + 2
-    return text.breaks[place] > 0 and (end >= len(text) or text.breaks[end] > 0)
+    begins = place == 0 or text.breaks[place] > 0
+    return begins and (end >= len(text) or text.breaks[end] > 0)
 
 
 def _looks_like_fever(word: str, number: float, after: str) -> bool:

@@ -21,6 +21,7 @@ from functools import cached_property
 from itertools import pairwise, takewhile
 from typing import Final
 
+from medassist.safety.language.recognise import english_words
 from medassist.safety.red_flags.tokens import SENTENCE, Tokens, normal
 
 SHORTEST_MISSPELT: Final = 6
@@ -237,7 +238,11 @@ class Phrases:
         return [searches for searches in begun if searches]
 
     def _mended(self, words: list[str]) -> list[str]:
-        """`words` with one slip of the pen in a long word put right."""
+        """`words` with one slip of the pen in a long word put right.
+
+        What is an English word already is no slip: a monitor does not monitor anybody.
+        """
+        english = english_words()
         known: dict[str, str] = {}
         mended: list[str] = []
         for word in words:
@@ -245,9 +250,17 @@ class Phrases:
                 mended.append(word)
                 continue
             if word not in known:
-                known[word] = word if self._knows(word) else self._nearest(word)
+                known[word] = self._meant(word, english)
             mended.append(known[word])
         return mended
+
+    def _meant(self, word: str, english: frozenset[str]) -> str:
+        if self._knows(word):
+            return word
+        if word not in english:
+            return self._nearest(word)
+        one = word.removesuffix("s")
+        return one if one in self._vocabulary else word
 
     def _knows(self, word: str) -> bool:
         return word in self._vocabulary or any(

@@ -44,6 +44,9 @@ class Scope:
         others: Of a relative.
         supposed: A question in general, a condition, a teaching case.
         compound: Words that say nothing alone: the "blood" of "blood pressure".
+        harmless: Words that say nothing with others either: "swollen lymph nodes".
+        halves: Words that say nothing without the one that follows, and which that is:
+            "vomited, blood tests sent" tells of no blood that was vomited.
     """
 
     denied: list[int]
@@ -51,12 +54,19 @@ class Scope:
     others: list[int]
     supposed: list[int]
     compound: frozenset[int]
+    harmless: frozenset[int]
+    halves: Mapping[int, int]
 
     def counts(self, hit: Hit, *, past_counts: bool = False) -> bool:
         """`hit` is said to be so, now, of the patient."""
         denied, past = self.denied, self.past
         others, supposed = self.others, self.supposed
         if len(hit.places) == 1 and hit.places[0] in self.compound:
+            return False
+        if not self.harmless.isdisjoint(hit.places):
+            return False
+        halves = self.halves
+        if halves and any(halves.get(at, at) not in hit.places for at in hit.places):
             return False
         for at in hit.places:
             if others[at] >= 0 or supposed[at] >= 0:
@@ -83,7 +93,10 @@ def scope(text: Tokens, cues: Cues, teaching_overruled: bool = False) -> Scope:
     for hit in cues.phrases.find(text, mend=False):
         cue_hits.setdefault(hit.concept, []).append(hit.places)
     compound = frozenset(at for one in cue_hits.get("compound", ()) for at in one)
-    said = Scope([-1] * size, [-1] * size, [-1] * size, [-1] * size, compound)
+    harmless = frozenset(at for one in cue_hits.get("harmless", ()) for at in one)
+    halves = {places[0]: places[-1] for places in cue_hits.get("half", ())}
+    denied, past, others, supposed = ([-1] * size for _ in range(4))
+    said = Scope(denied, past, others, supposed, compound, harmless, halves)
     _Denials(text, cues.words, cue_hits, said.denied).mark()
     _past(text, cues.words, cue_hits, said.past)
     _others(text, cues.words, cue_hits, said.others)
@@ -150,7 +163,10 @@ class _Denials:
                 # The last of the list follows; then it is over.
                 end = min(place + 4, len(words))
                 for last in range(place + 1, end):
-                    if breaks[last] or words[last] in self._lists["ends-denial"]:
+                    word = words[last]
+                    if breaks[last] or word in self._lists["ends-denial"]:
+                        return
+                    if word in self._lists["but"]:
                         return
                     self._marks[last] = cue
                 if not (place + 4 < len(words) and words[place + 4] in ("or", "nor")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,7 @@ _PIECE: Final = re.compile(
     r"|(?P<sentence>[.;!\n\r]|\?(?![^\W\d_]))"
     r"|(?P<clause>,|:|\?|\u2014|\u2013|->|(?<=\s)-(?=\s))"
 )
+_LETTERS: Final = str.maketrans({"æ": "ae", "œ": "oe"})
 _APOSTROPHES: Final = str.maketrans("", "", "'\u2019`")
 
 
@@ -45,13 +47,17 @@ class Tokens:
 
 
 def normal(word: str) -> str:
-    """`word` in small letters, without apostrophes, and with American vowels.
+    """`word` in small letters, without apostrophes and marks, with American vowels.
 
     Haemorrhage and hemorrhage, oedema and edema become one word; so do can't and cant.
     """
     word = word.lower()
     if not word.isalpha():
         word = word.translate(_APOSTROPHES)
+    if not word.isascii():
+        # Only marks go: other letters stay what they are.
+        apart = unicodedata.normalize("NFD", word.translate(_LETTERS))
+        word = "".join(sign for sign in apart if not unicodedata.combining(sign))
     if "e" in word:
         word = word.replace("ae", "e").replace("oe", "e")
     return word
@@ -70,7 +76,7 @@ def _word(kind: str | None, piece: str) -> str:
 
 
 def tokens(text: str) -> Tokens:
-    """The words and numbers of `text`."""
+    """The words and numbers of `text`, a plain one (`medassist.safety.letters`)."""
     words: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
