@@ -26,7 +26,7 @@ from textwrap import fill
 ROOT = Path(__file__).parents[1]
 SAFETY = ROOT / "medassist" / "safety"
 FOLDER = SAFETY / "language"
-COMMONEST = 8_000
+COMMONEST = 14_000
 """Words of the articles that are taken."""
 SURELY_ENGLISH = 2_500
 """Of a word that another language has too: how common it is in the articles at least.

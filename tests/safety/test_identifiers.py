@@ -167,6 +167,8 @@ def test_a_name_beside_an_illness_written_large_is_still_found() -> None:
         ("Ms DeShawntra reports pain.", "Ms [NAME] reports pain."),
         ("Mr Wolfeschlegelsteinhausenbergerdorff is in.", "Mr [NAME] is in."),
         ("Mrs Çelik, then CELIK, then Celik.", "Mrs [NAME], then [NAME], then [NAME]."),
+        ("Ms Okwuosa is in. okwuosa is well.", "Ms [NAME] is in. [NAME] is well."),
+        ("Ms Rose Okwu saw a rose.", "Ms [NAME] saw a rose."),
         ("She lives in Łódź.", "She lives in [PLACE]."),
     ],
 )

@@ -302,6 +302,10 @@ def test_the_words_that_raised_a_flag_are_those_of_the_original() -> None:
         "Which blood pressure monitor should my patient buy?",
         "vomited once, blood tests normal, 40M",
         "My patient has gone to the laboratories for tests, nothing else.",
+        "She elected to go home, ejection fraction 55 %, 70F.",
+        "Magnetic resonance for abdominal pain, 30F, was normal.",
+        "Scan of the chest demonstrated no change; my patient hit his elbow.",
+        "His fistula is working, he is on dialysis.",
     ],
 )
 def test_an_english_word_is_never_taken_for_another_one(text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 from medassist.safety.identifiers.drugs import is_drug
 from medassist.safety.identifiers.patterns import words
+from medassist.safety.language.recognise import english_words
 from medassist.safety.letters import CAPITAL, SMALL, folded, shape
 
 # All of these look at the shape of a text: letters of every alphabet with capitals.
@@ -138,16 +139,19 @@ def _unannounced(
 
 
 def _again(text: str, known: set[str]) -> Iterator[tuple[str, int, int, bool]]:
-    """A name that was announced, wherever else it begins with a capital."""
+    """A name that was announced, wherever else it stands in the text.
+
+    In small letters it is left where it is an English word too (young, rose).
+    """
     if not known:
         return
-    never = _never()
+    never, english = _never(), english_words() | _words_too()
     for match in _LETTERS.finditer(text):
         word = match.group()
         key = folded(word)
         if key not in known or word in never or is_drug(word):
             continue
-        if word[0].isupper():
+        if word[0].isupper() or key not in english:
             yield "NAME", match.start(), match.end(), True
 
 
@@ -198,6 +202,11 @@ def _does(text: str, end: int) -> bool:
     """What follows is said of people alone: says, denies, agreed."""
     after = re.match(r" ([a-z]{2,14})\b", text[end : end + 20])
     return after is not None and after[1] in _doing()
+
+
+@cache
+def _words_too() -> frozenset[str]:
+    return frozenset(words()["words-too"].split())
 
 
 @cache

@@ -23,6 +23,8 @@ from medassist.safety.letters import folded, plain
 FOLDER: Final = Path(__file__).parent
 ENOUGH: Final = 0.5
 """By how many words another language must outweigh English in a whole text."""
+ENOUGH_BY_LETTERS: Final = 1.0
+"""The same where no word is known: three brand names are no other language."""
 ENOUGH_IN_PART: Final = 1.5
 """The same in one of several sentences: there are many, and each can be odd."""
 WORDS_IN_PART: Final = 2
@@ -141,7 +143,7 @@ def is_foreign(text: str) -> bool:
         if here.surplus >= ENOUGH_IN_PART and here.foreign >= WORDS_IN_PART:
             return True
         counts.join(here)
-    return counts.surplus >= ENOUGH
+    return counts.surplus >= (ENOUGH if counts.foreign else ENOUGH_BY_LETTERS)
 
 
 def _other_script(text: str) -> bool:
