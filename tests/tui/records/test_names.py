@@ -102,3 +102,19 @@ async def test_names_in_what_was_begun_are_replaced_before_it_is_saved(
     (record,) = await kept(folder)
     assert "Johnson" not in record.heading
     assert "Johnson" not in last(record.consultation.turns[0], "base").text
+
+
+async def test_of_questions_in_another_language_that_are_saved_the_user_is_told_once(
+    engines: FakeEngines,
+) -> None:
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await begin_records(pilot, app)
+        await ask(pilot, app, "desde ayer tiene fiebre y mucho dolor en el pecho")
+        await until(pilot, lambda: isinstance(app.screen, IdentifierWarning))
+        await pilot.press("k")
+        await until_answered(pilot, app)
+        await ask(pilot, app, "hoy tiene fiebre y mucho dolor de cabeza")
+        await until_answered(pilot, app, 2)
+        assert app.screen is app.consult
