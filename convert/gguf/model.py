@@ -159,6 +159,15 @@ def notes_of(folder: Path) -> tuple[str, ...]:
     return _notes(architecture_of(read_config(folder)).over(read_weights(folder)))
 
 
+def has_own_head(folder: Path) -> bool:
+    """Whether config.json ties the output layer, and the files hold one that differs.
+
+    Raises:
+        ConvertError: the model is not one that can be written exactly.
+    """
+    return architecture_of(read_config(folder)).over(read_weights(folder)).head_found
+
+
 def _notes(architecture: Architecture) -> tuple[str, ...]:
     found = (HEAD_WRITTEN,) if architecture.head_found else ()
     return (*architecture.notes, *found)

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError
 from convert.gguf.facts import read_facts
+from convert.gguf.model import has_own_head, notes_of
 from convert.go_template.source import source_of_gguf
-from convert.gguf.model import notes_of
 from convert.merge.record import read_record
 from convert.ollama.parameters import Parameter
 from convert.ollama.settings import template_end
@@ -100,7 +100,7 @@ def convert_run_folder(
 
 def _convert(folder: RunFolder, wishes: RunWishes, watcher: Watcher) -> RunConverted:
     planner = Planner(folder, wishes, watcher)
-    ledger = Ledger(folder.ledger)
+    ledger = Ledger(folder.ledger, trusts_older=not has_own_head(folder.base))
     taken: list[StepTaken] = []
     made: list[Path] = []
     for step in planner.steps():

@@ -60,8 +60,8 @@ class _Done(_Record):
 
 
 EDITION = 2
-"""Of what the steps do. One more, and what older ones did is done again: 1 lost an
-output layer of its own where config.json ties it to the embedding, and passed it."""
+"""Of what the steps do. 1 lost an output layer of its own where config.json ties it
+to the embedding, and passed it: there what it did is done again."""
 
 
 class _Book(BaseModel):
@@ -78,8 +78,12 @@ class Ledger:
     A file whose size and time of change are as they were is not hashed again.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, trusts_older: bool = True) -> None:
         """Open the ledger `file`; a missing one is an empty one.
+
+        Args:
+            file: in the run's folder of GGUFs.
+            trusts_older: what older editions of the steps did need not be done again.
 
         Raises:
             ConvertError: it is broken.
@@ -96,7 +100,8 @@ class Ledger:
                     "and all steps are done again"
                 ) from error
             if self._book.version != EDITION:
-                self._book = _Book()
+                kept = self._book if trusts_older else _Book()
+                self._book = kept.model_copy(update={"version": EDITION})
 
     def is_done(self, step: Step) -> bool:
         """Whether `step` was done out of the same files, and its outputs are there."""

@@ -6,6 +6,7 @@ import json
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,6 +26,7 @@ from convert.verify.streaming import StreamedModel
 from tests.convert.conftest import ABOUT
 from tests.convert.families import change_json, save_family, some_tokens
 from tests.convert.native import NativeModel, nmse
+from tests.convert.test_run import make_older
 from tests.convert.tiny_lora import load_adapted, load_base, logits_of, save_adapter
 from tests.convert.verify import faults
 
@@ -148,6 +150,9 @@ def test_run_says_it_of_the_base_and_of_the_merge(hf, tmp_path):
         written, kept = found.notes
         assert "it is written as output.weight" in written
         assert "both are kept" in kept
+    make_older(tmp_path / "run")  # which lost the output layer, and passed it
+    found = convert_run_folder(tmp_path / "run", base=base)
+    assert {step.state for step in found.steps} == {"done"}
 
 
 def test_what_is_tied_in_truth_gets_no_note(tmp_path):
@@ -266,7 +271,11 @@ def test_merge_takes_a_base_that_stores_its_one_tensor_as_the_head(tmp_path):
 
     base = save_family("llama", tmp_path / "base", tie_word_embeddings=True)
     change_weights(base, rename)
-    for name, lora in (("plain", {}), ("e", {"target_modules": ["embed_tokens"]})):
+    cases: list[tuple[str, dict[str, Any]]] = [
+        ("plain", {}),
+        ("e", {"target_modules": ["embed_tokens"]}),
+    ]
+    for name, lora in cases:
         adapter = save_adapter(base, tmp_path / name, **lora)
         merge(base, adapter, tmp_path / f"out-{name}")
         found = AutoModelForCausalLM.from_pretrained(tmp_path / f"out-{name}")
