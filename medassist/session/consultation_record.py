@@ -1,4 +1,4 @@
-"""What is kept of the consultation on the screen, and where it stands.
+"""What is kept of a session's consultation, and where it stands.
 
 The `Record` is there whether or not it is ever saved: verdicts, red flags and sides
 are put into it, and `feed` is called whenever something may have changed. While the
@@ -33,15 +33,15 @@ CLOSE_S = 3.0
 
 
 class Holder(Protocol):
-    """The screen whose consultation is kept."""
+    """The session whose consultation is kept."""
 
     consultation: Consultation
 
-    def draw_top(self) -> None: ...
+    def record_changed(self) -> None: ...
 
 
-class Recording:
-    """Keeps one screen's consultation, as far as the user wants that.
+class ConsultationRecord:
+    """Keeps one session's consultation, as far as the user wants that.
 
     Args:
         holder: has the consultation; another one in its place is another record.
@@ -67,7 +67,7 @@ class Recording:
     # How it stands
 
     @property
-    def record(self) -> Record:
+    def content(self) -> Record:
         """The consultation on the screen, with what is kept beside it."""
         consultation = self._holder.consultation
         if self._record is None or self._record.consultation is not consultation:
@@ -164,11 +164,11 @@ class Recording:
             pause = max(PAUSE_S, SHARE * cost) if saved else AGAIN_S
             await asyncio.sleep(min(pause, AGAIN_S))
         self._feeding = None
-        self._holder.draw_top()
+        self._holder.record_changed()
 
     @property
     def _the_recorder(self) -> Recorder:
-        record = self.record
+        record = self.content
         if self._recorder is None:
             from medassist.records.recorder import Recorder
 
@@ -185,7 +185,7 @@ class Recording:
             self._say("All of the consultation is saved again.")
         if trouble != self._told:
             self._told = trouble
-            self._holder.draw_top()
+            self._holder.record_changed()
 
     # Opening and locking
 
@@ -231,7 +231,7 @@ class Recording:
         self.locked, self._wanted = False, True
         self._told = ""
         self.feed()
-        self._holder.draw_top()
+        self._holder.record_changed()
 
     async def lock(self) -> bool:
         """Save what there is and forget the key; whether there was one.
@@ -257,7 +257,7 @@ class Recording:
         self._wanted = False
         if self._vault is not None:
             await self._vault.lock()
-        self._holder.draw_top()
+        self._holder.record_changed()
 
     async def close(self) -> None:
         """The same on the way out, within a bound."""
@@ -288,7 +288,7 @@ class Recording:
 
     def warned(self, warnings: tuple[WarningGiven, ...]) -> None:
         """The user was told of identifiers and has decided."""
-        record = self.record
+        record = self.content
         record.warnings = (*record.warnings, *warnings)
         self.feed()
 

@@ -1,7 +1,7 @@
-"""The pair that answers: its engine, and what the screen has to know of it.
+"""The pair that answers: its engine, and what a session has to know of it.
 
-The engine writes into the consultation; the screen looks at both when it draws. So
-a token costs the screen nothing, and it draws as often as it can afford.
+The engine writes into the consultation; a screen looks at both when it draws. So a
+token costs the screen nothing, and it draws as often as it can afford.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ CLOSE_S = 2.0
 
 
 class EngineLike(Protocol):
-    """What the screen uses of `medassist.engine.client.Engine`."""
+    """What a session uses of `medassist.engine.client.Engine`."""
 
     state: Literal["new", "loading", "ready", "dead", "closed"]
     confined: str | None
@@ -70,6 +70,8 @@ class EngineLike(Protocol):
 
 
 MakeEngine = Callable[["PairFiles", "EngineOptions"], EngineLike]
+Watch = Callable[["Reading | Written | Answered"], None]
+"""Is told of each event of an answer as it comes."""
 
 
 class Pair:
@@ -99,6 +101,7 @@ class Pair:
         self._stop_first: set[PaneName | None] = set()
         """What to stop as soon as the engine has taken the question."""
         self._preparing: asyncio.Task[None] | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     @property
     def panes(self) -> tuple[PaneName, ...]:
@@ -230,12 +233,26 @@ class Pair:
         asked: Mapping[PaneName, Answer],
         settings: Settings,
         mode: Mode,
+        watch: Watch | None = None,
     ) -> tuple[TooLong, ...]:
         """Have the last question answered; `asked` are the answers to be written.
+
+        Whoever asks while another session is being answered waits for its turn.
 
         Returns:
             Where the prompt does not fit. Then nothing has run in any pane.
         """
+        async with self._one_at_a_time:
+            return await self._ask(consultation, asked, settings, mode, watch)
+
+    async def _ask(
+        self,
+        consultation: Consultation,
+        asked: Mapping[PaneName, Answer],
+        settings: Settings,
+        mode: Mode,
+        watch: Watch | None,
+    ) -> tuple[TooLong, ...]:
         assert self._engine is not None
         excesses: list[TooLong] = []
         try:
@@ -257,6 +274,8 @@ class Pair:
                 if isinstance(event, TooLong):
                     excesses.append(event)
                     continue
+                if watch is not None:
+                    watch(event)
                 answer = asked[event.pane]
                 match event.kind:
                     case "reading":

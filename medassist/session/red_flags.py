@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medassist.consult.consultation import Consultation
     from medassist.consult.turn import Turn
     from medassist.safety.red_flags.conversation import Raised
-    from medassist.session.consultation_record import Recording
+    from medassist.session.consultation_record import ConsultationRecord
 
 DRAWN_S = 1.0
 """The longest that a question waits for the panel to be drawn."""
@@ -156,13 +156,13 @@ class RedFlags:
         self._shown = [replace(s, read=s.read or s.raised in read) for s in self._shown]
         self._draw()
 
-    def keep_in(self, recording: Recording) -> None:
+    def keep_in(self, record: ConsultationRecord) -> None:
         """Put what was shown into the record, whether or not it is ever saved."""
         if not self._by_turn:
             return
         from medassist.records.record import FlagShown
 
-        flags = recording.record.flags
+        flags = record.content.flags
         for turn, raised in self._by_turn.items():
             # Of a consultation opened again: what was shown then stays.
             if turn in flags:

@@ -124,7 +124,7 @@ class ConsultApp(App[int]):
             from medassist.engine.confine import forbid_core_dumps
 
             forbid_core_dumps()
-        self.consult.red_flags.warm()
+        self.consult.session.red_flags.warm()
         self.consult.load()
         self.locking.watch()
         if self._accepted >= INTENDED_USE_VERSION:
@@ -300,8 +300,7 @@ class ConsultApp(App[int]):
 
     async def leave(self) -> None:
         """End the models' process, within a bound, and the program."""
-        await self.consult.pair.close()
-        await self.consult.recording.close()
+        await self.consult.session.close()
         await self._copied.clear_in_time(CLEAR_S)
         self.exit(0)
 

@@ -80,7 +80,7 @@ class Lock:
 
         app = self._app
         self.lifted.clear()
-        guarded = app.consult.recording.store is not None
+        guarded = app.consult.session.record.store is not None
         quit_key = keys.display(keys.keys_of(keys.command("quit"), app.chosen_keys))
         self._screen = LockScreen(
             guarded,
@@ -92,7 +92,7 @@ class Lock:
         app.push_screen(self._screen)
         app.forget_copied()
         if guarded:
-            self._forgetting = asyncio.create_task(app.consult.recording.lock())
+            self._forgetting = asyncio.create_task(app.consult.session.record.lock())
 
     async def _go_on(self, _typed: str) -> str:
         self._lift()
@@ -104,7 +104,7 @@ class Lock:
         if self._forgetting is not None:
             await self._forgetting
         try:
-            notice = await self._app.consult.recording.unlock(typed)
+            notice = await self._app.consult.session.record.unlock(typed)
         except RecordsError as error:
             return str(error)
         self._lift()

@@ -70,7 +70,7 @@ async def test_what_is_computed_of_the_files_goes_into_the_record(
         await until_ready(pilot, app)
         await ask(pilot, app, "One?")
         await until_answered(pilot, app)
-        hashes = app.consult.recording.record.hashes
+        hashes = app.consult.session.record.content.hashes
         await until(pilot, lambda: len(hashes) == 2)
         assert set(hashes.values()) == {sha256(b"weights"), sha256(b"differences")}
 

@@ -263,7 +263,7 @@ async def test_the_flags_that_were_shown_are_kept_with_the_consultation(
         await ask(pilot, app, HEART)
         await until_answered(pilot, app)
         (turn,) = app.consult.consultation.turns
-        kept = app.consult.recording.record.flags[turn]
+        kept = app.consult.session.record.content.flags[turn]
         assert [flag.rule for flag in kept] == ["acute-coronary-syndrome"]
 
 
@@ -277,13 +277,13 @@ async def test_a_consultation_opened_again_shows_its_flags(
         for question in (HEART, "What is the usual dose of atorvastatin?"):
             answer = opened.ask(question, {"base": Source("Tiny")}, 0).answers("base")
             answer[0].stop()
-        app.consult.consultation = opened
+        app.consult.session.consultation = opened
         await app.consult.show_turns()
         await until(pilot, lambda: TITLE in panel(app))
-        kept = app.consult.recording.record.flags
+        kept = app.consult.session.record.content.flags
         assert [f.rule for f in kept[opened.turns[0]]] == ["acute-coronary-syndrome"]
-        await until(pilot, lambda: opened.turns[1] in app.consult.red_flags.by_turn)
-        assert app.consult.red_flags.of(opened.turns[1]) == ()
+        await until(pilot, lambda: opened.turns[1] in app.consult.session.red_flags.by_turn)
+        assert app.consult.session.red_flags.of(opened.turns[1]) == ()
 
 
 async def test_a_stop_while_the_rules_run_stops_the_answers(

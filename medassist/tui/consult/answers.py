@@ -12,10 +12,8 @@ from medassist.consult.answer import Answer, Source
 from medassist.consult.consultation import Consultation
 from medassist.core.clean import clean
 from medassist.core.values import PaneName
-from medassist.session.consultation_record import Recording
-from medassist.session.fingerprints import Fingerprints
 from medassist.session.pair import Pair
-from medassist.session.red_flags import RedFlags
+from medassist.session.session import STILL_WRITING, Session
 from medassist.tui.consult import wording
 from medassist.tui.consult.comparison import Comparing
 from medassist.tui.consult.panes import TOO_SMALL, PanesScreen
@@ -29,22 +27,24 @@ SLOWEST_S = 1.0
 SHARE = 10
 """Drawing takes at most about a tenth of the time: the models need the processor."""
 
-STILL_WRITING = "The answers are still being written; Esc stops them."
-
 
 class AnswersScreen(PanesScreen):
     """The two panes with the answers of one consultation in them."""
 
     def __init__(self, pair: Pair) -> None:
         super().__init__()
-        self.pair = pair
-        self.consultation = Consultation()
+        self.session = Session(pair, self, self.flag_panel)
         self.comparing = Comparing(self)
         self._draws = False
         self._first_piece: dict[Answer, float] = {}
-        self._fingerprints = Fingerprints()
-        self.red_flags = RedFlags(self.flag_panel, self._flags_changed)
-        self.recording = Recording(self, lambda sentence: self.say(sentence, True))
+
+    @property
+    def pair(self) -> Pair:
+        return self.session.pair
+
+    @property
+    def consultation(self) -> Consultation:
+        return self.session.consultation
 
     @property
     def consult_app(self) -> ConsultApp:
@@ -108,7 +108,7 @@ class AnswersScreen(PanesScreen):
             return
 
         def find() -> dict[PaneName, list[Fact]]:
-            known, free = self._fingerprints.of, self.consultation.over
+            known, free = self.session.fingerprints.of, self.consultation.over
             return {name: facts(a, known, free) for name, a in answers.items()}
 
         from medassist.tui.screens.details import Details
@@ -118,13 +118,13 @@ class AnswersScreen(PanesScreen):
     # Red flags
 
     def action_red_flags(self) -> None:
-        shown = self.red_flags.shown
+        shown = self.session.red_flags.shown
         if not shown:
             from medassist.safety.language import NOTICE
 
             self.say(
-                self.red_flags.problem
-                or (NOTICE if self.red_flags.foreign else "")
+                self.session.red_flags.problem
+                or (NOTICE if self.session.red_flags.foreign else "")
                 or "No rule found a red flag in this consultation. Rules miss things."
             )
             return
@@ -132,40 +132,25 @@ class AnswersScreen(PanesScreen):
 
         def mark(read: bool | None) -> None:
             if read:
-                self.red_flags.mark_read(shown)
+                self.session.red_flags.mark_read(shown)
 
         self.consult_app.push_screen(FlagDetails(shown), mark)
 
-    def _flags_changed(self) -> None:
+    def flags_changed(self) -> None:
+        """A red flag has been shown or read."""
         # Where no pane has room any more, the flags still do.
         titles = self.flag_panel.titles
         self.too_small.say(f"{titles} {TOO_SMALL}" if titles else TOO_SMALL)
-        self.red_flags.keep_in(self.recording)
 
-    async def learn_fingerprints(self) -> None:
+    def record_changed(self) -> None:
+        """How the consultation is kept has changed."""
+        self.draw_top()
+
+    async def learn_files(self) -> None:
         """Compute what is not known of the files that have answered."""
-        await self.pair.prepared()
-        files = [
-            file
-            for turn in self.consultation.turns
-            for pane in turn.panes
-            for answer in turn.answers(pane)
-            for file in answer.source.files
-        ]
-        found = await self._fingerprints.compute(files, lambda: self._free)
-        for fingerprint in found:
+        for fingerprint in await self.session.learn_files():
             if fingerprint.problem and not self.comparing.hold(fingerprint.problem):
                 self.say(fingerprint.problem, warning=True)
-        for file in files:
-            known = self._fingerprints.of(file)
-            if known is not None and known.sha256:
-                self.recording.record.hashes[file] = known.sha256
-        self.recording.feed()
-
-    @property
-    def _free(self) -> bool:
-        """The models leave the processor alone."""
-        return self.pair.state != "loading" and self.consultation.over
 
     # Drawing
 
@@ -208,7 +193,7 @@ class AnswersScreen(PanesScreen):
 
     async def show_turns(self) -> None:
         """Have the panes show the turns that the consultation has now."""
-        self.red_flags.follow(self.consultation)
+        self.session.red_flags.follow(self.consultation)
         self.stand()
         for pane in self.panes.values():
             await pane.show(self.consultation.turns)
@@ -217,7 +202,7 @@ class AnswersScreen(PanesScreen):
         """Draw what stands in the panes once more."""
         for pane in self.panes.values():
             await pane.draw_all()
-        self.recording.feed()
+        self.session.feed()
         await self.comparing.mark()
 
     def draw_lines(self) -> None:
@@ -226,7 +211,7 @@ class AnswersScreen(PanesScreen):
             pane = self.panes[name]
             pane.say(self._status(name))
             pane.say_empty(wording.empty(self.pair.state))
-        self.recording.feed()
+        self.session.feed()
         self.draw_top()
 
     def _status(self, name: PaneName) -> str:
@@ -254,6 +239,6 @@ class AnswersScreen(PanesScreen):
             infos[0].threads if infos else None,
             self.pair.memory,
             self.scrolls_together,
-            self.recording.word,
+            self.session.record.word,
             self.comparing.words,
         )

@@ -17,6 +17,7 @@ from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict, now
 from medassist.core.clean import clean
 from medassist.core.values import PANES
+from medassist.session.session import STILL_WRITING
 from medassist.tui import keys
 from medassist.tui.consult import wording
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from medassist.consult.verdicts import Judged
     from medassist.tui.consult.answers import AnswersScreen
 
-STILL_WRITING = "The answers are still being written; Esc stops them."
 NO_QUESTION = "There is no question yet."
 GIVEN_BLIND = (
     "The verdict on this question was given before the names were seen, and stays."
@@ -209,10 +209,10 @@ class Comparing:
         from medassist.consult.verdicts import of_records
         from medassist.records.errors import RecordsError
 
-        store = self._screen.recording.store
+        store = self._screen.session.record.store
         kept: list[Judged] = []
         if store is not None:
-            await self._screen.recording.save()
+            await self._screen.session.record.save()
             try:
                 kept = of_records(await store.verdicts())
             except RecordsError as error:

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Literal
 
+from medassist.session.session import STILL_WRITING
 from medassist.tui.dialogs.decision import Decision
 
 if TYPE_CHECKING:
     from medassist.consult.answer import Source
     from medassist.records.reopening import Saved
     from medassist.records.vault import Vault
-    from medassist.session.consultation_record import Recording
+    from medassist.session.consultation_record import ConsultationRecord
     from medassist.tui.consult.screen import ConsultScreen
     from medassist.tui.dialogs.passphrase import Typed
 
@@ -21,7 +22,6 @@ SWITCHED_OFF = (
     "consultation is written to the disk."
 )
 NOTHING_YET = "There is no consultation yet."
-STILL_WRITING = "The answers are still being written; Esc stops them."
 SIGN_OFF = (
     "You say by this that you have read the whole consultation and checked what is in "
     "it. Exports then say when it was signed off, in place of DRAFT, UNREVIEWED. "
@@ -36,8 +36,8 @@ class Keeping:
         self._screen = screen
 
     @property
-    def _recording(self) -> Recording:
-        return self._screen.recording
+    def _record(self) -> ConsultationRecord:
+        return self._screen.session.record
 
     def run(self, flow: Coroutine[None, None, object]) -> None:
         """Have one of the flows below run."""
@@ -46,9 +46,9 @@ class Keeping:
     # Opening
 
     async def save_from_now_on(self) -> None:
-        if self._recording.is_open:
+        if self._record.is_open:
             self._screen.say("This consultation is being saved, encrypted.")
-        elif await self.open() and self._recording.is_open:
+        elif await self.open() and self._record.is_open:
             self._screen.say("Consultations are saved from now on, encrypted.")
 
     async def at_start(self) -> None:
@@ -65,9 +65,9 @@ class Keeping:
         if settings.records == "never":
             self._screen.say(SWITCHED_OFF)
             return False
-        if self._recording.store is not None:
+        if self._record.store is not None:
             return True
-        vault = await self._recording.vault()
+        vault = await self._record.vault()
         try:
             exists = await asyncio.to_thread(lambda: vault.exists)
         except OSError as error:
@@ -86,9 +86,9 @@ class Keeping:
         if vault.store is None and not await self._ask(vault, exists, problem):
             return False
         if not await self._may_be_saved():
-            await self._recording.give_up()
+            await self._record.give_up()
             return False
-        self._recording.opened()
+        self._record.opened()
         if vault.store is not None and vault.store.broken_off:
             count = vault.store.broken_off
             what = "answer was" if count == 1 else f"{count} answers were"
@@ -137,7 +137,7 @@ class Keeping:
     async def change_passphrase(self) -> None:
         from medassist.tui.dialogs.passphrase import Passphrase
 
-        vault = await self._recording.vault()
+        vault = await self._record.vault()
         settings = await self._screen.consult_app.settings()
         if settings.records == "never":
             self._screen.say(SWITCHED_OFF)
@@ -165,7 +165,7 @@ class Keeping:
         given = await warn_of_consultation(self._screen.consult_app, consultation)
         if given is None:
             return False
-        self._recording.warned(given)
+        self._record.warned(given)
         # What was replaced stands replaced on the screen too.
         if given and given[0].outcome == "replaced":
             for pane in self._screen.panes.values():
@@ -177,13 +177,13 @@ class Keeping:
         """A question that is to be saved, as it may be; `None`: not to be asked so."""
         from medassist.tui.dialogs.identifier_warning import warn
 
-        record = self._recording.record
+        record = self._record.content
         if any(w.occasion == "saving" and w.outcome == "kept" for w in record.warnings):
             return question  # the user has said that it may stand in this one
         decided = await warn(self._screen.consult_app, [question], "saving")
         if decided is None:
             return None
-        self._recording.warned(decided.warnings)
+        self._record.warned(decided.warnings)
         return decided.redact(question)
 
     # History
@@ -194,9 +194,7 @@ class Keeping:
         from medassist.tui.screens.history import History
 
         before = self._screen.consultation
-        chosen = await self._screen.consult_app.push_screen_wait(
-            History(self._recording)
-        )
+        chosen = await self._screen.consult_app.push_screen_wait(History(self._record))
         if self._screen.consultation is not before:  # it was deleted
             await self._screen.show_turns()
             self._screen.draw_lines()
@@ -210,12 +208,12 @@ class Keeping:
         if not screen.consultation.over:
             screen.say(STILL_WRITING)
             return
-        if screen.consultation.turns and not await self._recording.save():
+        if screen.consultation.turns and not await self._record.save():
             text = "What is on the screen is not saved. The other one takes its place."
             question = Decision("Open the other one", text, "Open it", "Stay here")
             if not await screen.consult_app.push_screen_wait(question):
                 return
-        store = self._recording.store
+        store = self._record.store
         if store is None:
             return
         try:
@@ -223,7 +221,7 @@ class Keeping:
         except RecordsError as error:
             screen.say(str(error), warning=True)
             return
-        self._recording.adopt(saved)
+        self._record.adopt(saved)
         await screen.show_turns()
         screen.draw_lines()
         screen.composer.focus()
@@ -245,7 +243,7 @@ class Keeping:
         from medassist.tui.dialogs.export import Export
 
         await self._screen.consult_app.push_screen_wait(
-            Export(self._recording, self.sign_off, self._mask)
+            Export(self._record, self.sign_off, self._mask)
         )
 
     def _mask(self, text: str) -> str:
@@ -263,7 +261,7 @@ class Keeping:
         if not self._screen.consultation.over:
             self._screen.say(STILL_WRITING)
             return
-        record = self._recording.record
+        record = self._record.content
         if record.signed_off is not None:
             record.signed_off = None
             self._screen.say("The sign-off is taken back: it is a draft again.")
@@ -273,7 +271,7 @@ class Keeping:
                 return
             record.signed_off = now()
             self._screen.say("Signed off as reviewed.")
-        self._recording.feed()
+        self._record.feed()
 
 
 def _other_pair(saved: Saved, now: dict[Literal["base", "tuned"], Source]) -> list[str]:

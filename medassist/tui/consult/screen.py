@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 
 from textual import on
 
-from medassist.consult.answer import Answer
-from medassist.consult.turn import Turn
-from medassist.core.values import PaneName, TooLong
+from medassist.core.values import TooLong
 from medassist.session.choice import Choice
+from medassist.session.session import (
+    NOT_LOADED,
+    STARTED_AGAIN,
+    STILL_WRITING,
+    Asked,
+)
 from medassist.tui import keys
 from medassist.tui.consult import wording
-from medassist.tui.consult.answers import STILL_WRITING, AnswersScreen
+from medassist.tui.consult.answers import AnswersScreen
 from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.records import Keeping
 from medassist.tui.consult.trouble import Trouble
 from medassist.tui.dialogs.decision import Decision
-
-STARTED_AGAIN = "The models' process had ended; it is started again."
 
 
 class ConsultScreen(AnswersScreen):
@@ -50,7 +51,7 @@ class ConsultScreen(AnswersScreen):
         self.trouble.say("")
         settings = await self.consult_app.settings()
         self.draw_while_busy()
-        await self.pair.load(settings)
+        await self.session.load(settings)
         self._name_models()
         self.draw_lines()
         for notice in self.pair.notices:
@@ -60,7 +61,7 @@ class ConsultScreen(AnswersScreen):
             await self._choose(self.pair.trouble, former)
         else:
             self._say_trouble()
-        self.run_worker(self.learn_fingerprints, group="fingerprints")
+        self.run_worker(self.learn_files, group="fingerprints")
 
     def _name_models(self) -> None:
         self.stand()
@@ -108,8 +109,7 @@ class ConsultScreen(AnswersScreen):
         if choice is None or (choice == self.pair.choice and not self.trouble.display):
             self._say_trouble()
             return
-        await self.pair.close()
-        self.pair = self.consult_app.new_pair(choice)
+        await self.session.choose(self.consult_app.new_pair(choice))
         self.have_panes(choice.panes)
         self._name_models()
         self.load(former=former)
@@ -128,11 +128,11 @@ class ConsultScreen(AnswersScreen):
         if self.pair.notice_death():
             self.say(STARTED_AGAIN)
         if self.pair.state == "failed":
-            self.say("The models are not loaded; choose others or start them again.")
+            self.say(NOT_LOADED)
             return
         if self.pair.state in ("stopped", "dead"):
             self.load()
-        if self.recording.is_open:
+        if self.session.record.is_open:
             self.keeping.run(self._send_to_be_saved(question, event.written))
             return
         self.composer.taken(event.written)
@@ -167,17 +167,10 @@ class ConsultScreen(AnswersScreen):
 
     def _begin(self, question: str | None) -> None:
         """Ask `question`, or where it is `None` the last one again."""
-        sources = self.pair.sources
-        if question is None:
-            turn = self.consultation.regenerate(sources)
-        else:
+        if question is not None:
             self.comparing.branch_off()
-            turn = self.consultation.ask(question, sources, self._seed)
-        asked: dict[PaneName, Answer] = {
-            pane: turn.answers(pane)[-1] for pane in sources
-        }
-        self.recording.feed()
-        self.run_worker(self._answer(turn, asked, question is None), group="answer")
+        asked = self.session.begin(question, self._seed)
+        self.run_worker(self._answer(asked), group="answer")
         self.draw_while_busy()
 
     @property
@@ -185,59 +178,38 @@ class ConsultScreen(AnswersScreen):
         settings = self.consult_app.settings_now
         return settings.sampling.seed if settings else 0
 
-    async def _answer(
-        self, turn: Turn, asked: Mapping[PaneName, Answer], again: bool
-    ) -> None:
+    async def _answer(self, asked: Asked) -> None:
         await self.show_turns()
-        # Before any model is asked; it returns when the panel stands.
-        await self.red_flags.check(self.consultation, turn)
-        pair = self.pair
-        await pair.settled.wait()
-        if pair.state != "ready":
-            await self._take_back(asked, again)
-            return
-        settings = await self.consult_app.settings()
-        sources = pair.sources
-        for pane, answer in asked.items():
-            answer.source = sources[pane]
-            if not again:
-                answer.seed = pair.sampling(pane, settings).seed
-        excesses = await pair.ask(
-            self.consultation, asked, settings, self.consult_app.mode
-        )
-        if excesses:
-            await self._too_long(excesses, asked, again)
-            return
-        self._say_trouble()
-        pair.prepare(self.consultation)
-        self.run_worker(self.learn_fingerprints, group="fingerprints")
+        app = self.consult_app
+        outcome = await self.session.answer(asked, await app.settings(), app.mode)
+        if not outcome.ready:
+            await self._take_back(asked)
+        elif outcome.too_long:
+            await self._too_long(outcome.too_long, asked)
+        else:
+            self._say_trouble()
+            self.run_worker(self.learn_files, group="fingerprints")
 
-    async def _take_back(self, asked: Mapping[PaneName, Answer], again: bool) -> str:
-        question = self.consultation.withdraw(tuple(asked))
-        if not again:
+    async def _take_back(self, asked: Asked) -> str:
+        question = self.session.take_back(asked)
+        if not asked.again:
             self.composer.put(question)
         await self.show_turns()
         return question
 
-    async def _too_long(
-        self,
-        excesses: tuple[TooLong, ...],
-        asked: Mapping[PaneName, Answer],
-        again: bool,
-    ) -> None:
+    async def _too_long(self, excesses: tuple[TooLong, ...], asked: Asked) -> None:
         surplus = self.consultation.turns_in_excess(excesses)
-        question = await self._take_back(asked, again)
-        yes, no = wording.ways_out(len(surplus), again)
+        question = await self._take_back(asked)
+        yes, no = wording.ways_out(len(surplus), asked.again)
         text = wording.too_long(excesses, len(surplus), self.consultation.sides)
         if not await self.consult_app.push_screen_wait(
             Decision("This does not fit", text, yes, no)
         ):
             return
-        for turn in surplus:
-            turn.left_out = True
+        self.session.leave_out(surplus)
         if self.composer.text == question:
             self.composer.text = ""
-        self._begin(None if again else question)
+        self._begin(None if asked.again else question)
 
     def action_stop(self) -> None:
         if self.pair.state == "loading":
@@ -257,7 +229,7 @@ class ConsultScreen(AnswersScreen):
         self.composer.focus()
 
     async def _new(self) -> None:
-        if await self.recording.save():
+        if await self.session.record.save():
             await self._begin_anew()
             return
         text = "This consultation is not saved. A new one takes its place."
@@ -266,26 +238,14 @@ class ConsultScreen(AnswersScreen):
             await self._begin_anew()
 
     async def _begin_anew(self) -> None:
-        self.consultation = self.comparing.new_consultation()
+        self.session.new(self.comparing.new_consultation())
         await self.show_turns()
         self.draw_lines()
 
     @property
     def loss(self) -> str:
         """What would be lost by leaving now, in a sentence; empty: nothing."""
-        saves = self.recording.keeps
-        if not self.consultation.over:
-            return (
-                "The answers are still being written. What was written is saved; the "
-                "rest does not come."
-                if saves
-                else "The answers are still being written, and nothing is saved."
-            )
-        if self.consultation.turns and not saves:
-            return "This consultation is not saved; it is gone when you quit."
-        if self.composer.text.strip():
-            return "What you have written is not saved; it is gone when you quit."
-        return ""
+        return self.session.loss(self.composer.text)
 
     # The records
 

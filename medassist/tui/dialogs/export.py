@@ -24,7 +24,7 @@ from medassist.tui.dialogs.decision import Decision
 
 if TYPE_CHECKING:
     from medassist.records.record import Record
-    from medassist.session.consultation_record import Recording
+    from medassist.session.consultation_record import ConsultationRecord
     from medassist.tui.app import ConsultApp
     from medassist.tui.dialogs.identifier_warning import Decided
 
@@ -46,7 +46,7 @@ class Export(ModalScreen[Path | None]):
     """Dismissed with the file that was written, or with `None`.
 
     Args:
-        recording: the consultation on the screen.
+        record: the consultation on the screen.
         sign_off: asks whether it has been reviewed.
         mask: hides a model's name while names are hidden.
     """
@@ -61,12 +61,12 @@ class Export(ModalScreen[Path | None]):
 
     def __init__(
         self,
-        recording: Recording,
+        record: ConsultationRecord,
         sign_off: Callable[[], Awaitable[None]],
         mask: Mask = unmasked,
     ) -> None:
         super().__init__()
-        self._recording = recording
+        self._kept = record
         self._sign_off = sign_off
         self._mask = mask
         self._name = suggested_name("markdown", now())
@@ -100,7 +100,7 @@ class Export(ModalScreen[Path | None]):
 
     @property
     def _record(self) -> Record:
-        return self._recording.record
+        return self._kept.content
 
     @property
     def _app(self) -> ConsultApp:
@@ -188,7 +188,7 @@ class Export(ModalScreen[Path | None]):
         done = await asyncio.to_thread(
             _export, record, file, self._form, decided, self._mask, replaces
         )
-        self._recording.warned(decided.warnings)
+        self._kept.warned(decided.warnings)
         for notice in done:
             self.notify(notice, severity="warning", timeout=15, markup=False)
         self.notify(f"Written: {file}", timeout=10, markup=False)

@@ -24,7 +24,7 @@ from medassist.tui.dialogs.one_line import OneLine
 
 if TYPE_CHECKING:
     from medassist.records.store import Store
-    from medassist.session.consultation_record import Recording
+    from medassist.session.consultation_record import ConsultationRecord
     from medassist.tui.app import ConsultApp
 
 Wanted = Literal["A", "B", "tie", "both poor", "none"] | None
@@ -53,7 +53,7 @@ class History(Screen[Chosen | None]):
     """Dismissed with what is to be opened, or with `None`.
 
     Args:
-        recording: the open records, and what of them is on the consult screen.
+        record: the open records, and what of them is on the consult screen.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -68,9 +68,9 @@ class History(Screen[Chosen | None]):
     CSS_PATH = "history.tcss"
     AUTO_FOCUS = "#search"
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, record: ConsultationRecord) -> None:
         super().__init__()
-        self._recording = recording
+        self._record = record
         self._wanted: Wanted = None
         self._lines: dict[int, Summary] = {}
         self._searched = ""
@@ -95,7 +95,7 @@ class History(Screen[Chosen | None]):
     @property
     def _store(self) -> Store:
         """The records; another object after each lock."""
-        store = self._recording.store
+        store = self._record.store
         if store is None:
             raise Locked("The records are locked.")
         return store
@@ -144,9 +144,7 @@ class History(Screen[Chosen | None]):
         self._lines.update({line.id: line for line, _ in found})
         width = max(20, self.size.width - 4)
         self._list.add_options(
-            Option(
-                _entry(line, hit, line.id == self._recording.id, width), str(line.id)
-            )
+            Option(_entry(line, hit, line.id == self._record.id, width), str(line.id))
             for line, hit in found
         )
         if len(found) == PAGE and (total is None or offset + PAGE < total):
@@ -216,10 +214,10 @@ class History(Screen[Chosen | None]):
         if title is None or not title.strip() or title == line.title:
             return
         try:
-            if line.id == self._recording.id:
-                self._recording.record.title = title
-                if not await self._recording.save():
-                    self._tell(self._recording.trouble)
+            if line.id == self._record.id:
+                self._record.content.title = title
+                if not await self._record.save():
+                    self._tell(self._record.trouble)
             else:
                 await self._store.rename(line.id, title)
         except RecordsError as error:
@@ -232,8 +230,8 @@ class History(Screen[Chosen | None]):
             self.run_worker(self._delete(marked), group="change")
 
     async def _delete(self, line: Summary) -> None:
-        here = line.id == self._recording.id
-        if here and not self._recording.record.consultation.over:
+        here = line.id == self._record.id
+        if here and not self._record.content.consultation.over:
             self._tell("Answers are still being written in this consultation.")
             return
         text = f"{line.title}\n\n{WHAT_DELETION_MEANS}"
@@ -243,7 +241,7 @@ class History(Screen[Chosen | None]):
         if not await self._app.push_screen_wait(question):
             return
         if here:
-            self._recording.begin_anew()
+            self._record.begin_anew()
         try:
             await self._store.delete([line.id])
         except RecordsError as error:

@@ -48,11 +48,11 @@ async def begin_records(pilot: Pilot[int], app: ConsultApp) -> None:
     await until(pilot, lambda: isinstance(app.screen, Passphrase))
     await type_in(pilot, PASSPHRASE, PASSPHRASE)
     await until(pilot, lambda: app.screen is app.consult)
-    await until(pilot, lambda: app.consult.recording.is_open)
+    await until(pilot, lambda: app.consult.session.record.is_open)
 
 
 async def until_saved(pilot: Pilot[int], app: ConsultApp) -> None:
-    await until(pilot, lambda: app.consult.recording.is_saved)
+    await until(pilot, lambda: app.consult.session.record.is_saved)
     await pilot.pause()
 
 

@@ -55,7 +55,7 @@ async def test_a_consultation_is_found_by_its_words_and_gone_on_with(
             "And then?",
         ]
         await until_saved(pilot, app)
-        await app.consult.recording.lock()
+        await app.consult.session.record.lock()
     assert len((await kept(folder))[0].consultation.turns) == 2
 
 
@@ -96,7 +96,7 @@ async def test_a_consultation_is_renamed_and_deleted(
         await until(pilot, lambda: "nothing is saved yet" in seen(app.screen))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.consult)
-        await app.consult.recording.lock()
+        await app.consult.session.record.lock()
     assert await kept(folder) == []
 
 
@@ -121,7 +121,7 @@ async def test_what_is_deleted_while_it_is_on_the_screen_does_not_come_back(
         await ask(pilot, app, "Two?")
         await until_answered(pilot, app)
         await until_saved(pilot, app)
-        await app.consult.recording.lock()
+        await app.consult.session.record.lock()
     (record,) = await kept(folder)
     assert [turn.question for turn in record.consultation.turns] == ["Two?"]
 

@@ -39,7 +39,7 @@ async def test_a_name_is_warned_of_before_it_is_saved_and_can_be_replaced(
         await pilot.press("r")
         await until_answered(pilot, app)
         await until_saved(pilot, app)
-        await app.consult.recording.lock()
+        await app.consult.session.record.lock()
     (record,) = await kept(folder)
     question = record.consultation.turns[0].question
     assert "Johnson" not in question and "48151623" not in question
@@ -77,7 +77,7 @@ async def test_who_cancels_the_warning_has_nothing_saved_of_what_was_begun(
         app.consult.draw_lines()
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.consult)
-        await until(pilot, lambda: app.consult.recording.store is None)
+        await until(pilot, lambda: app.consult.session.record.store is None)
         assert "not saved" in app.consult.top.text
     assert await kept(folder) == []
 
@@ -98,7 +98,7 @@ async def test_names_in_what_was_begun_are_replaced_before_it_is_saved(
         await until_saved(pilot, app)
         await until(pilot, lambda: app.screen is app.consult)
         await until(pilot, lambda: "Johnson" not in seen(app.screen))
-        await app.consult.recording.lock()
+        await app.consult.session.record.lock()
     (record,) = await kept(folder)
     assert "Johnson" not in record.heading
     assert "Johnson" not in last(record.consultation.turns[0], "base").text

@@ -62,7 +62,7 @@ async def test_what_was_begun_unsaved_is_saved_whole_once_records_are_wanted(
         )
         await until_answered(pilot, app, turns=2)
         await until_saved(pilot, app)
-        await app.consult.recording.lock()
+        await app.consult.session.record.lock()
         (record,) = await kept(folder)
     first, second = record.consultation.turns
     assert (first.question, second.question) == ("Is it pneumonia?", "And if not?")
@@ -83,7 +83,7 @@ async def test_what_the_line_calls_encrypted_is_on_the_disk(
         await ask(pilot, app, "One?")
         await until(pilot, lambda: "encrypted, saving" in app.consult.top.text)
         # A copy of the files as a crash would leave them.
-        await until(pilot, lambda: app.consult.recording.id is not None)
+        await until(pilot, lambda: app.consult.session.record.id is not None)
         engines.script.hold.set()
         await until_answered(pilot, app)
         await until(pilot, lambda: "encrypted ·" in app.consult.top.text)
@@ -126,7 +126,7 @@ async def test_a_wrong_passphrase_is_told_and_opens_nothing(
         await type_in(pilot, "wrong horse battery")
         await until(pilot, lambda: "does not open the records" in seen(app.screen))
         assert app.screen.query_one(Input).value == ""
-        assert app.consult.recording.store is None
+        assert app.consult.session.record.store is None
 
 
 async def test_records_that_are_switched_off_leave_no_folder(
@@ -192,15 +192,15 @@ async def test_the_systems_keyring_opens_them_only_for_who_chose_that(
         assert not box.value
         box.value = True
         await type_in(pilot, PASSPHRASE, PASSPHRASE)
-        await until(pilot, lambda: app.consult.recording.is_open)
+        await until(pilot, lambda: app.consult.session.record.is_open)
         settings = home / "config" / "settings.toml"
         await until(pilot, lambda: "records_in_keyring = true" in settings.read_text())
-        await app.consult.recording.lock()
+        await app.consult.session.record.lock()
     app = app_with(engines)
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
         await pilot.press("alt+s")
-        await until(pilot, lambda: app.consult.recording.is_open)
+        await until(pilot, lambda: app.consult.session.record.is_open)
         await pilot.press("ctrl+l")
         await until(pilot, lambda: isinstance(app.screen, LockScreen))
         assert "Type the passphrase" in seen(app.screen)
@@ -216,7 +216,7 @@ async def test_what_cannot_be_saved_is_told_and_saved_later(
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
         await begin_records(pilot, app)
-        store = app.consult.recording.store
+        store = app.consult.session.record.store
         assert store is not None
         write = store.write
 
@@ -235,7 +235,7 @@ async def test_what_cannot_be_saved_is_told_and_saved_later(
         monkeypatch.setattr(store, "write", write)
         await until_saved(pilot, app)
         await until(pilot, lambda: "saved again" in told(app))
-        await app.consult.recording.lock()
+        await app.consult.session.record.lock()
     assert len(await kept(folder)) == 1
 
 

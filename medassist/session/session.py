@@ -1,0 +1,257 @@
+"""One conversation with a pair, without a face: screen, `ask` and a server stand on it.
+
+What a face calls, all of it:
+
+    load            load the pair, or load it again
+    choose          another pair takes the place of this one
+    begin           put a question, or the last one again; what is to be answered
+    answer          have the turn checked for red flags, and answered
+    take_back       the turn was never answered: its question again
+    leave_out       some turns are not sent any more, so that a prompt fits
+    stop            stop loading or writing
+    new             an empty consultation takes the place of this one
+    feed            something has changed that a record would keep
+    learn_files     compute what is not known of the files that answered
+    loss            what leaving now would lose
+    close           end the models' process and the record
+
+What it looks at beside: `pair`, `consultation`, `red_flags`, `record`, `fingerprints`.
+Nothing is kept at module level: many sessions live side by side in one process, and
+may share one `Pair`, which answers one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from medassist.consult.answer import Answer
+from medassist.consult.consultation import Consultation
+from medassist.consult.turn import Turn
+from medassist.core.values import Mode, PaneName, TooLong
+from medassist.session.consultation_record import ConsultationRecord
+from medassist.session.fingerprints import Fingerprints
+from medassist.session.pair import Pair
+from medassist.session.red_flags import Panel, RedFlags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from medassist.session.fingerprints import Fingerprint
+    from medassist.session.pair import Watch
+    from medassist.settings import Settings
+
+STARTED_AGAIN = "The models' process had ended; it is started again."
+NOT_LOADED = "The models are not loaded; choose others or start them again."
+STILL_WRITING = "The answers are still being written; Esc stops them."
+
+
+class Face(Protocol):
+    """Who shows the session to somebody."""
+
+    def say(self, sentence: str, warning: bool = False) -> None:
+        """Tell the user something that needs no answer."""
+        ...
+
+    def record_changed(self) -> None:
+        """How the consultation is kept has changed."""
+        ...
+
+    def flags_changed(self) -> None:
+        """A red flag has been shown or read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question under way.
+
+    Attributes:
+        turn: where it stands in the consultation.
+        answers: what is to be written, by pane.
+        again: the question was answered before.
+    """
+
+    turn: Turn
+    answers: Mapping[PaneName, Answer]
+    again: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How asking went.
+
+    Attributes:
+        ready: the pair was loaded, so that something was asked of it.
+        too_long: the panes whose prompt does not fit; then nothing has run.
+    """
+
+    ready: bool
+    too_long: tuple[TooLong, ...] = ()
+
+
+class Session:
+    """The consultation of one user with one pair, and what is kept of it.
+
+    Args:
+        pair: answers; may be shared with other sessions.
+        face: shows the session.
+        panel: shows the red flags; a question is asked once they stand there.
+    """
+
+    def __init__(self, pair: Pair, face: Face, panel: Panel) -> None:
+        self.pair = pair
+        self.consultation = Consultation()
+        self.fingerprints = Fingerprints()
+        self.red_flags = RedFlags(panel, self._flags_changed)
+        self.record = ConsultationRecord(self, lambda said: face.say(said, True))
+        self._face = face
+
+    # The pair
+
+    async def load(self, settings: Settings) -> None:
+        """Load the pair, or load it again; `pair.state` says how it went."""
+        self.pair.settled.clear()
+        await self.pair.load(settings)
+
+    async def choose(self, pair: Pair) -> None:
+        """Close the pair and have `pair`, not loaded yet, in its place."""
+        await self.pair.close()
+        self.pair = pair
+
+    def stop(self, pane: PaneName | None = None) -> None:
+        """Stop loading, or what `pane` (or every pane) is writing. Returns at once."""
+        self.pair.stop(pane)
+
+    # One question
+
+    def begin(self, question: str | None, seed: int = 0) -> Asked:
+        """Begin a turn with `question`, or where it is `None` the last one again.
+
+        Raises:
+            ValueError: the question is empty, there is none to be asked again, or
+                answers are still being written.
+        """
+        sources = self.pair.sources
+        again = question is None
+        turn = (
+            self.consultation.regenerate(sources)
+            if question is None
+            else self.consultation.ask(question, sources, seed)
+        )
+        self.feed()
+        answers: dict[PaneName, Answer] = {
+            pane: turn.answers(pane)[-1] for pane in sources
+        }
+        return Asked(turn, answers, again)
+
+    async def answer(
+        self,
+        asked: Asked,
+        settings: Settings,
+        mode: Mode,
+        watch: Watch | None = None,
+    ) -> Outcome:
+        """Have `asked` checked for red flags, and then answered by the pair.
+
+        Waits for the pair where it is still being loaded.
+
+        Args:
+            asked: what `begin` gave.
+            settings: how tokens are chosen, where the pair has no settings of its own.
+            mode: how the panes share the processor.
+            watch: is told of each event as it comes, beside the answers that grow.
+        """
+        # Before any model is asked; it returns when what was found is shown.
+        await self.red_flags.check(self.consultation, asked.turn)
+        pair = self.pair
+        await pair.settled.wait()
+        if pair.state != "ready":
+            return Outcome(ready=False)
+        sources = pair.sources
+        for pane, answer in asked.answers.items():
+            answer.source = sources[pane]
+            if not asked.again:
+                answer.seed = pair.sampling(pane, settings).seed
+        too_long = await pair.ask(
+            self.consultation, asked.answers, settings, mode, watch
+        )
+        if not too_long:
+            pair.prepare(self.consultation)
+        return Outcome(ready=True, too_long=too_long)
+
+    def take_back(self, asked: Asked) -> str:
+        """Take back a turn that was never answered; its question again."""
+        return self.consultation.withdraw(tuple(asked.answers))
+
+    def leave_out(self, turns: Sequence[Turn]) -> None:
+        """Have `turns` not be sent with later questions."""
+        for turn in turns:
+            turn.left_out = True
+
+    # The consultation and its record
+
+    def new(self, consultation: Consultation) -> None:
+        """`consultation`, an empty one, takes the place of this one."""
+        self.consultation = consultation
+
+    def feed(self) -> None:
+        """Something has changed that the record would keep."""
+        self.record.feed()
+
+    def record_changed(self) -> None:
+        """How the consultation is kept has changed."""
+        self._face.record_changed()
+
+    def _flags_changed(self) -> None:
+        self.red_flags.keep_in(self.record)
+        self._face.flags_changed()
+
+    async def learn_files(self) -> list[Fingerprint]:
+        """Compute what is not known of the files that answered, while nothing runs."""
+        await self.pair.prepared()
+        files = [
+            file
+            for turn in self.consultation.turns
+            for pane in turn.panes
+            for answer in turn.answers(pane)
+            for file in answer.source.files
+        ]
+        found = await self.fingerprints.compute(files, lambda: self.idle)
+        for file in files:
+            known = self.fingerprints.of(file)
+            if known is not None and known.sha256:
+                self.record.content.hashes[file] = known.sha256
+        self.feed()
+        return found
+
+    @property
+    def idle(self) -> bool:
+        """The models leave the processor alone."""
+        return self.pair.state != "loading" and self.consultation.over
+
+    def loss(self, draft: str) -> str:
+        """What would be lost by leaving now, in a sentence; empty: nothing.
+
+        Args:
+            draft: what has been written and not been asked.
+        """
+        saves = self.record.keeps
+        if not self.consultation.over:
+            return (
+                "The answers are still being written. What was written is saved; the "
+                "rest does not come."
+                if saves
+                else "The answers are still being written, and nothing is saved."
+            )
+        if self.consultation.turns and not saves:
+            return "This consultation is not saved; it is gone when you quit."
+        if draft.strip():
+            return "What you have written is not saved; it is gone when you quit."
+        return ""
+
+    async def close(self) -> None:
+        """End the models' process, and save and lock the record, within a bound."""
+        await self.pair.close()
+        await self.record.close()
