@@ -282,7 +282,9 @@ async def test_a_consultation_opened_again_shows_its_flags(
         await until(pilot, lambda: TITLE in panel(app))
         kept = app.consult.session.record.content.flags
         assert [f.rule for f in kept[opened.turns[0]]] == ["acute-coronary-syndrome"]
-        await until(pilot, lambda: opened.turns[1] in app.consult.session.red_flags.by_turn)
+        await until(
+            pilot, lambda: opened.turns[1] in app.consult.session.red_flags.by_turn
+        )
         assert app.consult.session.red_flags.of(opened.turns[1]) == ()
 
 
