@@ -10,28 +10,34 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
-from medassist.commands.ask_notice import check
+from medassist.commands.ask_notice import Checked
 from medassist.commands.ask_print import AnswersAsJson, AnswersAsText, Output, Status
 from medassist.core.errors import EngineError, LoadStopped
 from medassist.core.files import without_line_end
 from medassist.core.values import (
     EngineOptions,
-    Message,
     Mode,
     PairFiles,
     PaneName,
     Sampling,
     TooLong,
 )
-from medassist.engine.wire import Answered, Loaded, Loading, Question, Reading, Written
+from medassist.library.registry import NamedPair, PaneSettings
+from medassist.session.choice import Choice
+from medassist.session.pair import MakeEngine, Pair
+from medassist.session.session import Session
+from medassist.settings import Settings
+
+if TYPE_CHECKING:
+    from medassist.safety.red_flags.conversation import Raised
 
 # Longer than any context there is; an endless pipe must not fill the memory.
 MAX_QUESTION_BYTES = 16 * 1024 * 1024
@@ -75,24 +81,6 @@ class Request:
     notice: str | None = None
     """A sentence that stands beside every answer of this pair."""
     json: bool = False
-
-
-class Answering(Protocol):
-    """What is used of `medassist.engine.client.Engine`."""
-
-    confined: str | None
-
-    async def start(
-        self, progress: Callable[[Loading], None] | None = None
-    ) -> Loaded: ...
-
-    def ask(
-        self, panes: Mapping[PaneName, Question], mode: Mode = "together"
-    ) -> AsyncIterator[Reading | Written | Answered | TooLong]: ...
-
-    def stop(self, pane: PaneName | None = None) -> None: ...
-
-    async def close(self) -> None: ...
 
 
 def read_question(argument: str, stdin: BinaryIO) -> str:
@@ -168,9 +156,7 @@ def _pair(base: Path | None, tuned: Path | None, adapter: Path | None) -> PairFi
     return PairFiles(base=base, tuned=tuned, adapter=adapter)
 
 
-def run(
-    request: Request, make_engine: Callable[[PairFiles, EngineOptions], Answering]
-) -> ExitCode:
+def run(request: Request, make_engine: MakeEngine) -> ExitCode:
     """Ask, print, and say how it went.
 
     `make_engine` is `medassist.engine.client.Engine`.
@@ -200,23 +186,17 @@ def run(
         status.clear()
 
 
-async def _run(
-    request: Request,
-    make_engine: Callable[[PairFiles, EngineOptions], Answering],
-    output: Output,
-) -> ExitCode:
-    engine = make_engine(request.files, request.options)
-    interrupts = _Interrupts(engine)
-    # Beside the loading, which takes longer; told even if the models do not load.
-    flagging = asyncio.create_task(_flag(request.question, output))
+async def _run(request: Request, make_engine: MakeEngine, output: Output) -> ExitCode:
+    pair = Pair(
+        Choice(request.files.base, request.files.tuned, request.files.adapter),
+        lambda files, _settings: make_engine(files, request.options),
+        NamedPair(panes={pane: _asked(request, pane) for pane in request.panes}),
+    )
+    session = Session(pair, Quiet(), FlagsTold(output))
+    interrupts = _Interrupts(session)
     try:
         with interrupts:
-            loaded = await engine.start(output.loading)
-            if interrupts.count:
-                raise LoadStopped("Loading was stopped.")
-            output.loaded(loaded, engine.confined)
-            await asyncio.wait([flagging])  # no model is asked before
-            await _answers(request, engine, output)
+            await _ask(session, request, output)
             await output.finished(lambda: interrupts.count > 0)
     except (LoadStopped, asyncio.CancelledError):
         if not interrupts.count:
@@ -225,62 +205,90 @@ async def _run(
         await output.failed(str(error))
         raise
     finally:
-        await asyncio.wait([flagging])
-        await engine.close()
+        await session.close()
     return ExitCode.STOPPED if interrupts.count else ExitCode.ANSWERED
 
 
-async def _flag(question: str, output: Output) -> None:
-    checked = await asyncio.to_thread(check, question)
-    with suppress(OSError, ValueError):  # nobody reads standard error
-        output.checked(checked)
-
-
-def _question(request: Request, pane: PaneName) -> Question:
+def _asked(request: Request, pane: PaneName) -> PaneSettings:
     plain = (request.system, request.sampling)
     system, sampling = request.by_pane.get(pane, plain)
-    messages = (Message(role="user", content=request.question),)
-    if system is not None:
-        messages = (Message(role="system", content=system), *messages)
-    return Question(messages=messages, sampling=sampling)
+    return PaneSettings(system=system or "", sampling=sampling)
 
 
-async def _answers(request: Request, engine: Answering, output: Output) -> None:
-    too_long: list[TooLong] = []
-    panes: dict[PaneName, Question] = {
-        pane: _question(request, pane) for pane in request.panes
-    }
-    async for event in engine.ask(panes, request.mode):
-        match event:
-            case TooLong():
-                too_long.append(event)
-            case Reading():
-                output.reading(event)
-            case Written():
-                output.written(event)
-            case Answered():
-                output.answered(event)
-    if too_long:
-        worst = max(too_long, key=lambda t: t.tokens - t.fits)
-        raise AskError(
-            f"The question does not fit: it takes {worst.tokens:,} tokens and the "
-            f"{worst.pane} model has room for {worst.fits:,}. Nothing was run and "
-            "nothing was cut. Shorten it, or give more room with --context if the "
-            "model was trained for more.",
-            ExitCode.TOO_LONG,
-        )
+async def _ask(session: Session, request: Request, output: Output) -> None:
+    settings = Settings()
+    asked = session.begin(request.question, request.sampling.seed, request.panes)
+    # Beside the loading, which takes longer, the question is checked; what is found
+    # is told even if the models do not load.
+    loading = asyncio.create_task(_load(session.pair, session, settings, output))
+    try:
+        outcome = await session.answer(asked, settings, request.mode, output.take)
+    finally:
+        loading.cancel()
+        await asyncio.wait([loading])
+    if outcome.too_long:
+        raise _does_not_fit(outcome.too_long)
+    if session.pair.error is not None:
+        raise session.pair.error
+
+
+async def _load(
+    pair: Pair, session: Session, settings: Settings, output: Output
+) -> None:
+    await session.load(settings, output.loading)
+    if pair.state == "ready":
+        output.loaded(pair.infos, pair.notices, pair.confined)
+
+
+def _does_not_fit(too_long: Sequence[TooLong]) -> AskError:
+    worst = max(too_long, key=lambda t: t.tokens - t.fits)
+    return AskError(
+        f"The question does not fit: it takes {worst.tokens:,} tokens and the "
+        f"{worst.pane} model has room for {worst.fits:,}. Nothing was run and "
+        "nothing was cut. Shorten it, or give more room with --context if the "
+        "model was trained for more.",
+        ExitCode.TOO_LONG,
+    )
+
+
+class Quiet:
+    """The face of a session of one question: what it has to say is printed."""
+
+    def say(self, sentence: str, warning: bool = False) -> None: ...
+    def record_changed(self) -> None: ...
+    def flags_changed(self) -> None: ...
+
+
+class FlagsTold:
+    """Tells what the rules found in the question, before a model is asked."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def show(self, raised: Sequence[Raised], reason: str, foreign: bool) -> None:
+        if not (raised or reason or foreign):
+            return
+        from medassist.safety.language import NOTICE
+
+        problem = f"the question was not checked for red flags: {reason}"
+        checked = Checked(raised, problem if reason else "", NOTICE if foreign else "")
+        with suppress(OSError, ValueError):  # nobody reads standard error
+            self._output.checked(checked)
+
+    async def wait_for_refresh(self) -> bool:
+        return True
 
 
 class _Interrupts:
-    """Ctrl-C while it is entered: the first stops the engine, the second all.
+    """Ctrl-C while it is entered: the first stops the session, the second all.
 
-    A stopped engine still hands over what it wrote. Set by `signal.signal`, since
+    A stopped session still hands over what it wrote. Set by `signal.signal`, since
     Windows has no other way.
     """
 
-    def __init__(self, engine: Answering) -> None:
+    def __init__(self, session: Session) -> None:
         self.count = 0
-        self._engine = engine
+        self._session = session
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._before: object = None
@@ -299,6 +307,6 @@ class _Interrupts:
     def _interrupt(self) -> None:
         self.count += 1
         if self.count == 1:
-            self._engine.stop()
+            self._session.stop()
         elif self._task is not None:
             self._task.cancel()

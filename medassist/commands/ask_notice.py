@@ -49,7 +49,7 @@ class Checked:
             can.
     """
 
-    raised: tuple[Raised, ...] = ()
+    raised: Sequence[Raised] = ()
     problem: str = ""
     language: str = ""
 
@@ -78,19 +78,3 @@ class Checked:
             }
             for raised in self.raised
         ]
-
-
-def check(question: str) -> Checked:
-    """Run the rules of the screen on `question`. Never raises; takes half a second."""
-    try:
-        from medassist.safety.language import NOTICE, is_foreign
-        from medassist.safety.red_flags.conversation import raised_by
-
-        language = NOTICE if is_foreign(question) else ""
-        return Checked(raised_by(question), language=language)
-    except Exception as error:
-        # Whatever is wrong with the rules, the question is asked and this is told.
-        return Checked(
-            problem="the question was not checked for red flags: the rules could not "
-            f"be read ({type(error).__name__}). Install medassist again."
-        )

@@ -13,7 +13,7 @@ import json
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -21,7 +21,7 @@ from typing import Any, Protocol, TextIO
 from medassist.commands.ask_notice import Checked
 from medassist.core.clean import Cleaner, clean
 from medassist.core.values import Mode, PairFiles, PaneInfo, PaneName
-from medassist.engine.wire import Answered, Loaded, Loading, Reading, Written
+from medassist.engine.wire import Answered, Loading, Reading, Written
 from medassist.library.hashes import remembered_sha256
 
 LOOK_EVERY_S = 0.05
@@ -32,10 +32,13 @@ class Output(Protocol):
 
     def checked(self, checked: Checked) -> None: ...
     def loading(self, event: Loading) -> None: ...
-    def loaded(self, loaded: Loaded, confined: str | None) -> None: ...
-    def reading(self, event: Reading) -> None: ...
-    def written(self, event: Written) -> None: ...
-    def answered(self, event: Answered) -> None: ...
+    def loaded(
+        self,
+        infos: Mapping[PaneName, PaneInfo],
+        notices: Sequence[str],
+        confined: str | None,
+    ) -> None: ...
+    def take(self, event: Reading | Written | Answered) -> None: ...
     async def finished(self, stopped: Callable[[], bool]) -> None: ...
     async def failed(self, message: str) -> None: ...
 
@@ -105,7 +108,7 @@ class AnswersAsText:
         self._panes = tuple(panes)
         self._notice = notice
         self._status = status
-        self._info: dict[PaneName, PaneInfo] = {}
+        self._info: Mapping[PaneName, PaneInfo] = {}
         self._cleaners = {pane: Cleaner() for pane in panes}
         self._waiting = dict.fromkeys(panes, "")
         self._answered: dict[PaneName, Answered] = {}
@@ -124,10 +127,15 @@ class AnswersAsText:
     def loading(self, event: Loading) -> None:
         self._status.loading(event)
 
-    def loaded(self, loaded: Loaded, confined: str | None) -> None:
+    def loaded(
+        self,
+        infos: Mapping[PaneName, PaneInfo],
+        notices: Sequence[str],
+        confined: str | None,
+    ) -> None:
         self._status.clear()
-        self._info = loaded.panes
-        for notice in loaded.notices:
+        self._info = infos
+        for notice in notices:
             self._status.say(f"medassist: {one_line(notice)}")
 
     def _begin(self) -> None:
@@ -142,12 +150,21 @@ class AnswersAsText:
             _print(f"{self._notice}\n\n")
         self._heading()
 
-    def reading(self, event: Reading) -> None:
+    def take(self, event: Reading | Written | Answered) -> None:
+        match event:
+            case Reading():
+                self._reading(event)
+            case Written():
+                self._written(event)
+            case Answered():
+                self._finish(event)
+
+    def _reading(self, event: Reading) -> None:
         self._begin()
         if event.pane == self._live_pane and not self._begun:
             self._status.reading(event)
 
-    def written(self, event: Written) -> None:
+    def _written(self, event: Written) -> None:
         self._begin()
         text = self._cleaners[event.pane].push(event.text)
         if event.pane == self._live_pane:
@@ -155,7 +172,7 @@ class AnswersAsText:
         else:
             self._waiting[event.pane] += text
 
-    def answered(self, event: Answered) -> None:
+    def _finish(self, event: Answered) -> None:
         self._begin()
         self._answered[event.pane] = event
         rest = self._cleaners[event.pane].finish()
@@ -251,22 +268,27 @@ class AnswersAsJson:
     def loading(self, event: Loading) -> None:
         self._status.loading(event)
 
-    def loaded(self, loaded: Loaded, confined: str | None) -> None:
+    def loaded(
+        self,
+        infos: Mapping[PaneName, PaneInfo],
+        notices: Sequence[str],
+        confined: str | None,
+    ) -> None:
         self._confined = confined
-        self._notices = loaded.notices
-        for notice in loaded.notices:
+        self._notices = tuple(notices)
+        for notice in notices:
             self._status.say(f"medassist: {one_line(notice)}")
 
-    def reading(self, event: Reading) -> None:
-        self._status.reading(event)
-
-    def written(self, event: Written) -> None:
-        self._tokens[event.pane] = event.tokens
-        counts = ", ".join(f"{p} {n:,}" for p, n in self._tokens.items())
-        self._status.show(f"writing, tokens: {counts}")
-
-    def answered(self, event: Answered) -> None:
-        self._answered[event.pane] = event
+    def take(self, event: Reading | Written | Answered) -> None:
+        match event:
+            case Reading():
+                self._status.reading(event)
+            case Written():
+                self._tokens[event.pane] = event.tokens
+                counts = ", ".join(f"{p} {n:,}" for p, n in self._tokens.items())
+                self._status.show(f"writing, tokens: {counts}")
+            case Answered():
+                self._answered[event.pane] = event
 
     async def finished(self, stopped: Callable[[], bool]) -> None:
         await self._object(stopped, None)

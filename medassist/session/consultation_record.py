@@ -46,12 +46,15 @@ class ConsultationRecord:
     Args:
         holder: has the consultation; another one in its place is another record.
         say: tells the user a sentence.
+        vault: where it is kept; by default in the user's own records.
     """
 
-    def __init__(self, holder: Holder, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, holder: Holder, say: Callable[[str], None], vault: Vault | None = None
+    ) -> None:
         self._holder = holder
         self._say = say
-        self._vault: Vault | None = None
+        self._vault = vault
         self._record: Record | None = None
         self._recorder: Recorder | None = None
         self._feeding: asyncio.Task[None] | None = None

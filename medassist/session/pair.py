@@ -75,9 +75,20 @@ Watch = Callable[["Reading | Written | Answered"], None]
 
 
 class Pair:
-    """One pair of models, from the choice of files to the end of its process."""
+    """One pair of models, from the choice of files to the end of its process.
 
-    def __init__(self, choice: Choice, make: MakeEngine | None = None) -> None:
+    Args:
+        choice: its files.
+        make: makes its engine; by default the one in a process of its own.
+        asked: how its panes are asked, in place of what the library says.
+    """
+
+    def __init__(
+        self,
+        choice: Choice,
+        make: MakeEngine | None = None,
+        asked: NamedPair | None = None,
+    ) -> None:
         self.choice = choice
         self.state: PairState = "starting"
         self.fraction = 0.0
@@ -85,8 +96,12 @@ class Pair:
         """Why it is not ready, in a sentence for the user."""
         self.notices: tuple[str, ...] = ()
         self.infos: dict[PaneName, PaneInfo] = {}
-        self.asked: NamedPair | None = None
-        """How the panes are asked, where the pair has a name in the library."""
+        self.asked = asked
+        """How the panes are asked: as given, or as the library has it by the pair's
+        name."""
+        self._asks_as_given = asked is not None
+        self.error: EngineError | None = None
+        """What went wrong last, in loading or in answering."""
         self.demonstration: frozenset[PaneName] = frozenset()
         self.notice = ""
         """What is to be seen wherever a pane of `demonstration` answers."""
@@ -102,6 +117,7 @@ class Pair:
         """What to stop as soon as the engine has taken the question."""
         self._preparing: asyncio.Task[None] | None = None
         self._one_at_a_time = asyncio.Lock()
+        self._watch_loading: Callable[[Loading], None] | None = None
 
     @property
     def panes(self) -> tuple[PaneName, ...]:
@@ -131,9 +147,17 @@ class Pair:
     def _alive(self) -> bool:
         return self.state in ("loading", "ready")
 
-    async def load(self, settings: Settings) -> None:
-        """Load the pair, or load it again. How it went is in `state` and `trouble`."""
+    async def load(
+        self, settings: Settings, watch: Callable[[Loading], None] | None = None
+    ) -> None:
+        """Load the pair, or load it again. How it went is in `state` and `trouble`.
+
+        Args:
+            settings: how it is loaded.
+            watch: is told of each step.
+        """
         self.state, self.trouble, self.fraction = "loading", "", 0.0
+        self.error = None
         self.notices = ()
         self._stop_wanted = False
         self.settled.clear()
@@ -144,14 +168,13 @@ class Pair:
                 raise LoadStopped("")
             self._stamps = await asyncio.to_thread(_stamps, self._files)
             await self.read_asked()
+            self._watch_loading = watch
             loaded = await self._engine.start(self._progress)
-        except LoadStopped:
-            self.state = "stopped"
-            self.trouble = "Loading was stopped."
-        except EngineDied as error:
-            self.state, self.trouble = "dead", clean(str(error))
         except EngineError as error:
-            self.state, self.trouble = "failed", clean(str(error))
+            self.error, self.trouble = error, clean(str(error))
+            self.state = "dead" if isinstance(error, EngineDied) else "failed"
+            if isinstance(error, LoadStopped):
+                self.state, self.trouble = "stopped", "Loading was stopped."
         else:
             self.infos = dict(loaded.panes)
             said = (*self.notices, *loaded.notices)
@@ -162,6 +185,8 @@ class Pair:
 
     async def read_asked(self) -> None:
         """Read from the library how this pair's panes are asked, from now on."""
+        if self._asks_as_given:
+            return
         name = self.choice.pair or ("starter" if self.choice.is_starter else "")
         self.asked, problem = await asyncio.to_thread(_asked, name)
         if problem:
@@ -210,6 +235,8 @@ class Pair:
 
     def _progress(self, loading: Loading) -> None:
         self.fraction = loading.fraction
+        if self._watch_loading is not None:
+            self._watch_loading(loading)
 
     def stop(self, pane: PaneName | None = None) -> None:
         """Stop loading, or what `pane` (or every pane) is writing. Returns at once."""
@@ -254,6 +281,7 @@ class Pair:
         watch: Watch | None,
     ) -> tuple[TooLong, ...]:
         assert self._engine is not None
+        self.error = None
         excesses: list[TooLong] = []
         try:
             questions: dict[PaneName, Question] = {
@@ -284,11 +312,10 @@ class Pair:
                         answer.write(event.text, event.tokens)
                     case "answered":
                         answer.finish(event.text, event.figures)
-        except EngineDied as error:
-            self._died(str(error), asked)
         except EngineError as error:
-            if self._engine.state == "dead":
-                self._died(str(error), asked)
+            self.error = error
+            if isinstance(error, EngineDied) or self._engine.state == "dead":
+                self.state, self.trouble = "dead", clean(str(error))
             for answer in asked.values():
                 answer.fail(clean(str(error)))
         finally:
@@ -350,11 +377,6 @@ class Pair:
 
         text = self.system(pane)
         return (Message(role="system", content=text),) if text else ()
-
-    def _died(self, sentence: str, asked: Mapping[PaneName, Answer]) -> None:
-        self.state, self.trouble = "dead", clean(sentence)
-        for answer in asked.values():
-            answer.fail(self.trouble)
 
     def _source(self, pane: PaneName) -> Source:
         info = self.infos.get(pane)

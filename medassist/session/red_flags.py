@@ -22,10 +22,15 @@ DRAWN_S = 1.0
 """The longest that a question waits for the panel to be drawn."""
 
 
+def not_checked(reason: str) -> str:
+    """That questions are not checked, and why; empty where they are."""
+    return f"Questions are not checked for red flags: {reason}" if reason else ""
+
+
 class Panel(Protocol):
     """Where the flags are shown."""
 
-    def show(self, raised: tuple[Raised, ...], problem: str, foreign: bool) -> None: ...
+    def show(self, raised: tuple[Raised, ...], reason: str, foreign: bool) -> None: ...
 
     async def wait_for_refresh(self) -> bool: ...
 
@@ -59,8 +64,8 @@ class RedFlags:
         """The last question was not in English, or not all of it."""
         self._warming: asyncio.Task[str] | None = None
         self._catching: asyncio.Task[None] | None = None
-        self.problem = ""
-        """Why questions are not checked, in a sentence; empty: they are."""
+        self.reason = ""
+        """Why questions are not checked, as the end of a sentence; empty: they are."""
 
     def warm(self) -> None:
         """Read the rules in the background, so that the first question need not wait.
@@ -84,15 +89,19 @@ class RedFlags:
             return
         self.warm()
         assert self._warming is not None
-        self.problem = await asyncio.shield(self._warming)
-        if self.problem:
-            self._warming = None  # the next question tries again
-            self._draw()
+        self.reason = await asyncio.shield(self._warming)
+        if self.reason:
+            self._not_checked()
             return
         turns = consultation.turns
         before = turns[: turns.index(turn)] if turn in turns else []
         earlier = [asked.question for asked in before]
-        raised, foreign = await asyncio.to_thread(_found, turn.question, earlier)
+        try:
+            raised, foreign = await asyncio.to_thread(_found, turn.question, earlier)
+        except Exception as error:
+            self.reason = _why(error)
+            self._not_checked()
+            return
         if self._consultation is not consultation:
             return
         self._by_turn[turn] = raised
@@ -106,6 +115,15 @@ class RedFlags:
         self._draw()
         if new or foreign:
             await self._drawn()
+
+    def _not_checked(self) -> None:
+        self._warming = None  # the next question tries again
+        self._draw()
+
+    @property
+    def problem(self) -> str:
+        """That questions are not checked, in a sentence; empty: they are."""
+        return not_checked(self.reason)
 
     def follow(self, consultation: Consultation) -> None:
         """Begin anew where `consultation` is another than before.
@@ -173,7 +191,7 @@ class RedFlags:
             )
 
     def _draw(self) -> None:
-        self._panel.show(self.unread, self.problem, self.foreign)
+        self._panel.show(self.unread, self.reason, self.foreign)
         self._changed()
 
     async def _drawn(self) -> None:
@@ -193,12 +211,15 @@ def _read_rules() -> str:
         find_red_flags("the rules are read here")
         is_foreign("the tables are read here")
     except Exception as error:
-        # Whatever is wrong with the rules, the question is asked and this is told.
-        return (
-            f"Questions are not checked for red flags: the rules could not be read "
-            f"({type(error).__name__}). Install medassist again."
-        )
+        return _why(error)
     return ""
+
+
+def _why(error: Exception) -> str:
+    # Whatever is wrong with the rules, the question is asked and this is told. Of the
+    # error only its kind: its text may quote the question.
+    kind = type(error).__name__
+    return f"the rules could not be read ({kind}). Install medassist again."
 
 
 def _found(question: str, earlier: list[str]) -> tuple[tuple[Raised, ...], bool]:

@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from medassist.consult.answer import Answer
+from medassist.consult.answer import Answer, Source
 from medassist.consult.consultation import Consultation
 from medassist.consult.turn import Turn
 from medassist.core.values import Mode, PaneName, TooLong
@@ -36,8 +36,10 @@ from medassist.session.pair import Pair
 from medassist.session.red_flags import Panel, RedFlags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from medassist.engine.wire import Loading
+    from medassist.records.vault import Vault
     from medassist.session.fingerprints import Fingerprint
     from medassist.session.pair import Watch
     from medassist.settings import Settings
@@ -98,22 +100,27 @@ class Session:
         pair: answers; may be shared with other sessions.
         face: shows the session.
         panel: shows the red flags; a question is asked once they stand there.
+        vault: where the consultation is kept; by default in the user's own records.
     """
 
-    def __init__(self, pair: Pair, face: Face, panel: Panel) -> None:
+    def __init__(
+        self, pair: Pair, face: Face, panel: Panel, vault: Vault | None = None
+    ) -> None:
         self.pair = pair
         self.consultation = Consultation()
         self.fingerprints = Fingerprints()
         self.red_flags = RedFlags(panel, self._flags_changed)
-        self.record = ConsultationRecord(self, lambda said: face.say(said, True))
+        self.record = ConsultationRecord(self, lambda said: face.say(said, True), vault)
         self._face = face
 
     # The pair
 
-    async def load(self, settings: Settings) -> None:
+    async def load(
+        self, settings: Settings, watch: Callable[[Loading], None] | None = None
+    ) -> None:
         """Load the pair, or load it again; `pair.state` says how it went."""
         self.pair.settled.clear()
-        await self.pair.load(settings)
+        await self.pair.load(settings, watch)
 
     async def choose(self, pair: Pair) -> None:
         """Close the pair and have `pair`, not loaded yet, in its place."""
@@ -126,14 +133,28 @@ class Session:
 
     # One question
 
-    def begin(self, question: str | None, seed: int = 0) -> Asked:
+    def begin(
+        self,
+        question: str | None,
+        seed: int = 0,
+        panes: Sequence[PaneName] | None = None,
+    ) -> Asked:
         """Begin a turn with `question`, or where it is `None` the last one again.
+
+        Args:
+            question: what is asked.
+            seed: stands with the answers until they are asked for.
+            panes: who is asked; by default every pane of the pair.
 
         Raises:
             ValueError: the question is empty, there is none to be asked again, or
                 answers are still being written.
         """
-        sources = self.pair.sources
+        sources: dict[PaneName, Source] = {
+            pane: source
+            for pane, source in self.pair.sources.items()
+            if panes is None or pane in panes
+        }
         again = question is None
         turn = (
             self.consultation.regenerate(sources)
@@ -177,8 +198,6 @@ class Session:
         too_long = await pair.ask(
             self.consultation, asked.answers, settings, mode, watch
         )
-        if not too_long:
-            pair.prepare(self.consultation)
         return Outcome(ready=True, too_long=too_long)
 
     def take_back(self, asked: Asked) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from medassist.core.errors import EngineError
 from medassist.core.values import (
     EngineOptions,
     Figures,
+    Message,
     Mode,
     PairFiles,
     PaneInfo,
@@ -61,6 +63,7 @@ class FakeEngine:
         self.mode: Mode | None = None
         self.files = PairFiles(base=Path("unset"))
         self.options = EngineOptions()
+        self.state: Literal["new", "loading", "ready", "dead", "closed"] = "new"
         self.closed = False
 
     def __call__(self, files: PairFiles, options: EngineOptions) -> "FakeEngine":
@@ -87,6 +90,12 @@ class FakeEngine:
 
     def stop(self, pane: PaneName | None = None) -> None:
         raise AssertionError("nothing stops it")
+
+    async def prepare(self, panes: Mapping[PaneName, Sequence[Message]]) -> None:
+        raise AssertionError("nobody asks a second question")
+
+    def memory(self) -> int | None:
+        return None
 
     async def close(self) -> None:
         self.closed = True

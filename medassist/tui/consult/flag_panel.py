@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 from textual.widgets import Static
 
+from medassist.session.red_flags import not_checked
+
 if TYPE_CHECKING:
     from medassist.safety.red_flags.conversation import Raised
 
@@ -49,11 +51,12 @@ class FlagPanel(Static):
         self.display = bool(self._raised or self._problem or self._foreign)
 
     def show(
-        self, raised: tuple[Raised, ...], problem: str = "", foreign: bool = False
+        self, raised: tuple[Raised, ...], reason: str = "", foreign: bool = False
     ) -> None:
         """Show `raised`, the most urgent first; and why something cannot be checked."""
-        self._raised, self._problem, self._foreign = raised, problem, foreign
-        self.display = bool(raised or problem or foreign)
+        self._raised, self._foreign = raised, foreign
+        self._problem = not_checked(reason)
+        self.display = bool(raised or reason or foreign)
         self.fit()
 
     @property

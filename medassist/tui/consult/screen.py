@@ -188,6 +188,7 @@ class ConsultScreen(AnswersScreen):
             await self._too_long(outcome.too_long, asked)
         else:
             self._say_trouble()
+            self.pair.prepare(self.consultation)
             self.run_worker(self.learn_files, group="fingerprints")
 
     async def _take_back(self, asked: Asked) -> str:
