@@ -105,7 +105,7 @@ def modelfile(
     if out is not None:
         write_whole(out, text, SHARED_FILE)
     for parameter in settings.origins:
-        typer.echo(f"PARAMETER {parameter.told}", err=True)
+        say(f"PARAMETER {parameter.told}", err=True)
     for note in settings.notes:
         say(f"Note: {note}", err=True)
     shown = text.rstrip("\n") if out is None else f"{out}: ollama create NAME -f {out}"
