@@ -247,8 +247,9 @@ async def test_the_death_of_the_models_is_said_and_they_can_be_started_again(
 
 
 async def until_ready_again(pilot, app: ConsultApp, engines: FakeEngines) -> None:
-    await until(pilot, lambda: engines.last.starts == 2 and app.consult.pair.settled)
-    await until(pilot, lambda: app.consult.pair.state == "ready")
+    pair = app.consult.pair
+    await until(pilot, lambda: engines.last.starts == 2 and pair.settled.is_set())
+    await until(pilot, lambda: pair.state == "ready")
     await pilot.pause()
 
 
