@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.records import DialogueRecord, Licence, Message, TextRecord
+from finetune.data.manifest import DATA
+from finetune.data.records import (
+    RECORD,
+    DialogueRecord,
+    Licence,
+    Message,
+    TextRecord,
+)
 from finetune.data.sources.contract import RETRACTED, Broken, Read
 
 
@@ -52,6 +59,12 @@ def prose(number: int, sentences: int = 12) -> str:
         f"The {word()} of the {word()} was {word()} and {word()} {word()}."
         for _ in range(sentences)
     )
+
+
+def read_split(run: Path, split: str) -> list[TextRecord | DialogueRecord]:
+    """The records of `train`, `validation` or `test` that a preparation left."""
+    lines = (run / DATA / f"{split}.jsonl").read_bytes().splitlines()
+    return [RECORD.validate_json(line) for line in lines]
 
 
 def write(file: Path, rows: list[dict[str, str]]) -> Path:

@@ -10,9 +10,8 @@ from typer.testing import CliRunner, Result
 from finetune.commands import app
 from finetune.data.manifest import read_manifest
 from finetune.data.sources.chexpert import LICENCE, wordings
-from finetune.data.splits import read_split
 from finetune.data.steps.verdict import whole
-from tests.finetune.data.pipeline.own_source import prose
+from tests.finetune.data.pipeline.own_source import prose, read_split
 
 
 def prepare(*words: str | Path) -> Result:

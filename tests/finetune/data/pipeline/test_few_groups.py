@@ -16,10 +16,9 @@ from finetune.data.pipeline.arranging import Group, arrange
 from finetune.data.pipeline.executors import Machine
 from finetune.data.pipeline.prepare import Wish, prepare
 from finetune.data.recipe import DataPart, Split
-from finetune.data.splits import read_split
 from finetune.data.steps.split import SPLITS, split_of
 from finetune.errors import FinetuneError
-from tests.finetune.data.pipeline.own_source import prose, write
+from tests.finetune.data.pipeline.own_source import prose, read_split, write
 
 HERE = Wish(Machine("local", 1))
 WHOLE, NO_TEST = Split(), Split(train=0.9, validation=0.1, test=0)

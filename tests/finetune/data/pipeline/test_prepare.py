@@ -19,9 +19,13 @@ from finetune.data.pipeline.prepare import Wish, prepare
 from finetune.data.recipe import DataPart
 from finetune.data.records import DialogueRecord
 from finetune.data.sources.contract import SourceInfo
-from finetune.data.splits import count_split, read_split
 from finetune.errors import FinetuneError
-from tests.finetune.data.pipeline.own_source import OwnSource, prose, write
+from tests.finetune.data.pipeline.own_source import (
+    OwnSource,
+    prose,
+    read_split,
+    write,
+)
 
 INFO = SourceInfo(
     name="own",
@@ -126,7 +130,7 @@ def test_nothing_of_one_document_is_in_two_splits(tmp_path):
     assert sum(map(len, groups)) == len(set().union(*groups)) == 30
     made = manifest_of(tmp_path / "run")
     assert [split.groups for split in made.splits] == [len(each) for each in groups]
-    assert count_split(tmp_path / "run", "train") == made.split("train").records
+    assert len(ids(tmp_path / "run", "train")) == made.split("train").records
 
 
 def test_one_process_or_several_parts_or_one_make_the_same_data(tmp_path, monkeypatch):
@@ -299,7 +303,7 @@ def test_a_small_set_gets_a_validation_and_a_test_set(tmp_path):
     assert sum(split.records for split in made.splits) == 4
     assert all(split.records for split in made.splits)
     assert [split.records for split in made.splits] == [
-        count_split(tmp_path / "run", split.name) for split in made.splits
+        len(ids(tmp_path / "run", split.name)) for split in made.splits
     ]
     assert [split.groups for split in made.splits] == [
         split.records for split in made.splits
@@ -317,7 +321,7 @@ def test_dialogues_with_one_answer_stay(tmp_path):
     made = prepare(settings(data), tmp_path / "run", HERE).manifest
     assert made is not None
     assert sum(split.dialogues for split in made.splits) == 4
-    records = list(read_split(tmp_path / "run", "train"))
+    records = read_split(tmp_path / "run", "train")
     assert all(isinstance(record, DialogueRecord) for record in records)
 
 
@@ -340,6 +344,21 @@ def test_exam_questions_are_kept_out(tmp_path):
     assert made is not None
     taken = lines(tmp_path / "run" / "data" / made.lists.dropped["overlap"])
     assert [row["id"] for row in taken] == ["rows-2"]
+
+
+def test_what_is_to_be_split_is_counted_after_the_last_step_of_reading(tmp_path):
+    rows = [{"text": prose(n)} for n in range(6)]
+    data = articles_file(tmp_path / "in", rows)
+    exam = tmp_path / "exam.jsonl"
+    exam.write_text(json.dumps({"question": prose(2, 3)}) + "\n")
+    wanted = settings(data, overlap={"exams": [str(exam)]})
+    told: dict[str, tuple[int, int]] = {}
+
+    def watcher(what: str, done: int, total: int) -> None:
+        told[what] = (done, total)
+
+    prepare(wanted, tmp_path / "run", HERE, watcher)
+    assert told["Splitting"] == (5, 5)
 
 
 def test_identifiers_are_listed(tmp_path):
