@@ -19,8 +19,8 @@ class Open(Value):
     """Load a model; the first command.
 
     Attributes:
-        context: tokens that are read at a time, at most; 0 for as many as the model
-            was trained to hold, up to `most`.
+        context: tokens that are read at a time, at most; fewer where the model was
+            trained to hold fewer.
         exact: keep the cache in F32 and use no flash attention, to find what a
             conversion did; else as llama-perplexity reads by default.
         threads: that compute.
@@ -93,7 +93,7 @@ class Opened(Value):
 
 
 class Tokens(Value):
-    """Token ids, and how much memory the child has taken at most."""
+    """Token ids: of a text, or likeliest after others."""
 
     kind: Literal["tokens"] = "tokens"
     tokens: tuple[int, ...]
