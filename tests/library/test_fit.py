@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from medassist.core.errors import ModelFileError
 from medassist.core.values import EngineOptions, Message, PairFiles, Sampling
 from medassist.engine.client import Engine
 from medassist.engine.wire import Question
@@ -89,10 +90,13 @@ async def test_the_estimate_is_near_what_a_loaded_pair_takes() -> None:
     assert 0.9 < fit.need(files).total / measured < 1.4
 
 
-def test_damaged_figures_make_no_absurd_ones(
-    tiny: TinyPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_model(
-        tmp_path / "m.gguf", tiny.weights, tiny.tokenizer, context=2**31 - 1
-    )
-    assert fit.need(PairFiles(base=path)).kv > 0
+def test_damaged_figures_make_no_absurd_ones(tiny: TinyPair, tmp_path: Path) -> None:
+    def claiming(context: int) -> PairFiles:
+        path = tmp_path / f"{context}.gguf"
+        write_model(path, tiny.weights, tiny.tokenizer, context=context)
+        return PairFiles(base=path)
+
+    usual = fit.need(claiming(fit.DEFAULT_CONTEXT))
+    assert fit.need(claiming(2**28)) == usual
+    with pytest.raises(ModelFileError, match="context_length is 2,147"):
+        fit.need(claiming(2**31 - 1))
