@@ -26,7 +26,6 @@ OLDEST = (0, 5, 5)
 """Where /api/create takes files by digest; released in January 2025."""
 PIECE = 1 << 20
 CONNECT_S, SILENCE_S = 10.0, 600.0
-MANY = 1_000_000
 
 
 class Server:

@@ -44,15 +44,6 @@ def log_softmax(logits: Logits) -> Floats:
     return shifted
 
 
-def token_losses(logits: Logits, targets: Ids) -> Floats:
-    """What a model lost on `targets` (T,) by its `logits` (T, V), in nats each."""
-    losses = np.empty(len(targets))
-    for rows in _blocks(logits):
-        found = log_softmax(logits[rows])
-        losses[rows] = -_taken(found, targets[rows])
-    return losses
-
-
 def compare(logits: Logits, base: Logits, targets: Ids) -> Comparison:
     """Compare a model with a base (reference) model, token by token.
 

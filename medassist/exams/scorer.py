@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
-
 from medassist.exams.chunks import Chunk
-from medassist.exams.figures import Figure, TextLoss, perplexity, text_loss
-from medassist.exams.log_probs import Comparison, Floats, Logits, compare, token_losses
+from medassist.exams.figures import TextLoss, text_loss
+from medassist.exams.log_probs import Comparison, Logits, compare
 
 
 class Scorer(Protocol):
@@ -30,17 +28,6 @@ class Told(Protocol):
 
 def _nobody(what: str, done: int, total: int) -> None:
     pass
-
-
-def score_text(model: Scorer, chunks: Sequence[Chunk], told: Told = _nobody) -> Figure:
-    """The perplexity of `model` on a text."""
-    losses: list[Floats] = []
-    for number, chunk in enumerate(chunks):
-        told("Perplexity", number, len(chunks))
-        logits = model.logits(chunk.tokens[:-1], chunk.first)
-        losses.append(token_losses(logits, chunk.targets))
-    told("Perplexity", len(chunks), len(chunks))
-    return perplexity(np.concatenate(losses))
 
 
 def compare_on_text(

@@ -10,7 +10,7 @@ import pytest
 
 from medassist.exams.chunks import chunks_of
 from medassist.exams.figures import text_loss
-from medassist.exams.log_probs import compare, log_softmax, token_losses
+from medassist.exams.log_probs import compare, log_softmax
 
 TOKENS, SIZE = 60, 37
 
@@ -30,11 +30,11 @@ def probabilities(row) -> list[float]:
 
 
 def test_the_loss_on_a_token_is_minus_the_log_of_its_probability(both):
-    found, _, targets = both
+    found, base, targets = both
     expected = [
         -math.log(probabilities(row)[t]) for row, t in zip(found, targets, strict=True)
     ]
-    assert token_losses(found, targets) == pytest.approx(expected, rel=1e-6)
+    assert compare(found, base, targets).nll == pytest.approx(expected, rel=1e-6)
 
 
 def test_divergence_and_same_top_are_those_of_the_two_distributions(both):
