@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from pathlib import Path
 
@@ -26,18 +25,6 @@ class _Known(BaseModel):
 _KNOWN = TypeAdapter(dict[str, _Known])
 
 
-async def sha256_of(path: Path) -> str:
-    """The sha256 of the file at `path`, as 64 hexadecimal digits.
-
-    A file that has kept its size and its time of change is not read again. The
-    reading runs in a thread.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    return await asyncio.to_thread(remembered_sha256, path)
-
-
 def known_sha256(path: Path) -> str | None:
     """The sha256 of the file as it is now, where it was computed before."""
     path = path.resolve()
@@ -52,7 +39,13 @@ def known_sha256(path: Path) -> str | None:
 
 
 def remembered_sha256(path: Path) -> str:
-    """The same, waiting for it."""
+    """The sha256 of the file at `path`, as 64 hexadecimal digits.
+
+    A file that has kept its size and its time of change is not read again.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     path = path.resolve()
     status = path.stat()
     known = _load().get(str(path))

@@ -14,41 +14,41 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDASSIST_HOME", str(tmp_path / "home"))
 
 
-async def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
+def test_the_hash_is_that_of_the_content(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(b"weights")
     expected = hashlib.sha256(b"weights").hexdigest()
-    assert await hashes.sha256_of(path) == expected
+    assert hashes.remembered_sha256(path) == expected
 
 
-async def test_an_unchanged_file_is_not_read_again(
+def test_an_unchanged_file_is_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(b"weights")
-    first = await hashes.sha256_of(path)
+    first = hashes.remembered_sha256(path)
 
     def fail(*_args: object) -> None:
         raise AssertionError("the file was read again")
 
     monkeypatch.setattr(hashlib, "file_digest", fail)
-    assert await hashes.sha256_of(path) == first
+    assert hashes.remembered_sha256(path) == first
 
 
-async def test_a_changed_file_is_hashed_anew(tmp_path: Path) -> None:
+def test_a_changed_file_is_hashed_anew(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(b"weights")
-    await hashes.sha256_of(path)
+    hashes.remembered_sha256(path)
     path.write_bytes(b"WEIGHTS")
     os.utime(path, ns=(1, 1))
     expected = hashlib.sha256(b"WEIGHTS").hexdigest()
-    assert await hashes.sha256_of(path) == expected
+    assert hashes.remembered_sha256(path) == expected
 
 
-async def test_a_damaged_memory_is_forgotten(tmp_path: Path) -> None:
+def test_a_damaged_memory_is_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(b"weights")
-    first = await hashes.sha256_of(path)
+    first = hashes.remembered_sha256(path)
     (memory,) = (tmp_path / "home").rglob(hashes.MEMORY)
     memory.write_text("{nonsense")
-    assert await hashes.sha256_of(path) == first
+    assert hashes.remembered_sha256(path) == first
