@@ -143,8 +143,3 @@ def own_copy(prompt: Prompt) -> Prompt:
         return prompt
     file = keep_prompt(prompt.name, prompt.title, prompt.text)
     return read_prompt(file, is_own=True)
-
-
-def name_for(title: str) -> str:
-    """A file's name for a prompt that is called `title`."""
-    return re.sub(r"[^a-z0-9]+", "-", title.casefold()).strip("-")[:60] or "prompt"

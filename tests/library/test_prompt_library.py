@@ -9,7 +9,6 @@ from medassist.library.prompt_library import (
     MAX_BYTES,
     keep_prompt,
     load_prompts,
-    name_for,
     own_copy,
     prompts_dir,
 )
@@ -48,7 +47,7 @@ def test_an_own_prompt_takes_the_place_of_a_shipped_one(home: Path) -> None:
 
 
 def test_a_file_that_the_user_adds_is_one_more(home: Path) -> None:
-    keep_prompt(name_for("Ward round, short"), "Ward round, short", "Sum up [[what]].")
+    keep_prompt("ward-round-short", "Ward round, short", "Sum up [[what]].")
     added = [p for p in load_prompts().prompts if p.is_own]
     assert [(p.name, p.title) for p in added] == [
         ("ward-round-short", "Ward round, short")
