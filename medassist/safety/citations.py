@@ -80,12 +80,3 @@ def find_citations(text: str) -> tuple[Citation, ...]:
             taken.insert(at, (start, end))
             found.append(Citation(kind, text[start:end], (start, end)))
     return tuple(sorted(found, key=lambda citation: citation.span))
-
-
-def source_line(text: str) -> str:
-    """What stands by an answer: that it cites nothing, or that nothing is verified."""
-    count = len(find_citations(text))
-    if not count:
-        return "no source"
-    noun = "citation" if count == 1 else "citations"
-    return f"{count} {noun}, unverified"

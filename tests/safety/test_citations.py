@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from medassist.safety.citations import find_citations, source_line
+from medassist.safety.citations import find_citations
+from medassist.safety.review import sources
 from tests.growth import IN_PROPORTION, growth
 
 
 def test_an_answer_that_cites_nothing_says_so() -> None:
-    assert source_line("Give oxygen and call for help. Sats 92.") == "no source"
+    said = sources("Give oxygen and call for help. Sats 92.")
+    assert said == "No source: this answer cites nothing."
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,7 @@ def test_nothing_is_called_verified_on_a_computer_without_a_network() -> None:
     text = "NICE guideline NG143 (https://example.org/ng143), PMID 12345678"
     assert len(find_citations(text)) == 4
     assert not any(citation.verified for citation in find_citations(text))
-    assert source_line(text) == "4 citations, unverified"
+    assert sources(text).startswith("Unverified on this computer: ")
 
 
 @pytest.mark.parametrize(
