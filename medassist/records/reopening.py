@@ -18,7 +18,7 @@ from medassist.core.values import PANES, Figures, PaneInfo, PaneName, Sampling
 from medassist.records.cipher import Connection
 from medassist.records.errors import RecordsError
 from medassist.records.record import FlagShown, Record, WarningGiven
-from medassist.records.rows import BROKEN_OFF, moment, pieces
+from medassist.records.rows import moment, pieces
 
 NOT_YET_OVER = "This answer was still being written when it was read."
 
@@ -172,11 +172,6 @@ def _answer(db: Connection, row: Any) -> Answer:
         case _:
             answer.state = "failed"
     return answer
-
-
-def was_broken_off(answer: Answer) -> bool:
-    """Whether the program ended while `answer` was written."""
-    return answer.state == "failed" and answer.failure == BROKEN_OFF
 
 
 def _source(

@@ -91,11 +91,6 @@ class ConsultationRecord:
         return self._wanted and store is not None and not store.read_only
 
     @property
-    def is_saved(self) -> bool:
-        """All of the consultation is on the disk."""
-        return self.is_open and not self.trouble and not self._unsaved
-
-    @property
     def keeps(self) -> bool:
         """Leaving now loses nothing of what has been written."""
         if self.locked:

@@ -8,7 +8,7 @@ model writes is never looked at here, so that no answer can raise or hide a flag
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -147,15 +147,6 @@ class RedFlags:
         for turn in behind:
             if self._consultation is consultation:
                 await self._check(consultation, turn)
-
-    def of(self, turn: Turn) -> tuple[Raised, ...]:
-        """What the question of `turn` raised, the most urgent first."""
-        return self._by_turn.get(turn, ())
-
-    @property
-    def by_turn(self) -> Mapping[Turn, tuple[Raised, ...]]:
-        """What each question that was checked raised."""
-        return self._by_turn
 
     @property
     def shown(self) -> tuple[Shown, ...]:

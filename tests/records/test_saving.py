@@ -9,7 +9,7 @@ from medassist.consult.verdict import Verdict, now
 from medassist.core.values import PANES
 from medassist.records.record import Record, WarningGiven
 from medassist.records.recorder import Recorder
-from medassist.records.reopening import was_broken_off
+from medassist.records.rows import BROKEN_OFF
 from medassist.records.store import Store
 from medassist.records.vault import Vault
 from tests.records.making import (
@@ -71,7 +71,8 @@ async def test_what_is_acknowledged_is_found_by_a_copy_of_the_files(
     saved = await (await copy.unlock(PASSPHRASE)).reopen(1)
     shown = saved.record.consultation.turns[0].shown("base")
     assert shown is not None and shown.text == "one two"
-    assert was_broken_off(shown) and copy.open_store.broken_off == 1
+    assert (shown.state, shown.failure) == ("failed", BROKEN_OFF)
+    assert copy.open_store.broken_off == 1
     assert not shown.counts
     await copy.lock()
 

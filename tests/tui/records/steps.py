@@ -52,7 +52,7 @@ async def begin_records(pilot: Pilot[int], app: ConsultApp) -> None:
 
 
 async def until_saved(pilot: Pilot[int], app: ConsultApp) -> None:
-    await until(pilot, lambda: app.consult.session.record.is_saved)
+    await until(pilot, lambda: app.consult.session.record.word == "encrypted")
     await pilot.pause()
 
 
