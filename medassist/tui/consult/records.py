@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from medassist.session.session import STILL_WRITING
@@ -83,7 +84,8 @@ class Keeping:
                 await self._open_by_keyring(vault)
             except RecordsError as error:
                 problem = str(error)
-        if vault.store is None and not await self._ask(vault, exists, problem):
+        chosen = settings.records_in_keyring
+        if vault.store is None and not await self._ask(vault, exists, problem, chosen):
             return False
         if not await self._may_be_saved():
             await self._record.give_up()
@@ -98,9 +100,12 @@ class Keeping:
             )
         return True
 
-    async def _ask(self, vault: Vault, exists: bool, problem: str) -> bool:
+    async def _ask(
+        self, vault: Vault, exists: bool, problem: str, in_keyring: bool
+    ) -> bool:
         from importlib.util import find_spec
 
+        from medassist.records.errors import RecordsError
         from medassist.tui.dialogs.passphrase import Passphrase
 
         async def act(typed: Typed) -> None:
@@ -111,6 +116,11 @@ class Keeping:
             if typed.keyring:
                 await vault.keep_in_keyring(typed.old or typed.new)
                 self._screen.consult_app.keep("records_in_keyring", True)
+            elif offers and exists and not in_keyring:
+                # Who no longer wants the keyring does not leave the key in it. One that
+                # cannot be reached now is tried at the next passphrase.
+                with suppress(RecordsError):
+                    await vault.forget_in_keyring()
 
         offers = find_spec("keyring") is not None
         screen = Passphrase("open" if exists else "new", act, problem, offers)

@@ -204,6 +204,18 @@ async def test_the_systems_keyring_opens_them_only_for_who_chose_that(
         await pilot.press("ctrl+l")
         await until(pilot, lambda: isinstance(app.screen, LockScreen))
         assert "Type the passphrase" in seen(app.screen)
+    held = sys.modules["keyring"].held
+    assert len(held) == 1
+    told = settings.read_text().replace("in_keyring = true", "in_keyring = false")
+    settings.write_text(told)
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        await pilot.press("alt+s")
+        await until(pilot, lambda: isinstance(app.screen, Passphrase))
+        await type_in(pilot, PASSPHRASE)
+        await until(pilot, lambda: app.consult.session.record.is_open)
+        await until(pilot, lambda: not held)
     sys.modules.pop("keyring", None)
 
 
