@@ -4,7 +4,7 @@ A model file comes from outside, and the code that parses it is native. So the
 child gives up what it does not need before it opens one: the network by an empty
 network namespace, writing and foreign files by Landlock, sockets, other programs and
 other processes by a filter of system calls. All are Linux; on other systems, and where
-the kernel refuses, the Python guard of `medassist.privacy` is what remains, and the
+the kernel refuses, the Python guard of `medassist.core` is what remains, and the
 description says so.
 
 Sources: user_namespaces(7), landlock(7), seccomp(2), capabilities(7),
