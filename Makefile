@@ -71,7 +71,7 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/llama: $(STAMPS)/venv $(CONSTRAINTS)
-	@$(PY) tools/install_llama.py $(CONSTRAINTS) $(WHEELS)
+	@$(PY) -m tools.install_llama $(CONSTRAINTS) $(WHEELS)
 	@touch $@
 
 $(STAMPS)/install: $(STAMPS)/llama pyproject.toml
@@ -81,7 +81,7 @@ $(STAMPS)/install: $(STAMPS)/llama pyproject.toml
 
 # torch first: what depends on it would otherwise bring a build of its own choice.
 $(STAMPS)/torch: $(STAMPS)/venv $(CONSTRAINTS)
-	@$(PY) tools/install_torch.py $(CONSTRAINTS) $(TORCH)
+	@$(PY) -m tools.install_torch $(CONSTRAINTS) $(TORCH)
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/install $(STAMPS)/torch

@@ -33,8 +33,9 @@ def lm_eval_python() -> Path:
         venv.create(folder, with_pip=True, clear=True)
         # torch first: what depends on it would bring a build of its own choice.
         subprocess.run(
-            [str(python), str(ROOT / "tools" / "install_torch.py"), str(constraints)],
+            [str(python), "-m", "tools.install_torch", str(constraints)],
             check=True,
+            cwd=ROOT,
         )
         subprocess.run(
             [
