@@ -1,10 +1,10 @@
 """Install the tested llama-cpp-python, and show how far its compiling is.
 
-    python tools/install_llama.py CONSTRAINTS [WHEELS]
+    python -m tools.install_llama CONSTRAINTS [WHEELS]
 
 Its authors publish source on PyPI, which pip compiles once and keeps in its cache.
 WHEELS (cpu, metal, cu124, ...) takes a ready wheel from the authors' own index
-instead, and compiles nothing.
+instead, and compiles nothing. Either way what was installed is tried at the end.
 """
 
 from __future__ import annotations
@@ -12,16 +12,23 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
+from tools.pip_errors import last_error, lost_connection
+
 NAME = "llama-cpp-python"
 READY_WHEELS = "https://abetlen.github.io/llama-cpp-python/whl/"
-# The library for images and sound is half of the compiling, and nothing here uses it.
-CMAKE_ARGS = "-DLLAVA_BUILD=OFF"
+ONLY_WHAT_IS_LOADED = Path(__file__).with_name("llama_cpp.cmake").absolute()
+CMAKE_ARGS = (
+    # The library for images and sound.
+    "-DLLAVA_BUILD=OFF",
+    f"-DCMAKE_PROJECT_llama_cpp_INCLUDE={ONLY_WHAT_IS_LOADED.as_posix()}",
+)
 NINJA_STEP = re.compile(r"^\s*\[(\d+)/(\d+)\]")
 MAKE_STEP = re.compile(r"^\s*\[\s*(\d+)%\]")
 PLAIN_INTERVAL_S = 10
@@ -83,6 +90,48 @@ def show(progress: Progress, process: subprocess.Popen[str]) -> None:
         print("\r\x1b[K", end="")
 
 
+def way_out(said: str, wheels: str) -> str:
+    """What to do where pip failed, from what it `said`."""
+    lost = lost_connection(said)
+    if wheels and lost:
+        return (
+            f"An index could not be reached ({lost}). Ready wheels come from "
+            f"{READY_WHEELS}{wheels}; leave WHEELS out to compile what pip's usual "
+            "index has."
+        )
+    if wheels:
+        return (
+            "There may be no ready wheel for this Python; leave WHEELS out to compile."
+        )
+    if lost:
+        return (
+            f"pip's index could not be reached ({lost}). `pip config list` shows which "
+            "index, proxy and certificate pip is set to."
+        )
+    return "Without compiling: make run WHEELS=cpu"
+
+
+def what_is_wrong() -> str | None:
+    """Try what was installed, in a process of its own, which it may end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.check_llama"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode == 0:
+        return None
+    if done.returncode < 0:
+        return (
+            f"its library ends the process that loads it (signal {-done.returncode}), "
+            "as one does that was compiled for another processor. This compiles it "
+            f"anew: {sys.executable} -m pip cache remove 'llama_cpp_python*', then "
+            f"{sys.executable} -m pip uninstall {NAME}, and again."
+        )
+    return (done.stderr.strip() or "nothing said why").splitlines()[-1]
+
+
 def main(constraints: Path, wheels: str = "") -> str | int | None:
     pins = constraints.read_text(encoding="utf-8").splitlines()
     wanted = next((p for p in pins if p.startswith(f"{NAME}==")), NAME)
@@ -104,7 +153,7 @@ def main(constraints: Path, wheels: str = "") -> str | int | None:
             flush=True,
         )
     # The caller's own flags come last, so that they win.
-    flags = f"{CMAKE_ARGS} {os.environ.get('CMAKE_ARGS', '')}".strip()
+    flags = f"{shlex.join(CMAKE_ARGS)} {os.environ.get('CMAKE_ARGS', '')}".strip()
     log_path = Path(sys.prefix) / "install-llama.log"
     progress = Progress()
     with (
@@ -138,16 +187,14 @@ def main(constraints: Path, wheels: str = "") -> str | int | None:
         finally:
             reader.join()
     if process.returncode:
-        tail = "\n".join(log_path.read_text(encoding="utf-8").splitlines()[-15:])
-        otherwise = (
-            "There may be no ready wheel for this Python; leave WHEELS out to compile."
-            if wheels
-            else "Without compiling: make run WHEELS=cpu"
-        )
+        said = log_path.read_text(encoding="utf-8")
+        tail = "\n".join(said.splitlines()[-15:])
         return (
-            f"{tail}\n\n{wanted} could not be installed; the whole log is "
-            f"{log_path}.\n{otherwise}"
+            f"{tail}\n\n{wanted} could not be installed: {last_error(said)}. The "
+            f"whole log is {log_path}.\n{way_out(said, wheels)}"
         )
+    if lacking := what_is_wrong():
+        return f"{wanted} was installed, but cannot be used: {lacking}"
     print(f"Installed {wanted} in {clock(time.monotonic() - progress.started)}")
     return None
 
