@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -33,9 +34,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> TinyPair:
 
 
 @pytest.fixture
-def starts(
-    home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StartTerminal]:
+def sockets() -> Iterator[Path]:
+    """A folder with a short name: the path of a socket may have a hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="t", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def starts(home: Path, sockets: Path) -> Iterator[StartTerminal]:
     """Starts the program with the arguments given, in a window of the size given."""
     if shutil.which("tmux") is None:
         pytest.skip("tmux is not installed")
@@ -48,9 +54,8 @@ def starts(
         before: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> Terminal:
-        socket = tmp_path_factory.mktemp("t") / "s"
         line = command(home, *arguments, before=before, environment=environment)
-        terminal = Terminal(socket, line, width, height)
+        terminal = Terminal(sockets / str(len(opened)), line, width, height)
         opened.append(terminal)
         return terminal
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.shown import Shown, columns
+
 PATIENCE_S = 60.0
 
 
@@ -83,8 +85,9 @@ class Terminal:
         return self._run("list-buffers", "-F", "#{buffer_sample}")
 
     @property
-    def screen(self) -> str:
-        return self._run("capture-pane", "-p", "-t", "t")
+    def screen(self) -> Shown:
+        text = self._run("capture-pane", "-p", "-t", "t")
+        return Shown(text, columns(text))
 
     @property
     def line(self) -> int:
@@ -103,7 +106,7 @@ class Terminal:
         """The models' processes: children of the program."""
         return self.program.children()
 
-    def until(self, what: Callable[[str], object]) -> str:
+    def until(self, what: Callable[[Shown], object]) -> Shown:
         """Wait until the screen is as `what` wants it; return it."""
         end = time.monotonic() + PATIENCE_S
         while not what(screen := self.screen):
@@ -111,13 +114,13 @@ class Terminal:
             time.sleep(0.05)
         return screen
 
-    def until_ready(self, panes: int = 2) -> str:
+    def until_ready(self, panes: int = 2) -> Shown:
         return self.until(lambda screen: screen.count("ready") == panes)
 
-    def until_answered(self, panes: int = 2) -> str:
+    def until_answered(self, panes: int = 2) -> Shown:
         return self.until(lambda screen: screen.count("TTFT") == panes)
 
-    def until_left(self) -> str:
+    def until_left(self) -> Shown:
         """Wait until the program has ended, and with it the models."""
         screen = self.until(lambda screen: "left with" in screen)
         assert "Traceback" not in screen

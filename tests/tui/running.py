@@ -16,6 +16,7 @@ from medassist.session.choice import Choice
 from medassist.tui import clipboard
 from medassist.tui.app import ConsultApp
 from medassist.tui.consult.turn_view import TurnView
+from tests.shown import Shown
 from tests.stubs.engine import FakeEngines
 
 PAIR = Choice(base=Path("/models/base.gguf"), adapter=Path("/models/adapter.gguf"))
@@ -70,10 +71,18 @@ async def push(pilot: Pilot[int], selector: str) -> None:
     await pilot.press("enter")
 
 
-def seen(screen: Screen[object]) -> str:
-    """The screen as text, as the user sees it."""
+def seen(screen: Screen[object]) -> Shown:
+    """The screen as text, as the user sees it; words are found over a line's end."""
     strips = screen._compositor.render_strips()
-    return "\n".join(strip.text.rstrip() for strip in strips)
+    text = "\n".join(strip.text.rstrip() for strip in strips)
+    pieces: list[str] = []
+    for widget, (_, clip) in screen._compositor.visible_widgets.items():
+        if widget.children:
+            continue
+        place = widget.content_region.intersection(clip)
+        lines = strips[place.y : place.bottom]
+        pieces.append("\n".join(line.crop(place.x, place.right).text for line in lines))
+    return Shown(text, pieces)
 
 
 def views(app: ConsultApp, pane: PaneName) -> list[TurnView]:
