@@ -53,7 +53,7 @@ def upstream_source() -> Path:
         subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
-                *("--no-binary", ":all:", wanted, "--dest", str(cache)),
+                *("--no-binary", "llama-cpp-python", wanted, "--dest", str(cache)),
             ],
             check=True,
         )
