@@ -1,19 +1,14 @@
 """A run's adapter and model card to the Hugging Face Hub, when the user asks for it.
 
-The offline guard is opened for the Hub's host alone and, for large files, for the host
-of its storage, which the Hub names: one that is not known is refused until the user
-names it too. Xet is off, since its native code goes around the guard. The token is
-taken from the environment or from the Hub's own cache, and never shown.
+It goes to the Hub's host alone and, for large files, to the host of its storage, which
+the Hub names: one that is not known is refused until the user names it too. The token
+is taken from the environment, the keyring or the Hub's own cache, and never shown.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
@@ -21,21 +16,22 @@ from pydantic import BaseModel, ConfigDict
 from finetune.errors import FinetuneError
 from finetune.report.wording import size
 from medassist.core import guard
+from medassist.core.errors import NetworkError, UnnamedHost, told_as
+from medassist.core.hub import STORAGE, endpoint, is_repo, online, reason, status_of
+from medassist.core.hub import token as own_token
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.way_out import DIRECT, WayOut
 
-if TYPE_CHECKING:
-    from huggingface_hub import CommitOperationAdd, HfApi
-
-ENDPOINT = "https://huggingface.co"
 ADAPTER = "adapter"
 WEIGHTS = "adapter_model.safetensors"
 ALONE = ("README.md", "card.json", "recipe.yaml", "training.json", "metrics.jsonl")
 QUOTING = ("evaluation.json", "report.html", "slides.pptx")
 """These hold questions of the held-out data: they are sent when they are asked for."""
 OF_ADAPTER = (".safetensors", ".json", ".jinja", ".txt", ".model")
-# Where the Hub has large files sent to; a sub-domain of one of these.
-STORAGE = ("huggingface.co", "hf.co", "amazonaws.com")
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+SENT_TO = (*STORAGE, "*.amazonaws.com")
+"""Where the Hub has large files sent."""
+SILENCE_S = 600.0
+"""So long it may take over a commit."""
 # A folder of this computer between quotes or after a YAML key: it tells of its user.
 _FOLDER = re.compile(r'(?:^|[\s"\':])((?:/|~/|[A-Za-z]:\\)[^\s"\']{2,})')
 _LOOKED_INTO = (".json", ".yaml", ".md")
@@ -100,22 +96,12 @@ def make_plan(
         FinetuneError: the run has no adapter or no model card, or the repository's
             name or HF_ENDPOINT cannot be one.
     """
-    if not _REPO.fullmatch(repo) or ".." in repo or "--" in repo:
+    if not is_repo(repo):
         raise FinetuneError(
             f"{repo!r} is no repository of the Hub; it has to be USER/NAME"
         )
-    endpoint = os.environ.get("HF_ENDPOINT", ENDPOINT).rstrip("/")
-    parts = urlsplit(endpoint)
-    local = guard.is_local(parts.hostname)
-    if not parts.hostname or parts.scheme not in ("https", "http"):
-        raise FinetuneError(
-            f"HF_ENDPOINT is {endpoint!r}; it has to be an address as {ENDPOINT}"
-        )
-    if parts.scheme == "http" and not local:
-        raise FinetuneError(
-            f"HF_ENDPOINT is {endpoint}, without TLS: the token would travel in the "
-            "clear. Use https"
-        )
+    with told_as(FinetuneError):
+        address = endpoint()
     weights = run / ADAPTER / WEIGHTS
     if not weights.is_file():
         raise FinetuneError(
@@ -135,7 +121,7 @@ def make_plan(
     ]
     here = ["data/", "checkpoints/", "gguf/", *(() if with_evaluation else QUOTING)]
     return Plan(
-        endpoint=endpoint,
+        endpoint=address,
         repo=repo,
         revision=revision,
         private=private,
@@ -160,69 +146,51 @@ def told(plan: Plan) -> str:
 
 
 def push(
-    plan: Plan, *, storage_host: str | None = None, watcher: Watcher = unwatched
+    plan: Plan,
+    *,
+    storage_host: str | None = None,
+    way: WayOut = DIRECT,
+    watcher: Watcher = unwatched,
 ) -> Pushed:
     """Send what `plan` names, in one commit: all of it is there, or nothing.
 
     Args:
         plan: what was shown to the user.
         storage_host: where large files may go besides the known hosts.
+        way: how the Hub is reached.
         watcher: is told how far it is.
 
     Raises:
         FinetuneError: there is no token, the Hub refused it or the repository, or the
             connection broke; nothing was committed then.
     """
-    with _hub(plan) as api:
-        from huggingface_hub import CommitOperationAdd
-        from huggingface_hub.errors import (
-            GatedRepoError,
-            HfHubHTTPError,
-            RepositoryNotFoundError,
-        )
+    from huggingface_hub import get_token
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        RepositoryNotFoundError,
+    )
 
-        steps = 4
-        try:
-            watcher(f"asking {plan.host}", 0, steps)
-            api.create_repo(plan.repo, private=plan.private or None, exist_ok=True)
-            if plan.revision != "main":
-                api.create_branch(plan.repo, branch=plan.revision, exist_ok=True)
-            additions = [
-                CommitOperationAdd(path_in_repo=file.name, path_or_fileobj=file.path)
-                for file in plan.files
-            ]
-            watcher("where large files go", 1, steps)
-            hosts = _storage_hosts(api, plan, additions, storage_host)
-            with ExitStack() as doors:
-                for host, port in sorted(hosts):
-                    doors.enter_context(guard.opened(host, port))
-                watcher("sending", 2, steps)
-                commit = api.create_commit(
-                    plan.repo,
-                    additions,
-                    commit_message="A run of medassist finetune",
-                    revision=plan.revision,
-                )
-        except (GatedRepoError, RepositoryNotFoundError) as error:
-            raise FinetuneError(_refused(plan, error)) from None
-        except HfHubHTTPError as error:
-            raise FinetuneError(_answered(plan, error)) from None
-        except (OSError, ValueError, RuntimeError) as error:
-            raise FinetuneError(
-                f"{plan.host}: the upload broke off ({_reason(error)}). Nothing was "
-                "committed; what was sent already is not sent again when you repeat it"
-            ) from None
-        except Exception as error:
-            # httpx's errors are of no common kind of Python's own.
-            if not type(error).__module__.startswith(("httpx", "httpcore")):
-                raise
-            raise FinetuneError(
-                f"{plan.host} cannot be reached ({_reason(error)}). Nothing was "
-                "committed; repeat it when the network is there"
-            ) from None
-    watcher("sent", steps, steps)
+    token = own_token() or get_token()
+    if not token:
+        raise FinetuneError(
+            "there is no token for the Hub: set HF_TOKEN, or log in with "
+            "`hf auth login`. It needs the right to write"
+        )
+    own = urlsplit(plan.endpoint).hostname or ""
+    known = () if guard.is_local(own) else SENT_TO
+    hosts = [own, *known, *([storage_host] if storage_host else ())]
+    try:
+        with online(hosts, way, silence_s=SILENCE_S):
+            url = _send(plan, token, watcher)
+    except (GatedRepoError, RepositoryNotFoundError) as error:
+        raise FinetuneError(_refused(plan, error)) from None
+    except HfHubHTTPError as error:
+        raise FinetuneError(_answered(plan, error)) from None
+    except Exception as error:
+        raise FinetuneError(_broken_off(plan, error)) from None
     return Pushed(
-        url=str(commit.commit_url),
+        url=url,
         repo=plan.repo,
         revision=plan.revision,
         files=len(plan.files),
@@ -230,88 +198,28 @@ def push(
     )
 
 
-@contextmanager
-def _hub(plan: Plan) -> Generator[HfApi]:
-    """The Hub's client, online and without Xet for as long as it lasts."""
-    os.environ["HF_HUB_DISABLE_XET"] = "1"
-    from huggingface_hub import HfApi, constants, get_token
-    from huggingface_hub.utils import disable_progress_bars
+def _send(plan: Plan, token: str, watcher: Watcher) -> str:
+    """The commit's address."""
+    from huggingface_hub import CommitOperationAdd, HfApi
 
-    parts = urlsplit(plan.endpoint)
-    token = get_token()
-    if not token:
-        raise FinetuneError(
-            "there is no token for the Hub: set HF_TOKEN, or log in with "
-            "`hf auth login`. It needs the right to write"
-        )
-    # The library reads its environment once, when it is imported, and the guard tells
-    # it there to stay offline: for this call it may not.
-    before: dict[str, Any] = {
-        "HF_HUB_OFFLINE": constants.HF_HUB_OFFLINE,
-        "HF_HUB_DISABLE_XET": constants.HF_HUB_DISABLE_XET,
-    }
-    disable_progress_bars()
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        constants.HF_HUB_OFFLINE = False
-        constants.HF_HUB_DISABLE_XET = True
-        with guard.opened(parts.hostname or "", port):
-            yield HfApi(endpoint=plan.endpoint, token=token)
-    except OSError as error:
-        raise FinetuneError(
-            f"{plan.host} cannot be reached ({_reason(error)}). Nothing was sent"
-        ) from error
-    finally:
-        for name, value in before.items():
-            setattr(constants, name, value)
-
-
-def _storage_hosts(
-    api: HfApi,
-    plan: Plan,
-    additions: list[CommitOperationAdd],
-    allowed: str | None,
-) -> set[tuple[str, int]]:
-    """Where the Hub wants large files sent, as hosts and ports beside its own.
-
-    It is asked before the upload, which asks again: so that no connection is opened
-    to a host that nobody has looked at.
-    """
-    from huggingface_hub.lfs import post_lfs_batch_info
-
-    large = [add for add in additions if add.path_in_repo.endswith(".safetensors")]
-    actions, _, _ = post_lfs_batch_info(
-        upload_infos=[add.upload_info for add in large],
-        token=api.token if isinstance(api.token, str) else None,
-        repo_type="model",
-        repo_id=plan.repo,
+    api = HfApi(endpoint=plan.endpoint, token=token)
+    steps = 3
+    watcher(f"asking {plan.host}", 0, steps)
+    api.create_repo(plan.repo, private=plan.private or None, exist_ok=True)
+    if plan.revision != "main":
+        api.create_branch(plan.repo, branch=plan.revision, exist_ok=True)
+    watcher("sending", 1, steps)
+    commit = api.create_commit(
+        plan.repo,
+        [
+            CommitOperationAdd(path_in_repo=file.name, path_or_fileobj=file.path)
+            for file in plan.files
+        ],
+        commit_message="A run of medassist finetune",
         revision=plan.revision,
-        endpoint=plan.endpoint,
     )
-    own = urlsplit(plan.endpoint)
-    hosts: set[tuple[str, int]] = set()
-    for action in actions:
-        for step in (action.get("actions") or {}).values():
-            found = urlsplit(step["href"])
-            host = found.hostname or ""
-            if host == own.hostname and found.port == own.port:
-                continue
-            known = any(host == name or host.endswith(f".{name}") for name in STORAGE)
-            if guard.is_local(own.hostname):
-                known = guard.is_local(host)
-            if host != allowed and not known:
-                raise FinetuneError(
-                    f"{plan.host} wants large files sent to {host}, which is not known "
-                    "as its storage. Nothing was sent; if that is right, allow it with "
-                    f"--storage-host {host}"
-                )
-            if found.scheme != "https" and not guard.is_local(host):
-                raise FinetuneError(
-                    f"{plan.host} wants large files sent to {host} without TLS. "
-                    "Nothing was sent"
-                )
-            hosts.add((host, found.port or 443))
-    return hosts
+    watcher("sent", steps, steps)
+    return str(commit.commit_url)
 
 
 def _file(path: Path, name: str) -> File:
@@ -336,37 +244,47 @@ def _notes(files: list[File]) -> list[str]:
 def _refused(plan: Plan, error: Exception) -> str:
     return (
         f"{plan.host} knows no {plan.repo} that this token may write to "
-        f"({_status(error)}). Is the name right, and has the token the right to write?"
+        f"({status_of(error)}). Is the name right, and has the token the right to "
+        "write?"
     )
 
 
 def _answered(plan: Plan, error: Exception) -> str:
-    status = _status(error)
-    if status in ("401", "403"):
+    status = status_of(error)
+    if status in (401, 403):
         return (
             f"{plan.host} refused the token ({status}). Nothing was committed; make "
-            "one "
-            f"with the right to write to {plan.repo}, and set HF_TOKEN or log in with "
-            "`hf auth login`"
+            f"one with the right to write to {plan.repo}, and set HF_TOKEN or log in "
+            "with `hf auth login`"
         )
     return (
-        f"{plan.host} answered {status} and took nothing ({_reason(error)}). What was "
-        "sent already is not sent again when you repeat it"
+        f"{plan.host} answered {status or 'an error'} and took nothing "
+        f"({reason(error)}). What was sent already is not sent again when you repeat it"
     )
 
 
-def _status(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    return str(getattr(response, "status_code", "an error"))
+def _broken_off(plan: Plan, error: BaseException) -> str:
+    """The sentence for what is no answer of the Hub.
 
-
-def _reason(error: BaseException) -> str:
-    """The error's first line, and the cause's, without a token that may stand in it."""
-    said: list[str] = []
+    Raises:
+        BaseException: `error` itself, where it is none of a connection's.
+    """
     found: BaseException | None = error
-    while found is not None and len(said) < 2:
-        first = str(found).strip().splitlines()
-        if first and first[0] not in said:
-            said.append(first[0][:200])
-        found = found.__cause__
-    return re.sub(r"hf_\w+", "hf_…", "; ".join(said)) or type(error).__name__
+    while found is not None and not isinstance(found, NetworkError):
+        found = found.__cause__ or found.__context__
+    if isinstance(found, UnnamedHost):
+        return (
+            f"{plan.host} wants large files sent to {found.host}, which is not known "
+            "as its storage. Nothing was committed; if that is right, allow it with "
+            f"--storage-host {found.host}"
+        )
+    if found is not None:
+        return f"{found}. Nothing was committed"
+    # The errors of httpx2 are of no common kind of Python's own.
+    ours = isinstance(error, OSError | ValueError | RuntimeError)
+    if not ours and not type(error).__module__.startswith("httpx"):
+        raise error
+    return (
+        f"{plan.host}: the upload broke off ({reason(error)}). Nothing was committed; "
+        "what was sent already is not sent again when you repeat it"
+    )

@@ -371,9 +371,8 @@ def _report(error: Exception) -> int:
     from finetune.errors import FinetuneError, Interrupted
     from medassist.commands.ask import AskError
     from medassist.core.card import CardError
-    from medassist.core.errors import EngineError
+    from medassist.core.errors import EngineError, NetworkError, SettingsError
     from medassist.library.errors import LibraryError
-    from medassist.settings import SettingsError
 
     match error:
         case AskError():
@@ -388,6 +387,7 @@ def _report(error: Exception) -> int:
             | ConvertError()
             | CardError()
             | LibraryError()
+            | NetworkError()
             | RoomError()
         ):
             code, message = FAILED, str(error)

@@ -6,27 +6,18 @@ later version reaches the user; comments that the user wrote into it stay.
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from medassist.core.errors import SettingsError
 from medassist.core.files import read_text
-from medassist.core.paths import config_dir, write_whole
+from medassist.core.paths import write_whole
+from medassist.core.settings_file import NETWORK, read_settings_file, settings_file
 from medassist.core.values import EngineOptions, Mode, Sampling
-
-FILE_NAME = "settings.toml"
-UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
-"""What Pydantic calls a key that a model, or a dataclass, has no field for."""
-
-
-class SettingsError(Exception):
-    """The settings cannot be read or written; the message says where and why."""
+from medassist.core.way_out import WayOut
 
 
 class Settings(BaseModel):
@@ -59,6 +50,8 @@ class Settings(BaseModel):
     """The screen is locked after so many minutes without a key; 0: never."""
     clipboard_seconds: int = Field(default=60, ge=0)
     """What was copied is taken off the clipboard after so long; 0: it stays there."""
+    network: WayOut = WayOut()
+    """How downloads go that are asked for: a proxy, and certificates of one's own."""
     intended_use_accepted: int = Field(default=0, ge=0)
     """The version of the intended use that the user has accepted; 0: none."""
     intended_use_told: int = Field(default=0, ge=0)
@@ -75,10 +68,6 @@ class Settings(BaseModel):
         )
 
 
-def settings_file() -> Path:
-    return config_dir() / FILE_NAME
-
-
 def load_settings() -> Settings:
     """The user's settings, or the defaults where there is no file.
 
@@ -86,31 +75,16 @@ def load_settings() -> Settings:
         SettingsError: the file cannot be read, is no TOML, or holds a key or a
             value that is not known.
     """
-    file = settings_file()
+    written = read_settings_file()
     try:
-        text = read_text(file)
-    except FileNotFoundError:
-        return Settings()
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"{file}: this is not UTF-8 text (byte {error.start}). Repair the file, "
-            "or remove it to get the defaults."
-        ) from None
-    except OSError as error:
-        raise SettingsError(
-            f"{file}: the settings cannot be read: {error.strerror}."
-        ) from None
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(
-            f"{file}: this is not TOML: {error}. Repair the line, or remove the file "
-            "to get the defaults."
-        ) from None
-    try:
-        return Settings.model_validate(_from_toml(values))
+        return Settings.model_validate(_from_toml(written.values))
     except ValidationError as error:
-        raise SettingsError(_sentence(file, text, error)) from None
+        known = {
+            "": list(Settings.model_fields),
+            "sampling": [field.name for field in fields(Sampling)],
+            NETWORK: [field.name for field in fields(WayOut)],
+        }
+        raise written.refusal(error, known) from None
 
 
 def save_settings(settings: Settings) -> None:
@@ -181,42 +155,3 @@ def _update(
                 table[key] = part
         elif (key in table or value != default) and table.get(key) != value:
             table[key] = value
-
-
-def _sentence(file: Path, text: str, error: ValidationError) -> str:
-    """The first thing that is wrong: file, line, key, and what would be right."""
-    problem = error.errors(include_url=False)[0]
-    path = [str(part) for part in problem["loc"]]
-    key = ".".join(path)
-    where = f"{file}, line {_line_of(text, path)}: "
-    if problem["type"] in UNKNOWN_KEY:
-        known = list(Settings.model_fields)
-        if path[0] == "sampling":
-            known = [field.name for field in fields(Sampling)]
-        near = difflib.get_close_matches(path[-1], known, n=1)
-        meant = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
-        return f"{where}there is no setting {key}; {meant}"
-    what = problem["msg"][:1].lower() + problem["msg"][1:]
-    return f"{where}{key} = {problem['input']!r} is not allowed: {what}."
-
-
-def _line_of(text: str, path: list[str]) -> int:
-    """The line that sets the key at `path`, or its table's; 1 where neither stands."""
-    table: list[str] = []
-    found = 1
-    for number, line in enumerate(text.splitlines(), start=1):
-        head = re.match(r"\s*\[([^\[\]]+)\]", line)
-        if head:
-            table = [p.strip().strip("\"'") for p in head[1].split(".")]
-            if table == path[: len(table)]:
-                found = number
-            continue
-        key = re.match(r"\s*([\w\-.\"' ]+?)\s*=", line)
-        if not key:
-            continue
-        full = table + [p.strip().strip("\"'") for p in key[1].split(".")]
-        if full == path:
-            return number
-        if full == path[: len(full)]:
-            found = number
-    return found

@@ -4,14 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from medassist.core.errors import SettingsError
+from medassist.core.settings_file import settings_file
 from medassist.core.values import Sampling
-from medassist.settings import (
-    Settings,
-    SettingsError,
-    load_settings,
-    save_settings,
-    settings_file,
-)
+from medassist.settings import Settings, load_settings, save_settings
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.core.terminal import room, say, show, watching
+from medassist.core.terminal import Proxy, room, say, show, watching
 
 
 def fetch(
@@ -58,6 +58,7 @@ def fetch(
         int | None,
         typer.Option(metavar="N", help="At most so many articles, studies or files."),
     ] = None,
+    proxy: Proxy = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -78,6 +79,7 @@ def fetch(
         from finetune.data.fetch.fetch import Wish
         from finetune.data.fetch.fetch import fetch as work
         from finetune.data.fetch.plan import readable
+        from medassist.core.settings_file import way_out
 
     wish = Wish(
         source=source,
@@ -89,6 +91,7 @@ def fetch(
         revision=revision,
         limit=limit,
         dry_run=dry_run,
+        way=way_out(proxy),
     )
     with watching(quiet=json) as watcher:
         fetched = work(wish, lambda text: say(text, err=True), watcher)

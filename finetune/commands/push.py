@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medassist.core.terminal import confirm, room, say, show, watching
+from medassist.core.terminal import Proxy, confirm, room, say, show, watching
 
 
 def push(
@@ -43,6 +43,7 @@ def push(
             "that is not known.",
         ),
     ] = None,
+    proxy: Proxy = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
     ] = False,
@@ -58,7 +59,9 @@ def push(
     """
     with room("finetune"):
         from finetune import push as work
+        from medassist.core.settings_file import way_out
 
+    way = way_out(proxy)
     plan = work.make_plan(
         run, repo, revision=revision, private=private, with_evaluation=with_evaluation
     )
@@ -69,7 +72,7 @@ def push(
             show(plan, "", json=True)
         return
     if not yes:
-        confirm(f"Send this to {plan.host}?", abort=True, err=json)
+        confirm(f"Send this to {plan.host}{way.told}?", abort=True, err=json)
     with watching(quiet=json) as watcher:
-        done = work.push(plan, storage_host=storage_host, watcher=watcher)
+        done = work.push(plan, storage_host=storage_host, way=way, watcher=watcher)
     show(done, f"sent: {done.url}", json=json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medassist.core.terminal import confirm, room, say, show, watching
+from medassist.core.terminal import Proxy, confirm, room, say, show, watching
 
 if TYPE_CHECKING:
     from finetune.train.preparation import Prepared
@@ -76,6 +76,7 @@ def train(
             help="Fetch the base from the hub, where it is an id that is not there.",
         ),
     ] = False,
+    proxy: Proxy = None,
     tensorboard: Annotated[
         bool,
         typer.Option("--tensorboard", help="Write RUN/tensorboard/ as well."),
@@ -98,6 +99,8 @@ def train(
         from finetune.train import preparation
         from finetune.train import run as training
         from finetune.train.begin import locked, open_run
+        from medassist.core.settings_file import way_out
+        from medassist.core.way_out import DIRECT
     folder = open_run(recipe, out, resume=resume, change=not dry_run)
     done = folder.finished()
     if done is not None:
@@ -111,6 +114,7 @@ def train(
         budget=budget,
         tensorboard=tensorboard,
         download=download,
+        way=way_out(proxy) if download else DIRECT,
         threads=threads,
     )
     with locked(folder.root), training.asked_to_stop() as asked:

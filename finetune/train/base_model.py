@@ -7,8 +7,7 @@ the user allowed the download by name.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,8 +23,10 @@ from transformers import (
 
 from finetune.errors import FinetuneError
 from medassist.core.card import sha256_of_file
+from medassist.core.errors import told_as
+from medassist.core.hub import STORAGE, endpoint, hub_host, online, reason
+from medassist.core.way_out import DIRECT, WayOut
 
-HUB = ("huggingface.co", 443)
 WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 # Reserved tokens that bases carry without a use, in the order of preference.
 PADS = (
@@ -38,7 +39,11 @@ PADS = (
 
 
 def find_base(
-    name: str, revision: str | None = None, *, download: bool = False
+    name: str,
+    revision: str | None = None,
+    *,
+    download: bool = False,
+    way: WayOut = DIRECT,
 ) -> Path:
     """The folder of the base `name`: itself, or a hub id's snapshot in the cache.
 
@@ -46,6 +51,7 @@ def find_base(
         name: a folder, or a hub id (`Qwen/Qwen2.5-1.5B-Instruct`).
         revision: of a hub id.
         download: fetch what the cache lacks; only where the user asked for it.
+        way: how the hub is reached.
 
     Raises:
         FinetuneError: it is not there, or holds no weights in safetensors.
@@ -63,17 +69,22 @@ def find_base(
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        with _hub(allowed=download):
+        with (
+            told_as(FinetuneError),
+            online((hub_host(), *STORAGE), way) if download else nullcontext(),
+        ):
             found = snapshot_download(
                 name,
                 revision=revision,
                 allow_patterns=list(WANTED),
+                endpoint=endpoint() if download else None,
                 local_files_only=not download,
             )
-    except LocalEntryNotFoundError:
+    except LocalEntryNotFoundError as error:
         if download:
             raise FinetuneError(
-                f"the base {name} could not be downloaded: no connection to {HUB[0]}"
+                f"the base {name} could not be downloaded: no connection to "
+                f"{hub_host()}{way.told} ({reason(error)})"
             ) from None
         raise FinetuneError(
             f"the base {name} is neither a folder nor in the cache of the hub's "
@@ -246,28 +257,6 @@ def _four_bits(dtype: torch.dtype) -> Any:
         bnb_4bit_compute_dtype=dtype,
         bnb_4bit_quant_storage=dtype,
     )
-
-
-@contextmanager
-def _hub(*, allowed: bool) -> Generator[None]:
-    if not allowed:
-        yield
-        return
-    import huggingface_hub.constants as hub
-
-    from medassist.core import guard
-
-    offline = hub.HF_HUB_OFFLINE
-    hub.HF_HUB_OFFLINE = False
-    try:
-        with (
-            guard.opened(*HUB),
-            guard.opened("cas-bridge.xethub.hf.co", 443),
-            guard.opened("cdn-lfs.huggingface.co", 443),
-        ):
-            yield
-    finally:
-        hub.HF_HUB_OFFLINE = offline
 
 
 def _checked(folder: Path, name: str) -> Path:

@@ -48,6 +48,7 @@ from finetune.train.rows import (
 )
 from finetune.train.tuner import Limits, Tuner
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.way_out import DIRECT, WayOut
 
 TOKENS = ".tokens"  # under checkpoints/: the rows, taken away when it is done
 
@@ -64,6 +65,8 @@ class Wishes:
     """Dollars for the whole training, what earlier calls spent included."""
     tensorboard: bool = False
     download: bool = False
+    way: WayOut = DIRECT
+    """How the base is downloaded."""
     threads: int | None = None
 
 
@@ -128,7 +131,7 @@ def prepare(
     resumed = newest(run.checkpoints) if wishes.resume else None
     if resumed is not None:
         check_resumed(run, resumed)
-    words = _words(recipe, download=wishes.download)
+    words = _words(recipe, wishes)
     arguments = trainer_arguments(run, hardware)
     with arguments.main_process_first(desc="tokenizing"):
         train, validation = _rows(run, words, arguments, watcher)
@@ -190,8 +193,10 @@ class _Words:
     notes: tuple[str, ...]
 
 
-def _words(recipe: TrainRecipe, *, download: bool) -> _Words:
-    folder = find_base(recipe.base, recipe.revision, download=download)
+def _words(recipe: TrainRecipe, wishes: Wishes) -> _Words:
+    folder = find_base(
+        recipe.base, recipe.revision, download=wishes.download, way=wishes.way
+    )
     context = context_of(load_config(folder))
     if context is not None and recipe.train.max_length > context:
         raise FinetuneError(

@@ -28,7 +28,8 @@ def say_intended_use(settings: Settings, stream: TextIO) -> None:
         return
     stream.write(f"{INTENDED_USE}\n")
     stream.flush()
-    from medassist.settings import SettingsError, load_settings, save_settings
+    from medassist.core.errors import SettingsError
+    from medassist.settings import load_settings, save_settings
 
     now = {"intended_use_told": INTENDED_USE_VERSION}
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medassist.core.terminal import Verbs, confirm, say
+from medassist.core.terminal import Proxy, Verbs, confirm, say
 
 if TYPE_CHECKING:
     from medassist.core.values import EngineOptions
@@ -236,6 +236,7 @@ def pull(
     ] = None,
     revision: Annotated[str, typer.Option(help="A branch, tag or commit.")] = "main",
     name: Name = None,
+    proxy: Proxy = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask; for scripts.")
     ] = False,
@@ -246,22 +247,24 @@ def pull(
     The only command of these that uses the network.
     """
     from medassist.commands.models_print import planned
+    from medassist.core.hub import hub_host
+    from medassist.core.settings_file import way_out
     from medassist.core.terminal import watching
-    from medassist.library.hub.access import address_of, endpoint, require_library
+    from medassist.library.hub.access import require_library
     from medassist.library.hub.plan import make_plan, require_repo
     from medassist.library.hub.pull import pull as fetch
 
     require_library()
     require_repo(repo, revision)
-    host = address_of(endpoint())[0]
+    way = way_out(proxy)
     if not yes:
-        _ask(f"Ask {host} which files {repo} has?")
-    plan = make_plan(repo, file, revision)
+        _ask(f"Ask {hub_host()}{way.told} which files {repo} has?")
+    plan = make_plan(repo, file, revision, way)
     say(planned(plan), err=True)
     if not yes:
-        _ask(f"Download this from {' and '.join(plan.hosts)}?")
+        _ask(f"Download this from {' and '.join(plan.hosts)}{way.told}?")
     with watching(quiet=json) as watcher:
-        called = fetch(plan, name, watcher=watcher)
+        called = fetch(plan, name, way=way, watcher=watcher)
     say(
         _json({"model": called, "repo": repo, "commit": plan.commit})
         if json

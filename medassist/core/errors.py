@@ -1,7 +1,9 @@
-"""What can go wrong in the engine. Every message is a sentence for the user."""
+"""What can go wrong below the rooms. Every message is a sentence for the user."""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -23,6 +25,31 @@ class EngineDied(EngineError):
 
 class LoadStopped(EngineError):
     """The user stopped the loading of a pair."""
+
+
+class NetworkError(Exception):
+    """A download or a publication that was asked for failed."""
+
+
+class UnnamedHost(NetworkError):
+    """A server sends us on to `host`, which nobody named."""
+
+    def __init__(self, message: str, host: str) -> None:
+        super().__init__(message)
+        self.host = host
+
+
+class SettingsError(Exception):
+    """The settings cannot be read or written; the message says where and why."""
+
+
+@contextmanager
+def told_as(kind: type[Exception]) -> Generator[None]:
+    """Raise what goes wrong on the way as the error of a room, with its sentence."""
+    try:
+        yield
+    except NetworkError as error:
+        raise kind(str(error)) from error
 
 
 def file_of(error: EngineError) -> Path | None:

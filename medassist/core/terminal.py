@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
+Proxy = Annotated[
+    str | None,
+    typer.Option(
+        "--proxy",
+        metavar="URL",
+        help="Go through this proxy, http://HOST:PORT; by default the one in "
+        "settings.toml, if any; '' is none.",
+    ),
+]
+"""Of every verb that goes online; `settings_file.way_out` takes it."""
 SECONDS_BETWEEN_LINES = 10.0  # of progress where nobody watches a bar
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from medassist.core.errors import SettingsError
 from medassist.core.paths import only_looked_at
 from medassist.doctor.confinement import confinement, try_out
 from medassist.doctor.finding import Finding
@@ -15,7 +16,7 @@ from medassist.doctor.models import models
 from medassist.doctor.offline import offline
 from medassist.doctor.records import records
 from medassist.doctor.terminal import terminal
-from medassist.settings import Settings, SettingsError, load_settings
+from medassist.settings import Settings, load_settings
 
 
 def examine(clipboard: Sequence[str]) -> list[Finding]:

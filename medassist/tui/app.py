@@ -155,7 +155,8 @@ class ConsultApp(App[int]):
 
     async def _keep(self, name: str, value: int | str | bool) -> None:
         """Write one setting, unless the file is one that the user has to repair."""
-        from medassist.settings import SettingsError, load_settings, save_settings
+        from medassist.core.errors import SettingsError
+        from medassist.settings import load_settings, save_settings
 
         await self.settings()
         if self._settings_broken:
@@ -343,7 +344,8 @@ class ConsultApp(App[int]):
 
 
 def _settings_or_defaults() -> tuple[Settings, str]:
-    from medassist.settings import Settings, SettingsError, load_settings
+    from medassist.core.errors import SettingsError
+    from medassist.settings import Settings, load_settings
 
     try:
         return load_settings(), ""

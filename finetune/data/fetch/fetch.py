@@ -11,7 +11,9 @@ from finetune.data.fetch.plan import Fetched, FetchedFile, Plan, announced, carr
 from finetune.data.sources.contract import SourceInfo
 from finetune.data.sources.registry import SOURCES, source_info
 from finetune.errors import FinetuneError
+from medassist.core.errors import told_as
 from medassist.core.progress import Watcher
+from medassist.core.way_out import DIRECT, WayOut
 
 REPOSITORIES = {"pmc-patients": "zhengyun21/PMC-Patients"}
 """On the Hub, of sets whose makers put them there."""
@@ -32,14 +34,17 @@ class Wish:
     revision: str = "main"
     limit: int | None = None
     dry_run: bool = False
+    way: WayOut = DIRECT
+    """How the servers are reached."""
 
 
+@told_as(FinetuneError)
 def fetch(wish: Wish, announce: Callable[[str], None], watcher: Watcher) -> Fetched:
     """Download what is wished for; `announce` is told the hosts and sizes before.
 
     Raises:
-        FetchError: a server refuses or fails.
-        FinetuneError: the wish cannot be fulfilled; the message says why.
+        FinetuneError: the wish cannot be fulfilled, or a server refuses or fails; the
+            message says why.
     """
     info = source_info(wish.source)
     if wish.out.is_file():
@@ -55,13 +60,13 @@ def fetch(wish: Wish, announce: Callable[[str], None], watcher: Watcher) -> Fetc
     plan: Plan
     if wish.repository.startswith(KAGGLE) or (info.fetch == "kaggle" and handle):
         plan = kaggle.plan_kaggle(wish.source, handle)
-        announce(announced(plan))
+        announce(announced(plan, wish.way))
         if wish.dry_run:
             return _dry(plan, wish.out)
-        return kaggle.carry_out_kaggle(plan, wish.out, watcher)
+        return kaggle.carry_out_kaggle(plan, wish.out, watcher, wish.way)
     if info.fetch == "ctgov":
         plan = trials.plan_trials(ids=wish.ids, query=wish.query)
-        announce(announced(plan))
+        announce(announced(plan, wish.way))
         if wish.dry_run:
             return _dry(plan, wish.out)
         return trials.carry_out_trials(
@@ -71,10 +76,13 @@ def fetch(wish: Wish, announce: Callable[[str], None], watcher: Watcher) -> Fetc
             ids=wish.ids,
             query=wish.query,
             limit=wish.limit,
+            way=wish.way,
         )
     plan = _plan(info, wish, watcher)
-    announce(announced(plan))
-    return _dry(plan, wish.out) if wish.dry_run else carry_out(plan, wish.out, watcher)
+    announce(announced(plan, wish.way))
+    if wish.dry_run:
+        return _dry(plan, wish.out)
+    return carry_out(plan, wish.out, watcher, wish.way)
 
 
 def _plan(info: SourceInfo, wish: Wish, watcher: Watcher) -> Plan:
@@ -86,14 +94,19 @@ def _plan(info: SourceInfo, wish: Wish, watcher: Watcher) -> Plan:
             patterns=wish.patterns,
             revision=wish.revision,
             limit=wish.limit,
+            way=wish.way,
         )
     match info.fetch:
         case "pmc":
             return pmc.plan_pmc(
-                ids=wish.ids, query=wish.query, limit=wish.limit, watcher=watcher
+                ids=wish.ids,
+                query=wish.query,
+                limit=wish.limit,
+                watcher=watcher,
+                way=wish.way,
             )
         case "web":
-            return web.plan_web(wish.source)
+            return web.plan_web(wish.source, wish.way)
         case "hub" | "kaggle":
             raise FinetuneError(
                 f"say where {wish.source} lies: --repo OWNER/NAME on the Hugging Face "

@@ -6,21 +6,26 @@ and so that nothing is fetched by native code, which the offline guard does not 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from fnmatch import fnmatch
-from urllib.parse import urlsplit
 
-import httpx2 as httpx
+import httpx2
 
-from finetune.data.fetch.download import Checksum, Wanted
-from finetune.data.fetch.network import FetchError, connected
 from finetune.data.fetch.plan import Plan
+from finetune.data.fetch.wanted import Wanted
 from finetune.errors import FinetuneError
+from medassist.core.download import Checksum
+from medassist.core.hub import (
+    STORAGE,
+    endpoint,
+    hub_host,
+    online,
+    reason,
+    status_of,
+    token,
+)
+from medassist.core.way_out import WayOut
 
-ENDPOINT = "https://huggingface.co"
-ELSEWHERE = ("*.huggingface.co", "*.hf.co")
-"""Where the Hub keeps large files."""
 PASSED_OVER = (".gitattributes", ".gitignore")
 # Files that run or unpickle something are of no use to any reader here.
 UNSAFE = (".py", ".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
@@ -33,6 +38,7 @@ def plan_hub(
     patterns: Sequence[str] = (),
     revision: str = "main",
     limit: int | None = None,
+    way: WayOut,
 ) -> Plan:
     """The files of a data set's repository at one commit.
 
@@ -42,28 +48,25 @@ def plan_hub(
         patterns: of the files that are wanted, such as `*.parquet`; all by default.
         revision: a branch, tag or commit.
         limit: the most files.
+        way: how the Hub is reached.
 
     Raises:
-        FetchError: there is no such repository, or nothing in it is wanted.
+        NetworkError: the way to the Hub fails.
+        FinetuneError: there is no such repository, or nothing in it is wanted.
     """
     from huggingface_hub import HfApi, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
     from huggingface_hub.hf_api import RepoFile
-    from huggingface_hub.utils import set_client_factory
-    from huggingface_hub.utils._http import default_client_factory
 
     if repository.count("/") != 1:
         raise FinetuneError(
             f"{repository!r} is no repository of the Hub; expected OWNER/NAME"
         )
-    host = urlsplit(ENDPOINT).hostname or ""
-    hosts = (host, *ELSEWHERE)
-    token = os.environ.get("HF_TOKEN", "")
-    with connected(hosts) as client:
-        # The library's own client refuses to go online, and the guard would, too.
-        set_client_factory(lambda: client)
+    address, hosts = endpoint(), (hub_host(), *STORAGE)
+    secret = token()
+    with online(hosts, way):
         try:
-            api = HfApi(endpoint=ENDPOINT, token=token or False)
+            api = HfApi(endpoint=address, token=secret or False)
             found = api.dataset_info(repository, revision=revision)
             commit = found.sha or revision
             entries = [
@@ -75,14 +78,14 @@ def plan_hub(
             ]
         except HFValidationError as error:
             raise FinetuneError(f"{repository!r} is no repository: {error}") from error
-        except (HfHubHTTPError, httpx.HTTPError) as error:
-            raise FetchError(
+        except (HfHubHTTPError, httpx2.HTTPError) as error:
+            status = status_of(error)
+            why = f"it answers {status}" if status else reason(error)
+            raise FinetuneError(
                 f"the Hub does not give the list of {repository} at {revision}: "
-                f"{_short(error)}. Look at the name; a set behind a consent needs it "
-                "on its page, and a token in HF_TOKEN"
+                f"{why}. Look at the name; a set behind a consent needs it on its "
+                "page, and a token in HF_TOKEN"
             ) from error
-        finally:
-            set_client_factory(default_client_factory)
     wanted = [
         Wanted(
             url=hf_hub_url(
@@ -90,20 +93,20 @@ def plan_hub(
                 entry.path,
                 repo_type="dataset",
                 revision=commit,
-                endpoint=ENDPOINT,
+                endpoint=address,
             ),
             file=entry.path,
             size=entry.size,
             checksum=Checksum("sha256", entry.lfs.sha256)
             if entry.lfs
             else Checksum("git-sha1", entry.blob_id),
-            token=token,
+            token=secret,
         )
         for entry in entries
         if _is_wanted(entry.path, patterns)
     ][:limit]
     if not wanted:
-        raise FetchError(
+        raise FinetuneError(
             f"{repository} has no file like {', '.join(patterns) or 'data'}; it has "
             f"{', '.join(entry.path for entry in entries[:20])}"
         )
@@ -125,9 +128,3 @@ def _is_wanted(path: str, patterns: Sequence[str]) -> bool:
 def _licence(card: object) -> str:
     found = getattr(card, "license", None)
     return ", ".join(found) if isinstance(found, list) else str(found or "")
-
-
-def _short(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    status = getattr(response, "status_code", None)
-    return f"it answers {status}" if status else str(error).splitlines()[0]

@@ -5,22 +5,26 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
-from finetune.data.fetch.download import Got, Wanted, digest_of
-from finetune.data.fetch.network import FetchError
 from finetune.data.fetch.plan import RECORD, Fetched, Plan, record
+from finetune.data.fetch.wanted import Got, Wanted
 from finetune.errors import FinetuneError
-from medassist.core import guard
+from medassist.core.download import digest_of
+from medassist.core.network import LOOKUPS, let_through, trusted, was_refused
 from medassist.core.progress import Watcher
+from medassist.core.way_out import WayOut
 
 HOSTS = ("api.kaggle.com", "www.kaggle.com", "storage.googleapis.com")
 CACHE = ".kagglehub"
 CACHE_VARIABLE = "KAGGLEHUB_CACHE"
-_LOOKUPS = 10
+CA_FILE = ".certificates.pem"
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+HERE = "localhost,127.0.0.1,::1"
 
 
 def plan_kaggle(source: str, handle: str) -> Plan:
@@ -36,11 +40,12 @@ def plan_kaggle(source: str, handle: str) -> Plan:
     return Plan(source, f"Kaggle {handle}", HOSTS, (wanted,), notes)
 
 
-def carry_out_kaggle(plan: Plan, out: Path, watcher: Watcher) -> Fetched:
+def carry_out_kaggle(plan: Plan, out: Path, watcher: Watcher, way: WayOut) -> Fetched:
     """Download a data set of Kaggle into `out`.
 
     Raises:
-        FetchError: Kaggle refuses, or the connection failed.
+        NetworkError: the way to Kaggle fails.
+        FinetuneError: Kaggle refuses, or the connection failed.
     """
     (wanted,) = plan.files
     if (out / RECORD).is_file() and (done := _done(plan, out)) is not None:
@@ -53,29 +58,32 @@ def carry_out_kaggle(plan: Plan, out: Path, watcher: Watcher) -> Fetched:
     cache = out / CACHE
     cache.mkdir(parents=True, exist_ok=True)
     got = ""
-    for look in range(_LOOKUPS):
+    # In a cache, it resumes; into a folder of ours, it would not.
+    told = {CACHE_VARIABLE: str(cache), **_environment(way, cache)}
+    for look in range(LOOKUPS):
         try:
-            with ExitStack() as stack:
-                for host in HOSTS:
-                    stack.enter_context(guard.opened(host, 443))
-                # It draws bars of its own and speaks of newer versions of itself.
-                stack.enter_context(_cached_in(cache))
-                stack.enter_context(redirect_stderr(StringIO()))
-                stack.enter_context(redirect_stdout(StringIO()))
-                # In a cache, it resumes; into a folder of ours, it would not.
+            # It draws bars of its own and speaks of newer versions of itself.
+            with (
+                let_through([(host, 443) for host in HOSTS], way),
+                _told(told),
+                redirect_stderr(StringIO()),
+                redirect_stdout(StringIO()),
+            ):
                 got = kagglehub.dataset_download(wanted.file)
             break
         except (requests.RequestException, OSError, ValueError) as error:
-            if look + 1 < _LOOKUPS and _was_refused(error):
+            if look + 1 < LOOKUPS and _was_refused(error):
                 continue  # the name stands for another address at each look-up
-            raise FetchError(
-                f"Kaggle does not give {wanted.file}: {str(error).splitlines()[0]}. "
+            raise FinetuneError(
+                f"Kaggle does not give {wanted.file}{way.told}: "
+                f"{_first_line(error, way)}. "
                 "Look at the name; some sets want a login (KAGGLE_USERNAME, KAGGLE_KEY)"
             ) from error
         except Exception as error:
             if type(error).__module__.startswith("kagglehub"):
-                raise FetchError(
-                    f"Kaggle does not give {wanted.file}: {str(error).splitlines()[0]}"
+                raise FinetuneError(
+                    f"Kaggle does not give {wanted.file}{way.told}: "
+                    f"{_first_line(error, way)}"
                 ) from error
             raise
     for child in sorted(Path(got).iterdir()):
@@ -87,17 +95,44 @@ def carry_out_kaggle(plan: Plan, out: Path, watcher: Watcher) -> Fetched:
     return record(plan, out, _got(plan, out))
 
 
+def _environment(way: WayOut, folder: Path) -> dict[str, str]:
+    """What tells its HTTP library the way; our own proxy alone, whatever stood there.
+
+    Raises:
+        NetworkError: the user's certificates cannot be read.
+    """
+    told = dict.fromkeys(PROXY_VARIABLES, "")
+    if way.proxy:
+        told |= {"http_proxy": way.proxy, "https_proxy": way.proxy, "no_proxy": HERE}
+    told |= {name.upper(): value for name, value in told.items()}
+    told |= dict.fromkeys(CA_VARIABLES, "")
+    if way.ca_file:
+        import certifi
+
+        trusted(way)
+        both = folder / CA_FILE  # it takes one file, in place of its own
+        own = Path(way.ca_file).expanduser().read_bytes()
+        both.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + own)
+        told[CA_VARIABLES[0]] = str(both)
+    return told
+
+
 @contextmanager
-def _cached_in(folder: Path) -> Generator[None]:
-    """Have kagglehub keep its files in `folder`."""
-    before = os.environ.get(CACHE_VARIABLE)
-    os.environ[CACHE_VARIABLE] = str(folder)
+def _told(values: Mapping[str, str]) -> Generator[None]:
+    """Variables of the environment, as long as it lasts; "" is none."""
+    before = {name: os.environ.get(name) for name in values}
+
+    def put(wanted: Mapping[str, str | None]) -> None:
+        for name, value in wanted.items():
+            os.environ.pop(name, None)
+            if value:
+                os.environ[name] = value
+
+    put(values)
     try:
         yield
     finally:
-        os.environ.pop(CACHE_VARIABLE)
-        if before is not None:
-            os.environ[CACHE_VARIABLE] = before
+        put(before)
 
 
 def _got(plan: Plan, out: Path) -> list[Got]:
@@ -133,9 +168,9 @@ def _done(plan: Plan, out: Path) -> Fetched | None:
     return found.model_copy(update={"files": files})
 
 
-def _was_refused(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, guard.NetworkRefused) or "works offline" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _was_refused(error: BaseException) -> bool:
+    return was_refused(error) or "works offline" in str(error)
+
+
+def _first_line(error: BaseException, way: WayOut) -> str:
+    return way.without_login(str(error).splitlines()[0])

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from finetune.data.fetch.download import Got, Wanted, get, place_of
-from finetune.data.fetch.network import connected
+from finetune.data.fetch.wanted import Got, Wanted, get, place_of
 from finetune.errors import FinetuneError
+from medassist.core.network import connected
 from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher
+from medassist.core.way_out import DIRECT, WayOut
 
 RECORD = "fetched.json"
 
@@ -65,11 +66,11 @@ class Fetched(BaseModel):
         return sum(each.bytes for each in self.files)
 
 
-def carry_out(plan: Plan, out: Path, watcher: Watcher) -> Fetched:
+def carry_out(plan: Plan, out: Path, watcher: Watcher, way: WayOut) -> Fetched:
     """Download what is missing of a plan, and write down what is here.
 
     Raises:
-        FetchError: a file cannot be had; those before it stay.
+        NetworkError: a file cannot be had; those before it stay.
         FinetuneError: a file cannot be written.
     """
     for wanted in plan.files:
@@ -77,7 +78,7 @@ def carry_out(plan: Plan, out: Path, watcher: Watcher) -> Fetched:
     got: list[Got] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with connected(plan.hosts) as client:
+        with connected(plan.hosts, way) as client:
             for number, wanted in enumerate(plan.files):
                 watcher("files", number, len(plan.files))
                 got.append(get(client, wanted, out, watcher))
@@ -113,7 +114,7 @@ def record(plan: Plan, out: Path, got: Iterable[Got]) -> Fetched:
     return fetched
 
 
-def announced(plan: Plan) -> str:
+def announced(plan: Plan, way: WayOut = DIRECT) -> str:
     """A plan in words, to be shown before anything is downloaded."""
     hosts = ", ".join(plan.hosts)
     unknown = sum(wanted.size is None for wanted in plan.files)
@@ -122,7 +123,7 @@ def announced(plan: Plan) -> str:
         size = "of unknown size"
     elif unknown:
         size += f" and {unknown} of unknown size"
-    lines = [f"{plan.what}: {len(plan.files)} files, {size}, from {hosts}"]
+    lines = [f"{plan.what}: {len(plan.files)} files, {size}, from {hosts}{way.told}"]
     return "\n".join([*lines, *(f"note: {note}" for note in plan.notes)])
 
 

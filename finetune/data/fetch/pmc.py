@@ -12,18 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import httpx2 as httpx
+import httpx2
 from lxml import etree
 
-from finetune.data.fetch.download import Checksum, Wanted, ask
-from finetune.data.fetch.network import FetchError, connected
 from finetune.data.fetch.plan import Plan
+from finetune.data.fetch.wanted import Wanted
 from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.pmc_layouts import versioned
 from finetune.data.sources.text_lines import lines
 from finetune.errors import FinetuneError
+from medassist.core.download import Checksum, ask
+from medassist.core.network import connected
 from medassist.core.progress import Watcher
+from medassist.core.way_out import WayOut
 
 BUCKET = "https://pmc-oa-opendata.s3.amazonaws.com"
 SEARCH = "https://eutils.ncbi.nlm.nih.gov/entrez/eutils/esearch.fcgi"
@@ -33,7 +35,9 @@ MOST = 100_000
 _NUMBER = re.compile(r"(?:PMC)?(\d{1,12})(?:\.(\d+))?", re.IGNORECASE)
 
 
-def plan_pmc(*, ids: str, query: str, limit: int | None, watcher: Watcher) -> Plan:
+def plan_pmc(
+    *, ids: str, query: str, limit: int | None, watcher: Watcher, way: WayOut
+) -> Plan:
     """The newest version of each article that is asked for, with its metadata.
 
     Args:
@@ -42,10 +46,11 @@ def plan_pmc(*, ids: str, query: str, limit: int | None, watcher: Watcher) -> Pl
         query: as on PMC's page; only what is in the open-access part is found.
         limit: the most articles.
         watcher: is told how far the look-ups are.
+        way: how the services are reached.
 
     Raises:
-        FetchError: a service does not answer, or none of the articles is in the bucket.
-        FinetuneError: the ids are none.
+        NetworkError: a service does not answer.
+        FinetuneError: the ids are none, or none of the articles is in the bucket.
     """
     if bool(ids) == bool(query):
         raise FinetuneError(
@@ -57,7 +62,7 @@ def plan_pmc(*, ids: str, query: str, limit: int | None, watcher: Watcher) -> Pl
         hosts.append(_host(SEARCH))
     files: list[Wanted] = []
     missing: list[str] = []
-    with connected(hosts) as client:
+    with connected(hosts, way) as client:
         numbers = read_ids(ids) if ids else search(client, query, limit)
         numbers = list(dict.fromkeys(numbers))[:limit]
         for done, number in enumerate(numbers):
@@ -68,7 +73,7 @@ def plan_pmc(*, ids: str, query: str, limit: int | None, watcher: Watcher) -> Pl
             files += found
         watcher("looking up articles", len(numbers), len(numbers))
     if not files:
-        raise FetchError(
+        raise FinetuneError(
             f"none of {len(numbers)} articles is in PMC's open-access bucket"
             + (f" ({', '.join(missing[:5])} ...)" if missing else "")
         )
@@ -92,11 +97,12 @@ def read_ids(given: str) -> list[str]:
     return [_pmcid(word, "--ids") for word in re.split(r"[\s,;]+", given) if word]
 
 
-def search(client: httpx.Client, query: str, limit: int | None) -> list[str]:
+def search(client: httpx2.Client, query: str, limit: int | None) -> list[str]:
     """The numbers that PMC finds for a query, among its open-access articles.
 
     Raises:
-        FetchError: the service refuses the query, or finds nothing.
+        NetworkError: the service refuses the query.
+        FinetuneError: it finds nothing.
     """
     wanted = min(limit or MOST, MOST)
     found: list[str] = []
@@ -119,7 +125,7 @@ def search(client: httpx.Client, query: str, limit: int | None) -> list[str]:
             result = answer.json()["esearchresult"]
             total, page = int(result["count"]), [str(n) for n in result["idlist"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise FetchError(
+            raise FinetuneError(
                 f"{_host(SEARCH)} did not answer with a result ({error!r} is missing); "
                 "look at the query, and try again later"
             ) from error
@@ -127,11 +133,11 @@ def search(client: httpx.Client, query: str, limit: int | None) -> list[str]:
             break
         found += [f"PMC{number}" for number in page]
     if not found:
-        raise FetchError(f"PMC finds no open-access article for {query!r}")
+        raise FinetuneError(f"PMC finds no open-access article for {query!r}")
     return found[:wanted]
 
 
-def newest_version(client: httpx.Client, pmcid: str) -> list[Wanted]:
+def newest_version(client: httpx2.Client, pmcid: str) -> list[Wanted]:
     """The XML and metadata of an article's newest version in the bucket."""
     by_version: dict[int, list[Wanted]] = {}
     token = ""
@@ -166,12 +172,12 @@ def newest_version(client: httpx.Client, pmcid: str) -> list[Wanted]:
     return newest if any(each.file.endswith(".xml") for each in newest) else []
 
 
-def _listing(answer: httpx.Response) -> etree._Element:
+def _listing(answer: httpx2.Response) -> etree._Element:
     parser = etree.XMLParser(resolve_entities=False, no_network=True)
     try:
         return etree.fromstring(answer.content, parser)
     except etree.XMLSyntaxError as error:
-        raise FetchError(
+        raise FinetuneError(
             f"{_host(BUCKET)} did not answer with a listing ({error.msg}); try again "
             "later"
         ) from error

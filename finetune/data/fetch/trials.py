@@ -10,12 +10,14 @@ import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from finetune.data.fetch.download import Got, ask
-from finetune.data.fetch.network import FetchError, connected
 from finetune.data.fetch.plan import Fetched, Plan, record
+from finetune.data.fetch.wanted import Got
 from finetune.errors import FinetuneError
+from medassist.core.download import ask
+from medassist.core.network import connected
 from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher
+from medassist.core.way_out import WayOut
 
 STUDIES = "https://clinicaltrials.gov/api/v2/studies"
 PAGE = 1000  # studies; the most that the API gives
@@ -42,7 +44,14 @@ def plan_trials(*, ids: str, query: str) -> Plan:
 
 
 def carry_out_trials(
-    plan: Plan, out: Path, watcher: Watcher, *, ids: str, query: str, limit: int | None
+    plan: Plan,
+    out: Path,
+    watcher: Watcher,
+    *,
+    ids: str,
+    query: str,
+    limit: int | None,
+    way: WayOut,
 ) -> Fetched:
     """Download the pages that are not here yet.
 
@@ -50,8 +59,8 @@ def carry_out_trials(
     page. Pages of another query in the folder are an error, not a mixture.
 
     Raises:
-        FetchError: the API refuses or does not answer.
-        FinetuneError: the folder holds something else.
+        NetworkError: the API refuses or does not answer.
+        FinetuneError: the folder, or an answer, holds something else.
     """
     params = {"fields": FIELDS}
     params |= {"query.term": query} if query else {"filter.ids": ids}
@@ -66,7 +75,7 @@ def carry_out_trials(
     got: list[Got] = []
     seen = number = total = 0
     token = ""
-    with connected(plan.hosts) as client:
+    with connected(plan.hosts, way) as client:
         while True:
             number += 1
             file = out / f"studies-{mark}-{number:05}.json"
@@ -84,7 +93,7 @@ def carry_out_trials(
                 total = page.get("totalCount") or total
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 where = file if was_there else STUDIES
-                raise FetchError(
+                raise FinetuneError(
                     f"{where} is no page of studies ({error!r}); take the file away "
                     "and try again"
                 ) from error

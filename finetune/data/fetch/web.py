@@ -6,14 +6,16 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx2 as httpx
+import httpx2
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from finetune.data.fetch.download import Checksum, Wanted
-from finetune.data.fetch.network import FetchError, connected
 from finetune.data.fetch.plan import Plan
+from finetune.data.fetch.wanted import Wanted
 from finetune.errors import FinetuneError
+from medassist.core.download import Checksum
+from medassist.core.network import connected
+from medassist.core.way_out import WayOut
 
 CATALOGUE = Path(__file__).with_suffix(".yaml")
 
@@ -36,24 +38,24 @@ def catalogue() -> dict[str, tuple[WebFile, ...]]:
     )
 
 
-def plan_web(source: str) -> Plan:
+def plan_web(source: str, way: WayOut) -> Plan:
     """The files of a set, with their sizes as the servers say them.
 
     Raises:
-        FinetuneError: none are known.
-        FetchError: a server does not answer.
+        FinetuneError: none are known, or a server does not answer.
+        NetworkError: the way to a server fails.
     """
     if source not in catalogue():
         raise FinetuneError(f"no download of {source} is known; see its own page")
     wanted: list[Wanted] = []
     entries = catalogue()[source]
     hosts = tuple(dict.fromkeys(urlsplit(e.url).hostname or "" for e in entries))
-    with connected(hosts) as client:
+    with connected(hosts, way) as client:
         for entry in entries:
             try:
                 length = client.head(entry.url).headers.get("Content-Length", "")
-            except httpx.HTTPError as error:
-                raise FetchError(f"{entry.url} does not answer ({error})") from error
+            except httpx2.HTTPError as error:
+                raise FinetuneError(f"{entry.url} does not answer ({error})") from error
             wanted.append(
                 Wanted(
                     url=entry.url,

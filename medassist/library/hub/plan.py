@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, cast
 from pydantic import BaseModel, ConfigDict
 
 from medassist.core.clean import clean_line
+from medassist.core.errors import told_as
 from medassist.core.gguf_kinds import SHARD
+from medassist.core.hub import endpoint, hub_host, is_repo, online, token
+from medassist.core.way_out import DIRECT, WayOut, address_of
 from medassist.library.errors import LibraryError
-from medassist.library.hub.access import address_of, endpoint, online, sentences, token
+from medassist.library.hub.access import require_library, sentences
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoSibling
 
-REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+HOST = re.compile(r"[a-z0-9:.-]+")
 REVISION = re.compile(r"[\w./-]{1,128}", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -71,16 +74,6 @@ class Plan(BaseModel):
         return address_of(self.endpoint)[0]
 
     @property
-    def addresses(self) -> frozenset[tuple[str, int]]:
-        """Every host and port that is asked."""
-        return frozenset(
-            {
-                address_of(self.endpoint),
-                *(address_of(file.url) for file in self.files),
-            }
-        )
-
-    @property
     def hosts(self) -> tuple[str, ...]:
         """Every host by name, the Hub's own first."""
         others = {file.host for file in self.files} - {self.host}
@@ -93,7 +86,7 @@ def require_repo(repo: str, revision: str = "main") -> None:
     Raises:
         LibraryError: they cannot.
     """
-    if not REPO.fullmatch(repo) or ".." in repo or "--" in repo:
+    if not is_repo(repo):
         raise LibraryError(
             f"{repo!r} is no repository of the Hub; it has to be OWNER/NAME."
         )
@@ -101,29 +94,33 @@ def require_repo(repo: str, revision: str = "main") -> None:
         raise LibraryError(f"{revision!r} is no branch, tag or commit of the Hub.")
 
 
-def make_plan(repo: str, file: str | None = None, revision: str = "main") -> Plan:
+def make_plan(
+    repo: str, file: str | None = None, revision: str = "main", way: WayOut = DIRECT
+) -> Plan:
     """Ask the Hub what `repo` holds, and what fetching `file` of it takes.
 
     Args:
         repo: OWNER/NAME.
         file: the model's file; may be left out where there is one only.
         revision: a branch, tag or commit.
+        way: how the Hub is reached.
 
     Raises:
         LibraryError: there is no such file, or the Hub cannot be asked.
     """
+    require_library()
     require_repo(repo, revision)
-    address = endpoint()
-    own = address_of(address)
+    with told_as(LibraryError):
+        address, host = endpoint(), hub_host()
     secret = token()
-    with online([own]), sentences(f"{repo} at {revision}", own[0]):
+    with sentences(f"{repo} at {revision}", host), online([host], way):
         from huggingface_hub import HfApi
 
         api = HfApi(endpoint=address, token=secret or False)
         info = api.model_info(repo, revision=revision, files_metadata=True)
         commit = info.sha or ""
         if not COMMIT.fullmatch(commit):
-            raise LibraryError(f"{own[0]} names no commit for {repo}; nothing is done.")
+            raise LibraryError(f"{host} names no commit for {repo}; nothing is done.")
         chosen = _chosen(repo, file, info.siblings or [])
         wanted = tuple(
             _look_up(repo, commit, address, secret, entry) for entry in chosen
@@ -242,10 +239,16 @@ def _look_up(
             f"The Hub names no sha256 for {entry.rfilename}, so it could not be "
             "checked. Nothing is fetched."
         )
+    host = address_of(found.location)[0]
+    if not HOST.fullmatch(host):
+        raise LibraryError(
+            f"The Hub says that {entry.rfilename} lies on {host!r}, which is no name "
+            "of a computer. Nothing is fetched."
+        )
     return Wanted(
         name=entry.rfilename,
         bytes=size,
         sha256=sha256,
         url=found.location,
-        host=address_of(found.location)[0],
+        host=host,
     )

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from medassist.core.errors import EngineError
+from medassist.core.errors import EngineError, NetworkError, SettingsError
 from medassist.core.words import size
 from medassist.library.errors import LibraryError
 from medassist.library.registry import load_registry
@@ -16,6 +16,7 @@ from medassist.tui.screens.model_rows import Row, rows
 
 if TYPE_CHECKING:
     from medassist.core.values import EngineOptions
+    from medassist.core.way_out import WayOut
     from medassist.library.catalogue import Catalogue
     from medassist.library.hub.plan import Plan
     from medassist.library.importing import Imported
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 Facts = Sequence[tuple[str, str]]
 AGAIN_S = 0.2
+SENTENCES = (LibraryError, EngineError, NetworkError, SettingsError, OSError)
+"""What goes wrong with a message that says what to do."""
 
 
 class Library:
@@ -173,16 +176,18 @@ class Library:
         self._run(self._pull())
 
     async def _pull(self) -> None:
-        from medassist.library.hub.access import address_of, endpoint
+        from medassist.core.hub import hub_host
+        from medassist.core.settings_file import way_out
         from medassist.library.hub.plan import make_plan, require_repo
         from medassist.tui.dialogs.one_line import OneLine
 
-        host = address_of(endpoint())[0]
+        host, way = hub_host(), way_out()
         asked = await self._app.push_screen_wait(
             OneLine(
                 "Download a model",
                 f"OWNER/NAME on {host}, and the file if there are several. {host} is "
-                "asked which files there are; nothing of a consultation is sent.",
+                f"asked{way.told} which files there are; nothing of a consultation is "
+                "sent.",
             )
         )
         if not asked:
@@ -190,17 +195,17 @@ class Library:
         repo, _, file = asked.partition(" ")
         require_repo(repo)
         self._screen.tell(f"asking {host} ...")
-        plan = await asyncio.to_thread(make_plan, repo, file.strip() or None)
+        plan = await asyncio.to_thread(make_plan, repo, file.strip() or None, way=way)
         self._screen.tell("")
         sure = Decision("Download this?", _planned(plan), "Download", "Back")
         if not await self._app.push_screen_wait(sure):
             self._screen.tell("Nothing was downloaded.")
             return
-        name = await self._fetched(plan)
+        name = await self._fetched(plan, way)
         await self._refresh(name)
         self._screen.tell(f"{name} is there, and its sha256 is the Hub's.")
 
-    async def _fetched(self, plan: Plan) -> str:
+    async def _fetched(self, plan: Plan, way: WayOut) -> str:
         from medassist.library.hub.pull import pull
 
         def watcher(what: str, done: int, total: int) -> None:
@@ -213,7 +218,7 @@ class Library:
         )
         try:
             return await asyncio.to_thread(
-                pull, plan, watcher=watcher, stopped=lambda: self._stopped
+                pull, plan, way=way, watcher=watcher, stopped=lambda: self._stopped
             )
         finally:
             told.stop()
@@ -229,7 +234,7 @@ class Library:
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except (LibraryError, EngineError, OSError) as error:
+        except SENTENCES as error:
             self._screen.tell(str(error))
         finally:
             self._busy = False

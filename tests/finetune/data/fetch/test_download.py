@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from finetune.data.fetch.download import Checksum, Got, Wanted, get
-from finetune.data.fetch.network import FetchError, connected
+from finetune.data.fetch.wanted import Got, Wanted, get
+from finetune.errors import FinetuneError
+from medassist.core.download import Checksum
+from medassist.core.errors import NetworkError
+from medassist.core.network import connected
 from medassist.core.progress import unwatched
 from tests.finetune.data.fetch.server import FakeService
 
@@ -56,9 +59,9 @@ def test_a_body_that_breaks_off_goes_on_where_it_was(service, tmp_path):
 def test_a_later_command_goes_on_with_what_an_earlier_one_received(service, tmp_path):
     service.files["/a.bin"] = CONTENT
     service.broken_off["/a.bin"] = 99
-    with pytest.raises(FetchError, match="what was received is kept"):
+    with pytest.raises(NetworkError, match="what was received is kept"):
         fetch(service, tmp_path)
-    received = sum(f.stat().st_size for f in tmp_path.rglob("*.part"))
+    received = sum(f.stat().st_size for f in tmp_path.rglob("*.unfinished"))
     assert len(CONTENT) // 2 <= received < len(CONTENT)
     service.broken_off.clear()
     fetch(service, tmp_path)
@@ -69,7 +72,7 @@ def test_a_later_command_goes_on_with_what_an_earlier_one_received(service, tmp_
 def test_a_file_that_changed_meanwhile_is_not_pieced_together(service, tmp_path):
     service.files["/a.bin"] = CONTENT
     service.broken_off["/a.bin"] = 99
-    with pytest.raises(FetchError):
+    with pytest.raises(NetworkError):
         fetch(service, tmp_path)
     service.files["/a.bin"] = changed = CONTENT[::-1]
     service.broken_off.clear()
@@ -87,14 +90,14 @@ def test_a_server_without_ranges_is_asked_from_the_start(service, tmp_path):
 
 def test_a_wrong_checksum_leaves_no_file(service, tmp_path):
     service.files["/a.bin"] = CONTENT
-    with pytest.raises(FetchError, match=r"md5 is \w+, not 000.*thrown away"):
+    with pytest.raises(NetworkError, match=r"md5 is \w+, not 000.*thrown away"):
         fetch(service, tmp_path, Checksum("md5", "0" * 32))
     assert not [f for f in tmp_path.rglob("*") if f.is_file()]
 
 
 def test_a_wrong_size_leaves_no_file(service, tmp_path):
     service.files["/a.bin"] = CONTENT
-    with pytest.raises(FetchError, match="300000 bytes instead of 5"):
+    with pytest.raises(NetworkError, match="300000 bytes instead of 5"):
         fetch(service, tmp_path, size=5)
     assert not [f for f in tmp_path.rglob("*") if f.is_file()]
 
@@ -113,20 +116,20 @@ def test_a_busy_server_is_asked_again_and_a_missing_file_is_not(service, tmp_pat
     fetch(service, tmp_path)
     assert len(service.asked) == 3
     service.files.clear()
-    with pytest.raises(FetchError, match=r"is not there \(404\)"):
+    with pytest.raises(NetworkError, match=r"is not there \(404\)"):
         fetch(service, tmp_path / "other")
     assert len(service.asked) == 4
 
 
 def test_a_server_that_stays_busy_is_left_alone_in_the_end(service, tmp_path):
     service.busy["/a.bin"] = 99
-    with pytest.raises(FetchError, match=r"answers 503 \(4 tries\)"):
+    with pytest.raises(NetworkError, match=r"answers 503 \(4 tries\)"):
         fetch(service, tmp_path)
 
 
 def test_a_redirect_to_a_host_that_was_not_named_is_refused(service, tmp_path):
     service.redirects["/a.bin"] = "https://elsewhere.example/a.bin"
-    with pytest.raises(FetchError, match=r"sends us on to elsewhere\.example"):
+    with pytest.raises(NetworkError, match=r"sends us on to elsewhere\.example"):
         fetch(service, tmp_path)
 
 
@@ -147,7 +150,7 @@ def test_a_token_does_not_follow_a_redirect(service, tmp_path):
 def test_names_that_lead_out_of_the_folder_are_refused(name, tmp_path):
     with (
         connected(["127.0.0.1"]) as client,
-        pytest.raises(FetchError, match="cannot be stored as"),
+        pytest.raises(FinetuneError, match="cannot be stored as"),
     ):
         get(client, Wanted("http://127.0.0.1:1/x", name), tmp_path, unwatched)
 
@@ -155,6 +158,6 @@ def test_names_that_lead_out_of_the_folder_are_refused(name, tmp_path):
 def test_only_encrypted_connections_leave_this_computer(tmp_path):
     with (
         connected(["example.org"]) as client,
-        pytest.raises(FetchError, match="not encrypted"),
+        pytest.raises(NetworkError, match="not encrypted"),
     ):
         get(client, Wanted("http://example.org/x", "x"), tmp_path, unwatched)

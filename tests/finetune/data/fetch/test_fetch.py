@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from finetune.commands import app
-from finetune.data.fetch import hub, pmc, trials, web
+from finetune.data.fetch import pmc, trials, web
 from finetune.data.fetch.plan import Fetched
 from finetune.data.records import DialogueRecord
 from finetune.data.sources.registry import open_source
@@ -147,7 +147,7 @@ def test_pmc_wants_to_know_which_articles(bucket, tmp_path):
 def test_the_hub_is_listed_by_its_library_and_held_to_its_checksums(
     service, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(hub, "ENDPOINT", service.url)
+    monkeypatch.setenv("HF_ENDPOINT", service.url)
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     rows, card = b'{"text": "own"}\n' * 500, b"---\nlicense: cc0-1.0\n---\n"
     base = "/datasets/own/set/resolve/abc123/"
@@ -192,7 +192,7 @@ def test_the_hub_is_listed_by_its_library_and_held_to_its_checksums(
 
 
 def test_a_repository_that_is_not_there_is_named(service, tmp_path, monkeypatch):
-    monkeypatch.setattr(hub, "ENDPOINT", service.url)
+    monkeypatch.setenv("HF_ENDPOINT", service.url)
     result = run("table", "--out", tmp_path, "--repo", "own/nothing")
     assert isinstance(result.exception, FinetuneError)
     assert "own/nothing" in str(result.exception)

@@ -1,0 +1,79 @@
+"""How a download that was asked for leaves this computer: straight, or by a proxy.
+
+What a proxy is told to let us in by, a name and a password in its address, is never
+shown: not in messages, and not where a value of this kind is printed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from medassist.core.values import REFUSES_UNKNOWN
+
+PORTS = {"http": 80, "https": 443}
+_LOGIN = re.compile(r"^(\w+://)?.*@", re.DOTALL)
+"""To the last @: a password that was not written in percent signs may hold others."""
+
+
+def address_of(url: str) -> tuple[str, int]:
+    """Host and port that `url` names: http://box/x -> ("box", 80).
+
+    Raises:
+        ValueError: its port is no number.
+    """
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or PORTS.get(parts.scheme, 443)
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """The table [network] of settings.toml, or what --proxy says.
+
+    Raises:
+        ValueError: `proxy` is no address of a proxy.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
+
+    proxy: str = field(default="", repr=False)
+    """http://HOST:PORT or http://NAME:PASSWORD@HOST:PORT; empty: none."""
+    ca_file: str = ""
+    """Certificates (PEM) that are trusted beside the system's own; empty: none."""
+
+    def __post_init__(self) -> None:
+        if not self.proxy:
+            return
+        try:
+            parts = urlsplit(self.proxy)
+            good = parts.scheme in PORTS and address_of(self.proxy)[0]
+        except ValueError:
+            good = ""
+        else:
+            good = good and not (parts.path.strip("/") or parts.query or parts.fragment)
+        if not good:
+            raise ValueError(
+                f"{self.shown!r} is no address of a proxy; expected "
+                "http://HOST:PORT. In a name or a password before HOST, write "
+                "/ as %2F, : as %3A, # as %23 and ? as %3F"
+            )
+
+    @property
+    def shown(self) -> str:
+        """The proxy without its name and password."""
+        return _LOGIN.sub(r"\1…@", self.proxy)
+
+    def without_login(self, text: str) -> str:
+        """What a library says, without the proxy's name and password."""
+        login = urlsplit(self.proxy).netloc.rpartition("@")[0]
+        return text.replace(login, "…") if login else text
+
+    @property
+    def told(self) -> str:
+        """For a sentence that names a host: " through the proxy http://box:3128"."""
+        return f" through the proxy {self.shown}" if self.proxy else ""
+
+
+DIRECT = WayOut()
