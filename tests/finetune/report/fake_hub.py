@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.forwarding_proxy import with_tls
 
 TOKEN = "hf_secretOfTheTests"
 
@@ -26,7 +29,7 @@ class FakeHub:
 
 
 @contextmanager
-def fake_hub() -> Iterator[FakeHub]:
+def fake_hub(tls: ssl.SSLContext | None = None) -> Iterator[FakeHub]:
     hub = FakeHub()
 
     class Handler(BaseHTTPRequestHandler):
@@ -120,7 +123,9 @@ def fake_hub() -> Iterator[FakeHub]:
             self.wfile.write(data)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        with_tls(server, tls)
+    hub.address = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.forwarding_proxy import with_tls
 
 
 @dataclass
@@ -34,7 +37,9 @@ class FakeService:
 
 
 @contextmanager
-def serving(service: FakeService) -> Generator[FakeService]:
+def serving(
+    service: FakeService, tls: ssl.SSLContext | None = None
+) -> Generator[FakeService]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -110,7 +115,9 @@ def serving(service: FakeService) -> Generator[FakeService]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    service.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        with_tls(server, tls)
+    service.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
