@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,6 +199,14 @@ def test_a_data_set_of_kaggle_is_fetched_by_the_proxy(
     assert found.exit_code == 0, without_login(found)
     assert [f.name for f in (tmp_path / "out").glob("*.csv")] == ["train.csv"]
     assert hosts(network) == {"data.example:443"}
+    network.proxy.asked.clear()
+    save_settings(Settings())
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, network.proxy.url)
+    shutil.rmtree(tmp_path / "out")
+    refused = run(finetune, "fetch", *words)
+    assert "cannot be looked up" in str(refused.exception)
+    assert network.proxy.asked == []
 
 
 def test_a_run_is_pushed_by_the_proxy(

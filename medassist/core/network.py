@@ -14,7 +14,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 import httpx2
@@ -91,27 +90,6 @@ def was_refused(error: BaseException | None) -> bool:
     return _cause(error, guard.NetworkRefused) is not None
 
 
-def trusted(way: WayOut) -> ssl.SSLContext:
-    """The system's certificates, and those of the user.
-
-    Raises:
-        NetworkError: the user's file is not there, or holds none.
-    """
-    context = httpx2.create_ssl_context(trust_env=False)
-    if way.ca_file:
-        file = Path(way.ca_file).expanduser()
-        try:
-            context.load_verify_locations(file)
-        except OSError as error:
-            no_pem = isinstance(error, ssl.SSLError)
-            why = "it holds none in the form PEM" if no_pem else error.strerror
-            raise NetworkError(
-                f"{file}: the certificates that network.ca_file names cannot be used "
-                f"({why}). Nothing was sent"
-            ) from None
-    return context
-
-
 class NamedHosts(httpx2.BaseTransport):
     """Sends requests to the hosts that it was made with."""
 
@@ -121,7 +99,8 @@ class NamedHosts(httpx2.BaseTransport):
         self._hosts = tuple(hosts)
         self._way = way
         self._in_clear = in_clear
-        trust = trusted(way)
+        trust = httpx2.create_ssl_context(trust_env=False)
+        way.trust_in(trust)
         self._direct = httpx2.HTTPTransport(verify=trust)
         self._proxied = (
             httpx2.HTTPTransport(

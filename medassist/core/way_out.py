@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
+from medassist.core.errors import NetworkError
 from medassist.core.values import REFUSES_UNKNOWN
+
+if TYPE_CHECKING:
+    import ssl
 
 PORTS = {"http": 80, "https": 443}
 _LOGIN = re.compile(r"^(\w+://)?.*@", re.DOTALL)
@@ -64,6 +69,26 @@ class WayOut:
     def shown(self) -> str:
         """The proxy without its name and password."""
         return _LOGIN.sub(r"\1…@", self.proxy)
+
+    def trust_in(self, context: ssl.SSLContext) -> None:
+        """Have `context` trust what `ca_file` holds, beside what it trusts already.
+
+        Raises:
+            NetworkError: the file is not there, or holds no certificates.
+        """
+        if not self.ca_file:
+            return
+        file = Path(self.ca_file).expanduser()
+        try:
+            context.load_verify_locations(file)
+        except OSError as error:
+            # That of ssl has a code of its own; the system's say what is wrong.
+            no_pem = type(error).__module__ == "ssl"
+            why = "it holds none in the form PEM" if no_pem else error.strerror
+            raise NetworkError(
+                f"{file}: the certificates that network.ca_file names cannot be used "
+                f"({why})"
+            ) from None
 
     def without_login(self, text: str) -> str:
         """What a library says, without the proxy's name and password."""

@@ -28,9 +28,12 @@ def examine(clipboard: Sequence[str]) -> list[Finding]:
     # The trial is a process of its own and takes longest: the rest goes on beside it.
     with ThreadPoolExecutor(1) as beside, only_looked_at():
         trying = beside.submit(try_out)
-        found = [*_part("installed", installed), *_part("offline", offline)]
-        private = _part("folders", folders)
         settings, problem = _settings()
+        found = [
+            *_part("installed", installed),
+            *_part("offline", lambda: offline(settings)),
+        ]
+        private = _part("folders", folders)
         rest = [
             *_part("records", lambda: records(settings)),
             *_part("models", lambda: models(settings)),

@@ -5,19 +5,30 @@ from __future__ import annotations
 import os
 import sys
 
+from medassist.core.errors import NetworkError
 from medassist.core.guard import OFFLINE_ENVIRONMENT, NetworkRefused
 from medassist.core.quiet import taken_away
-from medassist.doctor.finding import Finding, listed
+from medassist.core.settings_file import settings_file
+from medassist.core.way_out import WayOut
+from medassist.doctor.finding import Finding, brief, listed
+from medassist.settings import Settings
 
 PART = "offline"
 ELSEWHERE = "medassist.invalid"
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 RECORDING = {"ASCIINEMA_REC": "asciinema", "SCRIPT": "script"}
 """Variables that programs set which write down what a terminal shows."""
 
 
-def offline() -> list[Finding]:
-    """Whether the guard holds, and what stands against it."""
-    return [_guard(), *_libraries(), *_telling(), *_recorded()]
+def offline(settings: Settings | None) -> list[Finding]:
+    """Whether the guard holds, what stands against it, and what way downloads go."""
+    return [
+        _guard(),
+        *_libraries(),
+        *([] if settings is None else _way_out(settings.network)),
+        *_telling(),
+        *_recorded(),
+    ]
 
 
 def _guard() -> Finding:
@@ -53,6 +64,36 @@ def _libraries() -> list[Finding]:
             f"unset {' '.join(part.partition('=')[0] for part in other)}",
         )
     ]
+
+
+def _way_out(way: WayOut) -> list[Finding]:
+    if way.ca_file:
+        import ssl
+
+        try:
+            way.trust_in(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        except NetworkError as error:
+            return [Finding(PART, "wrong", f"{error}.", f"mend {_settings()}")]
+    by = f"go{way.told}" if way.proxy else "go by no proxy"
+    trusting = f"; the certificates of {way.ca_file} are trusted" if way.ca_file else ""
+    told = Finding(PART, "ok", f"Downloads that you ask for {by}{trusting}.")
+    named = [name for name in PROXIES if name in os.environ]
+    if way.proxy or not named:
+        return [told]
+    return [
+        told,
+        Finding(
+            PART,
+            "note",
+            f"{listed(named)} of your environment names a proxy. medassist goes by "
+            "none that its settings or --proxy do not name.",
+            f"name it as proxy in [network] of {_settings()}, if downloads need it",
+        ),
+    ]
+
+
+def _settings() -> str:
+    return brief(settings_file())
 
 
 def _telling() -> list[Finding]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from medassist.core.paths import only_looked_at
+from medassist.core.way_out import WayOut
 from medassist.doctor import confinement as held
 from medassist.doctor import terminal as shown
 from medassist.doctor.finding import Finding
@@ -297,9 +298,9 @@ def test_a_pair_that_does_not_fit_is_told(
 def test_a_guard_that_lets_a_look_up_through_is_wrong(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert wrong(offline()) == []
+    assert wrong(offline(None)) == []
     monkeypatch.setattr("sys.audit", lambda *event: None)
-    assert "guard is not on" in wrong(offline())[0].text
+    assert "guard is not on" in wrong(offline(None))[0].text
 
 
 def test_variables_that_talk_are_named_with_the_way_to_be_rid_of_them(
@@ -309,6 +310,37 @@ def test_variables_that_talk_are_named_with_the_way_to_be_rid_of_them(
     notes = [f for f in json.loads(done.stdout)["findings"] if f["part"] == "offline"]
     assert "unset TEXTUAL_LOG" in {f["do"] for f in notes}
     assert "unset HF_HUB_OFFLINE" in {f["do"] for f in notes}
+
+
+def test_the_way_of_downloads_is_told_without_the_password_of_a_proxy(
+    doctor: Doctor, home: Path
+) -> None:
+    file = home / "config" / "settings.toml"
+    secret = "me:geheim@proxy.example:3128"
+    done = doctor("--json", HTTPS_PROXY=f"http://{secret}")
+    assert "Downloads that you ask for go by no proxy." in done.stdout
+    assert "HTTPS_PROXY of your environment names a proxy" in done.stdout
+    assert "geheim" not in done.stdout + done.stderr
+    file.write_text(f'[network]\nproxy = "http://{secret}"\n')
+    for arguments in ([], ["--json"]):
+        done = doctor(*arguments)
+        shown = " ".join(done.stdout.split())
+        assert "go through the proxy http://…@proxy.example:3128" in shown
+        assert "geheim" not in done.stdout + done.stderr
+    file.write_text(f'[network]\nproxy = "{secret}"\n')
+    done = doctor()
+    assert "no address of a proxy" in " ".join(done.stdout.split())
+    assert "geheim" not in done.stdout + done.stderr
+
+
+def test_a_file_of_certificates_that_cannot_be_used_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    for content, why in ((None, "No such file"), ("a letter", "form PEM")):
+        if content is not None:
+            file.write_text(content)
+        (found,) = wrong(offline(Settings(network=WayOut(ca_file=str(file)))))
+        assert str(file) in found.text
+        assert why in found.text
 
 
 # Confinement and machine

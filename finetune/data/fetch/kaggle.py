@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import ssl
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
@@ -14,7 +15,7 @@ from finetune.data.fetch.plan import RECORD, Fetched, Plan, record
 from finetune.data.fetch.wanted import Got, Wanted
 from finetune.errors import FinetuneError
 from medassist.core.download import digest_of
-from medassist.core.network import LOOKUPS, let_through, trusted, was_refused
+from medassist.core.network import LOOKUPS, let_through, was_refused
 from medassist.core.progress import Watcher
 from medassist.core.way_out import WayOut
 
@@ -109,7 +110,7 @@ def _environment(way: WayOut, folder: Path) -> dict[str, str]:
     if way.ca_file:
         import certifi
 
-        trusted(way)
+        way.trust_in(ssl.create_default_context())
         both = folder / CA_FILE  # it takes one file, in place of its own
         own = Path(way.ca_file).expanduser().read_bytes()
         both.write_bytes(Path(certifi.where()).read_bytes() + b"\n" + own)

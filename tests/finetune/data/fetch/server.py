@@ -31,6 +31,8 @@ class FakeService:
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     """Method, path with query, headers."""
     url: str = ""
+    commit: str = ""
+    """Of a repository of the Hub, which names it beside each file."""
 
     def paths(self) -> list[str]:
         return [path for _, path, _ in self.asked]
@@ -80,6 +82,8 @@ def serving(
             content = service.files[path]
             tag = f'"{hashlib.md5(content).hexdigest()}"'
             headers = {"ETag": tag}
+            if service.commit:
+                headers["X-Repo-Commit"] = service.commit
             status, start = 200, 0
             asked = self.headers.get("Range", "")
             fresh = self.headers.get("If-Range", tag) == tag
