@@ -78,7 +78,7 @@ def publish(
     """
     with room("convert"):
         from convert.ollama import publish as work
-        from convert.ollama.host import reachable, read_host
+        from convert.ollama.host import read_host
         from convert.ollama.names import read_name
         from convert.ollama.plan import make_plans
         from convert.ollama.server import Server
@@ -113,7 +113,7 @@ def publish(
                 for plan, proven in zip(plans, proofs, strict=True)
             ]
         else:
-            with reachable(where), Server(where) as server:
+            with Server(where) as server:
                 for plan, proven in zip(plans, proofs, strict=True):
                     made = work.publish(
                         plan, server, proofs=proven, force=force, watcher=watcher

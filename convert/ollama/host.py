@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -58,30 +56,6 @@ def read_host(text: str | None) -> Host:
     if parts.path.strip("/") or parts.query or parts.username or scheme not in PORTS:
         raise _no_address(told)
     return Host(scheme, EVERYWHERE.get(name, name), port)
-
-
-@contextmanager
-def reachable(host: Host) -> Generator[None]:
-    """Let connections to `host` through the offline guard, and to nothing else.
-
-    Raises:
-        ConvertError: the name is not known.
-    """
-    if host.is_local:
-        yield
-        return
-    try:
-        opening = guard.opened(host.name, host.port)
-        opening.__enter__()
-    except OSError as error:
-        raise ConvertError(
-            f"{host.name} cannot be looked up ({error.strerror}); see that --host or "
-            f"{VARIABLE} names the computer that Ollama runs on"
-        ) from error
-    try:
-        yield
-    finally:
-        opening.__exit__(None, None, None)
 
 
 def _no_address(told: str) -> ConvertError:

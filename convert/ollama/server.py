@@ -1,7 +1,8 @@
 """An Ollama that answers: what is asked of it, and its refusals in sentences.
 
-The `ollama` client does what it can. Its own are missing: whether a blob is there,
-how far an upload is, the tensors of a model, and a prompt that is rendered only.
+It is spoken to by our one way out. The client that Ollama gives cannot do half of what
+is needed (whether a blob is there, how far an upload is, the tensors of a model, a
+prompt that is rendered only), and it has an HTTP library and a way of its own.
 """
 
 from __future__ import annotations
@@ -9,23 +10,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-import ollama
+import httpx2
 
 from convert.errors import ConvertError
 from convert.go_template.source import Role
-from convert.ollama.host import Host
+from convert.ollama.host import VARIABLE, Host
 from convert.ollama.settings import OllamaSettings
+from medassist.core.errors import NetworkError
+from medassist.core.network import connected
 from medassist.core.progress import Watcher
 
 OLDEST = (0, 5, 5)
 """Where /api/create takes files by digest; released in January 2025."""
 PIECE = 1 << 20
-CONNECT_S, SILENCE_S = 10.0, 600.0
+SILENCE_S = 600.0
 
 
 class Server:
@@ -33,17 +35,17 @@ class Server:
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        # A proxy of the environment is none of those whom the user named.
-        wait = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
-        self._client = ollama.Client(host.url, timeout=wait, trust_env=False)
-        self._http = httpx.Client(base_url=host.url, timeout=wait, trust_env=False)
+        self._open = ExitStack()
+        # An Ollama has no TLS of its own; the user named this one.
+        way = connected([host.name], silence_s=SILENCE_S, in_clear=True)
+        self._http = self._open.enter_context(way)
+        self._http.base_url = host.url
 
     def __enter__(self) -> Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
-        self._http.close()
+        self._open.close()
 
     def version(self) -> str:
         """The server's version.
@@ -68,9 +70,8 @@ class Server:
 
     def models(self) -> dict[str, str]:
         """The models that are there, and the digests of their manifests."""
-        with self._told("list its models"):
-            listed = self._client.list().models
-        return {str(m.model): str(m.digest or "") for m in listed}
+        listed = self._json("GET", "/api/tags").get("models") or []
+        return {str(m.get("model")): str(m.get("digest") or "") for m in listed}
 
     def has_blob(self, digest: str) -> bool:
         """Whether a file with the sha256 `digest` is there already."""
@@ -118,25 +119,19 @@ class Server:
         Raises:
             ConvertError: the server did not, or broke off.
         """
-        doing = f"create {name}"
-        last = ""
-        with self._told(doing):
-            for progress in self._client.create(
-                name,
-                files=files,
-                adapters=adapters or None,
-                template=settings.template,
-                license=list(settings.licences) or None,
-                system=settings.system,
-                parameters=settings.all_parameters(),
-                messages=[{"role": r, "content": t} for r, t in settings.messages]
-                or None,
-                stream=True,
-            ):
-                last = progress.status or last
-                watcher(last, progress.completed or 0, progress.total or 0)
-        if last != "success":
-            raise self._broken_off(doing, last)
+        body = {
+            "model": name,
+            "files": files,
+            "adapters": adapters or None,
+            "template": settings.template,
+            "license": list(settings.licences) or None,
+            "system": settings.system,
+            "parameters": settings.all_parameters(),
+            "messages": [{"role": r, "content": t} for r, t in settings.messages]
+            or None,
+        }
+        said = {key: value for key, value in body.items() if value is not None}
+        self._follow(f"create {name}", "/api/create", said, watcher)
 
     def show(self, name: str) -> dict[str, Any]:
         """All that the server says of a model."""
@@ -167,12 +162,29 @@ class Server:
         Raises:
             ConvertError: it was refused or broke off.
         """
-        doing = f"push {name}"
+        body = {"model": name, "insecure": insecure}
+        self._follow(f"push {name}", "/api/push", body, watcher)
+
+    def _follow(
+        self, doing: str, path: str, body: dict[str, object], watcher: Watcher
+    ) -> None:
+        """Ask for long work, and tell how far it is until it is done."""
         last = ""
-        with self._told(doing):
-            for progress in self._client.push(name, insecure=insecure, stream=True):
-                last = progress.status or last
-                watcher(last, progress.completed or 0, progress.total or 0)
+        with (
+            self._told(doing),
+            self._http.stream("POST", path, json={**body, "stream": True}) as answer,
+        ):
+            if answer.status_code != 200:
+                answer.read()
+                raise self._refused(doing, answer.text, answer.status_code)
+            for line in answer.iter_lines():
+                told = json.loads(line)
+                if not isinstance(told, dict):
+                    raise ValueError(line[:80])
+                if "error" in told:
+                    raise self._refused(doing, line, answer.status_code)
+                last = str(told.get("status") or last)
+                watcher(last, told.get("completed") or 0, told.get("total") or 0)
         if last != "success":
             raise self._broken_off(doing, last)
 
@@ -199,14 +211,17 @@ class Server:
         """Turn what goes wrong with the server into sentences."""
         try:
             yield
-        except ollama.ResponseError as error:
-            raise self._refused(doing, error.error, error.status_code) from error
-        except (httpx.ConnectError, httpx.ConnectTimeout, ConnectionError) as error:
+        except NetworkError as error:
+            raise ConvertError(
+                f"{error}; see that --host or {VARIABLE} names the computer that "
+                "Ollama runs on"
+            ) from error
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise ConvertError(
                 f"no Ollama answers at {self.host.url}. Start it with `ollama serve` "
                 "(https://ollama.com/download), or name another with --host"
             ) from error
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError) as error:
             raise self._broken_off(doing, str(error)) from error
 
     def _broken_off(self, doing: str, last: str) -> ConvertError:

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
+from medassist.core.network import connected
 from tests.convert import go_render
 from tests.convert.ollama.fake_ollama import FakeOllama, State
 
@@ -54,9 +55,10 @@ def real_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         deadline = time.monotonic() + 30
         while True:
             try:
-                httpx.get(f"http://{host}/api/version", trust_env=False)
+                with connected(["127.0.0.1"]) as client:
+                    client.get(f"http://{host}/api/version")
                 break
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 assert time.monotonic() < deadline, "ollama serve does not answer"
                 time.sleep(0.1)
         yield host

@@ -7,8 +7,13 @@ import socket
 import pytest
 
 from convert.errors import ConvertError
-from convert.ollama.host import Host, reachable, read_host
+from convert.ollama.host import Host, read_host
+from convert.ollama.server import Server
 from medassist.core.guard import NetworkRefused
+from medassist.core.way_out import WayOut
+from medassist.settings import Settings, save_settings
+from tests.convert.ollama.fake_ollama import FakeOllama
+from tests.forwarding_proxy import ForwardingProxy, forwarding
 
 
 @pytest.mark.parametrize(
@@ -37,25 +42,37 @@ def test_what_is_no_address_is_refused(told):
         read_host(told)
 
 
-def test_a_host_that_was_named_is_reached_and_nothing_else_is():
+def test_a_host_that_was_named_is_reached_and_nothing_else_is(fake: FakeOllama):
     # Not this computer's plain name, so that the guard refuses it; it is all the same.
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+    port = int(fake.host.rpartition(":")[2])
+    with pytest.raises(NetworkRefused):
+        socket.create_connection(("0.0.0.0", port), 5)
+    with Server(Host("http", "0.0.0.0", port)) as server:
+        assert server.version() == fake.state.version
         with pytest.raises(NetworkRefused):
-            socket.create_connection(("0.0.0.0", port), 5)
-        with reachable(Host("http", "0.0.0.0", port)):
-            socket.create_connection(("0.0.0.0", port), 5).close()
-            with pytest.raises(NetworkRefused):
-                socket.create_connection(("0.0.0.0", port + 1), 5)
-            with pytest.raises(NetworkRefused):
-                socket.create_connection(("192.0.2.1", port), 5)
+            socket.create_connection(("0.0.0.0", port + 1), 5)
         with pytest.raises(NetworkRefused):
-            socket.create_connection(("0.0.0.0", port), 5)
+            socket.create_connection(("192.0.2.1", port), 5)
+    with pytest.raises(NetworkRefused):
+        socket.create_connection(("0.0.0.0", port), 5)
 
 
 def test_a_host_that_nobody_knows_is_told():
     with (
-        pytest.raises(ConvertError, match="cannot be looked up"),
-        reachable(Host("http", "nowhere.invalid", 1)),
+        Server(Host("http", "nowhere.invalid", 1)) as server,
+        pytest.raises(ConvertError, match=r"cannot be looked up .*--host"),
     ):
-        pass
+        server.version()
+
+
+def test_no_proxy_of_the_settings_or_the_environment_is_asked_for_an_ollama(
+    fake: FakeOllama, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MEDASSIST_HOME", str(tmp_path / "home"))
+    with forwarding(ForwardingProxy()) as proxy:
+        save_settings(Settings(network=WayOut(proxy.url)))
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        with Server(read_host(fake.host)) as server:
+            server.version()
+    assert proxy.asked == []
