@@ -80,7 +80,7 @@ def let_through(places: Iterable[tuple[str, int]], way: WayOut) -> Generator[Non
                 whose = "the proxy " if way.proxy else ""
                 raise NetworkError(
                     f"{whose}{host} cannot be looked up ({error.strerror or error}); "
-                    "is this computer online?"
+                    "see that this computer is online"
                 ) from error
         yield
 

@@ -49,20 +49,11 @@ class WayOut:
     """Certificates (PEM) that are trusted beside the system's own; empty: none."""
 
     def __post_init__(self) -> None:
-        if not self.proxy:
-            return
-        try:
-            parts = urlsplit(self.proxy)
-            good = parts.scheme in PORTS and address_of(self.proxy)[0]
-        except ValueError:
-            good = ""
-        else:
-            good = good and not (parts.path.strip("/") or parts.query or parts.fragment)
-        if not good:
+        if self.proxy and not _is_address(self.proxy):
             raise ValueError(
                 f"{self.shown!r} is no address of a proxy; expected "
                 "http://HOST:PORT. In a name or a password before HOST, write "
-                "/ as %2F, : as %3A, # as %23 and ? as %3F"
+                "/ as %2F, : as %3A, @ as %40, # as %23 and ? as %3F"
             )
 
     @property
@@ -102,3 +93,16 @@ class WayOut:
 
 
 DIRECT = WayOut()
+
+
+def _is_address(proxy: str) -> bool:
+    # What readers of addresses drop or read in several ways, they would not agree on.
+    if not proxy.isprintable() or " " in proxy or proxy.count("@") > 1:
+        return False
+    try:
+        parts = urlsplit(proxy)
+        host, _ = address_of(proxy)
+    except ValueError:
+        return False
+    more = parts.path.strip("/") or parts.query or parts.fragment
+    return parts.scheme in PORTS and bool(host) and not more

@@ -203,6 +203,7 @@ def test_a_pattern_stands_for_sub_domains_and_a_name_for_itself() -> None:
     [
         *("proxy.example:3128", "socks5://me:{}@box:1", "http://", "ftp://me:{}@box"),
         *("http://me:{}/x@box:1", "http://me:{}@box:1/path", "me:{}@box:3128"),
+        *(" http://me:{}@box:1", "http://me:{}@box\n:1", "http://me@x:{}@box:1"),
         *("http://me:{}@box:port", "http://me:{}@box:1?x=1", "http://me:{}@box:1#x"),
     ],
 )

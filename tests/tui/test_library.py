@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, TextArea
 
+from medassist.core.settings_file import settings_file
 from medassist.library.importing import import_path
 from medassist.library.pairs import make_pair, set_asked
 from medassist.library.registry import NamedPair, PaneSettings, load_registry
@@ -238,6 +239,25 @@ async def test_a_download_asks_twice_and_ends_in_the_list(
         await until_told(pilot, screen, "its sha256 is the Hub's")
         assert "tiny" in load_registry().models
         assert screen.chosen is not None and screen.chosen.key == "tiny"
+
+
+async def test_the_proxy_of_the_settings_is_named_before_anything_is_asked(
+    engines: FakeEngines, hub: HubFiles
+) -> None:
+    app = app_with(engines, Choice())
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        screen = await open_models(pilot, app)
+        settings_file().write_text('[network]\nproxy = "http://me:geheim@box:1"\n')
+        await pilot.press("p")
+        await until(pilot, lambda: app.screen.query(Input))
+        assert "through the proxy http://…@box:1" in " ".join(seen(app.screen).split())
+        await pilot.press("escape")
+        settings_file().write_text('[network]\nproxy = "me:geheim@box"\n')
+        await pilot.press("p")
+        await until_told(pilot, screen, "no address of a proxy")
+        assert "geheim" not in told(screen)
+    assert hub.own.asked == []
 
 
 async def test_files_that_are_named_can_be_kept_as_a_pair(
