@@ -38,10 +38,12 @@ class Checksum:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where a file lies, and what is known of it before."""
+class Wanted:
+    """A file to be downloaded, and what is known of it before."""
 
     url: str
+    file: str
+    """What it is called, with slashes; where it goes is the caller's to say."""
     size: int | None = None
     """Bytes, where the server said so before."""
     checksum: Checksum | None = None
@@ -58,14 +60,16 @@ class Source:
 class Got:
     """A file that is here now."""
 
-    sha256: str
+    file: str
+    url: str
     size: int
+    sha256: str
     was_there: bool
 
 
 def get(
     client: httpx2.Client,
-    source: Source,
+    wanted: Wanted,
     target: Path,
     watcher: Watcher,
     *,
@@ -75,9 +79,9 @@ def get(
 
     Args:
         client: of `network.connected`.
-        source: where it lies.
+        wanted: where it lies.
         target: its name here; given only when it is whole.
-        watcher: is told the file's name and the bytes of it that are here; what it
+        watcher: is told `wanted.file` and the bytes of it that are here; what it
             raises ends the download.
         mode: its permissions when it is whole; before, it is the user's alone.
 
@@ -86,19 +90,19 @@ def get(
             else than was announced. What was received stays for the next time.
         OSError: it cannot be written.
     """
-    if (there := _is_done(target, source)) is not None:
-        return Got(there, target.stat().st_size, was_there=True)
+    if (there := _is_done(target, wanted)) is not None:
+        return Got(wanted.file, wanted.url, target.stat().st_size, there, True)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}{UNFINISHED}")
     tag = target.with_name(f".{target.name}.etag")
     for pause in (*PAUSES, None):
         resumed = part.is_file()
         try:
-            _receive(client, source, part, tag, watcher)
+            _receive(client, wanted, part, tag, watcher)
         except _Later as later:
             if pause is None:
                 raise NetworkError(
-                    f"{source.shown}: {later} ({len(PAUSES) + 1} tries); try again "
+                    f"{wanted.shown}: {later} ({len(PAUSES) + 1} tries); try again "
                     "later, what was received is kept"
                 ) from later
             time.sleep(max(pause, min(later.seconds, LONGEST_PAUSE)))
@@ -106,23 +110,24 @@ def get(
         except _Wrong as wrong:
             told = str(wrong)
         else:
-            watcher(f"checking {target.name}", 0, 0)
-            found = _is_done(part, source)
+            watcher(f"checking {wanted.file}", 0, 0)
+            found = _is_done(part, wanted)
             if found is not None:
                 part.chmod(mode)
                 part.replace(target)
                 tag.unlink(missing_ok=True)
-                return Got(found, target.stat().st_size, was_there=False)
-            told = _difference(part, source)
+                size = target.stat().st_size
+                return Got(wanted.file, wanted.url, size, found, False)
+            told = _difference(part, wanted)
         part.unlink(missing_ok=True)
         tag.unlink(missing_ok=True)
         # A piece of an older file in front of a newer one's rest: once from the start.
         if not resumed:
             raise NetworkError(
-                f"{source.shown} is not what was announced: {told}. It was thrown "
+                f"{wanted.shown} is not what was announced: {told}. It was thrown "
                 "away; try again later"
             )
-    raise NetworkError(f"{source.shown} could not be received; try again later")
+    raise NetworkError(f"{wanted.shown} could not be received; try again later")
 
 
 class _Later(Exception):
@@ -139,35 +144,35 @@ class _Wrong(Exception):
 
 def _receive(
     client: httpx2.Client,
-    source: Source,
+    wanted: Wanted,
     part: Path,
     tag: Path,
     watcher: Watcher,
 ) -> None:
     """Write what is missing of a file into `part`."""
     have = part.stat().st_size if part.is_file() else 0
-    if have and have == source.size:
+    if have and have == wanted.size:
         return
     headers: dict[str, str] = {}
-    if source.token:
-        headers["Authorization"] = f"Bearer {source.token}"
+    if wanted.token:
+        headers["Authorization"] = f"Bearer {wanted.token}"
     known = tag.read_text("ascii") if have and tag.is_file() else ""
-    if have and (known or source.checksum):
+    if have and (known or wanted.checksum):
         headers["Range"] = f"bytes={have}-"
         if known:
             headers["If-Range"] = known
     try:
-        with client.stream("GET", source.url, headers=headers) as response:
+        with client.stream("GET", wanted.url, headers=headers) as response:
             if response.status_code == 416:
                 part.unlink(missing_ok=True)
                 raise _Later("the server has less than was received before")
-            _check_status(response, source.shown)
+            _check_status(response, wanted.shown)
             goes_on = response.status_code == 206 and _starts_at(response) == have
             if response.status_code == 206 and not goes_on:
                 part.unlink(missing_ok=True)
                 raise _Later("the server sent another part than was asked for")
             _keep_tag(response, tag)
-            _write(response, source, part, have if goes_on else 0, watcher)
+            _write(response, wanted, part, have if goes_on else 0, watcher)
     except httpx2.TransportError as error:
         raise _Later(f"the connection failed ({error})") from error
 
@@ -182,29 +187,28 @@ def _keep_tag(response: httpx2.Response, tag: Path) -> None:
 
 def _write(
     response: httpx2.Response,
-    source: Source,
+    wanted: Wanted,
     part: Path,
     done: int,
     watcher: Watcher,
 ) -> None:
     """Write a body behind the first `done` bytes of `part`, no more than announced."""
     length = response.headers.get("Content-Length", "")
-    total = done + int(length) if length.isdigit() else source.size or 0
-    due = total if source.size is None else source.size
+    total = done + int(length) if length.isdigit() else wanted.size or 0
+    due = total if wanted.size is None else wanted.size
     if total > due:
         raise _Wrong(f"it has {total} bytes instead of {due}")
-    name = part.name.removeprefix(".").removesuffix(UNFINISHED)
     with os.fdopen(open_own(part), "r+b") as out:
         out.seek(done)
         out.truncate()
-        watcher(name, done, total)
+        watcher(wanted.file, done, total)
         # As they come: larger pieces would be lost with the connection.
         for piece in response.iter_raw():
             done += len(piece)
             if due and done > due:
                 raise _Wrong(f"it has more than {due} bytes")
             out.write(piece)
-            watcher(name, done, total)
+            watcher(wanted.file, done, total)
         out.flush()
         os.fsync(out.fileno())
     if done < total:
@@ -260,25 +264,25 @@ def _starts_at(response: httpx2.Response) -> int:
     return int(start) if start.isdigit() else -1
 
 
-def _is_done(file: Path, source: Source) -> str | None:
+def _is_done(file: Path, wanted: Wanted) -> str | None:
     """The sha256 of a file that is whole and right; none if it is not."""
-    if not file.is_file() or source.size not in (None, file.stat().st_size):
+    if not file.is_file() or wanted.size not in (None, file.stat().st_size):
         return None
     sha256 = digest_of(file, "sha256")
-    due = source.checksum
+    due = wanted.checksum
     if due is None:
         return sha256
     found = sha256 if due.algorithm == "sha256" else digest_of(file, due.algorithm)
     return sha256 if found == due.value.lower() else None
 
 
-def _difference(file: Path, source: Source) -> str:
+def _difference(file: Path, wanted: Wanted) -> str:
     size = file.stat().st_size
-    if source.size not in (None, size):
-        return f"it has {size} bytes instead of {source.size}"
-    assert source.checksum is not None
-    found = digest_of(file, source.checksum.algorithm)
-    return f"its {source.checksum.algorithm} is {found}, not {source.checksum.value}"
+    if wanted.size not in (None, size):
+        return f"it has {size} bytes instead of {wanted.size}"
+    assert wanted.checksum is not None
+    found = digest_of(file, wanted.checksum.algorithm)
+    return f"its {wanted.checksum.algorithm} is {found}, not {wanted.checksum.value}"
 
 
 def digest_of(file: Path, algorithm: Algorithm) -> str:

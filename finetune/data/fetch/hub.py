@@ -12,9 +12,8 @@ from fnmatch import fnmatch
 import httpx2
 
 from finetune.data.fetch.plan import Plan
-from finetune.data.fetch.wanted import Wanted
 from finetune.errors import FinetuneError
-from medassist.core.download import Checksum
+from medassist.core.download import Checksum, Wanted
 from medassist.core.hub import (
     STORAGE,
     endpoint,

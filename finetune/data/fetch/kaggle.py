@@ -12,9 +12,8 @@ from io import StringIO
 from pathlib import Path
 
 from finetune.data.fetch.plan import RECORD, Fetched, Plan, record
-from finetune.data.fetch.wanted import Got, Wanted
 from finetune.errors import FinetuneError
-from medassist.core.download import digest_of
+from medassist.core.download import Got, Wanted, digest_of
 from medassist.core.network import LOOKUPS, let_through, was_refused
 from medassist.core.progress import Watcher
 from medassist.core.way_out import WayOut
@@ -23,7 +22,8 @@ HOSTS = ("api.kaggle.com", "www.kaggle.com", "storage.googleapis.com")
 CACHE = ".kagglehub"
 CACHE_VARIABLE = "KAGGLEHUB_CACHE"
 CA_FILE = ".certificates.pem"
-PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+# An empty one in small letters takes the place of one in capitals.
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 HERE = "localhost,127.0.0.1,::1"
 
@@ -102,11 +102,9 @@ def _environment(way: WayOut, folder: Path) -> dict[str, str]:
     Raises:
         NetworkError: the user's certificates cannot be read.
     """
-    told = dict.fromkeys(PROXY_VARIABLES, "")
+    told: dict[str, str] = dict.fromkeys((*PROXY_VARIABLES, *CA_VARIABLES), "")
     if way.proxy:
         told |= {"http_proxy": way.proxy, "https_proxy": way.proxy, "no_proxy": HERE}
-    told |= {name.upper(): value for name, value in told.items()}
-    told |= dict.fromkeys(CA_VARIABLES, "")
     if way.ca_file:
         import certifi
 
@@ -120,20 +118,14 @@ def _environment(way: WayOut, folder: Path) -> dict[str, str]:
 
 @contextmanager
 def _told(values: Mapping[str, str]) -> Generator[None]:
-    """Variables of the environment, as long as it lasts; "" is none."""
-    before = {name: os.environ.get(name) for name in values}
-
-    def put(wanted: Mapping[str, str | None]) -> None:
-        for name, value in wanted.items():
-            os.environ.pop(name, None)
-            if value:
-                os.environ[name] = value
-
-    put(values)
+    """Variables of the environment, as long as it lasts."""
+    before = dict(os.environ)
+    os.environ.update(values)
     try:
         yield
     finally:
-        put(before)
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _got(plan: Plan, out: Path) -> list[Got]:

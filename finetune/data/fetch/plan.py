@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from finetune.data.fetch.wanted import Got, Wanted, get, place_of
+from finetune.data.sources.archive import refusal
 from finetune.errors import FinetuneError
+from medassist.core.download import Got, Wanted, get
 from medassist.core.network import connected
 from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher
@@ -66,6 +67,20 @@ class Fetched(BaseModel):
         return sum(each.bytes for each in self.files)
 
 
+def place_of(wanted: Wanted, folder: Path) -> Path:
+    """Where a file goes.
+
+    Raises:
+        FinetuneError: its name leads out of the folder.
+    """
+    reason = refusal(wanted.file) if wanted.file else "it has no name"
+    if reason:
+        raise FinetuneError(
+            f"{wanted.url} cannot be stored as {wanted.file!r}: {reason}"
+        )
+    return folder / wanted.file
+
+
 def carry_out(plan: Plan, out: Path, watcher: Watcher, way: WayOut) -> Fetched:
     """Download what is missing of a plan, and write down what is here.
 
@@ -73,15 +88,16 @@ def carry_out(plan: Plan, out: Path, watcher: Watcher, way: WayOut) -> Fetched:
         NetworkError: a file cannot be had; those before it stay.
         FinetuneError: a file cannot be written.
     """
-    for wanted in plan.files:
-        place_of(wanted, out)
+    places = [place_of(wanted, out) for wanted in plan.files]
     got: list[Got] = []
     try:
         out.mkdir(parents=True, exist_ok=True)
         with connected(plan.hosts, way) as client:
-            for number, wanted in enumerate(plan.files):
+            for number, (wanted, place) in enumerate(
+                zip(plan.files, places, strict=True)
+            ):
                 watcher("files", number, len(plan.files))
-                got.append(get(client, wanted, out, watcher))
+                got.append(get(client, wanted, place, watcher))
             watcher("files", len(plan.files), len(plan.files))
         return record(plan, out, got)
     except OSError as error:

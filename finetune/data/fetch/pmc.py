@@ -16,13 +16,12 @@ import httpx2
 from lxml import etree
 
 from finetune.data.fetch.plan import Plan
-from finetune.data.fetch.wanted import Wanted
 from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.pmc_layouts import versioned
 from finetune.data.sources.text_lines import lines
 from finetune.errors import FinetuneError
-from medassist.core.download import Checksum, ask
+from medassist.core.download import Checksum, Wanted, ask
 from medassist.core.network import connected
 from medassist.core.progress import Watcher
 from medassist.core.way_out import WayOut

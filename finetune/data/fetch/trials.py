@@ -11,9 +11,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from finetune.data.fetch.plan import Fetched, Plan, record
-from finetune.data.fetch.wanted import Got
 from finetune.errors import FinetuneError
-from medassist.core.download import ask
+from medassist.core.download import Got, ask
 from medassist.core.network import connected
 from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher

@@ -11,9 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from finetune.data.fetch.plan import Plan
-from finetune.data.fetch.wanted import Wanted
 from finetune.errors import FinetuneError
-from medassist.core.download import Checksum
+from medassist.core.download import Checksum, Wanted
 from medassist.core.network import connected
 from medassist.core.way_out import WayOut
 

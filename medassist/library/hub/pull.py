@@ -124,9 +124,11 @@ def _fetch(
     client: Client, wanted: Wanted, plan: Plan, target: Path, told: Watcher
 ) -> None:
     """Fetch a file; the token goes to the Hub's own host, and to no other it names."""
-    from medassist.core.download import Checksum, Source, get
+    from medassist.core.download import Checksum, get
+    from medassist.core.download import Wanted as File
 
     is_own = address_of(wanted.url) == address_of(plan.endpoint)
     checksum = Checksum("sha256", wanted.sha256) if wanted.sha256 else None
-    source = Source(wanted.url, wanted.bytes, checksum, token() if is_own else "")
-    get(client, source, target, told, mode=PRIVATE_FILE)
+    secret = token() if is_own else ""
+    file = File(wanted.url, target.name, wanted.bytes, checksum, secret)
+    get(client, file, target, told, mode=PRIVATE_FILE)

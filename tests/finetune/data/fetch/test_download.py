@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from finetune.data.fetch.wanted import Got, Wanted, get
+from finetune.data.fetch.plan import place_of
 from finetune.errors import FinetuneError
-from medassist.core.download import Checksum
+from medassist.core.download import Checksum, Got, Wanted, get
 from medassist.core.errors import NetworkError
 from medassist.core.network import connected
 from medassist.core.progress import unwatched
@@ -27,7 +27,7 @@ def fetch(
     assert size is None or isinstance(size, int)
     wanted = Wanted(f"{service.url}/a.bin", "data/a.bin", size, checksum)
     with connected(["127.0.0.1"]) as client:
-        return get(client, wanted, folder, unwatched)
+        return get(client, wanted, place_of(wanted, folder), unwatched)
 
 
 def only_file(folder: Path) -> bytes:
@@ -141,18 +141,15 @@ def test_a_token_does_not_follow_a_redirect(service, tmp_path):
         service.redirects["/a.bin"] = f"{elsewhere}/b"
         wanted = Wanted(f"{service.url}/a.bin", "a", token="hf_secret")
         with connected(["127.0.0.1", "localhost"]) as client:
-            get(client, wanted, tmp_path, unwatched)
+            get(client, wanted, tmp_path / "a", unwatched)
         assert service.asked[0][2]["Authorization"] == "Bearer hf_secret"
         assert "Authorization" not in other.asked[0][2]
 
 
 @pytest.mark.parametrize("name", ["../a", "/etc/a", "a/../../b", "", "c:/a"])
 def test_names_that_lead_out_of_the_folder_are_refused(name, tmp_path):
-    with (
-        connected(["127.0.0.1"]) as client,
-        pytest.raises(FinetuneError, match="cannot be stored as"),
-    ):
-        get(client, Wanted("http://127.0.0.1:1/x", name), tmp_path, unwatched)
+    with pytest.raises(FinetuneError, match="cannot be stored as"):
+        place_of(Wanted("http://127.0.0.1:1/x", name), tmp_path)
 
 
 def test_only_encrypted_connections_leave_this_computer(tmp_path):
@@ -160,4 +157,4 @@ def test_only_encrypted_connections_leave_this_computer(tmp_path):
         connected(["example.org"]) as client,
         pytest.raises(NetworkError, match="not encrypted"),
     ):
-        get(client, Wanted("http://example.org/x", "x"), tmp_path, unwatched)
+        get(client, Wanted("http://example.org/x", "x"), tmp_path / "x", unwatched)
