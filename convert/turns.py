@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from convert.go_template.source import Conversation, Role
+from convert.go_template.source import Conversation
+from medassist.core.values import Role
 
 Trim = Literal["no", "both", "left", "right"]
 """Which of its ends a template takes the white space off a text."""

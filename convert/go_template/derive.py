@@ -16,7 +16,6 @@ from convert.errors import ConvertError
 from convert.go_template.source import (
     ChatSource,
     Conversation,
-    Role,
     TemplateRefused,
 )
 from convert.turns import (
@@ -27,6 +26,7 @@ from convert.turns import (
     Trim,
     Turns,
 )
+from medassist.core.values import Role
 
 TRIMS: tuple[Trim, ...] = ("no", "both", "right", "left")
 PADDED = " \t\n\u00a0 a b \u2003\n\r "

@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 from convert.errors import ConvertError
 from convert.gguf.facts import GgufFacts, read_facts
+from medassist.core.values import Role
 
-Role = Literal["system", "user", "assistant"]
 Conversation = Sequence[tuple[Role, str]]
 RawRender = Callable[[str, Conversation, bool], str]
 """From a Jinja text, turns, and whether an answer is asked for, to a prompt."""

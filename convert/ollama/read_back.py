@@ -20,10 +20,11 @@ from pydantic import BaseModel
 from convert.errors import ConvertError
 from convert.gguf.facts import GgufFacts, same_number
 from convert.gguf.head import TensorFact, read_head, tensor_bytes
-from convert.go_template.source import ChatSource, Role, TemplateRefused
+from convert.go_template.source import ChatSource, TemplateRefused
 from convert.ollama.plan import Plan
 from convert.ollama.server import Server
 from convert.ollama.settings import OllamaSettings
+from medassist.core.values import Role
 
 STORED = re.compile(r"^(FROM|ADAPTER) (.*sha256-([0-9a-f]{64}))\s*$", re.MULTILINE)
 # The server leaves these out of what it tells, or they say how a file was cut up.

@@ -23,6 +23,7 @@ from convert.ollama.settings import OllamaSettings
 from medassist.core.errors import NetworkError
 from medassist.core.network import connected
 from medassist.core.progress import Watcher
+from medassist.core.values import Role
 
 OLDEST = (0, 5, 5)
 """Where /api/create takes files by digest; released in January 2025."""

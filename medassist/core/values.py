@@ -77,6 +77,10 @@ class PairFiles:
         return tuple(f for f in found if f is not None)
 
 
+DEFAULT_CONTEXT = 4096
+"""Tokens that a pane holds where nobody asks for more, and the model can."""
+
+
 @dataclass(frozen=True)
 class EngineOptions:
     """How a pair is loaded. `None` means: chosen for this machine and model."""

@@ -10,14 +10,20 @@ from pathlib import Path
 
 import psutil
 
-from medassist.core.values import EngineOptions, Message, PairFiles, PaneInfo, PaneName
+from medassist.core.values import (
+    DEFAULT_CONTEXT,
+    EngineOptions,
+    Message,
+    PairFiles,
+    PaneInfo,
+    PaneName,
+)
 from medassist.engine.answer_end import FurtherEnds
 from medassist.engine.context import Context
 from medassist.engine.prompt import Prompts, last_occurrence
 from medassist.engine.template import ChatTemplate
 from medassist.engine.weights import Adapter, Weights
 
-DEFAULT_CONTEXT = 4096
 PROBE = (Message(role="user", content="?"),)
 
 

@@ -32,10 +32,8 @@ from pathlib import Path
 from typing import Literal
 
 from medassist.core.gguf import GgufHeader, read_header, shards
-from medassist.core.values import EngineOptions, PairFiles
+from medassist.core.values import DEFAULT_CONTEXT, EngineOptions, PairFiles
 
-DEFAULT_CONTEXT = 4096
-"""Tokens of a context where the user chose none, as `engine.pair` has it."""
 CHUNK = 128
 """Tokens that are computed at once, as `engine.context` has it."""
 PADDING = 256

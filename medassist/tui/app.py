@@ -17,6 +17,7 @@ from textual.await_complete import AwaitComplete
 from textual.driver import Driver
 from textual.screen import Screen
 
+from medassist.core.values import Mode
 from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.session.choice import Choice, Options
 from medassist.session.default_pair import opening
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from medassist.settings import Settings
 
-Mode = Literal["together", "in-turn"]
 NO_TERMINAL = (
     "The consult screen needs a terminal for its input and for standard error, on "
     "which it is drawn. In a pipe, use `medassist ask`."

@@ -9,9 +9,10 @@ import pytest
 
 from convert.errors import ConvertError
 from convert.go_template.derive import read_turns
-from convert.go_template.source import Role, read_source, without_system
+from convert.go_template.source import read_source, without_system
 from convert.go_template.write import go_template
 from convert.turns import SystemTurn
+from medassist.core.values import Role
 from tests.convert import go_render
 from tests.convert.chat_templates import (
     GEMMA_2,

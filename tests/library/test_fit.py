@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from medassist.core.errors import ModelFileError
-from medassist.core.values import EngineOptions, Message, PairFiles, Sampling
+from medassist.core.values import (
+    DEFAULT_CONTEXT,
+    EngineOptions,
+    Message,
+    PairFiles,
+    Sampling,
+)
 from medassist.engine.client import Engine
 from medassist.engine.wire import Question
 from medassist.library import fit
@@ -96,7 +102,7 @@ def test_damaged_figures_make_no_absurd_ones(tiny: TinyPair, tmp_path: Path) -> 
         write_model(path, tiny.weights, tiny.tokenizer, context=context)
         return PairFiles(base=path)
 
-    usual = fit.need(claiming(fit.DEFAULT_CONTEXT))
+    usual = fit.need(claiming(DEFAULT_CONTEXT))
     assert fit.need(claiming(2**28)) == usual
     with pytest.raises(ModelFileError, match="context_length is 2,147"):
         fit.need(claiming(2**31 - 1))

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import product
-from typing import Any, Literal, cast
+from typing import Any, cast
+
+from medassist.core.values import Role
 
 SIZE = 500
 SPECIAL = 90
@@ -53,8 +55,6 @@ AROUND = (
     "{0}user\nWhat's this?{1}\n",
     "{0}{1}",
 )
-
-Role = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True)

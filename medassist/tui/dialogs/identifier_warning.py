@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from medassist.consult.consultation import Consultation
     from medassist.records.record import WarningGiven
     from medassist.tui.app import ConsultApp
+    from medassist.tui.dialogs.identifiers import Occasion
 
-Occasion = Literal["saving", "exporting"]
 BETWEEN = "\n\n\x1e\n\n"
 """Stands between two texts while they are looked at as one."""
 
