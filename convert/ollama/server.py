@@ -17,7 +17,6 @@ from typing import Any
 import httpx2
 
 from convert.errors import ConvertError
-from convert.go_template.source import Role
 from convert.ollama.host import VARIABLE, Host
 from convert.ollama.settings import OllamaSettings
 from medassist.core.errors import NetworkError
