@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from medassist.core.errors import MedassistError
 
-class ConvertError(Exception):
+
+class ConvertError(MedassistError):
     """Something cannot be converted; the message says what, why, and what to do."""
 
 

@@ -1,312 +1,173 @@
-"""`medassist ask`: one question to both models, without a screen.
-
-Answers go to standard output, everything else to standard error, so that a pipe
-carries answers alone. What is printed how is in `ask_print.py`.
-"""
+"""`medassist ask`: the options; what it does is in `ask_run.py`."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import IntEnum
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
-from medassist.commands.ask_notice import Checked
-from medassist.commands.ask_print import AnswersAsJson, AnswersAsText, Output, Status
-from medassist.core.errors import EngineError, LoadStopped
-from medassist.core.files import without_line_end
-from medassist.core.values import (
-    EngineOptions,
-    Mode,
-    PairFiles,
-    PaneName,
-    Sampling,
-    TooLong,
+import typer
+
+from medassist.commands.options import (
+    AdapterFile,
+    BaseFile,
+    Context,
+    GpuLayers,
+    Kv,
+    KvName,
+    ModeName,
+    PairName,
+    PaneChoice,
+    Threads,
+    TunedFile,
+    expect_one_way,
 )
-from medassist.library.registry import NamedPair, PaneSettings
-from medassist.session.choice import Choice
-from medassist.session.pair import MakeEngine, Pair
-from medassist.session.session import Session
-from medassist.settings import Settings
 
 if TYPE_CHECKING:
-    from medassist.safety.red_flags.conversation import Raised
+    from medassist.core.values import PaneName, Sampling
+    from medassist.settings import Settings
 
-# Longer than any context there is; an endless pipe must not fill the memory.
-MAX_QUESTION_BYTES = 16 * 1024 * 1024
-
-
-class ExitCode(IntEnum):
-    """How `medassist ask` ends; its help tells the same."""
-
-    ANSWERED = 0
-    FAILED = 1
-    USAGE = 2
-    TOO_LONG = 3
-    STOPPED = 130
-    PIPE_CLOSED = 141
+EXIT_CODES = """
+Exit codes: 0 answered; 1 a model or the engine failed; 2 wrong usage, or a question
+that is empty or not UTF-8; 3 the question does not fit; 130 stopped by Ctrl-C (what
+was written is printed); 141 standard output was closed.
+"""
 
 
-class AskError(Exception):
-    """The question cannot be put as it was given; the message says what to change."""
-
-    def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Request:
-    """One question, to whom it goes, and how it is answered."""
-
-    question: str
-    files: PairFiles
-    panes: tuple[PaneName, ...]
-    """Who answers: one or both of the panes of `files`."""
-    mode: Mode
-    sampling: Sampling
-    options: EngineOptions = EngineOptions()
-    system: str | None = None
-    by_pane: Mapping[PaneName, tuple[str | None, Sampling]] = field(
-        default_factory=dict[PaneName, tuple[str | None, Sampling]]
-    )
-    """System message and sampling of a pane that has its own in the library."""
-    notice: str | None = None
-    """A sentence that stands beside every answer of this pair."""
-    json: bool = False
-
-
-def read_question(argument: str, stdin: BinaryIO) -> str:
-    """The question: `argument` itself, or where that is `-`, all of `stdin`.
-
-    The line end that closes the last line is no part of it, as in a shell's `$(...)`:
-    typed on the screen, the question has none, and one more token is another prompt.
-
-    Raises:
-        AskError: it is empty, no UTF-8, or too large to be a question.
-    """
-    if argument != "-":
-        # Bytes of the command line that are no UTF-8 arrive as lone surrogates.
-        raw = os.fsencode(argument)
-        source = "The question"
-    else:
-        raw = stdin.read(MAX_QUESTION_BYTES + 1)
-        source = "The question on standard input"
-        if len(raw) > MAX_QUESTION_BYTES:
-            raise AskError(
-                f"{source} is longer than {MAX_QUESTION_BYTES // 2**20} MiB, which "
-                "no model can read. Shorten it.",
-                ExitCode.TOO_LONG,
-            )
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise AskError(
-            f"{source} is not UTF-8: byte {raw[error.start]:#04x} at position "
-            f"{error.start:,}. Convert it, for example with iconv -t UTF-8."
-        ) from None
-    if argument == "-":
-        text = without_line_end(text)
-    if not text.strip():
-        raise AskError(f"{source} is empty. Write one, or - to read standard input.")
-    return text
-
-
-def choose_files(
-    base: Path | None, tuned: Path | None, adapter: Path | None, only: PaneName | None
-) -> tuple[PairFiles, str | None]:
-    """The files to load and the sentence that goes with them.
-
-    Without a file it is the starter pair. With `only`, nothing is loaded that this
-    pane does not need.
-
-    Raises:
-        AskError: these files do not make a pair, or have no pane `only`.
-    """
-    notice = None
-    if base is None and tuned is None and adapter is None:
-        from medassist.starter import STARTER_NOTICE, starter_pair
-
-        files, notice = starter_pair(), STARTER_NOTICE
-    else:
-        files = _pair(base, tuned, adapter)
-    if only and only not in files.panes:
-        needs = "--base" if only == "base" else "--tuned or --adapter"
-        raise AskError(f"--only {only} needs a {only} model: name it with {needs}.")
-    if only == "base":
-        files = PairFiles(base=files.base)
-    elif only == "tuned" and files.tuned:
-        files = PairFiles(tuned=files.tuned)
-    return files, notice
-
-
-def _pair(base: Path | None, tuned: Path | None, adapter: Path | None) -> PairFiles:
-    # What PairFiles refuses, said in the words of the command line.
-    if adapter and not base:
-        raise AskError("--adapter needs the model it was trained on: add --base FILE.")
-    if adapter and tuned:
-        raise AskError("Give --adapter or --tuned, not both.")
-    return PairFiles(base=base, tuned=tuned, adapter=adapter)
-
-
-def run(request: Request, make_engine: MakeEngine) -> ExitCode:
-    """Ask, print, and say how it went.
-
-    `make_engine` is `medassist.engine.client.Engine`.
-
-    Raises:
-        AskError: the question does not fit.
-        EngineError: the pair cannot be loaded, or its process ended.
-        OSError: standard output cannot be written.
-    """
-    status = Status(sys.stderr)
-    output: Output = (
-        AnswersAsJson(
-            request.question, request.mode, request.files, request.notice, status
-        )
-        if request.json
-        else AnswersAsText(request.panes, request.notice, status)
-    )
-    try:
-        return asyncio.run(_run(request, make_engine, output))
-    except BrokenPipeError:
-        # Whoever read the answer has read enough. Python would complain once more
-        # when it flushes standard output at its end.
-        with suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.PIPE_CLOSED
-    finally:
-        status.clear()
-
-
-async def _run(request: Request, make_engine: MakeEngine, output: Output) -> ExitCode:
-    pair = Pair(
-        Choice(request.files.base, request.files.tuned, request.files.adapter),
-        lambda files, _settings: make_engine(files, request.options),
-        NamedPair(panes={pane: _asked(request, pane) for pane in request.panes}),
-    )
-    session = Session(pair, Quiet(), FlagsTold(output))
-    interrupts = _Interrupts(session)
-    try:
-        with interrupts:
-            await _ask(session, request, output)
-            await output.finished(lambda: interrupts.count > 0)
-    except (LoadStopped, asyncio.CancelledError):
-        if not interrupts.count:
-            raise
-    except EngineError as error:
-        await output.failed(str(error))
-        raise
-    finally:
-        await session.close()
-    return ExitCode.STOPPED if interrupts.count else ExitCode.ANSWERED
-
-
-def _asked(request: Request, pane: PaneName) -> PaneSettings:
-    plain = (request.system, request.sampling)
-    system, sampling = request.by_pane.get(pane, plain)
-    return PaneSettings(system=system or "", sampling=sampling)
-
-
-async def _ask(session: Session, request: Request, output: Output) -> None:
-    settings = Settings()
-    asked = session.begin(request.question, request.sampling.seed, request.panes)
-    # Beside the loading, which takes longer, the question is checked; what is found
-    # is told even if the models do not load.
-    loading = asyncio.create_task(_load(session.pair, session, settings, output))
-    try:
-        outcome = await session.answer(asked, settings, request.mode, output.take)
-    finally:
-        loading.cancel()
-        await asyncio.wait([loading])
-    if outcome.too_long:
-        raise _does_not_fit(outcome.too_long)
-    if session.pair.error is not None:
-        raise session.pair.error
-
-
-async def _load(
-    pair: Pair, session: Session, settings: Settings, output: Output
+def ask(
+    question: Annotated[
+        str,
+        typer.Argument(
+            help="The question; - reads it from standard input, which keeps it out of "
+            "the shell's history and of the list of processes."
+        ),
+    ],
+    base: BaseFile = None,
+    tuned: TunedFile = None,
+    adapter: AdapterFile = None,
+    pair: PairName = None,
+    only: Annotated[
+        PaneChoice | None,
+        typer.Option(help="Ask one model; its answer is printed without heading."),
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A system message.")
+    ] = None,
+    mode: Annotated[
+        ModeName, typer.Option(help="Both at once, or one after the other.")
+    ] = ModeName.IN_TURN,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 2, help="Same seed, same answer.")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=10.0, help="0 takes the likeliest token."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(min=0, help="Longest answer; 0: until it ends by itself."),
+    ] = None,
+    context: Context = None,
+    threads: Threads = None,
+    gpu_layers: GpuLayers = None,
+    kv: Kv = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object at the end.")
+    ] = False,
 ) -> None:
-    await session.load(settings, output.loading)
-    if pair.state == "ready":
-        output.loaded(pair.infos, pair.notices, pair.confined)
+    """Put one question to both models and print the answers.
 
-
-def _does_not_fit(too_long: Sequence[TooLong]) -> AskError:
-    worst = max(too_long, key=lambda t: t.tokens - t.fits)
-    return AskError(
-        f"The question does not fit: it takes {worst.tokens:,} tokens and the "
-        f"{worst.pane} model has room for {worst.fits:,}. Nothing was run and "
-        "nothing was cut. Shorten it, or give more room with --context if the "
-        "model was trained for more.",
-        ExitCode.TOO_LONG,
-    )
-
-
-class Quiet:
-    """The face of a session of one question: what it has to say is printed."""
-
-    def say(self, sentence: str, warning: bool = False) -> None: ...
-    def record_changed(self) -> None: ...
-    def flags_changed(self) -> None: ...
-
-
-class FlagsTold:
-    """Tells what the rules found in the question, before a model is asked."""
-
-    def __init__(self, output: Output) -> None:
-        self._output = output
-
-    def show(self, raised: Sequence[Raised], reason: str, foreign: bool) -> None:
-        if not (raised or reason or foreign):
-            return
-        from medassist.safety.language import NOTICE
-
-        problem = f"the question was not checked for red flags: {reason}"
-        checked = Checked(raised, problem if reason else "", NOTICE if foreign else "")
-        with suppress(OSError, ValueError):  # nobody reads standard error
-            self._output.checked(checked)
-
-    async def wait_for_refresh(self) -> bool:
-        return True
-
-
-class _Interrupts:
-    """Ctrl-C while it is entered: the first stops the session, the second all.
-
-    A stopped session still hands over what it wrote. Set by `signal.signal`, since
-    Windows has no other way.
+    Without a model it is the default pair of `medassist models`, at first the starter
+    pair. Two answers are printed one below the other, the first as it is written.
+    Progress is shown on a terminal only. Red flags in the question, and once the
+    intended use, are told on standard error.
     """
+    from medassist.commands.ask_notice import say_intended_use
+    from medassist.commands.ask_run import Request, choose_files, read_question, run
+    from medassist.engine.client import Engine
+    from medassist.engine.confine import forbid_core_dumps
 
-    def __init__(self, session: Session) -> None:
-        self.count = 0
-        self._session = session
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        self._before: object = None
+    forbid_core_dumps()
+    text = read_question(question, sys.stdin.buffer)
+    pane = only.value if only else None
+    expect_one_way(pair, base, tuned, adapter)
+    asked = None
+    if not any((base, tuned, adapter)):
+        from medassist.library.registry import STARTER, load_registry
 
-    def __enter__(self) -> None:
-        with suppress(ValueError):  # not in the main thread: there are none to catch
-            self._before = signal.signal(signal.SIGINT, self._caught)
+        registry = load_registry()
+        name = pair or registry.default or STARTER
+        asked, named = registry.pair(name), registry.files(name)
+        if named is not None:
+            base, tuned, adapter = named.base, named.tuned, named.adapter
+    files, notice = choose_files(base, tuned, adapter, pane)
+    settings = _settings(context, threads, gpu_layers, kv)
+    panes: tuple[PaneName, ...] = (pane,) if pane else files.panes
+    by_pane: dict[PaneName, tuple[str | None, Sampling]] = {}
+    if asked is not None:
+        for each in panes:
+            own = asked.asked(each)
+            chosen = own.sampling or settings.sampling
+            by_pane[each] = (
+                (own.system or None) if system is None else system,
+                _sampling(chosen, seed, temperature, max_tokens),
+            )
+    request = Request(
+        question=text,
+        files=files,
+        panes=panes,
+        mode=mode.value,
+        sampling=_sampling(settings.sampling, seed, temperature, max_tokens),
+        options=settings.engine_options,
+        system=system,
+        by_pane=by_pane,
+        notice=notice,
+        json=json,
+    )
+    say_intended_use(settings, sys.stderr)
+    raise typer.Exit(int(run(request, Engine)))
 
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)  # pyright: ignore[reportArgumentType]
 
-    def _caught(self, number: int, frame: FrameType | None) -> None:
-        self._loop.call_soon_threadsafe(self._interrupt)
+def _settings(
+    context: int | None,
+    threads: int | None,
+    gpu_layers: int | None,
+    kv: KvName | None,
+) -> Settings:
+    """The user's settings, with what the command line says in their place."""
+    from medassist.settings import load_settings
 
-    def _interrupt(self) -> None:
-        self.count += 1
-        if self.count == 1:
-            self._session.stop()
-        elif self._task is not None:
-            self._task.cancel()
+    said = {
+        "context": context,
+        "threads": threads,
+        "gpu_layers": gpu_layers,
+        "kv": kv.value if kv else None,
+    }
+    changes = {name: value for name, value in said.items() if value is not None}
+    return load_settings().model_copy(update=changes)
+
+
+def _sampling(
+    settings: Sampling,
+    seed: int | None,
+    temperature: float | None,
+    max_tokens: int | None,
+) -> Sampling:
+    from dataclasses import asdict
+
+    from pydantic import ValidationError
+
+    from medassist.core.validated import validated
+
+    changes: dict[str, int | float | None] = {}
+    if seed is not None:
+        changes["seed"] = seed
+    if temperature is not None:
+        changes["temperature"] = temperature
+    if max_tokens is not None:
+        changes["max_tokens"] = max_tokens or None
+    try:
+        return validated(type(settings), {**asdict(settings), **changes})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = str(problem["loc"][0]).replace("_", "-")
+        raise typer.BadParameter(f"--{name}: {problem['msg']}") from None

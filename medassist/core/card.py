@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from medassist.core.errors import MedassistError
 from medassist.core.files import open_file, read_bytes
 from medassist.core.paths import SHARED_FILE, write_whole
 
@@ -19,7 +20,7 @@ AdapterKind = Literal["activated", "plain"]
 Pane = Literal["base", "tuned"]
 
 
-class CardError(Exception):
+class CardError(MedassistError):
     """A card is missing or broken; the message says which and why."""
 
 

@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class EngineError(Exception):
+class MedassistError(Exception):
+    """What went wrong, in a sentence for the user. Each package's errors are of it.
+
+    Attributes:
+        exit_code: with which a command ends that meets it.
+    """
+
+    exit_code: int = 1
+
+
+class EngineError(MedassistError):
     """Something failed; the message says what, where, and what to do."""
 
 
@@ -27,7 +37,7 @@ class LoadStopped(EngineError):
     """The user stopped the loading of a pair."""
 
 
-class NetworkError(Exception):
+class NetworkError(MedassistError):
     """A download or a publication that was asked for failed."""
 
 
@@ -39,8 +49,10 @@ class UnnamedHost(NetworkError):
         self.host = host
 
 
-class SettingsError(Exception):
+class SettingsError(MedassistError):
     """The settings cannot be read or written; the message says where and why."""
+
+    exit_code = 2
 
 
 @contextmanager

@@ -6,17 +6,19 @@ repositories come from outside, and a terminal would obey what stands in them.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from medassist.core.clean import clean, clean_line, escaped_json
+from medassist.core.errors import MedassistError
 from medassist.core.progress import Watcher, unwatched
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ Proxy = Annotated[
 SECONDS_BETWEEN_LINES = 10.0  # of progress where nobody watches a bar
 
 
-class RoomError(Exception):
+class RoomError(MedassistError):
     """A room cannot be entered; the message says what to install."""
 
 
@@ -142,6 +144,39 @@ def say_where(error: Exception) -> None:
 def say_on(console: Console, text: str) -> None:
     """Print a line, cleaned and as it is, above the bars of a console of rich."""
     console.print(clean(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def say_how_it_ended(error: Exception, program: str) -> int:
+    """Say on standard error what went wrong; the exit code that goes with it."""
+    match error:
+        case MedassistError():
+            code, message = error.exit_code, str(error)
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            code, message = 1, f"{where}{error.strerror or error}"
+        case _:
+            code = 1
+            message = (
+                f"unexpected {type(error).__name__}: {error}. This is a fault of "
+                "medassist; `medassist --debug ...` shows where it is."
+            )
+    say(f"{program}: {message}", err=True)
+    return code
+
+
+def run_package(app: typer.Typer, package: str) -> NoReturn:
+    """Run `python -m PACKAGE ...`; an error becomes a sentence.
+
+    With MEDASSIST_DEBUG=1 it is a traceback.
+    """
+    try:
+        app(prog_name=f"python -m {package}")
+    except Exception as error:
+        if os.environ.get("MEDASSIST_DEBUG"):
+            say_where(error)
+            sys.exit(1)
+        sys.exit(say_how_it_ended(error, package))
+    sys.exit(0)
 
 
 def confirm(question: str, *, abort: bool = False, err: bool = False) -> bool:

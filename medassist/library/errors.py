@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from medassist.core.errors import MedassistError
 
-class LibraryError(Exception):
+
+class LibraryError(MedassistError):
     """A model or pair cannot be listed, imported or kept; the message says why."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from medassist.commands.ask import AskError, ExitCode, Request, run
 from medassist.commands.ask_print import Status
+from medassist.commands.ask_run import AskError, ExitCode, Request, run
 from medassist.core.errors import EngineDied
 from medassist.core.values import PairFiles, PaneName, Sampling, TooLong
 from medassist.engine.wire import Loading, Reading

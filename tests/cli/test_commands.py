@@ -76,9 +76,9 @@ def test_options_before_the_command_are_not_lost_in_silence() -> None:
 
 
 BROKEN = (
-    "import medassist.commands.ask\n"
+    "import medassist.commands.ask_run\n"
     "def broken(*a): raise RuntimeError('patient \\x1b]52;c;aGk=\\x07 name')\n"
-    "medassist.commands.ask.read_question = broken\n"
+    "medassist.commands.ask_run.read_question = broken\n"
     "from medassist.cli import main; main()"
 )
 
