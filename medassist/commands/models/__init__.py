@@ -1,0 +1,43 @@
+"""`medassist models ...`: the models and pairs on this computer, one file a verb.
+
+Each verb imports the library when it is called; what is printed is in `shown.py`.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from medassist.commands.models import (
+    check,
+    default,
+    import_model,
+    list_models,
+    pair,
+    pull,
+    remove,
+    show,
+)
+from medassist.core.terminal import Verbs
+
+app = typer.Typer(
+    cls=Verbs,
+    name="models",
+    help="The models and pairs on this computer: list, import, pair, check, pull.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _models() -> None:
+    pass
+
+
+app.command("list")(list_models.list_models)
+app.command("show")(show.show)
+app.command("import")(import_model.import_model)
+app.command("pair")(pair.pair)
+app.command("default")(default.default)
+app.command("remove")(remove.remove)
+app.command("check")(check.check)
+app.command("pull")(pull.pull)
