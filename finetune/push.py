@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict
 
 from finetune.errors import FinetuneError
-from finetune.report.wording import size
 from medassist.core import guard
 from medassist.core.errors import NetworkError, UnnamedHost, told_as
 from medassist.core.hub import STORAGE, endpoint, is_repo, online, reason, status_of
 from medassist.core.hub import token as own_token
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.way_out import DIRECT, WayOut
+from medassist.core.words import size
 
 ADAPTER = "adapter"
 WEIGHTS = "adapter_model.safetensors"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medassist.core.terminal import Proxy, confirm, room, say, show, watching
+from medassist.core.words import duration, memory
 
 if TYPE_CHECKING:
     from finetune.train.preparation import Prepared
@@ -138,8 +139,6 @@ def train(
 
 
 def _before(prepared: Prepared) -> str:
-    from finetune.train.progress import duration
-
     found, recipe = prepared.estimate, prepared.run.recipe
     data, method = prepared.train, prepared.method
     lines = [
@@ -160,8 +159,7 @@ def _before(prepared: Prepared) -> str:
         lines.append(f"  validation  {prepared.validation.used:,} records")
     lines += [
         f"  steps       {found.steps:,} of {recipe.train.rows} rows",
-        f"  memory      about {found.memory / 2**30:.1f} GiB of "
-        f"{found.available / 2**30:.1f}",
+        f"  memory      about {memory(found.memory)} of {memory(found.available)}",
         f"  time        about {duration(found.seconds)}",
     ]
     if found.cost is not None:
@@ -191,8 +189,6 @@ def _doubt(prepared: Prepared) -> str:
 
 
 def _result(result: TrainingResult) -> str:
-    from finetune.train.progress import duration
-
     best, cost = result.best, result.cost
     why = {
         "finished": "to its end",
@@ -203,7 +199,7 @@ def _result(result: TrainingResult) -> str:
         f"trained {why}: {result.steps:,} of {result.planned_steps:,} steps, "
         f"{result.tokens:,} tokens in {duration(result.seconds)} "
         f"({result.tokens_per_second:,.0f} tok/s in steps), "
-        f"{result.peak_memory / 2**30:.1f} GiB",
+        f"{memory(result.peak_memory)}",
     ]
     if best.validation_loss is not None and result.first_validation_loss is not None:
         lines.append(

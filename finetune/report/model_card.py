@@ -24,7 +24,6 @@ from finetune.report.shown import shown_line
 from finetune.report.wording import (
     capital,
     difference,
-    duration,
     figure,
     interval,
     level,
@@ -33,6 +32,7 @@ from finetune.report.wording import (
     subject,
 )
 from medassist.core.card import Card, TunedFrom, Tuning
+from medassist.core.words import duration
 
 # HTML, links, code, tables and emphasis begin with these.
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")

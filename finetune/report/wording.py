@@ -177,26 +177,6 @@ def probability(value: float | None) -> str:
     return "< 0.0001" if value < 0.0001 else number(value, 4)
 
 
-def size(count: int) -> str:
-    """Bytes, in units of 1,000 as decimal prefixes mean."""
-    value = float(count)
-    for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if value < 1000 or unit == "TB":
-            return f"{number(value, 0 if unit == 'bytes' else 1)} {unit}"
-        value /= 1000
-    raise AssertionError
-
-
-def duration(seconds: float) -> str:
-    """`48 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 100:
-        return f"{number(seconds, 0 if seconds >= 10 else 1)} s"
-    minutes = round(seconds / 60)
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60:,} h {minutes % 60} min"
-
-
 def listed(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(words) < 2:

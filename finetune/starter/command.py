@@ -36,13 +36,14 @@ from finetune.starter.lineage import Hardware, stage_figures, write_pair_card
 from finetune.starter.model import choose_device
 from finetune.starter.packing import Tokens, encode_passages
 from finetune.starter.pretrain import text_loss, train_base
-from finetune.starter.progress import Report, duration
+from finetune.starter.progress import Report
 from finetune.starter.recipe import DEFAULT_RECIPE, Recipe, read_recipe
 from finetune.starter.tokenizer import load_tokenizer, token_id, train_tokenizer
 from finetune.starter.tune import Kind, answer_loss, make_rows, train_adapter
 from medassist.core.card import AdapterKind, sha256_of_file
 from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.terminal import say_on
+from medassist.core.words import duration
 
 KINDS: tuple[Kind, Kind] = ("plain", "activated")
 TEXT_ROWS = 100  # rows of held-out text that the base's loss is taken over

@@ -22,6 +22,7 @@ from rich.progress import (
 
 from finetune.starter.checkpoint import Progress
 from medassist.core.terminal import say_on
+from medassist.core.words import duration
 
 LINE_SECONDS = 15.0  # between lines where the output is not a terminal
 SMOOTHED = 20  # steps that the shown loss and speed are the mean of
@@ -88,14 +89,6 @@ class Report:
             self._last_line = now
             self._file.flush()
             say_on(self._console, f"{self._stage}  {done:4.0%}  {figures}")
-
-
-def duration(seconds: float) -> str:
-    """`seconds` as a person says it: 42 s, 12 min, 3 h 5 min."""
-    minutes = round(seconds / 60)
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _mean(values: deque[float]) -> float:

@@ -17,6 +17,7 @@ from rich.progress import (
 
 from finetune.train.metrics import Step
 from medassist.core.terminal import say_on
+from medassist.core.words import duration, memory
 
 LINE_SECONDS = 15.0  # between lines where the output is not a terminal
 SMOOTHED = 20  # steps that the shown loss and speed are the mean of
@@ -71,7 +72,7 @@ class TrainingProgress:
         figures = (
             f"{step.step:,}/{self._total:,}  loss {_mean(self._losses):.3f}"
             f"{self._validation}  {_mean(self._speeds):,.0f} tok/s  "
-            f"{(step.memory or 0) / 2**30:.1f} GiB  {self._left(step)} left"
+            f"{memory(step.memory or 0)}  {self._left(step)} left"
         )
         self._bar.update(self._task, completed=step.step, figures=figures)
         now = time.monotonic()
@@ -86,14 +87,6 @@ class TrainingProgress:
             return "?"
         each = (step.seconds - seconds) / (step.step - first)
         return duration(each * (self._total - step.step))
-
-
-def duration(seconds: float) -> str:
-    """`seconds` as a person says it: 42 s, 12 min, 3 h 5 min."""
-    minutes = round(seconds / 60)
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _mean(values: deque[float]) -> float:

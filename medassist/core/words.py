@@ -1,4 +1,4 @@
-"""Figures of models as people read them."""
+"""Figures as people read them: bytes, seconds, numbers of weights and tokens."""
 
 from __future__ import annotations
 
@@ -12,6 +12,24 @@ def size(number: int | None) -> str:
             value = number / worth
             return f"{value:.1f} {unit}" if value < 100 else f"{value:.0f} {unit}"
     return f"{number} B"
+
+
+def memory(number: int) -> str:
+    """Bytes of memory, in the units that memory is sold in: 1.3 GiB."""
+    return f"{number / 2**30:.1f} GiB"
+
+
+def duration(seconds: float) -> str:
+    """How long something takes, as a person says it: 4.2 s, 48 s, 12 min, 3 h 20 min.
+
+    The next unit begins where the rounding of it is small: 95 s are not `2 min`.
+    """
+    if seconds < 99.5:
+        return f"{seconds:.{0 if seconds >= 9.95 else 1}f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60:,} h {minutes % 60} min"
 
 
 def parameters(number: int) -> str:

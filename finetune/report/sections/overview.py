@@ -19,7 +19,8 @@ from finetune.report.parts import (
     Text,
 )
 from finetune.report.sections.training import METHODS, epochs
-from finetune.report.wording import counted, duration, listed
+from finetune.report.wording import counted, listed
+from medassist.core.words import duration
 
 _FOLDER = re.compile(r"(?:[A-Za-z]:)?[/\\~].*")
 

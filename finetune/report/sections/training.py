@@ -16,14 +16,10 @@ from finetune.report.parts import (
     Table,
     Text,
 )
-from finetune.report.wording import (
-    counted,
-    duration,
-    number,
-    size,
-)
+from finetune.report.wording import counted, number
 from finetune.train.metrics import Step
 from finetune.train.result import Method, TrainingResult
+from medassist.core.words import duration, size
 
 MOST_POINTS = 240  # of a curve: more than a chart can show
 METHODS = {

@@ -17,6 +17,7 @@ from medassist.core.errors import told_as
 from medassist.core.gguf_kinds import SHARD
 from medassist.core.hub import endpoint, hub_host, is_repo, online, token
 from medassist.core.way_out import DIRECT, WayOut, address_of
+from medassist.core.words import size
 from medassist.library.errors import LibraryError
 from medassist.library.hub.access import require_library, sentences
 
@@ -210,8 +211,7 @@ def _is_small_paper(entry: RepoSibling) -> bool:
 
 
 def _size(models: dict[str, RepoSibling], name: str) -> str:
-    total = sum(models[n].size or 0 for n in _group(name, models) if n in models)
-    return f"{total / 1e9:.1f} GB" if total >= 1e8 else f"{total / 1e6:.1f} MB"
+    return size(sum(models[n].size or 0 for n in _group(name, models) if n in models))
 
 
 def _look_up(
