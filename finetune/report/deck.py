@@ -9,18 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from finetune.report.deck_layout import (
-    BODY_TOP,
-    CONTENT_HEIGHT,
-    HEIGHT,
-    MARGIN,
-    QUIET,
-    ROLE_COLOURS,
-    WIDTH,
-    Deck,
-)
-from finetune.report.deck_tables import add_table
-from finetune.report.native_charts import add_chart
 from finetune.report.parts import (
     Answers,
     Bars,
@@ -29,13 +17,13 @@ from finetune.report.parts import (
     Lines,
     Listing,
     Report,
-    Role,
     Section,
     Table,
     Text,
 )
 from finetune.report.same_bytes import same_zip
 from finetune.report.shown import cut, shown
+from finetune.report.slides import Slides
 
 PAGE = "report.html"
 LINE = 88  # characters of a line of a slide's running text
@@ -50,8 +38,8 @@ MOST_CAPTION = 330
 
 def deck(report: Report) -> bytes:
     """The deck as a .pptx file."""
-    slides = Deck(shown(report.title))
-    slides.title_slide(report.title, report.subtitle, list(report.lead))
+    slides = Slides(report.title)
+    slides.opening(report.title, report.subtitle, report.lead)
     if report.missing:
         lines = ["The run folder lacks these files, so this is left out:"]
         _sentences(slides, "Not in this report", lines, list(report.missing))
@@ -62,7 +50,7 @@ def deck(report: Report) -> bytes:
     return same_zip(written.getvalue())
 
 
-def _section(slides: Deck, section: Section) -> None:
+def _section(slides: Slides, section: Section) -> None:
     first = slides.count
     sentences: list[str] = []
     points: list[str] = []
@@ -113,13 +101,13 @@ def _section(slides: Deck, section: Section) -> None:
 
 
 def _sentences(
-    slides: Deck, title: str, sentences: list[str], points: list[str]
+    slides: Slides, title: str, sentences: list[str], points: list[str]
 ) -> None:
     """Sentences and a list, on as many slides as they need."""
     found = [(text, False) for text in sentences] + [(text, True) for text in points]
     for number, chunk in enumerate(_filled(found)):
         name = title if number == 0 else f"{title} (continued)"
-        slides.text_slide(name, chunk)
+        slides.sentences(name, chunk)
 
 
 def _filled(texts: list[tuple[str, bool]]) -> Iterator[list[tuple[str, bool]]]:
@@ -138,67 +126,37 @@ def _filled(texts: list[tuple[str, bool]]) -> Iterator[list[tuple[str, bool]]]:
         yield chunk
 
 
-def _table(slides: Deck, section: Section, table: Table, above: str) -> None:
-    slide = slides.slide(f"{section.title}: {_small(table.caption)}")
-    left_out = add_table(slide, table, slides.introduction(slide, above))
-    said = [table.note] if table.note else []
-    if left_out:
-        said.insert(0, f"{left_out:,} more rows stand in {PAGE}.")
-    if said:
-        slides.footnote(slide, cut(" ".join(said), MOST_CAPTION))
+def _table(slides: Slides, section: Section, table: Table, above: str) -> None:
+    title = f"{section.title}: {_small(table.caption)}"
+    left_out, foot = slides.table(title, table, above)
+    said = f"{_left_out(left_out)} {table.note}".strip()
+    slides.footnote(foot, cut(said, MOST_CAPTION))
 
 
-def _chart(slides: Deck, chart: Lines | Intervals | Bars, above: str) -> None:
-    slide = slides.slide(chart.title)
-    add_chart(slide, chart, slides.introduction(slide, above))
-    note = f"{cut(chart.told, MOST_CAPTION)} {chart.note}".strip()
-    slides.footnote(slide, cut(note, MOST_CAPTION + 100))
+def _chart(slides: Slides, chart: Lines | Intervals | Bars, above: str) -> None:
+    left_out, foot = slides.chart(chart.title, chart, above)
+    said = f"{_left_out(left_out)} {cut(chart.told, MOST_CAPTION)} {chart.note}"
+    slides.footnote(foot, cut(said.strip(), MOST_CAPTION + 100))
 
 
-def _answers(slides: Deck, part: Answers) -> None:
-    slide = slides.slide(part.heading)
-    top = BODY_TOP
-    slides.box(slide, MARGIN, top, WIDTH - 2 * MARGIN, 1.0, [("Asked", True, QUIET)])
-    slides.box(
-        slide,
-        MARGIN,
-        top + 0.28,
-        WIDTH - 2 * MARGIN,
-        0.9,
-        [(cut(_one(part.question), MOST_QUESTION), False, None)],
-        size=16,
+def _left_out(rows: int) -> str:
+    return f"{rows:,} more rows stand in {PAGE}." if rows else ""
+
+
+def _answers(slides: Slides, part: Answers) -> None:
+    slides.answers(
+        part.heading,
+        cut(_one(part.question), MOST_QUESTION),
+        _answer(part.base),
+        _answer(part.tuned),
+        cut(_one(part.reference), MOST_REFERENCE),
     )
-    half = (WIDTH - 2 * MARGIN - 0.35) / 2
-    foot = 1.0 if part.reference else 0.35
-    height = CONTENT_HEIGHT - 1.35 - foot
-    sides: tuple[tuple[str, str, Role], ...] = (
-        ("Base model", part.base, "base"),
-        ("Tuned model", part.tuned, "tuned"),
-    )
-    for place, (name, text, role) in enumerate(sides):
-        left = MARGIN + place * (half + 0.35)
-        words = cut(shown(text).strip() or "(nothing)", MOST_ANSWER)
-        slides.panel(
-            slide,
-            (left, top + 1.2, half, height),
-            name,
-            words,
-            ROLE_COLOURS[role],
-        )
-    if part.reference:
-        reference = cut(_one(part.reference), MOST_REFERENCE)
-        slides.box(
-            slide,
-            MARGIN,
-            HEIGHT - 0.55 - foot,
-            WIDTH - 2 * MARGIN,
-            foot,
-            [("Reference answer: ", True, QUIET), (reference, False, None)],
-            size=13,
-            joined=True,
-        )
     notes = [part.remark, f"Cut for the slide; the whole stands in {PAGE}."]
     slides.note(slides.count - 1, " ".join(note for note in notes if note))
+
+
+def _answer(text: str) -> str:
+    return cut(shown(text).strip() or "(nothing)", MOST_ANSWER)
 
 
 def _one(text: str) -> str:

@@ -1,5 +1,7 @@
-"""Charts as SVG, drawn by small functions of our own.
+"""Charts: what they show is decided once, and drawn for the page and for the slides.
 
-The page needs no script and no outside resource for them, they print, and they can be
-read without colour: every series has a shape or a dash of its own.
+`axes.py` has the values, ticks and words. `lines.py`, `bars.py` and `intervals.py` draw
+them as SVG, which needs no script and no outside resource, and `native.py` as
+PowerPoint's own charts, which can be edited. Both print, and can be read without
+colour: every series has a shape or a dash of its own.
 """

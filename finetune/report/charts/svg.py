@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from html import escape
 
+from finetune.report.charts.axes import Axis
 from finetune.report.parts import Role
 from finetune.report.shown import shown_line
 
 WIDTH = 720.0
+LEFT, RIGHT, TOP = 64.0, 20.0, 40.0
+"""Around a chart with an upright axis: its words, the edge, the legend."""
 CHARACTER = 7.1  # about the width of a letter of the charts' 13 px type
 Attribute = str | float | int | None
 
@@ -31,7 +34,7 @@ def text(
     x: float,
     y: float,
     *,
-    class_: str | None = None,
+    class_: str = "label",
     anchor: str | None = None,
     turned: bool = False,
 ) -> str:
@@ -71,6 +74,33 @@ def mark(role: Role, x: float, y: float, size: float = 5.0) -> str:
         f"{_value(x + dx * size)},{_value(y + dy * size)}" for dx, dy in corners
     )
     return element("polygon", points=points, class_=f"mark {role}")
+
+
+def upright(axis: Axis, bottom: float) -> list[str]:
+    """The axis at the left of a chart that reaches from `TOP` to `bottom`."""
+    drawn = [text(axis.label, 16, (TOP + bottom) / 2, anchor="middle", turned=True)]
+    for tick in axis.ticks:
+        y = axis.place(tick, bottom, TOP)
+        drawn.append(line(LEFT, y, WIDTH - RIGHT, y, "grid"))
+        drawn.append(
+            text(axis.word(tick), LEFT - 8, y + 4, class_="tick", anchor="end")
+        )
+    return drawn
+
+
+def legend(
+    names: Iterable[tuple[str, Role]],
+    sample: Callable[[Role, float], str],
+    width: float,
+) -> str:
+    """The names of what is drawn, each behind a `sample` of it, `width` wide."""
+    drawn: list[str] = []
+    x = LEFT
+    for name, role in names:
+        drawn.append(sample(role, x))
+        drawn.append(text(name, x + width + 8, 20))
+        x += width + 36 + width_of(name)
+    return element("g", "".join(drawn))
 
 
 def picture(number: int, title: str, told: str, height: float, content: str) -> str:

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pptx.dml.color import RGBColor
+from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
-from pptx.util import Inches, Pt
+from pptx.util import Emu, Inches, Pt
 
-from finetune.report.deck_layout import (
-    FOOT,
-    HEIGHT,
-    INK,
-    MARGIN,
-    QUIET,
-    RAISED,
-    WIDTH,
-)
 from finetune.report.parts import Column, Table
 from finetune.report.shown import cut, shown_line
 
-FULL = WIDTH - 2 * MARGIN
 SIZES = (18, 16, 14, 12)  # points: the largest that fits, else the smallest
 LONGEST_CELL = 220  # characters
 WIDEST = 60.0  # characters that a column asks for at most
 PADDING = 0.2  # inches, left and right of a cell together
 
 
-def add_table(slide: Any, table: Table, top: float) -> int:
-    """Put `table` on `slide`, from `top` inches on.
+def add_table(holder: Any, table: Table) -> int:
+    """Put `table` into a table placeholder.
 
     Returns:
         How many rows did not fit.
@@ -36,12 +26,12 @@ def add_table(slide: Any, table: Table, top: float) -> int:
     cells = [
         [cut(shown_line(cell), LONGEST_CELL) for cell in row] for row in table.rows
     ]
-    room = HEIGHT - FOOT - 0.4 - top
+    full, room = Emu(holder.width).inches, Emu(holder.height).inches
     size = SIZES[0]
-    widths, heights = _fitted(table.columns, cells, size)
+    widths, heights = _fitted(table.columns, cells, size, full)
     for size in SIZES:
-        widths, heights = _fitted(table.columns, cells, size)
-        if sum(heights) <= room and sum(widths) <= FULL + 0.01:
+        widths, heights = _fitted(table.columns, cells, size, full)
+        if sum(heights) <= room and sum(widths) <= full + 0.01:
             break
     shown_rows, used = 0, heights[0]
     for height in heights[1:]:
@@ -49,14 +39,8 @@ def add_table(slide: Any, table: Table, top: float) -> int:
             break
         used += height
         shown_rows += 1
-    frame = slide.shapes.add_table(
-        shown_rows + 1,
-        len(table.columns),
-        Inches(MARGIN),
-        Inches(top),
-        Inches(sum(widths)),
-        Inches(used),
-    )
+    frame = holder.insert_table(shown_rows + 1, len(table.columns))
+    frame.width, frame.height = Inches(sum(widths)), Inches(used)
     frame.name = cut(shown_line(table.caption), 100)
     frame._element.nvGraphicFramePr.cNvPr.set("descr", shown_line(table.caption))
     grid = frame.table
@@ -79,10 +63,10 @@ def add_table(slide: Any, table: Table, top: float) -> int:
 
 
 def _fitted(
-    columns: tuple[Column, ...], cells: list[list[str]], size: int
+    columns: tuple[Column, ...], cells: list[list[str]], size: int, full: float
 ) -> tuple[list[float], list[float]]:
     """Widths of the columns and heights of the rows, the header's first, in inches."""
-    widths = _widths(columns, cells, size)
+    widths = _widths(columns, cells, size, full)
     line = size * 1.22 / 72
     header = [column.name + "mm" for column in columns]  # it is set bold
     heights = [
@@ -95,24 +79,24 @@ def _fitted(
 
 
 def _widths(
-    columns: tuple[Column, ...], cells: list[list[str]], size: int
+    columns: tuple[Column, ...], cells: list[list[str]], size: int, full: float
 ) -> list[float]:
-    """Inches of each column, together the width of the slide's text at most."""
+    """Inches of each column, together `full` at most."""
     wants: list[float] = []
     for place, column in enumerate(columns):
         longest = max((len(row[place]) for row in cells), default=0)
         # A heading may break between words, figures may not.
         head = 1.25 * max(len(word) for word in column.name.split()) + 1  # bold
         wants.append(min(WIDEST, max(longest, head)) * _character(size) + PADDING)
-    if sum(wants) <= FULL:
-        spare = FULL - sum(wants)
+    if sum(wants) <= full:
+        spare = full - sum(wants)
         # What is left over goes to the columns of words; a table of few columns
         # stays narrow, so that the eye finds the end of a row.
         words = [n for n, column in enumerate(columns) if not column.figures]
         each = min(1.6, spare / max(1, len(words)))
         return [want + each * (n in words) for n, want in enumerate(wants)]
     fixed = [want if c.figures else 0.0 for want, c in zip(wants, columns, strict=True)]
-    rest = FULL - sum(fixed)
+    rest = full - sum(fixed)
     asked = sum(wants) - sum(fixed)
     # No word of a column of words is to be broken: what is left over beyond their
     # longest words is shared out by what each wants.
@@ -127,7 +111,7 @@ def _widths(
     ]
     spare = rest - sum(least)
     if not asked or spare < 0.3 * sum(least):
-        return wants if size > SIZES[-1] else [w * FULL / sum(wants) for w in wants]
+        return wants if size > SIZES[-1] else [w * full / sum(wants) for w in wants]
     return [
         have or low + want * spare / asked
         for have, low, want in zip(fixed, least, wants, strict=True)
@@ -155,14 +139,18 @@ def _cell(cell: Any, words: str, size: int, *, head: bool, right: bool) -> None:
     cell.margin_top = cell.margin_bottom = Inches(0.04)
     cell.vertical_anchor = MSO_ANCHOR.BOTTOM if head else MSO_ANCHOR.TOP
     cell.fill.solid()
-    cell.fill.fore_color.rgb = RAISED if head else RGBColor(255, 255, 255)
+    cell.fill.fore_color.theme_color = (
+        MSO_THEME_COLOR.BACKGROUND_2 if head else MSO_THEME_COLOR.BACKGROUND_1
+    )
     paragraph = cell.text_frame.paragraphs[0]
     paragraph.alignment = PP_ALIGN.RIGHT if right else PP_ALIGN.LEFT
     run = paragraph.add_run()
     run.text = words
     run.font.size = Pt(size)
     run.font.bold = head
-    run.font.color.rgb = QUIET if head else INK
+    run.font.color.theme_color = (
+        MSO_THEME_COLOR.TEXT_2 if head else MSO_THEME_COLOR.TEXT_1
+    )
 
 
 def _plain_style(grid: Any) -> None:
