@@ -107,8 +107,9 @@ class TrainPart(Part):
     """What happens to a dialogue over `max_length`; text is divided, never lost."""
     warm_up: float = Field(0.03, ge=0, lt=1)
     """Share of the training in which the rate rises."""
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the rate falls afterwards: to zero, or not."""
+    schedule: Literal["cosine", "linear", "constant", "plateau"] = "cosine"
+    """How the rate falls afterwards: to zero, or not, or (`plateau`) to zero along a
+    line in the last 60 % of the training."""
     weight_decay: float = Field(0.0, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
     precision: Literal["auto", "bf16", "fp16", "fp32"] = "auto"

@@ -100,6 +100,7 @@ def train(
         from finetune.train import preparation
         from finetune.train import run as training
         from finetune.train.begin import locked, open_run
+        from finetune.train.stop import asked_to_stop
         from medassist.core.settings_file import way_out
         from medassist.core.way_out import DIRECT
     folder = open_run(recipe, out, resume=resume, change=not dry_run)
@@ -118,7 +119,7 @@ def train(
         way=way_out(proxy) if download else DIRECT,
         threads=threads,
     )
-    with locked(folder.root), training.asked_to_stop() as asked:
+    with locked(folder.root), asked_to_stop() as asked:
         with watching(quiet=json) as watcher:
             prepared = preparation.prepare(folder, wishes, watcher=watcher, asked=asked)
         main = prepared.tuner.is_world_process_zero()
@@ -134,7 +135,7 @@ def train(
                 preparation.forget(prepared)
                 raise typer.Exit(1)
         result = training.train(prepared, console)
-    if main:
+    if result is not None:
         show(result, _result(result), json=json)
 
 

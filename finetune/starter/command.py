@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from rich.console import Console
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from finetune.data.sources import medquad, open_corpus
 from finetune.data.sources.articles import credits
 from finetune.data.sources.question_sets import QUESTION_SETS
 from finetune.errors import FinetuneError
-from finetune.starter.chat import PAD
+from finetune.starter.adapters import (
+    Conversations,
+    dialogues,
+    fitting,
+    keep_adapter,
+    train_adapter,
+)
 from finetune.starter.corpus import (
     Reading,
     conversations,
@@ -31,21 +35,20 @@ from finetune.starter.corpus import (
     short_answers,
     write_questions,
 )
-from finetune.starter.folder import RunFolder
-from finetune.starter.lineage import Hardware, stage_figures, write_pair_card
-from finetune.starter.model import choose_device
+from finetune.starter.folder import RunFolder, save_whole
+from finetune.starter.lineage import base_figures, write_pair_card
 from finetune.starter.packing import Tokens, encode_passages
 from finetune.starter.pretrain import text_loss, train_base
 from finetune.starter.progress import Report
 from finetune.starter.recipe import DEFAULT_RECIPE, Recipe, read_recipe
-from finetune.starter.tokenizer import load_tokenizer, token_id, train_tokenizer
-from finetune.starter.tune import Kind, answer_loss, make_rows, train_adapter
+from finetune.starter.tokenizer import load_tokenizer, train_tokenizer
+from finetune.train.hardware import Hardware, pick_device
 from medassist.core.card import AdapterKind, sha256_of_file
 from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.terminal import say_on
 from medassist.core.words import duration
 
-KINDS: tuple[Kind, Kind] = ("plain", "activated")
+KINDS: tuple[AdapterKind, ...] = ("plain", "activated")
 TEXT_ROWS = 100  # rows of held-out text that the base's loss is taken over
 ANSWERS = 400  # held-out questions that the adapters' losses are taken over
 
@@ -92,13 +95,13 @@ def make_starter(
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     logging.getLogger("peft").setLevel(logging.ERROR)
-    hardware = Hardware(choose_device(device))
+    hardware = Hardware(pick_device(device), 1, "bf16", "as the base is made for")
     say_on(console, f"{recipe.name}: {hardware.words}; run folder {out}")
 
     tokenizer = _prepare_text(data, folder, recipe, console)
     _base_stage(folder, recipe, tokenizer, hardware, console)
     for kind in KINDS:
-        _adapter_stage(kind, folder, recipe, tokenizer, hardware, console)
+        _adapter_stage(kind, folder, recipe, tokenizer, device, console)
     sources = (source.name for source in recipe.text.sources)
     write_whole(folder.articles, credits(data, sources), SHARED_FILE)
     card = write_pair_card(folder, recipe)
@@ -231,16 +234,15 @@ def _base_stage(
         )
     held_out = Tokens.load(folder.data / "validation.safetensors")
     loss = text_loss(trained.model, held_out, recipe.model.context, TEXT_ROWS)
-    _save_whole(
+    save_whole(
         folder.base,
         lambda to: (trained.model.save_pretrained(to), tokenizer.save_pretrained(to)),
     )
-    figures = stage_figures(
+    figures = base_figures(
         trained.progress,
-        hardware,
+        hardware.words,
         trained.model.num_parameters(),
         folder.metrics,
-        "base",
         loss,
     )
     write_whole(folder.done("base"), figures.model_dump_json(indent=2), SHARED_FILE)
@@ -251,53 +253,23 @@ def _adapter_stage(
     folder: RunFolder,
     recipe: Recipe,
     tokenizer: PreTrainedTokenizerFast,
-    hardware: Hardware,
+    device: str,
     console: Console,
 ) -> None:
     if folder.done(kind).is_file():
         return
     asked = read_questions(folder.data / "questions-train.jsonl")
     unseen = read_questions(folder.data / "questions-validation.jsonl")
-    rows, held_out = (
-        make_rows(tokenizer, questions, recipe.model.context, recipe.seed)
-        for questions in (
-            conversations(asked, recipe.tune, recipe.seed),
-            short_answers(unseen, recipe.tune),
-        )
+    context = recipe.model.context
+    held_out = fitting(
+        dialogues(short_answers(unseen, recipe.tune), recipe.seed), tokenizer, context
     )
-    held_out = held_out[:: max(1, len(held_out) // ANSWERS)]
-    pad = token_id(tokenizer, PAD)
-    base = LlamaForCausalLM.from_pretrained(
-        folder.base, local_files_only=True, dtype=torch.float32
+    found = Conversations(
+        tuple(dialogues(conversations(asked, recipe.tune, recipe.seed), recipe.seed)),
+        tuple(held_out[:: max(1, len(held_out) // ANSWERS)]),
     )
-    if not folder.done("base-answers").is_file():
-        before = answer_loss(base, held_out, pad)
-        found = json.dumps(before.per_token)
-        write_whole(folder.done("base-answers"), found, SHARED_FILE)
-    with Report(kind, folder.metrics, console) as report:
-        tuned = train_adapter(
-            kind,
-            base,
-            recipe,
-            tokenizer,
-            rows,
-            folder.checkpoints(kind),
-            report,
-            hardware.device,
-        )
-    loss = answer_loss(tuned.model, held_out, pad)
-    _save_whole(folder.adapter(kind), lambda to: tuned.model.save_pretrained(str(to)))
-    trainable, _ = tuned.model.get_nb_trainable_parameters()
-    figures = stage_figures(
-        tuned.progress, hardware, trainable, folder.metrics, kind, loss
-    )
+    result = train_adapter(kind, folder, recipe, found, device, console)
+    before = json.dumps(result.first_validation_loss)
+    write_whole(folder.done("base-answers"), before, SHARED_FILE)
+    figures = keep_adapter(kind, folder, result, found.answer_bytes)
     write_whole(folder.done(kind), figures.model_dump_json(indent=2), SHARED_FILE)
-
-
-def _save_whole(folder: Path, save: Callable[[Path], object]) -> None:
-    """Let `save` fill a folder that appears under its name when it is whole."""
-    half = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(half, ignore_errors=True)
-    save(half)
-    shutil.rmtree(folder, ignore_errors=True)
-    half.replace(folder)

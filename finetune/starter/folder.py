@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,3 +57,12 @@ class RunFolder:
     def done(self, stage: str) -> Path:
         """The file that says how a finished stage went; there is none before."""
         return self.root / "checkpoints" / f"{stage}.json"
+
+
+def save_whole(folder: Path, save: Callable[[Path], object]) -> None:
+    """Let `save` fill a folder that appears under its name when it is whole."""
+    half = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(half, ignore_errors=True)
+    save(half)
+    shutil.rmtree(folder, ignore_errors=True)
+    half.replace(folder)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from pydantic import BaseModel, ConfigDict
 
 from finetune.data.sources.catalogue import notices
@@ -60,40 +57,21 @@ class Manifest(BaseModel):
     sources: dict[str, SourceCount]
 
 
-@dataclass(frozen=True)
-class Hardware:
-    """What computes."""
-
-    device: torch.device
-
-    @property
-    def words(self) -> str:
-        """The hardware in words, as a card names it."""
-        if self.device.type == "cuda":
-            return f"1 x {torch.cuda.get_device_name(self.device)}, bf16"
-        return f"{torch.get_num_threads()} CPU threads ({platform.machine()}), bf16"
-
-
-def stage_figures(
-    progress: Progress,
-    hardware: Hardware,
-    parameters: int,
-    metrics: Path,
-    stage: str,
-    held_out: Loss,
+def base_figures(
+    progress: Progress, hardware: str, parameters: int, metrics: Path, held_out: Loss
 ) -> StageFigures:
-    """The figures of a finished training; the training loss comes from `metrics`."""
+    """The figures of a trained base; the training loss comes from `metrics`."""
     last: deque[float] = deque(maxlen=LAST_STEPS)
     with metrics.open(encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            if row["stage"] == stage:
+            if row["stage"] == "base":
                 last.append(row["loss"])
     return StageFigures(
         steps=progress.step,
         tokens=progress.tokens,
         minutes=round(progress.seconds / 60, 1),
-        hardware=hardware.words,
+        hardware=hardware,
         parameters=parameters,
         training_loss=round(sum(last) / len(last), 4),
         validation_loss=round(held_out.per_token, 4),

@@ -1,23 +1,21 @@
-"""The training loop of base and adapters: schedule, steps, checkpoints, stopping."""
+"""The training loop of the base: schedule, steps, checkpoints, stopping."""
 
 from __future__ import annotations
 
 import math
-import signal
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 import torch
 
 from finetune.errors import FinetuneError, Interrupted
 from finetune.starter.checkpoint import Progress, read_checkpoint, write_checkpoint
+from finetune.train.stop import asked_to_stop
 
 CHECKPOINT_SECONDS = 120.0
 MAX_GRADIENT_NORM = 1.0
@@ -98,7 +96,7 @@ def train(
     }
     watch = ActiveTime()
     saved_at = progress.seconds
-    with _asked_to_stop() as stopping:
+    with asked_to_stop() as stopping:
         while (done := length.done(progress)) < 1:
             share = rate_share(done, warm_up, decay)
             for kind, optimizer in training.optimizers.items():
@@ -170,26 +168,3 @@ class ActiveTime:
 
 def _save(folder: Path, progress: Progress, training: Training) -> Path:
     return write_checkpoint(folder, progress, training.parameters, training.optimizers)
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question that the loop asks after each step."""
-    asked = False
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-
-    try:
-        before = {
-            number: signal.signal(number, ask)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-    except ValueError:  # not in the main thread: the caller owns the signals
-        before = {}
-    try:
-        yield lambda: asked
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from typing import Generic, TypeVar, cast
+from typing import cast
 
 import torch
 from torch import nn
@@ -16,8 +16,6 @@ from finetune.errors import FinetuneError
 from finetune.starter.chat import BEGIN, END, PAD
 from finetune.starter.recipe import ModelPart
 from finetune.starter.tokenizer import token_id
-
-Model = TypeVar("Model", bound=nn.Module)
 
 
 def new_model(
@@ -42,33 +40,22 @@ def new_model(
     )
 
 
-class ComputeCopy(Generic[Model]):
+class ComputeCopy:
     """Float32 parameters that learn, and a model in bf16 that computes with them.
 
     Half the memory traffic of autocast, which casts the weights at each use: 20 %
     more tokens per second on a CPU. Small updates are not lost, as they would be if
-    the bf16 weights themselves were changed. Of an adapted model only the adapter's
-    parameters learn.
+    the bf16 weights themselves were changed.
     """
 
-    def __init__(self, model: Model, device: torch.device) -> None:
-        self._frozen = {
-            name: parameter.detach().clone()
-            for name, parameter in model.named_parameters()
-            if not parameter.requires_grad
-        }
+    def __init__(self, model: LlamaForCausalLM, device: torch.device) -> None:
         self.learned = {
             name: parameter.detach().to(device, torch.float32, copy=True)
             for name, parameter in model.named_parameters()
-            if parameter.requires_grad
         }
         self.model = model
-        self.model.to(device=device, dtype=torch.bfloat16)
-        self._computing = {
-            name: parameter
-            for name, parameter in model.named_parameters()
-            if parameter.requires_grad
-        }
+        nn.Module.to(model, device=device, dtype=torch.bfloat16)
+        self._computing = dict(model.named_parameters())
 
     def take_gradients(self) -> None:
         """Move the gradients of the last backward pass to the learned parameters."""
@@ -84,12 +71,11 @@ class ComputeCopy(Generic[Model]):
             parameter.copy_(self.learned[name])
 
     @torch.no_grad()
-    def whole(self) -> Model:
+    def whole(self) -> LlamaForCausalLM:
         """The model itself in float32 on the CPU, nothing lost to bf16."""
-        self.model.to(device="cpu", dtype=torch.float32)
+        nn.Module.to(self.model, device="cpu", dtype=torch.float32)
         for name, parameter in self.model.named_parameters():
-            kept = self.learned if name in self.learned else self._frozen
-            parameter.copy_(kept[name])
+            parameter.copy_(self.learned[name])
         self.model.eval()
         return self.model
 
@@ -109,18 +95,3 @@ def compiled(
             "install it, or set compile: false in the recipe"
         )
     return cast("Callable[..., CausalLMOutputWithPast]", torch.compile(model))
-
-
-def choose_device(wish: str) -> torch.device:
-    """The device for `cpu`, `cuda` or `auto`.
-
-    Raises:
-        FinetuneError: CUDA is wanted and not there.
-    """
-    there = torch.cuda.is_available()
-    if wish == "cuda" and not there:
-        raise FinetuneError(
-            "this PyTorch sees no CUDA device; use --device cpu, or install a build "
-            "of torch with CUDA"
-        )
-    return torch.device("cuda" if there and wish != "cpu" else "cpu")

@@ -13,6 +13,9 @@ from finetune.recipe import LoraPart, TrainRecipe
 from finetune.train.begin import Run
 from finetune.train.hardware import Hardware
 
+FALLING = 0.6
+"""Share of a training in which the rate of `plateau` falls, along a line to zero."""
+
 
 def trainer_arguments(run: Run, hardware: Hardware) -> SFTConfig:
     """The trainer's arguments for the recipe of `run` on `hardware`.
@@ -41,6 +44,7 @@ def trainer_arguments(run: Run, hardware: Hardware) -> SFTConfig:
             "cosine": "cosine",
             "linear": "linear",
             "constant": "constant_with_warmup",
+            "plateau": "warmup_stable_decay",
         }[part.schedule],
         weight_decay=part.weight_decay,
         max_grad_norm=part.max_gradient_norm,

@@ -27,6 +27,8 @@ class Run:
 
     root: Path
     recipe: TrainRecipe
+    base: Path | None = None
+    """Where the base lies, if not where the recipe says."""
 
     @property
     def data(self) -> Path:

@@ -44,6 +44,21 @@ class Hardware:
         return f"{threads} CPU threads ({platform.machine()}), {self.precision}"
 
 
+def pick_device(wish: str) -> torch.device:
+    """The device for `cpu`, `cuda` or `auto`.
+
+    Raises:
+        FinetuneError: CUDA is wanted and not there.
+    """
+    there = torch.cuda.is_available()
+    if wish == "cuda" and not there:
+        raise FinetuneError(
+            "this PyTorch sees no CUDA device; use --device cpu, or install a build of "
+            "torch with CUDA"
+        )
+    return torch.device("cuda" if there and wish != "cpu" else "cpu")
+
+
 def choose(recipe: TrainRecipe, wish: str) -> Hardware:
     """The hardware for a recipe.
 
@@ -54,13 +69,8 @@ def choose(recipe: TrainRecipe, wish: str) -> Hardware:
     Raises:
         FinetuneError: what is asked for is not there.
     """
-    there = torch.cuda.is_available()
-    if wish == "cuda" and not there:
-        raise FinetuneError(
-            "this PyTorch sees no CUDA device; use --device cpu, or install a build of "
-            "torch with CUDA"
-        )
-    cuda = there and wish != "cpu"
+    device = pick_device(wish)
+    cuda = device.type == "cuda"
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if recipe.train.rows % (recipe.train.rows_at_once * processes):
         raise FinetuneError(
@@ -73,8 +83,8 @@ def choose(recipe: TrainRecipe, wish: str) -> Hardware:
             "NVIDIA GPU, and there is none here; set lora.method: lora, or train on a "
             "machine with one"
         )
-    local = int(os.environ.get("LOCAL_RANK", "0"))
-    device = torch.device("cuda", local) if cuda else torch.device("cpu")
+    if cuda:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     precision, why = _precision(recipe.train.precision, cuda)
     return Hardware(device, processes, precision, why)
 

@@ -22,7 +22,12 @@ from trl.trainer.sft_config import SFTConfig
 from finetune.errors import FinetuneError
 from finetune.recipe import LoraPart, TrainRecipe
 from finetune.train import estimate as estimates
-from finetune.train.arguments import lora_config, planned_steps, trainer_arguments
+from finetune.train.arguments import (
+    FALLING,
+    lora_config,
+    planned_steps,
+    trainer_arguments,
+)
 from finetune.train.base_model import (
     context_of,
     find_base,
@@ -131,7 +136,7 @@ def prepare(
     resumed = newest(run.checkpoints) if wishes.resume else None
     if resumed is not None:
         check_resumed(run, resumed)
-    words = _words(recipe, wishes)
+    words = _words(run, wishes)
     arguments = trainer_arguments(run, hardware)
     with arguments.main_process_first(desc="tokenizing"):
         train, validation = _rows(run, words, arguments, watcher)
@@ -184,6 +189,8 @@ def forget(prepared: Prepared) -> None:
 class _Words:
     """A base's folder, and how it reads text."""
 
+    name: str
+    """The base's, as an adapter names it."""
     folder: Path
     context: int | None
     tokenizer: PreTrainedTokenizerBase
@@ -193,10 +200,10 @@ class _Words:
     notes: tuple[str, ...]
 
 
-def _words(recipe: TrainRecipe, wishes: Wishes) -> _Words:
-    folder = find_base(
-        recipe.base, recipe.revision, download=wishes.download, way=wishes.way
-    )
+def _words(run: Run, wishes: Wishes) -> _Words:
+    recipe = run.recipe
+    name = str(run.base or recipe.base)
+    folder = find_base(name, recipe.revision, download=wishes.download, way=wishes.way)
     context = context_of(load_config(folder))
     if context is not None and recipe.train.max_length > context:
         raise FinetuneError(
@@ -213,7 +220,9 @@ def _words(recipe: TrainRecipe, wishes: Wishes) -> _Words:
     invocation: tuple[int, ...] = ()
     if recipe.lora.method == "alora":
         invocation = default_invocation(tokenizer, recipe.lora.invocation)
-    return _Words(folder, context, tokenizer, plain, invocation, tuple(notes))
+    return _Words(
+        _name(name), folder, context, tokenizer, plain, invocation, tuple(notes)
+    )
 
 
 def _model(
@@ -293,7 +302,7 @@ def _tuner(
 ) -> Tuner:
     train, validation = splits
     recipe = run.recipe
-    model.config.name_or_path = _name(recipe.base)
+    model.config.name_or_path = words.name
     try:
         tuner = Tuner(
             model=model,
@@ -316,11 +325,15 @@ def _tuner(
             ) from error
         raise
     packed = len(cast("Any", tuner.train_dataset))
+    if recipe.train.schedule == "plateau":
+        steps = planned_steps(recipe, packed, arguments.world_size)
+        falling = {"num_decay_steps": round(FALLING * steps), "decay_type": "linear"}
+        tuner.args.lr_scheduler_kwargs = falling
     validations = recipe.train.validations
     if validations:
         each = math.ceil(packed / recipe.train.rows)
         tuner.validate_every = max(1, round(each / validations))
-    tuner.adapted.peft_config["default"].base_model_name_or_path = _name(recipe.base)
+    tuner.adapted.peft_config["default"].base_model_name_or_path = words.name
     return tuner
 
 

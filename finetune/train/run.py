@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
-import signal
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import Any, cast
 
 from rich.console import Console
@@ -33,8 +30,11 @@ from medassist.core.card import sha256_of_file
 PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 
 
-def train(prepared: Prepared, console: Console) -> TrainingResult:
+def train(prepared: Prepared, console: Console) -> TrainingResult | None:
     """Train, and write adapter and training.json.
+
+    Returns:
+        What it was; None in all processes but the first, which write nothing.
 
     Raises:
         Interrupted: the user stopped it; a checkpoint is there.
@@ -68,39 +68,12 @@ def train(prepared: Prepared, console: Console) -> TrainingResult:
         )
     tuner.accelerator.wait_for_everyone()
     if not main:
-        return cast("TrainingResult", None)
+        return None
     result = _finish(prepared)
     write_training(run.root, result)
     if result.stopped_why != "budget":
         forget(prepared)
     return result
-
-
-@contextmanager
-def asked_to_stop() -> Generator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question that is asked after each step.
-
-    A second Ctrl-C ends it at once; the last checkpoint is whole.
-    """
-    asked = False
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        if asked and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        asked = True
-
-    before: dict[int, Any] = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, ask)
-    except ValueError:  # not in the main thread: the caller owns the signals
-        pass
-    try:
-        yield lambda: asked
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def _finish(prepared: Prepared) -> TrainingResult:

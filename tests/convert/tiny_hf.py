@@ -12,8 +12,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from finetune.starter.chat import ASSISTANT
 from finetune.starter.tokenizer import token_id, train_tokenizer
-from finetune.starter.tune import LINEARS
 from tests.convert.native import Logits
+
+LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 SENTENCES = (
     "The heart pumps blood; a weak heart pumps too little of it.",
@@ -72,7 +73,7 @@ def save_pair(folder: Path, *, tied: bool = True, **lora: object) -> HfFolders:
             LlamaForCausalLM.from_pretrained(where.base),
             LoraConfig(
                 task_type="CAUSAL_LM",
-                target_modules=list(LINEARS),
+                target_modules=LINEARS,
                 alora_invocation_tokens=tokens,
                 **settings,  # pyright: ignore[reportArgumentType]
             ),

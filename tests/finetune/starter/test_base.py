@@ -10,31 +10,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
-from peft import PeftModel
-from transformers import LlamaForCausalLM
 
-from finetune.data.documents import QuestionAnswer
 from finetune.errors import FinetuneError, Interrupted
-from finetune.starter.chat import ASSISTANT, END
 from finetune.starter.checkpoint import Progress, read_checkpoint, write_checkpoint
-from finetune.starter.corpus import conversations, read_text
 from finetune.starter.drills import IGNORED, drill_rows
 from finetune.starter.loop import ActiveTime, Length, Training, rate_share, train
 from finetune.starter.losses import Loss
 from finetune.starter.model import compiled, new_model
 from finetune.starter.packing import encode_passages
 from finetune.starter.pretrain import Batches, text_loss, train_base
-from finetune.starter.recipe import read_recipe
-from finetune.starter.tokenizer import token_id, train_tokenizer
-from finetune.starter.tune import (
-    Row,
-    answer_loss,
-    batch_rows,
-    check_rows,
-    make_rows,
-    pad_rows,
-    train_adapter,
-)
 
 CPU = torch.device("cpu")
 
@@ -51,33 +35,6 @@ class FakeWatcher:
         self.losses.append(loss)
         if progress.step == self.stop_after:
             os.kill(os.getpid(), self.signal)
-
-
-@pytest.fixture(scope="module")
-def recipe(recipe_file):
-    return read_recipe(recipe_file)
-
-
-@pytest.fixture(scope="module")
-def reading(data, recipe):
-    return read_text(data, recipe)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(reading, recipe):
-    texts = (p.text for p in reading.train)
-    return train_tokenizer(texts, recipe.tokenizer.size, recipe.model.context)
-
-
-@pytest.fixture(scope="module")
-def text(tokenizer, reading):
-    return encode_passages(tokenizer, reading.train)
-
-
-@pytest.fixture(scope="module")
-def rows(tokenizer, reading, recipe):
-    questions = conversations(reading.questions_train, recipe.tune, recipe.seed)
-    return make_rows(tokenizer, questions, recipe.model.context, recipe.seed)
 
 
 @pytest.fixture(scope="module")
@@ -120,95 +77,6 @@ def test_a_stopped_base_goes_on_as_if_it_had_not_been_stopped(
     assert [*first.losses, *second.losses] == losses
     assert same_weights(trained.model, whole.model)
     assert trained.progress.step == recipe.base.steps
-
-
-@pytest.mark.parametrize("kind", ["plain", "activated"])
-def test_an_adapter_learns_and_goes_on_after_a_stop(
-    recipe, tokenizer, rows, unbroken, tmp_path, kind
-):
-    def tuned(folder, watcher):
-        base = LlamaForCausalLM(unbroken[0].model.config)
-        base.load_state_dict(unbroken[0].model.state_dict())
-        return train_adapter(kind, base, recipe, tokenizer, rows, folder, watcher, CPU)
-
-    whole = FakeWatcher()
-    at_once = tuned(tmp_path / "at-once", whole)
-    assert whole.losses[-1] < whole.losses[0]
-    pad = token_id(tokenizer, "<|pad|>")
-    before = answer_loss(unbroken[0].model, rows, pad)
-    after = answer_loss(at_once.model, rows, pad)
-    assert after.per_token < before.per_token - 0.05
-    first, second = FakeWatcher(stop_after=3), FakeWatcher()
-    with pytest.raises(Interrupted):
-        tuned(tmp_path / "stopped", first)
-    resumed = tuned(tmp_path / "stopped", second)
-    assert [*first.losses, *second.losses] == whole.losses
-    assert same_weights(resumed.model, at_once.model)
-
-
-def test_an_activated_adapter_leaves_the_prompt_to_the_base(
-    recipe, tokenizer, rows, unbroken, tmp_path
-):
-    base = LlamaForCausalLM(unbroken[0].model.config)
-    base.load_state_dict(unbroken[0].model.state_dict())
-    tuned = train_adapter(
-        "activated", base, recipe, tokenizer, rows, tmp_path, FakeWatcher(), CPU
-    )
-    assert isinstance(tuned.model, PeftModel)
-    row = rows[0]
-    with torch.no_grad():
-        adapted = tuned.model(torch.tensor([row.ids]), use_cache=False).logits[0]
-        plain = unbroken[0].model(torch.tensor([row.ids]), use_cache=False).logits[0]
-    header = row.answer - 1
-    assert torch.allclose(adapted[:header], plain[:header], atol=1e-5)
-    assert not torch.allclose(adapted[header:], plain[header:], atol=1e-2)
-
-
-def test_only_the_answer_and_its_end_are_in_the_loss(tokenizer, rows):
-    batch = rows[:5]
-    inputs, targets, mask = pad_rows(batch, pad=2)
-    for b, row in enumerate(batch):
-        learned = targets[b] != -100
-        assert targets[b][learned].tolist() == list(row.ids[row.answer :])
-        assert targets[b][learned].tolist()[-1] == token_id(tokenizer, END)
-        first = int(learned.nonzero()[0])
-        assert inputs[b, first] == token_id(tokenizer, ASSISTANT)
-        assert mask[b].sum() == len(row.ids)
-
-
-def test_the_last_invocation_of_each_row_stands_before_its_answer(tokenizer, rows):
-    invocation = token_id(tokenizer, ASSISTANT)
-    check_rows(rows, invocation)
-    assert {row.ids.count(invocation) for row in rows} == {1, 2}, "some follow up"
-    assert all(row.ids[row.answer - 1] == invocation for row in rows)
-
-
-def test_a_conversation_is_encoded_as_the_chat_template_renders_it(tokenizer):
-    asked = QuestionAnswer(
-        "own", "f", "k", "And now?", "Sleep.", earlier=(("Why?", "Who knows."),)
-    )
-    (row,) = make_rows(tokenizer, [asked], 128, seed=2)  # no system turn by this seed
-    rendered = tokenizer.apply_chat_template(
-        [
-            {"role": "user", "content": "Why?"},
-            {"role": "assistant", "content": "Who knows."},
-            {"role": "user", "content": "And now?"},
-            {"role": "assistant", "content": "Sleep."},
-        ],
-        tokenize=False,
-    )
-    assert tokenizer.decode(list(row.ids)) == rendered
-    assert tokenizer.decode(list(row.ids[row.answer :])) == f"Sleep.{END}"
-
-
-@pytest.mark.parametrize(
-    "ids",
-    [(0, 3, 9, 1, 9, 9), (0, 3, 9, 1, 5, 9, 5, 9), (0, 3, 5, 1, 9, 9)],
-    ids=["none", "another one in the answer", "not before the answer"],
-)
-def test_rows_that_an_activated_adapter_would_not_learn_from_are_refused(ids):
-    with pytest.raises(FinetuneError, match="right before the answer"):
-        check_rows([Row(ids, 5, 4)], invocation=5)
 
 
 def test_the_last_rows_of_a_base_are_as_long_as_its_context(recipe, text):
@@ -256,16 +124,6 @@ def test_a_compiled_base_needs_a_compiler(recipe, tokenizer, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(FinetuneError, match="no-such-compiler"):
         compiled(new_model(recipe.model, tokenizer, 1), CPU)
-
-
-def test_every_row_comes_up_once_an_epoch(rows):
-    steps = -(-len(rows) // 8)
-    for epoch in range(2):
-        seen = [
-            r for s in range(steps) for r in batch_rows(rows, 8, 5, epoch * steps + s)
-        ]
-        assert sorted(r.ids for r in seen) == sorted(r.ids for r in rows)
-    assert batch_rows(rows, 8, 5, 0) != batch_rows(rows, 8, 5, steps)
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
