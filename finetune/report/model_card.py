@@ -15,13 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from finetune.evaluate.result import Comparison
 from finetune.report.facts import RunFacts
-from finetune.report.licence import data_licences, licence_id
-from finetune.report.names import is_hub_id
-from finetune.report.page import TEMPLATES
-from finetune.report.sections.results import titles
-from finetune.report.sections.training import METHODS, epochs
-from finetune.report.shown import shown_line
-from finetune.report.wording import (
+from finetune.report.figures import (
     capital,
     difference,
     figure,
@@ -31,6 +25,12 @@ from finetune.report.wording import (
     short_verdict,
     subject,
 )
+from finetune.report.licence import data_licences, licence_id
+from finetune.report.names import is_hub_id
+from finetune.report.page import TEMPLATES
+from finetune.report.sections.results import titles
+from finetune.report.sections.training import METHODS, epochs
+from finetune.report.shown import shown_line
 from medassist.core.card import Card, TunedFrom, Tuning
 from medassist.core.words import duration
 

@@ -16,8 +16,9 @@ from finetune.report.sections.overview import (
     whole_recipe,
 )
 from finetune.report.sections.readers import readers, verdict_claim
-from finetune.report.sections.results import lead, results, worse
+from finetune.report.sections.results import lead, results
 from finetune.report.sections.training import training
+from finetune.report.sections.worse import worse
 from medassist.exams.statistics import sign_test
 
 

@@ -20,7 +20,7 @@ from medassist.core.progress import Watcher, unwatched
 PAGE, SLIDES, README = "report.html", "slides.pptx", "README.md"
 
 
-class Written(BaseModel):
+class ReportFiles(BaseModel):
     """What a call wrote, and what the report lacks."""
 
     model_config = ConfigDict(frozen=True)
@@ -42,7 +42,7 @@ def write_report(
     out: Path | None = None,
     base_licence: str | None = None,
     watcher: Watcher = unwatched,
-) -> Written:
+) -> ReportFiles:
     """Write the report of the run folder `run`.
 
     card.json stays in the run folder, where the converter writes on it too; the rest
@@ -87,7 +87,7 @@ def write_report(
             "choose another folder with --out, or make room"
         ) from error
     watcher("written", steps, steps)
-    return Written(
+    return ReportFiles(
         page=where / PAGE,
         slides=where / SLIDES,
         card=None if card is None else run / CARD,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 from finetune.evaluate.result import Answer, Evaluation, Example
+from finetune.report.figures import counted, number
 from finetune.report.parts import Answers, Part, Section, Text
 from finetune.report.shown import cut
-from finetune.report.wording import counted, number
 
 MOST_EXAMPLES = 8
 MOST_ANSWERS = 6

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from finetune.evaluate.result import Evaluation, Exam
+from finetune.report.figures import number, probability
 from finetune.report.parts import Bar, BarGroup, Bars, Column, Table
-from finetune.report.wording import number, probability
 
 
 def exam_bars(evaluation: Evaluation) -> Bars:

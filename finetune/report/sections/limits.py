@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from finetune.evaluate.result import Comparison, Evaluation
 from finetune.report.facts import RunFacts
+from finetune.report.figures import counted, listed, number
 from finetune.report.parts import Items, Section
-from finetune.report.wording import counted, listed, number
 from finetune.train.metrics import Step
 from medassist.exams.statistics import LEAST_GROUPS, Outcome
 

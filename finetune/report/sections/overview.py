@@ -8,6 +8,7 @@ import yaml
 
 from finetune.recipe import TrainRecipe
 from finetune.report.facts import RunFacts
+from finetune.report.figures import counted, listed
 from finetune.report.names import base_name
 from finetune.report.parts import (
     Column,
@@ -19,7 +20,6 @@ from finetune.report.parts import (
     Text,
 )
 from finetune.report.sections.training import METHODS, epochs
-from finetune.report.wording import counted, listed
 from medassist.core.words import duration
 
 _FOLDER = re.compile(r"(?:[A-Za-z]:)?[/\\~].*")

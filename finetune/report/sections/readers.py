@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from finetune.report.figures import capital, counted, number, probability
 from finetune.report.parts import (
     Bar,
     BarGroup,
@@ -15,7 +16,6 @@ from finetune.report.parts import (
     Text,
 )
 from finetune.report.verdicts import OUTCOMES, Outcome, Verdicts
-from finetune.report.wording import capital, counted, number, probability
 from medassist.exams.statistics import SignTest, sign_test
 
 MOST_REASONS = 5

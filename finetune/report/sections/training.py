@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from finetune.report.figures import counted, number
 from finetune.report.names import base_name
 from finetune.report.parts import (
     Column,
@@ -16,7 +17,6 @@ from finetune.report.parts import (
     Table,
     Text,
 )
-from finetune.report.wording import counted, number
 from finetune.train.metrics import Step
 from finetune.train.result import Method, TrainingResult
 from medassist.core.words import duration, size
