@@ -91,9 +91,9 @@ def compare(folder: Path, runs: int, threads: int) -> list[Comparison]:
 
 
 def _ours(root: Path, number: int) -> tuple[float, float]:
-    from finetune.train.begin import open_run
     from finetune.train.preparation import Wishes, prepare
-    from finetune.train.run import train
+    from finetune.train.run_folder import open_run
+    from finetune.train.training import train
 
     run = root / f"ours-{number}"
     shutil.copytree(root / "data", run / "data")

@@ -97,9 +97,8 @@ def train(
     with room("finetune"):
         from rich.console import Console
 
-        from finetune.train import preparation
-        from finetune.train import run as training
-        from finetune.train.begin import locked, open_run
+        from finetune.train import preparation, training
+        from finetune.train.run_folder import locked, open_run
         from finetune.train.stop import asked_to_stop
         from medassist.core.settings_file import way_out
         from medassist.core.way_out import DIRECT

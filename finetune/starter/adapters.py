@@ -27,13 +27,13 @@ from finetune.starter.corpus import SYSTEM_SHARE
 from finetune.starter.folder import RunFolder, save_whole
 from finetune.starter.losses import Loss
 from finetune.starter.recipe import Recipe
-from finetune.train.begin import Run
 from finetune.train.chat_format import CannotRender, encode
 from finetune.train.metrics import read_metrics
 from finetune.train.preparation import Wishes, prepare
 from finetune.train.result import TrainingResult, read_training
-from finetune.train.run import train
+from finetune.train.run_folder import Run
 from finetune.train.stop import asked_to_stop
+from finetune.train.training import train
 from medassist.core.card import AdapterKind, StageFigures
 from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.terminal import say_on

@@ -10,8 +10,8 @@ from transformers import PreTrainedModel
 from trl.trainer.sft_config import SFTConfig
 
 from finetune.recipe import LoraPart, TrainRecipe
-from finetune.train.begin import Run
 from finetune.train.hardware import Hardware
+from finetune.train.run_folder import Run
 
 FALLING = 0.6
 """Share of a training in which the rate of `plateau` falls, along a line to zero."""

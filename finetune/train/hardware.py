@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from dataclasses import dataclass
 
 import torch
@@ -57,6 +58,16 @@ def pick_device(wish: str) -> torch.device:
             "torch with CUDA"
         )
     return torch.device("cuda" if there and wish != "cpu" else "cpu")
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes at the peak so far: of the GPU, else of this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def choose(recipe: TrainRecipe, wish: str) -> Hardware:

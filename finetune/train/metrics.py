@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -35,6 +36,17 @@ class Step(BaseModel):
     tokens_per_second: float | None = None
     memory: int | None = None
     """Bytes at the peak so far: of the GPU where one trains, else of the process."""
+
+
+class StepListeners:
+    """Takes in the lines of metrics.jsonl, before and while somebody watches."""
+
+    def __init__(self) -> None:
+        self.takers: list[Callable[[Step], None]] = []
+
+    def __call__(self, step: Step) -> None:
+        for taker in self.takers:
+            taker(step)
 
 
 class MetricsFile:

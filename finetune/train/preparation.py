@@ -28,30 +28,22 @@ from finetune.train.arguments import (
     planned_steps,
     trainer_arguments,
 )
-from finetune.train.base_model import (
-    context_of,
-    find_base,
-    give_pad,
-    hash_base,
-    load_base,
-    load_config,
-    load_tokenizer,
-)
-from finetune.train.begin import Run, check_resumed
-from finetune.train.chat_format import give_template
+from finetune.train.base_folder import BaseFolder, load_model, open_base
+from finetune.train.base_model import hash_base
 from finetune.train.checkpoint import newest
+from finetune.train.course import Limits
 from finetune.train.estimate import Estimate, Load, Shape
 from finetune.train.hardware import Hardware, choose
-from finetune.train.metrics import Step
+from finetune.train.metrics import Step, StepListeners
 from finetune.train.result import Base, Method, Rows
 from finetune.train.rows import (
     RowOptions,
-    Written,
+    SplitRows,
     count_lines,
-    default_invocation,
     write_rows,
 )
-from finetune.train.tuner import Limits, Tuner
+from finetune.train.run_folder import Run, check_resumed
+from finetune.train.tuner import Tuner
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.way_out import DIRECT, WayOut
 
@@ -75,17 +67,6 @@ class Wishes:
     threads: int | None = None
 
 
-class Report:
-    """Takes in the lines of metrics.jsonl, before and while somebody watches."""
-
-    def __init__(self) -> None:
-        self.takers: list[Callable[[Step], None]] = []
-
-    def __call__(self, step: Step) -> None:
-        for taker in self.takers:
-            taker(step)
-
-
 @dataclass
 class Prepared:
     """All that a training needs, and what it is expected to take."""
@@ -102,7 +83,7 @@ class Prepared:
     estimate: Estimate
     notes: list[str]
     resumed: Path | None
-    report: Report
+    report: StepListeners
 
 
 def prepare(
@@ -136,17 +117,17 @@ def prepare(
     resumed = newest(run.checkpoints) if wishes.resume else None
     if resumed is not None:
         check_resumed(run, resumed)
-    words = _words(run, wishes)
+    base = open_base(run, download=wishes.download, way=wishes.way)
     arguments = trainer_arguments(run, hardware)
     with arguments.main_process_first(desc="tokenizing"):
-        train, validation = _rows(run, words, arguments, watcher)
-    model = _model(recipe, words, hardware, watcher)
+        train, validation = _rows(run, base, arguments, watcher)
+    model = load_model(recipe, base, hardware, watcher)
     shape = estimates.shape_of(model)
-    report = Report()
+    report = StepListeners()
     tuner = _tuner(
         run,
         model,
-        words,
+        base,
         arguments,
         (train, validation),
         _limits(recipe, wishes, validation is not None, asked, clock),
@@ -160,21 +141,21 @@ def prepare(
         wishes=wishes,
         hardware=hardware,
         tuner=tuner,
-        tokenizer=words.tokenizer,
+        tokenizer=base.tokenizer,
         base=Base(
             name=recipe.base,
-            files=hash_base(words.folder),
+            files=hash_base(base.folder),
             architecture=type(model).__name__,
             parameters=shape.parameters,
-            context=words.context or recipe.train.max_length,
+            context=base.context or recipe.train.max_length,
         ),
-        method=_method(recipe.lora, tuner.adapted, trainable, words),
+        method=_method(recipe.lora, tuner.adapted, trainable, base),
         train=train.figures.model_copy(update={"rows": packed}),
         validation=validation.figures if validation else None,
         estimate=_estimate(
             recipe, hardware, shape, trainable, train.figures.tokens, packed, wishes
         ),
-        notes=[f"precision: {hardware.why}", *words.notes],
+        notes=[f"precision: {hardware.why}", *base.notes],
         resumed=resumed,
         report=report,
     )
@@ -183,67 +164,6 @@ def prepare(
 def forget(prepared: Prepared) -> None:
     """Take away what was made for a training that does not take place."""
     shutil.rmtree(prepared.run.checkpoints / TOKENS, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class _Words:
-    """A base's folder, and how it reads text."""
-
-    name: str
-    """The base's, as an adapter names it."""
-    folder: Path
-    context: int | None
-    tokenizer: PreTrainedTokenizerBase
-    plain: bool
-    """It brought no chat template and was given a plain one."""
-    invocation: tuple[int, ...]
-    notes: tuple[str, ...]
-
-
-def _words(run: Run, wishes: Wishes) -> _Words:
-    recipe = run.recipe
-    name = str(run.base or recipe.base)
-    folder = find_base(name, recipe.revision, download=wishes.download, way=wishes.way)
-    context = context_of(load_config(folder))
-    if context is not None and recipe.train.max_length > context:
-        raise FinetuneError(
-            f"train.max_length is {recipe.train.max_length:,} tokens, and the base "
-            f"{recipe.base} was made for {context:,}; set it to {context:,} or less"
-        )
-    tokenizer = load_tokenizer(folder)
-    notes: list[str] = []
-    if (give_pad(tokenizer) or tokenizer.pad_token) == tokenizer.eos_token:
-        notes.append("padding: the end token, since the base has none of its own")
-    plain = give_template(tokenizer)
-    if plain:
-        notes.append("chat format: plain, since the base brings no chat template")
-    invocation: tuple[int, ...] = ()
-    if recipe.lora.method == "alora":
-        invocation = default_invocation(tokenizer, recipe.lora.invocation)
-    return _Words(
-        _name(name), folder, context, tokenizer, plain, invocation, tuple(notes)
-    )
-
-
-def _model(
-    recipe: TrainRecipe, words: _Words, hardware: Hardware, watcher: Watcher
-) -> PreTrainedModel:
-    watcher("loading the base", 0, 1)
-    model = load_base(
-        words.folder,
-        hardware.dtype,
-        device=hardware.device,
-        nf4=recipe.lora.method == "qlora",
-        attention=None if recipe.train.attention == "auto" else recipe.train.attention,
-    )
-    watcher("loading the base", 1, 1)
-    vocabulary = cast("Any", model.get_input_embeddings()).weight.shape[0]
-    if len(words.tokenizer) > vocabulary:
-        raise FinetuneError(
-            f"the tokenizer in {words.folder} has {len(words.tokenizer):,} tokens and "
-            f"the model {vocabulary:,}; they do not belong together"
-        )
-    return model
 
 
 def _limits(
@@ -262,11 +182,11 @@ def _limits(
 
 def _rows(
     run: Run,
-    words: _Words,
+    base: BaseFolder,
     arguments: SFTConfig,
     watcher: Watcher,
-) -> tuple[Written, Written | None]:
-    options = RowOptions.of(run.recipe.train, words.invocation, run.recipe.seed)
+) -> tuple[SplitRows, SplitRows | None]:
+    options = RowOptions.of(run.recipe.train, base.invocation, run.recipe.seed)
     folder = run.checkpoints / TOKENS
     # A folder for each process: `datasets` keeps what it packed beside its input.
     folder = folder / str(arguments.process_index)
@@ -274,7 +194,7 @@ def _rows(
     train = write_rows(
         run.data / "train.jsonl",
         folder / "train.arrow",
-        words.tokenizer,
+        base.tokenizer,
         options,
         watcher,
     )
@@ -282,35 +202,35 @@ def _rows(
     if run.recipe.train.validation_records:
         at_most = run.recipe.train.validation_records
         options = RowOptions(
-            options.max_length, options.cut, words.invocation, at_most, options.seed
+            options.max_length, options.cut, base.invocation, at_most, options.seed
         )
     if not count_lines(file):
         return train, None
     arrow = folder / "validation.arrow"
-    return train, write_rows(file, arrow, words.tokenizer, options, watcher)
+    return train, write_rows(file, arrow, base.tokenizer, options, watcher)
 
 
 def _tuner(
     run: Run,
     model: PreTrainedModel,
-    words: _Words,
+    base: BaseFolder,
     arguments: SFTConfig,
-    splits: tuple[Written, Written | None],
+    splits: tuple[SplitRows, SplitRows | None],
     limits: Limits,
     report: Callable[[Step], None],
     began: float,
 ) -> Tuner:
     train, validation = splits
     recipe = run.recipe
-    model.config.name_or_path = words.name
+    model.config.name_or_path = base.name
     try:
         tuner = Tuner(
             model=model,
-            processing_class=words.tokenizer,
+            processing_class=base.tokenizer,
             arguments=arguments,
             train_dataset=train.dataset(),
             eval_dataset=validation.dataset() if validation else None,
-            peft_config=lora_config(recipe.lora, model, words.invocation),
+            peft_config=lora_config(recipe.lora, model, base.invocation),
             validate_every=0,
             limits=limits,
             recipe_sha256=run.recipe_sha256,
@@ -333,7 +253,7 @@ def _tuner(
     if validations:
         each = math.ceil(packed / recipe.train.rows)
         tuner.validate_every = max(1, round(each / validations))
-    tuner.adapted.peft_config["default"].base_model_name_or_path = words.name
+    tuner.adapted.peft_config["default"].base_model_name_or_path = base.name
     return tuner
 
 
@@ -341,7 +261,7 @@ def _method(
     lora: LoraPart,
     model: PeftModel,
     trainable: int,
-    words: _Words,
+    base: BaseFolder,
 ) -> Method:
     named = {
         name.split(".lora_A")[0].rpartition(".")[2]
@@ -355,8 +275,8 @@ def _method(
         dropout=lora.dropout,
         targets=tuple(sorted(named)),
         trainable=trainable,
-        chat_format="plain" if words.plain else "the tokenizer's template",
-        invocation=words.invocation,
+        chat_format="plain" if base.plain else "the tokenizer's template",
+        invocation=base.invocation,
     )
 
 
@@ -392,11 +312,6 @@ def _estimate(
         seconds=seconds,
         cost=seconds / 3600 * wishes.price if wishes.price else None,
     )
-
-
-def _name(base: str) -> str:
-    folder = Path(base).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else base
 
 
 def _quiet() -> None:

@@ -60,7 +60,7 @@ class RowOptions:
 
 
 @dataclass(frozen=True)
-class Written:
+class SplitRows:
     """A split's rows before packing, in an Arrow file, and what they hold."""
 
     file: Path
@@ -97,7 +97,7 @@ def write_rows(
     tokenizer: PreTrainedTokenizerBase,
     options: RowOptions,
     watcher: Watcher = unwatched,
-) -> Written:
+) -> SplitRows:
     """Tokenize the split in `file` into the Arrow file `to`.
 
     Raises:
@@ -150,7 +150,7 @@ def write_rows(
         tokens=tokens,
         answer_tokens=learned,
     )
-    return Written(to, figures, has_text)
+    return SplitRows(to, figures, has_text)
 
 
 def default_invocation(

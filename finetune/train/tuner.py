@@ -12,10 +12,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,7 +33,6 @@ from trl.trainer.sft_trainer import SFTTrainer
 from finetune.errors import FinetuneError
 from finetune.train.checkpoint import (
     RandomState,
-    State,
     as_json,
     load_adapter_weights,
     optimizer_tensors,
@@ -46,42 +43,12 @@ from finetune.train.checkpoint import (
     restore_random,
     write_checkpoint,
 )
+from finetune.train.course import Course, Limits
+from finetune.train.hardware import peak_memory
 from finetune.train.metrics import Step
 from finetune.train.rows import batches
 
-LAST_STEPS = 20  # that the training loss is the mean of
 SLOWEST = 5  # rounds that the time of the next one is the longest of
-
-
-@dataclass
-class Limits:
-    """What ends a training before its last step."""
-
-    patience: int | None
-    seconds: float | None = None
-    """That the budget buys, those of earlier calls included."""
-    checkpoint_seconds: float = 600.0
-    asked: Callable[[], bool] = lambda: False
-    """Whether the user wants it to stop."""
-    clock: Callable[[], float] = time.monotonic
-
-
-@dataclass
-class Course:
-    """How a training goes; what of it must outlast a break is in a checkpoint."""
-
-    tokens: int = 0
-    seconds_before: float = 0.0
-    """Of earlier calls."""
-    step_seconds: float = 0.0
-    first_validation_loss: float | None = None
-    best_step: int | None = None
-    best_loss: float | None = None
-    last_loss: float | None = None
-    worse: int = 0
-    recent: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_STEPS))
-    peak_memory: int = 0
-    stopped_why: str = "finished"
 
 
 class Tuner(SFTTrainer):
@@ -123,7 +90,7 @@ class Tuner(SFTTrainer):
         self._took = 1.0
         self._step_tokens = 0
         self._step_began = 0.0
-        super().__init__(args=arguments, callbacks=[_Course(self)], **more)
+        super().__init__(args=arguments, callbacks=[_AfterEachStep(self)], **more)
         self.remove_callback(PrinterCallback)
         # TRL rounds a quantized base's adapter to bf16, where small updates are lost.
         for parameter in self.adapted.parameters():
@@ -145,15 +112,8 @@ class Tuner(SFTTrainer):
 
     def memory(self) -> int:
         """Bytes at the peak: of the GPU, else of this process."""
-        if self.args.device.type == "cuda":
-            now = torch.cuda.max_memory_reserved(self.args.device)
-        else:
-            import resource
-            import sys
-
-            unit = 1 if sys.platform == "darwin" else 1024
-            now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        self.course.peak_memory = max(self.course.peak_memory, int(now))
+        now = peak_memory(self.args.device)
+        self.course.peak_memory = max(self.course.peak_memory, now)
         return self.course.peak_memory
 
     # ---- steps
@@ -263,16 +223,8 @@ class Tuner(SFTTrainer):
         return metrics
 
     def _judge(self, loss: float) -> None:
-        course, step = self.course, self.state.global_step
         self._report(self._line(validation_loss=loss))
-        if step == 0:
-            course.first_validation_loss = loss
-            return
-        course.last_loss = loss
-        if course.best_loss is None or loss < course.best_loss:
-            course.best_step, course.best_loss, course.worse = step, loss, 0
-        else:
-            course.worse += 1
+        self.course.judge(self.state.global_step, loss)
 
     def _determine_best_metric(self, *_: Any, **__: Any) -> bool:
         return False
@@ -306,20 +258,12 @@ class Tuner(SFTTrainer):
         self, everybody: list[tuple[RandomState, dict[str, torch.Tensor]]]
     ) -> None:
         course, optimizer = self.course, self._optimizer()
+        self.memory()
         scaler = getattr(self.accelerator, "scaler", None)
-        state = State(
+        state = course.state(
             step=self.state.global_step,
             recipe_sha256=self._recipe,
-            tokens=course.tokens,
             seconds=self.seconds(),
-            step_seconds=course.step_seconds,
-            first_validation_loss=course.first_validation_loss,
-            best_step=course.best_step,
-            best_loss=course.best_loss,
-            last_loss=course.last_loss,
-            worse=course.worse,
-            recent=list(course.recent),
-            peak_memory=self.memory(),
             groups=[
                 {k: float(g[k]) for k in ("lr", "initial_lr") if k in g}
                 for g in optimizer.param_groups
@@ -346,19 +290,7 @@ class Tuner(SFTTrainer):
     ) -> None:
         folder = Path(resume_from_checkpoint)
         load_adapter_weights(self.adapted, folder)
-        state = read_state(folder)
-        self.course = Course(
-            tokens=state.tokens,
-            seconds_before=state.seconds,
-            step_seconds=state.step_seconds,
-            first_validation_loss=state.first_validation_loss,
-            best_step=state.best_step,
-            best_loss=state.best_loss,
-            last_loss=state.last_loss,
-            worse=state.worse,
-            recent=deque(state.recent, LAST_STEPS),
-            peak_memory=state.peak_memory,
-        )
+        self.course = Course.of(read_state(folder))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:
@@ -419,7 +351,7 @@ class Tuner(SFTTrainer):
         )
 
 
-class _Course(TrainerCallback):
+class _AfterEachStep(TrainerCallback):
     """Decides after each step whether to validate, to save, to stop."""
 
     def __init__(self, tuner: Tuner) -> None:

@@ -13,10 +13,10 @@ from rich.console import Console
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from finetune.recipe import TrainRecipe, parse_recipe
-from finetune.train.begin import open_run
 from finetune.train.preparation import Prepared, Wishes, prepare
 from finetune.train.result import TrainingResult
-from finetune.train.run import train
+from finetune.train.run_folder import open_run
+from finetune.train.training import train
 from tests.convert.tiny_hf import tiny_tokenizer
 
 LICENCE = {"name": "CC0 1.0", "evidence": "written for this test"}

@@ -14,14 +14,14 @@ from transformers import AutoModelForCausalLM
 
 import finetune.train.checkpoint as checkpoints
 from finetune.errors import FinetuneError, Interrupted
-from finetune.train.begin import open_run
 from finetune.train.checkpoint import CheckpointFull, newest, read_state
 from finetune.train.metrics import Step, read_metrics
 from finetune.train.preparation import Wishes
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import read_training
-from finetune.train.run import train
+from finetune.train.run_folder import open_run
 from finetune.train.shortage import smaller
+from finetune.train.training import train
 from tests.finetune.train.conftest import (
     Trainings,
     console,

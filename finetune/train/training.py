@@ -10,7 +10,6 @@ from typing import Any, cast
 from rich.console import Console
 
 from finetune.errors import FinetuneError, Interrupted
-from finetune.train.begin import Run
 from finetune.train.checkpoint import (
     ADAPTER,
     folder_of,
@@ -24,6 +23,7 @@ from finetune.train.metrics import MetricsFile, Step
 from finetune.train.preparation import Prepared, forget
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
+from finetune.train.run_folder import Run
 from finetune.train.shortage import shortage_told
 from medassist.core.card import sha256_of_file
 

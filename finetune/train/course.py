@@ -1,0 +1,77 @@
+"""How far a training is, and what ends it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from finetune.train.checkpoint import State
+
+LAST_STEPS = 20  # that the training loss is the mean of
+_KEPT = (
+    "tokens",
+    "step_seconds",
+    "first_validation_loss",
+    "best_step",
+    "best_loss",
+    "last_loss",
+    "worse",
+    "peak_memory",
+)
+
+
+@dataclass
+class Limits:
+    """What ends a training before its last step."""
+
+    patience: int | None
+    seconds: float | None = None
+    """That the budget buys, those of earlier calls included."""
+    checkpoint_seconds: float = 600.0
+    asked: Callable[[], bool] = lambda: False
+    """Whether the user wants it to stop."""
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass
+class Course:
+    """How a training goes; what of it must outlast a break is in a checkpoint."""
+
+    tokens: int = 0
+    seconds_before: float = 0.0
+    """Of earlier calls."""
+    step_seconds: float = 0.0
+    first_validation_loss: float | None = None
+    best_step: int | None = None
+    best_loss: float | None = None
+    last_loss: float | None = None
+    worse: int = 0
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_STEPS))
+    peak_memory: int = 0
+    stopped_why: str = "finished"
+
+    @classmethod
+    def of(cls, state: State) -> Course:
+        """The course that a checkpoint goes on with."""
+        kept = {name: getattr(state, name) for name in _KEPT}
+        recent = deque(state.recent, LAST_STEPS)
+        return cls(**kept, seconds_before=state.seconds, recent=recent)
+
+    def state(self, **more: Any) -> State:
+        """What a checkpoint keeps of it, beside what the trainer knows."""
+        kept = {name: getattr(self, name) for name in _KEPT}
+        return State(**kept, recent=list(self.recent), **more)
+
+    def judge(self, step: int, loss: float) -> None:
+        """Take in the validation loss at `step`; 0 is before the first."""
+        if step == 0:
+            self.first_validation_loss = loss
+            return
+        self.last_loss = loss
+        if self.best_loss is None or loss < self.best_loss:
+            self.best_step, self.best_loss, self.worse = step, loss, 0
+        else:
+            self.worse += 1
