@@ -9,31 +9,28 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError
 from convert.gguf.facts import SHARD, GgufFacts, read_model
 from convert.imatrix import read_imatrix
 from convert.quantization_types import QuantizationType, quantization_types
-from convert.quantize_child import Job
+from convert.quantize_wire import REPLIES, Job, Tensor
 from convert.unfinished import folder_beside
 from medassist.core.files import end_of_links
 from medassist.core.paths import SHARED_FILE
+from medassist.core.processor import physical_cores
 from medassist.core.progress import Watcher, unwatched
-from medassist.engine.last_words import LastWords
+from medassist.engine.child import Child, ChildEnded
 
 DEFAULT_MEMORY = 1 << 30
 LEAST_MEMORY = 1 << 20
 FULL = 16 << 20  # bytes left on a disk that counts as full
-TENSOR = re.compile(r"^\[\s*(\d+)/\s*(\d+)\] ")
-FALLBACK = re.compile(r"(\d+) of \d+ tensor\(s\) required fallback")
+CHILD = "convert.quantize_child"
 PLAIN_TYPE = re.compile(r"[-._](?:f32|f16|bf16)$", re.IGNORECASE)
 PLACE = "{type}"
 
@@ -108,7 +105,7 @@ def quantize(
                 imatrix=imatrix,
                 most_memory=most_memory,
                 allow_requantize=allow_requantize,
-                threads=threads or psutil.cpu_count(logical=False) or 1,
+                threads=threads or physical_cores(),
                 watcher=watcher,
             )
             for name, target in targets.items()
@@ -231,44 +228,20 @@ def _one(
 
 def _run(job: Job, model: Path, target: Path, name: str, watcher: Watcher) -> int:
     """Run the child; returns how many tensors took another type."""
-    fallbacks = 0
-    words = LastWords()
     what = f"Quantizing to {name}"
-    process = subprocess.Popen(
-        (sys.executable, "-P", "-m", "convert.quantize_child"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        # What an abort says goes where the rest goes: it is the end of the story.
-        stderr=subprocess.STDOUT,
-        env=_environment(),
-    )
     try:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(job.model_dump_json().encode())
-            process.stdin.close()
-        except BrokenPipeError:
-            pass  # it has ended, and its code and words say why
-        for line in process.stdout:
-            words.add(line)
-            text = line.decode(errors="replace").strip()
-            if found := TENSOR.match(text):
-                watcher(what, int(found[1]), int(found[2]))
-            if found := FALLBACK.search(text):
-                fallbacks = int(found[1])
-        code = process.wait()
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-    if code != 0:
-        raise ConvertError(_why(code, words, model, target, name))
-    return fallbacks
+        with Child(CHILD, REPLIES) as child:
+            child.send(job)
+            while isinstance(told := child.receive(), Tensor):
+                watcher(what, told.number, told.total)
+    except ChildEnded as ended:
+        raise ConvertError(_why(ended, model, target, name)) from None
+    return told.fallbacks
 
 
-def _why(code: int, words: LastWords, model: Path, target: Path, name: str) -> str:
+def _why(ended: ChildEnded, model: Path, target: Path, name: str) -> str:
     """Why the quantizer failed, and what to do."""
+    code, words = ended.code, ended.words
     said = "\n".join(words.lines)
     reason = next(
         (
@@ -303,9 +276,3 @@ def _why(code: int, words: LastWords, model: Path, target: Path, name: str) -> s
 
 def _full(target: Path) -> bool:
     return shutil.disk_usage(target.parent).free < FULL
-
-
-def _environment() -> dict[str, str]:
-    package = str(Path(__file__).resolve().parents[1])
-    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path}

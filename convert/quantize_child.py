@@ -1,55 +1,60 @@
 """The child process that runs llama.cpp's quantizer; native code may end it.
 
-Run as `python -m convert.quantize_child`, by `convert.quantize` alone: a JSON job
-on standard input; on standard output the quantizer's own words.
+Started by `convert.quantize` alone. It is told a job, and tells the tensors that are
+done; the quantizer's own words are what it prints.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import signal
-import sys
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from convert.imatrix import ImportanceMatrix, read_imatrix
-from medassist.engine import confine
-from medassist.engine.forbidden_calls import forbid_calls
+from convert.quantize_wire import JOB, Done, Job, Tensor
+
+if TYPE_CHECKING:
+    from medassist.engine.confined import Confined
 
 FAILED = 1
-PR_SET_PDEATHSIG = 1
+TENSOR = re.compile(rb"^\[\s*(\d+)/\s*(\d+)\] ")
+FALLBACK = re.compile(rb"(\d+) of \d+ tensor\(s\) required fallback")
 
 
-class Job(BaseModel):
-    """What to quantize.
+def serve(process: Confined) -> None:
+    """Quantize what the app names; the exit code says whether that went well."""
+    job = process.channel.receive(JOB)
+    if job is None:
+        return
+    process.end_with_the_app()
+    fallbacks = 0
 
-    Attributes:
-        files: of the model; the first one is named to the quantizer.
-        target: is there already, and empty.
-        most_memory: bytes of rows that are held at once.
-    """
+    @llama.llama_log_callback
+    def listen(_level: int, text: bytes, _data: object) -> None:
+        nonlocal fallbacks
+        os.write(2, text)
+        if found := TENSOR.match(text):
+            process.channel.send(Tensor(number=int(found[1]), total=int(found[2])))
+        if found := FALLBACK.search(text):
+            fallbacks = int(found[1])
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    files: tuple[Path, ...]
-    target: Path
-    ftype: int
-    imatrix: Path | None
-    allow_requantize: bool
-    most_memory: int
-    threads: int
-
-
-@llama.llama_log_callback
-def _speak(_level: int, text: bytes, _data: object) -> None:
-    os.write(1, text)
+    llama.llama_log_set(listen, ctypes.c_void_p(0))
+    llama.llama_backend_init()
+    read = (*job.files, *([job.imatrix] if job.imatrix else []))
+    process.keep_files(read, [job.target])
+    code = _run(job)
+    if code == 0:
+        process.channel.send(Done(fallbacks=fallbacks))
+    # llama.cpp's own cleaning up after a failure is not needed, and may fail too.
+    os._exit(FAILED if code else 0)
 
 
-def run(job: Job) -> int:
+def _run(job: Job) -> int:
     """Quantize; returns what llama.cpp does."""
     params = llama.llama_model_quantize_default_params()
     params.ftype = job.ftype
@@ -67,11 +72,6 @@ def run(job: Job) -> int:
         params.kv_overrides = ctypes.cast(
             notes, ctypes.POINTER(llama.llama_model_kv_override)
         )
-    llama.llama_log_set(_speak, ctypes.c_void_p(0))
-    llama.llama_backend_init()
-    confine.restrict_files(
-        (*job.files, *([job.imatrix] if job.imatrix else [])), [job.target]
-    )
     return llama.llama_model_quantize(
         os.fsencode(job.files[0]), os.fsencode(job.target), ctypes.pointer(params)
     )
@@ -113,27 +113,3 @@ def _notes(found: ImportanceMatrix) -> ctypes.Array[llama.llama_model_kv_overrid
             note.tag = llama.LLAMA_KV_OVERRIDE_TYPE_INT
             note.value.val_i64 = value
     return notes
-
-
-def _end_with_parent() -> None:
-    """Let the system end this process with the one that waits for it, on Linux."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def main() -> None:
-    """Read the job, confine this process as far as possible, and quantize."""
-    _end_with_parent()
-    confine.forbid_core_dumps()
-    confine.leave_network()
-    confine.drop_privileges()
-    forbid_calls()
-    job = Job.model_validate_json(sys.stdin.buffer.read())
-    code = run(job)
-    sys.stdout.flush()
-    # llama.cpp's own cleaning up after a failure is not needed, and may fail too.
-    os._exit(FAILED if code else 0)
-
-
-if __name__ == "__main__":
-    main()

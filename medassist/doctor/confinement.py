@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from medassist.doctor.finding import Finding, listed
 from medassist.engine import confine
+from medassist.engine.child import Child, ChildEnded
 from medassist.engine.confinement_trial import (
     FOREIGN,
     LISTENING,
     MODEL,
+    REPLY,
     Trial,
+    Try,
 )
+from medassist.engine.last_words import LastWords
 
 PART = "confinement"
-PACKAGE = Path(__file__).resolve().parents[2]
+TRIAL = "medassist.engine.confinement_trial"
 LONGEST_S = 20.0
 ALL_LAYERS = (confine.NETWORK_NAMESPACE, confine.LANDLOCK, confine.SECCOMP)
 WHAT_TO_DO: Mapping[str, str] = {
@@ -75,30 +75,21 @@ def try_out() -> Tried:
 
 
 def _run(folder: Path) -> Tried:
-    path = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-P", "-m", "medassist.engine.confinement_trial"]
     try:
-        done = subprocess.run(
-            [*command, str(folder)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={**os.environ, "PYTHONPATH": path},
-            timeout=LONGEST_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return Tried(
-            None,
-            f"The process that runs the models said nothing for {LONGEST_S:.0f} s.",
-            "Try again when the computer is less busy",
-        )
-    try:
-        return Tried(Trial.model_validate_json(done.stdout))
-    except ValidationError:
-        return _ended(done.returncode, done.stderr.decode(errors="replace"))
+        with Child(TRIAL, REPLY, LONGEST_S) as child:
+            child.send(Try(folder=folder))
+            return Tried(child.receive())
+    except ChildEnded as ended:
+        if not ended.late:
+            return _ended(ended.code, ended.words)
+    return Tried(
+        None,
+        f"The process that runs the models said nothing for {LONGEST_S:.0f} s.",
+        "Try again when the computer is less busy",
+    )
 
 
-def _ended(code: int, words: str) -> Tried:
+def _ended(code: int, words: LastWords) -> Tried:
     again = "Install llama-cpp-python again, compiled on this computer: make clean run"
     if sys.platform != "win32" and code == -signal.SIGILL:
         return Tried(
@@ -107,13 +98,13 @@ def _ended(code: int, words: str) -> Tried:
             "that this one does not.",
             again,
         )
-    last = next((line for line in reversed(words.splitlines()) if line.strip()), "")
+    last = next(reversed(words.lines), "")
     if "llama" in last or "shared library" in last:
-        return Tried(None, f"llama.cpp cannot be loaded: {last.strip()[:200]}", again)
+        return Tried(None, f"llama.cpp cannot be loaded: {last[:200]}", again)
     return Tried(
         None,
         f"The process that runs the models ended with code {code}"
-        f"{': ' if last else ''}{last.strip()[:200]}",
+        f"{': ' if last else ''}{last[:200]}",
         again,
     )
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-import psutil
 from pydantic import BaseModel, ValidationError
 
 from medassist.core.errors import (
@@ -32,21 +30,19 @@ from medassist.core.values import (
     PaneName,
     TooLong,
 )
-from medassist.engine.child_environment import child_environment
+from medassist.engine.async_child import AsyncChild
+from medassist.engine.child import not_a_message
 from medassist.engine.death import cause_of_death
+from medassist.engine.frames import FrameTooLarge, Hello, frame
 from medassist.engine.last_words import LastWords
 from medassist.engine.wire import (
     EVENTS,
-    FRAME_LENGTH,
-    MAX_FRAME_BYTES,
     Answered,
     Ask,
     DoesNotFit,
     Done,
     Event,
     Failed,
-    FrameTooLarge,
-    Hello,
     Load,
     Loaded,
     Loading,
@@ -55,13 +51,12 @@ from medassist.engine.wire import (
     Reading,
     Stop,
     Written,
-    frame,
 )
 
 LOAD = 0
 """The number under which the events of loading are waited for."""
 STOP_LOAD_WITHIN_S = 0.15
-CLOSE_WITHIN_S = 1.0
+WORKER = "medassist.engine.worker"
 
 AskEvent = Reading | Written | Answered | TooLong
 State = Literal["new", "loading", "ready", "dead", "closed"]
@@ -86,10 +81,9 @@ class Engine:
         self.state: State = "new"
         self.confined: str | None = None
         self.loaded: Loaded | None = None
-        self._process: asyncio.subprocess.Process | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._child: AsyncChild | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._waiting: dict[int, asyncio.Queue[Event | EngineDied]] = {}
-        self._last_words = LastWords()
         self._request = LOAD
         self._asking: int | None = None
         self._stopping_load = False
@@ -116,7 +110,6 @@ class Engine:
         self._stopping_load = False
         self._death = None
         self._file = next(iter(self._all_files()))
-        self._last_words.clear()
         with self._listening(LOAD) as events:
             try:
                 await self._spawn()
@@ -201,17 +194,12 @@ class Engine:
 
     def memory(self) -> int | None:
         """Resident bytes of the child; `None` where there is none."""
-        if self._process is None or self._process.returncode is not None:
-            return None
-        try:
-            return int(psutil.Process(self._process.pid).memory_info().rss)
-        except psutil.Error:
-            return None
+        return self._child.memory() if self._child else None
 
     @property
     def pid(self) -> int | None:
         """The child's process id."""
-        return self._process.pid if self._process else None
+        return self._child.pid if self._child else None
 
     async def close(self) -> None:
         """End the child and free all that it holds."""
@@ -233,17 +221,8 @@ class Engine:
     # The child process.
 
     async def _spawn(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "medassist.engine.worker"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=child_environment(),
-        )
-        self._tasks = [
-            asyncio.create_task(self._read_events(self._process)),
-            asyncio.create_task(self._read_last_words(self._process)),
-        ]
+        self._child = await AsyncChild.start(WORKER)
+        self._reading = asyncio.create_task(self._read_events(self._child))
 
     async def _wait_for_load(
         self,
@@ -266,28 +245,19 @@ class Engine:
                     pass
 
     async def _end_child(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
+        child, self._child = self._child, None
+        if child is None:
             return
-        if process.stdin is not None:
-            process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), CLOSE_WITHIN_S)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await child.close()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
 
     def _kill_loader(self) -> None:
         # Memory for a cache is asked for in one native call that nothing interrupts;
         # a pair that is not loaded yet has nothing to lose.
-        if self.state == "loading" and self._stopping_load and self._process:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        if self.state == "loading" and self._stopping_load and self._child:
+            self._child.kill()
 
     # Messages.
 
@@ -333,40 +303,27 @@ class Engine:
                 "The question or a file's name holds what is no Unicode text. Take "
                 "it out, or rename the file."
             ) from None
-        if self._process is None or self._process.stdin is None:
+        if self._child is None:
             raise EngineError("The pair is not loaded. Load it, then ask again.")
-        self._process.stdin.write(data)
-        # A child that died says so through its events.
-        with contextlib.suppress(ConnectionError):
-            await self._process.stdin.drain()
+        await self._child.send(data)
 
     def _post(self, command: BaseModel) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            with contextlib.suppress(ConnectionError, RuntimeError):
-                self._process.stdin.write(frame(command))
+        if self._child is not None:
+            self._child.post(frame(command))
 
-    async def _read_events(self, process: asyncio.subprocess.Process) -> None:
-        stream = process.stdout
-        assert stream is not None
+    async def _read_events(self, child: AsyncChild) -> None:
         broken = ""
         try:
-            while True:
-                (length,) = FRAME_LENGTH.unpack(
-                    await stream.readexactly(FRAME_LENGTH.size)
-                )
-                if length > MAX_FRAME_BYTES:
-                    broken = f"it announced a message of {length:,} bytes"
-                    break
-                self._deliver(EVENTS.validate_json(await stream.readexactly(length)))
-        except asyncio.IncompleteReadError:
-            pass
+            while (body := await child.receive()) is not None:
+                self._deliver(EVENTS.validate_json(body))
+        except FrameTooLarge as error:
+            broken = str(error)
         except ValidationError as error:
-            broken = f"it sent what is no message ({error.error_count()} faults)"
+            broken = not_a_message(error)
         if broken:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        code = await process.wait()
-        died = self._death = EngineDied(self._cause_of_death(code, broken))
+            child.kill()
+        code = await child.wait()
+        died = self._death = EngineDied(self._cause_of_death(code, child.words, broken))
         if self.state == "ready":
             self.state = "dead"
         for queue in self._waiting.values():
@@ -382,18 +339,11 @@ class Engine:
         if queue is not None:
             queue.put_nowait(event)
 
-    async def _read_last_words(self, process: asyncio.subprocess.Process) -> None:
-        stream = process.stderr
-        assert stream is not None
-        while chunk := await stream.read(4096):
-            self._last_words.add(chunk)
-
     def _all_files(self) -> list[Path]:
         files = (f for pane in self.files.panes for f in self.files.files(pane))
         return list(dict.fromkeys(files))
 
-    def _cause_of_death(self, code: int, broken: str) -> str:
-        words = self._last_words
+    def _cause_of_death(self, code: int, words: LastWords, broken: str) -> str:
         if self.state == "loading" and self._file is not None:
             return cause_of_death(
                 str(self._file), "while it was loaded", code, words, broken

@@ -2,9 +2,9 @@
 
 It then tries what it must not be able to, and prints how each attempt went. Nothing
 that it tries leaves the computer or lasts: what it writes would be in a folder that
-the caller made for it. Run as `python -m medassist.engine.confinement_trial FOLDER`,
-where FOLDER holds the files `model` and `foreign` and the Unix socket `listening`, on
-which somebody listens; by `medassist doctor` and the tests.
+the caller made for it: one that holds the files `model` and `foreign` and the Unix
+socket `listening`, on which somebody listens. Started by `medassist doctor` and the
+tests.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import TypeAdapter
 
-from medassist.engine import confine
 from medassist.engine.devices import Processors, processors
-from medassist.engine.forbidden_calls import forbid_calls
+from medassist.engine.frames import Value
+
+if TYPE_CHECKING:
+    from medassist.engine.confined import Confined
 
 MODEL, FOREIGN, LISTENING, NEW = "model", "foreign", "listening", "new"
 DISCARD = ("127.0.0.1", 9)
@@ -45,10 +47,20 @@ Deed = Literal[
 ]
 
 
-class Trial(BaseModel):
-    """What a child that is confined as the models' child is can still do."""
+class Try(Value):
+    """Try everything: the only command.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        folder: holds what is tried on.
+        shared: a file in shared memory, where reading that is to be tried.
+    """
+
+    folder: Path
+    shared: Path | None = None
+
+
+class Trial(Value):
+    """What a child that is confined as the models' child is can still do."""
 
     confined: str
     """In the words of `confine.describe`."""
@@ -58,20 +70,19 @@ class Trial(BaseModel):
     processors: Processors
 
 
-def main() -> None:
-    """Confine this process as the models' child does, try everything, print it."""
-    folder = Path(sys.argv[1])
-    shared = Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    confine.forbid_core_dumps()
-    confine.keep_one_thread()
-    namespace = confine.leave_network()
-    confine.drop_privileges()
-    seccomp = forbid_calls()
+COMMAND: TypeAdapter[Try] = TypeAdapter(Try)
+REPLY: TypeAdapter[Trial] = TypeAdapter(Trial)
+
+
+def serve(process: Confined) -> None:
+    """Give up what the models' child gives up, try everything, and tell."""
+    command = process.channel.receive(COMMAND)
+    if command is None:
+        return
+    folder, shared = command.folder, command.shared
     found = processors()
     threads = psutil.Process().num_threads()
-    landlock = confine.restrict_files([folder / MODEL])
-    if not landlock:
-        confine.forbid_growth()
+    confined = process.keep_files([folder / MODEL])
     foreign = folder / FOREIGN
     deeds: dict[Deed, Callable[[], object]] = {
         "read its model": (folder / MODEL).read_bytes,
@@ -92,13 +103,9 @@ def main() -> None:
     attempts: dict[Deed, Outcome] = {}
     for what, deed in deeds.items():
         attempts[what] = _attempt(deed)
-    trial = Trial(
-        confined=confine.describe(namespace, landlock, seccomp),
-        threads=threads,
-        attempts=attempts,
-        processors=found,
+    process.channel.send(
+        Trial(confined=confined, threads=threads, attempts=attempts, processors=found)
     )
-    sys.stdout.write(trial.model_dump_json())
 
 
 def _attempt(deed: Callable[[], object]) -> Outcome:
@@ -142,7 +149,3 @@ def _run_another() -> None:
 
 def _read_parent() -> None:
     Path("/proc", str(os.getppid()), "environ").read_bytes()
-
-
-if __name__ == "__main__":
-    main()

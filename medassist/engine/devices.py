@@ -53,7 +53,7 @@ def processors() -> Processors:
     import llama_cpp.llama_cpp as llama
     from llama_cpp._ggml import libggml
 
-    from medassist.engine.pair import physical_cores
+    from medassist.core.processor import physical_cores
     from medassist.engine.weights import start_llama
 
     start_llama()

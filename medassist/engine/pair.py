@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+from medassist.core.processor import physical_cores
 from medassist.core.values import (
     DEFAULT_CONTEXT,
     EngineOptions,
@@ -232,11 +230,3 @@ class Pair:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
-
-
-def physical_cores() -> int:
-    """The cores that this process may use, hyper-threads not counted."""
-    cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        cores = min(cores, len(os.sched_getaffinity(0)))
-    return cores

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,34 +12,120 @@ from typing import Self
 import numpy as np
 
 from medassist.core.errors import EngineDied, EngineError, ModelFileError
-from medassist.engine.child_environment import child_environment
+from medassist.core.gguf import read_header
+from medassist.core.processor import physical_cores
+from medassist.engine.child import Child, ChildEnded
 from medassist.engine.death import cause_of_death
-from medassist.engine.last_words import LastWords
-from medassist.engine.pair import physical_cores
+from medassist.engine.frames import FrameTooLarge, Refused
 from medassist.engine.scorer_wire import (
     REPLIES,
     Command,
+    Describe,
+    Described,
     Open,
     Opened,
+    OpenedVocabulary,
     Opening,
+    OpenVocabulary,
     Read,
-    Refused,
     Reply,
     Rows,
     Tokenize,
     Tokens,
     Write,
-    receive_frame,
 )
-from medassist.engine.wire import frame
 from medassist.exams.chunks import CONTEXT, LEAST_CHUNKS, Chunk, chunks_of
 from medassist.exams.log_probs import Logits
 
-CLOSE_WITHIN_S = 5
-PIECE_BYTES = 1 << 20
+WORKER = "medassist.engine.scorer_worker"
+TOKENS_AT_ONCE = 4096
+BLANK = "\u2581"
 
 
-class GgufScorer:
+class _Asked:
+    """A child with a GGUF that is asked; its death is a sentence."""
+
+    def __init__(self, model: Path, adapter: Path | None = None) -> None:
+        self.model = model
+        self.adapter = adapter
+        self._when = "while it was loaded"
+        self._opening: Path | None = None
+        self._child: Child[Reply] = Child(WORKER, REPLIES)
+
+    def close(self) -> None:
+        """End the child."""
+        self._child.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._child.__exit__(kind, error, trace)
+
+    @property
+    def confined(self) -> str | None:
+        """What holds the child."""
+        return self._child.confined
+
+    def _open(self, command: Open | OpenVocabulary) -> Reply:
+        """What the child says once it has loaded what `command` names."""
+        try:
+            opened = self._ask(command)
+            while isinstance(opened, Opening):
+                self._opening = opened.file
+                opened = self._receive()
+        except BaseException:
+            self.close()
+            raise
+        self._opening = None
+        self._when = "while it read a text"
+        return opened
+
+    def _tokens(self, command: Command) -> list[int]:
+        reply = self._ask(command)
+        if not isinstance(reply, Tokens):
+            raise self._out_of_turn(reply)
+        return list(reply.tokens)
+
+    def _ask(self, command: Command) -> Reply:
+        try:
+            self._child.send(command)
+        except ChildEnded as ended:
+            raise self._death(ended) from None
+        except FrameTooLarge as error:
+            raise EngineError(f"The text is too large: {error}.") from None
+        return self._receive()
+
+    def _receive(self) -> Reply:
+        try:
+            reply = self._child.receive()
+        except ChildEnded as ended:
+            raise self._death(ended) from None
+        if isinstance(reply, Refused):
+            if reply.file is not None:
+                raise ModelFileError(reply.message, reply.file)
+            raise EngineError(reply.message)
+        return reply
+
+    def _out_of_turn(self, reply: Reply) -> EngineDied:
+        return self._death(self._child.ended(f"it answered with {reply.kind}"))
+
+    def _death(self, ended: ChildEnded) -> EngineDied:
+        named = [self.model, *([self.adapter] if self.adapter else [])]
+        subject = " with ".join(str(file) for file in named)
+        if self._opening is not None:
+            subject = str(self._opening)
+        return EngineDied(
+            cause_of_death(subject, self._when, ended.code, ended.words, ended.broken)
+        )
+
+
+class GgufScorer(_Asked):
     """A GGUF, perhaps with an adapter, that reads texts; close it after use.
 
     Args:
@@ -69,40 +153,19 @@ class GgufScorer:
         exact: bool = False,
         threads: int | None = None,
     ) -> None:
-        self.model = model
-        self.adapter = adapter
-        self._when = "while it was loaded"
-        self._opening: Path | None = None
-        # A file, not a pipe: nobody has to read it for the child to go on.
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            (sys.executable, "-P", "-m", "medassist.engine.scorer_worker"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            env=child_environment(),
-        )
-        try:
-            opened = self._ask(
-                Open(
-                    model=model.absolute(),
-                    adapter=adapter and adapter.absolute(),
-                    context=context,
-                    exact=exact,
-                    threads=threads or physical_cores(),
-                )
+        super().__init__(model, adapter)
+        opened = self._open(
+            Open(
+                model=model.absolute(),
+                adapter=adapter and adapter.absolute(),
+                context=context,
+                exact=exact,
+                threads=threads or physical_cores(),
             )
-            while isinstance(opened, Opening):
-                self._opening = opened.file
-                opened = self._receive()
-            self._opening = None
-            if not isinstance(opened, Opened):
-                raise self._out_of_turn(opened)
-        except BaseException:
-            self.close()
-            raise
+        )
+        if not isinstance(opened, Opened):
+            raise self._out_of_turn(opened)
         self.opened = opened
-        self._when = "while it read a text"
 
     def tokenize(self, text: str) -> list[int]:
         """The tokens of `text` as this model reads it, with its BOS where it has one.
@@ -153,14 +216,11 @@ class GgufScorer:
         if reply.rows != len(tokens) - first or reply.columns != self.opened.size:
             raise self._out_of_turn(reply)
         rows = np.empty((reply.rows, reply.columns), np.float32)
-        left = rows.data.cast("B") if rows.size else memoryview(b"")
-        assert self._process.stdout is not None
-        while left:
-            # Without a buffer of its own in between, as far as the pipe gives.
-            count = self._process.stdout.readinto(left)  # type: ignore[attr-defined]
-            if not count:
-                raise self._death()
-            left = left[count:]
+        if rows.size:
+            try:
+                self._child.receive_into(rows.data.cast("B"))
+            except ChildEnded as ended:
+                raise self._death(ended) from None
         return rows
 
     def greedy(
@@ -176,73 +236,87 @@ class GgufScorer:
             Write(tokens=tuple(tokens), count=count, adapted_from=adapted_from)
         )
 
-    def close(self) -> None:
-        """End the child."""
-        process = self._process
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        try:
-            process.wait(CLOSE_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self._words.close()
 
-    def __enter__(self) -> Self:
-        return self
+class GgufVocabulary(_Asked):
+    """The tokens and the chat template of a GGUF, as llama.cpp reads them.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is not None:
-            # Nobody waits for what it computes.
-            self._process.kill()
-        self.close()
+    Close it after use.
 
-    def _tokens(self, command: Command) -> list[int]:
-        reply = self._ask(command)
-        if not isinstance(reply, Tokens):
-            raise self._out_of_turn(reply)
-        return list(reply.tokens)
+    Args:
+        model: a GGUF with a vocabulary; it may hold nothing else.
 
-    def _ask(self, command: Command) -> Reply:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(frame(command))
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            raise self._death() from None
-        return self._receive()
+    Attributes:
+        size: its tokens.
+        bos: the token that begins a text, or -1.
+        eos: the token that ends a text, or -1.
+        template: the chat template in the file.
 
-    def _receive(self) -> Reply:
-        assert self._process.stdout is not None
-        body = receive_frame(self._process.stdout)  # type: ignore[arg-type]
-        if body is None:
-            raise self._death()
-        reply = REPLIES.validate_json(body)
-        if isinstance(reply, Refused):
-            if reply.file is not None:
-                raise ModelFileError(reply.message, reply.file)
-            raise EngineError(reply.message)
-        return reply
+    Raises:
+        EngineError: llama.cpp cannot load it.
+        EngineDied: the child ended on it, here or while it is asked.
+    """
 
-    def _out_of_turn(self, reply: Reply) -> EngineDied:
-        self._process.kill()
-        return self._death(f"it answered with {reply.kind}")
+    def __init__(self, model: Path) -> None:
+        read_header(model)  # what is wrong with the file it says best
+        super().__init__(model)
+        opened = self._open(OpenVocabulary(model=model.absolute()))
+        if not isinstance(opened, OpenedVocabulary):
+            raise self._out_of_turn(opened)
+        self.size = opened.size
+        self.bos, self.eos = opened.bos, opened.eos
+        self.template = opened.template
 
-    def _death(self, broken: str = "") -> EngineDied:
-        code = self._process.wait()
-        words = LastWords()
-        self._words.seek(0)
-        while piece := self._words.read(PIECE_BYTES):
-            words.add(piece)
-        named = [self.model, *([self.adapter] if self.adapter else [])]
-        subject = " with ".join(str(file) for file in named)
-        if self._opening is not None:
-            subject = str(self._opening)
-        return EngineDied(cause_of_death(subject, self._when, code, words, broken))
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """The ids of `text`; `special`: the text of a control token stands for it."""
+        return self._tokens(Tokenize(text=text, special=special))
+
+    def whole(self, text: str) -> list[int]:
+        """The ids of `text` with BOS and EOS where the GGUF says so."""
+        return self._tokens(Tokenize(text=text, special=True, whole=True))
+
+    def text(self, token: int) -> str:
+        """How `token` is written in the vocabulary; empty for no token."""
+        return self._described.texts[token] if 0 <= token < self.size else ""
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that `token` writes; control tokens write none."""
+        return self._described.pieces[token]
+
+    def is_control(self, token: int) -> bool:
+        """Whether llama.cpp takes `token` for control, whatever the file says."""
+        return self._described.control[token]
+
+    def ends_answer(self, token: int) -> bool:
+        """Whether `token` ends a generation."""
+        return self._described.ends[token]
+
+    @cached_property
+    def adds_blank(self) -> bool:
+        """Whether llama.cpp puts a blank before text."""
+        ids = self.tokenize("a", special=False)
+        return bool(ids) and self.text(ids[0]).startswith(BLANK)
+
+    @cached_property
+    def pads(self) -> bool:
+        """Whether a beginning blank of a text gets another one in front."""
+        ids = self.tokenize(" a", special=False)
+        return "".join(map(self.text, ids)).count(BLANK) > 1
+
+    @cached_property
+    def _described(self) -> Described:
+        parts: list[Described] = []
+        for first in range(0, self.size, TOKENS_AT_ONCE):
+            reply = self._ask(Describe(first=first, count=TOKENS_AT_ONCE))
+            asked = min(TOKENS_AT_ONCE, self.size - first)
+            if not isinstance(reply, Described) or any(
+                len(told) != asked
+                for told in (reply.texts, reply.pieces, reply.control, reply.ends)
+            ):
+                raise self._out_of_turn(reply)
+            parts.append(reply)
+        return Described(
+            texts=tuple(chain.from_iterable(part.texts for part in parts)),
+            pieces=tuple(chain.from_iterable(part.pieces for part in parts)),
+            control=tuple(chain.from_iterable(part.control for part in parts)),
+            ends=tuple(chain.from_iterable(part.ends for part in parts)),
+        )

@@ -1,18 +1,17 @@
 """The messages between an exam and the child process that runs its GGUF.
 
-As in the engine, a message is a frame of JSON. Logits follow their `Rows` as bare
+As with the pair, a message is a frame of JSON. Logits follow their `Rows` as bare
 float32 of this machine, since a chunk of a large vocabulary has 130 MB of them.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Annotated, BinaryIO, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
-from medassist.engine.wire import FRAME_LENGTH, MAX_FRAME_BYTES, Value
+from medassist.engine.frames import Refused, Value
 
 
 class Open(Value):
@@ -34,11 +33,37 @@ class Open(Value):
     threads: int
 
 
+class OpenVocabulary(Value):
+    """Load what a GGUF says of its tokens and no weights; the first command.
+
+    Attributes:
+        model: may hold nothing but a vocabulary.
+    """
+
+    kind: Literal["open_vocabulary"] = "open_vocabulary"
+    model: Path
+
+
 class Tokenize(Value):
-    """The tokens of a text, none of which stands for a control token."""
+    """The tokens of a text.
+
+    Attributes:
+        special: whether the text of a control token stands for that token.
+        whole: whether BOS and EOS are put around it where the model wants them.
+    """
 
     kind: Literal["tokenize"] = "tokenize"
     text: str
+    special: bool = False
+    whole: bool = False
+
+
+class Describe(Value):
+    """What the vocabulary says of the tokens from `first` on, `count` of them."""
+
+    kind: Literal["describe"] = "describe"
+    first: int
+    count: int
 
 
 class Read(Value):
@@ -92,6 +117,42 @@ class Opened(Value):
     invocation: tuple[int, ...] = ()
 
 
+class OpenedVocabulary(Value):
+    """What a vocabulary says of itself.
+
+    Attributes:
+        size: its tokens.
+        bos: the token that begins a text, or -1.
+        eos: the token that ends a text, or -1.
+        template: the chat template in the file.
+    """
+
+    kind: Literal["opened_vocabulary"] = "opened_vocabulary"
+    size: int
+    bos: int
+    eos: int
+    template: str | None
+
+
+class Described(Value):
+    """One thing a token, in their order.
+
+    Attributes:
+        texts: how each is written in the vocabulary.
+        pieces: the bytes that each writes.
+        control: whether llama.cpp takes it for control, whatever the file says.
+        ends: whether it ends an answer.
+    """
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
+
+    kind: Literal["described"] = "described"
+    texts: tuple[str, ...]
+    pieces: tuple[bytes, ...]
+    control: tuple[bool, ...]
+    ends: tuple[bool, ...]
+
+
 class Tokens(Value):
     """Token ids: of a text, or likeliest after others."""
 
@@ -107,44 +168,9 @@ class Rows(Value):
     columns: int
 
 
-class Refused(Value):
-    """It could not be done; the message says why."""
-
-    kind: Literal["refused"] = "refused"
-    message: str
-    file: Path | None = None
-    """The file that is no model, or is damaged, where one is."""
-
-
-Command = Open | Tokenize | Read | Write
-Reply = Opening | Opened | Tokens | Rows | Refused
+Command = Open | OpenVocabulary | Tokenize | Describe | Read | Write
+Reply = Opening | Opened | OpenedVocabulary | Described | Tokens | Rows | Refused
 COMMANDS: TypeAdapter[Command] = TypeAdapter(
     Annotated[Command, Field(discriminator="kind")]
 )
 REPLIES: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
-
-
-def receive_frame(stream: BinaryIO) -> bytes | None:
-    """The body of the next frame; `None` where the stream ends or is no frame."""
-    head = stream.read(FRAME_LENGTH.size)
-    if len(head) < FRAME_LENGTH.size:
-        return None
-    (length,) = FRAME_LENGTH.unpack(head)
-    if length > MAX_FRAME_BYTES:
-        return None
-    body = stream.read(length)
-    return body if len(body) == length else None
-
-
-def own_channel() -> tuple[BinaryIO, BinaryIO]:
-    """A child's standard input and output, out of the reach of native code.
-
-    Native code writes to descriptor 1 as it likes; from now on that is descriptor 2,
-    which is kept as the last words of the process.
-    """
-    read, write = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    return read, write

@@ -1,157 +1,183 @@
-"""The child process of an exam: it loads a GGUF and reads texts with it.
+"""The child process of an exam: it loads a GGUF, and reads texts with it.
 
-It gives up network and file system before it opens the file, as the engine's does.
-Run as `python -m medassist.engine.scorer_worker`, by `gguf_scorer.GgufScorer` alone.
+It gives up network and file system before it opens the file (`confined`). Started by
+`scorer` alone.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from medassist.core.errors import EngineError, file_of
-from medassist.engine import confine
-from medassist.engine.forbidden_calls import forbid_calls
+from medassist.core.gguf import shards
+from medassist.engine.frames import FrameTooLarge, Refused
 from medassist.engine.scorer_wire import (
     COMMANDS,
+    Command,
+    Describe,
+    Described,
     Open,
     Opened,
+    OpenedVocabulary,
     Opening,
+    OpenVocabulary,
     Read,
-    Refused,
     Rows,
     Tokenize,
     Tokens,
     Write,
-    own_channel,
-    receive_frame,
 )
-from medassist.engine.wire import frame
 
 if TYPE_CHECKING:
+    from medassist.engine.confined import Confined
     from medassist.engine.scorer_reading import Reading
-    from medassist.engine.weights import Weights
+    from medassist.engine.vocabulary import Vocabulary
+    from medassist.engine.weights import Adapter, Weights
 
 CPU_ONLY = 0
 
 
 class _Worker:
-    def __init__(self, read: BinaryIO, write: BinaryIO) -> None:
-        self._in = read
-        self._out = write
+    def __init__(self, process: Confined, stack: ExitStack) -> None:
+        self._process = process
+        self._channel = process.channel
+        self._stack = stack
+        self._vocabulary: Vocabulary | None = None
+        self._reading: Reading | None = None
 
     def run(self) -> None:
-        body = receive_frame(self._in)
-        command = COMMANDS.validate_json(body) if body else None
-        if not isinstance(command, Open):
-            return
-        with ExitStack() as stack:
+        opened = False
+        while (command := self._channel.receive(COMMANDS)) is not None:
             try:
-                weights, reading = self._open(command, stack)
+                match command:
+                    case Open() | OpenVocabulary() if opened:
+                        raise EngineError("A model is loaded already.")
+                    case Open():
+                        self._open(command)
+                        opened = True
+                    case OpenVocabulary():
+                        self._open_vocabulary(command)
+                        opened = True
+                    case _:
+                        self._answer(command)
             except EngineError as error:
                 self._send(Refused(message=str(error), file=file_of(error)))
-                return
-            while (body := receive_frame(self._in)) is not None:
-                try:
-                    self._answer(body, weights, reading)
-                except EngineError as error:
-                    self._send(Refused(message=str(error), file=file_of(error)))
+                if not opened:
+                    return
 
-    def _open(self, command: Open, stack: ExitStack) -> tuple[Weights, Reading]:
+    def _open(self, command: Open) -> None:
         # Native libraries first: once files are out of reach they cannot be loaded.
         from medassist.engine.scorer_reading import Reading
         from medassist.engine.weights import Adapter, Weights, start_llama
 
         start_llama()
-        confine.restrict_files(self._files(command))
+        named = [command.model, *([command.adapter] if command.adapter else [])]
+        self._keep(named)
         self._send(Opening(file=command.model))
-        weights = stack.enter_context(Weights(command.model, CPU_ONLY, _go_on))
+        enter = self._stack.enter_context
+        weights = enter(Weights(command.model, CPU_ONLY, _go_on))
         adapter = None
         if command.adapter is not None:
             self._send(Opening(file=command.adapter))
-            adapter = stack.enter_context(Adapter(weights, command.adapter))
+            adapter = enter(Adapter(weights, command.adapter))
         self._send(Opening(file=command.model))
-        trained = weights.trained_context
-        context = min(command.context, trained)
-        reading = stack.enter_context(
+        self._reading = enter(
             Reading(
                 weights,
                 adapter,
-                context=context,
+                context=min(command.context, weights.trained_context),
                 exact=command.exact,
                 threads=command.threads,
             )
         )
-        vocabulary = weights.vocabulary
-        begins = vocabulary.adds_bos and vocabulary.bos >= 0
+        self._vocabulary = weights.vocabulary
+        self._send(_opened(weights, adapter, self._reading))
+
+    def _open_vocabulary(self, command: OpenVocabulary) -> None:
+        from medassist.engine.weights import VocabularyAlone, start_llama
+
+        start_llama()
+        self._keep([command.model])
+        self._send(Opening(file=command.model))
+        found = self._stack.enter_context(VocabularyAlone(command.model))
+        self._vocabulary = found.vocabulary
         self._send(
-            Opened(
-                architecture=weights.header.architecture,
-                quantization=weights.header.quantization,
-                size=vocabulary.size,
-                trained_context=trained,
-                context=context,
-                bos=vocabulary.bos if begins else None,
-                invocation=adapter.invocation if adapter else (),
+            OpenedVocabulary(
+                size=found.vocabulary.size,
+                bos=found.vocabulary.bos,
+                eos=found.vocabulary.eos,
+                template=found.template,
             )
         )
-        return weights, reading
 
-    @staticmethod
-    def _files(command: Open) -> list[Path]:
-        named = [command.model, *([command.adapter] if command.adapter else [])]
-        # The other files of a split model are beside the first one.
-        shards = command.model.parent.glob("*-of-*.gguf")
-        return [file.resolve() for file in (*named, *shards)]
+    def _keep(self, named: list[Path]) -> None:
+        files = {file.resolve() for file in named}
+        self._process.keep_files({part for file in files for part in shards(file)})
 
-    def _answer(self, body: bytes, weights: Weights, reading: Reading) -> None:
-        match COMMANDS.validate_json(body):
-            case Tokenize(text=text):
-                tokens = weights.vocabulary.tokenize(text, special=False)
+    def _answer(self, command: Command) -> None:
+        vocabulary, reading = self._vocabulary, self._reading
+        match command:
+            case Tokenize() if vocabulary is not None:
+                tokens = vocabulary.tokenize(
+                    command.text, special=command.special, whole=command.whole
+                )
                 self._send(Tokens(tokens=tuple(tokens)))
-            case Read(tokens=tokens, first=first, adapted_from=adapted_from):
-                logits = reading.logits(tokens, first, adapted_from)
+            case Describe() if vocabulary is not None:
+                self._send(_described(vocabulary, command))
+            case Read() if reading is not None:
+                logits = reading.logits(
+                    command.tokens, command.first, command.adapted_from
+                )
                 rows, columns = logits.shape
-                self._send(Rows(rows=rows, columns=columns))
-                self._out.write(logits.data)
-                self._out.flush()
-            case Write(tokens=tokens, count=count, adapted_from=adapted_from):
-                written = reading.greedy(tokens, count, adapted_from)
+                self._channel.send(Rows(rows=rows, columns=columns), logits.data)
+            case Write() if reading is not None:
+                written = reading.greedy(
+                    command.tokens, command.count, command.adapted_from
+                )
                 self._send(Tokens(tokens=tuple(written)))
-            case Open():
-                self._send(Refused(message="A model is loaded already."))
+            case _:
+                raise EngineError("No weights are loaded.")
 
     def _send(self, reply: BaseModel) -> None:
-        self._out.write(frame(reply))
-        self._out.flush()
+        try:
+            self._channel.send(reply)
+        except FrameTooLarge as error:
+            raise EngineError(f"The vocabulary is too large: {error}.") from None
+
+
+def _opened(weights: Weights, adapter: Adapter | None, reading: Reading) -> Opened:
+    vocabulary = weights.vocabulary
+    begins = vocabulary.adds_bos and vocabulary.bos >= 0
+    return Opened(
+        architecture=weights.header.architecture,
+        quantization=weights.header.quantization,
+        size=vocabulary.size,
+        trained_context=weights.trained_context,
+        context=reading.context,
+        bos=vocabulary.bos if begins else None,
+        invocation=adapter.invocation if adapter else (),
+    )
+
+
+def _described(vocabulary: Vocabulary, asked: Describe) -> Described:
+    tokens = range(max(0, asked.first), min(asked.first + asked.count, vocabulary.size))
+    return Described(
+        texts=tuple(vocabulary.text(token) for token in tokens),
+        pieces=tuple(vocabulary.piece(token) for token in tokens),
+        control=tuple(vocabulary.is_control(token) for token in tokens),
+        ends=tuple(vocabulary.ends_answer(token) for token in tokens),
+    )
 
 
 def _go_on(_fraction: float) -> bool:
     return True
 
 
-def main() -> None:
-    """Run the child: confine it as far as possible, then serve."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    confine.forbid_core_dumps()
-    confine.keep_one_thread()
-    # Before any library starts a thread of its own: the kernel asks for that.
-    confine.leave_network()
-    confine.drop_privileges()
-    forbid_calls()
-    try:
-        _Worker(*own_channel()).run()
-    except BrokenPipeError:
-        # Whoever would read the answer has gone.
-        os._exit(0)
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
+def serve(process: Confined) -> None:
+    """Load what the app names, and answer until the app goes."""
+    with ExitStack() as stack:
+        _Worker(process, stack).run()

@@ -1,26 +1,26 @@
 """What the chat template of a model file does, found out in a process of its own.
 
 A template is a program from outside. It is rendered here in its sandbox, with no
-network and no files but the model's, and what it wrote is told as one JSON object.
-Run as `python -m medassist.engine.template_probe FILE`, by `template_check` alone.
+network and no files but the model's, and what it wrote is the only answer. Started by
+`template_check` alone.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, TypeAdapter
 
-from medassist.core.errors import EngineError
+from medassist.core.errors import EngineError, file_of
 from medassist.core.gguf import GgufHeader, read_header, shards
 from medassist.core.values import Message
-from medassist.engine import confine
-from medassist.engine.forbidden_calls import forbid_calls
+from medassist.engine.frames import Refused, Value
 from medassist.engine.template import ChatTemplate
+
+if TYPE_CHECKING:
+    from medassist.engine.confined import Confined
 
 TOKENS = "tokenizer.ggml.tokens"
 KINDS = "tokenizer.ggml.token_type"
@@ -39,10 +39,14 @@ PROBES = (
 """Conversations, and whether the prompt ends where the answer begins."""
 
 
-class Probed(BaseModel):
-    """What was found of one model file."""
+class Probe(Value):
+    """Look at the template of this model: the only command."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    file: Path
+
+
+class Probed(Value):
+    """What was found of one model file."""
 
     template: Literal["own", "none", "broken"]
     trouble: str = ""
@@ -64,6 +68,10 @@ class Probed(BaseModel):
     """The token that ends an answer; empty: no single token does."""
     turn_end_id: int | None = None
     writes_date: bool = False
+
+
+COMMAND: TypeAdapter[Probe] = TypeAdapter(Probe)
+REPLIES: TypeAdapter[Probed | Refused] = TypeAdapter(Probed | Refused)
 
 
 class Ends(BaseModel):
@@ -157,22 +165,14 @@ def _specials(header: GgufHeader, tokens: list[str]) -> list[str]:
     return [*by_heart, *(token for token, kind in typed if kind in special)]
 
 
-def main(arguments: list[str]) -> int:
-    """Probe the file that is named, confined, and print what was found."""
-    path = Path(arguments[0])
-    confine.forbid_core_dumps()
-    known_ends()
-    confine.leave_network()
-    confine.drop_privileges()
-    forbid_calls()
-    if not confine.restrict_files(shards(path)):
-        confine.forbid_growth()
+def serve(process: Confined) -> None:
+    """Probe the file that the app names, and tell what was found."""
+    command = process.channel.receive(COMMAND)
+    if command is None:
+        return
+    process.end_with_the_app()
+    process.keep_files(shards(command.file))
     try:
-        print(probe(path).model_dump_json())  # noqa: T201 (what this process is for)
+        process.channel.send(probe(command.file))
     except EngineError as error:
-        print(json.dumps({"error": str(error)}))  # noqa: T201
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+        process.channel.send(Refused(message=str(error), file=file_of(error)))

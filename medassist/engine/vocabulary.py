@@ -33,19 +33,20 @@ class Vocabulary:
         self.size = llama.llama_vocab_n_tokens(vocab)
         self._piece = ctypes.create_string_buffer(256)
 
-    def tokenize(self, text: str, *, special: bool) -> list[int]:
-        """The token ids of `text`, without BOS or EOS.
+    def tokenize(self, text: str, *, special: bool, whole: bool = False) -> list[int]:
+        """The token ids of `text`.
 
         Args:
             text: what to read.
             special: whether the text of a control token stands for that token.
+            whole: whether BOS and EOS are put around it where the model wants them.
         """
         data = text.encode(errors="replace")
         room = len(data) + 16
         while True:
             tokens = (llama.llama_token * room)()
             count = llama.llama_tokenize(
-                self.vocab, data, len(data), tokens, room, False, special
+                self.vocab, data, len(data), tokens, room, whole, special
             )
             if count >= 0:
                 return tokens[:count]
@@ -72,6 +73,11 @@ class Vocabulary:
     def ends_answer(self, token: int) -> bool:
         """Whether `token` ends a generation, by the model's metadata."""
         return bool(llama.llama_vocab_is_eog(self.vocab, token))
+
+    def is_control(self, token: int) -> bool:
+        """Whether llama.cpp takes `token` for control, whatever the file says."""
+        found = llama.llama_vocab_get_attr(self.vocab, token)
+        return bool(found & (CONTROL | UNKNOWN))
 
     @property
     def bos(self) -> int:

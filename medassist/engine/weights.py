@@ -118,6 +118,38 @@ class Weights(Owned):
         return llama.llama_model_n_ctx_train(self.model)
 
 
+class VocabularyAlone(Owned):
+    """A model's vocabulary and chat template, without its weights.
+
+    Args:
+        path: a GGUF file with a vocabulary; it may hold nothing else.
+
+    Raises:
+        ModelFileError: llama.cpp cannot load it, or it has no vocabulary.
+    """
+
+    def __init__(self, path: Path) -> None:
+        _complaints.clear()
+        params = llama.llama_model_default_params()
+        params.vocab_only = True
+        params.n_gpu_layers = 0
+        model = llama.llama_model_load_from_file(str(path).encode(), params)
+        if not model:
+            raise ModelFileError(
+                f"{path}: llama.cpp cannot load its vocabulary."
+                f"{_with_advice(complaint())}",
+                path,
+            )
+        super().__init__(lambda: llama.llama_model_free(model))
+        try:
+            self.vocabulary = Vocabulary(model, path)
+        except ModelFileError:
+            self.close()
+            raise
+        found = llama.llama_model_chat_template(model, None)
+        self.template = None if found is None else found.decode(errors="replace")
+
+
 class Adapter(Owned):
     """A LoRA adapter for one model. It must be closed before its weights are.
 

@@ -1,18 +1,16 @@
-"""The messages between the app and the child process that runs llama.cpp.
+"""The messages between the app and the child process that runs a pair.
 
-Commands travel from the app to the child, events from the child to the app. On
-the pipe a message is one frame: its length in bytes (4 bytes, big-endian), then
-UTF-8 JSON. Both sides validate what they read; the child is fed by a file from
+Commands travel from the app to the child, events from the child to the app, each as a
+frame (`frames`). Both sides validate what they read; the child is fed by a file from
 outside and is not trusted.
 """
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from medassist.core.values import (
     EngineOptions,
@@ -25,15 +23,7 @@ from medassist.core.values import (
     Sampling,
     TooLong,
 )
-
-FRAME_LENGTH = struct.Struct(">I")
-MAX_FRAME_BYTES = 64 * 1024 * 1024
-
-
-class Value(BaseModel):
-    """An immutable value that refuses fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from medassist.engine.frames import Hello, Value
 
 
 class Question(Value):
@@ -79,13 +69,6 @@ Command = Annotated[Load | Ask | Prepare | Stop, Field(discriminator="kind")]
 
 
 # Events: from the child to the app.
-
-
-class Hello(Value):
-    """The child runs and is confined; nothing has been opened yet."""
-
-    kind: Literal["hello"] = "hello"
-    confined: str
 
 
 class Loading(Value):
@@ -178,23 +161,3 @@ Event = Annotated[
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
-
-
-class FrameTooLarge(ValueError):
-    """A message does not fit on the pipe."""
-
-
-def frame(message: BaseModel) -> bytes:
-    """The bytes of `message` on the pipe.
-
-    Raises:
-        FrameTooLarge: the message is larger than `MAX_FRAME_BYTES`.
-        ValueError: a text in it is no Unicode.
-    """
-    body = message.model_dump_json().encode()
-    if len(body) > MAX_FRAME_BYTES:
-        raise FrameTooLarge(
-            f"a message of {len(body):,} bytes is over the {MAX_FRAME_BYTES:,} that "
-            "the engine takes; shorten the text"
-        )
-    return FRAME_LENGTH.pack(len(body)) + body

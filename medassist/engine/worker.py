@@ -1,97 +1,44 @@
 """The child process: it owns llama.cpp, reads commands and writes events.
 
-It gives up network and file system before it opens a model (`confine`), keeps its
-channel to the app away from what native code prints, and ends when the app does.
-Run as `python -m medassist.engine.worker`, by `client.Engine` alone.
+It gives up network and file system before it opens a model (`confined`), and ends when
+the app does. Started by `client.Engine` alone.
 """
 
 from __future__ import annotations
 
-import os
 import queue
-import signal
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from medassist.core.errors import EngineError, LoadStopped, file_of
 from medassist.core.values import PaneName
-from medassist.engine import confine
-from medassist.engine.forbidden_calls import forbid_calls
+from medassist.engine.frames import leave
 from medassist.engine.wire import (
     COMMANDS,
-    FRAME_LENGTH,
-    MAX_FRAME_BYTES,
     Ask,
-    Command,
     DoesNotFit,
     Done,
     Failed,
-    Hello,
     Load,
     Loaded,
     Loading,
     Prepare,
     Stop,
-    frame,
 )
 
 if TYPE_CHECKING:
+    from medassist.engine.confined import Confined
     from medassist.engine.context import Context
     from medassist.engine.pair import Pair
 
 LOADING = 0
 """The number that a `Stop` names to end the loading."""
 PROGRESS_EVERY_S = 0.05
-
-
-class Channel:
-    """Frames to and from the app, on descriptors that nothing else prints to."""
-
-    def __init__(self) -> None:
-        # Native code writes to descriptors 1 and 2 as it likes: 1 is bent to 2, which
-        # the app keeps as the last words of this process, and commands and events
-        # go over copies that only this object knows.
-        self._read: BinaryIO = os.fdopen(os.dup(0), "rb")
-        self._write: BinaryIO = os.fdopen(os.dup(1), "wb")
-        if sys.platform == "win32":
-            import msvcrt
-
-            for stream in (self._read, self._write):
-                msvcrt.setmode(stream.fileno(), os.O_BINARY)
-        os.dup2(2, 1)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
-
-    def receive(self) -> Command | None:
-        """The next command; `None` when the app has gone."""
-        head = self._read.read(FRAME_LENGTH.size)
-        if len(head) < FRAME_LENGTH.size:
-            return None
-        (length,) = FRAME_LENGTH.unpack(head)
-        if length > MAX_FRAME_BYTES:
-            return None
-        body = self._read.read(length)
-        return COMMANDS.validate_json(body) if len(body) == length else None
-
-    def send(self, event: BaseModel) -> None:
-        """Send an event to the app."""
-        try:
-            self._write.write(frame(event))
-            self._write.flush()
-        except BrokenPipeError:
-            leave()
-
-
-def leave() -> None:
-    """End this process at once; whoever would read an error has gone."""
-    os._exit(0)
 
 
 class Stops:
@@ -153,15 +100,16 @@ class Stops:
 class Worker:
     """The child's main loop."""
 
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
+    def __init__(self, process: Confined) -> None:
+        self.process = process
+        self.channel = process.channel
         self.stops = Stops()
         self.commands: queue.SimpleQueue[Ask | Prepare] = queue.SimpleQueue()
         self._told_at = 0.0
 
-    def run(self, namespace: bool, seccomp: bool) -> None:
+    def run(self) -> None:
         """Load the pair that the first command names, then serve until the end."""
-        load = self.channel.receive()
+        load = self.channel.receive(COMMANDS)
         if not isinstance(load, Load):
             return
         # Native libraries first: once files are out of reach they cannot be loaded.
@@ -170,12 +118,7 @@ class Worker:
 
         start_llama()
         named = {f.resolve() for p in load.files.panes for f in load.files.files(p)}
-        files = {shard for file in named for shard in shards(file)}
-        landlock = confine.restrict_files(files)
-        if not landlock:
-            confine.forbid_growth()
-        held = confine.describe(namespace, landlock, seccomp)
-        self.channel.send(Hello(confined=held))
+        self.process.keep_files({shard for file in named for shard in shards(file)})
         threading.Thread(target=self._listen, daemon=True).start()
         try:
             with self._load(load) as pair:
@@ -213,7 +156,7 @@ class Worker:
         """Read commands while the main thread computes."""
         while True:
             try:
-                command = self.channel.receive()
+                command = self.channel.receive(COMMANDS)
             except ValidationError as error:
                 self.channel.send(Failed(message=f"bad command: {error}", fatal=True))
                 command = None
@@ -274,18 +217,6 @@ def contexts_of(pair: Pair, request: Ask | Prepare) -> dict[PaneName, Context]:
     return {name: pair.panes[name].context for name in request.panes}
 
 
-def main() -> None:
-    """Run the child: confine it as far as possible, then serve."""
-    # The terminal sends its interrupt to every process in it; the app decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    confine.forbid_core_dumps()
-    confine.keep_one_thread()
-    # Before any library starts a thread of its own: the kernel asks for that.
-    namespace = confine.leave_network()
-    confine.drop_privileges()
-    seccomp = forbid_calls()
-    Worker(Channel()).run(namespace, seccomp)
-
-
-if __name__ == "__main__":
-    main()
+def serve(process: Confined) -> None:
+    """Load the pair that the app names, and answer until the app goes."""
+    Worker(process).run()

@@ -7,21 +7,20 @@ sentence with what to do; nothing is changed.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from medassist.core.clean import clean_line
 from medassist.core.errors import ModelFileError
 from medassist.core.gguf import read_header
 from medassist.core.values import PairFiles
-from medassist.engine.child_environment import child_environment
-from medassist.engine.template_probe import TOKENS, Probed
+from medassist.engine.child import Child, ChildEnded
+from medassist.engine.template_probe import REPLIES, TOKENS, Probe, Probed
 from medassist.library.errors import LibraryError
 
+PROBE = "medassist.engine.template_probe"
 TIME_LIMIT_S = 60.0
 
 Weight = Literal["wrong", "look", "note"]
@@ -48,22 +47,18 @@ def probe_file(path: Path) -> Probed:
     Raises:
         ModelFileError: the file is no GGUF, or its template ended the process.
     """
-    command = (sys.executable, "-P", "-m", "medassist.engine.template_probe")
     try:
-        done = subprocess.run(
-            [*command, str(path.absolute())],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=child_environment(),
-            timeout=TIME_LIMIT_S,
-            check=False,
-        )
-        return Probed.model_validate_json(done.stdout)
-    except subprocess.TimeoutExpired:
-        why = f"it took more than {TIME_LIMIT_S:.0f} s"
-    except ValidationError:
-        read_header(path)  # says what is wrong with the file, if it is that
+        with Child(PROBE, REPLIES, TIME_LIMIT_S) as child:
+            child.send(Probe(file=path.absolute()))
+            found = child.receive()
+    except ChildEnded as ended:
         why = "the process that looked at it ended"
+        if ended.late:
+            why = f"it took more than {TIME_LIMIT_S:.0f} s"
+    else:
+        if isinstance(found, Probed):
+            return found
+        raise ModelFileError(found.message, path)
     raise ModelFileError(
         f"{path}: its chat template cannot be checked ({why}). Convert the model again "
         "with a corrected template.",

@@ -17,12 +17,8 @@ from medassist.core.clean import clean, escaped_json
 ROOT = Path(__file__).parents[2]
 EVIL = "a\x1b]52;c;SEFDS0VE\x1b\\b\x1b]0;OWNED\x07c\x9b2Jd\u202e\u200fe"
 OBEYED = set("\x1b\x07\x9b\x9d\u202e\u200f")
-# The one place that prints, and the children of which another process reads.
-PRINTS = {
-    "medassist/core/terminal.py",
-    "medassist/engine/template_probe.py",
-    "medassist/engine/confinement_trial.py",
-}
+PRINTS = {"medassist/core/terminal.py"}
+"""The one place that prints."""
 
 
 def printing(file: Path) -> Iterator[int]:

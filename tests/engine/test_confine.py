@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,18 +14,20 @@ import pytest
 
 from medassist.core.values import PairFiles
 from medassist.engine import confine
-from medassist.engine.confinement_trial import Trial
+from medassist.engine.confinement_trial import Trial, Try
 from medassist.engine.forbidden_calls import MACHINES, Machine
+from medassist.engine.frames import Hello, frame, read_frame
 from tests.engine.conversation import tiny_engine
 from tests.tiny_models import TinyPair
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing is held there")
 
-TRIAL = "from medassist.engine import confine, confinement_trial as trial\n"
+CHILD = "from medassist.engine import confine, confined, forbidden_calls\n"
+TRIAL = "medassist.engine.confinement_trial"
 WITHOUT = {
     confine.NETWORK_NAMESPACE: "confine.leave_network = lambda: False\n",
-    confine.LANDLOCK: "confine.restrict_files = lambda models: False\n",
-    confine.SECCOMP: "trial.forbid_calls = lambda: False\n",
+    confine.LANDLOCK: "confine.restrict_files = lambda *_: False\n",
+    confine.SECCOMP: "forbidden_calls.forbid_calls = lambda: False\n",
 }
 FILES = ("read another file", "list a folder", "remove a file")
 WRITING = ("write a new file", "write to a file")
@@ -58,7 +61,7 @@ def attempted(folder: Path, shared: Path, before: str = "") -> Trial:
     """How a child fares that tries everything; `before` changes what holds it."""
     (folder / "model").write_text("m")
     (folder / "foreign").write_text("s")
-    script = f"{TRIAL}{before}trial.main()"
+    script = f"{CHILD}{before}confined.main()"
     terminal, its_end = os.openpty()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / "listening"))
@@ -66,17 +69,21 @@ def attempted(folder: Path, shared: Path, before: str = "") -> Trial:
         done = subprocess.run(
             [
                 *(sys.executable, "-c", IN_A_TERMINAL, str(its_end)),
-                *("-c", script, str(folder), str(shared)),
+                *("-c", script, TRIAL),
             ],
+            input=frame(Try(folder=folder, shared=shared)),
             pass_fds=[its_end],
             capture_output=True,
-            text=True,
             check=False,
         )
     os.close(terminal)
     os.close(its_end)
     assert done.returncode == 0, done.stderr
-    return Trial.model_validate_json(done.stdout)
+    answers = io.BytesIO(done.stdout)
+    hello = Hello.model_validate_json(read_frame(answers) or b"")
+    trial = Trial.model_validate_json(read_frame(answers) or b"")
+    assert hello.confined == trial.confined
+    return trial
 
 
 def permitted() -> str:

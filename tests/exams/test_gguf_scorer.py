@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from medassist.core.errors import EngineDied, EngineError
@@ -117,7 +117,7 @@ def test_an_adapter_of_another_model_is_named(tiny, tmp_path):
 
 def test_the_death_of_the_child_is_a_sentence_and_does_not_hang(tiny):
     with GgufScorer(tiny.base, threads=1) as scorer:
-        os.kill(scorer._process.pid, signal.SIGABRT)
+        os.kill(scorer._child.pid, signal.SIGABRT)
         begun = time.monotonic()
         with pytest.raises(EngineDied, match=r"tiny-base\.gguf.*give up"):
             scorer.logits([1, 2, 3])
@@ -126,6 +126,6 @@ def test_the_death_of_the_child_is_a_sentence_and_does_not_hang(tiny):
 
 def test_no_child_is_left_behind(tiny):
     with GgufScorer(tiny.base, threads=1) as scorer:
-        process = scorer._process
-    assert process.poll() is not None
-    assert not Path(f"/proc/{process.pid}").exists()
+        pid = scorer._child.pid
+        assert psutil.pid_exists(pid)
+    assert not psutil.pid_exists(pid)

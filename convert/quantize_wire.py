@@ -1,0 +1,57 @@
+"""The messages between `quantize` and the child process that runs the quantizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class Job(BaseModel):
+    """What to quantize.
+
+    Attributes:
+        files: of the model; the first one is named to the quantizer.
+        target: is there already, and empty.
+        most_memory: bytes of rows that are held at once.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: tuple[Path, ...]
+    target: Path
+    ftype: int
+    imatrix: Path | None
+    allow_requantize: bool
+    most_memory: int
+    threads: int
+
+
+class Tensor(BaseModel):
+    """The quantizer is at this one of `total` tensors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["tensor"] = "tensor"
+    number: int
+    total: int
+
+
+class Done(BaseModel):
+    """The file is written.
+
+    Attributes:
+        fallbacks: tensors that took another type.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["done"] = "done"
+    fallbacks: int
+
+
+JOB: TypeAdapter[Job] = TypeAdapter(Job)
+REPLIES: TypeAdapter[Tensor | Done] = TypeAdapter(
+    Annotated[Tensor | Done, Field(discriminator="kind")]
+)

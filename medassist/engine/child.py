@@ -1,0 +1,218 @@
+"""The one way in which a child process is started, spoken with, and ended.
+
+What comes from outside (a model, a template, a matrix) is read in a child, since
+native code may block, print, or end the process that it runs in. How it gives up what
+it does not need stands in `confined`; how the pair's child is spoken with beside a
+running screen, in `async_child`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from medassist.engine.frames import FrameTooLarge, Hello, frame, read_frame
+from medassist.engine.last_words import LastWords
+
+SPIN_COUNT = "1000"
+"""How long threads of GNU OpenMP spin at a barrier before they sleep. By default they
+spin 300 times as long; a thread that is thrown off its core by another program then
+holds up all of them. Measured on two cores, 0.7 B at Q4_K_M, with a busy program
+beside: 15 tok/s instead of 4; on a quiet machine no difference (55)."""
+PACKAGE = Path(__file__).resolve().parents[2]
+SECRETS = ("TOKEN", "SECRET", "PASSWORD", "KEY")
+CLOSE_WITHIN_S = 5
+LAST_WORDS_WITHIN_S = 1
+
+Reply = TypeVar("Reply")
+
+
+def command(module: str) -> tuple[str, ...]:
+    """The command line of a child that does what `module` is for."""
+    return (sys.executable, "-P", "-m", "medassist.engine.confined", module)
+
+
+def environment() -> dict[str, str]:
+    """The environment of this process, without its secrets."""
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if not any(secret in name.upper() for secret in SECRETS)
+    }
+    found.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    # Of a failed check the stack helps nobody here, and gdb is started to print it.
+    found.setdefault("GGML_NO_BACKTRACE", "1")
+    # The child finds this very package, wherever the app was started.
+    path = found.get("PYTHONPATH")
+    found["PYTHONPATH"] = os.pathsep.join(filter(None, (str(PACKAGE), path)))
+    return found
+
+
+def not_a_message(error: ValidationError) -> str:
+    """Why a child is ended that sent what Pydantic refuses."""
+    return f"it sent what is no message ({error.error_count()} faults)"
+
+
+class ChildEnded(Exception):
+    """The child ended, or was ended, before it answered.
+
+    Attributes:
+        code: the exit code; negative for a signal.
+        words: what it printed.
+        broken: why the app ended it, or "".
+        late: it was ended because its time was over.
+    """
+
+    def __init__(self, code: int, words: LastWords, broken: str, late: bool) -> None:
+        super().__init__(broken or f"the child ended with code {code}")
+        self.code = code
+        self.words = words
+        self.broken = broken
+        self.late = late
+
+
+class Child(Generic[Reply]):
+    """A child that is asked and waited for; a context manager.
+
+    Args:
+        module: what it runs; see `confined`.
+        replies: what it may answer.
+        time_limit: seconds after which it is ended; by default never.
+
+    Attributes:
+        confined: what holds it, once it has said so.
+        pid: its process id.
+    """
+
+    def __init__(
+        self, module: str, replies: TypeAdapter[Reply], time_limit: float | None = None
+    ) -> None:
+        self.confined: str | None = None
+        self._replies = replies
+        self._words = LastWords()
+        self._late = False
+        self._process = subprocess.Popen(
+            command(module),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+        self.pid = self._process.pid
+        # Somebody has to read what it prints, or it stops when the pipe is full. A
+        # file would need no reader, and no child without Landlock may write to one.
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
+        self._timer = threading.Timer(time_limit or 0, self._end_late)
+        if time_limit is not None:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def send(self, command: BaseModel) -> None:
+        """Send a command.
+
+        Raises:
+            ChildEnded: nobody is there to take it.
+            FrameTooLarge: it is too large.
+        """
+        data = frame(command)
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(data)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self.ended() from None
+
+    def receive(self) -> Reply:
+        """Wait for the next answer.
+
+        Raises:
+            ChildEnded: it ended first, or answered with what is no message.
+        """
+        try:
+            if self.confined is None:
+                hello = Hello.model_validate_json(self._receive_frame())
+                self.confined = hello.confined
+            return self._replies.validate_json(self._receive_frame())
+        except FrameTooLarge as error:
+            raise self.ended(str(error)) from None
+        except ValidationError as error:
+            raise self.ended(not_a_message(error)) from None
+
+    def receive_into(self, room: memoryview) -> None:
+        """Fill `room` with the bare bytes that follow an answer.
+
+        Raises:
+            ChildEnded: it ended first.
+        """
+        assert self._process.stdout is not None
+        while room:
+            # Without a buffer of its own in between, as far as the pipe gives.
+            count = self._process.stdout.readinto(room)  # type: ignore[attr-defined]
+            if not count:
+                raise self.ended()
+            room = room[count:]
+
+    def ended(self, broken: str = "") -> ChildEnded:
+        """How it ended; `broken` says why it is to be ended now."""
+        if broken:
+            self._process.kill()
+        code = self._process.wait()
+        self._listening.join(LAST_WORDS_WITHIN_S)
+        return ChildEnded(code, self._words, broken, self._late)
+
+    def close(self) -> None:
+        """Let it end, and wait for that."""
+        self._timer.cancel()
+        process = self._process
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+        if process.stdout is not None:
+            process.stdout.close()
+        try:
+            process.wait(CLOSE_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._listening.join(LAST_WORDS_WITHIN_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            # Nobody waits for what it computes.
+            self._process.kill()
+        self.close()
+
+    def _receive_frame(self) -> bytes:
+        assert self._process.stdout is not None
+        body = read_frame(self._process.stdout)  # type: ignore[arg-type]
+        if body is None:
+            raise self.ended()
+        return body
+
+    def _listen(self) -> None:
+        stream = self._process.stderr
+        assert stream is not None
+        with stream:
+            while piece := os.read(stream.fileno(), 1 << 16):
+                self._words.add(piece)
+
+    def _end_late(self) -> None:
+        self._late = True
+        self._process.kill()
