@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from medassist.core.errors import MedassistError
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from medassist.core.errors import EngineError, MedassistError
 
 
 class ConvertError(MedassistError):
@@ -11,3 +14,12 @@ class ConvertError(MedassistError):
 
 class NeedsMerging(ConvertError):
     """A GGUF adapter cannot hold this adapter; merged into its base it is exact."""
+
+
+@contextmanager
+def in_our_words() -> Generator[None]:
+    """Turn the engine's errors into this package's; both are sentences already."""
+    try:
+        yield
+    except EngineError as error:
+        raise ConvertError(str(error)) from error

@@ -7,11 +7,10 @@ quantized file, what it lost against the unquantized one, which has passed itsel
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from convert.errors import ConvertError
+from convert.errors import ConvertError, in_our_words
 from convert.gguf.facts import shards_of
 from convert.hf_folder import read_config
 from convert.peft_adapter import CONFIG as ADAPTER_CONFIG
@@ -50,7 +49,6 @@ from convert.verify.tensors import compare_tensors
 from convert.verify.texts import LONGEST
 from convert.verify.tokens import TokenCheck, compare_tokens
 from convert.vocabulary import load_tokenizer
-from medassist.core.errors import EngineError
 from medassist.core.progress import Watcher, unwatched
 from medassist.engine.scorer import GgufScorer
 
@@ -89,7 +87,7 @@ def verify_model(
     before = seen(looked_at)
     source = hash_of_model(folder)
     content = Text.read(text)
-    with _sentences():
+    with in_our_words():
         # In a child first: what llama.cpp cannot load ends that, and not this.
         with GgufScorer(gguf, context=longest, exact=True, threads=threads) as opened:
             quantization = opened.opened.quantization
@@ -165,7 +163,7 @@ def verify_adapter(
     before = seen([*files_of_model(folder), *parts, *shards_of(gguf), adapter_gguf])
     tokenizer = load_tokenizer(folder)
     with (
-        _sentences(),
+        in_our_words(),
         GgufScorer(
             gguf, adapter_gguf, context=_longest(folder), exact=True, threads=threads
         ) as opened,
@@ -342,12 +340,3 @@ def _same_invocation(found: tuple[int, ...], expected: tuple[int, ...]) -> Check
     else:
         said = f"the GGUF says {list(found)}, the adapter {list(expected)}"
     return Check(name="invocation", passed=found == expected, said=said)
-
-
-@contextmanager
-def _sentences() -> Generator[None]:
-    """Turn the engine's errors into this package's; both are sentences already."""
-    try:
-        yield
-    except EngineError as error:
-        raise ConvertError(str(error)) from error

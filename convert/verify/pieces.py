@@ -7,9 +7,9 @@ from operator import itemgetter
 
 from transformers import PreTrainedTokenizerFast
 
-from convert.verify.gguf_vocabulary import GgufVocabulary
 from convert.vocabulary.ends import KNOWN_BY_HEART
 from convert.vocabulary.scores import BLANK, BYTE
+from medassist.engine.scorer import GgufVocabulary
 
 
 def wrong_pieces(
@@ -30,7 +30,7 @@ def wrong_pieces(
     added = {i: t.content for i, t in tokenizer.added_tokens_decoder.items()}
     letters = _letters()
     for text, token in sorted(tokenizer.get_vocab().items(), key=itemgetter(1)):
-        if token >= vocabulary.tokens.size or text in KNOWN_BY_HEART:
+        if token >= vocabulary.size or text in KNOWN_BY_HEART:
             continue
         if token in added:
             blank = added[token].replace(BLANK, " ")
@@ -45,7 +45,7 @@ def wrong_pieces(
             )
         else:
             expected = bytes(letters.get(letter, 0) for letter in text)
-        if (found := vocabulary.tokens.piece(token)) != expected:
+        if (found := vocabulary.piece(token)) != expected:
             yield (
                 f"token {token} ({text!r}) writes {expected!r} in the tokenizer, "
                 f"{found!r} in the GGUF"

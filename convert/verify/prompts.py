@@ -14,15 +14,15 @@ from jinja2 import TemplateError as JinjaError
 from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerFast
 
-from convert.errors import ConvertError
+from convert.errors import ConvertError, in_our_words
 from convert.verify.corpus import Conversation, conversations
-from convert.verify.gguf_vocabulary import GgufVocabulary
 from convert.verify.tokens import composed, parted
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import blanks_of
 from convert.vocabulary.reading import load_tokenizer
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.values import Message
+from medassist.engine.scorer import GgufVocabulary
 from medassist.engine.template import ChatTemplate, TemplateError, TemplateRefusal
 
 AROUND = 30  # letters shown on both sides of a difference
@@ -53,11 +53,10 @@ def compare_prompts(
     """
     tokenizer = load_tokenizer(folder)
     source = _template(tokenizer)
-    with GgufVocabulary(gguf) as vocabulary:
+    with in_our_words(), GgufVocabulary(gguf) as vocabulary:
         if source is None or vocabulary.template is None:
             return _without(source, vocabulary)
-        tokens = vocabulary.tokens
-        bos, eos = tokens.text(tokens.bos), tokens.text(tokens.eos)
+        bos, eos = vocabulary.text(vocabulary.bos), vocabulary.text(vocabulary.eos)
         try:
             template = ChatTemplate(vocabulary.template, str(gguf), bos, eos)
         except TemplateError as error:
@@ -179,7 +178,7 @@ def _differ(
         return _texts(expected, found)
     text = composed(tokenizer, expected)
     ids = tokenizer.encode(text, add_special_tokens=False, verbose=False)
-    read = vocabulary.tokens.tokenize(text, special=True)
+    read = vocabulary.tokenize(text, special=True)
     return parted(tokenizer, vocabulary, ids, read) if ids != read else None
 
 

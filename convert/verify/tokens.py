@@ -19,15 +19,15 @@ from pydantic import BaseModel, ConfigDict
 from tokenizers.normalizers import NFC
 from transformers import GenerationConfig, PreTrainedTokenizerFast
 
-from convert.errors import ConvertError
+from convert.errors import ConvertError, in_our_words
 from convert.verify.corpus import corpus
-from convert.verify.gguf_vocabulary import GgufVocabulary
 from convert.verify.pieces import wrong_pieces
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import Blanks, blanks_of
 from convert.vocabulary.ends import KNOWN_BY_HEART, end_tokens
 from convert.vocabulary.reading import load_tokenizer
 from medassist.core.progress import Watcher, unwatched
+from medassist.engine.scorer import GgufVocabulary
 
 SHOWN = 60  # letters of a text in a message
 LEADING = (" ", "\u2581")
@@ -61,7 +61,7 @@ class Pair:
     def added(self) -> dict[str, int]:
         """The added tokens that the model has rows for, by id."""
         added = self.hf.added_tokens_decoder
-        return {added[i].content: i for i in sorted(added) if i < self.gguf.tokens.size}
+        return {added[i].content: i for i in sorted(added) if i < self.gguf.size}
 
     @cached_property
     def special(self) -> frozenset[str]:
@@ -80,7 +80,7 @@ class Pair:
         return {
             text: text in self.added
             for text in known
-            if ids[text] < self.gguf.tokens.size and self.gguf.is_control(ids[text])
+            if ids[text] < self.gguf.size and self.gguf.is_control(ids[text])
         }
 
 
@@ -93,7 +93,7 @@ def compare_tokens(
         ConvertError: one of both cannot be loaded.
     """
     tokenizer = load_tokenizer(folder)
-    with GgufVocabulary(gguf) as vocabulary:
+    with in_our_words(), GgufVocabulary(gguf) as vocabulary:
         pair = _pair(folder, tokenizer, vocabulary)
         texts = corpus(list(pair.added))
         notes: Counter[str] = Counter()
@@ -131,7 +131,7 @@ def _pair(
 
 def _ends(folder: Path, pair: Pair) -> list[str]:
     """What is wrong about the tokens that begin and end texts and answers."""
-    tokens = pair.gguf.tokens
+    tokens = pair.gguf
     wrong = [
         f"the end token {_named(pair, token)} does not end an answer in the GGUF: it "
         "would run on"
@@ -174,7 +174,7 @@ def _ends_of_generate(folder: Path, pair: Pair) -> list[int]:
 def _compare(pair: Pair, text: str, notes: Counter[str]) -> str | None:
     """The first way in which both read `text` differently."""
     bare = partial(pair.hf.encode, add_special_tokens=False, verbose=False)
-    tokenize = pair.gguf.tokens.tokenize
+    tokenize = pair.gguf.tokenize
     readings: tuple[tuple[str, bool, Reading, Reading], ...] = (
         ("as a rendered prompt", False, bare, partial(tokenize, special=True)),
         (
@@ -270,7 +270,7 @@ def parted(
     texts = cast(
         "list[str]", tokenizer.convert_ids_to_tokens(list(expected[same : same + 4]))
     )
-    gguf_texts = [vocabulary.tokens.text(i) for i in found[same : same + 4]]
+    gguf_texts = [vocabulary.text(i) for i in found[same : same + 4]]
     return (
         f"from token {same + 1} on the tokenizer reads {_ids(expected[same:], texts)}, "
         f"the GGUF {_ids(found[same:], gguf_texts)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from convert.verify.gguf_vocabulary import GgufVocabulary
+from medassist.engine.scorer import GgufVocabulary
 
 BETWEEN = "\n__ggml_vocab_test__\n"
 
@@ -23,7 +23,7 @@ class Vectors:
             return [
                 text
                 for text, ids in zip(self.texts, self.ids, strict=True)
-                if tuple(vocabulary.tokens.tokenize(text, special=False)) != ids
+                if tuple(vocabulary.tokenize(text, special=False)) != ids
             ]
 
 

@@ -10,10 +10,10 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
-from convert.verify.gguf_vocabulary import GgufVocabulary
 from convert.verify.tokens import compare_tokens
 from convert.vocabulary import load_tokenizer, read_vocabulary
 from convert.vocabulary.pre_tokenizers import known
+from medassist.engine.scorer import GgufVocabulary
 from tests.convert.tiny_vocabularies import (
     END,
     byte_level_folder,
@@ -220,7 +220,7 @@ def test_tokens_that_swallow_blanks_need_phi_3_in_the_name(tmp_path):
     gguf = vocabulary_gguf(tmp_path / "v.gguf", found)
     assert compare_tokens(folder, gguf).first_difference is None
     with GgufVocabulary(gguf) as vocabulary:
-        read = vocabulary.tokens.tokenize("<|user|> \nHi", special=True)
+        read = vocabulary.tokenize("<|user|> \nHi", special=True)
     assert read == load_tokenizer(folder).encode("<|user|>Hi")[1:]
     rules["added_tokens"][0]["lstrip"] = True
     save(folder, Tokenizer.from_str(json.dumps(rules)), **settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,28 @@ wrong_epsilon = scalar(
     "llama.attention.layer_norm_rms_epsilon", lambda epsilon: epsilon * 1e4
 )
 lost_end = scalar("tokenizer.ggml.eos_token_id", lambda token: token + 7)
+
+
+def of_another_kind(source: Path, target: Path) -> Path:
+    """A byte-level vocabulary that says it is SentencePiece's, which has byte tokens.
+
+    A letter goes from the model's name, so that all that follows stays in its place.
+    """
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    name = gguf.GGUFReader(source).fields["general.name"].contents()
+    start = text("general.name") + struct.pack("<I", gguf.GGUFValueType.STRING)
+    content = source.read_bytes()
+    for old, new in (
+        (text("gpt2"), text("llama")),
+        (start + text(name), start + text(name[:-1])),
+    ):
+        assert content.count(old) == 1
+        content = content.replace(old, new)
+    target.write_bytes(content)
+    return target
 
 
 def shifted_tokens(reader: gguf.GGUFReader) -> None:

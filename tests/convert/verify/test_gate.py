@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -296,6 +299,26 @@ def test_a_file_that_is_cut_off_is_named(hf, gguf_f32, tmp_path, share):
     cut.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(ConvertError, match=r"cut\.gguf"):
         verify_model(hf.base, cut)
+    assert not (tmp_path / VERIFY_FILE).exists()
+
+
+def test_a_gguf_that_makes_llama_cpp_abort_ends_verify_with_a_sentence(
+    hf, gguf_f32, tmp_path
+):
+    """It loads: what is missing is looked for when a text is read."""
+    wrong = faults.of_another_kind(gguf_f32.base, tmp_path / "wrong.gguf")
+    # A process of its own, which may end.
+    result = subprocess.run(
+        [sys.executable, "-m", "convert", "verify", hf.base, wrong, "--threads", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 1, result.stderr
+    assert re.search(
+        r"convert: \S*wrong\.gguf: the process .* give up while it read a text",
+        result.stderr,
+    )
     assert not (tmp_path / VERIFY_FILE).exists()
 
 
