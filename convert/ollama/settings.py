@@ -24,7 +24,7 @@ from convert.ollama.parameters import (
     recommended,
 )
 from convert.turns import SystemInQuestion, SystemLeftOut, Turns
-from medassist.engine.answer_end import AnswerEnd, Turn, answer_end
+from medassist.text.answer_end import AnswerEnd, Turn, answer_end
 
 
 @dataclass(frozen=True)

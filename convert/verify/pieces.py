@@ -7,8 +7,8 @@ from operator import itemgetter
 
 from transformers import PreTrainedTokenizerFast
 
-from convert.vocabulary.ends import KNOWN_BY_HEART
 from convert.vocabulary.scores import BLANK, BYTE
+from medassist.core.end_tokens import known_ends
 from medassist.engine.scorer import GgufVocabulary
 
 
@@ -29,8 +29,9 @@ def wrong_pieces(
     """
     added = {i: t.content for i, t in tokenizer.added_tokens_decoder.items()}
     letters = _letters()
+    by_heart = known_ends().control_by_heart
     for text, token in sorted(tokenizer.get_vocab().items(), key=itemgetter(1)):
-        if token >= vocabulary.size or text in KNOWN_BY_HEART:
+        if token >= vocabulary.size or text in by_heart:
             continue
         if token in added:
             blank = added[token].replace(BLANK, " ")

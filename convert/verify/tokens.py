@@ -24,8 +24,9 @@ from convert.verify.corpus import corpus
 from convert.verify.pieces import wrong_pieces
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import Blanks, blanks_of
-from convert.vocabulary.ends import KNOWN_BY_HEART, end_tokens
+from convert.vocabulary.ends import end_tokens
 from convert.vocabulary.reading import load_tokenizer
+from medassist.core.end_tokens import known_ends
 from medassist.core.progress import Watcher, unwatched
 from medassist.engine.scorer import GgufVocabulary
 
@@ -76,7 +77,8 @@ class Pair:
         The value says whether the text is one token in the tokenizer.
         """
         ids = self.hf.get_vocab()
-        known = (t for t in KNOWN_BY_HEART if t in ids and t not in self.special)
+        by_heart = known_ends().control_by_heart - self.special
+        known = (text for text in by_heart if text in ids)
         return {
             text: text in self.added
             for text in known

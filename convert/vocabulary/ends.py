@@ -10,7 +10,6 @@ runs the model reads that text off the template.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,43 +20,8 @@ from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 from convert.vocabulary.templates import chat_templates
 from convert.vocabulary.written import Ends
-from medassist.engine.answer_end import AnswerEnd, Turn, answer_end
-
-KNOWN_ENDS = frozenset(
-    (
-        "<|eot_id|>",
-        "<|im_end|>",
-        "<|end|>",
-        "<|return|>",
-        "<|call|>",
-        "<end_of_turn>",
-        "<|endoftext|>",
-        "</s>",
-        "<|eom_id|>",
-        "<EOT>",
-        "_<EOT>",
-        "[EOT]",
-        "[EOS]",
-        "<|end_of_text|>",
-        "<end_of_utterance>",
-        "<eos>",
-        "<turn|>",
-    )
-)
-"""Texts of tokens at which llama.cpp 0.3.36 ends an answer whatever the keys say."""
-KNOWN_BY_HEART = KNOWN_ENDS | {
-    f"<{bar}{name}{bar}>"
-    for bar, name in product(
-        ("", "|"),
-        (
-            *("fim_prefix", "fim_suffix", "fim_middle", "fim_pad", "fim_repo"),
-            *("fim-prefix", "fim-suffix", "fim-middle", "fim-pad", "fim-repo"),
-            *("PRE", "SUF", "MID", "PAD", "REPO"),
-            *("repo_name", "reponame", "file_sep"),
-        ),
-    )
-}
-"""Texts of tokens that llama.cpp takes for control whatever the types say."""
+from medassist.core.end_tokens import known_ends
+from medassist.text.answer_end import AnswerEnd, Turn, answer_end
 
 
 def read_ends(folder: Path, tokenizer: PreTrainedTokenizerFast, size: int) -> Ends:
@@ -77,7 +41,8 @@ def read_ends(folder: Path, tokenizer: PreTrainedTokenizerFast, size: int) -> En
     after_turn = _token(tokenizer, of_template)
     texts = dict(zip(ends, _texts(tokenizer, ends), strict=True))
     named = {eos, after_turn}
-    further = [t for t in ends if t not in named and texts[t] not in KNOWN_ENDS]
+    by_heart = known_ends().ends_by_heart
+    further = [t for t in ends if t not in named and texts[t] not in by_heart]
     # Where no token ends a turn, its key is free for another end.
     keys = [after_turn] if after_turn is not None else further[:1] or [None]
     further = [t for t in further if t not in keys]

@@ -11,7 +11,7 @@ from typing import Literal
 from gguf import GGUFWriter, Keys, TokenType
 
 from convert.errors import ConvertError
-from medassist.engine.answer_end import AnswerEnd
+from medassist.text.answer_end import AnswerEnd
 
 Kind = Literal["gpt2", "llama"]
 PHI_3 = re.compile("phi-?3", re.IGNORECASE)

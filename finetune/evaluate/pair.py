@@ -31,8 +31,9 @@ from finetune.train.base_model import (
     load_base,
     load_tokenizer,
 )
-from finetune.train.chat_format import give_template, plain_template
+from finetune.train.chat_format import give_template
 from medassist.core.card import sha256_of_file
+from medassist.core.plain_template import is_plain
 from medassist.core.progress import Watcher, unwatched
 
 Side = Literal["base", "tuned"]
@@ -77,7 +78,7 @@ class Pair:
     @property
     def has_own_template(self) -> bool:
         """Whether prompts are made by a template that came with the base."""
-        return self.tokenizer.chat_template != plain_template(self.tokenizer)
+        return not is_plain(cast("object", self.tokenizer.chat_template))
 
     @property
     def vocabulary(self) -> int:

@@ -10,13 +10,15 @@ from typing import Any, cast
 import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from finetune.data.records import Message
 from finetune.errors import FinetuneError
+from finetune.evaluate.answer_ends import AnswerEnds, answer_ends
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.pair import Pair, Side
 from finetune.train.chat_format import prompt_ids
+from medassist.text.answer_text import AnswerText
 
 PROMPTS = Path(__file__).with_name("prompts.yaml")
 
@@ -35,7 +37,7 @@ class Written:
     """What a model wrote.
 
     Attributes:
-        text: without the token that ends it.
+        text: without the token or the text that ends it.
         ended: by itself, not at the limit.
     """
 
@@ -131,7 +133,7 @@ def write(
     for i, prompt in enumerate(prompts):
         ids[i, width - len(prompt) :] = torch.tensor(prompt)
         mask[i, width - len(prompt) :] = 1
-    ends = end_tokens(model, tokenizer)
+    ends = answer_ends(model, tokenizer)
     more: dict[str, Any] = {"do_sample": False, "top_k": None, "top_p": None}
     if how.temperature:
         torch.manual_seed(how.seed)
@@ -142,22 +144,21 @@ def write(
         max_new_tokens=how.new_tokens,
         temperature=how.temperature or None,
         pad_token_id=pad,
-        eos_token_id=sorted(ends) or None,
+        eos_token_id=sorted(ends.tokens) or None,
+        stop_strings=list(ends.texts) or None,
+        tokenizer=tokenizer,
         use_cache=True,
         **more,
     )
-    written: list[Written] = []
-    for row in cast("list[list[int]]", found[:, width:].tolist()):
-        end = next((at for at, token in enumerate(row) if token in ends), None)
-        text = str(tokenizer.decode(row[:end], skip_special_tokens=True))
-        written.append(Written(text.strip(), end is not None))
-    return written
+    rows = cast("list[list[int]]", found[:, width:].tolist())
+    return [_written(tokenizer, row, ends) for row in rows]
 
 
-def end_tokens(model: Any, tokenizer: PreTrainedTokenizerBase) -> set[int]:
-    """The tokens that end an answer, by the model's settings and its tokenizer."""
-    base: PreTrainedModel = getattr(model, "get_base_model", lambda: model)()
-    settings = base.generation_config
-    named = settings.eos_token_id if settings is not None else None
-    several = named if isinstance(named, list) else [named]
-    return {t for t in (*several, tokenizer.eos_token_id) if isinstance(t, int)}
+def _written(
+    tokenizer: PreTrainedTokenizerBase, row: list[int], ends: AnswerEnds
+) -> Written:
+    end = next((at for at, token in enumerate(row) if token in ends.tokens), None)
+    text = AnswerText(ends.texts)
+    text.push(str(tokenizer.decode(row[:end], skip_special_tokens=True)).encode())
+    text.finish()
+    return Written(text.text.strip(), end is not None or text.stopped)

@@ -2,7 +2,7 @@
 
 One function for training, validation and evaluation, so that a model is asked in the
 words that it was taught in. A dialogue is rendered by the tokenizer's own chat
-template; a base without one (GPT-2, Llama 2) gets `plain_template`, which is saved
+template; a base without one (GPT-2, Llama 2) gets the plain one, which is saved
 beside the adapter. Of a dialogue every answer is in the loss, its end token included,
 and nothing else.
 """
@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 
 from finetune.data.records import DialogueRecord, Message, TextRecord
 from finetune.errors import FinetuneError
+from medassist.core.plain_template import plain_template
 
 IGNORED = -100  # a label that is not in the loss
 
@@ -41,39 +42,21 @@ class Encoded:
         return [token if learned else IGNORED for token, learned in pairs]
 
 
-def plain_template(tokenizer: PreTrainedTokenizerBase) -> str:
-    """A chat template for a base that has none: `Question: ...`, `Answer: ...`.
-
-    An answer ends with the end token. There is no blank after `Answer:`, since the
-    blank belongs to the first word of most vocabularies.
+def give_template(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Give a tokenizer without a chat template the plain one; whether it had none.
 
     Raises:
-        FinetuneError: the tokenizer has no end token.
+        FinetuneError: it has none, and no end token either.
     """
+    if tokenizer.chat_template:
+        return False
     if tokenizer.eos_token is None:
         raise FinetuneError(
             f"the tokenizer in {tokenizer.name_or_path} has no end token, so that an "
             "answer could not end; set eos_token in its tokenizer_config.json"
         )
-    begin = "{{ bos_token }}" if begins_with_bos(tokenizer) else ""
-    return (
-        begin + "{% for message in messages %}"
-        "{% if message['role'] == 'system' %}"
-        "{{ message['content'] | trim + '\\n\\n' }}"
-        "{% elif message['role'] == 'user' %}"
-        "{{ 'Question: ' + message['content'] | trim + '\\n' }}"
-        "{% else %}"
-        "{{ 'Answer: ' + message['content'] | trim + eos_token + '\\n' }}"
-        "{% endif %}{% endfor %}"
-        "{% if add_generation_prompt %}{{ 'Answer:' }}{% endif %}"
-    )
-
-
-def give_template(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Give a tokenizer without a chat template the plain one; whether it had none."""
-    if tokenizer.chat_template:
-        return False
-    tokenizer.chat_template = plain_template(tokenizer)
+    begins = begins_with_bos(tokenizer)
+    tokenizer.chat_template = plain_template(begins_with_bos=begins)
     return True
 
 

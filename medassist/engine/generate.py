@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 
 from medassist.core.errors import ModelFileError
 from medassist.core.values import Figures, Mode, PaneName, Sampling, StopReason, TooLong
-from medassist.engine.answer_text import AnswerText
 from medassist.engine.context import CHUNK, Chunk, matching
 from medassist.engine.pair import Pane
 from medassist.engine.prompt import room_to_answer
 from medassist.engine.sampler import Sampler
 from medassist.engine.wire import Answered, Ask, Reading, Written
+from medassist.text.answer_text import AnswerText
 
 SHOW_EVERY_S = 0.05
 """Pieces of text are sent at most this often: a process that wakes up for each

@@ -16,8 +16,8 @@ from medassist.core.values import (
     PaneInfo,
     PaneName,
 )
-from medassist.engine.answer_end import FurtherEnds
 from medassist.engine.context import Context
+from medassist.engine.further_ends import FurtherEnds
 from medassist.engine.prompt import Prompts, last_occurrence
 from medassist.engine.template import ChatTemplate
 from medassist.engine.weights import Adapter, Weights
@@ -124,12 +124,7 @@ class Pair:
             context.expect_take_over()
         header = weights.header
         vocabulary = weights.vocabulary
-        template = ChatTemplate(
-            header.chat_template,
-            str(weights.path),
-            vocabulary.text(vocabulary.bos),
-            vocabulary.text(vocabulary.eos),
-        )
+        template = _template(weights, own, adapter)
         prompts = Prompts(
             vocabulary,
             template,
@@ -139,7 +134,9 @@ class Pair:
             invocation=adapter.invocation if adapter else (),
         )
         specials = (*vocabulary.control_texts, *vocabulary.added_texts)
-        ends = FurtherEnds.of(template.answer_end(specials), vocabulary)
+        ends = FurtherEnds.of(
+            template.answer_end(specials), vocabulary, template.further_stops
+        )
         self._remark(name, weights, own, prompts, ends)
         info = PaneInfo(
             file=weights.path,
@@ -150,7 +147,7 @@ class Pair:
             parameters=header.parameters,
             context=min(size, context.size),
             trained_context=weights.trained_context,
-            template="plain" if template.is_plain else "model",
+            template="plain" if template.is_stand_in else "model",
             shares_prefill=shares,
             threads=threads,
             flash_attention=flash,
@@ -180,7 +177,7 @@ class Pair:
         ends: FurtherEnds,
     ) -> None:
         """What the user should know of this pane's model."""
-        if prompts.template.is_plain:
+        if prompts.template.is_stand_in:
             self._notice(
                 f"{weights.path.name} has no chat template. It is asked as "
                 '"Question: ... Answer:", and may answer worse than it can.'
@@ -230,3 +227,30 @@ class Pair:
 
     def __exit__(self, *_error: object) -> None:
         self.close()
+
+
+def _template(
+    weights: Weights, own: Adapter | None, adapter: Adapter | None
+) -> ChatTemplate:
+    """The template of a pane with its `own` adapter, in a pair that has `adapter`.
+
+    An adapter brings a template where it was taught in another than its base's. A base
+    without one is asked in that, too, as it is when both are evaluated.
+    """
+    for one in (own, weights, adapter):
+        if one is not None and one.header.chat_template:
+            source, origin = one.header.chat_template, one.path
+            break
+    else:
+        source, origin = None, weights.path
+    vocabulary = weights.vocabulary
+    # Where a file names no end token, llama.cpp takes a piece of text for it, which
+    # the plain template would write.
+    ends = bool(source) or vocabulary.has_end
+    return ChatTemplate(
+        source,
+        str(origin),
+        vocabulary.text(vocabulary.bos),
+        vocabulary.text(vocabulary.eos) if ends else "",
+        adds_bos=vocabulary.adds_bos,
+    )

@@ -26,28 +26,15 @@ from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from medassist.core.errors import EngineError
+from medassist.core.plain_template import is_plain, plain_stops, plain_template
 from medassist.core.values import Message
-from medassist.engine.answer_end import AnswerEnd, Turn, answer_end
+from medassist.text.answer_end import AnswerEnd, Turn, answer_end
 
 MAX_TEMPLATE_CHARACTERS = 1_000_000
 MAX_BUILT = 10_000_000
 TIME_LIMIT_S = 2.0
 HARD_LIMIT_S = 6.0
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
-
-PLAIN = """\
-{%- for message in messages -%}
-{%- if message.role == 'system' %}{{ message.content }}
-
-{% elif message.role == 'user' %}Question: {{ message.content }}
-
-{% else %}Answer: {{ message.content }}
-
-{% endif -%}
-{%- endfor -%}
-{%- if add_generation_prompt %}Answer:{% endif -%}
-"""
-"""What a model without a template is asked with; it ends at the next question."""
 
 
 class TemplateError(EngineError):
@@ -62,18 +49,30 @@ class ChatTemplate:
     """A compiled chat template.
 
     Args:
-        source: the Jinja text, `None` for the plain one.
+        source: the Jinja text; `None` or empty: the model has none, and is asked with
+            the plain one.
         origin: the file that it came from, for messages.
         bos: text of the model's BOS token, as templates expect it.
         eos: text of the model's EOS token.
+        adds_bos: whether the tokenizer puts BOS before a text, and so the plain
+            template does.
 
     Raises:
         TemplateError: the source is no valid template.
     """
 
-    def __init__(self, source: str | None, origin: str, bos: str, eos: str) -> None:
-        self.is_plain = source is None
-        self.source = PLAIN if source is None else source
+    def __init__(
+        self,
+        source: str | None,
+        origin: str,
+        bos: str,
+        eos: str,
+        *,
+        adds_bos: bool = False,
+    ) -> None:
+        self.is_stand_in = not source
+        self.is_plain = is_plain(source)
+        self.source = source or plain_template(begins_with_bos=adds_bos)
         self.origin = origin
         self._tokens = {"bos_token": bos, "eos_token": eos}
         if len(self.source) > MAX_TEMPLATE_CHARACTERS:
@@ -104,6 +103,11 @@ class ChatTemplate:
             # Some models know no system turn and their templates refuse one: there
             # its text stands before the first question, as their makers advise.
             return self._render(folded, ask)
+
+    @property
+    def further_stops(self) -> tuple[str, ...]:
+        """Texts that end an answer besides what the template itself ends it with."""
+        return plain_stops(self.source)
 
     def answer_end(self, specials: Iterable[str]) -> AnswerEnd:
         """How the template ends an answer; nothing is known of one that fails.

@@ -7,12 +7,12 @@ network and no files but the model's, and what it wrote is the only answer. Star
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 
+from medassist.core.end_tokens import known_ends
 from medassist.core.errors import EngineError, file_of
 from medassist.core.gguf import GgufHeader, read_header, shards
 from medassist.core.values import Message
@@ -74,24 +74,6 @@ COMMAND: TypeAdapter[Probe] = TypeAdapter(Probe)
 REPLIES: TypeAdapter[Probed | Refused] = TypeAdapter(Probed | Refused)
 
 
-class Ends(BaseModel):
-    """What llama.cpp takes for granted of tokens, by their texts."""
-
-    source: str
-    ends_by_heart: frozenset[str]
-    pre_tokenizers_that_add_bos: frozenset[str]
-    models_that_add_bos: frozenset[str]
-    default_bos: dict[str, int]
-    default_eos: dict[str, int]
-
-
-@cache
-def known_ends() -> Ends:
-    """The table of `end_tokens.json`."""
-    table = Path(__file__).with_name("end_tokens.json")
-    return Ends.model_validate_json(table.read_bytes())
-
-
 def probe(path: Path) -> Probed:
     """Look at the template of the model at `path`, in this process.
 
@@ -132,8 +114,8 @@ def probe(path: Path) -> Probed:
 def _token(header: GgufHeader, tokens: list[str], which: str) -> str:
     number = header.number(f"tokenizer.ggml.{which}_token_id")
     if number is None:
-        ends = known_ends()
-        defaults = ends.default_bos if which == "bos" else ends.default_eos
+        known = known_ends()
+        defaults = known.default_bos if which == "bos" else known.default_eos
         number = defaults.get(header.text("tokenizer.ggml.model") or "", -1)
     return tokens[number] if 0 <= number < len(tokens) else ""
 
@@ -142,10 +124,10 @@ def _adds_bos(header: GgufHeader) -> bool:
     said = header.metadata.get("tokenizer.ggml.add_bos_token")
     if isinstance(said, bool):
         return said
-    ends = known_ends()
+    known = known_ends()
     return (
-        header.text("tokenizer.ggml.model") in ends.models_that_add_bos
-        or header.text("tokenizer.ggml.pre") in ends.pre_tokenizers_that_add_bos
+        header.text("tokenizer.ggml.model") in known.models_that_add_bos
+        or header.text("tokenizer.ggml.pre") in known.pre_tokenizers_that_add_bos
     )
 
 

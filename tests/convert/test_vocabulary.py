@@ -10,7 +10,7 @@ from gguf import GGUFReader, TokenType
 from convert.errors import ConvertError
 from convert.vocabulary import load_tokenizer, read_vocabulary, template_end
 from finetune.starter.chat import SPECIAL
-from medassist.engine.answer_end import AnswerEnd
+from medassist.text.answer_end import AnswerEnd
 from tests.convert.native import NativeModel
 from tests.convert.tiny_hf import tiny_tokenizer
 

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from medassist.core.values import PairFiles, Sampling
-from medassist.engine.answer_end import AnswerEnd
+from medassist.core.values import EngineOptions, Message, PairFiles, Sampling
+from medassist.engine.further_ends import FurtherEnds
+from medassist.engine.pair import Pair
 from medassist.engine.template import ChatTemplate
+from medassist.engine.weights import start_llama
 from medassist.engine.wire import Answered, Written
+from medassist.text.answer_end import AnswerEnd
 from tests.engine.conversation import answers, events_of, question, tiny_engine
 from tests.scripted_model import CHATML, END, GENERATION, GO, write_scripted_model
+from tests.tiny_models import END as TINY_END
+from tests.tiny_models import random_weights, tokenizer, write_model
 
 SCRIPT = Sampling(temperature=0, max_tokens=60, repeat_penalty=1)
 RUNS_ON = ("Give 15 mg/kg.", "<|im", "_e", "nd|>", "\n<|im_start|>user\n", "And then?")
@@ -34,7 +39,7 @@ def end_of(source: str | None, specials: Sequence[str] = ()) -> AnswerEnd:
 @pytest.mark.parametrize(
     ("source", "specials", "text", "is_token"),
     [
-        (None, (), "\nQuestion:", False),
+        (None, (END,), END, True),
         (CHATML, (), "<|im_end|>", False),
         (CHATML, ("<|im_end|>", "<|im"), "<|im_end|>", True),
         (SPOKEN, (), "\nUser:", False),
@@ -141,6 +146,23 @@ async def test_a_token_that_the_file_forgets_to_name_ends_the_answer(
     assert repr(turn) in notice and "name" in notice
     assert got["base"].text == "Give iron."
     assert got["base"].figures.ending == "end"
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_model_without_a_template_ends_where_it_would_ask_itself_a_question(
+    tmp_path: Path, ends: bool
+) -> None:
+    made = tokenizer()
+    weights = random_weights(made.get_vocab_size(), 1)
+    model = write_model(tmp_path / "m.gguf", weights, made, template=None, end=ends)
+    start_llama()
+    with Pair(PairFiles(base=model), EngineOptions(), lambda *_: True) as pair:
+        pane = pair.panes["base"]
+        assert pane.ends == FurtherEnds(stops=("\nQuestion:",))
+        so = Message(role="assistant", content="So.")
+        asked = pane.prompts.template.render([so], ask=False)
+    # Where a file names no end, llama.cpp takes what is a piece of text for one.
+    assert asked == f"<|bos|>Answer: So.{TINY_END if ends else ''}\n"
 
 
 async def test_an_end_that_the_file_names_is_not_spoken_of(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from medassist.engine.answer_text import AnswerText
+from medassist.text.answer_text import AnswerText
 
 
 def test_a_character_split_over_tokens_is_shown_whole() -> None:

@@ -131,7 +131,7 @@ def test_the_plain_template_is_a_question_and_an_answer(weights: Weights) -> Non
     rendered = reader.template.render(
         [user("Why?"), Message(role="assistant", content="So."), user("Oh?")]
     )
-    assert rendered == "Question: Why?\n\nAnswer: So.\n\nQuestion: Oh?\n\nAnswer:"
+    assert rendered == f"Question: Why?\nAnswer: So.{END}\nQuestion: Oh?\nAnswer:"
 
 
 def test_the_last_occurrence_is_found() -> None:

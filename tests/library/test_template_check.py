@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import gguf
 import pytest
 
+from medassist.core.end_tokens import known_ends
 from medassist.core.values import PairFiles
-from medassist.engine.template_probe import known_ends, probe
+from medassist.engine.template_probe import probe
 from medassist.engine.weights import Weights, start_llama
 from medassist.library.template_check import (
     Finding,
@@ -16,9 +16,9 @@ from medassist.library.template_check import (
     probe_file,
 )
 from tests.engine.conversation import tiny_engine
+from tests.scripted_model import END as SCRIPT_END
+from tests.scripted_model import write_scripted_model
 from tests.tiny_models import END, TEMPLATE, TinyPair, write_adapter, write_model
-
-ROOT = Path(__file__).parents[2]
 
 
 def found_in(path: Path) -> list[Finding]:
@@ -188,17 +188,22 @@ def test_what_ends_an_answer_is_what_llama_cpp_says(
             assert not vocabulary.has_end
 
 
-def test_the_table_of_ends_is_that_of_the_converter() -> None:
-    tree = ast.parse((ROOT / "convert" / "vocabulary" / "ends.py").read_text())
-    (table,) = (
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id == "KNOWN_ENDS"
-    )
-    assert isinstance(table, ast.Call)
-    assert known_ends().ends_by_heart == frozenset(ast.literal_eval(table.args[0]))
+def test_llama_cpp_knows_by_heart_what_the_table_says(tmp_path: Path) -> None:
+    known = known_ends()
+    # Beside the two of gpt-oss it takes <|end|> for the end of a part of an answer.
+    parts = {"<|return|>", "<|call|>"}
+    start_llama()
+    for name, texts in (
+        ("without", known.ends_by_heart - parts - {SCRIPT_END}),
+        ("with", parts),
+    ):
+        path = write_scripted_model(tmp_path / f"{name}.gguf", sorted(texts))
+        with Weights(path, 0, lambda _: True) as weights:
+            vocabulary = weights.vocabulary
+            ids = {vocabulary.text(n): n for n in range(vocabulary.size)}
+            ends = {t for t, n in ids.items() if vocabulary.ends_answer(n)}
+            by_heart = known.ends_by_heart & ids.keys()
+            assert by_heart <= ends & set(vocabulary.control_texts)
 
 
 def test_a_file_that_is_no_model_is_said_in_words(tmp_path: Path) -> None:

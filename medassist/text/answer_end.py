@@ -13,10 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from medassist.engine.vocabulary import Vocabulary
+from typing import Literal
 
 Turn = tuple[Literal["user", "assistant"], str]
 Render = Callable[[Sequence[Turn], bool], str | None]
@@ -118,24 +115,3 @@ def _is_rare(line: str, *, whole: bool) -> bool:
         return False  # "---", "###", "]": these are Markdown, too
     is_words = all(c.isalnum() or c.isspace() for c in line)
     return whole or not is_words
-
-
-@dataclass(frozen=True)
-class FurtherEnds:
-    """Where answers end by the template and, without help, not by llama.cpp."""
-
-    tokens: frozenset[int] = frozenset()
-    stops: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, end: AnswerEnd, vocabulary: Vocabulary) -> FurtherEnds:
-        """What `end` adds to the ends that the model's own file names."""
-        if not end.text:
-            return cls()
-        if not end.is_token:
-            return cls(stops=(end.text,))
-        tokens = vocabulary.tokenize(end.text, special=True)
-        if len(tokens) == 1 and vocabulary.ends_answer(tokens[0]):
-            return cls()
-        # Control tokens write no text, others do: both ways are looked for.
-        return cls(frozenset(tokens if len(tokens) == 1 else ()), (end.text,))
