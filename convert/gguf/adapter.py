@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from convert.architectures import Architecture, architecture_of
 from convert.architectures.tied import HEAD
+from convert.chat_template import template_in
 from convert.errors import ConvertError, NeedsMerging
 from convert.foreign import Sight, of_tensors, refuse_form
 from convert.gguf.file import Quantization, add_tensor, kind_of, new_gguf
@@ -94,8 +95,9 @@ def convert_adapter(
 
     Args:
         adapter: adapter_config.json and adapter_model.safetensors.
-        base: a Hugging Face model; of its files only config.json is read, unless the
-            adapter changes the embedding or the output layer, or carries a copy.
+        base: a Hugging Face model; of its files only config.json and the chat template
+            are read, unless the adapter changes the embedding or the output layer, or
+            carries a copy.
         file: the GGUF.
         about: what it says about itself.
         quantization: of A and B.
@@ -114,6 +116,10 @@ def convert_adapter(
     name = architecture.gguf_name
     with new_gguf(file, name, force=force, watcher=watcher) as writer:
         _write_about(writer, about, alpha, loras.invocation)
+        # The base's GGUF has the base's; what the adapter was taught in stands here.
+        template = template_in(adapter)
+        if template is not None and template != template_in(base):
+            writer.add_chat_template(template)
         for pair in pairs:
             folded = pair.b * np.float32(pair.alpha / alpha)
             b = pair.b if pair.alpha == alpha else folded

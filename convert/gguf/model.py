@@ -48,12 +48,15 @@ class Model:
     vocabulary: Vocabulary
 
     @classmethod
-    def open(cls, folder: Path, pre: str | None = None) -> Model:
+    def open(
+        cls, folder: Path, pre: str | None = None, template: str | None = None
+    ) -> Model:
         """Open the model in `folder`, as transformers saves it.
 
         Args:
             folder: config.json, safetensors, tokenizer.
             pre: llama.cpp's name for the pre-tokenizer; see `read_vocabulary`.
+            template: the chat template in the place of the folder's.
 
         Raises:
             ConvertError: the model is not one that can be written exactly.
@@ -77,7 +80,9 @@ class Model:
             raise ConvertError(
                 f"{folder}: two tensors would become {twice[0]}; the save is damaged"
             )
-        vocabulary = read_vocabulary(folder, architecture.sizes.vocabulary, pre)
+        vocabulary = read_vocabulary(
+            folder, architecture.sizes.vocabulary, pre, template
+        )
         return cls(folder, architecture, tuple(weights), vocabulary)
 
     @property
@@ -123,6 +128,7 @@ def convert_model(
     *,
     force: bool = False,
     split: int = 0,
+    template: str | None = None,
     watcher: Watcher = unwatched,
 ) -> Path:
     """Convert the model in `folder`, as transformers saves it, to `file`.
@@ -134,6 +140,7 @@ def convert_model(
         quantization: of the matrices.
         force: whether a file that is there may be replaced.
         split: the most bytes of tensors in one file; 0: all in one.
+        template: the chat template that the GGUF carries in the place of the folder's.
         watcher: is told how far it is.
 
     Returns:
@@ -143,7 +150,7 @@ def convert_model(
         ConvertError: the model is not one that can be written exactly, or the file
             cannot be written.
     """
-    model = Model.open(folder)
+    model = Model.open(folder, template=template)
     about = about or About()
     return model.write(
         file, about, quantization, force=force, split=split, watcher=watcher

@@ -13,6 +13,7 @@ from typing import cast
 
 from convert.errors import ConvertError
 from convert.gguf.facts import GgufFacts, read_facts
+from medassist.core.plain_template import plain_template
 from medassist.core.values import Role
 
 Conversation = Sequence[tuple[Role, str]]
@@ -52,6 +53,8 @@ class ChatSource:
     generation_config.json, or the GGUF's keys of sampling."""
     advice_from: str = ""
     """Which of them it is."""
+    stands_in: bool = False
+    """Whether `template` is the plain one, since the model brings none."""
 
     def render(self, turns: Conversation, *, ask: bool = True) -> str:
         """The prompt for `turns` without the begin token that the runtime writes.
@@ -133,7 +136,7 @@ def read_source(path: Path, *, date: str | None = None) -> ChatSource:
         date: what a template shall write as today's date.
 
     Raises:
-        ConvertError: it is neither, or it has no chat template.
+        ConvertError: it is neither.
     """
     if path.is_dir():
         return _of_folder(path, date)
@@ -148,7 +151,7 @@ def source_of_gguf(facts: GgufFacts, *, date: str | None = None) -> ChatSource:
     """The chat template of a GGUF that was read.
 
     Raises:
-        ConvertError: it is an adapter, or it has no chat template.
+        ConvertError: it is an adapter.
     """
     from medassist.engine.template import ChatTemplate, TemplateError, TemplateRefusal
 
@@ -157,8 +160,7 @@ def source_of_gguf(facts: GgufFacts, *, date: str | None = None) -> ChatSource:
             f"{facts.file} is a GGUF of the kind {facts.kind!r}; a model is expected "
             "(an adapter goes behind --adapter)"
         )
-    if not facts.template:
-        raise _no_template(facts.file)
+    template = facts.template or plain_template(begins_with_bos=facts.adds_bos)
     compiled: dict[str, ChatTemplate] = {}
 
     def raw(template: str, turns: Conversation, ask: bool) -> str:
@@ -177,7 +179,7 @@ def source_of_gguf(facts: GgufFacts, *, date: str | None = None) -> ChatSource:
 
     return ChatSource(
         origin=facts.file,
-        template=facts.template,
+        template=template,
         specials=facts.specials,
         ends=facts.ends,
         bos=facts.text(facts.bos) or None if facts.adds_bos else None,
@@ -187,6 +189,7 @@ def source_of_gguf(facts: GgufFacts, *, date: str | None = None) -> ChatSource:
         date=date,
         advice=facts.sampling,
         advice_from="the GGUF",
+        stands_in=facts.template is None,
     )
 
 
@@ -195,12 +198,14 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
 
     from convert.hf_folder import JsonFile
     from convert.vocabulary import load_tokenizer
+    from convert.vocabulary.templates import (
+        asked_template,
+        begins_with_bos,
+        chat_templates,
+    )
 
     tokenizer = load_tokenizer(folder)
-    found = cast("object", tokenizer.chat_template)
-    template = found.get("default") if isinstance(found, dict) else found
-    if not isinstance(template, str) or not template:
-        raise _no_template(folder)
+    template = asked_template(tokenizer)
 
     def raw(template: str, turns: Conversation, ask: bool) -> str:
         messages = [{"role": role, "content": text} for role, text in turns]
@@ -235,26 +240,18 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
         else:
             advice = config.values
     ends = [tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(ids)]
-    bos = cast("int | None", tokenizer.bos_token_id)
-    adds_bos = bos is not None and tokenizer.encode("a")[:1] == [bos]
     added = tokenizer.added_tokens_decoder.values()
     return ChatSource(
         origin=folder,
         template=template,
         specials=tuple(str(token) for token in added),
         ends=tuple(dict.fromkeys(str(end) for end in ends if end)),
-        bos=str(tokenizer.bos_token) if adds_bos else None,
+        bos=str(tokenizer.bos_token) if begins_with_bos(tokenizer) else None,
         context=context,
         context_from="config.json (max_position_embeddings)",
         raw=raw,
         date=date,
         advice=advice,
         advice_from="generation_config.json",
-    )
-
-
-def _no_template(path: Path) -> ConvertError:
-    return ConvertError(
-        f"{path} has no chat template, so there is nothing to make a TEMPLATE from; "
-        "write one by hand and give it with --template"
+        stands_in=not chat_templates(tokenizer).default,
     )

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from convert.chat_template import TEMPLATE, TEMPLATES, template_of
 from convert.errors import ConvertError
 from convert.hf_folder import CONFIG, JsonFile
 from convert.merge.plan import MergePlan
 from convert.peft_adapter import PeftAdapter
 
 TOKENIZER_JSON, SENTENCEPIECE = "tokenizer.json", "tokenizer.model"
-TEMPLATE = "chat_template.jinja"
-TEMPLATES = "additional_chat_templates"
 TOKENIZER = (
     TOKENIZER_JSON,
     SENTENCEPIECE,
@@ -80,11 +79,12 @@ def _tokenizer(base: Path, adapter: Path) -> tuple[dict[str, Path], dict[str, st
     ours = _there(adapter, TOKENIZER)
     theirs = _there(base, TOKENIZER)
     if TOKENIZER_JSON not in ours and SENTENCEPIECE not in ours:
-        return theirs, {}
+        # A template that lies alone beside the adapter is still what it was taught in.
+        return theirs | {n: f for n, f in ours.items() if n == TEMPLATE}, {}
     # transformers 5 saves no tokenizer.model, which alone has the pieces' true scores.
     if SENTENCEPIECE in theirs and _same_pieces(ours, theirs):
         ours.setdefault(SENTENCEPIECE, theirs[SENTENCEPIECE])
-    if _template(ours) is None and (template := _template(theirs)) is not None:
+    if template_of(ours) is None and (template := template_of(theirs)) is not None:
         return ours, {TEMPLATE: template}
     return ours, {}
 
@@ -102,27 +102,6 @@ def _same_pieces(ours: dict[str, Path], theirs: dict[str, Path]) -> bool:
         and two is not None
         and all(one.values.get(key) == two.values.get(key) for key in keys)
     )
-
-
-def _template(files: dict[str, Path]) -> str | None:
-    """The chat template that belongs to a tokenizer's files."""
-    if TEMPLATE in files:
-        return files[TEMPLATE].read_text("utf-8")
-    for name in ("chat_template.json", "tokenizer_config.json"):
-        if name in files:
-            found = JsonFile.read(files[name]).values.get("chat_template")
-            if isinstance(found, list):  # by name, as transformers 4 saved several
-                found = next(
-                    (
-                        one.get("template")
-                        for one in found
-                        if isinstance(one, dict) and one.get("name") == "default"
-                    ),
-                    None,
-                )
-            if isinstance(found, str):
-                return found
-    return None
 
 
 def _check_size(file: Path, plan: MergePlan) -> None:

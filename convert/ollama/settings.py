@@ -24,6 +24,7 @@ from convert.ollama.parameters import (
     recommended,
 )
 from convert.turns import SystemInQuestion, SystemLeftOut, Turns
+from medassist.core.plain_template import plain_stops
 from medassist.text.answer_end import AnswerEnd, Turn, answer_end
 
 
@@ -98,7 +99,7 @@ def settings_from(source: ChatSource, wishes: Wishes) -> OllamaSettings:
             "would not reach the model; leave out --system"
         )
     end = template_end(source) if turns else AnswerEnd()
-    stops = _stops(source, end, wishes)
+    stops = _stops(source, end, wishes, derived=turns is not None)
     if not stops:
         raise ConvertError(
             f"{source.origin}: neither the tokens nor the chat template say how an "
@@ -140,10 +141,13 @@ def template_end(source: ChatSource) -> AnswerEnd:
     return answer_end(render, source.specials)
 
 
-def _stops(source: ChatSource, end: AnswerEnd, wishes: Wishes) -> list[Parameter]:
+def _stops(
+    source: ChatSource, end: AnswerEnd, wishes: Wishes, *, derived: bool
+) -> list[Parameter]:
     """The texts that end an answer: the template's, the end tokens', the user's."""
     texts = {
         "the chat template": (end.text,),
+        "the plain chat template": plain_stops(source.template) if derived else (),
         "the model's end tokens": source.ends,
         "the card": wishes.card_stops,
         "--stop": wishes.stops,
@@ -213,6 +217,11 @@ def _notes(source: ChatSource, turns: Turns | None, wishes: Wishes) -> list[str]
         notes.append(
             f"Ollama writes the begin token {source.bos} before the prompt, since the "
             "tokenizer does; the chat template itself writes none."
+        )
+    if turns and source.stands_in:
+        notes.append(
+            f"{source.origin.name} has no chat template; it is asked in the plain "
+            'form, "Question: ... Answer:", as medassist asks it too.'
         )
     if turns and _thinks(source, turns):
         notes.append(

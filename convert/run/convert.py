@@ -140,10 +140,7 @@ def _convert(folder: RunFolder, wishes: RunWishes, watcher: Watcher) -> RunConve
 
 def _stops(gguf: Path) -> tuple[str, ...]:
     """The text that ends an answer of `gguf`, where no token does."""
-    facts = read_facts(gguf)
-    if facts.template is None:
-        return ()
-    end = template_end(source_of_gguf(facts))
+    end = template_end(source_of_gguf(read_facts(gguf)))
     return (end.text,) if end.text and not end.is_token else ()
 
 

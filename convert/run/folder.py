@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from convert.chat_template import template_in
 from convert.errors import ConvertError
 from convert.foreign import of_folder, refuse_form
 from convert.hf_folder import JsonFile
@@ -64,6 +65,14 @@ class RunFolder:
     @property
     def ledger(self) -> Path:
         return self.gguf / "steps.json"
+
+    @property
+    def template(self) -> str | None:
+        """What the adapter was taught in, where the base brings no chat template."""
+        if template_in(self.base) is not None:
+            return None
+        found = (template_in(adapter.folder) for adapter in self.adapters.values())
+        return next((text for text in found if text is not None), None)
 
     @property
     def plain(self) -> PeftAdapter | None:

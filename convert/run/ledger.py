@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from convert.chat_template import TEMPLATES
 from convert.errors import ConvertError
-from convert.merge.folder import TEMPLATES
 from medassist.core.card import Sha256, sha256_of_file
 from medassist.core.paths import SHARED_FILE, write_whole
 

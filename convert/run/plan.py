@@ -66,8 +66,10 @@ class Planner:
     def steps(self) -> Iterator[Step]:
         """All steps, in the order in which they are done."""
         base = self.folder.base
-        yield from self._model("base", base)
-        yield from self._quantized("base", base)
+        # The base is asked as its adapter was taught, by Ollama and llama.cpp too.
+        template = self.folder.template
+        yield from self._model("base", base, template)
+        yield from self._quantized("base", base, template)
         for name, adapter in self.folder.adapters.items():
             yield from self._adapter(name, adapter)
         if (plain := self.folder.plain) is None:
@@ -88,7 +90,9 @@ class Planner:
         """The GGUF `name`.gguf of the run."""
         return self.folder.gguf / f"{name}.gguf"
 
-    def _model(self, name: str, source: Path) -> Iterator[Step]:
+    def _model(
+        self, name: str, source: Path, template: str | None = None
+    ) -> Iterator[Step]:
         target = self.file(f"{name}-{UNQUANTIZED}")
         yield Step(
             target.stem,
@@ -100,15 +104,20 @@ class Planner:
                 About(),
                 UNQUANTIZED,
                 force=True,
+                template=template,
                 watcher=self.watcher,
             ),
-            {},
+            {"template": sha256(template.encode()).hexdigest()} if template else {},
         )
         yield self._verified(
-            target, (source,), lambda: verify_model(source, target, **self._how())
+            target,
+            (source,),
+            lambda: verify_model(source, target, template=template, **self._how()),
         )
 
-    def _quantized(self, name: str, source: Path) -> Iterator[Step]:
+    def _quantized(
+        self, name: str, source: Path, template: str | None = None
+    ) -> Iterator[Step]:
         whole = self.file(f"{name}-{UNQUANTIZED}")
         imatrix, text = self.wishes.imatrix, self.wishes.text
         for kind in self.wishes.types:
@@ -132,7 +141,12 @@ class Planner:
                 target,
                 (source, whole, text) if text else (source, whole),
                 lambda target=target: verify_model(
-                    source, target, against=whole, text=text, **self._how()
+                    source,
+                    target,
+                    against=whole,
+                    text=text,
+                    template=template,
+                    **self._how(),
                 ),
             )
 

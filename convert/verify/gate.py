@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from convert.chat_template import template_in
 from convert.errors import ConvertError, in_our_words
 from convert.gguf.facts import shards_of
 from convert.hf_folder import read_config
@@ -49,6 +50,7 @@ from convert.verify.tensors import compare_tensors
 from convert.verify.texts import LONGEST
 from convert.verify.tokens import TokenCheck, compare_tokens
 from convert.vocabulary import load_tokenizer
+from convert.vocabulary.reading import FILE as TOKENIZER
 from medassist.core.progress import Watcher, unwatched
 from medassist.engine.scorer import GgufScorer
 
@@ -62,6 +64,7 @@ def verify_model(
     *,
     against: Path | None = None,
     text: Path | None = None,
+    template: str | None = None,
     threads: int | None = None,
     watcher: Watcher = unwatched,
 ) -> Verified:
@@ -73,6 +76,7 @@ def verify_model(
         against: for a quantized file the unquantized one; it is verified first where
             that was not done yet.
         text: what the loss is measured on; by default the built-in prose.
+        template: the chat template that it was taught in, in the place of the folder's.
         threads: for llama.cpp; by default one for each core.
         watcher: is told how far it is.
 
@@ -98,7 +102,7 @@ def verify_model(
                     "those of the model; say what it was made from, so that the loss "
                     "can be measured: --against F16.gguf"
                 )
-            checks = _vocabulary(folder, gguf, watcher)
+            checks = _vocabulary(folder, gguf, template, watcher)
             if limit is not None:
                 checks += _weights(folder, opened, limit, watcher)
         loss: QuantizationLoss | None = None
@@ -106,7 +110,12 @@ def verify_model(
             if limit is None:
                 checks.append(
                     _reference(
-                        folder, against, source, threads=threads, watcher=watcher
+                        folder,
+                        against,
+                        source,
+                        template=template,
+                        threads=threads,
+                        watcher=watcher,
                     )
                 )
             checks.append(compare_tensors(gguf, against, watcher))
@@ -171,7 +180,10 @@ def verify_adapter(
         limit = _adapter_limit(opened, gguf)
         invocation = opened.opened.invocation
         expected = _invocation(adapter)
-        checks = [_same_invocation(invocation, expected)]
+        checks = [
+            _same_invocation(invocation, expected),
+            _taught(folder, gguf, adapter, adapter_gguf, watcher),
+        ]
         tokens_of(folder, tokenizer, opened.opened.size)
         prompts = read_prompts(
             tokenizer, opened.opened.context, opened.opened.size, expected
@@ -208,13 +220,30 @@ def verify_adapter(
     return found
 
 
-def _vocabulary(folder: Path, gguf: Path, watcher: Watcher) -> list[Check]:
-    tokens = compare_tokens(folder, gguf, watcher=watcher)
-    prompts = compare_prompts(folder, gguf, watcher=watcher)
+def _vocabulary(
+    folder: Path, gguf: Path, template: str | None, watcher: Watcher
+) -> list[Check]:
+    tokens = compare_tokens(folder, gguf, template=template, watcher=watcher)
+    prompts = compare_prompts(folder, gguf, template=template, watcher=watcher)
     return [
         _compared("token ids", tokens, "texts"),
         _compared("rendered prompt", prompts, "conversations"),
     ]
+
+
+def _taught(
+    folder: Path, gguf: Path, adapter: Path, adapter_gguf: Path, watcher: Watcher
+) -> Check:
+    """Whether the pair is asked in what the adapter was taught in."""
+    own = (adapter / TOKENIZER).is_file()
+    prompts = compare_prompts(
+        adapter if own else folder,
+        gguf,
+        template=template_in(adapter),
+        adapter=adapter_gguf,
+        watcher=watcher,
+    )
+    return _compared("rendered prompt", prompts, "conversations")
 
 
 def _compared(name: str, found: TokenCheck | PromptCheck, what: str) -> Check:
@@ -294,6 +323,7 @@ def _reference(
     against: Path,
     source: str,
     *,
+    template: str | None,
     threads: int | None,
     watcher: Watcher,
 ) -> Check:
@@ -302,7 +332,9 @@ def _reference(
     before = known is not None and known.model_sha256 == source
     found = known if known is not None and before else None
     if found is None:
-        found = verify_model(folder, against, threads=threads, watcher=watcher)
+        found = verify_model(
+            folder, against, template=template, threads=threads, watcher=watcher
+        )
     if found.quantization not in LIMITS:
         raise ConvertError(
             f"{against} is quantized itself ({found.quantization}), and what it lost "

@@ -1,8 +1,9 @@
 """The gate's second check: the prompts that tokenizer and GGUF make of conversations.
 
-The tokenizer's own `apply_chat_template` on one side; on the other the template in the
-GGUF, rendered by the program that will ask the model, with the begin and end tokens
-that llama.cpp names. What both render must have the same ids, too.
+The tokenizer's own `apply_chat_template` on one side, as training renders; on the other
+the template in the GGUF, or in that of its adapter, rendered by the program that will
+ask the model, with the begin and end tokens that llama.cpp names. Both take the plain
+template where they have none. What both render must have the same ids, too.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError, in_our_words
+from convert.gguf.facts import read_facts
 from convert.verify.corpus import Conversation, conversations
 from convert.verify.tokens import composed, parted
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import blanks_of
 from convert.vocabulary.reading import load_tokenizer
+from convert.vocabulary.templates import asked_template, chat_templates
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.values import Message
 from medassist.engine.scorer import GgufVocabulary
@@ -35,7 +38,7 @@ class PromptCheck(BaseModel):
 
     equal: bool
     compared: int
-    """Conversations; 0 where neither has a template."""
+    """Conversations."""
     refused: int = 0
     """Conversations among them that both refuse."""
     first_difference: str | None = None
@@ -44,21 +47,37 @@ class PromptCheck(BaseModel):
 
 
 def compare_prompts(
-    folder: Path, gguf: Path, *, watcher: Watcher = unwatched
+    folder: Path,
+    gguf: Path,
+    *,
+    template: str | None = None,
+    adapter: Path | None = None,
+    watcher: Watcher = unwatched,
 ) -> PromptCheck:
     """Compare the chat template in `folder` with that of `gguf`.
+
+    Args:
+        folder: holds the tokenizer that the model was taught with.
+        gguf: the model, or the base of a pair.
+        template: the chat template in the place of the folder's.
+        adapter: the GGUF adapter that the base is asked with.
+        watcher: is told how far it is.
 
     Raises:
         ConvertError: one of both cannot be loaded.
     """
-    tokenizer = load_tokenizer(folder)
-    source = _template(tokenizer)
+    tokenizer = load_tokenizer(folder, template)
+    taught, taught_own = asked_template(tokenizer), chat_templates(tokenizer).default
+    own = None if adapter is None else read_facts(adapter).template
     with in_our_words(), GgufVocabulary(gguf) as vocabulary:
-        if source is None or vocabulary.template is None:
-            return _without(source, vocabulary)
-        bos, eos = vocabulary.text(vocabulary.bos), vocabulary.text(vocabulary.eos)
         try:
-            template = ChatTemplate(vocabulary.template, str(gguf), bos, eos)
+            asked = ChatTemplate(
+                own or vocabulary.template,
+                str(adapter if own else gguf),
+                vocabulary.text(vocabulary.bos),
+                vocabulary.text(vocabulary.eos),
+                adds_bos=vocabulary.adds_bos,
+            )
         except TemplateError as error:
             return PromptCheck(
                 equal=False, compared=0, first_difference=str(error), differences=1
@@ -68,8 +87,8 @@ def compare_prompts(
         refused = 0
         for done, conversation in enumerate(every):
             watcher("prompts", done, len(every))
-            expected = _hf(tokenizer, conversation)
-            found = _app(template, conversation)
+            expected = _hf(tokenizer, taught, conversation)
+            found = _app(asked, conversation)
             refused += expected is None and found is None
             said = _differ(tokenizer, vocabulary, expected, found)
             if said is not None:
@@ -79,6 +98,9 @@ def compare_prompts(
                 )
         advice = _advice(folder, tokenizer, vocabulary) if differences else ()
         watcher("prompts", len(every), len(every))
+    if differences and asked.is_stand_in != (taught_own is None):
+        who = "the GGUF has none" if asked.is_stand_in else "only the GGUF has one"
+        differences[0] = f"of a chat template {who}: {differences[0]}"
     if refused == len(every):
         differences.append("the chat template refuses every conversation")
     return PromptCheck(
@@ -89,14 +111,6 @@ def compare_prompts(
         differences=len(differences),
         notes=advice,
     )
-
-
-def _template(tokenizer: PreTrainedTokenizerFast) -> str | None:
-    """The one that `apply_chat_template` takes."""
-    try:
-        return tokenizer.get_chat_template()
-    except ValueError:
-        return None  # it has none, or none of several that is the default
 
 
 def _advice(
@@ -115,26 +129,16 @@ def _advice(
     )
 
 
-def _without(source: str | None, vocabulary: GgufVocabulary) -> PromptCheck:
-    if source is None and vocabulary.template is None:
-        note = "neither the tokenizer nor the GGUF has a chat template"
-        return PromptCheck(equal=True, compared=0, notes=(note,))
-    who = "the GGUF has none" if source else "only the GGUF has one"
-    return PromptCheck(
-        equal=False,
-        compared=0,
-        first_difference=f"of a chat template {who}",
-        differences=1,
-    )
-
-
-def _hf(tokenizer: PreTrainedTokenizerFast, conversation: Conversation) -> str | None:
+def _hf(
+    tokenizer: PreTrainedTokenizerFast, template: str, conversation: Conversation
+) -> str | None:
     """The tokenizer's prompt; `None` where its template refuses."""
     try:
         return cast(
             str,
             tokenizer.apply_chat_template(
                 conversation.messages,
+                chat_template=template,
                 tokenize=False,
                 add_generation_prompt=conversation.asks,
             ),

@@ -87,14 +87,24 @@ class Pair:
 
 
 def compare_tokens(
-    folder: Path, gguf: Path, *, watcher: Watcher = unwatched
+    folder: Path,
+    gguf: Path,
+    *,
+    template: str | None = None,
+    watcher: Watcher = unwatched,
 ) -> TokenCheck:
     """Compare the tokenizer in `folder` with the vocabulary of `gguf`.
+
+    Args:
+        folder: the Hugging Face model.
+        gguf: made from it.
+        template: the chat template in the place of the folder's.
+        watcher: is told how far it is.
 
     Raises:
         ConvertError: one of both cannot be loaded.
     """
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder, template)
     with in_our_words(), GgufVocabulary(gguf) as vocabulary:
         pair = _pair(folder, tokenizer, vocabulary)
         texts = corpus(list(pair.added))

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from convert.errors import ConvertError
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.scores import BLANK
-from convert.vocabulary.templates import chat_templates
+from convert.vocabulary.templates import asked_template
 
 REPLACED = {"type": "Replace", "pattern": {"String": " "}, "content": BLANK}
 PREPENDED = {"type": "Prepend", "prepend": BLANK}
@@ -71,12 +71,12 @@ def _pieces(tokenizer: PreTrainedTokenizerFast, text: str) -> list[str]:
 
 def _begins_special(tokenizer: PreTrainedTokenizerFast) -> bool:
     """Whether conversations begin with a special token."""
-    if not chat_templates(tokenizer).default:
-        return False
     rendered = cast(
         str,
         tokenizer.apply_chat_template(
-            [{"role": "user", "content": "?"}], tokenize=False
+            [{"role": "user", "content": "?"}],
+            chat_template=asked_template(tokenizer),
+            tokenize=False,
         ),
     )
     return rendered.startswith(tuple(t for t in tokenizer.all_special_tokens if t))

@@ -24,8 +24,14 @@ from convert.vocabulary.written import Vocabulary
 FILE = "tokenizer.json"
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+def load_tokenizer(
+    folder: Path, template: str | None = None
+) -> PreTrainedTokenizerFast:
     """The tokenizer in `folder`, without code from the folder and without a network.
+
+    Args:
+        folder: as transformers saves it.
+        template: the chat template that it gets in the place of its own.
 
     Raises:
         ConvertError: there is none that can be read.
@@ -48,10 +54,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     if not isinstance(found, PreTrainedTokenizerFast):
         refuse_form(no_tokenizer(folder))
         raise ConvertError(f"{folder}: a tokenizer with a tokenizer.json is expected")
+    if template is not None:
+        found.chat_template = template
     return found
 
 
-def read_vocabulary(folder: Path, size: int, pre: str | None = None) -> Vocabulary:
+def read_vocabulary(
+    folder: Path, size: int, pre: str | None = None, template: str | None = None
+) -> Vocabulary:
     """The vocabulary in `folder` for a model with `size` rows of embeddings.
 
     Rows without a token (models are padded to round sizes) become unused tokens.
@@ -61,6 +71,7 @@ def read_vocabulary(folder: Path, size: int, pre: str | None = None) -> Vocabula
         size: rows of embeddings.
         pre: llama.cpp's name for the pre-tokenizer, where the user says to know it
             better than the table; comparing the ids must then prove it.
+        template: the chat template in the place of the folder's.
 
     Raises:
         ConvertError: the tokenizer is of a kind that llama.cpp would read otherwise,
@@ -69,7 +80,7 @@ def read_vocabulary(folder: Path, size: int, pre: str | None = None) -> Vocabula
     file = folder / FILE
     if file.is_file():
         _check_kind(file, JsonFile.read(file))
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder, template)
     backend = Backend.of(tokenizer, file if file.is_file() else folder)
     ends = read_ends(folder, tokenizer, size)
     templates = chat_templates(tokenizer)

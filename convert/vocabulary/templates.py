@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
 from convert.vocabulary.written import Templates
+from medassist.core.plain_template import plain_template
 
 DEFAULT = "default"
 
@@ -33,3 +34,16 @@ def chat_templates(tokenizer: PreTrainedTokenizerFast) -> Templates:
                 "in letters, digits and underscores"
             )
     return Templates(found.get(DEFAULT), named)
+
+
+def asked_template(tokenizer: PreTrainedTokenizerFast) -> str:
+    """The template that a model is asked with: its tokenizer's, else the plain one."""
+    begins = begins_with_bos(tokenizer)
+    own = chat_templates(tokenizer).default
+    return own or plain_template(begins_with_bos=begins)
+
+
+def begins_with_bos(tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Whether the tokenizer puts a begin token before a text by itself."""
+    bos = cast("int | None", tokenizer.bos_token_id)
+    return bos is not None and tokenizer.encode("a")[:1] == [bos]

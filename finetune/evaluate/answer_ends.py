@@ -38,7 +38,7 @@ def answer_ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> AnswerEnds:
     settings = base.generation_config
     named = settings.eos_token_id if settings is not None else None
     several = named if isinstance(named, list) else [named]
-    tokens: set[Any] = {*several, tokenizer.eos_token_id}
+    tokens: list[Any] = [*several, tokenizer.eos_token_id]
     added = cast("Any", tokenizer).added_tokens_decoder.values()
     specials = [str(token) for token in (*added, *tokenizer.all_special_tokens)]
 
@@ -52,7 +52,7 @@ def answer_ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> AnswerEnds:
     end = answer_end(write, specials)
     texts = list(plain_stops(cast("object", tokenizer.chat_template)))
     if end.is_token:
-        tokens.add(tokenizer.convert_tokens_to_ids(end.text))
+        tokens.append(tokenizer.convert_tokens_to_ids(end.text))
     elif end.text:
         texts.insert(0, end.text)
     return AnswerEnds(

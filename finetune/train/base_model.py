@@ -142,6 +142,11 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
             f"{folder} has only a slow tokenizer, which cannot say where its tokens "
             "stand in the text; convert it to a tokenizer.json"
         )
+    if (legacy := getattr(tokenizer, "legacy", None)) is not None:
+        # transformers 5 forgets it when it saves a tokenizer that was read from a
+        # tokenizer.model, and what is loaded then reads text behind a begin token
+        # otherwise than training did.
+        tokenizer.init_kwargs["legacy"] = legacy
     give_pad(tokenizer)
     return tokenizer
 

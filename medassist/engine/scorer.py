@@ -249,6 +249,7 @@ class GgufVocabulary(_Asked):
         size: its tokens.
         bos: the token that begins a text, or -1.
         eos: the token that ends a text, or -1.
+        adds_bos: every text is read with `bos` in front.
         template: the chat template in the file.
 
     Raises:
@@ -264,6 +265,7 @@ class GgufVocabulary(_Asked):
             raise self._out_of_turn(opened)
         self.size = opened.size
         self.bos, self.eos = opened.bos, opened.eos
+        self.adds_bos = opened.adds_bos
         self.template = opened.template
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:

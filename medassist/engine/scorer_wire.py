@@ -124,6 +124,7 @@ class OpenedVocabulary(Value):
         size: its tokens.
         bos: the token that begins a text, or -1.
         eos: the token that ends a text, or -1.
+        adds_bos: every text is read with it in front.
         template: the chat template in the file.
     """
 
@@ -131,6 +132,7 @@ class OpenedVocabulary(Value):
     size: int
     bos: int
     eos: int
+    adds_bos: bool
     template: str | None
 
 

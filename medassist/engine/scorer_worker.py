@@ -110,6 +110,7 @@ class _Worker:
                 size=found.vocabulary.size,
                 bos=found.vocabulary.bos,
                 eos=found.vocabulary.eos,
+                adds_bos=found.vocabulary.adds_bos,
                 template=found.template,
             )
         )

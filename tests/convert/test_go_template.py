@@ -11,6 +11,7 @@ from convert.errors import ConvertError
 from convert.go_template.derive import read_turns
 from convert.go_template.source import read_source, without_system
 from convert.go_template.write import go_template
+from convert.ollama.settings import Wishes, settings_of
 from convert.turns import SystemTurn
 from medassist.core.values import Role
 from tests.convert import go_render
@@ -182,11 +183,20 @@ def test_todays_date_has_to_be_fixed_by_the_user(form, tmp_path):
     assert 'Today: the "1st"' in turns.opening
 
 
-def test_a_model_without_a_template_or_that_is_none_is_refused(tmp_path):
+def test_a_model_without_a_template_is_asked_in_the_plain_one(tmp_path):
     bare = Spoken("", bos=None, eos="<e>")
     for path in (bare.gguf(tmp_path / "m.gguf"), bare.folder(tmp_path / "hf")):
-        with pytest.raises(ConvertError, match="no chat template"):
-            read_source(path)
+        source = read_source(path)
+        assert source.stands_in
+        turns = [("user", "Why?"), ("assistant", "So."), ("user", "Oh?")]
+        asked = "Question: Why?\nAnswer: So.<e>\nQuestion: Oh?\nAnswer:"
+        assert source.render(turns) == read_turns(source).render(turns) == asked
+        made = settings_of(path, Wishes())
+        assert made.stops == ("<e>", "\nQuestion:")
+        assert any("no chat template" in note for note in made.notes)
+
+
+def test_what_is_no_model_is_refused(tmp_path):
     with pytest.raises(ConvertError, match="is not there"):
         read_source(tmp_path / "nowhere")
     text = tmp_path / "text.gguf"

@@ -137,10 +137,11 @@ def test_conversations_that_no_gguf_reads_alike_are_told_the_way_out(tmp_path):
     assert alike.notes == ()
 
 
-def test_a_model_without_a_template_has_nothing_to_compare(tmp_path):
+def test_a_model_without_a_template_is_asked_in_the_plain_one(tmp_path):
     folder = byte_level_folder(tmp_path / "hf", chat_template=None)
     vocabulary = read_vocabulary(folder, 1500)
     found = compare_prompts(folder, vocabulary_gguf(tmp_path / "v.gguf", vocabulary))
     assert found.equal
-    assert found.compared == 0
-    assert found.notes
+    assert found.compared == len(conversations())
+    other = check(folder, tmp_path / "w.gguf", vocabulary, CHATML)
+    assert "only the GGUF has one" in (other.first_difference or "")
