@@ -101,6 +101,7 @@ def _ours(root: Path, number: int) -> tuple[float, float]:
     (run / "recipe.yaml").write_text(yaml.safe_dump(recipe), "utf-8")
     prepared = prepare(open_run(str(run), None, resume=False), Wishes(device="cpu"))
     result = train(prepared, Console(quiet=True))
+    assert result is not None  # there is one process alone
     return result.tokens_per_second, result.best.validation_loss or 0.0
 
 

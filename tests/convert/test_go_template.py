@@ -188,7 +188,11 @@ def test_a_model_without_a_template_is_asked_in_the_plain_one(tmp_path):
     for path in (bare.gguf(tmp_path / "m.gguf"), bare.folder(tmp_path / "hf")):
         source = read_source(path)
         assert source.stands_in
-        turns = [("user", "Why?"), ("assistant", "So."), ("user", "Oh?")]
+        turns: list[tuple[Role, str]] = [
+            ("user", "Why?"),
+            ("assistant", "So."),
+            ("user", "Oh?"),
+        ]
         asked = "Question: Why?\nAnswer: So.<e>\nQuestion: Oh?\nAnswer:"
         assert source.render(turns) == read_turns(source).render(turns) == asked
         made = settings_of(path, Wishes())

@@ -142,7 +142,9 @@ class Trainings:
     def train(
         self, run: Path, wishes: Wishes | None = None, **more: Any
     ) -> TrainingResult:
-        return train(self.prepare(run, wishes, **more), console())
+        result = train(self.prepare(run, wishes, **more), console())
+        assert result is not None  # the process that writes
+        return result
 
 
 def console() -> Console:
