@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,22 @@ async def test_the_list_says_what_there_is_and_a_pair_is_chosen_by_enter(
         await until(pilot, lambda: app.screen is app.consult)
         await until(pilot, lambda: app.consult.pair.choice == mine)
         assert engines.last.files.adapter == mine.adapter
+
+
+async def test_names_stand_in_full_from_the_first_drawing_on(
+    engines: FakeEngines, mine: Choice
+) -> None:
+    app = app_with(engines, Choice())
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        screen = await open_models(pilot, app)
+        first = screen.library.rows[0]
+        name = "a-name-longer-than-any-before"
+        screen.library.rows = [replace(first, cells=(name, *first.cells[1:]))]
+        screen.show()
+        table = screen.query_one("#list", DataTable)
+        drawn = table.render_lines(table.size.region)
+        assert name in "".join(line.text for line in drawn)
 
 
 async def test_a_question_goes_out_with_the_panes_own_prompt_and_sampling(

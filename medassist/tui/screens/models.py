@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar, cast
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -84,7 +85,7 @@ class Models(Screen[Choice | None]):
     def on_mount(self) -> None:
         self.query_one("#problem").display = bool(self._problem)
         self.tell("")
-        self._table.add_columns(*COLUMNS)
+        self._lay_out()
         self.library.refresh()
 
     @property
@@ -105,7 +106,7 @@ class Models(Screen[Choice | None]):
         before = self.chosen.key if self.chosen else None
         wanted = name or before or self.now.pair or "starter"
         table = self._table
-        table.clear()
+        self._lay_out()
         for row in self.library.rows:
             table.add_row(*(Text(cell) for cell in row.cells), key=row.key)
         found = [row.key for row in self.library.rows]
@@ -116,6 +117,17 @@ class Models(Screen[Choice | None]):
             "* is the pair that the program opens with."
         )
         self._describe()
+
+    def _lay_out(self) -> None:
+        """Empty the list, with columns as wide as what comes into them.
+
+        Textual measures them after the rows may have been drawn, and keeps what it has
+        drawn: on a busy computer names stayed cut off.
+        """
+        self._table.clear(columns=True)
+        for at, label in enumerate(COLUMNS):
+            cells = (label, *(row.cells[at] for row in self.library.rows))
+            self._table.add_column(label, width=max(map(cell_len, cells)))
 
     def tell(self, sentence: str) -> None:
         """Say how something went, or goes, until the next thing is said."""
