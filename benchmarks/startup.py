@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from benchmarks.table import Comparison
+from medassist.intended_use import INTENDED_USE_VERSION
 
 ROWS, COLUMNS = 40, 120
 WAIT_S = 20
@@ -69,7 +70,7 @@ def compare(runs: int) -> list[Comparison]:
         # The first start ever states the intended use; its frame has no line yet.
         settings = Path(home) / "config" / "settings.toml"
         settings.parent.mkdir(parents=True)
-        settings.write_text("intended_use_accepted = 2\n")
+        settings.write_text(f"intended_use_accepted = {INTENDED_USE_VERSION}\n")
         for _ in range(runs):
             bare.append(
                 first_frame([sys.executable, str(BARE_APP)], BARE_MARK, environment)

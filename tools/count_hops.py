@@ -81,11 +81,13 @@ def _answer_is_seen(app: object) -> bool:
 
 def main() -> None:
     """Print the two counts."""
+    from medassist.intended_use import INTENDED_USE_VERSION
+
     with tempfile.TemporaryDirectory() as home:
         os.environ["MEDASSIST_HOME"] = home
         settings = Path(home) / "config" / "settings.toml"
         settings.parent.mkdir(parents=True)
-        settings.write_text("intended_use_accepted = 9\n")
+        settings.write_text(f"intended_use_accepted = {INTENDED_USE_VERSION}\n")
         found = asyncio.run(passed())
     if "--list" in sys.argv:
         for code in found.functions:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 QUESTION = "What are the symptoms of asthma?"
 SIZE = (110, 32)
 SETTINGS = """\
-intended_use_accepted = 2
+intended_use_accepted = {accepted}
 theme = "{theme}"
 [sampling]
 seed = {seed}
@@ -42,6 +42,8 @@ NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
 
 def main() -> None:
     """Read the command line, draw, and say where the picture is."""
+    from medassist.intended_use import INTENDED_USE_VERSION
+
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--question", default=QUESTION)
     parser.add_argument("--seed", type=int, default=42)
@@ -52,7 +54,10 @@ def main() -> None:
         os.environ["MEDASSIST_HOME"] = home
         settings = Path(home) / "config" / "settings.toml"
         settings.parent.mkdir(mode=0o700)
-        settings.write_text(SETTINGS.format(theme=wanted.theme, seed=wanted.seed))
+        text = SETTINGS.format(
+            accepted=INTENDED_USE_VERSION, theme=wanted.theme, seed=wanted.seed
+        )
+        settings.write_text(text)
         picture = self_contained(asyncio.run(draw(wanted.question)))
     wanted.to.parent.mkdir(exist_ok=True)
     wanted.to.write_text(picture, encoding="utf-8")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from medassist.intended_use import INTENDED_USE_VERSION
 from tests.cli.conftest import Ask
 from tests.scripted_model import CHATML, write_scripted_model
 from tests.tiny_models import SPECIAL, TinyPair, random_weights, write_model
@@ -215,14 +216,14 @@ def test_the_intended_use_is_said_once_and_never_among_the_answers(
     again = ask(QUESTION, *files, "--max-tokens", "0")
     assert again.stderr == b""
     # The screen still wants it accepted.
-    assert settings.read_text().split() == ["intended_use_told", "=", "3"]
+    assert settings.read_text() == f"intended_use_told = {INTENDED_USE_VERSION}\n"
 
 
 def test_what_was_accepted_in_the_screen_is_not_said_again(
     ask: Ask, files: list[str | Path], environment: dict[str, str]
 ) -> None:
     settings = Path(environment["MEDASSIST_HOME"]) / "config" / "settings.toml"
-    settings.write_text("intended_use_accepted = 3\n")
+    settings.write_text(f"intended_use_accepted = {INTENDED_USE_VERSION}\n")
     assert ask(QUESTION, *files, "--max-tokens", "0").stderr == b""
     settings.write_text("intended_use_accepted = 1\n")
     done = ask(QUESTION, *files, "--max-tokens", "3")

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from medassist.intended_use import INTENDED_USE_VERSION
 from tests.e2e.terminal import Terminal, command
 from tests.tiny_models import TinyPair, write_pair
 
-SETTINGS = """\
-intended_use_accepted = 3
+SETTINGS = f"""\
+intended_use_accepted = {INTENDED_USE_VERSION}
 [sampling]
 max_tokens = 40
 temperature = 0.0

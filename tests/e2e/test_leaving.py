@@ -8,14 +8,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.tui.app import LEAVE_S
 from tests.e2e.conftest import StartTerminal
 from tests.e2e.terminal import Terminal
 
 # Less than the watch of the program would take to end what hangs.
 AT_ONCE_S = LEAVE_S - 1
-ANSWERS_LONG = """\
-intended_use_accepted = 3
+ANSWERS_LONG = f"""\
+intended_use_accepted = {INTENDED_USE_VERSION}
 [sampling]
 max_tokens = 1500
 """

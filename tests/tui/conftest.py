@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from medassist.intended_use import INTENDED_USE_VERSION
 from tests.stubs.engine import FakeEngines
 
 
@@ -13,7 +14,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MEDASSIST_HOME", str(tmp_path))
     folder = tmp_path / "config"
     folder.mkdir()
-    (folder / "settings.toml").write_text("intended_use_accepted = 3\n")
+    accepted = f"intended_use_accepted = {INTENDED_USE_VERSION}\n"
+    (folder / "settings.toml").write_text(accepted)
     return tmp_path
 
 

@@ -6,6 +6,7 @@ import pytest
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.color import Color
 
+from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.tui import keys, themes
 from medassist.tui.dialogs.intended_use import IntendedUse
 from medassist.tui.screens.help import Help
@@ -134,7 +135,9 @@ async def test_a_wrong_name_or_a_key_given_twice_is_said(
 async def test_a_broken_settings_file_is_said_and_left_as_it_is(
     home: Path, engines: FakeEngines
 ) -> None:
-    settings(home).write_text("intended_use_accepted = 3\nmode = 'sideways'\n")
+    settings(home).write_text(
+        f"intended_use_accepted = {INTENDED_USE_VERSION}\nmode = 'sideways'\n"
+    )
     app = app_with(engines)
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
