@@ -6,7 +6,6 @@ the child ends and not the program. The child has no network and writes one file
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
@@ -21,8 +20,7 @@ from convert.imatrix import read_imatrix
 from convert.quantization_types import QuantizationType, quantization_types
 from convert.quantize_wire import REPLIES, Job, Tensor
 from convert.unfinished import folder_beside
-from medassist.core.files import end_of_links
-from medassist.core.paths import SHARED_FILE
+from medassist.core.files import SHARED_FILE, end_of_links, give_name
 from medassist.core.processor import physical_cores
 from medassist.core.progress import Watcher, unwatched
 from medassist.engine.child import Child, ChildEnded
@@ -208,9 +206,7 @@ def _one(
                 threads=threads,
             )
             fallbacks = _run(job, facts.file, target, name, watcher)
-            with half.open("rb") as written:
-                os.fsync(written.fileno())
-            half.replace(target)
+            give_name(half, target)
     except OSError as error:
         raise ConvertError(
             f"{target} cannot be written: {error.strerror or error}; choose another "

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convert.errors import ConvertError
-from medassist.core.files import open_file
+from medassist.core.files import SHARED_FILE, open_file, writing
 
 LONGEST_HEADER = 100_000_000  # bytes, as the safetensors library has it
 BYTES = {
@@ -199,23 +199,12 @@ def write_safetensors(
         at += info.bytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    half = file.with_name(file.name + ".part")
-    try:
-        with half.open("wb", buffering=0) as out:
-            out.write(struct.pack("<Q", len(text)) + text)
-            for info, blocks in tensors:
-                written = 0
-                for block in blocks:
-                    _write_all(out.fileno(), block)
-                    written += block.nbytes
-                    yield block.nbytes
-                assert written == info.bytes, f"{info.name}: {written} bytes written"
-            os.fsync(out.fileno())
-        half.replace(file)
-    finally:
-        half.unlink(missing_ok=True)
-
-
-def _write_all(descriptor: int, block: memoryview) -> None:
-    while block:
-        block = block[os.write(descriptor, block) :]
+    with writing(file, SHARED_FILE, alone=True) as out:
+        out.write(struct.pack("<Q", len(text)) + text)
+        for info, blocks in tensors:
+            written = 0
+            for block in blocks:
+                out.write(block)
+                written += block.nbytes
+                yield block.nbytes
+            assert written == info.bytes, f"{info.name}: {written} bytes written"

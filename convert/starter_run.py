@@ -6,10 +6,9 @@ copies that into the package, beside a notice of all sources.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convert.errors import ConvertError
@@ -18,14 +17,8 @@ from convert.gguf.model import About, convert_model
 from convert.modelfile import ModelfileParts, modelfile
 from convert.notice import heading, notice
 from convert.ollama.settings import Wishes, settings_of
-from medassist.core.card import (
-    AdapterKind,
-    Card,
-    read_card,
-    sha256_of_file,
-    write_card,
-)
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.card import AdapterKind, Card, read_card, write_card
+from medassist.core.files import SHARED_FILE, copy_whole, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched
 
 BASE = "base-q8_0.gguf"
@@ -71,8 +64,8 @@ def convert_run(run: Path) -> Card:
             convert_adapter(adapter, run / "base", target, about, "f16", force=True)
         )
     hashes = {file.name: sha256_of_file(file) for file in files}
-    lineage = card.lineage.model_copy(update={"gguf": hashes})
-    card = card.model_copy(update={"lineage": lineage})
+    lineage = replace(card.lineage, gguf=hashes)
+    card = replace(card, lineage=lineage)
     write_card(card, run / "card.json")
     write_whole(run / "Modelfile", run_modelfile(run, card, "./gguf"), SHARED_FILE)
     return card
@@ -113,7 +106,7 @@ def verify_run(run: Path, watcher: Watcher = unwatched) -> Card:
         )
     card = read_card(run / "card.json")
     kept = {name: entry for name, entry in card.verified.items() if name != WHOLE}
-    card = card.model_copy(update={"verified": kept})
+    card = replace(card, verified=kept)
     write_card(card, run / "card.json")
     return card
 
@@ -177,13 +170,11 @@ def ship(run: Path, checkout: Path) -> Shipped:
         )
     target = checkout / "medassist" / "starter"
     for file in files:
-        half = target / (file.name + ".tmp")
-        shutil.copyfile(file, half)
-        half.replace(target / file.name)
+        copy_whole(file, target / file.name, SHARED_FILE)
     write_card(card, target / "card.json")
     said = notice(card) + "\n"
     if (run / ARTICLES).is_file():
-        shutil.copyfile(run / ARTICLES, target / ARTICLES)
+        copy_whole(run / ARTICLES, target / ARTICLES, SHARED_FILE)
         said += f"\nThe file {ARTICLES} credits the open-access articles one by one.\n"
     write_whole(target / "NOTICE", said, SHARED_FILE)
     text = run_modelfile(run, card, "./medassist/starter")

@@ -9,55 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
-from medassist.core.files import open_own
+from medassist.core.locks import HeldError, Lock
 
 MARK = "unfinished"
-ATTEMPTS = 5
-"""To hold a file that others remove when they let go of it."""
-
-
-class HeldError(Exception):
-    """Another process holds the file."""
-
-
-class Held(NamedTuple):
-    """A file that is held.
-
-    Attributes:
-        descriptor: to write to it.
-        alone: nobody else holds it; `False` where the disk knows no locks.
-    """
-
-    descriptor: int
-    alone: bool
-
-
-@contextmanager
-def held(file: Path) -> Generator[Held]:
-    """Hold `file`, which is made, and removed at the end.
-
-    Raises:
-        HeldError: another process, or another part of this one, holds it.
-        OSError: it cannot be made.
-    """
-    found = _hold(file)
-    try:
-        yield found
-    finally:
-        if sys.platform != "win32":  # while it is held: later it may be another's
-            with suppress(OSError):
-                file.unlink()
-        os.close(found.descriptor)
-        if sys.platform == "win32":  # which removes no file that is open
-            with suppress(OSError):
-                file.unlink()
 
 
 @contextmanager
@@ -74,9 +33,7 @@ def folder_beside(target: Path) -> Generator[Path]:
     sweep(target)
     folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        with held(folder / MARK) as mark:
-            # Only now: a mark without a name is one that is just being made.
-            os.write(mark.descriptor, os.fsencode(target.name))
+        with _mark(folder, target):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -99,51 +56,12 @@ def sweep(target: Path) -> None:
                 continue
             if mark.read_bytes() != os.fsencode(target.name):
                 continue
-            with held(mark) as mine:
+            with _mark(folder, target) as mine:
                 if mine.alone:
                     shutil.rmtree(folder, ignore_errors=True)
         except (HeldError, OSError):
             continue
 
 
-def _hold(file: Path) -> Held:
-    for _ in range(ATTEMPTS):
-        descriptor = open_own(file)
-        try:
-            alone = _lock(descriptor)
-            with suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(descriptor), file.stat()):
-                    return Held(descriptor, alone)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)  # its holder has just removed it; there may be a new one
-    raise HeldError(str(file))
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _BEHIND = 1 << 30
-    """A byte that is locked and never written, so that the others can be read."""
-
-    def _lock(descriptor: int) -> bool:
-        os.lseek(descriptor, _BEHIND, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            raise HeldError(str(error)) from error
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        return True
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise HeldError(str(error)) from error
-        except OSError:
-            return False  # some network disks know no locks
-        return True
+def _mark(folder: Path, target: Path) -> Lock:
+    return Lock(folder / MARK, passing=True, says=os.fsencode(target.name))

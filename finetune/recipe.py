@@ -24,8 +24,7 @@ from pydantic import (
 from finetune.data.recipe import DataPart
 from finetune.errors import FinetuneError
 from finetune.evaluate.recipe import EvaluatePart
-from medassist.core.files import read_text
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.files import SHARED_FILE, read_text, write_whole
 
 FOLDER = Path(__file__).parent / "recipes"
 """Where the recipes lie that come with the program."""

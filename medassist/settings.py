@@ -13,8 +13,7 @@ from typing import Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medassist.core.errors import SettingsError
-from medassist.core.files import read_text
-from medassist.core.paths import write_whole
+from medassist.core.files import read_text, write_whole
 from medassist.core.settings_file import NETWORK, read_settings_file, settings_file
 from medassist.core.values import EngineOptions, Mode, Sampling
 from medassist.core.way_out import WayOut

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,13 @@ def test_help_loads_nothing_heavy_either() -> None:
         "from medassist.cli import app\napp(['--help'], standalone_mode=False)"
     )
     assert loaded & NOT_FOR_HELP == set()
+
+
+def test_the_ground_floor_checks_nothing_when_it_is_loaded() -> None:
+    core = Path(__file__).parents[1] / "medassist" / "core"
+    rooms = [f"medassist.core.{file.stem}" for file in core.glob("[!_]*.py")]
+    assert "medassist.core.card" in rooms
+    assert "pydantic" not in loaded_after(f"import {', '.join(rooms)}")
 
 
 def test_the_guard_alone_loads_almost_nothing() -> None:

@@ -70,7 +70,7 @@ def modelfile(
         from convert.ollama.adapter import check_adapter
         from convert.ollama.settings import settings_of
     from medassist.core.card import read_card
-    from medassist.core.paths import SHARED_FILE, write_whole
+    from medassist.core.files import SHARED_FILE, write_whole
 
     if out is not None and out.exists() and not force:
         raise ConvertError(f"{out} is there already; --force writes over it")

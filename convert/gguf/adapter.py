@@ -26,7 +26,8 @@ from convert.gguf.head import read_head
 from convert.gguf.model import About
 from convert.hf_folder import Array, read_config, read_weights
 from convert.peft_adapter import Lora, PeftAdapter, read_adapter
-from medassist.core.card import Sha256, sha256_of_file
+from medassist.core.card import Sha256
+from medassist.core.files import sha256_of_file
 from medassist.core.progress import Watcher, unwatched
 
 _EMBEDDING = "token_embd.weight"

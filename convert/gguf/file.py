@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Generator, Iterable
@@ -20,7 +19,7 @@ from convert.encode import Q8_BLOCK, Kind, encode, row_bytes
 from convert.errors import ConvertError
 from convert.hf_folder import Array
 from convert.unfinished import folder_beside
-from medassist.core.files import end_of_links
+from medassist.core.files import end_of_links, give_name
 from medassist.core.progress import Watcher, unwatched
 
 Quantization = Literal["f32", "f16", "bf16", "q8_0"]
@@ -117,14 +116,12 @@ def _finish(
     _refuse_full(file, writer)
     try:
         _write(writer, f"writing {file.name}", watcher)
-        _sync(folder, names)
         # The first last: who opens a model that is split opens its first file.
         for name in reversed(names):
-            (folder / name).replace(file.with_name(name))
+            give_name(folder / name, file.with_name(name))
         for part in parts:
             if part.name not in names:  # of another split, and now of no model
                 part.unlink()
-        _sync_folder(file.parent)
     except OSError as error:
         raise _cannot_write(file, error) from error
 
@@ -219,21 +216,6 @@ def _refuse_full(file: Path, writer: GGUFWriter) -> None:
             f"{file} would take {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are "
             "free there; make room, or name another place"
         )
-
-
-def _sync(folder: Path, names: list[str]) -> None:
-    for name in names:
-        with (folder / name).open("rb") as written:
-            os.fsync(written.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "nt":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _cannot_write(file: Path, error: OSError) -> ConvertError:

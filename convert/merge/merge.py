@@ -23,10 +23,15 @@ from convert.peft_adapter import CONFIG as ADAPTER_CONFIG
 from convert.peft_adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.peft_adapter import PeftAdapter, read_adapter
 from convert.safetensors_file import write_safetensors
-from convert.unfinished import HeldError, held
-from medassist.core.card import Sha256, sha256_of_file
-from medassist.core.files import end_of_links
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.card import Sha256
+from medassist.core.files import (
+    SHARED_FILE,
+    end_of_links,
+    give_name,
+    sha256_of_file,
+    write_whole,
+)
+from medassist.core.locks import HeldError, Lock
 from medassist.core.progress import Watcher, unwatched
 
 SHARED_FOLDER = 0o755
@@ -114,16 +119,17 @@ def _only_merge(half: Path, out: Path) -> Generator[None]:
     """
     try:
         half.parent.mkdir(parents=True, exist_ok=True)
-        with held(half.with_name(f"{half.name}.lock")):
+        with Lock(half.with_name(f"{half.name}.lock"), passing=True):
             try:
                 yield
             except (OSError, ConvertError):
                 shutil.rmtree(half, ignore_errors=True)
                 raise
-    except HeldError as error:
+    except HeldError as held:
         raise ConvertError(
-            f"another merge is writing {out}; wait for it, or choose another folder"
-        ) from error
+            f"another merge is writing {out}{held.holder}; wait for it, or "
+            "choose another folder"
+        ) from held
     except OSError as error:
         raise ConvertError(
             f"{out} cannot be written: {error.strerror or error}; choose a folder that "
@@ -252,13 +258,8 @@ def _name(half: Path, out: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
     if out.is_dir():
         out.rename(old)
-    half.rename(out)
+    give_name(half, out)
     shutil.rmtree(old, ignore_errors=True)
-    descriptor = os.open(out.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _notes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -13,7 +14,8 @@ from convert.ollama.plan import Plan
 from convert.ollama.read_back import Check, read_back
 from convert.ollama.server import Server
 from convert.run_card import card_of_run, write_on_card
-from medassist.core.card import Card, sha256_of_file
+from medassist.core.card import Card
+from medassist.core.files import sha256_of_file
 from medassist.core.progress import Watcher
 
 
@@ -146,8 +148,8 @@ def _on_card(plan: Plan, name: str, manifest: str) -> list[str]:
 
     def change(card: Card) -> Card:
         ollama = card.lineage.ollama | {name: manifest.removeprefix("sha256:")}
-        lineage = card.lineage.model_copy(update={"ollama": ollama})
-        return card.model_copy(update={"lineage": lineage})
+        lineage = replace(card.lineage, ollama=ollama)
+        return replace(card, lineage=lineage)
 
     return write_on_card(card_of_run(plan.facts.file), change)
 

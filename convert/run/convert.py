@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +20,9 @@ from convert.run.folder import RunFolder
 from convert.run.ledger import Ledger
 from convert.run.plan import Planner, RunWishes
 from convert.run_card import CARD, write_on_card
-from convert.unfinished import HeldError, held
 from convert.verify.result import Verified, read_verified
 from medassist.core.card import Card, Sha256
+from medassist.core.locks import HeldError, Lock
 from medassist.core.progress import Watcher, unwatched
 
 RUNNING = ".running"
@@ -85,12 +86,13 @@ def convert_run_folder(
     folder = RunFolder.open(root, base)
     try:
         folder.gguf.mkdir(exist_ok=True)
-        with held(folder.gguf / RUNNING):
+        with Lock(folder.gguf / RUNNING, passing=True):
             return _convert(folder, wishes or RunWishes(), watcher)
-    except HeldError as error:
+    except HeldError as held:
         raise ConvertError(
-            f"another `convert run` is at work in {root}; wait for it to end"
-        ) from error
+            f"another `convert run` is at work in {root}{held.holder}; wait for it "
+            "to end"
+        ) from held
     except OSError as error:
         raise ConvertError(
             f"{error.filename or root}: {error.strerror or error}; a run folder that "
@@ -161,7 +163,7 @@ def _on_card(
 
     def change(card: Card) -> Card:
         update = {"gguf": card.lineage.gguf | gguf, "merged": merged}
-        lineage = card.lineage.model_copy(update=update)
-        return card.model_copy(update={"lineage": lineage, "stops": stops})
+        lineage = replace(card.lineage, **update)
+        return replace(card, lineage=lineage, stops=stops)
 
     return write_on_card(folder.root / CARD, change)

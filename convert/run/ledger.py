@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from convert.chat_template import TEMPLATES
 from convert.errors import ConvertError
-from medassist.core.card import Sha256, sha256_of_file
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.card import Sha256
+from medassist.core.files import SHARED_FILE, sha256_of_file, write_whole
 
 Hashed = Callable[[Path], Sha256]
 

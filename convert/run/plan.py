@@ -28,7 +28,7 @@ from convert.run.folder import RunFolder
 from convert.run.ledger import Hashed, Step
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.result import Verified, read_verified
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher
 
 UNQUANTIZED = "f16"

@@ -7,6 +7,7 @@ is an unverified one, whatever its name.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Literal
@@ -16,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from convert.errors import ConvertError
 from convert.gguf.facts import shards_of
 from convert.run_card import card_of, write_on_card
-from medassist.core.card import Card, VerifiedFile, sha256_of_file
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.card import Card, VerifiedFile
+from medassist.core.files import SHARED_FILE, sha256_of_file, write_whole
 
 VERIFY_FILE = "verify.json"
 
@@ -231,6 +232,6 @@ def _into_card(gguf: Path, found: Verified) -> list[str]:
 
     def change(card: Card) -> Card:
         verified = {**card.verified, found.file: entry}
-        return card.model_copy(update={"verified": verified})
+        return replace(card, verified=verified)
 
     return write_on_card(card_of(gguf), change)

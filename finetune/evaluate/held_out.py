@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from finetune.data.records import RECORD, DialogueRecord, TextRecord
 from finetune.errors import FinetuneError
-from medassist.core.card import sha256_of_file
+from medassist.core.files import sha256_of_file
 
 SPLITS = ("train", "validation", "test")
 TEST, VALIDATION = "test", "validation"

@@ -17,7 +17,7 @@ from typing import Generic, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from medassist.core.paths import PRIVATE_FOLDER
+from medassist.core.files import PRIVATE_FOLDER
 
 FOLDER = "evaluation.unfinished"
 Found = TypeVar("Found")

@@ -32,7 +32,7 @@ from finetune.train.base_model import (
     load_tokenizer,
 )
 from finetune.train.chat_format import give_template
-from medassist.core.card import sha256_of_file
+from medassist.core.files import sha256_of_file
 from medassist.core.plain_template import is_plain
 from medassist.core.progress import Watcher, unwatched
 

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetune.errors import FinetuneError
-from medassist.core.paths import PRIVATE_FILE, write_whole
+from medassist.core.files import PRIVATE_FILE, write_whole
 from medassist.exams.statistics import Outcome, in_words, outcome
 
 FILE = "evaluation.json"

@@ -23,7 +23,7 @@ from finetune.train.base_model import (
     find_base,
     load_tokenizer,
 )
-from medassist.core.card import sha256_of_file
+from medassist.core.files import sha256_of_file
 
 TOKENS = 512  # of a text at most, where the encoder does not say less
 

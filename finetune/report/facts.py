@@ -14,7 +14,8 @@ from finetune.recipe import TrainRecipe, read_recipe
 from finetune.report.verdicts import Verdicts, read_verdicts
 from finetune.train.metrics import Step, read_metrics
 from finetune.train.result import TrainingResult, read_training
-from medassist.core.card import Card, read_card, sha256_of_file
+from medassist.core.card import Card, read_card
+from medassist.core.files import sha256_of_file
 
 RECIPE = "recipe.yaml"
 MANIFEST = "data/manifest.json"

@@ -14,7 +14,7 @@ from finetune.report.page import page
 from finetune.report.run_card import card_of
 from finetune.report.story import tell
 from medassist.core.card import write_card
-from medassist.core.paths import PRIVATE_FILE, SHARED_FILE, write_whole
+from medassist.core.files import PRIVATE_FILE, SHARED_FILE, write_whole
 from medassist.core.progress import Watcher, unwatched
 
 PAGE, SLIDES, README = "report.html", "slides.pptx", "README.md"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from finetune.errors import FinetuneError
+from medassist.core.files import give_name
 
 KEPT = 2  # checkpoints; the one before the last, should the last be unreadable
 
@@ -43,9 +43,7 @@ def write_checkpoint(
     file = folder / f"step-{progress.step:07}.safetensors"
     half = file.with_suffix(".tmp")
     save_file(tensors, half, metadata={"progress": json.dumps(asdict(progress))})
-    with half.open("rb") as written:
-        os.fsync(written.fileno())
-    half.replace(file)
+    give_name(half, file)
     for old in _checkpoints(folder)[:-KEPT]:
         old.unlink()
     return file

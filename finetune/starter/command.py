@@ -43,9 +43,10 @@ from finetune.starter.progress import Report
 from finetune.starter.recipe import DEFAULT_RECIPE, Recipe, read_recipe
 from finetune.starter.tokenizer import load_tokenizer, train_tokenizer
 from finetune.train.hardware import Hardware, pick_device
-from medassist.core.card import AdapterKind, sha256_of_file
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.card import AdapterKind
+from medassist.core.files import SHARED_FILE, sha256_of_file, write_whole
 from medassist.core.terminal import say_on
+from medassist.core.validated import to_json
 from medassist.core.words import duration
 
 KINDS: tuple[AdapterKind, ...] = ("plain", "activated")
@@ -245,7 +246,7 @@ def _base_stage(
         folder.metrics,
         loss,
     )
-    write_whole(folder.done("base"), figures.model_dump_json(indent=2), SHARED_FILE)
+    write_whole(folder.done("base"), to_json(figures), SHARED_FILE)
 
 
 def _adapter_stage(
@@ -272,4 +273,4 @@ def _adapter_stage(
     before = json.dumps(result.first_validation_loss)
     write_whole(folder.done("base-answers"), before, SHARED_FILE)
     figures = keep_adapter(kind, folder, result, found.answer_bytes)
-    write_whole(folder.done(kind), figures.model_dump_json(indent=2), SHARED_FILE)
+    write_whole(folder.done(kind), to_json(figures), SHARED_FILE)

@@ -19,9 +19,10 @@ from medassist.core.card import (
     Lineage,
     SourceUse,
     StageFigures,
-    sha256_of_file,
     write_card,
 )
+from medassist.core.files import sha256_of_file
+from medassist.core.validated import from_json
 
 LAST_STEPS = 20  # that the training loss is the mean of
 WHAT = (
@@ -82,7 +83,7 @@ def base_figures(
 def write_pair_card(folder: RunFolder, recipe: Recipe) -> Card:
     """Write the card of the finished run in `folder`."""
     manifest = Manifest.model_validate_json(folder.manifest.read_bytes())
-    base = StageFigures.model_validate_json(folder.done("base").read_bytes())
+    base = from_json(StageFigures, folder.done("base").read_bytes())
     kinds: tuple[AdapterKind, ...] = ("activated", "plain")
     card = Card(
         name=recipe.name,
@@ -113,7 +114,7 @@ def write_pair_card(folder: RunFolder, recipe: Recipe) -> Card:
         ),
         base=base,
         adapters={
-            kind: StageFigures.model_validate_json(folder.done(kind).read_bytes())
+            kind: from_json(StageFigures, folder.done(kind).read_bytes())
             for kind in kinds
         },
         base_answer_loss=json.loads(folder.done("base-answers").read_text("utf-8")),

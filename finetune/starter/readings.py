@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from finetune.starter.folder import RunFolder
 from finetune.starter.recipe import read_recipe
 from finetune.starter.talk import Talk
 from medassist.core.card import Pane, Readings, read_card, write_card
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.files import SHARED_FILE, write_whole
 
 QUESTIONS = Path(__file__).with_name("readings.yaml")
 FILE = "readings.jsonl"
@@ -138,7 +138,7 @@ def count_into_card(run: Path) -> tuple[Readings, ...]:
         for (pane, temperature), group in sorted(groups.items())
     )
     card = read_card(run / "card.json")
-    write_card(card.model_copy(update={"readings": found}), run / "card.json")
+    write_card(replace(card, readings=found), run / "card.json")
     return found
 
 

@@ -22,8 +22,8 @@ from transformers import (
 )
 
 from finetune.errors import FinetuneError
-from medassist.core.card import sha256_of_file
 from medassist.core.errors import told_as
+from medassist.core.files import sha256_of_file
 from medassist.core.hub import STORAGE, endpoint, hub_host, online, reason
 from medassist.core.way_out import DIRECT, WayOut
 

@@ -8,7 +8,6 @@ under its final name. Here a folder is filled under another name and then rename
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from finetune.errors import FinetuneError
+from medassist.core.files import give_name, sync
 
 KEPT = 2  # the newest ones, beside the best
 STATE, TENSORS = "state.json", "state.safetensors"
@@ -121,11 +121,10 @@ def write_checkpoint(
             (half / name).write_text(text, "utf-8")
         (half / STATE).write_text(state.model_dump_json(), "utf-8")
         for file in half.iterdir():
-            _to_disk(file)
+            sync(file)
         if folder.exists():
             shutil.rmtree(folder)
-        half.replace(folder)
-        _to_disk(checkpoints)
+        give_name(half, folder)
     except Exception as error:  # safetensors has an error of its own for a full disk
         shutil.rmtree(half, ignore_errors=True)
         if not isinstance(error, OSError) and "SafetensorError" not in repr(
@@ -276,11 +275,3 @@ def as_json(value: object) -> dict[str, Any]:
 
 def _all(checkpoints: Path) -> list[Path]:
     return sorted(f for f in checkpoints.glob("step-*") if (f / STATE).is_file())
-
-
-def _to_disk(path: Path) -> None:
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetune.errors import FinetuneError
+from medassist.core.files import SHARED_FILE, sync, write_whole
 
 NAME = "metrics.jsonl"
 
@@ -56,9 +56,7 @@ class MetricsFile:
         """Open `file`; lines after step `from_step` are dropped."""
         self._file = file
         kept = [s for s in _read(file) if s.step <= from_step] if file.exists() else []
-        half = file.with_name(f".{file.name}.half")
-        half.write_text("".join(_line(step) for step in kept), "utf-8")
-        half.replace(file)
+        write_whole(file, "".join(_line(step) for step in kept), SHARED_FILE)
         self._out = file.open("a", encoding="utf-8")
 
     def write(self, step: Step) -> None:
@@ -68,9 +66,8 @@ class MetricsFile:
 
     def close(self) -> None:
         """Flush to the disk and close."""
-        self._out.flush()
-        os.fsync(self._out.fileno())
         self._out.close()
+        sync(self._file)
 
 
 def read_metrics(run: Path) -> list[Step]:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetune.errors import FinetuneError
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.files import SHARED_FILE, write_whole
 
 StopReason = Literal["finished", "early", "budget"]
 NAME = "training.json"

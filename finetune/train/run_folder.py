@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import yaml
 
@@ -18,7 +16,7 @@ from finetune.recipe import TrainRecipe, find_recipe, parse_recipe, read_recipe
 from finetune.train.checkpoint import newest, read_state
 from finetune.train.result import NAME as RESULT
 from finetune.train.result import TrainingResult, read_training
-from medassist.core.files import open_own
+from medassist.core.locks import HeldError, Lock
 
 
 @dataclass(frozen=True)
@@ -112,16 +110,6 @@ def check_resumed(run: Run, folder: Path) -> None:
         )
 
 
-def _lock_file(file: Path) -> IO[bytes]:
-    try:
-        return os.fdopen(open_own(file), "r+b", buffering=0)
-    except OSError as error:
-        raise FinetuneError(
-            f"{file} cannot be used to keep two trainings apart: {error.strerror}; "
-            "take it away, or name another folder by --out"
-        ) from error
-
-
 @contextmanager
 def locked(root: Path) -> Generator[None]:
     """Keep a second training out of the folder while one runs.
@@ -129,19 +117,23 @@ def locked(root: Path) -> Generator[None]:
     Raises:
         FinetuneError: another process trains there.
     """
-    if os.environ.get("RANK", "0") != "0" or sys.platform == "win32":
+    if os.environ.get("RANK", "0") != "0":
         yield
         return
-    import fcntl
-
-    with _lock_file(root / ".lock") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FinetuneError(
-                f"another process is at work in {root}; wait for it, or name another "
-                "folder by --out"
-            ) from None
+    lock = Lock(root / ".lock")
+    try:
+        lock.take()
+    except HeldError as held:
+        raise FinetuneError(
+            f"another process{held.holder} is at work in {root}; wait for it, or name "
+            "another folder by --out"
+        ) from None
+    except OSError as error:
+        raise FinetuneError(
+            f"{root / '.lock'} cannot be used to keep two trainings apart: "
+            f"{error.strerror}; take it away, or name another folder by --out"
+        ) from error
+    with lock:
         yield
 
 

@@ -25,7 +25,7 @@ from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.run_folder import Run
 from finetune.train.shortage import shortage_told
-from medassist.core.card import sha256_of_file
+from medassist.core.files import sha256_of_file
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 

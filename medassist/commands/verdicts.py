@@ -78,7 +78,7 @@ async def _read() -> list[Judged]:
 
 def _write(file: Path, given: list[Judged]) -> None:
     from medassist.consult.verdict_table import table
-    from medassist.core.paths import write_new
+    from medassist.core.files import write_new
 
     try:
         write_new(file, table(given))

@@ -5,15 +5,14 @@ This is the only reader and writer of that file.
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from typing import ClassVar, Literal
 
 from medassist.core.errors import MedassistError
-from medassist.core.files import open_file, read_bytes
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.files import SHARED_FILE, read_bytes, write_whole
+from medassist.core.validated import NotOfThisKindError, from_json, to_json
+from medassist.core.values import REFUSES_UNKNOWN
 
 Sha256 = str
 AdapterKind = Literal["activated", "plain"]
@@ -24,12 +23,13 @@ class CardError(MedassistError):
     """A card is missing or broken; the message says which and why."""
 
 
-class Part(BaseModel):
-    """A part of a card: immutable, and without fields that nobody knows."""
+class Part:
+    """A part of a card, without fields that nobody knows."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 
 
+@dataclass(frozen=True, kw_only=True)
 class SourceUse(Part):
     """A data set that a model was trained on."""
 
@@ -46,6 +46,7 @@ class SourceUse(Part):
     """UTF-8 bytes trained on, counted once."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class StageFigures(Part):
     """One training: the base, or an adapter on it."""
 
@@ -64,6 +65,7 @@ class StageFigures(Part):
     """The same loss in bits by UTF-8 byte, to compare different tokenizers."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class TunedFrom(Part):
     """The model of somebody else that an adapter was trained on."""
 
@@ -79,6 +81,7 @@ class TunedFrom(Part):
     """Of weights, configuration and tokenizer, by file name."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Tuning(Part):
     """The training of an adapter on a model of somebody else."""
 
@@ -101,6 +104,7 @@ class Tuning(Part):
     """Dollars, where a price was given."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Compared(Part):
     """The tuned model against its base in one figure, on the same items."""
 
@@ -122,6 +126,7 @@ class Compared(Part):
     ten items or documents."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Readings(Part):
     """Answers to questions that were not trained on, read by a person."""
 
@@ -136,25 +141,29 @@ class Readings(Part):
     """That say the same words twice."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Lineage(Part):
     """The SHA-256 of all that the files were made of, and of the files."""
 
     recipe: Sha256
-    data: dict[str, Sha256] = {}
+    data: dict[str, Sha256] = field(default_factory=dict[str, Sha256])
     base: Sha256
     """Of the Hugging Face weights; of several files, of their `sha256  name` lines in
     the order of the names."""
-    adapters: dict[AdapterKind, Sha256] = {}
-    merged: dict[str, Sha256] = {}
+    adapters: dict[AdapterKind, Sha256] = field(
+        default_factory=dict[AdapterKind, Sha256]
+    )
+    merged: dict[str, Sha256] = field(default_factory=dict[str, Sha256])
     """Of the weights of base and adapter in one, by file name, once merged."""
-    gguf: dict[str, Sha256] = {}
+    gguf: dict[str, Sha256] = field(default_factory=dict[str, Sha256])
     """By file name, once converted."""
-    run: dict[str, Sha256] = {}
+    run: dict[str, Sha256] = field(default_factory=dict[str, Sha256])
     """Files of the run folder that the card was written from, by path."""
-    ollama: dict[str, Sha256] = {}
+    ollama: dict[str, Sha256] = field(default_factory=dict[str, Sha256])
     """Of the manifests of the models in Ollama, by their names, once published."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class VerifiedFile(Part):
     """What the converter's gate found about a file of the pair."""
 
@@ -162,12 +171,13 @@ class VerifiedFile(Part):
     passed: bool
     checks: dict[str, bool]
     """By name: token ids, prompt, logits, greedy text, quantization loss."""
-    figures: dict[str, float] = {}
+    figures: dict[str, float] = field(default_factory=dict[str, float])
     """NMSE, KLD, perplexities, by name."""
     against: str | None = None
     """The file that a quantized one was measured against."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class Card(Part):
     """The card of a pair."""
 
@@ -187,16 +197,18 @@ class Card(Part):
     sources: tuple[SourceUse, ...]
     base: StageFigures | None = None
     """Where the base was trained here; else `tuned_from` names it."""
-    adapters: dict[AdapterKind, StageFigures] = {}
+    adapters: dict[AdapterKind, StageFigures] = field(
+        default_factory=dict[AdapterKind, StageFigures]
+    )
     base_answer_loss: float | None = None
     """Nats per token of the untuned base on the answers that the adapters are
     validated on."""
     readings: tuple[Readings, ...] = ()
     tuned_from: TunedFrom | None = None
-    tuning: dict[AdapterKind, Tuning] = {}
+    tuning: dict[AdapterKind, Tuning] = field(default_factory=dict[AdapterKind, Tuning])
     comparisons: tuple[Compared, ...] = ()
     notices: tuple[str, ...] = ()
-    verified: dict[str, VerifiedFile] = {}
+    verified: dict[str, VerifiedFile] = field(default_factory=dict[str, VerifiedFile])
     """By file name."""
 
 
@@ -207,27 +219,13 @@ def read_card(file: Path) -> Card:
         CardError: there is none, or it is not a card; the message names the field.
     """
     try:
-        return Card.model_validate_json(read_bytes(file))
+        return from_json(Card, read_bytes(file))
     except OSError as error:
         raise CardError(f"{file} cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
-        raise CardError(
-            f"{file} is not a card of this version: {where}: {first['msg']}"
-        ) from error
+    except NotOfThisKindError as error:
+        raise CardError(f"{file} is not a card of this version: {error}") from error
 
 
 def write_card(card: Card, file: Path) -> None:
     """Write `card` to `file`, whole or not at all."""
-    write_whole(file, card.model_dump_json(indent=2) + "\n", SHARED_FILE)
-
-
-def sha256_of_file(file: Path) -> str:
-    """The sha256 of the file's content, as 64 hexadecimal digits.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with open_file(file) as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    write_whole(file, to_json(card), SHARED_FILE)

@@ -1,8 +1,11 @@
-"""Opening what stands under a name that somebody else may have chosen.
+"""Reading and writing files whose names somebody else may have chosen.
 
 A name can stand for anything: opening a named pipe waits for a writer who never comes,
 a device may have no end, and a link can lead to a file that is nobody's business. Here
 a name stands for a file, or for a sentence that says what it stands for instead.
+
+What is written has its name only once it is whole and on the disk; until then it stands
+beside it under a hidden one. Nothing else in the house renames what it wrote.
 """
 
 from __future__ import annotations
@@ -10,11 +13,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
+from typing import BinaryIO
+
+from medassist.core.progress import Watcher, unwatched
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+SHARED_FILE = 0o644
+PIECE = 1024 * 1024
 
 # On Windows some of these do not exist, nor does what they guard against.
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -157,3 +168,156 @@ def end_of_links(file: Path) -> Path:
             raise PermissionError(errno.EACCES, f"it is {what}", str(file))
         file = file.parent / file.readlink()
     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(file))
+
+
+@contextmanager
+def writing(
+    file: Path,
+    mode: int = PRIVATE_FILE,
+    *,
+    alone: bool = False,
+    outlasts_power_cut: bool = True,
+) -> Generator[BinaryIO]:
+    """Write `file` piece by piece, whole or not at all.
+
+    Through a link the file is written that it leads to. Where the body raises, what
+    stood there before stands there still, and what was written is taken away.
+
+    Args:
+        file: its folder must be there.
+        mode: the file's permissions; by default it is for the user's eyes only.
+        alone: nobody else writes `file` meanwhile. Its hidden name is the same each
+            time then, so that of a large file no half stays that a kill has left.
+        outlasts_power_cut: `False` for what is written often and can be lost.
+
+    Raises:
+        OSError: it cannot be written, or stands for no file, as `/dev/null` does.
+    """
+    file = end_of_links(file)
+    if file.exists():
+        require_file(file, file.stat().st_mode)
+    number, half = _begin(file, alone=alone)
+    try:
+        with os.fdopen(number, "wb") as out:
+            yield out
+        half.chmod(mode)
+        give_name(half, file, outlasts_power_cut=outlasts_power_cut)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
+
+
+def _begin(file: Path, *, alone: bool) -> tuple[int, Path]:
+    """A new file beside `file`, for the user alone from its first byte on."""
+    if not alone:
+        import tempfile  # costs what the start of the program has no time for
+
+        number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        return number, Path(name)
+    half = file.with_name(f".{file.name}.unfinished")
+    half.unlink(missing_ok=True)
+    return os.open(
+        half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BYTES, PRIVATE_FILE
+    ), half
+
+
+def give_name(half: Path, file: Path, *, outlasts_power_cut: bool = True) -> None:
+    """Give what is whole in `half`, a file or a folder, its name.
+
+    Raises:
+        OSError: it cannot be had, or not be brought to the disk.
+    """
+    if outlasts_power_cut:
+        sync(half)
+    half.replace(file)
+    if outlasts_power_cut:
+        # Where a disk cannot do this for names, the file has its name all the same.
+        with suppress(OSError):
+            sync(file.parent)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk itself.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    folder = path.is_dir()
+    if folder and sys.platform == "win32":  # has no such call, and does it by itself
+        return
+    # Windows brings nothing to the disk of what is open to be read alone.
+    writes = sys.platform == "win32"
+    number = os.open(path, os.O_RDWR | _BYTES if writes else os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def write_whole(file: Path, content: str | bytes, mode: int = PRIVATE_FILE) -> None:
+    """Write `file`, whole or not at all: `content`, text as UTF-8; see `writing`.
+
+    Raises:
+        OSError: as for `writing`.
+    """
+    with writing(file, mode) as out:
+        out.write(content.encode() if isinstance(content, str) else content)
+
+
+def write_new(file: Path, content: str | bytes) -> None:
+    """Write a file of the user's own, whole or not at all, and over none (0600).
+
+    Raises:
+        FileExistsError: there is one already; it is left as it is.
+        OSError: it cannot be written.
+    """
+    create_private(file)  # the name first, so that nobody else takes it meanwhile
+    try:
+        write_whole(file, content)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+
+
+def create_private(file: Path) -> None:
+    """An empty file that was never readable for others, not even for a moment.
+
+    Raises:
+        OSError: it is there already, or cannot be made.
+    """
+    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
+
+
+def copy_whole(
+    source: Path, file: Path, mode: int = PRIVATE_FILE, told: Watcher = unwatched
+) -> None:
+    """Copy the bytes of `source` to `file`, whole or not at all; nobody else may.
+
+    Raises:
+        NotAFileError, OSError: `source` is no file, or one of them fails.
+    """
+    total, done = source.stat().st_size, 0
+    with open_file(source) as read, writing(file, mode, alone=True) as out:
+        while piece := read.read(PIECE):
+            out.write(piece)
+            done += len(piece)
+            told(f"copying {source.name}", done, total)
+
+
+def sha256_of_file(file: Path, told: Watcher = unwatched) -> str:
+    """The sha256 of the file's content, as 64 hexadecimal digits.
+
+    Raises:
+        NotAFileError, OSError: it is no file, or cannot be read.
+    """
+    import hashlib
+
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(PIECE))
+    with open_file(file) as opened:
+        total, done = os.fstat(opened.fileno()).st_size, 0
+        while count := opened.readinto(buffer):
+            digest.update(buffer[:count])
+            done += count
+            told(f"checking {file.name}", done, total)
+    return digest.hexdigest()

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from medassist.core.errors import ModelFileError
+from medassist.core.validated import from_json
 
 TABLE = Path(__file__).with_name("gguf_kinds.json")
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
@@ -48,11 +47,8 @@ def wrong_file(path: Path, found: str, advice: str) -> ModelFileError:
     )
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Row(_Part):
+@dataclass(frozen=True)
+class _Row:
     found: str
     give: str
 
@@ -61,15 +57,18 @@ class _Row(_Part):
         return Kind(self.found, self.give)
 
 
+@dataclass(frozen=True)
 class _Named(_Row):
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
 class _Beginning(_Row):
     hex: str
 
 
-class _Table(_Part):
+@dataclass(frozen=True)
+class _Table:
     first_bytes: tuple[_Beginning, ...]
     types: tuple[_Named, ...]
     architectures: tuple[_Named, ...]
@@ -81,7 +80,7 @@ class _Table(_Part):
 
 @cache
 def _table() -> _Table:
-    return _Table.model_validate_json(TABLE.read_bytes())
+    return from_json(_Table, TABLE.read_bytes())
 
 
 def begins_like(first: bytes) -> Kind:

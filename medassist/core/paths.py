@@ -13,17 +13,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from medassist.core.files import (
-    PRIVATE_FILE,
-    PRIVATE_FOLDER,
-    end_of_links,
-    make_folder,
-    require_file,
-)
+from medassist.core.files import PRIVATE_FOLDER, make_folder
 
 HOME_VARIABLE = "MEDASSIST_HOME"
-SHARED_FILE = 0o644
-
 
 _only_looked_at = False
 
@@ -67,54 +59,6 @@ def cache_dir() -> Path:
         OSError: it cannot be made.
     """
     return _private("cache")
-
-
-def write_whole(file: Path, content: str | bytes, mode: int = PRIVATE_FILE) -> None:
-    """Write `file`, whole or not at all; through a link, the file that it leads to.
-
-    Args:
-        file: its folder must be there.
-        content: text is written as UTF-8.
-        mode: the file's permissions; by default it is for the user's eyes only.
-
-    Raises:
-        OSError: it cannot be written; what stood there before stands there still. So
-            it is where that is no file, as `/dev/null` is none.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    file = end_of_links(file)
-    if file.exists():
-        require_file(file, file.stat().st_mode)
-    import tempfile  # costs what the start of the program has no time for
-
-    number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(number, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.chmod(mode)
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_new(file: Path, content: str | bytes) -> None:
-    """Write a file of the user's own, whole or not at all, and over none (0600).
-
-    Raises:
-        FileExistsError: there is one already; it is left as it is.
-        OSError: it cannot be written.
-    """
-    # The name first, so that nobody else takes it meanwhile.
-    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))
-    try:
-        write_whole(file, content)
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise
 
 
 def _private(kind: str) -> Path:

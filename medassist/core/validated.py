@@ -1,13 +1,21 @@
-"""Values from outside, checked against the types of `medassist.core.values`.
+"""Values from outside, checked against the frozen dataclasses of the house.
 
 Pydantic is imported when something is checked, not before.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
+
+
+class NotOfThisKindError(ValueError):
+    """What was read has another form; the message names the field and says why."""
 
 
 def validated(kind: type[T], values: object) -> T:
@@ -16,13 +24,37 @@ def validated(kind: type[T], values: object) -> T:
     Raises:
         pydantic.ValidationError: a field is missing, unknown, or out of its bounds.
     """
-    from pydantic import TypeAdapter
+    return _adapter(kind).validate_python(values)
 
-    return TypeAdapter(kind).validate_python(values)
+
+def from_json(kind: type[T], text: str | bytes) -> T:
+    """JSON as a `kind`: '{"temperature": 0.5}' -> Sampling(temperature=0.5).
+
+    Raises:
+        NotOfThisKindError: a field is missing, unknown, or out of its bounds.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(kind).validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
+        raise NotOfThisKindError(f"{where}: {first['msg']}") from error
 
 
 def as_json(value: object) -> Any:
     """`value` as JSON takes it: Sampling(temperature=0.5) -> {"temperature": 0.5}."""
+    return _adapter(type(value)).dump_python(value, mode="json")
+
+
+def to_json(value: object) -> str:
+    """`value` as the text of a JSON file that people may read, too."""
+    return _adapter(type(value)).dump_json(value, indent=2).decode() + "\n"
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter[Any](type(value)).dump_python(value, mode="json")
+    return TypeAdapter(kind)

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from medassist.core.paths import PRIVATE_FOLDER, cache_dir, config_dir, data_dir
+from medassist.core.files import PRIVATE_FOLDER
+from medassist.core.paths import cache_dir, config_dir, data_dir
 from medassist.core.words import size
 from medassist.doctor.finding import Finding, brief, typed
 from medassist.doctor.machine import is_encrypted

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medassist.core.card import CardError, read_card, sha256_of_file
+from medassist.core.card import CardError, read_card
 from medassist.core.errors import ModelFileError
+from medassist.core.files import sha256_of_file
 from medassist.core.values import EngineOptions
 from medassist.core.words import size
 from medassist.doctor.finding import Finding, brief

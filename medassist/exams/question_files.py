@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from medassist.core.card import sha256_of_file
+from medassist.core.files import sha256_of_file
 from medassist.exams.multiple_choice import ExamError, Question
 
 LETTERS = ("A", "B", "C", "D")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
-from medassist.core.files import PRIVATE_FILE, make_folder, open_file, read_bytes
+from medassist.core.files import (
+    copy_whole,
+    make_folder,
+    read_bytes,
+    write_whole,
+)
 from medassist.core.gguf import shards
-from medassist.core.paths import write_whole
 from medassist.core.progress import Watcher
 from medassist.library.errors import LibraryError
 from medassist.library.registry import models_dir
 from medassist.library.verified import VERIFY_FILE, card_of
 
 SUFFIX = ".gguf"
-PIECE = 8 * 1024 * 1024
 
 
 def copied(path: Path, name: str, watcher: Watcher) -> Path:
@@ -41,7 +43,7 @@ def copied(path: Path, name: str, watcher: Watcher) -> Path:
         make_folder(folder)
         for part in parts:
             made.append(folder / part.name)
-            _copy_file(part, made[-1], watcher)
+            copy_whole(part, made[-1], told=watcher)
     except OSError as error:
         _forget(made)
         tidy(folder)
@@ -58,28 +60,6 @@ def copied(path: Path, name: str, watcher: Watcher) -> Path:
 def _forget(files: list[Path]) -> None:
     for file in files:
         file.unlink(missing_ok=True)
-
-
-def _copy_file(source: Path, target: Path, watcher: Watcher) -> None:
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    try:
-        total, done = source.stat().st_size, 0
-        with open_file(source) as read, os.fdopen(_new(unfinished), "wb") as write:
-            while piece := read.read(PIECE):
-                write.write(piece)
-                done += len(piece)
-                watcher(f"copying {source.name}", done, total)
-            write.flush()
-            os.fsync(write.fileno())
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _new(file: Path) -> int:
-    # For the user alone from its first byte on, whatever the umask is.
-    file.unlink(missing_ok=True)
-    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
 
 
 def copy_papers(source: Path, copied: Path) -> None:

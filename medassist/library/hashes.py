@@ -7,9 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from medassist.core.card import sha256_of_file
-from medassist.core.files import read_bytes
-from medassist.core.paths import cache_dir, write_whole
+from medassist.core.files import read_bytes, sha256_of_file, write_whole
+from medassist.core.paths import cache_dir
 
 MEMORY = "hashes.json"
 

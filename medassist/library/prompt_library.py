@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medassist.core.clean import clean, clean_line
-from medassist.core.files import make_folder, read_text
-from medassist.core.paths import config_dir, write_whole
+from medassist.core.files import make_folder, read_text, write_whole
+from medassist.core.paths import config_dir
 from medassist.library.errors import LibraryError
 
 SHIPPED = Path(__file__).with_name("prompts")

@@ -6,7 +6,6 @@ pulled into the data folder is the program's own, and can be deleted by it.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,8 +14,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medassist.core.files import make_folder, open_own, read_bytes
-from medassist.core.paths import data_dir, write_whole
+from medassist.core.files import make_folder, read_bytes, write_whole
+from medassist.core.locks import HeldError, Lock
+from medassist.core.paths import data_dir
 from medassist.core.values import PairFiles, PaneName, Sampling
 from medassist.library.errors import LibraryError
 
@@ -236,23 +236,17 @@ def changing() -> Generator[list[Registry]]:
 
 @contextmanager
 def _locked(file: Path) -> Generator[None]:
+    lock = Lock(file)
     try:
-        number = open_own(file)
-    except OSError as error:
+        lock.take(wait=True)
+    except (HeldError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise LibraryError(
-            f"{file} cannot be used to keep two programs apart: {error.strerror}. "
+            f"{file} cannot be used to keep two programs apart: {why}. "
             "Take it away, and repeat the command."
         ) from None
-    try:
-        try:
-            import fcntl
-        except ImportError:  # Windows: the last writer wins
-            yield
-            return
-        fcntl.flock(number, fcntl.LOCK_EX)
+    with lock:
         yield
-    finally:
-        os.close(number)
 
 
 def require_name(name: str) -> str:

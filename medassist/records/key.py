@@ -24,8 +24,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic import PlainSerializer as Serializer
 
-from medassist.core.files import read_text
-from medassist.core.paths import write_whole
+from medassist.core.files import read_text, write_whole
 from medassist.records.errors import RecordsError, WrongPassphrase, of_system
 
 KEY_BYTES = 32
@@ -168,12 +167,9 @@ def write_key_file(file: Path, held: WrappedKey) -> None:
     Raises:
         RecordsError: it cannot be written.
     """
-    from medassist.records.files import sync_folder
-
     text = json.dumps(held.model_dump(), indent=2) + "\n"
     try:
         write_whole(file, text)
-        sync_folder(file.parent)
     except OSError as error:
         raise of_system(error, file) from None
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from medassist.core.files import make_folder, require_file
+from medassist.core.files import create_private, give_name, make_folder, require_file
+from medassist.core.locks import Lock
 from medassist.core.paths import data_dir
 from medassist.records.errors import (
     Locked,
@@ -16,14 +16,7 @@ from medassist.records.errors import (
     of_database,
     of_system,
 )
-from medassist.records.files import (
-    DATABASE,
-    KEY_FILE,
-    WriterLock,
-    create_private,
-    make_private,
-    sync_folder,
-)
+from medassist.records.files import DATABASE, KEY_FILE, make_private, writer_lock
 from medassist.records.key import (
     Cost,
     WrappedKey,
@@ -53,7 +46,7 @@ class Vault:
         self._folder = folder
         self.store: Store | None = None
         """The open records; `None`: they are locked, or there are none."""
-        self._writing: WriterLock | None = None
+        self._writing: Lock | None = None
         self._held: WrappedKey | None = None
         """What key.json held when the records were open; it is sealed, as there."""
         self._one_at_a_time = asyncio.Lock()
@@ -234,7 +227,7 @@ class Vault:
                 wipe(key)
 
     async def _open(self, key: bytearray, *, read_only: bool) -> Store:
-        def opened() -> tuple[Store, WriterLock | None, WrappedKey]:
+        def opened() -> tuple[Store, Lock | None, WrappedKey]:
             held = self._key_file()
             return *_open(self.folder, key, read_only), held
 
@@ -267,8 +260,7 @@ class Vault:
             finally:
                 connection.close()
             write_key_file(new / KEY_FILE, held)
-            os.rename(new, folder)  # noqa: PTH104 - only onto nothing or an empty one
-            sync_folder(folder.parent)
+            give_name(new, folder)  # only onto nothing, or an empty one
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
             raise of_system(error, folder) from None
@@ -277,9 +269,7 @@ class Vault:
             raise
 
 
-def _open(
-    folder: Path, key: bytearray, read_only: bool
-) -> tuple[Store, WriterLock | None]:
+def _open(folder: Path, key: bytearray, read_only: bool) -> tuple[Store, Lock | None]:
     from medassist.records import rows
     from medassist.records.cipher import Connection, connect, database_error
     from medassist.records.migrations import check, migrate
@@ -293,13 +283,11 @@ def _open(
         require_file(file, file.stat().st_mode)
     except OSError as error:
         raise of_system(error, file) from None
-    lock = WriterLock(folder)
-    if not read_only:
-        lock.take()
+    lock = None if read_only else writer_lock(folder)
     opened: list[Connection] = []
     failed = database_error()
     try:
-        if read_only:
+        if lock is None:
             opened.append(connect(file, key, read_only=True))
             check(opened[0], file)
             return Store(file, opened[0], None), None
@@ -315,7 +303,8 @@ def _open(
     except BaseException as error:
         for connection in opened:
             connection.close()
-        lock.release()
+        if lock is not None:
+            lock.release()
         if isinstance(error, failed):
             raise of_database(error, file) from None
         raise

@@ -18,7 +18,7 @@ from convert.errors import ConvertError
 from convert.gguf.adapter import convert_adapter, written_adapter
 from convert.gguf.model import convert_model
 from convert.merge import merge
-from medassist.core.card import sha256_of_file
+from medassist.core.files import sha256_of_file
 from tests.convert.conftest import ABOUT
 from tests.convert.families import change_json, save_family, some_tokens
 from tests.convert.native import NativeModel, nmse

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 from convert.errors import ConvertError
 from convert.merge import merge, read_record
 from convert.merge.arithmetic import BLOCK
-from medassist.core.card import sha256_of_file
+from medassist.core.files import sha256_of_file
 from tests.convert.families import change_json, save_family, some_tokens
 from tests.convert.native import nmse
 from tests.convert.tiny_hf import tiny_tokenizer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ CARD = read_card(Path(medassist.starter.__file__).with_name("card.json"))
 
 
 def test_the_address_of_a_licence_stands_beside_that_licence():
-    said = notice(CARD.model_copy(update={"licence": "CC BY 4.0"}))
+    said = notice(replace(CARD, licence="CC BY 4.0"))
     assert (
         "licensed under CC BY 4.0\n(https://creativecommons.org/licenses/by/4.0/)"
         in (said)
@@ -30,6 +31,6 @@ def test_the_address_of_a_licence_stands_beside_that_licence():
     ],
 )
 def test_weights_under_another_licence_are_not_said_to_be_free(licence):
-    said = notice(CARD.model_copy(update={"licence": licence, "sources": ()}))
+    said = notice(replace(CARD, licence=licence, sources=()))
     assert f"Licence of the weights: {licence}." in said
     assert "creativecommons.org" not in said

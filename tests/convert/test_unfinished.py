@@ -17,7 +17,8 @@ from convert.gguf.model import convert_model
 from convert.merge import merge
 from convert.quantize import quantize
 from convert.run.convert import RUNNING, convert_run_folder
-from convert.unfinished import MARK, HeldError, folder_beside, held
+from convert.unfinished import MARK, folder_beside
+from medassist.core.locks import HeldError, Lock
 
 WORKER = """
 import sys
@@ -31,8 +32,8 @@ with folder_beside(Path(sys.argv[1])) as folder:
 HOLDER = """
 import sys
 from pathlib import Path
-from convert.unfinished import held
-with held(Path(sys.argv[1])):
+from medassist.core.locks import Lock
+with Lock(Path(sys.argv[1]), passing=True):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -116,19 +117,19 @@ def test_a_file_is_held_once_and_free_when_its_holder_is_killed(tmp_path):
     file = tmp_path / "lock"
     with working(HOLDER, file) as (process, said):
         assert said == "held"
-        with pytest.raises(HeldError), held(file):
+        with pytest.raises(HeldError), Lock(file, passing=True):
             pass
         assert file.exists(), "who did not get it removes nothing"
         process.kill()
         process.wait()
-        with held(file) as mine:
+        with Lock(file, passing=True) as mine:
             assert mine.alone
     assert not file.exists()
 
 
 def test_two_merges_into_one_folder_do_not_write_over_each_other(hf, tmp_path):
     with (
-        held(tmp_path / ".out.merging.lock"),
+        Lock(tmp_path / ".out.merging.lock", passing=True),
         pytest.raises(ConvertError, match="another merge is writing"),
     ):
         merge(hf.base, hf.plain, tmp_path / "out")
@@ -140,7 +141,7 @@ def test_two_runs_on_one_folder_do_not_work_against_each_other(hf, tmp_path):
     (tmp_path / "gguf").mkdir()
     (tmp_path / "adapter").symlink_to(hf.plain)
     with (
-        held(tmp_path / "gguf" / RUNNING),
+        Lock(tmp_path / "gguf" / RUNNING, passing=True),
         pytest.raises(ConvertError, match="another `convert run` is at work"),
     ):
         convert_run_folder(tmp_path, base=hf.base)
@@ -178,6 +179,6 @@ def test_a_held_file_that_is_a_link_is_refused_and_its_target_left_alone(tmp_pat
     other = tmp_path / "letter.txt"
     other.write_text("Dear colleague")
     (tmp_path / "lock").symlink_to(other)
-    with pytest.raises(OSError, match="a link"), held(tmp_path / "lock"):
+    with pytest.raises(OSError, match="a link"), Lock(tmp_path / "lock", passing=True):
         pass
     assert other.read_text() == "Dear colleague"

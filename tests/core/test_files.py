@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import stat
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Generator
@@ -15,14 +17,18 @@ import pytest
 
 from medassist import settings
 from medassist.core import paths
-from medassist.core.card import CardError, read_card, sha256_of_file
+from medassist.core.card import CardError, read_card
 from medassist.core.errors import ModelFileError
 from medassist.core.files import (
     NotAFileError,
+    copy_whole,
     make_folder,
     open_file,
     open_own,
     read_text,
+    sha256_of_file,
+    write_whole,
+    writing,
 )
 from medassist.core.gguf import read_header
 from medassist.library.errors import LibraryError
@@ -31,7 +37,7 @@ from medassist.library.prompt_library import read_prompt
 from medassist.library.registry import changing, load_registry
 from medassist.library.verified import verdict
 from medassist.records.errors import RecordsError
-from medassist.records.files import WriterLock
+from medassist.records.files import writer_lock
 from medassist.records.key import read_key_file
 from medassist.session.default_pair import opening
 from medassist.settings import SettingsError, load_settings, save_settings
@@ -155,7 +161,7 @@ def test_a_lock_that_is_a_link_is_refused_and_what_it_leads_to_left_alone(
     (tmp_path / "records").mkdir()
     (tmp_path / "records" / "records.lock").symlink_to(other)
     with pytest.raises(RecordsError, match="a link, which is not followed"):
-        WriterLock(tmp_path / "records").take()
+        writer_lock(tmp_path / "records")
     assert other.read_text() == "Dear colleague"
     assert stat.S_IMODE(other.stat().st_mode) == 0o644
 
@@ -193,7 +199,7 @@ def test_settings_that_are_a_link_are_written_where_it_leads(
 
 def test_a_link_that_leads_nowhere_yet_gets_its_file(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("made")
-    paths.write_whole(tmp_path / "link", "content")
+    write_whole(tmp_path / "link", "content")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "made").read_text() == "content"
 
@@ -202,17 +208,17 @@ def test_links_in_a_circle_are_an_error_and_stay(tmp_path: Path) -> None:
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("one")
     with pytest.raises(OSError, match="symbolic links"):
-        paths.write_whole(tmp_path / "one", "content")
+        write_whole(tmp_path / "one", "content")
     assert (tmp_path / "one").is_symlink()
 
 
 def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/dev/null")
     with pytest.raises(NotAFileError, match="a device"):
-        paths.write_whole(tmp_path / "link", "content")
+        write_whole(tmp_path / "link", "content")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(NotAFileError, match="a pipe"):
-        paths.write_whole(tmp_path / "pipe", "content")
+        write_whole(tmp_path / "pipe", "content")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
@@ -225,7 +231,7 @@ def test_a_link_that_another_user_made_is_not_followed(tmp_path: Path) -> None:
     link.symlink_to("mine")
     os.chown(link, 65534, 65534, follow_symlinks=False)
     with pytest.raises(PermissionError, match="another user"):
-        paths.write_whole(link, "content")
+        write_whole(link, "content")
     assert (tmp_path / "mine").read_text() == "mine"
 
 
@@ -257,3 +263,54 @@ def test_the_home_itself_is_for_the_user_alone(home: Path) -> None:
     assert len(found) >= 5
     for path in found:
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+
+
+# Whole or not at all.
+
+
+def test_what_fails_half_way_leaves_what_stood_there(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"old")
+    with pytest.raises(RuntimeError, match="full"), writing(file) as out:
+        out.write(b"new")
+        out.flush()
+        raise RuntimeError("full")
+    assert file.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_a_half_that_a_kill_has_left_is_replaced_by_the_next_call(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "source").write_bytes(b"x" * 1000)
+    kill = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from medassist.core.files import writing\n"
+        "with writing(Path(sys.argv[1]), alone=True) as out:\n"
+        "    out.write(b'y' * 5000); out.flush(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", kill, str(tmp_path / "copy")], check=False)
+    assert {path.name for path in tmp_path.iterdir()} == {"source", ".copy.unfinished"}
+    copy_whole(tmp_path / "source", tmp_path / "copy")
+    assert {path.name for path in tmp_path.iterdir()} == {"source", "copy"}
+    assert (tmp_path / "copy").read_bytes() == b"x" * 1000
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_a_large_file_is_for_the_user_alone_while_it_is_written(tmp_path: Path) -> None:
+    with writing(tmp_path / "file", 0o644, alone=True):
+        (half,) = tmp_path.iterdir()
+        assert stat.S_IMODE(half.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
+
+
+def test_hashing_a_large_file_says_how_far_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    content = bytes(range(256)) * 10_000
+    file.write_bytes(content)
+    told: list[tuple[str, int, int]] = []
+    found = sha256_of_file(file, lambda *said: told.append(said))
+    assert found == hashlib.sha256(content).hexdigest()
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert len(told) > 2
+    assert told[-1] == ("checking model.gguf", len(content), len(content))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from medassist.core.card import sha256_of_file
 from medassist.core.errors import ModelFileError
+from medassist.core.files import sha256_of_file
 from medassist.library.catalogue import catalogue
 from medassist.library.errors import LibraryError
 from medassist.library.importing import import_path, remove

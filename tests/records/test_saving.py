@@ -258,8 +258,8 @@ async def test_conditions_of_another_version_do_not_keep_it_from_opening(
 
 
 def test_the_settings_that_durability_rests_on_are_in_force(tmp_path: Path) -> None:
+    from medassist.core.files import create_private
     from medassist.records.cipher import connect
-    from medassist.records.files import create_private
     from medassist.records.key import new_key
 
     create_private(tmp_path / "x.db")

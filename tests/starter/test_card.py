@@ -14,6 +14,7 @@ from medassist.core.card import (
     read_card,
     write_card,
 )
+from medassist.core.validated import as_json
 
 FIGURES = StageFigures(
     steps=3,
@@ -62,7 +63,7 @@ def test_a_missing_card_is_named(tmp_path):
 )
 def test_what_is_no_card_is_refused_with_its_field(tmp_path, change, said):
     file = tmp_path / "card.json"
-    file.write_text(json.dumps(json.loads(CARD.model_dump_json()) | change), "utf-8")
+    file.write_text(json.dumps(as_json(CARD) | change), "utf-8")
     with pytest.raises(CardError, match=said):
         read_card(file)
 

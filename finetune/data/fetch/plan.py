@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from finetune.data.sources.archive import refusal
 from finetune.errors import FinetuneError
 from medassist.core.download import Got, Wanted, get
+from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.network import connected
-from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher
 from medassist.core.way_out import DIRECT, WayOut
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from finetune.data.fetch.plan import Fetched, Plan, record
 from finetune.errors import FinetuneError
 from medassist.core.download import Got, ask
+from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.network import connected
-from medassist.core.paths import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher
 from medassist.core.way_out import WayOut
 

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from finetune.data.sources.contract import Columns
 from finetune.data.steps.verdict import AnyRecord, Dropped, Verdict
-from medassist.core.paths import write_whole
+from medassist.core.files import write_whole
 
 Tally = Counter[str]
 

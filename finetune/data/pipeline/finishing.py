@@ -41,7 +41,7 @@ from finetune.data.pipeline.nothing_left import INSTEAD, first_of, refuse_nothin
 from finetune.data.pipeline.plan import Plan
 from finetune.data.pipeline.work import Work, settings_hash
 from finetune.data.steps.split import SPLITS
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.files import SHARED_FILE, write_whole
 
 STEPS = (
     reading.READ,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from finetune.data.pipeline.work import Work
+from medassist.core.files import SHARED_FILE, writing
 
 DROPPED = "dropped"
 _CHUNK = 2**20
@@ -22,13 +22,11 @@ def written(file: Path, chunks: Iterable[bytes]) -> tuple[int, str]:
     """Write the chunks to the disk itself; the bytes, and their SHA-256."""
     digest = hashlib.sha256()
     size = 0
-    with file.open("wb") as out:
+    with writing(file, SHARED_FILE, alone=True) as out:
         for chunk in chunks:
             out.write(chunk)
             digest.update(chunk)
             size += len(chunk)
-        out.flush()
-        os.fsync(out.fileno())
     return size, digest.hexdigest()
 
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from finetune.errors import FinetuneError
-from medassist.core.files import open_own
+from medassist.core.locks import HeldError, Lock
 
 MAIN = ".lock"
 WORKERS = ".lock-workers"
+"""The beginning of their names: each worker holds a file of its own."""
 PATIENCE = 20.0  # seconds that orphaned workers get to see that they are
-_held: list[IO[str]] = []  # by a worker
-_main: list[IO[str]] = []  # by the main process
+_held: list[Lock] = []  # by a worker
+_main: list[Lock] = []  # by the main process
 _hooked: list[bool] = []
 
 
@@ -29,74 +30,63 @@ def locked(data: Path) -> Generator[None]:
     Raises:
         FinetuneError: another process prepares data there.
     """
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    with _lock_file(data / MAIN) as main:
-        try:
-            fcntl.flock(main, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            main.seek(0)
-            raise FinetuneError(
-                f"{data} is being prepared by another process ({main.read().strip()}); "
-                "wait for it, or give another --out"
-            ) from None
-        _main.append(main)
-        if not _hooked:
-            _hooked.append(True)
-            os.register_at_fork(after_in_child=_in_a_fork)
-        main.seek(0)
-        main.truncate()
-        main.write(f"process {os.getpid()}")
-        main.flush()
+    lock = Lock(data / MAIN, passing=True)
+    try:
+        lock.take()
+    except HeldError as held:
+        raise FinetuneError(
+            f"{data} is being prepared by another process{held.holder}; wait for it, "
+            "or give another --out"
+        ) from None
+    except OSError as error:
+        raise _unusable(data / MAIN, error) from error
+    _main.append(lock)
+    if not _hooked and sys.platform != "win32":
+        _hooked.append(True)
+        os.register_at_fork(after_in_child=_in_a_fork)
+    with lock:
         try:
             _wait_for_workers(data)
             yield
         finally:
             _main.clear()
-            for name in (MAIN, WORKERS):
+            for file in _worker_locks(data):
                 with suppress(OSError):
-                    (data / name).unlink()
+                    file.unlink()
 
 
-def _lock_file(file: Path) -> IO[str]:
-    try:
-        return os.fdopen(open_own(file), "r+", encoding="ascii")
-    except OSError as error:
-        raise FinetuneError(
-            f"{file} cannot be used to keep two preparations apart: {error.strerror}; "
-            "take it away, or give another --out"
-        ) from error
+def _unusable(file: Path, error: OSError) -> FinetuneError:
+    return FinetuneError(
+        f"{file} cannot be used to keep two preparations apart: {error.strerror}; "
+        "take it away, or give another --out"
+    )
+
+
+def _worker_locks(data: Path) -> list[Path]:
+    return sorted(data.glob(f"{WORKERS}*"))
 
 
 def _wait_for_workers(data: Path) -> None:
-    import fcntl
-
-    with _lock_file(data / WORKERS) as workers:
-        until = time.monotonic() + PATIENCE
+    until = time.monotonic() + PATIENCE
+    for file in _worker_locks(data):
         while True:
             try:
-                fcntl.flock(workers, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
+                with Lock(file, passing=True):
+                    break
+            except HeldError:
                 if time.monotonic() > until:
                     raise FinetuneError(
                         f"processes of an earlier preparation still write into {data}; "
                         "end them, or give another --out"
                     ) from None
                 time.sleep(0.1)
+            except OSError as error:
+                raise _unusable(file, error) from error
 
 
 def _in_a_fork() -> None:
-    """A process forked from the main one (multiprocessing's manager) is no owner.
-
-    It would hold the lock when the main process is killed, and would itself stay.
-    """
+    """A process forked from the main one (multiprocessing's manager) ends with it."""
     if _main:
-        for main in _main:
-            os.close(main.fileno())
         _main.clear()
         _end_with_parent()
 
@@ -108,11 +98,13 @@ def work_for(data: Path) -> None:
     """
     if _held or sys.platform == "win32":
         return
-    import fcntl
-
-    workers = _lock_file(data / WORKERS)
-    fcntl.flock(workers, fcntl.LOCK_SH)
-    _held.append(workers)
+    file = data / f"{WORKERS}-{os.getpid()}-{secrets.token_hex(4)}"
+    lock = Lock(file)
+    try:
+        lock.take()
+    except OSError as error:
+        raise _unusable(file, error) from error
+    _held.append(lock)
     _end_with_parent()
 
 

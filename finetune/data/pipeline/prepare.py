@@ -34,7 +34,7 @@ from finetune.data.sources.registry import open_source, source_info
 from finetune.data.steps.exam_text import exam_files, exam_texts
 from finetune.data.steps.overlap import write_index
 from finetune.errors import FinetuneError
-from medassist.core.paths import write_whole
+from medassist.core.files import write_whole
 from medassist.core.progress import Watcher, unwatched
 
 SMALL = 16 * 2**20  # bytes, below which more processes cost more than they bring

@@ -6,7 +6,6 @@ file that turns out to be cut off. Each file is hashed while it is at hand.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from finetune.data.sources.contract import Broken, Read, Reading
 from finetune.data.steps.licences import UNKNOWN
 from finetune.data.steps.verdict import AnyRecord, Dropped, Kept
 from finetune.errors import FinetuneError
+from medassist.core.files import sha256_of_file
 
 STAGE = "read"
 READ = "read"
@@ -138,8 +138,7 @@ def _with_licence(record: AnyRecord, stated: str | None) -> AnyRecord:
 
 def _sha256(file: Path) -> str:
     try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
+        return sha256_of_file(file)
     except OSError as error:
         raise FinetuneError(
             f"{file} cannot be read: {error.strerror}; it was there a moment ago"

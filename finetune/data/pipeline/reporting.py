@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from medassist.core.files import SHARED_FILE, writing
 from medassist.core.progress import Watcher
 
 EVERY = 0.5  # seconds
@@ -34,9 +35,8 @@ class Reporter:
     def tell(self) -> None:
         """Tell at once."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        half = self._file.with_suffix(".half")
-        half.write_text(f"{self._done} {os.getpid()}", "ascii")
-        half.replace(self._file)
+        with writing(self._file, SHARED_FILE, outlasts_power_cut=False) as out:
+            out.write(f"{self._done} {os.getpid()}".encode())
 
 
 def _told(folder: Path) -> int:

@@ -7,14 +7,13 @@ sign-off or a script.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from medassist.core.paths import write_whole
+from medassist.core.files import write_new, write_whole
 from medassist.records.errors import RecordsError, of_system
 from medassist.records.export.document import Mask, compose, unmasked
 from medassist.records.record import Record, WarningGiven
@@ -96,10 +95,7 @@ def export(
 
 def _write(file: Path, content: str | bytes, replace: bool) -> None:
     try:
-        if replace:
-            write_whole(file, content)
-        else:
-            _write_new(file, lambda: write_whole(file, content))
+        (write_whole if replace else write_new)(file, content)
     except FileExistsError:
         raise RecordsError(
             f"{file} is there already. Choose another name, or say that it may be "
@@ -107,13 +103,3 @@ def _write(file: Path, content: str | bytes, replace: bool) -> None:
         ) from None
     except OSError as error:
         raise of_system(error, file) from None
-
-
-def _write_new(file: Path, write: Callable[[], None]) -> None:
-    """Take the name first, so that nobody else's file is written over."""
-    os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    try:
-        write()
-    except BaseException:
-        file.unlink(missing_ok=True)
-        raise

@@ -91,7 +91,7 @@ class Verdicts(ModalScreen[None]):
 def _written(file: Path, given: list[Judged]) -> str:
     """Write the table; what is to be said of it."""
     from medassist.consult.verdict_table import table
-    from medassist.core.paths import write_new
+    from medassist.core.files import write_new
 
     try:
         file = file.expanduser()

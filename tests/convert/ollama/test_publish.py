@@ -14,7 +14,8 @@ from convert.commands import app
 from convert.errors import ConvertError
 from convert.gguf.model import About, convert_model
 from convert.verify.result import Check, Verified, record
-from medassist.core.card import read_card, sha256_of_file
+from medassist.core.card import read_card
+from medassist.core.files import sha256_of_file
 from tests.convert import go_render
 from tests.convert.ollama.conftest import Service
 from tests.convert.ollama.fake_ollama import FakeOllama

@@ -51,7 +51,7 @@ from finetune.train.result import (
     TrainingResult,
     write_training,
 )
-from medassist.core.card import sha256_of_file
+from medassist.core.files import sha256_of_file
 from medassist.exams import statistics
 
 HOSTILE = (

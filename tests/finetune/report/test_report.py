@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -252,8 +253,8 @@ def test_an_evaluation_of_another_adapter_is_pointed_out(run: Path) -> None:
 def test_the_card_keeps_what_the_converter_wrote_of_the_same_adapter(run: Path) -> None:
     write_report(run, base_licence="MIT")
     card = read_card(run / "card.json")
-    gguf = card.lineage.model_copy(update={"gguf": {"tuned.gguf": "9" * 64}})
-    write_card(card.model_copy(update={"lineage": gguf}), run / "card.json")
+    gguf = replace(card.lineage, gguf={"tuned.gguf": "9" * 64})
+    write_card(replace(card, lineage=gguf), run / "card.json")
     said = words(run)
     assert "gguf/tuned.gguf" in said
     again = read_card(run / "card.json")
@@ -264,10 +265,10 @@ def test_the_card_keeps_what_the_converter_wrote_of_the_same_adapter(run: Path) 
 def test_the_card_of_another_adapter_loses_its_ggufs(run: Path) -> None:
     write_report(run)
     card = read_card(run / "card.json")
-    lineage = card.lineage.model_copy(
-        update={"gguf": {"old.gguf": "9" * 64}, "adapters": {"plain": "8" * 64}}
+    lineage = replace(
+        card.lineage, gguf={"old.gguf": "9" * 64}, adapters={"plain": "8" * 64}
     )
-    write_card(card.model_copy(update={"lineage": lineage}), run / "card.json")
+    write_card(replace(card, lineage=lineage), run / "card.json")
     write_report(run)
     assert read_card(run / "card.json").lineage.gguf == {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,7 @@ def test_files_that_are_not_verified_are_not_shipped(run, tmp_path):
     shutil.copytree(run[0], copy)
     card = read_card(copy / "card.json")
     assert set(card.verified) == set(card.lineage.gguf)
-    card = card.model_copy(update={"verified": {}})
+    card = replace(card, verified={})
     write_card(card, copy / "card.json")
     with pytest.raises(ConvertError, match=r"base-q8_0\.gguf is not verified"):
         ship(copy, tmp_path)

@@ -1,0 +1,38 @@
+"""What may go wrong in many ways is done in one place: writing, locking, proving."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOWNLOADS = ("medassist/library/hub/pull.py", "finetune/data/fetch/download.py")
+"""They go on with a half that an earlier call left."""
+
+
+def users_of(pattern: str) -> set[str]:
+    """The files of the packages in which `pattern` stands."""
+    found: set[str] = set()
+    for package in ("medassist", "convert", "finetune"):
+        for file in (ROOT / package).rglob("*.py"):
+            if re.search(pattern, file.read_text("utf-8")):
+                found.add(file.relative_to(ROOT).as_posix())
+    assert found, "nobody at all: the pattern is wrong"
+    return found
+
+
+@pytest.mark.parametrize("call", [r"\bfsync\(", r"\bmkstemp\("])
+def test_one_file_brings_what_is_written_to_the_disk(call: str) -> None:
+    assert users_of(call) - {*DOWNLOADS} == {"medassist/core/files.py"}
+
+
+def test_one_file_locks() -> None:
+    locking = r"\bflock\(|\blockf\(|msvcrt\.locking|\bfilelock import\b"
+    assert users_of(locking) == {"medassist/core/locks.py"}
+
+
+def test_one_file_computes_the_sha256_of_a_file() -> None:
+    streaming = r"file_digest\(|digest\.update\(buffer"
+    assert users_of(streaming) == {"medassist/core/files.py"}
