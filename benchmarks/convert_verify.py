@@ -16,9 +16,9 @@ from benchmarks.process import Measured, measure
 from benchmarks.table import Comparison
 from convert.gguf.model import convert_model
 from convert.quantize import quantize
-from convert.verify.result import VERIFY_FILE
 from convert.verify.texts import prose
 from finetune.starter.tokenizer import train_tokenizer
+from medassist.core.run_folder import VERIFY
 
 SECONDS = 60.0  # that it may take on two cores
 MIB = 2**20
@@ -56,7 +56,7 @@ def compare(folder: Path, runs: int) -> list[Comparison]:
         found: list[Measured] = []
         for _ in range(runs):
             if what == "F16":
-                (model / VERIFY_FILE).unlink(missing_ok=True)
+                (model / VERIFY).unlink(missing_ok=True)
             found.append(measure(call))
         rows += [
             Comparison(

@@ -10,22 +10,6 @@ from pathlib import Path
 
 from medassist.core.card import Card, CardError, read_card, write_card
 
-CARD = "card.json"
-GGUF_FOLDER = "gguf"
-
-
-def card_of(gguf: Path) -> Path | None:
-    """The card beside `gguf`, or that of its run."""
-    beside = gguf.absolute().parent / CARD
-    return beside if beside.is_file() else card_of_run(gguf)
-
-
-def card_of_run(gguf: Path) -> Path | None:
-    """The card of the run whose folder `gguf/` holds `gguf`."""
-    folder = gguf.absolute().parent
-    card = folder.parent / CARD
-    return card if folder.name == GGUF_FOLDER and card.is_file() else None
-
 
 def write_on_card(file: Path | None, change: Callable[[Card], Card]) -> list[str]:
     """Put the card in `file`, changed, in its place; without a card do nothing.

@@ -11,7 +11,7 @@ from convert.errors import ConvertError
 from medassist.core.terminal import room, say, show, watching
 
 if TYPE_CHECKING:
-    from convert.verify.result import Verified
+    from medassist.core.proofs import Verified
 
 SHOWN = (
     "Mean PPL(Q)",
@@ -95,8 +95,10 @@ def verify(
                     watcher=watcher,
                 )
             )
+    from medassist.core.validated import to_json
+
     if json and len(both) > 1:
-        objects = ",".join(one.model_dump_json(indent=2) for one in both)
+        objects = ",".join(to_json(one) for one in both)
         say(f"[{objects}]", json=True)
     else:
         show(found, "\n".join(_table(one) for one in both), json=json)

@@ -13,10 +13,11 @@ from convert.ollama.parameters import Parameter
 from convert.ollama.plan import Plan
 from convert.ollama.read_back import Check, read_back
 from convert.ollama.server import Server
-from convert.run_card import card_of_run, write_on_card
+from convert.run_card import write_on_card
 from medassist.core.card import Card
 from medassist.core.files import sha256_of_file
 from medassist.core.progress import Watcher
+from medassist.core.run_folder import card_of_run
 
 
 class Sent(BaseModel):

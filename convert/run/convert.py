@@ -16,14 +16,15 @@ from convert.go_template.source import source_of_gguf
 from convert.merge.record import read_record
 from convert.ollama.parameters import Parameter
 from convert.ollama.settings import template_end
-from convert.run.folder import RunFolder
+from convert.run.folder import ConvertibleRun
 from convert.run.ledger import Ledger
 from convert.run.plan import Planner, RunWishes
-from convert.run_card import CARD, write_on_card
-from convert.verify.result import Verified, read_verified
+from convert.run_card import write_on_card
+from convert.verify.result import read_verified
 from medassist.core.card import Card, Sha256
 from medassist.core.locks import HeldError, Lock
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.proofs import Verified
 
 RUNNING = ".running"
 """In `gguf/` while a call is at work there."""
@@ -83,11 +84,11 @@ def convert_run_folder(
         ConvertError: a step failed, or a GGUF is not what it was made from; what was
             done before is kept.
     """
-    folder = RunFolder.open(root, base)
+    run = ConvertibleRun.open(root, base)
     try:
-        folder.gguf.mkdir(exist_ok=True)
-        with Lock(folder.gguf / RUNNING, passing=True):
-            return _convert(folder, wishes or RunWishes(), watcher)
+        run.folder.gguf.mkdir(exist_ok=True)
+        with Lock(run.folder.gguf / RUNNING, passing=True):
+            return _convert(run, wishes or RunWishes(), watcher)
     except HeldError as held:
         raise ConvertError(
             f"another `convert run` is at work in {root}{held.holder}; wait for it "
@@ -100,9 +101,9 @@ def convert_run_folder(
         ) from error
 
 
-def _convert(folder: RunFolder, wishes: RunWishes, watcher: Watcher) -> RunConverted:
-    planner = Planner(folder, wishes, watcher)
-    ledger = Ledger(folder.ledger, trusts_older=not has_own_head(folder.base))
+def _convert(run: ConvertibleRun, wishes: RunWishes, watcher: Watcher) -> RunConverted:
+    planner = Planner(run, wishes, watcher)
+    ledger = Ledger(run.folder.ledger, trusts_older=not has_own_head(run.base))
     taken: list[StepTaken] = []
     made: list[Path] = []
     for step in planner.steps():
@@ -123,20 +124,20 @@ def _convert(folder: RunFolder, wishes: RunWishes, watcher: Watcher) -> RunConve
             )
         )
     found = (read_verified(file, ledger.hash) for file in made)
-    told = planner.ollama()[1] if folder.plain is not None else None
+    told = planner.ollama()[1] if run.plain is not None else None
     hashes = {f.name: ledger.hash(f) for f in made}
-    for notice in _on_card(folder, hashes, _stops(made[0])):
+    for notice in _on_card(run, hashes, _stops(made[0])):
         watcher(notice, 0, 0)
-    others = {*folder.gguf.glob("*.gguf")} - {*made}
-    modelfile = folder.root / "Modelfile"
+    others = {*run.folder.gguf.glob("*.gguf")} - {*made}
+    modelfile = run.folder.modelfile
     return RunConverted(
-        folder=folder.root,
+        folder=run.folder.root,
         steps=tuple(taken),
         verified=tuple(entry for entry in found if entry is not None),
         older=tuple(sorted(file.name for file in others)),
         modelfile=modelfile if modelfile.is_file() else None,
         parameters=told.origins if told else (),
-        notes=(*_notes(folder), *(told.notes if told else ())),
+        notes=(*_notes(run), *(told.notes if told else ())),
     )
 
 
@@ -146,24 +147,24 @@ def _stops(gguf: Path) -> tuple[str, ...]:
     return (end.text,) if end.text and not end.is_token else ()
 
 
-def _notes(folder: RunFolder) -> tuple[str, ...]:
-    found = [*notes_of(folder.base)]
-    if folder.plain is not None:
-        found += [*read_record(folder.merged).notes, *notes_of(folder.merged)]
+def _notes(run: ConvertibleRun) -> tuple[str, ...]:
+    found = [*notes_of(run.base)]
+    if run.plain is not None:
+        found += [*read_record(run.folder.merged).notes, *notes_of(run.folder.merged)]
     return tuple(dict.fromkeys(found))
 
 
 def _on_card(
-    folder: RunFolder, gguf: dict[str, Sha256], stops: tuple[str, ...]
+    run: ConvertibleRun, gguf: dict[str, Sha256], stops: tuple[str, ...]
 ) -> list[str]:
     """Put the hashes of the GGUFs and of the merged model on the run's card."""
     merged: dict[str, Sha256] = {}
-    if folder.plain is not None:
-        merged = read_record(folder.merged).merged_files
+    if run.plain is not None:
+        merged = read_record(run.folder.merged).merged_files
 
     def change(card: Card) -> Card:
         update = {"gguf": card.lineage.gguf | gguf, "merged": merged}
         lineage = replace(card.lineage, **update)
         return replace(card, lineage=lineage, stops=stops)
 
-    return write_on_card(folder.root / CARD, change)
+    return write_on_card(run.folder.card_file, change)

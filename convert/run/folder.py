@@ -14,21 +14,25 @@ from convert.errors import ConvertError
 from convert.foreign import of_folder, refuse_form
 from convert.hf_folder import JsonFile
 from convert.peft_adapter import PeftAdapter, read_adapter
-
-_ADAPTER = "adapter"
+from medassist.core.run_folder import ADAPTER, ADAPTER_CONFIG, RunFolder
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """A run folder that can be converted."""
+class ConvertibleRun:
+    """A run folder that can be converted.
 
-    root: Path
+    Attributes:
+        folder: where it lies.
+        base: the model that was tuned, there or elsewhere.
+    """
+
+    folder: RunFolder
     base: Path
     adapters: dict[str, PeftAdapter]
     """By the names of their folders."""
 
     @classmethod
-    def open(cls, root: Path, base: Path | None = None) -> RunFolder:
+    def open(cls, root: Path, base: Path | None = None) -> ConvertibleRun:
         """Look at the run folder `root`.
 
         Args:
@@ -40,31 +44,16 @@ class RunFolder:
         """
         if not root.is_dir():
             raise ConvertError(f"{root} is not a folder; name one that `finetune` made")
-        folders = sorted(
-            folder
-            for folder in root.glob(f"{_ADAPTER}*")
-            if (folder / "adapter_config.json").is_file()
-        )
+        run = RunFolder(root)
+        folders = run.adapters
         if not folders:
-            refuse_form(of_folder(root, "adapter_config.json"))
+            refuse_form(of_folder(root, ADAPTER_CONFIG))
             raise ConvertError(
-                f"{root} holds no adapter: `{_ADAPTER}/adapter_config.json` is "
+                f"{root} holds no adapter: `{ADAPTER}/{ADAPTER_CONFIG}` is "
                 "expected, as a finished fine-tune leaves it"
             )
         adapters = {folder.name: read_adapter(folder) for folder in folders}
-        return cls(root, base or _base_of(root, folders[0]), adapters)
-
-    @property
-    def gguf(self) -> Path:
-        return self.root / "gguf"
-
-    @property
-    def merged(self) -> Path:
-        return self.root / "merged"
-
-    @property
-    def ledger(self) -> Path:
-        return self.gguf / "steps.json"
+        return cls(run, base or _base_of(run, folders[0]), adapters)
 
     @property
     def template(self) -> str | None:
@@ -81,18 +70,18 @@ class RunFolder:
         return next(plain, None)
 
 
-def _base_of(root: Path, adapter: Path) -> Path:
-    if (root / "base").is_dir():
-        if not (root / "base" / "config.json").is_file():
-            refuse_form(of_folder(root / "base", "config.json"))
+def _base_of(run: RunFolder, adapter: Path) -> Path:
+    if run.base.is_dir():
+        if not (run.base / "config.json").is_file():
+            refuse_form(of_folder(run.base, "config.json"))
         else:
-            return root / "base"
-    config = JsonFile.read(adapter / "adapter_config.json")
+            return run.base
+    config = JsonFile.read(adapter / ADAPTER_CONFIG)
     named = config.values.get("base_model_name_or_path")
     # A name of the Hub is not looked up: nothing is downloaded here.
     if isinstance(named, str) and (Path(named) / "config.json").is_file():
         return Path(named)
     raise ConvertError(
-        f"{root} holds no base/, and the adapter's base, {named!r}, is not a folder "
-        "here; name the folder of the base model with --base"
+        f"{run.root} holds no base/, and the adapter's base, {named!r}, is not a "
+        "folder here; name the folder of the base model with --base"
     )

@@ -24,12 +24,13 @@ from convert.modelfile import ModelfileParts, beside, modelfile
 from convert.ollama.settings import OllamaSettings, Wishes, settings_of
 from convert.peft_adapter import PeftAdapter
 from convert.quantize import quantize
-from convert.run.folder import RunFolder
+from convert.run.folder import ConvertibleRun
 from convert.run.ledger import Hashed, Step
 from convert.verify.gate import verify_adapter, verify_model
-from convert.verify.result import Verified, read_verified
+from convert.verify.result import read_verified
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher
+from medassist.core.proofs import Verified
 
 UNQUANTIZED = "f16"
 
@@ -59,22 +60,22 @@ class RunWishes:
 class Planner:
     """Plans the steps of one run folder."""
 
-    folder: RunFolder
+    run: ConvertibleRun
     wishes: RunWishes
     watcher: Watcher
 
     def steps(self) -> Iterator[Step]:
         """All steps, in the order in which they are done."""
-        base = self.folder.base
+        base = self.run.base
         # The base is asked as its adapter was taught, by Ollama and llama.cpp too.
-        template = self.folder.template
+        template = self.run.template
         yield from self._model("base", base, template)
         yield from self._quantized("base", base, template)
-        for name, adapter in self.folder.adapters.items():
+        for name, adapter in self.run.adapters.items():
             yield from self._adapter(name, adapter)
-        if (plain := self.folder.plain) is None:
+        if (plain := self.run.plain) is None:
             return
-        merged = self.folder.merged
+        merged = self.run.folder.merged
         yield Step(
             "merge",
             (base, plain.folder),
@@ -88,7 +89,7 @@ class Planner:
 
     def file(self, name: str) -> Path:
         """The GGUF `name`.gguf of the run."""
-        return self.folder.gguf / f"{name}.gguf"
+        return self.run.folder.gguf / f"{name}.gguf"
 
     def _model(
         self, name: str, source: Path, template: str | None = None
@@ -151,7 +152,7 @@ class Planner:
             )
 
     def _adapter(self, name: str, adapter: PeftAdapter) -> Iterator[Step]:
-        base, whole = self.folder.base, self.file(f"base-{UNQUANTIZED}")
+        base, whole = self.run.base, self.file(f"base-{UNQUANTIZED}")
         try:
             check_convertible(adapter, base)
         except NeedsMerging as reason:
@@ -166,7 +167,7 @@ class Planner:
                 adapter.folder,
                 base,
                 target,
-                About(f"{self.folder.root.resolve().name} {name}"),
+                About(f"{self.run.folder.root.resolve().name} {name}"),
                 UNQUANTIZED,
                 force=True,
                 watcher=self.watcher,
@@ -210,11 +211,11 @@ class Planner:
 
     def _modelfile(self) -> Step:
         weights, settings = self.ollama()
-        target = self.folder.root / "Modelfile"
+        target = self.run.folder.modelfile
         text = modelfile(
             ModelfileParts(
                 heading="The tuned model: ollama create NAME -f Modelfile",
-                weights=beside(weights, self.folder.root),
+                weights=beside(weights, self.run.folder.root),
                 adapter=None,
                 settings=settings,
             )

@@ -18,9 +18,9 @@ from gguf import quants
 
 from convert.gguf.facts import shards_of
 from convert.gguf.head import TensorFact, UnknownTensorTypeError, read_head, tensor_rows
-from convert.verify.result import Check
 from convert.verify.stored import Stored
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.proofs import Check
 
 VALUES = 1 << 22
 """That are decoded at a time."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from convert.chat_template import template_in
@@ -36,15 +37,7 @@ from convert.verify.logits import (
 )
 from convert.verify.prompts import PromptCheck, compare_prompts
 from convert.verify.quantization_loss import Text, measure_loss
-from convert.verify.result import (
-    Check,
-    QuantizationLoss,
-    Verified,
-    hash_of,
-    hashes_of_parts,
-    read_verified,
-    record,
-)
+from convert.verify.result import hash_of, hashes_of_parts, read_verified, record
 from convert.verify.streaming import StreamedModel
 from convert.verify.tensors import compare_tensors
 from convert.verify.texts import LONGEST
@@ -52,6 +45,7 @@ from convert.verify.tokens import TokenCheck, compare_tokens
 from convert.vocabulary import load_tokenizer
 from convert.vocabulary.reading import FILE as TOKENIZER
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.proofs import Check, QuantizationLoss, Verified
 from medassist.engine.scorer import GgufScorer
 
 CONTEXT = LONGEST + 32
@@ -297,7 +291,7 @@ def _again_rounded(
     model.in_bf16 = True
     note = f" (in float32 {checks[0].said}; here in BF16 as llama.cpp computes it)"
     first, *rest = compare()
-    return [first.model_copy(update={"said": first.said + note}), *rest]
+    return [replace(first, said=first.said + note), *rest]
 
 
 def _longest(folder: Path) -> int:

@@ -20,10 +20,10 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
-from convert.verify.result import Check
 from convert.verify.streaming import StreamedModel
 from convert.verify.texts import LONGEST, prose, short_prompts
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.proofs import Check
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.log_probs import Logits
 

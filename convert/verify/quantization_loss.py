@@ -13,10 +13,11 @@ from pathlib import Path
 
 from convert.errors import ConvertError
 from convert.quantization_types import HOPELESS, quantization_types
-from convert.verify.result import Check, Estimate, QuantizationLoss, hash_of
+from convert.verify.result import hash_of
 from convert.verify.texts import prose
 from medassist.core.files import read_text
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.proofs import Check, Estimate, QuantizationLoss
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.figures import MEAN_KLD, PPL_RATIO, SAME_TOP, TextLoss
 from medassist.exams.scorer import compare_on_text

@@ -21,8 +21,8 @@ from convert.gguf.head import (
     read_head,
     tensor_rows,
 )
-from convert.verify.result import Check
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.proofs import Check
 
 ROWS = 32
 """Of each tensor, evenly spread: a swap or a permutation moves all of them."""

@@ -228,4 +228,4 @@ def read_card(file: Path) -> Card:
 
 def write_card(card: Card, file: Path) -> None:
     """Write `card` to `file`, whole or not at all."""
-    write_whole(file, to_json(card), SHARED_FILE)
+    write_whole(file, to_json(card) + "\n", SHARED_FILE)

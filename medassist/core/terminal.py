@@ -20,9 +20,9 @@ from typer.core import TyperGroup
 from medassist.core.clean import clean, clean_line, escaped_json
 from medassist.core.errors import MedassistError
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.validated import to_json
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
     from rich.console import Console
     from rich.progress import TaskID
 
@@ -184,7 +184,7 @@ def confirm(question: str, *, abort: bool = False, err: bool = False) -> bool:
     return typer.confirm(clean(question), default=False, abort=abort, err=err)
 
 
-def show(result: BaseModel, text: str, *, json: bool, is_file: bool = False) -> None:
+def show(result: object, text: str, *, json: bool, is_file: bool = False) -> None:
     """Print `result`: as `text` for a person, or as one JSON object for a program.
 
     Where `text` is what a file is to hold, it is cleaned on a terminal alone: what goes
@@ -193,7 +193,7 @@ def show(result: BaseModel, text: str, *, json: bool, is_file: bool = False) -> 
     if is_file and not json and not sys.stdout.isatty():
         typer.echo(text)
         return
-    say(result.model_dump_json(indent=2) if json else text, json=json)
+    say(to_json(result) if json else text, json=json)
 
 
 class Verbs(TyperGroup):

@@ -49,8 +49,8 @@ def as_json(value: object) -> Any:
 
 
 def to_json(value: object) -> str:
-    """`value` as the text of a JSON file that people may read, too."""
-    return _adapter(type(value)).dump_json(value, indent=2).decode() + "\n"
+    """`value` as the text of JSON that people may read, too."""
+    return _adapter(type(value)).dump_json(value, indent=2).decode()
 
 
 @cache

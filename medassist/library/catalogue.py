@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from medassist.core.card import CardError, read_card
 from medassist.core.errors import ModelFileError
 from medassist.core.gguf import GgufHeader, read_header
+from medassist.core.proofs import Verdict, verdict
+from medassist.core.run_folder import card_of
 from medassist.core.values import EngineOptions, PairFiles
 from medassist.library import fit, ollama_store
 from medassist.library.errors import LibraryError
@@ -26,7 +28,6 @@ from medassist.library.registry import (
     Registry,
     StoredModel,
 )
-from medassist.library.verified import Verdict, card_of, verdict
 from medassist.starter import starter_card, starter_pair
 
 Template = Literal["own", "none", "of the base"]

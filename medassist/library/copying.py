@@ -13,9 +13,9 @@ from medassist.core.files import (
 )
 from medassist.core.gguf import shards
 from medassist.core.progress import Watcher
+from medassist.core.run_folder import VERIFY, card_of
 from medassist.library.errors import LibraryError
 from medassist.library.registry import models_dir
-from medassist.library.verified import VERIFY_FILE, card_of
 
 SUFFIX = ".gguf"
 
@@ -64,7 +64,7 @@ def _forget(files: list[Path]) -> None:
 
 def copy_papers(source: Path, copied: Path) -> None:
     """Bring the card and what the gate found along with a copy."""
-    for paper in (card_of(source), source.parent / VERIFY_FILE):
+    for paper in (card_of(source), source.parent / VERIFY):
         if paper is not None and paper.is_file():
             target = copied.parent / paper.name
             write_whole(target, read_bytes(paper))

@@ -16,6 +16,7 @@ from medassist.core.gguf import (
     shards,
 )
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.run_folder import CARD
 from medassist.library import ollama_store
 from medassist.library.copying import SUFFIX, copied, copy_papers, tidy
 from medassist.library.errors import LibraryError
@@ -33,7 +34,6 @@ from medassist.library.registry import (
     require_name,
     require_stored,
 )
-from medassist.library.verified import CARD_FILE
 
 GGUF_FOLDER = "gguf"
 
@@ -169,7 +169,7 @@ def import_run(
                 "It has no base and tuned model to pair; `medassist models pair` "
                 "makes a pair of models that are in the library."
             )
-    if not any((place / CARD_FILE).is_file() for place in (folder, run)):
+    if not any((place / CARD).is_file() for place in (folder, run)):
         notes.append("It has no card.json, so its licence and figures are not known.")
     return Imported(tuple(names.values()), pair, tuple(notes))
 

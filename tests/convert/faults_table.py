@@ -16,7 +16,7 @@ import torch
 
 from convert.library_noise import keep_back_noise
 from convert.verify.gate import verify_adapter, verify_model
-from convert.verify.result import Verified
+from medassist.core.proofs import Verified
 from tests.convert.conftest import convert_pair
 from tests.convert.tiny_hf import save_pair
 from tests.convert.verify import faults

@@ -31,11 +31,11 @@ from medassist.core.files import (
     writing,
 )
 from medassist.core.gguf import read_header
+from medassist.core.proofs import verdict
 from medassist.library.errors import LibraryError
 from medassist.library.hashes import known_sha256
 from medassist.library.prompt_library import read_prompt
 from medassist.library.registry import changing, load_registry
-from medassist.library.verified import verdict
 from medassist.records.errors import RecordsError
 from medassist.records.files import writer_lock
 from medassist.records.key import read_key_file
@@ -309,7 +309,9 @@ def test_hashing_a_large_file_says_how_far_it_is(tmp_path: Path) -> None:
     content = bytes(range(256)) * 10_000
     file.write_bytes(content)
     told: list[tuple[str, int, int]] = []
-    found = sha256_of_file(file, lambda *said: told.append(said))
+    found = sha256_of_file(
+        file, lambda what, done, total: told.append((what, done, total))
+    )
     assert found == hashlib.sha256(content).hexdigest()
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
     assert len(told) > 2

@@ -36,3 +36,7 @@ def test_one_file_locks() -> None:
 def test_one_file_computes_the_sha256_of_a_file() -> None:
     streaming = r"file_digest\(|digest\.update\(buffer"
     assert users_of(streaming) == {"medassist/core/files.py"}
+
+
+def test_one_file_knows_the_name_of_what_the_gate_found() -> None:
+    assert users_of(r"[\"']verify\.json[\"']") == {"medassist/core/run_folder.py"}

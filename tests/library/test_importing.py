@@ -147,7 +147,7 @@ def test_a_folder_without_models_says_what_to_do(home: Path, tmp_path: Path) -> 
 def test_verified_holds_for_the_very_file_only(
     home: Path, tiny: TinyPair, tmp_path: Path, passed: bool
 ) -> None:
-    from medassist.library.verified import verdict
+    from medassist.core.proofs import verdict
 
     file = tmp_path / "m.gguf"
     shutil.copy(tiny.base, file)
@@ -164,8 +164,8 @@ def test_verified_holds_for_the_very_file_only(
 def test_verify_json_is_read_as_the_converter_writes_it(
     tiny: TinyPair, tmp_path: Path
 ) -> None:
-    from convert.verify.result import Check, Verified, record
-    from medassist.library.verified import verdict
+    from convert.verify.result import record
+    from medassist.core.proofs import Check, Verified, verdict
 
     file = tmp_path / "m.gguf"
     shutil.copy(tiny.base, file)

@@ -13,9 +13,10 @@ from typer.testing import CliRunner, Result
 from convert.commands import app
 from convert.errors import ConvertError
 from convert.gguf.model import About, convert_model
-from convert.verify.result import Check, Verified, record
+from convert.verify.result import record
 from medassist.core.card import read_card
 from medassist.core.files import sha256_of_file
+from medassist.core.proofs import Check, Verified
 from tests.convert import go_render
 from tests.convert.ollama.conftest import Service
 from tests.convert.ollama.fake_ollama import FakeOllama

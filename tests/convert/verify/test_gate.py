@@ -19,8 +19,10 @@ from convert.gguf.model import convert_model
 from convert.quantize import quantize
 from convert.verify import gate, tokens
 from convert.verify.gate import verify_adapter, verify_model
-from convert.verify.result import VERIFY_FILE, Verified, read_verified, require_verified
+from convert.verify.result import read_verified, require_verified
 from convert.verify.texts import prose
+from medassist.core.proofs import Verified
+from medassist.core.run_folder import VERIFY
 from tests.convert.conftest import GgufFiles, convert_pair
 from tests.convert.families import change_json
 from tests.convert.tiny_hf import HfFolders, save_pair
@@ -148,7 +150,7 @@ def test_a_file_that_is_changed_while_it_is_verified_is_not_verified(
     monkeypatch.setattr(gate, "compare_tokens", meanwhile)
     with pytest.raises(ConvertError, match="changed while it was verified"):
         verify_model(hf.base, file, threads=1)
-    assert not (tmp_path / VERIFY_FILE).exists()
+    assert not (tmp_path / VERIFY).exists()
 
 
 @pytest.mark.parametrize("kind", ["plain", "activated"])
@@ -232,7 +234,7 @@ def test_a_quantized_file_without_a_reference_is_not_verified(hf, f16, tmp_path)
     quantize(f16.base, tmp_path / "q.gguf", ["Q4_0"])
     with pytest.raises(ConvertError, match=r"quantized \(Q4_0\).*--against"):
         verify_model(hf.base, tmp_path / "q.gguf")
-    assert not (tmp_path / VERIFY_FILE).exists()
+    assert not (tmp_path / VERIFY).exists()
 
 
 def test_a_quantized_file_is_no_measure_for_another(hf, f16, tmp_path, few_words):
@@ -299,7 +301,7 @@ def test_a_file_that_is_cut_off_is_named(hf, gguf_f32, tmp_path, share):
     cut.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(ConvertError, match=r"cut\.gguf"):
         verify_model(hf.base, cut)
-    assert not (tmp_path / VERIFY_FILE).exists()
+    assert not (tmp_path / VERIFY).exists()
 
 
 def test_a_gguf_that_makes_llama_cpp_abort_ends_verify_with_a_sentence(
@@ -319,7 +321,7 @@ def test_a_gguf_that_makes_llama_cpp_abort_ends_verify_with_a_sentence(
         r"convert: \S*wrong\.gguf: the process .* give up while it read a text",
         result.stderr,
     )
-    assert not (tmp_path / VERIFY_FILE).exists()
+    assert not (tmp_path / "verify.json").exists()
 
 
 def test_a_gguf_for_a_folder_and_the_other_way_round_are_told(hf, gguf_f32):

@@ -9,16 +9,10 @@ from dataclasses import replace
 import pytest
 
 from convert.errors import ConvertError
-from convert.verify.result import (
-    VERIFY_FILE,
-    Check,
-    Verified,
-    hash_of,
-    read_verified,
-    record,
-    require_verified,
-)
+from convert.verify.result import hash_of, read_verified, record, require_verified
 from medassist.core.card import Card, Lineage, StageFigures, read_card, write_card
+from medassist.core.proofs import Check, Verified
+from medassist.core.run_folder import VERIFY
 
 FIGURES = StageFigures(
     steps=1,
@@ -99,7 +93,7 @@ def test_files_of_one_folder_share_the_table_and_old_entries_go(file):
     record(other, found(other))
     file.write_bytes(b"made anew")
     record(file, found(file))
-    table = json.loads((file.parent / VERIFY_FILE).read_text("utf-8"))["files"]
+    table = json.loads((file.parent / VERIFY).read_text("utf-8"))["files"]
     assert set(table) == {hash_of(file), hash_of(other)}
 
 
@@ -111,7 +105,7 @@ def test_a_figure_that_is_no_number_is_kept(file):
 
 
 def test_a_table_that_is_none_is_told(file):
-    (file.parent / VERIFY_FILE).write_text('{"version": 9}', "utf-8")
+    (file.parent / VERIFY).write_text('{"version": 9}', "utf-8")
     with pytest.raises(ConvertError, match=r"verify\.json is not one"):
         read_verified(file)
 

@@ -1,0 +1,167 @@
+"""What stands where in a run folder, for whoever trains, converts, reports or imports.
+
+A file under its final name is whole. Whatever a part makes has its name here, so that
+no two parts can look for the same thing under different names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RECIPE = "recipe.yaml"
+DATA = "data"
+MANIFEST = "manifest.json"
+CHECKPOINTS = "checkpoints"
+METRICS = "metrics.jsonl"
+TRAINING = "training.json"
+BASE = "base"
+ADAPTER = "adapter"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+EVALUATION = "evaluation.json"
+EVALUATING = "evaluation.unfinished"
+CARD = "card.json"
+README = "README.md"
+PAGE = "report.html"
+SLIDES = "slides.pptx"
+MERGED = "merged"
+GGUF = "gguf"
+VERIFY = "verify.json"
+STEPS = "steps.json"
+MODELFILE = "Modelfile"
+ARTICLES = "ARTICLES"
+SWEEP = "sweep.json"
+LARGEST_PAPER = 16 * 1024 * 1024
+"""Bytes of a card or of a verify.json; what is larger was not written here."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths in the run folder `root`, whether anything stands there or not."""
+
+    root: Path
+
+    @property
+    def recipe_file(self) -> Path:
+        """What was wished for, every default written out."""
+        return self.root / RECIPE
+
+    @property
+    def data(self) -> Path:
+        """The prepared data: a file a split, and their manifest."""
+        return self.root / DATA
+
+    @property
+    def manifest_file(self) -> Path:
+        """What the data is, and where it comes from."""
+        return self.data / MANIFEST
+
+    def split(self, name: str) -> Path:
+        """The records of a split: `train`, `validation`, `test`."""
+        return self.data / f"{name}.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where a training that was broken off goes on."""
+        return self.root / CHECKPOINTS
+
+    @property
+    def metrics_file(self) -> Path:
+        """A line for each step of a training."""
+        return self.root / METRICS
+
+    @property
+    def training_file(self) -> Path:
+        """What a training came to."""
+        return self.root / TRAINING
+
+    @property
+    def base(self) -> Path:
+        """The base model, where it lies in the run itself."""
+        return self.root / BASE
+
+    @property
+    def adapter(self) -> Path:
+        """The adapter in PEFT's format."""
+        return self.root / ADAPTER
+
+    def adapter_of(self, kind: str) -> Path:
+        """The adapter of a starter pair's run: `activated` or `plain`."""
+        return self.root / f"{ADAPTER}-{kind}"
+
+    @property
+    def adapters(self) -> tuple[Path, ...]:
+        """The folders of all adapters that are there, by name."""
+        found = self.root.glob(f"{ADAPTER}*")
+        return tuple(sorted(f for f in found if (f / ADAPTER_CONFIG).is_file()))
+
+    @property
+    def evaluation_file(self) -> Path:
+        """Base against tuned model."""
+        return self.root / EVALUATION
+
+    @property
+    def evaluating(self) -> Path:
+        """What an evaluation that has not ended has found so far."""
+        return self.root / EVALUATING
+
+    @property
+    def card_file(self) -> Path:
+        """What the model is; see `medassist.core.card`."""
+        return self.root / CARD
+
+    @property
+    def readme(self) -> Path:
+        """The model card for the Hub."""
+        return self.root / README
+
+    @property
+    def articles(self) -> Path:
+        """Who is to be credited for the articles, one by one."""
+        return self.root / ARTICLES
+
+    @property
+    def merged(self) -> Path:
+        """Base and adapter in one, in Hugging Face's format."""
+        return self.root / MERGED
+
+    @property
+    def gguf(self) -> Path:
+        """The GGUFs, with what the gate found of them."""
+        return self.root / GGUF
+
+    @property
+    def ledger(self) -> Path:
+        """Which steps of a conversion are done, out of which files."""
+        return self.gguf / STEPS
+
+    @property
+    def modelfile(self) -> Path:
+        """For Ollama."""
+        return self.root / MODELFILE
+
+    @property
+    def sweep_file(self) -> Path:
+        """The trials of a sweep, and which was best."""
+        return self.root / SWEEP
+
+
+def card_of(gguf: Path) -> Path | None:
+    """The card beside `gguf`, or that of the run whose `gguf/` it lies in."""
+    beside = gguf.absolute().parent / CARD
+    return beside if _is_paper(beside) else card_of_run(gguf)
+
+
+def card_of_run(gguf: Path) -> Path | None:
+    """The card of the run whose folder `gguf/` holds `gguf`."""
+    folder = gguf.absolute().parent
+    card = folder.parent / CARD
+    return card if folder.name == GGUF and _is_paper(card) else None
+
+
+def _is_paper(file: Path) -> bool:
+    try:
+        return file.is_file() and file.stat().st_size <= LARGEST_PAPER
+    except OSError:
+        return False
