@@ -29,6 +29,7 @@ from finetune.starter.readings import (
     repeats,
     write_answers,
 )
+from medassist.core.validated import to_json
 from medassist.core.values import Message, PairFiles, Sampling
 from medassist.engine.client import Engine
 from medassist.engine.wire import Answered, Question
@@ -50,7 +51,7 @@ def main() -> None:
             read(wanted.run)
         elif wanted.count:
             for found in count_into_card(wanted.run):
-                print(found.model_dump_json())
+                print(to_json(found))
         else:
             answers = asyncio.run(ask(wanted.run))
             write_answers(wanted.run, answers)

@@ -35,7 +35,7 @@ from finetune.train.run_folder import Run
 from finetune.train.stop import asked_to_stop
 from finetune.train.training import train
 from medassist.core.card import AdapterKind, StageFigures
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.terminal import say_on
 
 OUR_LICENCE = "Apache 2.0"

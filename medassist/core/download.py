@@ -12,8 +12,7 @@ from typing import Literal
 import httpx2
 
 from medassist.core.errors import NetworkError
-from medassist.core.files import open_own
-from medassist.core.paths import SHARED_FILE, write_whole
+from medassist.core.files import SHARED_FILE, open_own, write_whole
 from medassist.core.progress import Watcher
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from medassist.core.files import make_folder
+from medassist.core.files import PRIVATE_FILE, make_folder
 from medassist.core.gguf import read_header, require_model
 from medassist.core.hub import token
-from medassist.core.paths import PRIVATE_FILE
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.way_out import DIRECT, WayOut, address_of
 from medassist.library.errors import LibraryError

@@ -17,6 +17,7 @@ from convert.verify.result import record
 from medassist.core.card import read_card
 from medassist.core.files import sha256_of_file
 from medassist.core.proofs import Check, Verified
+from medassist.core.validated import as_json, validated
 from tests.convert import go_render
 from tests.convert.ollama.conftest import Service
 from tests.convert.ollama.fake_ollama import FakeOllama
@@ -227,7 +228,8 @@ def gate_saw(
     file: Path, *, passed: bool = True, kind: str = "model", base: str | None = None
 ) -> None:
     check = Check(name="logits", passed=passed, said="NMSE 2e-8")
-    found = Verified.model_validate(
+    found = validated(
+        Verified,
         {
             "kind": kind,
             "file": file.name,
@@ -236,9 +238,9 @@ def gate_saw(
             "model": "tiny",
             "model_sha256": "0" * 64,
             "base_model_sha256": base,
-            "checks": [check.model_dump()],
+            "checks": [as_json(check)],
             "seconds": 1.0,
-        }
+        },
     )
     record(file, found)
 

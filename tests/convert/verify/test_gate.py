@@ -23,6 +23,7 @@ from convert.verify.result import read_verified, require_verified
 from convert.verify.texts import prose
 from medassist.core.proofs import Verified
 from medassist.core.run_folder import VERIFY
+from medassist.core.validated import validated
 from tests.convert.conftest import GgufFiles, convert_pair
 from tests.convert.families import change_json
 from tests.convert.tiny_hf import HfFolders, save_pair
@@ -360,7 +361,7 @@ def test_the_verb_prints_json_and_ends_with_0_where_all_is_right(hf, f16, tmp_pa
     shutil.copyfile(f16.base, file)
     result = run(hf.base, file, "--json")
     assert result.exit_code == 0, result.output
-    found = Verified.model_validate(json.loads(result.stdout))
+    found = validated(Verified, json.loads(result.stdout))
     assert found == read_verified(file)
 
 
@@ -373,6 +374,6 @@ def test_an_adapter_is_verified_beside_its_base(hf, f16, tmp_path):
         *(hf.base, base, "--adapter", hf.plain, "--adapter-gguf", plain, "--json")
     )
     assert result.exit_code == 0, result.output
-    kinds = [Verified.model_validate(one).kind for one in json.loads(result.stdout)]
+    kinds = [validated(Verified, one).kind for one in json.loads(result.stdout)]
     assert kinds == ["model", "adapter"]
     assert isinstance(run(hf.base, base, "--adapter", hf.plain).exception, ConvertError)
