@@ -12,9 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finetune.data.recipe import DataPart
 from finetune.errors import FinetuneError
-
-FILE = "manifest.json"
-DATA = "data"
+from medassist.core.run_folder import DATA, MANIFEST
 
 
 class _Part(BaseModel):
@@ -166,7 +164,7 @@ def read_manifest(run: Path) -> Manifest:
     Raises:
         FinetuneError: it is not there, or it is not one.
     """
-    file = run / DATA / FILE
+    file = run / DATA / MANIFEST
     try:
         return Manifest.model_validate_json(file.read_bytes())
     except FileNotFoundError:

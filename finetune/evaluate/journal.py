@@ -18,8 +18,8 @@ from typing import Generic, Self, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from medassist.core.files import PRIVATE_FOLDER
+from medassist.core.run_folder import EVALUATING
 
-FOLDER = "evaluation.unfinished"
 Found = TypeVar("Found")
 
 
@@ -85,7 +85,7 @@ class Journal:
     """
 
     def __init__(self, run: Path, *, resume: bool) -> None:
-        self.folder = run / FOLDER
+        self.folder = run / EVALUATING
         if not resume:
             self.remove()
         self.folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)

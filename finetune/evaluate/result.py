@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.files import PRIVATE_FILE, write_whole
+from medassist.core.run_folder import EVALUATION
 from medassist.exams.statistics import Outcome, in_words, outcome
 
-FILE = "evaluation.json"
 Kind = Literal["text", "dialogue"]
 
 
@@ -342,7 +342,7 @@ class Evaluation(Part):
 
 def evaluation_file(run: Path) -> Path:
     """Where the evaluation of the run folder `run` stands."""
-    return run / FILE
+    return run / EVALUATION
 
 
 def read_evaluation(run: Path) -> Evaluation:

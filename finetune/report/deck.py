@@ -24,8 +24,8 @@ from finetune.report.parts import (
 from finetune.report.same_bytes import same_zip
 from finetune.report.shown import cut, shown
 from finetune.report.slides import Slides
+from medassist.core.run_folder import PAGE
 
-PAGE = "report.html"
 LINE = 88  # characters of a line of a slide's running text
 MOST_LINES = 13
 MOST_INTRODUCTION = 3  # lines above a table or chart

@@ -16,13 +16,10 @@ from finetune.train.metrics import Step, read_metrics
 from finetune.train.result import TrainingResult, read_training
 from medassist.core.card import Card, read_card
 from medassist.core.files import sha256_of_file
+from medassist.core.run_folder import CARD, DATA, EVALUATION, METRICS, RECIPE, TRAINING
+from medassist.core.run_folder import MANIFEST as _MANIFEST
 
-RECIPE = "recipe.yaml"
-MANIFEST = "data/manifest.json"
-METRICS = "metrics.jsonl"
-TRAINING = "training.json"
-EVALUATION = "evaluation.json"
-CARD = "card.json"
+MANIFEST = f"{DATA}/{_MANIFEST}"
 HASHED = (RECIPE, MANIFEST, METRICS, TRAINING, EVALUATION)
 LEFT_OUT = {
     RECIPE: "the recipe",

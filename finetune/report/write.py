@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from finetune.errors import FinetuneError
 from finetune.report.deck import deck
-from finetune.report.facts import CARD, read_facts
+from finetune.report.facts import read_facts
 from finetune.report.model_card import model_card
 from finetune.report.page import page
 from finetune.report.run_card import card_of
@@ -16,8 +16,7 @@ from finetune.report.story import tell
 from medassist.core.card import write_card
 from medassist.core.files import PRIVATE_FILE, SHARED_FILE, write_whole
 from medassist.core.progress import Watcher, unwatched
-
-PAGE, SLIDES, README = "report.html", "slides.pptx", "README.md"
+from medassist.core.run_folder import CARD, PAGE, README, SLIDES
 
 
 class ReportFiles(BaseModel):

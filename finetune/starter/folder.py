@@ -7,6 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from medassist.core.run_folder import (
+    ADAPTER,
+    ARTICLES,
+    BASE,
+    CARD,
+    CHECKPOINTS,
+    DATA,
+    MANIFEST,
+    METRICS,
+    RECIPE,
+)
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -16,15 +28,15 @@ class RunFolder:
 
     @property
     def recipe(self) -> Path:
-        return self.root / "recipe.yaml"
+        return self.root / RECIPE
 
     @property
     def data(self) -> Path:
-        return self.root / "data"
+        return self.root / DATA
 
     @property
     def manifest(self) -> Path:
-        return self.data / "manifest.json"
+        return self.data / MANIFEST
 
     @property
     def tokenizer(self) -> Path:
@@ -32,31 +44,31 @@ class RunFolder:
 
     @property
     def base(self) -> Path:
-        return self.root / "base"
+        return self.root / BASE
 
     def adapter(self, kind: str) -> Path:
         """The PEFT adapter: `activated` or `plain`."""
-        return self.root / f"adapter-{kind}"
+        return self.root / f"{ADAPTER}-{kind}"
 
     def checkpoints(self, stage: str) -> Path:
-        return self.root / "checkpoints" / stage
+        return self.root / CHECKPOINTS / stage
 
     @property
     def metrics(self) -> Path:
-        return self.root / "metrics.jsonl"
+        return self.root / METRICS
 
     @property
     def card(self) -> Path:
-        return self.root / "card.json"
+        return self.root / CARD
 
     @property
     def articles(self) -> Path:
         """Who is to be credited for the articles, one by one."""
-        return self.root / "ARTICLES"
+        return self.root / ARTICLES
 
     def done(self, stage: str) -> Path:
         """The file that says how a finished stage went; there is none before."""
-        return self.root / "checkpoints" / f"{stage}.json"
+        return self.root / CHECKPOINTS / f"{stage}.json"
 
 
 def save_whole(folder: Path, save: Callable[[Path], object]) -> None:

@@ -10,8 +10,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from finetune.errors import FinetuneError
 from medassist.core.files import SHARED_FILE, write_whole
 
-NAME = "sweep.json"
-
 
 class Trial(BaseModel):
     """One setting and what came of it."""

@@ -18,11 +18,14 @@ from pathlib import Path
 
 from finetune.errors import FinetuneError, Interrupted
 from finetune.recipe import TrainRecipe
-from finetune.sweep.result import NAME, Sweep, Trial, read_sweep, write_sweep
+from finetune.sweep.result import Sweep, Trial, read_sweep, write_sweep
 from finetune.sweep.space import Axis, Setting, grid, with_setting
+from finetune.train.begin import Run
 from finetune.train.result import NAME as TRAINED
 from finetune.train.result import read_training
 from finetune.train.run_folder import Run
+from medassist.core.run_folder import SWEEP
+from medassist.core.run_folder import TRAINING as TRAINED
 
 Tell = Callable[[str], None]
 STOPPED = 130
@@ -54,7 +57,7 @@ def sweep(
         Interrupted: the user stopped it.
         FinetuneError: a setting is not allowed, or no trial came to an end.
     """
-    file = run.root / NAME
+    file = run.root / SWEEP
     state = _begin(file, run, words, search, resume)
     for setting in [] if search else grid(axes):
         with_setting(run.recipe, setting, "check")  # wrong values before the first

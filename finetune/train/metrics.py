@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.files import SHARED_FILE, sync, write_whole
-
-NAME = "metrics.jsonl"
+from medassist.core.run_folder import METRICS
 
 
 class Step(BaseModel):
@@ -77,7 +76,7 @@ def read_metrics(run: Path) -> list[Step]:
         FinetuneError: the file is missing or a whole line of it is no step; a last
             line that a kill cut off is left out.
     """
-    file = run / NAME
+    file = run / METRICS
     if not file.is_file():
         raise FinetuneError(
             f"{file} is not there: nothing has been trained in {run}. Train with: "

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.files import SHARED_FILE, write_whole
+from medassist.core.run_folder import TRAINING
 
 StopReason = Literal["finished", "early", "budget"]
-NAME = "training.json"
 
 
 class Part(BaseModel):
@@ -137,7 +137,7 @@ def read_training(run: Path) -> TrainingResult:
     Raises:
         FinetuneError: there is none, or it is not one of this version.
     """
-    file = run / NAME
+    file = run / TRAINING
     try:
         return TrainingResult.model_validate_json(file.read_bytes())
     except FileNotFoundError:
@@ -158,4 +158,4 @@ def read_training(run: Path) -> TrainingResult:
 
 def write_training(run: Path, result: TrainingResult) -> None:
     """Write training.json, whole or not at all."""
-    write_whole(run / NAME, result.model_dump_json(indent=2) + "\n", SHARED_FILE)
+    write_whole(run / TRAINING, result.model_dump_json(indent=2) + "\n", SHARED_FILE)

@@ -14,35 +14,19 @@ import yaml
 from finetune.errors import FinetuneError
 from finetune.recipe import TrainRecipe, find_recipe, parse_recipe, read_recipe
 from finetune.train.checkpoint import newest, read_state
-from finetune.train.result import NAME as RESULT
 from finetune.train.result import TrainingResult, read_training
 from medassist.core.locks import HeldError, Lock
+from medassist.core.run_folder import RECIPE, RunFolder
+from medassist.core.run_folder import TRAINING as RESULT
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunFolder):
     """A run folder that is to be trained in."""
 
-    root: Path
     recipe: TrainRecipe
     base: Path | None = None
     """Where the base lies, if not where the recipe says."""
-
-    @property
-    def data(self) -> Path:
-        return self.root / "data"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.root / "checkpoints"
-
-    @property
-    def adapter(self) -> Path:
-        return self.root / "adapter"
-
-    @property
-    def recipe_file(self) -> Path:
-        return self.root / "recipe.yaml"
 
     @property
     def recipe_sha256(self) -> str:
@@ -76,9 +60,9 @@ def open_run(wish: str, out: Path | None, *, resume: bool, change: bool = True) 
     recipe = _recipe(file, root)
     root = root or Path("runs") / recipe.name
     run = Run(root, recipe)
-    if not (run.data / "train.jsonl").is_file():
+    if not run.split("train").is_file():
         raise FinetuneError(
-            f"{run.data / 'train.jsonl'} is not there; prepare the data with: "
+            f"{run.split('train')} is not there; prepare the data with: "
             f"medassist finetune prepare {wish} --out {root}"
         )
     begun = newest(run.checkpoints)
@@ -139,7 +123,7 @@ def locked(root: Path) -> Generator[None]:
 
 def _recipe(file: Path, root: Path | None) -> TrainRecipe:
     """The recipe in `file`; relative paths of its data stay what they are."""
-    if root is None or file != root / "recipe.yaml":
+    if root is None or file != root / RECIPE:
         return read_recipe(file)
     try:
         content = yaml.safe_load(file.read_text("utf-8"))

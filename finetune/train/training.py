@@ -18,7 +18,6 @@ from finetune.train.checkpoint import (
     read_state,
     save_adapter,
 )
-from finetune.train.metrics import NAME as METRICS
 from finetune.train.metrics import MetricsFile, Step
 from finetune.train.preparation import Prepared, forget
 from finetune.train.progress import TrainingProgress
@@ -26,6 +25,7 @@ from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.run_folder import Run
 from finetune.train.shortage import shortage_told
 from medassist.core.files import sha256_of_file
+from medassist.core.run_folder import METRICS
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 

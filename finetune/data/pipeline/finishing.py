@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 from finetune.data.manifest import (
-    FILE,
     LicenceCount,
     Lists,
     Manifest,
@@ -42,6 +41,7 @@ from finetune.data.pipeline.plan import Plan
 from finetune.data.pipeline.work import Work, settings_hash
 from finetune.data.steps.split import SPLITS
 from medassist.core.files import SHARED_FILE, write_whole
+from medassist.core.run_folder import MANIFEST
 
 STEPS = (
     reading.READ,
@@ -257,7 +257,7 @@ def _warnings(
 
 def _name_finally(work: Work, made: Path, manifest: Manifest) -> None:
     data = work.data
-    (data / FILE).unlink(missing_ok=True)
+    (data / MANIFEST).unlink(missing_ok=True)
     for name in (DROPPED, INSTEAD):
         shutil.rmtree(data / name, ignore_errors=True)
     for old in (INPUTS, LICENCES, IDENTIFIERS):
@@ -265,4 +265,4 @@ def _name_finally(work: Work, made: Path, manifest: Manifest) -> None:
     for file in sorted(made.iterdir()):
         file.replace(data / file.name)
     text = manifest.model_dump_json(indent=2) + "\n"
-    write_whole(data / FILE, text, SHARED_FILE)
+    write_whole(data / MANIFEST, text, SHARED_FILE)

@@ -10,12 +10,12 @@ import json
 import shutil
 from pathlib import Path
 
-from finetune.data.manifest import FILE
 from finetune.data.pipeline.counts import Counts, StepTally
 from finetune.data.pipeline.joining import DROPPED, dropped_lists
 from finetune.data.pipeline.reading import READ
 from finetune.data.pipeline.work import Work
 from finetune.errors import FinetuneError
+from medassist.core.run_folder import MANIFEST
 
 INSTEAD = "dropped-of-the-last-try"
 """The lists' folder where RUN/data/dropped belongs to data that stays."""
@@ -88,7 +88,7 @@ def _kept_lists(work: Work, order: tuple[str, ...]) -> str:
     shutil.rmtree(made, ignore_errors=True)
     if not dropped_lists(work, made, order):
         return ""
-    of_others = (work.data / FILE).exists()
+    of_others = (work.data / MANIFEST).exists()
     folder = work.data / (INSTEAD if of_others else DROPPED)
     shutil.rmtree(folder, ignore_errors=True)
     made.replace(folder)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from finetune.data.manifest import DATA, FILE, Manifest, read_manifest
+from finetune.data.manifest import Manifest, read_manifest
 from finetune.data.pipeline import candidates, judging, reading, splitting
 from finetune.data.pipeline.counts import added_up
 from finetune.data.pipeline.executors import Machine, as_sentence, run_here, submit
@@ -36,6 +36,7 @@ from finetune.data.steps.overlap import write_index
 from finetune.errors import FinetuneError
 from medassist.core.files import write_whole
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.run_folder import ADAPTER, CHECKPOINTS, DATA, MANIFEST
 
 SMALL = 16 * 2**20  # bytes, below which more processes cost more than they bring
 TASK = 32 * 2**20  # bytes that a task reads, about
@@ -167,7 +168,7 @@ def _already(
     Raises:
         FinetuneError: other data is there, or a model that was trained on it.
     """
-    if not (run / DATA / FILE).is_file():
+    if not (run / DATA / MANIFEST).is_file():
         return None
     manifest = read_manifest(run)
     same_settings = manifest.settings_sha256 == settings_hash(settings)
@@ -175,7 +176,7 @@ def _already(
     whole = all((run / DATA / split.file).is_file() for split in manifest.splits)
     if same_settings and same_inputs and whole:
         return manifest
-    trained = [name for name in ("adapter", "checkpoints") if (run / name).exists()]
+    trained = [name for name in (ADAPTER, CHECKPOINTS) if (run / name).exists()]
     if trained and whole:
         raise FinetuneError(
             f"{run} holds a training ({', '.join(trained)}) on other data than this "

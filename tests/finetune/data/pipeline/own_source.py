@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.manifest import DATA
 from finetune.data.records import (
     RECORD,
     DialogueRecord,
@@ -16,6 +15,7 @@ from finetune.data.records import (
     TextRecord,
 )
 from finetune.data.sources.contract import RETRACTED, Broken, Read
+from medassist.core.run_folder import DATA
 
 
 def text(name: str, words: str, **more: str) -> TextRecord:
