@@ -20,8 +20,6 @@ from finetune.errors import FinetuneError, Interrupted
 from finetune.recipe import TrainRecipe
 from finetune.sweep.result import Sweep, Trial, read_sweep, write_sweep
 from finetune.sweep.space import Axis, Setting, grid, with_setting
-from finetune.train.begin import Run
-from finetune.train.result import NAME as TRAINED
 from finetune.train.result import read_training
 from finetune.train.run_folder import Run
 from medassist.core.run_folder import SWEEP

@@ -48,7 +48,7 @@ def open_base(run: Run, *, download: bool, way: WayOut) -> BaseFolder:
         FinetuneError: it is not there, or too short for the recipe's rows.
     """
     recipe = run.recipe
-    name = str(run.base or recipe.base)
+    name = str(run.base_folder or recipe.base)
     folder = find_base(name, recipe.revision, download=download, way=way)
     context = context_of(load_config(folder))
     if context is not None and recipe.train.max_length > context:

@@ -25,7 +25,7 @@ class Run(RunFolder):
     """A run folder that is to be trained in."""
 
     recipe: TrainRecipe
-    base: Path | None = None
+    base_folder: Path | None = None
     """Where the base lies, if not where the recipe says."""
 
     @property
