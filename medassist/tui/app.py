@@ -27,7 +27,7 @@ from medassist.tui.consult.screen import ConsultScreen
 from medassist.tui.copied import Copied
 from medassist.tui.dialogs.decision import Leave
 from medassist.tui.dialogs.intended_use import IntendedUse
-from medassist.tui.locking import ALLOWED, Covering, Lock
+from medassist.tui.locking import ALLOWED, LOOK_S, Lock
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -96,7 +96,7 @@ class ConsultApp(App[int]):
             self.set_keymap(look.keys)
         self.chosen_keys = look.keys
         self.consult = ConsultScreen(self.new_pair(choice or Choice()))
-        self.locking = Lock(self)
+        self.locking = Lock(self, self.consult.session)
         self._copied = Copied()
 
     def get_driver_class(self) -> type[Driver]:
@@ -126,15 +126,22 @@ class ConsultApp(App[int]):
             forbid_core_dumps()
         self.consult.session.red_flags.warm()
         self.consult.load()
-        self.locking.watch()
+        self.set_interval(LOOK_S, self.locking.look)
         if self._accepted >= INTENDED_USE_VERSION:
             self.consult.keeping.run(self.consult.keeping.at_start())
         for problem in keys.problems(self.chosen_keys):
-            self.notify(problem, severity="warning", timeout=15, markup=False)
+            self.say(problem, warning=True, seconds=15)
 
     def new_pair(self, choice: Choice) -> Pair:
         """A pair of the models that the user has chosen, not loaded yet."""
         return Pair(choice, self._make_engine)
+
+    def say(
+        self, sentence: str, warning: bool = False, seconds: float | None = None
+    ) -> None:
+        """Tell the user something that needs no answer."""
+        severity = "warning" if warning else "information"
+        self.notify(sentence, severity=severity, timeout=seconds, markup=False)
 
     # Settings
 
@@ -243,7 +250,7 @@ class ConsultApp(App[int]):
 
     def pop_screen(self) -> AwaitComplete:
         """The same, but what ends behind a locked screen does not take it away."""
-        if self.locking.on and isinstance(self.screen, Covering):
+        if self.locking.covers(self.screen):
             return AwaitComplete(self._pop_later())
         return super().pop_screen()
 

@@ -7,12 +7,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from textual.screen import Screen
-
 from medassist.tui import keys
 
 if TYPE_CHECKING:
-    from medassist.tui.app import ConsultApp
+    from medassist.session.session import Session
+    from medassist.tui.face import Face
     from medassist.tui.screens.lock import LockScreen
 
 LOOK_S = 5.0
@@ -28,10 +27,6 @@ def clock() -> float:
     return time.time()
 
 
-class Covering(Screen[None]):
-    """A screen that nothing may take away but the lock itself."""
-
-
 class Lock:
     """Blanks the screen and has the records forget their key.
 
@@ -39,8 +34,9 @@ class Lock:
     when they are unlocked again.
     """
 
-    def __init__(self, app: ConsultApp) -> None:
-        self._app = app
+    def __init__(self, face: Face, session: Session) -> None:
+        self._face = face
+        self._session = session
         self._screen: LockScreen | None = None
         self._forgetting: asyncio.Task[bool] | None = None
         self._touched = clock()
@@ -53,19 +49,19 @@ class Lock:
         """The program is locked."""
         return self._screen is not None
 
+    def covers(self, screen: object) -> bool:
+        """Whether `screen` is the one that nothing may take away but the lock."""
+        return self.on and screen is self._screen
+
     # Idle time
 
     def touch(self) -> None:
         """The user is there."""
         self._touched = clock()
 
-    def watch(self) -> None:
-        """Look from now on whether the user has gone."""
-        self._app.set_interval(LOOK_S, self.look)
-
     def look(self) -> None:
         """Lock, if nobody has done anything for as long as the settings say."""
-        settings = self._app.settings_now
+        settings = self._face.settings_now
         minutes = settings.lock_minutes if settings else 0
         if minutes and not self.on and clock() - self._touched >= minutes * 60:
             self.lock()
@@ -78,21 +74,21 @@ class Lock:
             return
         from medassist.tui.screens.lock import LockScreen
 
-        app = self._app
+        face, session = self._face, self._session
         self.lifted.clear()
-        guarded = app.consult.session.record.store is not None
-        quit_key = keys.display(keys.keys_of(keys.command("quit"), app.chosen_keys))
+        guarded = session.record.store is not None
+        quit_key = keys.display(keys.keys_of(keys.command("quit"), face.chosen_keys))
         self._screen = LockScreen(
             guarded,
-            not app.consult.consultation.over,
+            not session.consultation.over,
             self._unlock if guarded else self._go_on,
             f"{quit_key} quits.",
         )
-        app.clear_notifications()
-        app.push_screen(self._screen)
-        app.forget_copied()
+        face.clear_notifications()
+        face.push_screen(self._screen)
+        face.forget_copied()
         if guarded:
-            self._forgetting = asyncio.create_task(app.consult.session.record.lock())
+            self._forgetting = asyncio.create_task(session.record.lock())
 
     async def _go_on(self, _typed: str) -> str:
         self._lift()
@@ -104,12 +100,12 @@ class Lock:
         if self._forgetting is not None:
             await self._forgetting
         try:
-            notice = await self._app.consult.session.record.unlock(typed)
+            notice = await self._session.record.unlock(typed)
         except RecordsError as error:
             return str(error)
         self._lift()
         if notice:
-            self._app.notify(notice, severity="warning", timeout=15, markup=False)
+            self._face.say(notice, warning=True, seconds=15)
         return ""
 
     def _lift(self) -> None:
@@ -117,7 +113,7 @@ class Lock:
         self._forgetting = None
         self.touch()
         if screen is not None:
-            if self._app.screen is not screen:
+            if not screen.is_active:
                 screen.pop_until_active()  # whether to quit was asked on top of it
             screen.dismiss()
         self.lifted.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,11 +21,11 @@ from medassist.records.export.document import Mask, time_line, unmasked
 from medassist.records.record import now
 from medassist.tui import keys
 from medassist.tui.dialogs.decision import Decision
+from medassist.tui.face import face
 
 if TYPE_CHECKING:
     from medassist.records.record import Record
     from medassist.session.consultation_record import ConsultationRecord
-    from medassist.tui.app import ConsultApp
     from medassist.tui.dialogs.identifier_warning import Decided
 
 FORMS: tuple[tuple[Form, str], ...] = (
@@ -103,10 +103,6 @@ class Export(ModalScreen[Path | None]):
         return self._kept.content
 
     @property
-    def _app(self) -> ConsultApp:
-        return cast("ConsultApp", self.app)  # pyright: ignore[reportUnknownMemberType]
-
-    @property
     def _form(self) -> Form:
         at = self.query_one("#form", OptionList).highlighted
         return FORMS[at or 0][0]
@@ -178,11 +174,11 @@ class Export(ModalScreen[Path | None]):
         if await asyncio.to_thread(file.exists):
             text = f"{file} is there already. What stands in it is lost."
             question = Decision("Replace the file?", text, "Replace it", "Leave it")
-            if not await self._app.push_screen_wait(question):
+            if not await face(self).push_screen_wait(question):
                 return None
             replaces = True
         record = self._record
-        decided = await warn(self._app, texts(record), "exporting")
+        decided = await warn(face(self), texts(record), "exporting")
         if decided is None:
             return None
         done = await asyncio.to_thread(

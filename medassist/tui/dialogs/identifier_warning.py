@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from medassist.consult.consultation import Consultation
     from medassist.records.record import WarningGiven
-    from medassist.tui.app import ConsultApp
     from medassist.tui.dialogs.identifiers import Occasion
+    from medassist.tui.face import Face
 
 BETWEEN = "\n\n\x1e\n\n"
 """Stands between two texts while they are looked at as one."""
@@ -39,9 +39,7 @@ class Decided:
         return self.texts.get(text, text)
 
 
-async def warn(
-    app: ConsultApp, texts: Sequence[str], occasion: Occasion
-) -> Decided | None:
+async def warn(face: Face, texts: Sequence[str], occasion: Occasion) -> Decided | None:
     """Tell the user what in `texts` may say who the patient is, if anything may.
 
     Where the rules cannot read the texts the user is told that too.
@@ -52,9 +50,9 @@ async def warn(
     from medassist.records.record import WarningGiven, now
 
     counts, marked, foreign = await asyncio.to_thread(_looked, tuple(texts))
-    if not counts and not (foreign and _is_news(app, occasion)):
+    if not counts and not (foreign and _is_news(face, occasion)):
         return Decided((), {})
-    outcome = await _ask(app, BETWEEN.join(texts), occasion)
+    outcome = await _ask(face, BETWEEN.join(texts), occasion)
     if outcome is None:
         return None
     warnings = tuple(
@@ -65,24 +63,24 @@ async def warn(
     return Decided(warnings, replaced)
 
 
-def _is_news(app: ConsultApp, occasion: Occasion) -> bool:
+def _is_news(face: Face, occasion: Occasion) -> bool:
     """Whether to ask where nothing was found, in a text that the rules cannot read.
 
     Whatever leaves the computer is asked about each time. Of what is saved, question by
     question, the user is told once.
     """
-    if occasion == "saving" and app.told_of_language:
+    if occasion == "saving" and face.told_of_language:
         return False
-    app.told_of_language = True
+    face.told_of_language = True
     return True
 
 
 async def _ask(
-    app: ConsultApp, text: str, occasion: Occasion
+    face: Face, text: str, occasion: Occasion
 ) -> Literal["kept", "replaced"] | None:
     from medassist.tui.dialogs.identifiers import warn_of_identifiers
 
-    match await warn_of_identifiers(app, text, occasion):
+    match await warn_of_identifiers(face, text, occasion):
         case "replace":
             return "replaced"
         case "keep":
@@ -92,7 +90,7 @@ async def _ask(
 
 
 async def warn_of_consultation(
-    app: ConsultApp, consultation: Consultation
+    face: Face, consultation: Consultation
 ) -> tuple[WarningGiven, ...] | None:
     """The same for all of a consultation that is going to be saved.
 
@@ -102,7 +100,7 @@ async def warn_of_consultation(
     turns = list(dict.fromkeys(t for branch in consultation.branches for t in branch))
     answers = [a for turn in turns for pane in turn.panes for a in turn.answers(pane)]
     texts = dict.fromkeys([t.question for t in turns] + [a.text for a in answers])
-    decided = await warn(app, [text for text in texts if text.strip()], "saving")
+    decided = await warn(face, [text for text in texts if text.strip()], "saving")
     if decided is None:
         return None
     for turn in turns:

@@ -19,7 +19,7 @@ from medassist.core.clean import clean_line
 
 if TYPE_CHECKING:
     from medassist.safety.identifiers import Identifier
-    from medassist.tui.app import ConsultApp
+    from medassist.tui.face import Face
 
 Outcome = Literal["replace", "keep", "cancel"]
 Occasion = Literal["saving", "exporting"]
@@ -31,7 +31,7 @@ MOST: Final = 200
 
 
 async def warn_of_identifiers(
-    app: ConsultApp, text: str, occasion: Occasion = "exporting"
+    face: Face, text: str, occasion: Occasion = "exporting"
 ) -> Outcome:
     """Show what in `text` may tell who the patient is, and ask what to do with it.
 
@@ -47,7 +47,7 @@ async def warn_of_identifiers(
     if not found and not foreign:
         return "keep"
     warning = IdentifierWarning(text, found, occasion, foreign=foreign)
-    outcome = await app.push_screen_wait(warning)
+    outcome = await face.push_screen_wait(warning)
     return outcome or "cancel"
 
 

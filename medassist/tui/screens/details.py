@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,9 +17,7 @@ from medassist.core.values import PaneName
 from medassist.tui import keys
 from medassist.tui.consult import wording
 from medassist.tui.details import Fact, as_text
-
-if TYPE_CHECKING:
-    from medassist.tui.app import ConsultApp
+from medassist.tui.face import face
 
 AGAIN_S = 0.25
 Found = Mapping[PaneName, list[Fact]]
@@ -93,8 +91,7 @@ class Details(ModalScreen[None]):
 
     @on(Button.Pressed, "#copy")
     def action_copy(self) -> None:
-        app = cast("ConsultApp", self.app)  # pyright: ignore[reportUnknownMemberType]
-        app.copy_and_tell(as_text(self._find(), self._sides), "the details")
+        face(self).copy_and_tell(as_text(self._find(), self._sides), "the details")
 
     @on(Button.Pressed, "#back")
     def _on_back(self) -> None:

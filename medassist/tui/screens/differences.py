@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from medassist.consult.differences import Differences, Fact, Mark, Row
     from medassist.text.sentences import Sentence
-    from medassist.tui.app import ConsultApp
 
 BESIDE_FROM = 100
 """Columns below which one answer's sentence stands above the other's."""
@@ -84,8 +83,7 @@ class DifferencesScreen(ModalScreen[None]):
 
     @property
     def _colours(self) -> dict[str, str]:
-        app = cast("ConsultApp", self.app)  # pyright: ignore[reportUnknownMemberType]
-        variables = app.get_css_variables()
+        variables = self.app.get_css_variables()  # pyright: ignore[reportUnknownMemberType]
         names = ("foreground", "quiet", "warning", "pane-base", "pane-tuned")
         return {name: variables[name] for name in names}
 

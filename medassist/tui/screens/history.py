@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,11 +21,11 @@ from medassist.records.search import Hit, Piece
 from medassist.tui import keys
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.dialogs.one_line import OneLine
+from medassist.tui.face import face
 
 if TYPE_CHECKING:
     from medassist.records.store import Store
     from medassist.session.consultation_record import ConsultationRecord
-    from medassist.tui.app import ConsultApp
 
 Wanted = Literal["A", "B", "tie", "both poor", "none"] | None
 FILTERS: tuple[Wanted, ...] = (None, "A", "B", "tie", "both poor", "none")
@@ -210,7 +210,7 @@ class History(Screen[Chosen | None]):
 
     async def _rename(self, line: Summary) -> None:
         dialog = OneLine("Rename", "The title, in the list only", line.title)
-        title = await self._app.push_screen_wait(dialog)
+        title = await face(self).push_screen_wait(dialog)
         if title is None or not title.strip() or title == line.title:
             return
         try:
@@ -238,7 +238,7 @@ class History(Screen[Chosen | None]):
         if here:
             text += "\n\nIt is the one on the screen; it goes from there too."
         question = Decision("Delete this consultation?", text, "Delete", "Keep it")
-        if not await self._app.push_screen_wait(question):
+        if not await face(self).push_screen_wait(question):
             return
         if here:
             self._record.begin_anew()
@@ -247,10 +247,6 @@ class History(Screen[Chosen | None]):
         except RecordsError as error:
             self._tell(str(error))
         await self._find(0)
-
-    @property
-    def _app(self) -> ConsultApp:
-        return cast("ConsultApp", self.app)  # pyright: ignore[reportUnknownMemberType]
 
     def _tell(self, sentence: str) -> None:
         self.notify(sentence, severity="warning", timeout=10, markup=False)

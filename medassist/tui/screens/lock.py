@@ -9,10 +9,10 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from medassist.tui.dialogs.secret import Secret
-from medassist.tui.locking import Covering
 
 GUARDED = "The key of the records is forgotten. Type the passphrase and press Enter."
 UNGUARDED = (
@@ -26,7 +26,7 @@ STILL_WRITTEN = (
 WORKING = "One moment: the passphrase is made into a key."
 
 
-class LockScreen(Covering):
+class LockScreen(Screen[None]):
     """Stands on top of everything until it is unlocked.
 
     Args:

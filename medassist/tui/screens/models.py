@@ -1,10 +1,12 @@
 """The models and pairs on this computer: chosen, imported, looked into, fetched.
 
-What each key does is in `tui/library.py`; files are named by hand in `choose.py`.
+What each key does is in `models_flow.py`; files are named by hand in
+`dialogs/choose.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, cast
 
 from rich.cells import cell_len
@@ -20,11 +22,13 @@ from medassist.core.clean import clean
 from medassist.core.words import size
 from medassist.session.choice import Choice
 from medassist.tui import keys
+from medassist.tui.face import Face, face
 from medassist.tui.line import Line
 from medassist.tui.screens.model_rows import COLUMNS, Row
 from medassist.tui.screens.models_flow import Library
 
 LABEL = 16
+AGAIN_S = 0.2
 
 
 class Models(Screen[Choice | None]):
@@ -75,6 +79,11 @@ class Models(Screen[Choice | None]):
             yield Button("Name files", id="files", compact=True)
             yield Button(self._back_label, id="back", compact=True)
         yield Footer(show_command_palette=False, compact=True)
+
+    @property
+    def face(self) -> Face:
+        """What asks the user."""
+        return face(self)
 
     @property
     def _back_label(self) -> str:
@@ -134,6 +143,10 @@ class Models(Screen[Choice | None]):
         line = self.query_one("#working", Line)
         line.display = bool(sentence)
         line.say(clean(sentence))
+
+    def tell_again(self, said: Callable[[], str]) -> Callable[[], None]:
+        """Tell what `said` gives, again and again; the return value ends that."""
+        return self.set_interval(AGAIN_S, lambda: self.tell(said())).stop
 
     @on(DataTable.RowHighlighted)
     def _describe(self) -> None:

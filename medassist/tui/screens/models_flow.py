@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from medassist.core.errors import EngineError, NetworkError, SettingsError
 from medassist.core.words import size
@@ -20,19 +20,42 @@ if TYPE_CHECKING:
     from medassist.library.catalogue import Catalogue
     from medassist.library.hub.plan import Plan
     from medassist.library.importing import Imported
-    from medassist.tui.app import ConsultApp
-    from medassist.tui.screens.models import Models
+    from medassist.tui.face import Face
 
 Facts = Sequence[tuple[str, str]]
-AGAIN_S = 0.2
 SENTENCES = (LibraryError, EngineError, NetworkError, SettingsError, OSError)
 """What goes wrong with a message that says what to do."""
+
+
+class Shown(Protocol):
+    """The screen that shows the library."""
+
+    @property
+    def face(self) -> Face:
+        """What asks the user."""
+        ...
+
+    def show(self, name: str | None = None) -> None:
+        """Show the rows that the library has now, the cursor on the one of `name`."""
+        ...
+
+    def tell(self, sentence: str) -> None:
+        """Say how something went, or goes, until the next thing is said."""
+        ...
+
+    def tell_again(self, said: Callable[[], str]) -> Callable[[], None]:
+        """Tell what `said` gives, again and again; the return value ends that."""
+        ...
+
+    def run_worker(self, work: Coroutine[Any, Any, None], *, group: str) -> object:
+        """Have `work` run in the background."""
+        ...
 
 
 class Library:
     """The models and pairs as the screen shows them, and what is done with them."""
 
-    def __init__(self, screen: Models, freed: int) -> None:
+    def __init__(self, screen: Shown, freed: int) -> None:
         self._screen = screen
         self._freed = freed
         self.rows: list[Row] = []
@@ -43,10 +66,6 @@ class Library:
         self._busy = False
         self._progress = ""
 
-    @property
-    def _app(self) -> ConsultApp:
-        return cast("ConsultApp", self._screen.app)  # pyright: ignore[reportUnknownMemberType]
-
     def facts_of(self, row: Row) -> Facts:
         """All that is known of a row, the findings of a check first."""
         return (*self._found.get(row.key, ()), *row.facts)
@@ -56,7 +75,7 @@ class Library:
         self._run(self._refresh(name))
 
     async def _refresh(self, name: str | None = None) -> None:
-        settings = await self._app.settings()
+        settings = await self._screen.face.settings()
         found = await asyncio.to_thread(_look, settings.engine_options, self._freed)
         self.rows, self.available = rows(found), found.available
         self._screen.show(name)
@@ -75,7 +94,7 @@ class Library:
     async def _import(self) -> None:
         from medassist.tui.dialogs.one_path import OnePath
 
-        path = await self._app.push_screen_wait(
+        path = await self._screen.face.push_screen_wait(
             OnePath(
                 "Import a model",
                 "Path of a .gguf file, of a run folder, or ollama:NAME. The file stays "
@@ -109,8 +128,8 @@ class Library:
         from medassist.tui.dialogs.asked import Asked
 
         assert row.pair is not None
-        settings = await self._app.settings()
-        asked = await self._app.push_screen_wait(
+        settings = await self._screen.face.settings()
+        asked = await self._screen.face.push_screen_wait(
             Asked(row.key, row.pair.asked, settings.sampling)
         )
         if asked is None:
@@ -145,7 +164,7 @@ class Library:
             "or downloaded."
         )
         sure = Decision(f"Forget {row.key}?", text, "Forget it", "Back")
-        if await self._app.push_screen_wait(sure):
+        if await self._screen.face.push_screen_wait(sure):
             await asyncio.to_thread(remove, row.key)
             await self._refresh()
             self._screen.tell(f"{row.key} is forgotten.")
@@ -182,7 +201,7 @@ class Library:
         from medassist.tui.dialogs.one_line import OneLine
 
         host, way = hub_host(), way_out()
-        asked = await self._app.push_screen_wait(
+        asked = await self._screen.face.push_screen_wait(
             OneLine(
                 "Download a model",
                 f"OWNER/NAME on {host}, and the file if there are several. {host} is "
@@ -198,7 +217,7 @@ class Library:
         plan = await asyncio.to_thread(make_plan, repo, file.strip() or None, way=way)
         self._screen.tell("")
         sure = Decision("Download this?", _planned(plan), "Download", "Back")
-        if not await self._app.push_screen_wait(sure):
+        if not await self._screen.face.push_screen_wait(sure):
             self._screen.tell("Nothing was downloaded.")
             return
         name = await self._fetched(plan, way)
@@ -213,15 +232,13 @@ class Library:
             self._progress = f"{what}{share}; Esc stops, what is there is kept"
 
         self._stopped = False
-        told = self._screen.set_interval(
-            AGAIN_S, lambda: self._screen.tell(self._progress)
-        )
+        end = self._screen.tell_again(lambda: self._progress)
         try:
             return await asyncio.to_thread(
                 pull, plan, way=way, watcher=watcher, stopped=lambda: self._stopped
             )
         finally:
-            told.stop()
+            end()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         if self._busy:

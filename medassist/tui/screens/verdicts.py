@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -16,10 +16,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from medassist.tui import keys
+from medassist.tui.face import face
 
 if TYPE_CHECKING:
     from medassist.consult.verdicts import Judged
-    from medassist.tui.app import ConsultApp
 
 
 class Verdicts(ModalScreen[None]):
@@ -71,7 +71,7 @@ class Verdicts(ModalScreen[None]):
         from medassist.tui.dialogs.one_line import OneLine
 
         name = f"verdicts-{datetime.now().astimezone():%Y-%m-%d-%H%M}.csv"
-        typed = await cast("ConsultApp", self.app).push_screen_wait(  # pyright: ignore[reportUnknownMemberType]
+        typed = await face(self).push_screen_wait(
             OneLine(
                 "Write the verdicts as CSV",
                 "Into which file? It holds no question and no answer, but the sha256 "
