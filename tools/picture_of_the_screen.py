@@ -79,7 +79,7 @@ async def draw(question: str) -> str:
 
 
 async def until_ready(app: ConsultApp, pilot: Pilot[int]) -> None:
-    pair = app.consult.pair
+    pair = app.consult.session.pair
     while pair.state in ("starting", "loading"):
         await pilot.pause(0.05)
     if pair.state != "ready":
@@ -87,11 +87,13 @@ async def until_ready(app: ConsultApp, pilot: Pilot[int]) -> None:
 
 
 async def until_answered(app: ConsultApp, pilot: Pilot[int]) -> None:
-    consultation = app.consult.consultation
+    consultation = app.consult.session.consultation
     # What stands below both headers is drawn a moment after the answers are there.
-    while not (consultation.turns and consultation.over and app.consult.is_drawn):
+    while not (
+        consultation.turns and consultation.over and app.consult.answers.are_drawn
+    ):
         await pilot.pause(0.05)
-    for pane in app.consult.pair.panes:
+    for pane in app.consult.session.pair.panes:
         answer = consultation.turns[-1].shown(pane)
         if answer is None or answer.state != "finished" or not answer.text.strip():
             failure = answer.failure if answer else ""

@@ -95,7 +95,7 @@ class ConsultApp(App[int]):
         if look.keys:
             self.set_keymap(look.keys)
         self.chosen_keys = look.keys
-        self.consult = ConsultScreen(self.new_pair(choice or Choice()))
+        self.consult = ConsultScreen(self, self.new_pair(choice or Choice()))
         self.locking = Lock(self, self.consult.session)
         self._copied = Copied()
 
@@ -125,10 +125,10 @@ class ConsultApp(App[int]):
 
             forbid_core_dumps()
         self.consult.session.red_flags.warm()
-        self.consult.load()
+        self.consult.loader.load()
         self.set_interval(LOOK_S, self.locking.look)
         if self._accepted >= INTENDED_USE_VERSION:
-            self.consult.keeping.run(self.consult.keeping.at_start())
+            self.consult.records.run(self.consult.records.at_start())
         for problem in keys.problems(self.chosen_keys):
             self.say(problem, warning=True, seconds=15)
 
@@ -185,7 +185,7 @@ class ConsultApp(App[int]):
         if accepted:
             self.keep("intended_use_accepted", INTENDED_USE_VERSION)
             self.consult.composer.focus()
-            self.consult.keeping.run(self.consult.keeping.at_start())
+            self.consult.records.run(self.consult.records.at_start())
         else:
             self.run_worker(self.leave())
 
@@ -295,7 +295,7 @@ class ConsultApp(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; where something would be lost, only once the user has confirmed it."""
-        loss = self.consult.loss
+        loss = self.consult.session.loss(self.consult.composer.text)
         if not loss or any(isinstance(screen, Leave) for screen in self.screen_stack):
             await self.leave()
             return

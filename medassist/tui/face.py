@@ -6,8 +6,8 @@ the consult screen, so that each can be read, tested and shown by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from textual.dom import DOMNode
 from textual.screen import Screen, ScreenResultCallbackType
@@ -62,6 +62,12 @@ class Face(Protocol):
         self, sentence: str, warning: bool = False, seconds: float | None = None
     ) -> None:
         """Tell the user something that needs no answer."""
+        ...
+
+    def run_worker(
+        self, work: Coroutine[Any, Any, object], *, group: str, exclusive: bool = False
+    ) -> object:
+        """Have `work` run in the background; alone in its group if `exclusive`."""
         ...
 
     def copy_and_tell(self, text: str, what: str) -> None:

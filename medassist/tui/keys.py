@@ -283,6 +283,11 @@ def keys_of(command: Command, chosen: Mapping[str, str]) -> str:
     return chosen.get(command.id, command.key)
 
 
+def shown(id: str, chosen: Mapping[str, str]) -> str:
+    """The keys of the command `id`, as the user is told them."""
+    return display(keys_of(command(id), chosen))
+
+
 def display(keys: str) -> str:
     """Keys as the help writes them: `ctrl+n` is `^n`, as at the bottom line."""
     names = {"enter": "Enter", "escape": "Esc", "tab": "Tab"}

@@ -17,11 +17,11 @@ QUESTION = f"Mrs {NAME} Quux, MRN {NUMBER}, has had fever for two days. What now
 FAILING = """
 import sys
 if "medassist" in sys.orig_argv:
-    from medassist.tui.consult.answers import AnswersScreen
+    from medassist.tui.consult.answers import Answers
     def fail(self):
         question = self.consultation.turns[-1].question
         raise RuntimeError(f"cannot copy {question}")
-    AnswersScreen.action_copy = fail
+    Answers.copy = fail
 """
 
 

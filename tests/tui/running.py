@@ -41,8 +41,8 @@ async def until_ready(pilot: Pilot[int], app: ConsultApp) -> None:
 
 async def until_answered(pilot: Pilot[int], app: ConsultApp, turns: int = 1) -> None:
     def finished() -> bool:
-        consultation = app.consult.consultation
-        drawn = app.consult.is_drawn
+        consultation = app.consult.session.consultation
+        drawn = app.consult.answers.are_drawn
         return len(consultation.turns) == turns and consultation.over and drawn
 
     await until(pilot, finished)

@@ -101,7 +101,7 @@ async def test_an_empty_question_is_not_sent(engines: FakeEngines) -> None:
         await until_ready(pilot, app)
         await pilot.press("space", "ctrl+j", "enter")
         await until(pilot, lambda: "Write a question first." in seen(app.screen))
-        assert app.consult.consultation.turns == []
+        assert app.consult.session.consultation.turns == []
         assert engines.last.asked == []
 
 
@@ -150,7 +150,7 @@ async def test_escape_stops_the_loading_and_it_can_be_started_again(
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: "loading 43 %" in seen(app.screen))
         await pilot.press(*"Early?", "enter")
-        await until(pilot, lambda: app.consult.consultation.turns)
+        await until(pilot, lambda: app.consult.session.consultation.turns)
         await pilot.press("escape")
         await until(pilot, lambda: "loading stopped" in seen(app.screen))
         assert "Loading was stopped." in seen(app.screen)
@@ -189,7 +189,7 @@ async def test_escape_right_after_enter_stops_what_is_only_about_to_be_written(
         app.consult._begin("Why?")
         app.consult.action_stop()
         await until_answered(pilot, app)
-        for pane in app.consult.panes.values():
+        for pane in app.consult.panes.all:
             assert pane.status.startswith("stopped")
 
 
@@ -247,7 +247,7 @@ async def test_the_death_of_the_models_is_said_and_they_can_be_started_again(
 
 
 async def until_ready_again(pilot, app: ConsultApp, engines: FakeEngines) -> None:
-    pair = app.consult.pair
+    pair = app.consult.session.pair
     await until(pilot, lambda: engines.last.starts == 2 and pair.settled.is_set())
     await until(pilot, lambda: pair.state == "ready")
     await pilot.pause()
@@ -360,7 +360,7 @@ async def test_a_question_that_is_too_long_by_itself_goes_back_to_be_edited(
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, Decision))
         assert app.consult.composer.text == question.strip()
-        assert app.consult.consultation.turns == []
+        assert app.consult.session.consultation.turns == []
 
 
 async def test_regenerating_asks_again_with_another_seed_and_keeps_both(
@@ -412,11 +412,11 @@ async def test_a_new_consultation_is_begun_after_a_word_of_warning(
         await until(pilot, lambda: isinstance(app.screen, Decision))
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, Decision))
-        assert len(app.consult.consultation.turns) == 1
+        assert len(app.consult.session.consultation.turns) == 1
         await pilot.press("ctrl+n")
         await until(pilot, lambda: "Begin anew" in seen(app.screen))
         await push(pilot, "#yes")
-        await until(pilot, lambda: not app.consult.consultation.turns)
+        await until(pilot, lambda: not app.consult.session.consultation.turns)
         await until(pilot, lambda: "One?" not in seen(app.screen))
 
 

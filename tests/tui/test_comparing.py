@@ -56,7 +56,7 @@ async def judge(pilot: Pilot[int], app: ConsultApp, *keys: str) -> None:
     await until(pilot, lambda: isinstance(app.screen, VerdictPanel))
     await pilot.press(*keys, "enter")
     await until(pilot, lambda: app.screen is app.consult)
-    await until(pilot, lambda: app.consult.consultation.turns[-1].verdicts)
+    await until(pilot, lambda: app.consult.session.consultation.turns[-1].verdicts)
     await pilot.pause()
 
 
@@ -108,7 +108,7 @@ async def test_blind_hides_names_and_what_tells_them_until_the_verdict(
         assert head.index(f" A  {side_a} ") < head.index(f" B  {other} ")
         assert "Cardiolex" in shown and "BLIND" not in shown
         assert "I am Cardiolex base." in shown
-        (verdict,) = app.consult.consultation.turns[0].verdicts
+        (verdict,) = app.consult.session.consultation.turns[0].verdicts
         assert (verdict.winner, verdict.blind, verdict.reasons) == (
             side_a,
             True,
@@ -131,7 +131,7 @@ async def test_blind_answers_appear_together(
             pilot,
             lambda: any(
                 answer.text
-                for turn in app.consult.consultation.turns
+                for turn in app.consult.session.consultation.turns
                 for answer in turn.answers("base")
             ),
         )
@@ -171,7 +171,7 @@ async def test_a_consultation_that_has_begun_cannot_be_made_blind(
         await until_answered(pilot, app)
         await pilot.press("alt+h")
         await until(pilot, lambda: "has begun" in told(app))
-        assert not app.consult.consultation.sides.blind
+        assert not app.consult.session.consultation.sides.blind
 
 
 async def test_notices_of_the_models_wait_for_the_verdict(
@@ -181,7 +181,7 @@ async def test_notices_of_the_models_wait_for_the_verdict(
     async with app.run_test(size=SIZE) as pilot:
         await blind(pilot, app)
         engines.script.notices = ("Tiny tuned has no chat template.",)
-        app.consult.load()
+        app.consult.loader.load()
         await until_ready(pilot, app)
         await ask(pilot, app, "One?")
         await until_answered(pilot, app)
@@ -203,14 +203,16 @@ async def test_a_blind_verdict_stays_and_the_next_consultation_is_blind_again(
         await pilot.press("enter")
         await until(pilot, lambda: "Choose first" in seen(app.screen))
         await pilot.press("1", "4", "enter")
-        await until(pilot, lambda: app.consult.consultation.turns[0].verdicts)
-        assert app.consult.consultation.turns[0].verdicts[0].choice == "both poor"
+        await until(pilot, lambda: app.consult.session.consultation.turns[0].verdicts)
+        assert (
+            app.consult.session.consultation.turns[0].verdicts[0].choice == "both poor"
+        )
         await pilot.press("f8")
         await until(pilot, lambda: "and stays" in told(app))
         await pilot.press("ctrl+n")
         await push(pilot, "#yes")
-        await until(pilot, lambda: not app.consult.consultation.turns)
-        assert app.consult.consultation.sides.hidden
+        await until(pilot, lambda: not app.consult.session.consultation.turns)
+        assert app.consult.session.consultation.sides.hidden
 
 
 async def test_escape_gives_no_verdict_and_shows_no_names(
@@ -225,8 +227,8 @@ async def test_escape_gives_no_verdict_and_shows_no_names(
         await until(pilot, lambda: isinstance(app.screen, VerdictPanel))
         await pilot.press("2", "escape")
         await until(pilot, lambda: app.screen is app.consult)
-        assert app.consult.consultation.sides.hidden
-        assert app.consult.consultation.turns[0].verdicts == ()
+        assert app.consult.session.consultation.sides.hidden
+        assert app.consult.session.consultation.turns[0].verdicts == ()
 
 
 async def test_there_is_no_verdict_on_an_answer_that_is_missing(
@@ -348,7 +350,7 @@ async def test_escape_leaves_the_editing(engines: FakeEngines) -> None:
         await until(pilot, lambda: app.consult.composer.text == "")
         await ask(pilot, app, "Two?")
         await until_answered(pilot, app, turns=2)
-        assert len(app.consult.consultation.branches) == 1
+        assert len(app.consult.session.consultation.branches) == 1
 
 
 async def test_one_answer_goes_on_in_both_panes(engines: FakeEngines) -> None:

@@ -194,7 +194,7 @@ async def test_the_intended_use_is_shown_once(home: Path, engines: FakeEngines) 
     app = app_with(engines)
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: "It is not a medical device." in seen(app.screen))
-        await until(pilot, lambda: app.consult.pair.state == "ready")
+        await until(pilot, lambda: app.consult.session.pair.state == "ready")
         await push(pilot, "#accept")
         await until(pilot, lambda: not isinstance(app.screen, IntendedUse))
         await ask(pilot, app, "One?")

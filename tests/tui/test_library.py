@@ -101,7 +101,7 @@ async def test_the_list_says_what_there_is_and_a_pair_is_chosen_by_enter(
         await until(pilot, lambda: "KV caches of both panes" in seen(app.screen))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is app.consult)
-        await until(pilot, lambda: app.consult.pair.choice == mine)
+        await until(pilot, lambda: app.consult.session.pair.choice == mine)
         assert engines.last.files.adapter == mine.adapter
 
 
@@ -140,7 +140,9 @@ async def test_a_question_goes_out_with_the_panes_own_prompt_and_sampling(
         await until_told(pilot, screen, "Kept with mine")
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.consult)
-        await until(pilot, lambda: app.consult.pair.system("tuned") == "Be brief.")
+        await until(
+            pilot, lambda: app.consult.session.pair.system("tuned") == "Be brief."
+        )
         await ask(pilot, app, "One?")
         await until_answered(pilot, app)
         asked = engines.last.asked[0]
@@ -223,8 +225,8 @@ async def test_what_does_not_fit_is_said_before_it_is_loaded(
     app = app_with(engines, Choice())
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
-        app.consult.pair._stamps = {}
-        monkeypatch.setattr(type(app.consult.pair), "freed", 0)
+        app.consult.session.pair._stamps = {}
+        monkeypatch.setattr(type(app.consult.session.pair), "freed", 0)
         screen = await open_models(pilot, app)
         await choose(pilot, screen, "mine")
         assert "does not fit" in seen(app.screen)
@@ -290,7 +292,7 @@ async def test_files_that_are_named_can_be_kept_as_a_pair(
         app.screen.query_one("#tuned", Input).value = str(tiny.merged)
         app.screen.query_one("#name", Input).value = "kept"
         await push(pilot, "#load")
-        await until(pilot, lambda: app.consult.pair.choice.pair == "kept")
+        await until(pilot, lambda: app.consult.session.pair.choice.pair == "kept")
         files = load_registry().files("kept")
         assert files is not None and files.tuned == tiny.merged
 

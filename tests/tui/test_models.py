@@ -93,7 +93,7 @@ async def test_other_models_can_be_chosen_and_the_text_stays(
         await until(pilot, lambda: "Other base" in seen(app.screen))
         assert engines.made[0].state == "closed"
         assert engines.last.files.tuned == pair.merged
-        await until(pilot, lambda: app.consult.pair.state == "ready")
+        await until(pilot, lambda: app.consult.session.pair.state == "ready")
         await ask(pilot, app, "Two?")
         await until_answered(pilot, app, turns=2)
         assert answer_of("base", "One?") in seen(app.screen)
@@ -148,7 +148,7 @@ async def test_a_file_that_is_no_model_is_refused_on_the_screen_where_it_was_nam
         await until(pilot, lambda: isinstance(app.screen, Models))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.consult)
-        assert app.consult.pair.state == "ready"
+        assert app.consult.session.pair.state == "ready"
         assert len(engines.made) == 1
 
 

@@ -86,7 +86,7 @@ async def test_the_program_can_be_started_in_a_window_of_20_by_5(
 ) -> None:
     app = app_with(engines)
     async with app.run_test(size=(20, 5)) as pilot:
-        await until(pilot, lambda: app.consult.pair.state == "ready")
+        await until(pilot, lambda: app.consult.session.pair.state == "ready")
         assert "make the" in seen(app.screen)
 
 
@@ -139,7 +139,7 @@ async def test_scrolling_together_brings_the_same_turn_to_the_top(
         await pilot.press("f3")
         assert "scrolling together" in seen(app.screen)
         await pilot.press("home")
-        first = app.consult.consultation.turns[0]
+        first = app.consult.session.consultation.turns[0]
         await until(pilot, lambda: (base.place() or [None])[0] is first)
         await focus(pilot, base)
         await pilot.press("end")

@@ -77,7 +77,7 @@ async def test_a_question_sent_before_the_rules_are_read_waits_for_them(
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
         await ask(pilot, app, HEART)
-        await until(pilot, lambda: app.consult.consultation.turns)
+        await until(pilot, lambda: app.consult.session.consultation.turns)
         for _ in range(10):
             await pilot.pause(0.01)
         assert engines.last.asked == []
@@ -232,7 +232,7 @@ async def test_a_new_consultation_begins_without_the_flags_of_the_last(
         assert TITLE in panel(app)
         await pilot.press("ctrl+n")
         await push(pilot, "#yes")
-        await until(pilot, lambda: not app.consult.consultation.turns)
+        await until(pilot, lambda: not app.consult.session.consultation.turns)
         await until(pilot, lambda: panel(app) == "")
 
 
@@ -262,7 +262,7 @@ async def test_the_flags_that_were_shown_are_kept_with_the_consultation(
         await until_ready(pilot, app)
         await ask(pilot, app, HEART)
         await until_answered(pilot, app)
-        (turn,) = app.consult.consultation.turns
+        (turn,) = app.consult.session.consultation.turns
         kept = app.consult.session.record.content.flags[turn]
         assert [flag.rule for flag in kept] == ["acute-coronary-syndrome"]
 
@@ -278,7 +278,7 @@ async def test_a_consultation_opened_again_shows_its_flags(
             answer = opened.ask(question, {"base": Source("Tiny")}, 0).answers("base")
             answer[0].stop()
         app.consult.session.consultation = opened
-        await app.consult.show_turns()
+        await app.consult.answers.show()
         await until(pilot, lambda: TITLE in panel(app))
         kept = app.consult.session.record.content.flags
         assert [f.rule for f in kept[opened.turns[0]]] == ["acute-coronary-syndrome"]
@@ -300,11 +300,11 @@ async def test_a_stop_while_the_rules_run_stops_the_answers(
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
         await ask(pilot, app, HEART)
-        await until(pilot, lambda: app.consult.consultation.turns)
+        await until(pilot, lambda: app.consult.session.consultation.turns)
         await pilot.press("escape")
         gate.set()
         await until_answered(pilot, app)
-        answer = app.consult.consultation.turns[0].shown("base")
+        answer = app.consult.session.consultation.turns[0].shown("base")
         assert answer and answer.state == "stopped"
 
 

@@ -163,10 +163,10 @@ async def test_in_blind_mode_nothing_below_an_answer_tells_which_model_it_is(
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
         await pilot.press("alt+h")
-        await until(pilot, lambda: app.consult.consultation.sides.hidden)
+        await until(pilot, lambda: app.consult.session.consultation.sides.hidden)
         engines.script.hold = asyncio.Event()
         await ask(pilot, app, QUESTION)
-        turns = app.consult.consultation.turns
+        turns = app.consult.session.consultation.turns
         await until(pilot, lambda: turns and turns[0].answers("base")[0].text)
         assert below(app, "base") == below(app, "tuned") == ""
         engines.script.hold.set()

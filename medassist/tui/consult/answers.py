@@ -1,26 +1,23 @@
 """The answers in the panes: drawing them as they grow, and what can be done with them.
 
-Who is asked, and when, is in `consult.py`.
+Who is asked, and when, is in `screen.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
 
 from medassist.consult.answer import Answer, Source
-from medassist.consult.consultation import Consultation
+from medassist.consult.blind import Veil, veil
 from medassist.core.clean import clean
-from medassist.core.values import PaneName
-from medassist.session.pair import Pair
+from medassist.core.values import PANES, PaneName
 from medassist.session.session import STILL_WRITING, Session
+from medassist.tui import keys
 from medassist.tui.consult import wording
-from medassist.tui.consult.comparison import Comparing
-from medassist.tui.consult.panes import TOO_SMALL, PanesScreen
+from medassist.tui.consult.global_line import GlobalLine
+from medassist.tui.consult.panes import Panes
 from medassist.tui.details import Fact, facts
-
-if TYPE_CHECKING:
-    from medassist.tui.app import ConsultApp
+from medassist.tui.face import Face
 
 FASTEST_S = 0.1
 SLOWEST_S = 1.0
@@ -28,129 +25,111 @@ SHARE = 10
 """Drawing takes at most about a tenth of the time: the models need the processor."""
 
 
-class AnswersScreen(PanesScreen):
-    """The two panes with the answers of one consultation in them."""
+class Answers:
+    """Draws the answers of one session.
 
-    def __init__(self, pair: Pair) -> None:
-        super().__init__()
-        self.session = Session(pair, self, self.flag_panel)
-        self.comparing = Comparing(self)
+    Args:
+        face: Shows what is opened from here.
+        session: Whose answers they are.
+        panes: Where they stand.
+        top: The line that says what holds for both.
+    """
+
+    def __init__(
+        self, face: Face, session: Session, panes: Panes, top: GlobalLine
+    ) -> None:
+        self.panes = panes
+        self.top = top
+        self._face = face
+        self._session = session
         self._draws = False
         self._first_piece: dict[Answer, float] = {}
 
-    @property
-    def pair(self) -> Pair:
-        return self.session.pair
+    # What is hidden
 
     @property
-    def consultation(self) -> Consultation:
-        return self.session.consultation
+    def veil(self) -> Veil | None:
+        """What hides the names of the models; `None` where they are to be seen."""
+        consultation = self._session.consultation
+        if not consultation.sides.hidden:
+            return None
+        sources = list(self._session.pair.sources.values())
+        for turn in consultation.turns:
+            sources += [a.source for pane in turn.panes for a in turn.answers(pane)]
+        return veil(sources)
+
+    def mask(self, text: str) -> str:
+        """`text` without the names of models, while they are hidden."""
+        hides = self.veil
+        return hides.mask(text) if hides else text
 
     @property
-    def consult_app(self) -> ConsultApp:
-        return cast("ConsultApp", self.app)  # pyright: ignore[reportUnknownMemberType]
+    def writes_hidden(self) -> bool:
+        """Answers are being written, and are held back until both are over."""
+        consultation = self._session.consultation
+        return consultation.sides.hidden and not consultation.over
 
-    # What was answered
+    # What can be done with them
 
-    def action_earlier_answer(self) -> None:
-        if not self.consultation.over:
-            self.say(STILL_WRITING)
+    def show_earlier(self) -> None:
+        """Show another answer to the last question, in one pane or in both."""
+        consultation, focused = self._session.consultation, self.panes.focused
+        if not consultation.over:
+            self._face.say(STILL_WRITING)
             return
-        turn = self.consultation.turns[-1] if self.consultation.turns else None
-        pane = self.focused_pane
-        names = (pane,) if pane else self.pair.panes
+        turn = consultation.turns[-1] if consultation.turns else None
+        names = (focused,) if focused else self._session.pair.panes
         changed = [turn.show_earlier(name) for name in names] if turn else []
         if any(changed):
-            self.run_worker(self.draw_turns(), group="draw-turns")
+            self._face.run_worker(self.draw(), group="draw-turns")
         else:
-            self.say("There is no other answer to the last question; F5 makes one.")
+            self._face.say(
+                "There is no other answer to the last question; F5 makes one."
+            )
 
-    def _last_answers(self) -> dict[PaneName, Answer]:
+    def _last(self) -> dict[PaneName, Answer]:
         """What is shown of the last turn in the focused pane, else in every pane."""
-        if not self.consultation.turns:
+        consultation, focused = self._session.consultation, self.panes.focused
+        if not consultation.turns or self.writes_hidden:
             return {}
-        turn, pane = self.consultation.turns[-1], self.focused_pane
-        found: dict[PaneName, Answer] = {}
-        if self.comparing.writes_hidden:
-            return found
-        panes = self.consultation.sides.order(self.pair.panes)
-        for name in (pane,) if pane else panes:
-            answer = turn.shown(name)
-            if answer is not None:
-                found[name] = answer
-        return found
+        panes = consultation.sides.order(self._session.pair.panes)
+        return {
+            name: answer
+            for name in ((focused,) if focused else panes)
+            if (answer := consultation.turns[-1].shown(name)) is not None
+        }
 
-    def action_copy(self) -> None:
+    def copy(self) -> None:
+        """Copy the last answer of the pane that has the focus, else both."""
         written: dict[PaneName, str] = {
             name: answer.text
-            for name, answer in self._last_answers().items()
+            for name, answer in self._last().items()
             if answer.text.strip()
         }
         if not written:
-            self.say("There is no answer to copy yet.")
+            self._face.say("There is no answer to copy yet.")
             return
-        headings, sides = self.focused_pane is None, self.consultation.sides
-        text, hides = (
-            clean(wording.copied(written, headings, sides)),
-            self.comparing.veil,
-        )
-        self.consult_app.copy_and_tell(
-            hides.mask(text) if hides else text, wording.answers(len(written))
-        )
+        headings, sides = self.panes.focused is None, self._session.consultation.sides
+        text = clean(wording.copied(written, headings, sides))
+        self._face.copy_and_tell(self.mask(text), wording.answers(len(written)))
 
-    def action_details(self) -> None:
-        answers = self._last_answers()
+    def show_details(self) -> None:
+        """Show with what the last answers were made."""
+        session, answers = self._session, self._last()
         if not answers:
-            self.say("There is no answer yet.")
+            self._face.say("There is no answer yet.")
             return
-        if self.consultation.sides.hidden:
-            self.say("The details are hidden until the verdict (F8).")
+        if session.consultation.sides.hidden:
+            self._face.say("The details are hidden until the verdict (F8).")
             return
 
         def find() -> dict[PaneName, list[Fact]]:
-            known, free = self.session.fingerprints.of, self.consultation.over
+            known, free = session.fingerprints.of, session.consultation.over
             return {name: facts(a, known, free) for name, a in answers.items()}
 
         from medassist.tui.screens.details import Details
 
-        self.consult_app.push_screen(Details(find, self.consultation.sides))
-
-    # Red flags
-
-    def action_red_flags(self) -> None:
-        shown = self.session.red_flags.shown
-        if not shown:
-            from medassist.safety.language import NOTICE
-
-            self.say(
-                self.session.red_flags.problem
-                or (NOTICE if self.session.red_flags.foreign else "")
-                or "No rule found a red flag in this consultation. Rules miss things."
-            )
-            return
-        from medassist.tui.dialogs.flag_details import FlagDetails
-
-        def mark(read: bool | None) -> None:
-            if read:
-                self.session.red_flags.mark_read(shown)
-
-        self.consult_app.push_screen(FlagDetails(shown), mark)
-
-    def flags_changed(self) -> None:
-        """A red flag has been shown or read."""
-        # Where no pane has room any more, the flags still do.
-        titles = self.flag_panel.titles
-        self.too_small.say(f"{titles} {TOO_SMALL}" if titles else TOO_SMALL)
-
-    def record_changed(self) -> None:
-        """How the consultation is kept has changed."""
-        self.draw_top()
-
-    async def learn_files(self) -> None:
-        """Compute what is not known of the files that have answered."""
-        for fingerprint in await self.session.learn_files():
-            if fingerprint.problem and not self.comparing.hold(fingerprint.problem):
-                self.say(fingerprint.problem, warning=True)
+        self._face.push_screen(Details(find, session.consultation.sides))
 
     # Drawing
 
@@ -158,69 +137,73 @@ class AnswersScreen(PanesScreen):
         """Draw again and again until the pair is loaded and the answers are over."""
         if not self._draws:
             self._draws = True
-            self.run_worker(self._draw_loop(), group="draw")
+            self._face.run_worker(self._draw_loop(), group="draw")
 
     @property
-    def is_drawn(self) -> bool:
+    def are_drawn(self) -> bool:
         """All that has been written stands on the screen."""
         return not self._draws
 
-    @property
-    def _busy(self) -> bool:
-        return self.pair.state == "loading" or not self.consultation.over
-
     async def _draw_loop(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._busy:
+        while not self._session.idle:
             began = loop.time()
-            for pane in self.seen_panes:
+            for pane in self.panes.seen:
                 await pane.draw()
             self.draw_lines()
             cost = loop.time() - began
             await asyncio.sleep(min(SLOWEST_S, max(FASTEST_S, SHARE * cost)))
         self._draws = False
-        await self.draw_turns()
-        self.draw_lines()
+        await self.draw()
 
     def stand(self) -> None:
         """Have the panes stand on their sides, with the names that may be seen."""
-        sides, hides = self.consultation.sides, self.comparing.veil
-        self.order_panes(sides.order(self.panes))
-        sources = self.pair.sources
-        for name, pane in self.panes.items():
+        sides, hides = self._session.consultation.sides, self.veil
+        self.panes.order(sides.order(PANES))
+        sources = self._session.pair.sources
+        for pane in self.panes.all:
             pane.veil = hides
-            pane.name_model(sources.get(name, Source("")), sides)
+            pane.header.name_model(sources.get(pane.pane, Source("")), sides)
 
-    async def show_turns(self) -> None:
+    async def show(self) -> None:
         """Have the panes show the turns that the consultation has now."""
-        self.session.red_flags.follow(self.consultation)
+        consultation = self._session.consultation
+        self._session.red_flags.follow(consultation)
         self.stand()
-        for pane in self.panes.values():
-            await pane.show(self.consultation.turns)
+        for pane in self.panes.all:
+            await pane.show(consultation.turns)
+        self.draw_lines()
 
-    async def draw_turns(self) -> None:
-        """Draw what stands in the panes once more."""
-        for pane in self.panes.values():
+    async def draw(self) -> None:
+        """Draw what stands in the panes once more, and all that is said of it."""
+        for pane in self.panes.all:
             await pane.draw_all()
-        self.session.feed()
-        await self.comparing.mark()
+        await self._mark()
+        self.draw_lines()
 
     def draw_lines(self) -> None:
         """Bring the status of the panes and the line at the top up to date."""
-        for name in self.pair.panes:
-            pane = self.panes[name]
-            pane.say(self._status(name))
-            pane.say_empty(wording.empty(self.pair.state))
-        self.session.feed()
-        self.draw_top()
+        session, top = self._session, self.top
+        pair, consultation = session.pair, session.consultation
+        for name in pair.panes:
+            self.panes[name].status = self._status(name)
+            self.panes[name].empty = wording.empty(pair.state)
+        infos = list(pair.infos.values())
+        top.threads = infos[0].threads if infos else None
+        top.memory = pair.memory
+        top.saved = session.record.word
+        top.blind = consultation.sides.hidden
+        top.branch = (consultation.branch + 1, len(consultation.branches))
+        session.feed()
 
     def _status(self, name: PaneName) -> str:
-        pair, turns = self.pair, self.consultation.turns
+        pair, consultation = self._session.pair, self._session.consultation
+        turns = consultation.turns
         answer = turns[-1].shown(name) if turns else None
         if pair.state != "ready" or answer is None:
             return wording.pair_status(pair.state, pair.fraction)
-        if self.consultation.sides.hidden:
-            return wording.hidden_status(self.comparing.writes_hidden)
+        if consultation.sides.hidden:
+            return wording.hidden_status(self.writes_hidden)
         now = asyncio.get_running_loop().time()
         seconds = None
         if answer.state == "writing":
@@ -228,17 +211,34 @@ class AnswersScreen(PanesScreen):
         else:
             self._first_piece.pop(answer, None)
         info = pair.infos.get(name)
-        in_turn = self.consult_app.mode == "in-turn"
         context = info.context if info else None
+        in_turn = self._face.mode == "in-turn"
         return wording.answer_status(answer, seconds, context, in_turn)
 
-    def draw_top(self) -> None:
-        infos = list(self.pair.infos.values())
-        self.top.show(
-            self.consult_app.mode,
-            infos[0].threads if infos else None,
-            self.pair.memory,
-            self.scrolls_together,
-            self.session.record.word,
-            self.comparing.words,
-        )
+    async def _mark(self) -> None:
+        """Mark in the pane heads in what the last answers contradict each other."""
+        consultation = self._session.consultation
+        texts = self.last_texts() if consultation.over else None
+        apart: tuple[str, ...] = ()
+        if texts is not None:
+            from medassist.consult.differences import disagreement
+
+            apart = await asyncio.to_thread(disagreement, *texts)
+            if self._session.consultation is not consultation or not consultation.over:
+                return
+        key = keys.shown("differences", self._face.chosen_keys)
+        for pane in self.panes.all:
+            pane.header.mark(apart, key)
+
+    def last_texts(self) -> tuple[str, str] | None:
+        """The two last answers as they are seen, that of side A first."""
+        consultation = self._session.consultation
+        if not consultation.turns:
+            return None
+        found: list[str] = []
+        for pane in consultation.sides.order(PANES):
+            answer = consultation.turns[-1].shown(pane)
+            if answer is None or not answer.over or not answer.text.strip():
+                return None
+            found.append(self.mask(clean(answer.text)))
+        return found[0], found[1]

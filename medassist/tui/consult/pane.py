@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.reactive import var
 from textual.widgets import Button
 
 from medassist.consult.answer import Source
 from medassist.consult.blind import Veil
-from medassist.consult.sides import Sides
+from medassist.consult.sides import Letter, Sides
 from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
 from medassist.tui.consult import wording
-from medassist.tui.consult.pane_header import PaneHeader
 from medassist.tui.consult.turn_view import TurnView
 from medassist.tui.line import Line
 
@@ -26,6 +27,73 @@ MOUNTED = 10
 """Turns that are laid out at a time: sixty of them would take seconds."""
 MORE = 5
 """Further turns each time that the user asks for earlier ones."""
+
+
+COLOURS: dict[Letter, str] = {"A": "$pane-base", "B": "$pane-tuned"}
+"""Of the sides, whoever stands there: a colour must not tell who it is."""
+APART = {"dose": "doses", "number": "numbers", "negation": "negations"}
+
+
+class PaneHeader(Line):
+    """Letter, role, model, quantization; where it is narrow the name gives way.
+
+    While names are hidden only the letter stands there. `≠` and a word say in what
+    the two answers contradict each other.
+    """
+
+    def __init__(self, pane: PaneName) -> None:
+        super().__init__(classes="header")
+        self._pane: PaneName = pane
+        self._source = Source("")
+        self._sides = Sides()
+        self._apart: tuple[str, ...] = ()
+        self._key = ""
+
+    def name_model(self, source: Source, sides: Sides) -> None:
+        """Say which model is behind the pane, if that is to be seen."""
+        self._source, self._sides = source, sides
+        self._fit()
+
+    def mark(self, apart: tuple[str, ...], key: str) -> None:
+        """Say in what the answers contradict each other; nothing: in nothing known.
+
+        Args:
+            apart: Doses, numbers, negations.
+            key: It shows where.
+        """
+        self._apart, self._key = apart, key
+        self._fit()
+
+    def on_resize(self) -> None:
+        self._fit()
+
+    def _fit(self) -> None:
+        source, sides = self._source, self._sides
+        if sides.hidden:
+            source = Source("")
+        side = sides.letter(self._pane)
+        letter = f" {side} "
+        role = f" {'name hidden' if sides.hidden else wording.ROLES[self._pane]} "
+        adapter = " + adapter" if source.adapter else ""
+        quantization = f"  {source.quantization}" if source.quantization else ""
+        words = ", ".join(APART[fact] for fact in self._apart)
+        apart = f"  ≠ {words} ({self._key})" if words else ""
+        others = f"{letter}{role} {adapter}{quantization}"
+        width = self.size.width
+        if width and width < cell_len(f"{others}{apart}"):
+            quantization, others = "", f"{letter}{role} {adapter}"
+        room = width - cell_len(f"{others}{apart}")
+        name = wording.shortened(source.name, room) if width else source.name
+        self.say(
+            Content.assemble(
+                (letter, f"bold $background on {COLOURS[side]}"),
+                (role, COLOURS[side]),
+                (f" {name}" if name else "", "bold"),
+                adapter,
+                (quantization, "$quiet"),
+                (apart, "bold $warning"),
+            )
+        )
 
 
 class Turns(VerticalScroll):
@@ -84,11 +152,16 @@ class Turns(VerticalScroll):
 class Pane(Vertical):
     """The pane of one model."""
 
+    status: var[str] = var("", init=False)
+    """How far it is."""
+    empty: var[str] = var("", init=False)
+    """What stands there while there is no turn yet."""
+
     def __init__(self, pane: PaneName) -> None:
         super().__init__(id=pane)
         self.pane: PaneName = pane
         self.turns = Turns()
-        self._header = PaneHeader(pane)
+        self.header = PaneHeader(pane)
         self._status = Line(classes="status")
         self._empty = Line(classes="empty")
         self._earlier = Button("", classes="earlier", compact=True)
@@ -98,34 +171,20 @@ class Pane(Vertical):
         """Over the names of the models, while they are hidden."""
 
     def compose(self) -> ComposeResult:
-        yield self._header
+        yield self.header
         yield self._status
         yield self.turns
 
     async def on_mount(self) -> None:
         await self.turns.page.mount(self._earlier, self._empty)
         self._earlier.display = False
-        self.name_model(Source(""), Sides())
+        self.header.name_model(Source(""), Sides())
 
-    def name_model(self, source: Source, sides: Sides) -> None:
-        """Say which model is behind the pane, if that is to be seen."""
-        self._header.name_model(source, sides)
-
-    def mark(self, apart: tuple[str, ...], key: str) -> None:
-        """Say in what the last answers contradict each other; `key` shows where."""
-        self._header.mark(apart, key)
-
-    def say(self, status: str) -> None:
-        """Say how far the pane is."""
+    def watch_status(self, status: str) -> None:
         self._status.say(status)
 
-    @property
-    def status(self) -> str:
-        return self._status.text
-
-    def say_empty(self, text: str) -> None:
-        """What stands in a pane that has no turn yet."""
-        self._empty.say(text)
+    def watch_empty(self, empty: str) -> None:
+        self._empty.say(empty)
 
     async def show(self, turns: Sequence[Turn]) -> None:
         """Show `turns`, the newest of them mounted, and follow a new one."""

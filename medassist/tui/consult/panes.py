@@ -1,6 +1,6 @@
-"""The two panes and the composer on one screen: layout, and everything about reading.
+"""The two panes, and everything about reading in them.
 
-What is asked, and of whom, is in `consult.py`.
+What stands in them is in `answers.py`; what is asked, and of whom, in `screen.py`.
 """
 
 from __future__ import annotations
@@ -10,121 +10,76 @@ from collections.abc import Iterable, Sequence
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.screen import Screen
-from textual.widgets import Footer
+from textual.reactive import var
 
 from medassist.core.values import PANES, PaneName
-from medassist.tui.consult.composer import Composer
-from medassist.tui.consult.flag_panel import FlagPanel
-from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.pane import Pane, Turns
-from medassist.tui.consult.trouble import Trouble
-from medassist.tui.line import Line
-
-LEAST_WIDTH = 40
-LEAST_HEIGHT = 12
-STACKED_BELOW = 100
-TOO_SMALL = (
-    f"Please make the window larger: at least {LEAST_WIDTH} by {LEAST_HEIGHT}. "
-    "Nothing is lost."
-)
+from medassist.tui.face import face
 
 
-class PanesScreen(Screen[None]):
+class Panes(Container):
     """Two panes beside each other, or one above the other where it is narrow."""
 
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (as Textual declares it)
-        (0, "-narrow"),
-        (LEAST_WIDTH, "-stacked"),
-        (STACKED_BELOW, "-beside"),
-    ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
-        (0, "-low"),
-        (LEAST_HEIGHT, "-short"),
-        (30, "-tall"),
-    ]
+    scrolls_together: var[bool] = var(False)
+    """Both panes show the same turn while one of them is scrolled."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.top = GlobalLine()
-        self.notice = Line(classes="notice")
-        self.flag_panel = FlagPanel()
-        self.panes: dict[PaneName, Pane] = {pane: Pane(pane) for pane in PANES}
-        self.trouble = Trouble()
-        self.composer = Composer()
-        self.scrolls_together = False
-        self.too_small = Line(TOO_SMALL, id="too-small")
+        super().__init__(id="panes")
+        self._panes: dict[PaneName, Pane] = {pane: Pane(pane) for pane in PANES}
         self._only: PaneName | None = None
 
     def compose(self) -> ComposeResult:
-        yield self.top
-        yield self.notice
-        yield self.flag_panel
-        with Container(id="panes"):
-            yield from self.panes.values()
-        yield self.trouble
-        yield self.composer
-        yield Footer(show_command_palette=False, compact=True)
-        yield self.too_small
+        yield from self._panes.values()
 
-    def on_mount(self) -> None:
-        self.notice.display = False
-        self.composer.focus()
-
-    def on_resize(self) -> None:
-        # Of a lower window of the same width the panel itself hears nothing.
-        self.flag_panel.fit()
-
-    def say(self, sentence: str, warning: bool = False) -> None:
-        """Tell the user something that needs no answer."""
-        self.notify(
-            sentence, severity="warning" if warning else "information", markup=False
-        )
-
-    # Reading
+    def __getitem__(self, name: PaneName) -> Pane:
+        return self._panes[name]
 
     @property
-    def focused_pane(self) -> PaneName | None:
-        """The pane that has the focus; `None` while it is in the composer."""
-        if self.focused is None:
-            return None
-        for node in self.focused.ancestors_with_self:
+    def all(self) -> list[Pane]:
+        """Both panes, the first on the left or above."""
+        return list(self._panes.values())
+
+    @property
+    def seen(self) -> list[Pane]:
+        """The panes that the pair has."""
+        return [pane for pane in self._panes.values() if not pane.has_class("-absent")]
+
+    @property
+    def focused(self) -> PaneName | None:
+        """The pane that has the focus; `None` while it is elsewhere."""
+        focused = self.screen.focused
+        for node in focused.ancestors_with_self if focused else ():
             if isinstance(node, Pane):
                 return node.pane
         return None
 
-    @property
-    def seen_panes(self) -> list[Pane]:
-        """The panes that this pair has."""
-        return [pane for pane in self.panes.values() if not pane.has_class("-absent")]
-
-    def have_panes(self, names: Iterable[PaneName]) -> None:
+    def have(self, names: Iterable[PaneName]) -> None:
         """Show the panes of `names` alone."""
         wanted = set(names)
-        for name, pane in self.panes.items():
+        for name, pane in self._panes.items():
             pane.set_class(name not in wanted, "-absent")
-        whom = "both models" if len(wanted) > 1 else "the model"
-        self.composer.placeholder = f"Write a question for {whom}"
         self._show_only(None)
 
-    def order_panes(self, order: Sequence[PaneName]) -> None:
+    def order(self, order: Sequence[PaneName]) -> None:
         """Have the panes stand in `order`, the first on the left or above."""
-        if tuple(self.panes) == tuple(order):
+        if tuple(self._panes) == tuple(order):
             return
-        self.panes = {name: self.panes[name] for name in order}
-        first, second = self.panes.values()
+        self._panes = {name: self._panes[name] for name in order}
+        first, second = self._panes.values()
         if first.parent is not None:
-            both = self.query_one("#panes")
-            both.move_child(first, before=second)
+            self.move_child(first, before=second)
             # Textual does not look again at who is the last child.
-            self.app.update_styles(both)  # pyright: ignore[reportUnknownMemberType]
+            self.app.update_styles(self)  # pyright: ignore[reportUnknownMemberType]
 
-    def action_maximise(self) -> None:
-        names: list[PaneName] = [pane.pane for pane in self.seen_panes]
+    # Reading
+
+    def maximise(self) -> None:
+        """Give one pane the whole width; again: the other one, then both."""
+        names: list[PaneName] = [pane.pane for pane in self.seen]
         if len(names) < 2:
-            self.say("There is one pane only.")
+            face(self).say("There is one pane only.")
             return
-        focused = self.focused_pane
+        focused = self.focused
         if focused:
             self._show_only(None if self._only else focused)
             return
@@ -133,18 +88,20 @@ class PanesScreen(Screen[None]):
 
     def _show_only(self, name: PaneName | None) -> None:
         self._only = name
-        for pane in self.panes.values():
+        for pane in self._panes.values():
             pane.set_class(name is not None and pane.pane != name, "-aside")
 
-    def action_scroll_together(self) -> None:
-        self.scrolls_together = not self.scrolls_together
-        self.draw_top()
-        source = self.panes[self.focused_pane or next(iter(self.panes))]
-        if self.scrolls_together:
-            self._follow(source.turns)
+    def page(self, down: bool) -> None:
+        """Scroll every pane by a page."""
+        for pane in self.seen:
+            if down:
+                pane.turns.scroll_page_down(animate=False)
+            else:
+                pane.turns.scroll_page_up(animate=False)
 
-    def draw_top(self) -> None:
-        """Bring the line at the top up to date."""
+    def watch_scrolls_together(self, together: bool) -> None:
+        if together:
+            self._follow(self._panes[self.focused or next(iter(self._panes))].turns)
 
     @on(Turns.Scrolled)
     def _on_scrolled(self, event: Turns.Scrolled) -> None:
@@ -158,17 +115,6 @@ class PanesScreen(Screen[None]):
         place = leader.place()
         if place is None:
             return
-        for pane in self.panes.values():
+        for pane in self._panes.values():
             if pane.turns is not leader and not pane.turns.is_mouse_over:
                 pane.turns.go_to(*place)
-
-    @on(Composer.Paged)
-    def _on_paged(self, event: Composer.Paged) -> None:
-        for pane in self.seen_panes:
-            if event.down:
-                pane.turns.scroll_page_down(animate=False)
-            else:
-                pane.turns.scroll_page_up(animate=False)
-
-    def action_next_pane(self) -> None:
-        self.focus_next()

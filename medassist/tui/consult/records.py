@@ -1,21 +1,23 @@
-"""What the user can do with the records from the consult screen."""
+"""What the user can do with the records while they consult."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from medassist.session.session import STILL_WRITING
+from medassist.session.session import STILL_WRITING, Session
+from medassist.tui.consult.answers import Answers
+from medassist.tui.consult.composer import Composer
 from medassist.tui.dialogs.decision import Decision
+from medassist.tui.face import Face
 
 if TYPE_CHECKING:
     from medassist.consult.answer import Source
     from medassist.records.reopening import Saved
     from medassist.records.vault import Vault
     from medassist.session.consultation_record import ConsultationRecord
-    from medassist.tui.consult.screen import ConsultScreen
     from medassist.tui.dialogs.passphrase import Typed
 
 SWITCHED_OFF = (
@@ -30,31 +32,43 @@ SIGN_OFF = (
 )
 
 
-class Keeping:
-    """Opens the records, and what is in them, for one consult screen."""
+class Records:
+    """Opens the records, and what is in them.
 
-    def __init__(self, screen: ConsultScreen) -> None:
-        self._screen = screen
+    Args:
+        face: Shows what is opened from here.
+        session: What is kept.
+        answers: Draws what was opened again.
+        composer: Where one goes on then.
+    """
+
+    def __init__(
+        self, face: Face, session: Session, answers: Answers, composer: Composer
+    ) -> None:
+        self._face = face
+        self._session = session
+        self._answers = answers
+        self._composer = composer
 
     @property
     def _record(self) -> ConsultationRecord:
-        return self._screen.session.record
+        return self._session.record
 
-    def run(self, flow: Coroutine[None, None, object]) -> None:
+    def run(self, flow: Coroutine[Any, Any, object]) -> None:
         """Have one of the flows below run."""
-        self._screen.run_worker(flow, group="keeping")
+        self._face.run_worker(flow, group="records")
 
     # Opening
 
     async def save_from_now_on(self) -> None:
         if self._record.is_open:
-            self._screen.say("This consultation is being saved, encrypted.")
+            self._face.say("This consultation is being saved, encrypted.")
         elif await self.open() and self._record.is_open:
-            self._screen.say("Consultations are saved from now on, encrypted.")
+            self._face.say("Consultations are saved from now on, encrypted.")
 
     async def at_start(self) -> None:
         """Open the records, if the user wants that at each start."""
-        settings = await self._screen.consult_app.settings()
+        settings = await self._face.settings()
         if settings.records == "at-start":
             await self.open()
 
@@ -62,9 +76,9 @@ class Keeping:
         """Open the records, or begin them; whether they are open now."""
         from medassist.records.errors import RecordsError
 
-        settings = await self._screen.consult_app.settings()
+        settings = await self._face.settings()
         if settings.records == "never":
-            self._screen.say(SWITCHED_OFF)
+            self._face.say(SWITCHED_OFF)
             return False
         if self._record.store is not None:
             return True
@@ -72,7 +86,7 @@ class Keeping:
         try:
             exists = await asyncio.to_thread(lambda: vault.exists)
         except OSError as error:
-            self._screen.say(
+            self._face.say(
                 f"The folder of the records cannot be made: {error.strerror}. The "
                 "consultation goes on unsaved.",
                 warning=True,
@@ -94,7 +108,7 @@ class Keeping:
         if vault.store is not None and vault.store.broken_off:
             count = vault.store.broken_off
             what = "answer was" if count == 1 else f"{count} answers were"
-            self._screen.say(
+            self._face.say(
                 f"The program ended last time while {'an ' * (count == 1)}{what} being "
                 "written. What had come is in the records, marked as broken off."
             )
@@ -115,7 +129,7 @@ class Keeping:
                 await vault.create(typed.new)
             if typed.keyring:
                 await vault.keep_in_keyring(typed.old or typed.new)
-                self._screen.consult_app.keep("records_in_keyring", True)
+                self._face.keep("records_in_keyring", True)
             elif offers and exists and not in_keyring:
                 # Who no longer wants the keyring does not leave the key in it. One that
                 # cannot be reached now is tried at the next passphrase.
@@ -124,7 +138,7 @@ class Keeping:
 
         offers = find_spec("keyring") is not None
         screen = Passphrase("open" if exists else "new", act, problem, offers)
-        return await self._screen.consult_app.push_screen_wait(screen)
+        return await self._face.push_screen_wait(screen)
 
     async def _open_by_passphrase(self, vault: Vault, passphrase: str) -> None:
         from medassist.records.errors import InUse
@@ -133,7 +147,7 @@ class Keeping:
             await vault.unlock(passphrase)
         except InUse as error:
             await vault.unlock(passphrase, read_only=True)
-            self._screen.say(str(error), warning=True)
+            self._face.say(str(error), warning=True)
 
     async def _open_by_keyring(self, vault: Vault) -> None:
         from medassist.records.errors import InUse
@@ -142,26 +156,26 @@ class Keeping:
             await vault.unlock_by_keyring()
         except InUse as error:
             await vault.unlock_by_keyring(read_only=True)
-            self._screen.say(str(error), warning=True)
+            self._face.say(str(error), warning=True)
 
     async def change_passphrase(self) -> None:
         from medassist.tui.dialogs.passphrase import Passphrase
 
         vault = await self._record.vault()
-        settings = await self._screen.consult_app.settings()
+        settings = await self._face.settings()
         if settings.records == "never":
-            self._screen.say(SWITCHED_OFF)
+            self._face.say(SWITCHED_OFF)
             return
         if not await asyncio.to_thread(lambda: vault.exists):
-            self._screen.say("There are no records yet; saving begins them.")
+            self._face.say("There are no records yet; saving begins them.")
             return
 
         async def act(typed: Typed) -> None:
             await vault.change(typed.old, typed.new)
 
         screen = Passphrase("change", act)
-        if await self._screen.consult_app.push_screen_wait(screen):
-            self._screen.say("The passphrase is changed.")
+        if await self._face.push_screen_wait(screen):
+            self._face.say("The passphrase is changed.")
 
     # Identifiers
 
@@ -169,18 +183,18 @@ class Keeping:
         """Warn of identifiers in what stands on the screen already."""
         from medassist.tui.dialogs.identifier_warning import warn_of_consultation
 
-        consultation = self._screen.consultation
+        consultation = self._session.consultation
         if not consultation.turns:
             return True
-        given = await warn_of_consultation(self._screen.consult_app, consultation)
+        given = await warn_of_consultation(self._face, consultation)
         if given is None:
             return False
         self._record.warned(given)
         # What was replaced stands replaced on the screen too.
         if given and given[0].outcome == "replaced":
-            for pane in self._screen.panes.values():
+            for pane in self._answers.panes.all:
                 await pane.show([])
-            await self._screen.show_turns()
+            await self._answers.show()
         return True
 
     async def cleared(self, question: str) -> str | None:
@@ -190,7 +204,7 @@ class Keeping:
         record = self._record.content
         if any(w.occasion == "saving" and w.outcome == "kept" for w in record.warnings):
             return question  # the user has said that it may stand in this one
-        decided = await warn(self._screen.consult_app, [question], "saving")
+        decided = await warn(self._face, [question], "saving")
         if decided is None:
             return None
         self._record.warned(decided.warnings)
@@ -203,25 +217,24 @@ class Keeping:
             return
         from medassist.tui.screens.history import History
 
-        before = self._screen.consultation
-        chosen = await self._screen.consult_app.push_screen_wait(History(self._record))
-        if self._screen.consultation is not before:  # it was deleted
-            await self._screen.show_turns()
-            self._screen.draw_lines()
+        before = self._session.consultation
+        chosen = await self._face.push_screen_wait(History(self._record))
+        if self._session.consultation is not before:  # it was deleted
+            await self._answers.show()
         if chosen is not None:
             await self._reopen(chosen.consultation)
 
     async def _reopen(self, number: int) -> None:
         from medassist.records.errors import RecordsError
 
-        screen = self._screen
-        if not screen.consultation.over:
-            screen.say(STILL_WRITING)
+        session = self._session
+        if not session.consultation.over:
+            self._face.say(STILL_WRITING)
             return
-        if screen.consultation.turns and not await self._record.save():
+        if session.consultation.turns and not await self._record.save():
             text = "What is on the screen is not saved. The other one takes its place."
             question = Decision("Open the other one", text, "Open it", "Stay here")
-            if not await screen.consult_app.push_screen_wait(question):
+            if not await self._face.push_screen_wait(question):
                 return
         store = self._record.store
         if store is None:
@@ -229,58 +242,52 @@ class Keeping:
         try:
             saved = await store.reopen(number)
         except RecordsError as error:
-            screen.say(str(error), warning=True)
+            self._face.say(str(error), warning=True)
             return
         self._record.adopt(saved)
-        await screen.show_turns()
-        screen.draw_lines()
-        screen.composer.focus()
-        screen.pair.prepare(screen.consultation)
+        await self._answers.show()
+        self._composer.focus()
+        session.pair.prepare(session.consultation)
         for sentence in await asyncio.to_thread(
-            _other_pair, saved, screen.pair.sources
+            _other_pair, saved, session.pair.sources
         ):
-            screen.say(sentence, warning=True)
+            self._face.say(sentence, warning=True)
 
     # Export and sign-off
 
     async def export(self) -> None:
-        if not self._screen.consultation.turns:
-            self._screen.say(NOTHING_YET)
+        if not self._session.consultation.turns:
+            self._face.say(NOTHING_YET)
             return
-        if not self._screen.consultation.over:
-            self._screen.say(STILL_WRITING)
+        if not self._session.consultation.over:
+            self._face.say(STILL_WRITING)
             return
         from medassist.tui.dialogs.export import Export
 
-        await self._screen.consult_app.push_screen_wait(
-            Export(self._record, self.sign_off, self._mask)
+        await self._face.push_screen_wait(
+            Export(self._record, self.sign_off, self._answers.mask)
         )
-
-    def _mask(self, text: str) -> str:
-        """`text` without the names of models, while they are hidden."""
-        hides = self._screen.comparing.veil
-        return hides.mask(text) if hides else text
 
     async def sign_off(self) -> None:
         """Ask whether the consultation is reviewed; or take that back."""
         from medassist.records.record import now
 
-        if not self._screen.consultation.turns:
-            self._screen.say(NOTHING_YET)
+        if not self._session.consultation.turns:
+            self._face.say(NOTHING_YET)
             return
-        if not self._screen.consultation.over:
-            self._screen.say(STILL_WRITING)
+        if not self._session.consultation.over:
+            self._face.say(STILL_WRITING)
             return
         record = self._record.content
         if record.signed_off is not None:
             record.signed_off = None
-            self._screen.say("The sign-off is taken back: it is a draft again.")
+            self._face.say("The sign-off is taken back: it is a draft again.")
         else:
             question = Decision("Sign off", SIGN_OFF, "I have reviewed it", "Not yet")
-            if not await self._screen.consult_app.push_screen_wait(question):
+            if not await self._face.push_screen_wait(question):
                 return
             record.signed_off = now()
-            self._screen.say("Signed off as reviewed.")
+            self._face.say("Signed off as reviewed.")
         self._record.feed()
 
 

@@ -1,209 +1,190 @@
-"""The screen where one question is put to two models: asking, stopping, models."""
+"""The screen where one question is put to two models.
+
+It stands of parts, and asks. `Panes` are read in, `Answers` draws what stands there,
+`Loader`, `Comparison` and `Records` do what can be done with models, answers and
+records.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from textual import on
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Footer
 
 from medassist.core.values import TooLong
-from medassist.session.choice import Choice
-from medassist.session.session import (
-    NOT_LOADED,
-    STARTED_AGAIN,
-    STILL_WRITING,
-    Asked,
-)
+from medassist.session.pair import Pair
+from medassist.session.session import STILL_WRITING, Asked, Session
 from medassist.tui import keys
 from medassist.tui.consult import wording
-from medassist.tui.consult.answers import AnswersScreen
+from medassist.tui.consult.answers import Answers
+from medassist.tui.consult.comparison import Comparison
 from medassist.tui.consult.composer import Composer
-from medassist.tui.consult.records import Keeping
+from medassist.tui.consult.flag_panel import FlagPanel
+from medassist.tui.consult.global_line import GlobalLine
+from medassist.tui.consult.loader import Loader
+from medassist.tui.consult.panes import Panes
+from medassist.tui.consult.records import Records
 from medassist.tui.consult.trouble import Trouble
 from medassist.tui.dialogs.decision import Decision
+from medassist.tui.face import Face
+from medassist.tui.line import Line
+
+LEAST_WIDTH = 40
+LEAST_HEIGHT = 12
+STACKED_BELOW = 100
+TOO_SMALL = (
+    f"Please make the window larger: at least {LEAST_WIDTH} by {LEAST_HEIGHT}. "
+    "Nothing is lost."
+)
 
 
-class ConsultScreen(AnswersScreen):
-    """Two panes, one composer."""
+class ConsultScreen(Screen[None]):
+    """Two panes, one composer.
+
+    Args:
+        face: The program that shows it.
+        pair: The models to begin with.
+    """
 
     BINDINGS = keys.bindings("screen")
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (as Textual declares it)
+        (0, "-narrow"),
+        (LEAST_WIDTH, "-stacked"),
+        (STACKED_BELOW, "-beside"),
+    ]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
+        (0, "-low"),
+        (LEAST_HEIGHT, "-short"),
+        (30, "-tall"),
+    ]
 
-    @cached_property
-    def keeping(self) -> Keeping:
-        """What can be done with the records."""
-        return Keeping(self)
+    def __init__(self, face: Face, pair: Pair) -> None:
+        super().__init__()
+        self._face = face
+        self.top = GlobalLine()
+        self.notice = Line(classes="notice")
+        self.flag_panel = FlagPanel()
+        self.panes = Panes()
+        self.trouble = Trouble()
+        self.composer = Composer()
+        self.too_small = Line(TOO_SMALL, id="too-small")
+        self.session = Session(pair, self, self.flag_panel)
+        self.answers = Answers(face, self.session, self.panes, self.top)
+        self.comparison = Comparison(face, self.session, self.answers, self.composer)
+        self.loader = Loader(
+            face,
+            self.session,
+            self.answers,
+            self.comparison,
+            self.composer,
+            self.trouble,
+            self.notice,
+        )
+        self.records = Records(face, self.session, self.answers, self.composer)
+
+    def compose(self) -> ComposeResult:
+        yield self.top
+        yield self.notice
+        yield self.flag_panel
+        yield self.panes
+        yield self.trouble
+        yield self.composer
+        yield Footer(show_command_palette=False, compact=True)
+        yield self.too_small
 
     def on_mount(self) -> None:
-        super().on_mount()
-        opens = keys.keys_of(keys.command("red_flags"), self.consult_app.chosen_keys)
-        self.flag_panel.key = keys.display(opens)
-        self.have_panes(self.pair.panes)
-        self.draw_lines()
+        self.composer.focus()
+        self.flag_panel.key = keys.shown("red_flags", self._face.chosen_keys)
+        self.top.mode = self._face.mode
+        self.loader.show_panes()
 
-    # Loading
+    def on_resize(self) -> None:
+        # Of a lower window of the same width the panel itself hears nothing.
+        self.flag_panel.fit()
 
-    def load(self, former: Choice | None = None) -> None:
-        """Load the pair in the background; `former` is offered if that fails."""
-        self.pair.settled.clear()
-        self.run_worker(self._load(former), group="load", exclusive=True)
+    # What the session tells
 
-    async def _load(self, former: Choice | None) -> None:
-        self.trouble.say("")
-        settings = await self.consult_app.settings()
-        self.draw_while_busy()
-        await self.session.load(settings)
-        self._name_models()
-        self.draw_lines()
-        for notice in self.pair.notices:
-            if not self.comparing.hold(notice):
-                self.say(notice, warning=True)
-        if former is not None and self.pair.state in ("failed", "dead"):
-            await self._choose(self.pair.trouble, former)
-        else:
-            self._say_trouble()
-        self.run_worker(self.learn_files, group="fingerprints")
+    def say(self, sentence: str, warning: bool = False) -> None:
+        """Tell the user something that needs no answer."""
+        self._face.say(sentence, warning)
 
-    def _name_models(self) -> None:
-        self.stand()
-        shown = bool(self.pair.demonstration)
-        self.notice.display = shown
-        if shown:
-            self.notice.say(self.pair.notice)
+    def record_changed(self) -> None:
+        """How the consultation is kept has changed."""
+        self.top.saved = self.session.record.word
 
-    def _say_trouble(self) -> None:
-        sentence = self.pair.trouble
-        if self.pair.state == "dead" and self._is_said(sentence):
-            sentence = "The models' process has ended; the text above is kept."
-        self.trouble.say(sentence)
-
-    def _is_said(self, sentence: str) -> bool:
-        turns = self.consultation.turns
-        shown = [turns[-1].shown(pane) for pane in self.pair.panes] if turns else []
-        return any(answer and answer.failure == sentence for answer in shown)
-
-    @on(Trouble.Restart)
-    def action_restart(self) -> None:
-        if self.pair.state in ("stopped", "failed", "dead"):
-            self.load()
-            self.composer.focus()
-        else:
-            self.say("The models are running.")
-
-    @on(Trouble.Choose)
-    def action_models(self) -> None:
-        if not self.consultation.over:
-            self.say(STILL_WRITING)
-            return
-        hidden = self.consultation.sides.hidden and self.consultation.turns
-        if hidden and self.pair.state == "ready":
-            self.say("While names are hidden the models stay: F8 or ctrl+n first.")
-            return
-        self.run_worker(self._choose("", self.pair.choice), group="choose")
-
-    async def _choose(self, problem: str, former: Choice) -> None:
-        from medassist.tui.screens.models import Models
-
-        screen = Models(self.pair.choice, former, problem, self.pair.freed)
-        choice = await self.consult_app.push_screen_wait(screen)
-        await self.pair.read_asked()
-        if choice is None or (choice == self.pair.choice and not self.trouble.display):
-            self._say_trouble()
-            return
-        await self.session.choose(self.consult_app.new_pair(choice))
-        self.have_panes(choice.panes)
-        self._name_models()
-        self.load(former=former)
+    def flags_changed(self) -> None:
+        """A red flag has been shown or read."""
+        # Where no pane has room any more, the flags still do.
+        titles = self.flag_panel.titles
+        self.too_small.say(f"{titles} {TOO_SMALL}" if titles else TOO_SMALL)
 
     # Asking
 
     @on(Composer.Sent)
-    async def _on_sent(self, event: Composer.Sent) -> None:
-        question = event.text
-        if not question:
+    def _on_sent(self, event: Composer.Sent) -> None:
+        if not event.text:
             self.say("Write a question first.")
-            return
-        if not self.consultation.over:
+        elif not self.session.consultation.over:
             self.say(STILL_WRITING)
+        elif not self.loader.wake():
             return
-        if self.pair.notice_death():
-            self.say(STARTED_AGAIN)
-        if self.pair.state == "failed":
-            self.say(NOT_LOADED)
-            return
-        if self.pair.state in ("stopped", "dead"):
-            self.load()
-        if self.session.record.is_open:
-            self.keeping.run(self._send_to_be_saved(question, event.written))
-            return
-        self.composer.taken(event.written)
-        self._begin(question)
+        elif self.session.record.is_open:
+            self.records.run(self._send_to_be_saved(event.text, event.written))
+        else:
+            self.composer.taken(event.written)
+            self._begin(event.text)
 
     async def _send_to_be_saved(self, question: str, written: str) -> None:
-        cleared = await self.keeping.cleared(question)
-        if cleared is not None and self.consultation.over:
+        cleared = await self.records.cleared(question)
+        if cleared is not None and self.session.consultation.over:
             self.composer.taken(written)
             self._begin(cleared)
 
-    def action_prompts(self) -> None:
-        from medassist.tui.screens.prompts import PromptLibrary
-
-        def insert(text: str | None) -> None:
-            if text:
-                self.composer.insert_prompt(text)
-
-        self.consult_app.push_screen(PromptLibrary(), insert)
-
     def action_regenerate(self) -> None:
-        if not self.consultation.turns:
+        if not self.session.consultation.turns:
             self.say("There is no question yet.")
-        elif not self.consultation.over:
+        elif not self.session.consultation.over:
             self.say(STILL_WRITING)
-        else:
-            if self.pair.notice_death():
-                self.say(STARTED_AGAIN)
-            if self.pair.state in ("stopped", "failed", "dead"):
-                self.load()
+        elif self.loader.wake(if_failed=True):
             self._begin(None)
 
     def _begin(self, question: str | None) -> None:
         """Ask `question`, or where it is `None` the last one again."""
         if question is not None:
-            self.comparing.branch_off()
-        asked = self.session.begin(question, self._seed)
+            self.comparison.branch_off()
+        settings = self._face.settings_now
+        asked = self.session.begin(question, settings.sampling.seed if settings else 0)
         self.run_worker(self._answer(asked), group="answer")
-        self.draw_while_busy()
-
-    @property
-    def _seed(self) -> int:
-        settings = self.consult_app.settings_now
-        return settings.sampling.seed if settings else 0
+        self.answers.draw_while_busy()
 
     async def _answer(self, asked: Asked) -> None:
-        await self.show_turns()
-        app = self.consult_app
-        outcome = await self.session.answer(asked, await app.settings(), app.mode)
+        await self.answers.show()
+        settings = await self._face.settings()
+        outcome = await self.session.answer(asked, settings, self._face.mode)
         if not outcome.ready:
             await self._take_back(asked)
         elif outcome.too_long:
             await self._too_long(outcome.too_long, asked)
         else:
-            self._say_trouble()
-            self.pair.prepare(self.consultation)
-            self.run_worker(self.learn_files, group="fingerprints")
+            self.loader.say_trouble()
+            self.session.pair.prepare(self.session.consultation)
+            self.loader.learn_files()
 
     async def _take_back(self, asked: Asked) -> str:
         question = self.session.take_back(asked)
         if not asked.again:
             self.composer.put(question)
-        await self.show_turns()
+        await self.answers.show()
         return question
 
     async def _too_long(self, excesses: tuple[TooLong, ...], asked: Asked) -> None:
-        surplus = self.consultation.turns_in_excess(excesses)
+        surplus = self.session.consultation.turns_in_excess(excesses)
         question = await self._take_back(asked)
         yes, no = wording.ways_out(len(surplus), asked.again)
-        text = wording.too_long(excesses, len(surplus), self.consultation.sides)
-        if not await self.consult_app.push_screen_wait(
+        sides = self.session.consultation.sides
+        text = wording.too_long(excesses, len(surplus), sides)
+        if not await self._face.push_screen_wait(
             Decision("This does not fit", text, yes, no)
         ):
             return
@@ -213,84 +194,137 @@ class ConsultScreen(AnswersScreen):
         self._begin(None if asked.again else question)
 
     def action_stop(self) -> None:
-        if self.pair.state == "loading":
-            self.pair.stop()
-        elif not self.consultation.over:
+        consultation = self.session.consultation
+        if self.session.pair.state == "loading":
+            self.session.stop()
+        elif not consultation.over:
             # While names are hidden nobody can tell what a pane has written.
-            hidden = self.consultation.sides.hidden
-            self.pair.stop(None if hidden else self.focused_pane)
+            self.session.stop(None if consultation.sides.hidden else self.panes.focused)
         else:
-            self.comparing.leave_editing()
+            self.comparison.leave_editing()
 
     def action_new(self) -> None:
-        if not self.consultation.over:
+        if not self.session.consultation.over:
             self.say(STILL_WRITING)
-        elif self.consultation.turns:
+        elif self.session.consultation.turns:
             self.run_worker(self._new(), group="new", exclusive=True)
         self.composer.focus()
 
     async def _new(self) -> None:
-        if await self.session.record.save():
-            await self._begin_anew()
-            return
         text = "This consultation is not saved. A new one takes its place."
         question = Decision("New consultation", text, "Begin anew", "Go on with this")
-        if await self.consult_app.push_screen_wait(question):
-            await self._begin_anew()
+        saved = await self.session.record.save()
+        if saved or await self._face.push_screen_wait(question):
+            self.session.new(self.comparison.new_consultation())
+            await self.answers.show()
 
-    async def _begin_anew(self) -> None:
-        self.session.new(self.comparing.new_consultation())
-        await self.show_turns()
-        self.draw_lines()
+    def action_prompts(self) -> None:
+        from medassist.tui.screens.prompts import PromptLibrary
 
-    @property
-    def loss(self) -> str:
-        """What would be lost by leaving now, in a sentence; empty: nothing."""
-        return self.session.loss(self.composer.text)
+        def insert(text: str | None) -> None:
+            if text:
+                self.composer.insert_prompt(text)
+
+        self._face.push_screen(PromptLibrary(), insert)
+
+    # Reading
+
+    @on(Composer.Paged)
+    def _on_paged(self, event: Composer.Paged) -> None:
+        self.panes.page(event.down)
+
+    def action_next_pane(self) -> None:
+        self.focus_next()
+
+    def action_maximise(self) -> None:
+        self.panes.maximise()
+
+    def action_scroll_together(self) -> None:
+        together = not self.panes.scrolls_together
+        self.panes.scrolls_together = self.top.scrolls_together = together
+
+    def action_earlier_answer(self) -> None:
+        self.answers.show_earlier()
+
+    def action_copy(self) -> None:
+        self.answers.copy()
+
+    def action_details(self) -> None:
+        self.answers.show_details()
+
+    def action_red_flags(self) -> None:
+        red_flags = self.session.red_flags
+        shown = red_flags.shown
+        if not shown:
+            from medassist.safety.language import NOTICE
+
+            self.say(
+                red_flags.problem
+                or (NOTICE if red_flags.foreign else "")
+                or "No rule found a red flag in this consultation. Rules miss things."
+            )
+            return
+        from medassist.tui.dialogs.flag_details import FlagDetails
+
+        def mark(read: bool | None) -> None:
+            if read:
+                red_flags.mark_read(shown)
+
+        self._face.push_screen(FlagDetails(shown), mark)
+
+    # The models
+
+    @on(Trouble.Restart)
+    def action_restart(self) -> None:
+        self.loader.restart()
+
+    @on(Trouble.Choose)
+    def action_models(self) -> None:
+        self.loader.choose()
+
+    def action_mode(self) -> None:
+        mode = "in-turn" if self._face.mode == "together" else "together"
+        self._face.choose_mode(mode)
+        self.top.mode = mode
+        if not self.session.consultation.over:
+            self.say("This holds from the next question on.")
 
     # The records
 
     def action_save(self) -> None:
-        self.keeping.run(self.keeping.save_from_now_on())
+        self.records.run(self.records.save_from_now_on())
 
     def action_history(self) -> None:
-        self.keeping.run(self.keeping.history())
+        self.records.run(self.records.history())
 
     def action_export(self) -> None:
-        self.keeping.run(self.keeping.export())
+        self.records.run(self.records.export())
 
     def action_sign_off(self) -> None:
-        self.keeping.run(self.keeping.sign_off())
+        self.records.run(self.records.sign_off())
 
     def action_passphrase(self) -> None:
-        self.keeping.run(self.keeping.change_passphrase())
+        self.records.run(self.records.change_passphrase())
 
     # Comparing
 
     def action_blind(self) -> None:
-        self.run_worker(self.comparing.toggle_blind(), group="blind")
+        self.run_worker(self.comparison.toggle_blind(), group="blind")
 
     def action_verdict(self) -> None:
-        self.comparing.verdict()
+        self.comparison.verdict()
 
     def action_verdicts(self) -> None:
-        self.comparing.verdicts()
+        self.comparison.verdicts()
 
     def action_differences(self) -> None:
-        self.comparing.differences()
+        self.comparison.differences()
 
     def action_edit(self) -> None:
-        self.comparing.edit()
+        self.comparison.edit()
 
     def action_other_branch(self) -> None:
-        self.run_worker(self.comparing.other_branch(), group="branch")
+        self.run_worker(self.comparison.other_branch(), group="branch")
 
     def action_go_on(self) -> None:
-        self.run_worker(self.comparing.go_on(), group="branch")
-
-    def action_mode(self) -> None:
-        mode = "in-turn" if self.consult_app.mode == "together" else "together"
-        self.consult_app.choose_mode(mode)
-        self.draw_top()
-        if not self.consultation.over:
-            self.say("This holds from the next question on.")
+        self.run_worker(self.comparison.go_on(), group="branch")

@@ -78,7 +78,7 @@ async def test_answers_that_are_written_behind_the_lock_are_saved_when_it_is_lif
         await until(pilot, lambda: app.consult.session.record.store is None)
         assert "saved when you" in seen(app.screen)
         engines.script.hold.set()
-        await until(pilot, lambda: app.consult.consultation.over)
+        await until(pilot, lambda: app.consult.session.consultation.over)
         assert "sepsis" not in seen(app.screen)
         await type_in(pilot, PASSPHRASE)
         await until(pilot, lambda: app.screen is app.consult)

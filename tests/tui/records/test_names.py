@@ -35,7 +35,7 @@ async def test_a_name_is_warned_of_before_it_is_saved_and_can_be_replaced(
         await begin_records(pilot, app)
         await ask(pilot, app, "Mrs Johnson, MRN 48151623, has fever. What now?")
         await until(pilot, lambda: isinstance(app.screen, IdentifierWarning))
-        assert not app.consult.consultation.turns
+        assert not app.consult.session.consultation.turns
         await pilot.press("r")
         await until_answered(pilot, app)
         await until_saved(pilot, app)
@@ -59,7 +59,7 @@ async def test_who_cancels_the_warning_has_the_question_back(
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.consult)
         assert app.consult.composer.text == "Mrs Johnson has fever?"
-        assert not app.consult.consultation.turns
+        assert not app.consult.session.consultation.turns
 
 
 async def test_who_cancels_the_warning_has_nothing_saved_of_what_was_begun(
@@ -74,7 +74,7 @@ async def test_who_cancels_the_warning_has_nothing_saved_of_what_was_begun(
         await until(pilot, lambda: isinstance(app.screen, Passphrase))
         await type_in(pilot, PASSPHRASE, PASSPHRASE)
         await until(pilot, lambda: isinstance(app.screen, IdentifierWarning))
-        app.consult.draw_lines()
+        app.consult.answers.draw_lines()
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.consult)
         await until(pilot, lambda: app.consult.session.record.store is None)

@@ -58,7 +58,9 @@ async def test_what_was_begun_unsaved_is_saved_whole_once_records_are_wanted(
         await pilot.press("f5")
         await until(
             pilot,
-            lambda: len(app.consult.consultation.turns[-1].answers("base")) == 2,
+            lambda: (
+                len(app.consult.session.consultation.turns[-1].answers("base")) == 2
+            ),
         )
         await until_answered(pilot, app, turns=2)
         await until_saved(pilot, app)

@@ -1,0 +1,162 @@
+"""The pair behind the panes: loaded, chosen, and why it cannot answer."""
+
+from __future__ import annotations
+
+from medassist.session.choice import Choice
+from medassist.session.session import (
+    NOT_LOADED,
+    STARTED_AGAIN,
+    STILL_WRITING,
+    Session,
+)
+from medassist.tui.consult.answers import Answers
+from medassist.tui.consult.comparison import Comparison
+from medassist.tui.consult.composer import Composer
+from medassist.tui.consult.trouble import Trouble
+from medassist.tui.face import Face
+from medassist.tui.line import Line
+
+
+class Loader:
+    """Loads the pair of one session.
+
+    Args:
+        face: Shows what is opened from here.
+        session: Whose pair it is.
+        answers: Shows how far it is.
+        comparison: Says what may name a model, once it may be said.
+        composer: Says whom it asks.
+        trouble: Says why the pair cannot answer.
+        notice: Says that it is there to try the program with.
+    """
+
+    def __init__(
+        self,
+        face: Face,
+        session: Session,
+        answers: Answers,
+        comparison: Comparison,
+        composer: Composer,
+        trouble: Trouble,
+        notice: Line,
+    ) -> None:
+        self._face = face
+        self._session = session
+        self._answers = answers
+        self._comparison = comparison
+        self._composer = composer
+        self._trouble = trouble
+        self._notice = notice
+
+    def show_panes(self) -> None:
+        """Have the panes of the pair that is chosen, each with its name."""
+        panes = self._session.pair.panes
+        self._answers.panes.have(panes)
+        whom = "both models" if len(panes) > 1 else "the model"
+        self._composer.placeholder = f"Write a question for {whom}"
+        self._show_names()
+        self._answers.draw_lines()
+
+    def _show_names(self) -> None:
+        pair = self._session.pair
+        self._answers.stand()
+        self._notice.display = bool(pair.demonstration)
+        if pair.demonstration:
+            self._notice.say(pair.notice)
+
+    def load(self, former: Choice | None = None) -> None:
+        """Load the pair in the background; `former` is offered if that fails."""
+        self._session.pair.settled.clear()
+        self._face.run_worker(self._load(former), group="load", exclusive=True)
+
+    async def _load(self, former: Choice | None) -> None:
+        session = self._session
+        self._trouble.say("")
+        settings = await self._face.settings()
+        self._answers.draw_while_busy()
+        await session.load(settings)
+        self._show_names()
+        self._answers.draw_lines()
+        for notice in session.pair.notices:
+            self._comparison.say(notice)
+        if former is not None and session.pair.state in ("failed", "dead"):
+            await self._choose(session.pair.trouble, former)
+        else:
+            self.say_trouble()
+        self.learn_files()
+
+    def wake(self, if_failed: bool = False) -> bool:
+        """Load again a pair that does not run, before it is asked.
+
+        Args:
+            if_failed: Also where loading has failed.
+
+        Returns:
+            Whether it can be asked; if not, the user has been told.
+        """
+        pair = self._session.pair
+        if pair.notice_death():
+            self._face.say(STARTED_AGAIN)
+        if pair.state == "failed" and not if_failed:
+            self._face.say(NOT_LOADED)
+            return False
+        if pair.state in ("stopped", "failed", "dead"):
+            self.load()
+        return True
+
+    def restart(self) -> None:
+        """Load a pair that does not run."""
+        if self._session.pair.state in ("stopped", "failed", "dead"):
+            self.load()
+            self._composer.focus()
+        else:
+            self._face.say("The models are running.")
+
+    def say_trouble(self) -> None:
+        """Say why the pair cannot answer, if it cannot."""
+        pair, turns = self._session.pair, self._session.consultation.turns
+        shown = [turns[-1].shown(pane) for pane in pair.panes] if turns else []
+        sentence = pair.trouble
+        said = any(answer and answer.failure == sentence for answer in shown)
+        if pair.state == "dead" and said:
+            sentence = "The models' process has ended; the text above is kept."
+        self._trouble.say(sentence)
+
+    def learn_files(self) -> None:
+        """Compute in the background what is not known of the files that answered."""
+        self._face.run_worker(self._learn_files(), group="fingerprints")
+
+    async def _learn_files(self) -> None:
+        for fingerprint in await self._session.learn_files():
+            if fingerprint.problem:
+                self._comparison.say(fingerprint.problem)
+
+    # Other models
+
+    def choose(self) -> None:
+        """Have the user choose other models."""
+        session = self._session
+        if not session.consultation.over:
+            self._face.say(STILL_WRITING)
+            return
+        hidden = session.consultation.sides.hidden and session.consultation.turns
+        if hidden and session.pair.state == "ready":
+            self._face.say(
+                "While names are hidden the models stay: F8 or ctrl+n first."
+            )
+            return
+        self._face.run_worker(self._choose("", session.pair.choice), group="choose")
+
+    async def _choose(self, problem: str, former: Choice) -> None:
+        from medassist.tui.screens.models import Models
+
+        session, pair = self._session, self._session.pair
+        screen = Models(pair.choice, former, problem, pair.freed)
+        choice = await self._face.push_screen_wait(screen)
+        await pair.read_asked()
+        if choice is None or (choice == pair.choice and not self._trouble.display):
+            self.say_trouble()
+            return
+        await session.choose(self._face.new_pair(choice))
+        self.show_panes()
+        self.load(former=former)
