@@ -194,8 +194,8 @@ class ConsultApp(App[int]):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Everything in the table of keys, with the key that it has now."""
         for command in keys.COMMANDS:
-            elsewhere = command.place != "app" and screen is not self.consult
-            if elsewhere or command.action == "command_palette":
+            holds = keys.CONSULT if screen is self.consult else {"app"}
+            if command.place not in holds or command.action == "command_palette":
                 continue
             key = keys.display(keys.keys_of(command, self.chosen_keys))
             yield SystemCommand(
@@ -236,7 +236,9 @@ class ConsultApp(App[int]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While it is locked, the program can be left, and nothing else."""
-        if self.locking.on and any(c.action == action for c in keys.COMMANDS):
+        if self.locking.on and any(
+            c.place == "app" and c.action == action for c in keys.COMMANDS
+        ):
             return action in ALLOWED
         return super().check_action(action, parameters)
 

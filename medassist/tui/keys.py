@@ -15,7 +15,13 @@ from typing import Final, Literal
 
 from textual.binding import Binding, BindingType
 
-Place = Literal["composer", "screen", "app"]
+from medassist.consult.verdict import REASONS
+
+Place = Literal[
+    "composer", "screen", "app",
+    "dialog", "text", "history", "models", "prompts", "verdict", "identifiers",
+    "asked", "passphrase", "lock",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,11 +32,13 @@ class Command:
         id: Its name in settings.toml.
         key: Its key, unless the user has chosen another.
         action: The name of the method `action_...`.
-        place: What has that method: the composer, the consult screen or the app.
+        place: What has that method: the composer, the consult screen, the app, or one
+            of the screens on top of it; "dialog" is most of those.
         group: The heading that the help lists it under.
         title: What the palette and the help call it.
         about: A sentence more.
         short: What the line at the bottom calls it; empty: it is not there.
+        first: It goes before what the widget that has the focus does with the key.
     """
 
     id: str
@@ -41,6 +49,7 @@ class Command:
     title: str
     about: str
     short: str = ""
+    first: bool = True
 
 
 _ASK = "Asking"
@@ -49,6 +58,14 @@ _COMPARE = "Comparing"
 _MODELS = "Models"
 _RECORDS = "Records"
 _PROGRAM = "The program"
+_ON_TOP = "On every screen on top"
+_HISTORY = "In the history"
+_OF_MODELS = "On the screen of models"
+_PROMPTS = "In the prompt library"
+_VERDICT = "In the verdict"
+_IDENTIFIERS = "Where identifiers were found"
+_OF_PAIR = "In the settings of a pair"
+_TYPED = "Where a passphrase is typed"
 
 COMMANDS: Final = (
     Command(
@@ -247,24 +264,161 @@ COMMANDS: Final = (
         "asked about, and the key again confirms.",
         "quit",
     ),
+    Command(
+        "back", "escape", "back", "dialog", _ON_TOP,
+        "Back",
+        "Leaves it; nothing is changed by that.",
+        "back",
+        first=False,
+    ),
+    Command(
+        "text_up", "up", "scroll(-1)", "text", _ON_TOP,
+        "Up", "Scrolls a text below which the buttons have the focus.", first=False,
+    ),
+    Command(
+        "text_down", "down", "scroll(1)", "text", _ON_TOP,
+        "Down", "The same.", first=False,
+    ),
+    Command(
+        "text_page_up", "pageup", "scroll(-{page})", "text", _ON_TOP,
+        "A page up", "The same.", first=False,
+    ),
+    Command(
+        "text_page_down", "pagedown", "scroll({page})", "text", _ON_TOP,
+        "A page down", "The same.", first=False,
+    ),
+    Command(
+        "history_open", "enter", "open", "history", _HISTORY,
+        "Open", "Goes on with that consultation.", "open",
+    ),
+    Command(
+        "history_filter", "f6", "filter", "history", _HISTORY,
+        "By verdict", "Lists those with one kind of verdict; again: the next kind.",
+        "verdict",
+    ),
+    Command(
+        "history_rename", "f2", "rename", "history", _HISTORY,
+        "Rename", "Gives it another title.", "rename",
+    ),
+    Command(
+        "history_delete", "f8", "delete", "history", _HISTORY,
+        "Delete", "Asks first.", "delete",
+    ),
+    Command(
+        "history_list", "down", "to_list", "history", _HISTORY,
+        "To the list", "From what is searched for.", first=False,
+    ),
+    Command(
+        "models_files", "f", "files", "models", _OF_MODELS,
+        "Name files", "Loads files that are not in the library.", "by file",
+        first=False,
+    ),
+    Command(
+        "models_import", "i", "import", "models", _OF_MODELS,
+        "Import", "Takes a file, a run folder or a model of Ollama into the library.",
+        "import", first=False,
+    ),
+    Command(
+        "models_asked", "s", "asked", "models", _OF_MODELS,
+        "Settings of a pair", "System prompt and sampling of each pane.", "settings",
+        first=False,
+    ),
+    Command(
+        "models_check", "c", "check", "models", _OF_MODELS,
+        "Check", "Template, tokens and sha256.", "check", first=False,
+    ),
+    Command(
+        "models_default", "d", "default", "models", _OF_MODELS,
+        "Make it the default", "The program opens with that pair.", "default",
+        first=False,
+    ),
+    Command(
+        "models_pull", "p", "pull", "models", _OF_MODELS,
+        "Download", "Asks the Hub for a model, and you before anything is fetched.",
+        "download", first=False,
+    ),
+    Command(
+        "models_remove", "delete,x", "remove", "models", _OF_MODELS,
+        "Forget", "Takes it off the list; asks first. Its file stays.", "forget",
+        first=False,
+    ),
+    Command(
+        "prompts_edit", "e", "edit", "prompts", _PROMPTS,
+        "Edit", "Changes the prompt; a shipped one becomes yours.", first=False,
+    ),
+    Command(
+        "prompts_keep", "ctrl+s", "keep", "prompts", _PROMPTS,
+        "Keep", "Writes what was changed.",
+    ),
+    *(
+        Command(
+            f"verdict_{number}", str(number), f"choose({number})", "verdict", _VERDICT,
+            title, "Chooses it.",
+        )
+        for number, title in enumerate(
+            [
+                "A is better", "B is better", "A tie", "Both are poor",
+                *(f"For its {reason}" for reason in REASONS),
+            ],
+            start=1,
+        )
+    ),
+    Command(
+        "identifiers_replace", "r", "dismiss('replace')", "identifiers", _IDENTIFIERS,
+        "Replace", "Puts a mark in place of each.", first=False,
+    ),
+    Command(
+        "identifiers_keep", "k", "dismiss('keep')", "identifiers", _IDENTIFIERS,
+        "Keep", "Leaves the text as it is.", first=False,
+    ),
+    Command(
+        "asked_keep", "ctrl+s", "keep", "asked", _OF_PAIR,
+        "Keep", "They hold from the next question on.", first=False,
+    ),
+    # At once: a password manager's next letter comes right behind, and would still go
+    # into the field before.
+    Command(
+        "passphrase_next", "tab", "app.focus_next", "passphrase", _TYPED,
+        "Next field", "Goes to it.",
+    ),
+    Command(
+        "passphrase_before", "shift+tab", "app.focus_previous", "passphrase",
+        _TYPED, "The field before", "Goes to it.",
+    ),
+    Command(
+        "lock_go_on", "enter", "go_on", "lock", _TYPED,
+        "Go on", "Unlocks the screen, where no passphrase guards it.", first=False,
+    ),
 )  # fmt: skip
 
+CONSULT: Final[frozenset[Place]] = frozenset({"composer", "screen", "app"})
+"""Where the keys hold that are pressed on the consult screen."""
 
-def bindings(place: Place) -> list[BindingType]:
-    """The bindings of `place`. They go before what the composer does with a key."""
+
+def bindings(place: Place, page: int = 10) -> list[BindingType]:
+    """The bindings of `place`; `page` is by how many lines a text is scrolled there."""
     return [
-        Binding(
-            command.key,
-            command.action,
-            command.short or command.title,
-            show=bool(command.short),
-            priority=True,
-            id=command.id,
-            tooltip=command.about,
-        )
+        _binding(command, command.action.format(page=page))
         for command in COMMANDS
         if command.place == place
     ]
+
+
+def _binding(command: Command, action: str, first: bool = False) -> Binding:
+    return Binding(
+        command.key,
+        action,
+        command.short or command.title,
+        show=bool(command.short),
+        priority=command.first or first,
+        id=command.id,
+        tooltip=command.about,
+    )
+
+
+def back(action: str, first: bool = False) -> BindingType:
+    """The way back doing `action`, before what has the focus is asked if `first`."""
+    return _binding(command("back"), action, first)
 
 
 def same(id: str, action: str) -> list[BindingType]:
@@ -310,16 +464,27 @@ def problems(chosen: Mapping[str, str]) -> list[str]:
         for name in chosen
         if name not in known
     ]
-    owners: dict[str, list[str]] = {}
-    for command in COMMANDS:
-        for key in keys_of(command, chosen).split(","):
-            owners.setdefault(key.strip(), []).append(command.id)
-    found += [
-        f"The key {key} stands for {' and '.join(names)}; only one of them can have it."
-        for key, names in owners.items()
-        if len(names) > 1
-    ]
-    return found
+    twice: dict[str, None] = {}
+    for together in _together():
+        owners: dict[str, list[str]] = {}
+        for command in together:
+            for key in keys_of(command, chosen).split(","):
+                owners.setdefault(key.strip(), []).append(command.id)
+        for key, names in owners.items():
+            if len(names) > 1:
+                said = f"The key {key} stands for {' and '.join(names)}"
+                twice[f"{said}; only one of them can have it."] = None
+    return [*found, *twice]
+
+
+def _together() -> Iterable[list[Command]]:
+    """The commands whose keys hold at the same time."""
+    yield [command for command in COMMANDS if command.place in CONSULT]
+    places: dict[Place, None] = dict.fromkeys(command.place for command in COMMANDS)
+    for place in places:
+        if place not in CONSULT:
+            with_it: set[Place] = {place, "dialog", "app"}
+            yield [command for command in COMMANDS if command.place in with_it]
 
 
 def groups() -> Iterable[tuple[str, list[Command]]]:

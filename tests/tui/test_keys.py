@@ -1,15 +1,29 @@
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.color import Color
+from textual.screen import Screen
 
+import medassist.tui
 from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.tui import keys, themes
+from medassist.tui.app import ConsultApp
+from medassist.tui.dialogs.asked import Asked
+from medassist.tui.dialogs.flag_details import FlagDetails
+from medassist.tui.dialogs.identifiers import IdentifierWarning
 from medassist.tui.dialogs.intended_use import IntendedUse
+from medassist.tui.dialogs.passphrase import Passphrase
+from medassist.tui.dialogs.verdict import VerdictPanel
 from medassist.tui.screens.help import Help
+from medassist.tui.screens.history import History
+from medassist.tui.screens.lock import LockScreen
+from medassist.tui.screens.models import Models
+from medassist.tui.screens.prompts import PromptLibrary
 from tests.stubs.engine import FakeEngines
 from tests.tui.running import (
     app_with,
@@ -29,10 +43,37 @@ def settings(home: Path) -> Path:
     return home / "config" / "settings.toml"
 
 
-def test_every_key_is_given_once() -> None:
-    given = [command.key for command in keys.COMMANDS]
-    assert len(given) == len(set(given))
+ON_TOP: dict[keys.Place, list[type[Screen[Any]]]] = {
+    "text": [FlagDetails, IdentifierWarning, IntendedUse],
+    "history": [History],
+    "models": [Models],
+    "prompts": [PromptLibrary],
+    "verdict": [VerdictPanel],
+    "identifiers": [IdentifierWarning],
+    "asked": [Asked],
+    "passphrase": [Passphrase],
+    "lock": [LockScreen],
+}
+
+
+def test_where_it_holds_every_key_is_given_once() -> None:
+    assert keys.problems({}) == []
     assert len({command.id for command in keys.COMMANDS}) == len(keys.COMMANDS)
+
+
+def test_every_key_of_the_program_stands_in_the_table() -> None:
+    ids = {command.id for command in keys.COMMANDS}
+    folder = Path(medassist.tui.__file__).parent
+    found: set[object] = set()
+    for file in folder.rglob("*.py"):
+        module = import_module(
+            ".".join(("medassist.tui", *file.relative_to(folder).with_suffix("").parts))
+        )
+        found |= {x for x in vars(module).values() if isinstance(x, type)}
+    ours = [x for x in found if x.__module__.startswith("medassist.tui")]
+    bound = [(x, b) for x in ours for b in vars(x).get("BINDINGS", ())]
+    assert len(bound) > len(keys.COMMANDS)
+    assert [(x, b) for x, b in bound if getattr(b, "id", None) not in ids] == []
 
 
 def test_no_key_is_one_that_old_terminals_take_for_another() -> None:
@@ -51,7 +92,16 @@ async def test_every_command_of_the_table_can_be_carried_out(
     app = app_with(engines)
     nodes = {"composer": app.consult.composer, "screen": app.consult, "app": app}
     for command in keys.COMMANDS:
-        assert callable(getattr(nodes[command.place], f"action_{command.action}"))
+        if command.place in nodes:
+            assert callable(getattr(nodes[command.place], f"action_{command.action}"))
+        for screen in ON_TOP.get(command.place, ()):
+            action = command.action.removeprefix("app.").partition("(")[0]
+            of = ConsultApp if command.action.startswith("app.") else screen
+            assert callable(getattr(of, f"action_{action}"))
+            bound = [getattr(binding, "id", None) for binding in screen.BINDINGS]
+            assert command.id in bound
+    places = {command.place for command in keys.COMMANDS}
+    assert places == {*nodes, *ON_TOP, "dialog"}
 
 
 async def test_the_palette_lists_every_command_with_its_key(
@@ -61,10 +111,11 @@ async def test_the_palette_lists_every_command_with_its_key(
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
         listed = {c.title: c.help for c in app.get_system_commands(app.screen)}
-        for command in keys.COMMANDS:
+        commands = [c for c in keys.COMMANDS if c.place in keys.CONSULT]
+        for command in commands:
             if command.id != "palette":
                 assert listed[command.title].startswith(keys.display(command.key))
-        assert len(listed) == len(keys.COMMANDS) - 1
+        assert len(listed) == len(commands) - 1
 
 
 async def test_a_command_can_be_found_and_carried_out_in_the_palette(
@@ -83,7 +134,7 @@ async def test_a_command_can_be_found_and_carried_out_in_the_palette(
 
 async def test_the_help_names_every_command_and_its_key(engines: FakeEngines) -> None:
     app = app_with(engines)
-    async with app.run_test(size=(120, 200)) as pilot:
+    async with app.run_test(size=(120, 300)) as pilot:
         await until_ready(pilot, app)
         await pilot.press("f1")
         await until(pilot, lambda: "settings.toml" in seen(app.screen))
@@ -120,16 +171,45 @@ async def test_a_key_can_be_given_to_another_command(
         await until(pilot, lambda: app._exit)
 
 
+async def test_a_key_of_a_screen_on_top_can_be_given_to_another_command(
+    home: Path, engines: FakeEngines
+) -> None:
+    with settings(home).open("a") as file:
+        file.write('[keys]\nback = "f7"\nverdict_1 = "z"\n')
+    app = app_with(engines)
+    async with app.run_test(size=SIZE) as pilot:
+        await until_ready(pilot, app)
+        assert "stands for" not in told(app)
+        await ask(pilot, app, "One?")
+        await until_answered(pilot, app)
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, Help))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert isinstance(app.screen, Help)
+        await pilot.press("f7")
+        await until(pilot, lambda: app.screen is app.consult)
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(app.screen, VerdictPanel))
+        await pilot.press("z", "enter")
+        turn = app.consult.session.consultation.turns[0]
+        await until(pilot, lambda: turn.verdicts)
+        assert turn.verdicts[0].choice == "A"
+
+
 async def test_a_wrong_name_or_a_key_given_twice_is_said(
     home: Path, engines: FakeEngines
 ) -> None:
     with settings(home).open("a") as file:
-        file.write('[keys]\nsned = "f7"\ncopy = "f5"\n')
+        file.write('[keys]\nsned = "f7"\ncopy = "f5"\nmodels_import = "c,f1"\n')
     app = app_with(engines)
     async with app.run_test(size=SIZE) as pilot:
         await until_ready(pilot, app)
         await until(pilot, lambda: "'sned', which is no command" in told(app))
         assert "The key f5 stands for regenerate and copy" in told(app)
+        assert "The key c stands for models_import and models_check" in told(app)
+        assert "The key f1 stands for help and models_import" in told(app)
+        assert told(app).count("stands for") == 3
 
 
 async def test_a_broken_settings_file_is_said_and_left_as_it_is(

@@ -17,6 +17,7 @@ from medassist.core.clean import clean
 from medassist.core.validated import validated
 from medassist.core.values import PANES, PaneName, Sampling
 from medassist.library.registry import NamedPair, PaneSettings
+from medassist.tui import keys
 from medassist.tui.consult import wording
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class Asked(ModalScreen[NamedPair | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape", "dismiss(None)", "Back"),
-        ("ctrl+s", "keep", "Keep"),
+        keys.back("dismiss(None)"),
+        *keys.bindings("asked"),
     ]
     CSS_PATH = "asked.tcss"
     AUTO_FOCUS = "#base-system"

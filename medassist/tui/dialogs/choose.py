@@ -18,6 +18,7 @@ from textual.widgets import Button, DirectoryTree, Input, Static
 
 from medassist.core.clean import clean
 from medassist.session.choice import Choice
+from medassist.tui import keys
 
 SUFFIX = ".gguf"
 _FIELDS = ("base", "tuned", "adapter")
@@ -84,7 +85,7 @@ class ChooseModels(ModalScreen[Choice | None]):
         now: The models that stand in the fields at first.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "back", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [keys.back("back")]
     CSS_PATH = "choose.tcss"
 
     def __init__(self, now: Choice) -> None:

@@ -11,6 +11,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from medassist.tui import keys
+
 
 class Decision(ModalScreen[bool]):
     """Dismissed with True for the first answer, with False for the other or Esc.
@@ -18,7 +20,7 @@ class Decision(ModalScreen[bool]):
     The other has the focus: an Enter too many changes nothing.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(False)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [keys.back("dismiss(False)")]
     CSS_PATH = "decision.tcss"
     AUTO_FOCUS = "#no"
 

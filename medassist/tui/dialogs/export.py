@@ -52,7 +52,7 @@ class Export(ModalScreen[Path | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape", "back", "Back"),
+        keys.back("back"),
         *keys.same("export", "back"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012

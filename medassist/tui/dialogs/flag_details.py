@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -27,13 +27,10 @@ class FlagDetails(ModalScreen[bool]):
     """Dismissed with True when the flags are marked as read, else with False."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(False)", "Back"),
+        keys.back("dismiss(False)"),
         *keys.same("red_flags", "dismiss(False)"),
         # The buttons have the focus; the text is moved all the same.
-        Binding("up", "scroll(-1)", show=False),
-        Binding("down", "scroll(1)", show=False),
-        Binding("pageup", "scroll(-10)", show=False),
-        Binding("pagedown", "scroll(10)", show=False),
+        *keys.bindings("text"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
     CSS_PATH = "flag_details.tcss"

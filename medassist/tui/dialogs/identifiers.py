@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from medassist.core.clean import clean_line
+from medassist.tui import keys
 
 if TYPE_CHECKING:
     from medassist.safety.identifiers import Identifier
@@ -55,14 +56,10 @@ class IdentifierWarning(ModalScreen[Outcome]):
     """What was found, by kind, with the text around it. One key replaces it all."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss('cancel')", "Cancel"),
-        Binding("r", "dismiss('replace')", "Replace"),
-        Binding("k", "dismiss('keep')", "Keep"),
+        keys.back("dismiss('cancel')"),
+        *keys.bindings("identifiers"),
         # The buttons have the focus; the list is moved all the same.
-        Binding("up", "scroll(-1)", show=False),
-        Binding("down", "scroll(1)", show=False),
-        Binding("pageup", "scroll(-10)", show=False),
-        Binding("pagedown", "scroll(10)", show=False),
+        *keys.bindings("text"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
     CSS_PATH = "identifiers.tcss"

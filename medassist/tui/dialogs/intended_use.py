@@ -6,24 +6,22 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from medassist.intended_use import INTENDED_USE
+from medassist.tui import keys
 
 
 class IntendedUse(ModalScreen[bool]):
     """Dismissed with True when the user goes on, with False when not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape", "dismiss(False)", "Quit"),
+        keys.back("dismiss(False)"),
         # The buttons have the focus; where the window is low the text goes on below.
-        Binding("up", "scroll(-1)", show=False),
-        Binding("down", "scroll(1)", show=False),
-        Binding("pageup", "scroll(-8)", show=False),
-        Binding("pagedown", "scroll(8)", show=False),
+        *keys.bindings("text", page=8),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
     CSS_PATH = "intended_use.tcss"

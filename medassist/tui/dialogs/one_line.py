@@ -12,12 +12,13 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from medassist.core.clean import clean_line
+from medassist.tui import keys
 
 
 class OneLine(ModalScreen[str | None]):
     """Dismissed with what was typed, or with `None`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss(None)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [keys.back("dismiss(None)")]
     CSS_PATH = "one_line.tcss"
     AUTO_FOCUS = "Input"
 

@@ -7,12 +7,13 @@ from typing import ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Static
 
 from medassist.records.errors import RecordsError
+from medassist.tui import keys
 from medassist.tui.dialogs.secret import Secret
 
 Kind = Literal["new", "open", "change"]
@@ -73,11 +74,8 @@ class Passphrase(ModalScreen[bool]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        ("escape", "back", "Back"),
-        # At once: a password manager's next letter comes right behind, and would still
-        # go into the field before.
-        Binding("tab", "app.focus_next", show=False, priority=True),
-        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+        keys.back("back"),
+        *keys.bindings("passphrase"),
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012
     CSS_PATH = "passphrase.tcss"

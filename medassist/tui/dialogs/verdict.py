@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
@@ -40,11 +40,8 @@ class VerdictPanel(ModalScreen[Given | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Back"),
-        *(
-            Binding(str(number), f"choose({number})", show=False, priority=True)
-            for number in range(1, _FIRST_REASON + len(REASONS))
-        ),
+        keys.back("dismiss(None)"),
+        *keys.bindings("verdict"),
         *keys.same("verdict", "dismiss(None)"),
     ]
     CSS_PATH = "verdict.tcss"

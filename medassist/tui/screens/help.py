@@ -23,7 +23,7 @@ OWN_KEYS = (
 class Help(ModalScreen[None]):
     """The keys as they are bound now."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [keys.back("dismiss")]
     CSS_PATH = "help.tcss"
 
     def __init__(self, chosen: Mapping[str, str], settings_file: str) -> None:

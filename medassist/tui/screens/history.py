@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
@@ -57,12 +57,8 @@ class History(Screen[Chosen | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", priority=True),
-        Binding("enter", "open", "open", priority=True),
-        Binding("f6", "filter", "verdict", priority=True),
-        Binding("f2", "rename", "rename", priority=True),
-        Binding("f8", "delete", "delete", priority=True),
-        Binding("down", "to_list", "list", show=False),
+        keys.back("back", first=True),
+        *keys.bindings("history"),
         *keys.same("history", "back"),
     ]
     CSS_PATH = "history.tcss"

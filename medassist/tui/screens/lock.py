@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from medassist.tui import keys
 from medassist.tui.dialogs.secret import Secret
 
 GUARDED = "The key of the records is forgotten. Type the passphrase and press Enter."
@@ -37,7 +36,7 @@ class LockScreen(Screen[None]):
         leave: what the user is told of the way out.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [("enter", "go_on", "Go on")]
+    BINDINGS = keys.bindings("lock")
     CSS_PATH = "lock.tcss"
 
     def __init__(

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Static
@@ -42,14 +42,8 @@ class Models(Screen[Choice | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", priority=True),
-        Binding("f", "files", "by file"),
-        Binding("i", "import", "import"),
-        Binding("s", "asked", "settings"),
-        Binding("c", "check", "check"),
-        Binding("d", "default", "default"),
-        Binding("p", "pull", "download"),
-        Binding("delete,x", "remove", "forget"),
+        keys.back("back", first=True),
+        *keys.bindings("models"),
         *keys.same("models", "back"),
     ]
     CSS_PATH = "models.tcss"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -30,9 +30,8 @@ class PromptLibrary(ModalScreen[str | None]):
     """Dismissed with the text for the composer, or with `None`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back", priority=True),
-        Binding("e", "edit", "Edit"),
-        Binding("ctrl+s", "keep", "Keep", priority=True),
+        keys.back("back", first=True),
+        *keys.bindings("prompts"),
         *keys.same("prompts", "back"),
     ]
     CSS_PATH = "prompts.tcss"
