@@ -146,15 +146,16 @@ class Answers:
 
     async def _draw_loop(self) -> None:
         loop = asyncio.get_running_loop()
-        while not self._session.idle:
-            began = loop.time()
-            for pane in self.panes.seen:
-                await pane.draw()
-            self.draw_lines()
-            cost = loop.time() - began
-            await asyncio.sleep(min(SLOWEST_S, max(FASTEST_S, SHARE * cost)))
-        self._draws = False
-        await self.draw()
+        while self._draws:
+            while not self._session.idle:
+                began = loop.time()
+                for pane in self.panes.seen:
+                    await pane.draw()
+                self.draw_lines()
+                cost = loop.time() - began
+                await asyncio.sleep(min(SLOWEST_S, max(FASTEST_S, SHARE * cost)))
+            await self.draw()
+            self._draws = not self._session.idle  # asked anew meanwhile
 
     def stand(self) -> None:
         """Have the panes stand on their sides, with the names that may be seen."""
