@@ -31,7 +31,8 @@ from tests.convert.verify import faults
 
 VOCABULARY = {"token ids", "rendered prompt"}
 LOGITS = {"embeddings", "logits", "greedy text"}
-ADAPTER = {"invocation", "adapter logits", "adapter effect", "adapter greedy text"}
+ADAPTER = {"invocation", "rendered prompt", "adapter logits", "adapter effect"}
+ADAPTER |= {"adapter greedy text"}
 
 
 @pytest.fixture(scope="module")
