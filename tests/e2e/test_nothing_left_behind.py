@@ -19,7 +19,7 @@ import sys
 if "medassist" in sys.orig_argv:
     from medassist.tui.consult.answers import Answers
     def fail(self):
-        question = self.consultation.turns[-1].question
+        question = self._session.consultation.turns[-1].question
         raise RuntimeError(f"cannot copy {question}")
     Answers.copy = fail
 """
