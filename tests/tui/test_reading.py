@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from medassist.core.clean import clean
-from medassist.core.values import PaneName
 from medassist.tui.consult.answer_text import AnswerText
-from medassist.tui.consult.pane import MOUNTED, Pane
+from medassist.tui.consult.pane import MOUNTED
+from medassist.tui.consult.panes import Panes
 from tests.core.nasty import CONTROL, MARKUP
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tui.running import (
@@ -31,12 +31,12 @@ KEPT = "\n\u200c\u200d\u200f"
 LONG = "\n\n".join(f"Paragraph {n} of a long answer." for n in range(60))
 
 
-def beside(panes: dict[PaneName, Pane]) -> bool:
+def beside(panes: Panes) -> bool:
     base, tuned = panes["base"].region, panes["tuned"].region
     return base.y == tuned.y and base.right <= tuned.x
 
 
-def stacked(panes: dict[PaneName, Pane]) -> bool:
+def stacked(panes: Panes) -> bool:
     base, tuned = panes["base"].region, panes["tuned"].region
     return base.x == tuned.x and base.bottom <= tuned.y
 
