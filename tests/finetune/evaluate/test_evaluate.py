@@ -16,11 +16,11 @@ from finetune.commands import app
 from finetune.data.records import DialogueRecord
 from finetune.errors import FinetuneError, Interrupted
 from finetune.evaluate import run as evaluating
-from finetune.evaluate.journal import FOLDER
 from finetune.evaluate.result import evaluation_file, read_evaluation
 from finetune.evaluate.run import evaluate_run
 from finetune.train.base_model import load_tokenizer
 from finetune.train.chat_format import encode
+from medassist.core.run_folder import EVALUATING
 from tests.convert.tiny_hf import hf_logits, load
 from tests.exams.papers import write_papers
 from tests.finetune.evaluate.conftest import records
@@ -85,7 +85,7 @@ def test_summaries_can_be_computed_again_from_the_items(run, part) -> None:
     )
     assert compared.interval.low <= compared.difference <= compared.interval.high
     assert evaluation_file(run).stat().st_mode & 0o077 == 0
-    assert not (run / FOLDER).exists()
+    assert not (run / EVALUATING).exists()
 
 
 def test_a_better_model_is_called_better_only_by_its_interval(run, part) -> None:
@@ -228,7 +228,7 @@ def test_an_evaluation_that_is_stopped_goes_on_where_it_was(
     with pytest.raises(Interrupted, match="--resume"):
         evaluate_run(again, part)
     assert not evaluation_file(again).exists()
-    kept = list((again / FOLDER).glob("losses-*.jsonl"))
+    kept = list((again / EVALUATING).glob("losses-*.jsonl"))
     assert len(kept[0].read_bytes().splitlines()) == 8
     with kept[0].open("ab") as file:
         file.write(b'{"at":20,"found":{"id":"cut o')  # a kill in the middle of a line
