@@ -12,7 +12,7 @@ from typing import Literal
 import httpx2
 
 from medassist.core.errors import NetworkError
-from medassist.core.files import SHARED_FILE, open_own, write_whole
+from medassist.core.files import SHARED_FILE, open_own, sync, write_whole
 from medassist.core.progress import Watcher
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
@@ -208,8 +208,7 @@ def _write(
                 raise _Wrong(f"it has more than {due} bytes")
             out.write(piece)
             watcher(wanted.file, done, total)
-        out.flush()
-        os.fsync(out.fileno())
+    sync(part)
     if done < total:
         raise _Later(f"the connection ended after {done} of {total} bytes")
 
