@@ -20,6 +20,7 @@ from convert.ollama.settings import Wishes, settings_of
 from medassist.core.card import AdapterKind, Card, read_card, write_card
 from medassist.core.files import SHARED_FILE, copy_whole, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.run_folder import CARD, MODELFILE
 
 BASE = "base-q8_0.gguf"
 WHOLE = "base-f16.gguf"
@@ -51,7 +52,7 @@ def convert_run(run: Path) -> Card:
         ConvertError: a part is missing or cannot be written exactly.
         CardError: the run has no card.
     """
-    card = read_card(run / "card.json")
+    card = read_card(run / CARD)
     licence = SPDX.get(card.licence, card.licence)
     gguf = run / "gguf"
     about = About(f"{card.name} base", card.what, licence)
@@ -66,8 +67,8 @@ def convert_run(run: Path) -> Card:
     hashes = {file.name: sha256_of_file(file) for file in files}
     lineage = replace(card.lineage, gguf=hashes)
     card = replace(card, lineage=lineage)
-    write_card(card, run / "card.json")
-    write_whole(run / "Modelfile", run_modelfile(run, card, "./gguf"), SHARED_FILE)
+    write_card(card, run / CARD)
+    write_whole(run / MODELFILE, run_modelfile(run, card, "./gguf"), SHARED_FILE)
     return card
 
 
@@ -104,10 +105,10 @@ def verify_run(run: Path, watcher: Watcher = unwatched) -> Card:
         raise ConvertError(
             f"{gguf} does not hold what it was made from ({'; '.join(wrong)})"
         )
-    card = read_card(run / "card.json")
+    card = read_card(run / CARD)
     kept = {name: entry for name, entry in card.verified.items() if name != WHOLE}
     card = replace(card, verified=kept)
-    write_card(card, run / "card.json")
+    write_card(card, run / CARD)
     return card
 
 
@@ -149,14 +150,14 @@ def ship(run: Path, checkout: Path) -> Shipped:
         ConvertError: the run is not converted, its files are not those of its card,
             not verified, or too large for the package.
     """
-    card = read_card(run / "card.json")
+    card = read_card(run / CARD)
     files = [run / "gguf" / name for name in (BASE, *ADAPTERS.values())]
     for file in files:
         if not file.is_file() or card.lineage.gguf.get(file.name) != sha256_of_file(
             file
         ):
             raise ConvertError(
-                f"{file} is missing or is not the file of {run / 'card.json'}; convert "
+                f"{file} is missing or is not the file of {run / CARD}; convert "
                 "the run again"
             )
         proof = card.verified.get(file.name)
@@ -171,12 +172,12 @@ def ship(run: Path, checkout: Path) -> Shipped:
     target = checkout / "medassist" / "starter"
     for file in files:
         copy_whole(file, target / file.name, SHARED_FILE)
-    write_card(card, target / "card.json")
+    write_card(card, target / CARD)
     said = notice(card) + "\n"
     if (run / ARTICLES).is_file():
         copy_whole(run / ARTICLES, target / ARTICLES, SHARED_FILE)
         said += f"\nThe file {ARTICLES} credits the open-access articles one by one.\n"
     write_whole(target / "NOTICE", said, SHARED_FILE)
     text = run_modelfile(run, card, "./medassist/starter")
-    write_whole(checkout / "Modelfile", text, SHARED_FILE)
+    write_whole(checkout / MODELFILE, text, SHARED_FILE)
     return Shipped(target, total)

@@ -19,13 +19,23 @@ from medassist.core.errors import NetworkError, UnnamedHost, told_as
 from medassist.core.hub import STORAGE, endpoint, is_repo, online, reason, status_of
 from medassist.core.hub import token as own_token
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.run_folder import (
+    CARD,
+    EVALUATION,
+    METRICS,
+    PAGE,
+    README,
+    RECIPE,
+    SLIDES,
+    TRAINING,
+)
 from medassist.core.way_out import DIRECT, WayOut
 from medassist.core.words import size
 
 ADAPTER = "adapter"
 WEIGHTS = "adapter_model.safetensors"
-ALONE = ("README.md", "card.json", "recipe.yaml", "training.json", "metrics.jsonl")
-QUOTING = ("evaluation.json", "report.html", "slides.pptx")
+ALONE = (README, CARD, RECIPE, TRAINING, METRICS)
+QUOTING = (EVALUATION, PAGE, SLIDES)
 """These hold questions of the held-out data: they are sent when they are asked for."""
 OF_ADAPTER = (".safetensors", ".json", ".jinja", ".txt", ".model")
 SENT_TO = (*STORAGE, "*.amazonaws.com")

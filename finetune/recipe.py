@@ -25,6 +25,7 @@ from finetune.data.recipe import DataPart
 from finetune.errors import FinetuneError
 from finetune.evaluate.recipe import EvaluatePart
 from medassist.core.files import SHARED_FILE, read_text, write_whole
+from medassist.core.run_folder import RECIPE
 
 FOLDER = Path(__file__).parent / "recipes"
 """Where the recipes lie that come with the program."""
@@ -189,11 +190,11 @@ def find_recipe(wish: str) -> Path:
     """
     path = Path(wish)
     if path.is_dir():
-        if not (path / "recipe.yaml").is_file():
+        if not (path / RECIPE).is_file():
             raise FinetuneError(
                 f"{path} has no recipe.yaml, so it is no run folder; name a recipe"
             )
-        return path / "recipe.yaml"
+        return path / RECIPE
     if path.is_file():
         return path
     if wish in known_recipes():

@@ -31,6 +31,7 @@ from convert.verify.result import read_verified
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.progress import Watcher
 from medassist.core.proofs import Verified
+from medassist.core.run_folder import MODELFILE
 
 UNQUANTIZED = "f16"
 
@@ -221,7 +222,7 @@ class Planner:
             )
         )
         return Step(
-            "Modelfile",
+            MODELFILE,
             (weights,),
             (target,),
             lambda: write_whole(target, text, SHARED_FILE),

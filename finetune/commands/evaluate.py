@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medassist.core.run_folder import RunFolder
 from medassist.core.terminal import room, show, watching
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _table(run: Path, found: Evaluation) -> str:
         lines.append(f"{data.not_read:,} records of {data.split} were left out.")
     if worse := found.with_outcome(Outcome.WORSE):
         lines.append(f"Became worse: {', '.join(one.name for one in worse)}.")
-    lines.append(f"{found.seconds:,.1f} s; all of it: {run / 'evaluation.json'}")
+    lines.append(f"{found.seconds:,.1f} s; all of it: {RunFolder(run).evaluation_file}")
     return "\n".join(lines)
 
 

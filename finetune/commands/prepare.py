@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from medassist.core.clean import clean
+from medassist.core.run_folder import RunFolder
 from medassist.core.terminal import room, say, show, watching
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _sent(prepared: Prepared, out: Path, *, as_json: bool) -> None:
     else:
         say(
             f"sent to Slurm as jobs {jobs}; the last of them writes "
-            f"{out / 'data' / 'manifest.json'}"
+            f"{RunFolder(out).manifest_file}"
         )
 
 
@@ -208,7 +209,7 @@ def _told(manifest: Manifest, out: Path, anew: bool) -> str:
             f"{timing.seconds:,.1f} s, {timing.records_per_second:,.0f} records/s, "
             f"{timing.workers} workers"
         )
-    lines.append(f"account: {out / 'data' / 'manifest.json'}")
+    lines.append(f"account: {RunFolder(out).manifest_file}")
     # Names of columns and documents are whatever stands in the files.
     return "\n".join(clean(" ".join(line.splitlines())) for line in lines)
 

@@ -18,6 +18,7 @@ from finetune.data.sources.registry import SOURCES
 from finetune.errors import FinetuneError
 from finetune.recipe import find_recipe, parse_recipe, read_recipe
 from medassist.core.files import read_text
+from medassist.core.run_folder import RECIPE
 
 _RECIPE_ENDINGS = (".yaml", ".yml")
 
@@ -88,7 +89,7 @@ def _is_recipe(what: str) -> bool:
         return True
     path = Path(what)
     if path.is_dir():
-        return (path / "recipe.yaml").is_file()
+        return (path / RECIPE).is_file()
     return "=" not in what and not path.exists() and what not in SOURCES
 
 

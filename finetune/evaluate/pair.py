@@ -35,6 +35,7 @@ from finetune.train.chat_format import give_template
 from medassist.core.files import sha256_of_file
 from medassist.core.plain_template import is_plain
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.run_folder import RECIPE, TRAINING
 
 Side = Literal["base", "tuned"]
 ADAPTER = "adapter_model.safetensors"
@@ -230,8 +231,8 @@ def _with_adapter(model: PreTrainedModel, adapter: Path, folder: Path) -> PeftMo
 def _base_of(run: Path) -> str:
     """The base of a run as its files name it: a folder or an id on the Hub."""
     for name, keys in (
-        ("training.json", ("base", "name")),
-        ("recipe.yaml", ("base",)),
+        (TRAINING, ("base", "name")),
+        (RECIPE, ("base",)),
         ("adapter/adapter_config.json", ("base_model_name_or_path",)),
     ):
         try:
@@ -276,7 +277,7 @@ def _load(folder: Path) -> PreTrainedModel:
 
 def _check_trained_on(run: Path, folder: Path, hashes: dict[str, str]) -> None:
     try:
-        trained = json.loads((run / "training.json").read_bytes())["base"]["files"]
+        trained = json.loads((run / TRAINING).read_bytes())["base"]["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return  # another program trained it, and says nothing
     wrong = [n for n, sha in hashes.items() if trained.get(n, sha) != sha]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.files import read_text
+from medassist.core.run_folder import RECIPE
 
 SYSTEM_PROMPT = (
     "You are a careful, professional and empathetic medical assistant. Answer in plain "
@@ -53,7 +54,7 @@ def part_of(run: Path) -> EvaluatePart:
     Raises:
         FinetuneError: the recipe's part has a key or a value that is not known.
     """
-    file = run / "recipe.yaml"
+    file = run / RECIPE
     try:
         content: object = yaml.safe_load(read_text(file))
     except FileNotFoundError:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from medassist.core.files import give_name
 from medassist.core.run_folder import (
     ADAPTER,
     ARTICLES,
@@ -77,4 +78,4 @@ def save_whole(folder: Path, save: Callable[[Path], object]) -> None:
     shutil.rmtree(half, ignore_errors=True)
     save(half)
     shutil.rmtree(folder, ignore_errors=True)
-    half.replace(folder)
+    give_name(half, folder)

@@ -25,6 +25,7 @@ from finetune.starter.recipe import read_recipe
 from finetune.starter.talk import Talk
 from medassist.core.card import Pane, Readings, read_card, write_card
 from medassist.core.files import SHARED_FILE, write_whole
+from medassist.core.run_folder import CARD
 
 QUESTIONS = Path(__file__).with_name("readings.yaml")
 FILE = "readings.jsonl"
@@ -137,8 +138,8 @@ def count_into_card(run: Path) -> tuple[Readings, ...]:
         )
         for (pane, temperature), group in sorted(groups.items())
     )
-    card = read_card(run / "card.json")
-    write_card(replace(card, readings=found), run / "card.json")
+    card = read_card(run / CARD)
+    write_card(replace(card, readings=found), run / CARD)
     return found
 
 

@@ -22,7 +22,7 @@ from finetune.sweep.result import Sweep, Trial, read_sweep, write_sweep
 from finetune.sweep.space import Axis, Setting, grid, with_setting
 from finetune.train.result import read_training
 from finetune.train.run_folder import Run
-from medassist.core.run_folder import SWEEP
+from medassist.core.run_folder import RECIPE, SWEEP
 from medassist.core.run_folder import TRAINING as TRAINED
 
 Tell = Callable[[str], None]
@@ -165,7 +165,7 @@ def _train(run: Run, trial: Trial, options: Sequence[str], file: Path) -> Trial:
         return trial.model_copy(update={"state": "failed", "why": str(error)})
     folder.mkdir(parents=True, exist_ok=True)
     _share_data(run.data, folder / "data")
-    recipe.write(folder / "recipe.yaml")
+    recipe.write(folder / RECIPE)
     command = [sys.executable, "-m", "finetune", "train", str(folder)]
     command += ["--resume", "--yes", *options]
     child = subprocess.Popen(  # of its own group: a Ctrl-C is passed on once, by us

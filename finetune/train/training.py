@@ -24,7 +24,7 @@ from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.run_folder import Run
 from finetune.train.shortage import shortage_told
-from medassist.core.files import sha256_of_file
+from medassist.core.files import give_name, sha256_of_file
 from medassist.core.run_folder import METRICS
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
@@ -89,7 +89,7 @@ def _finish(prepared: Prepared) -> TrainingResult:
     prepared.tokenizer.save_pretrained(half)
     if run.adapter.exists():
         shutil.rmtree(run.adapter)
-    half.replace(run.adapter)
+    give_name(half, run.adapter)
     notes = list(prepared.notes)
     first = course.first_validation_loss
     if first is not None and course.best_loss is not None and course.best_loss >= first:

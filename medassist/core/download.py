@@ -12,7 +12,7 @@ from typing import Literal
 import httpx2
 
 from medassist.core.errors import NetworkError
-from medassist.core.files import SHARED_FILE, open_own, sync, write_whole
+from medassist.core.files import SHARED_FILE, give_name, open_own, write_whole
 from medassist.core.progress import Watcher
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
@@ -113,7 +113,7 @@ def get(
             found = _is_done(part, wanted)
             if found is not None:
                 part.chmod(mode)
-                part.replace(target)
+                give_name(part, target)
                 tag.unlink(missing_ok=True)
                 size = target.stat().st_size
                 return Got(wanted.file, wanted.url, size, found, False)
@@ -208,7 +208,6 @@ def _write(
                 raise _Wrong(f"it has more than {due} bytes")
             out.write(piece)
             watcher(wanted.file, done, total)
-    sync(part)
     if done < total:
         raise _Later(f"the connection ended after {done} of {total} bytes")
 

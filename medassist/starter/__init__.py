@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medassist.core.run_folder import CARD
+
 if TYPE_CHECKING:
     from medassist.core.values import PairFiles
 
@@ -27,4 +29,4 @@ def starter_pair() -> PairFiles:
 
 def starter_card() -> Path:
     """The card of the starter pair."""
-    return FOLDER / "card.json"
+    return FOLDER / CARD

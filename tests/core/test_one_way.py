@@ -38,3 +38,12 @@ def test_one_file_computes_the_sha256_of_a_file() -> None:
 
 def test_one_file_knows_the_name_of_what_the_gate_found() -> None:
     assert users_of(r"[\"']verify\.json[\"']") == {"medassist/core/run_folder.py"}
+
+
+@pytest.mark.parametrize(
+    "name", ["card", "training", "evaluation", "recipe", "steps", "manifest"]
+)
+def test_one_file_knows_the_names_in_a_run_folder(name: str) -> None:
+    own_recipes = {"finetune/starter/recipe.py"}  # beside it, in the package
+    named = users_of(rf"[\"']{name}\.(json|yaml)[\"']") - own_recipes
+    assert named == {"medassist/core/run_folder.py"}

@@ -16,6 +16,7 @@ from medassist.core.clean import clean_line
 from medassist.core.errors import told_as
 from medassist.core.gguf_kinds import SHARD
 from medassist.core.hub import endpoint, hub_host, is_repo, online, token
+from medassist.core.run_folder import CARD
 from medassist.core.way_out import DIRECT, WayOut, address_of
 from medassist.core.words import size
 from medassist.library.errors import LibraryError
@@ -29,7 +30,7 @@ REVISION = re.compile(r"[\w./-]{1,128}", re.ASCII)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SUFFIX = ".gguf"
-PAPERS = ("card.json",)
+PAPERS = (CARD,)
 """Small files that say what the model is, taken along where the repository has them."""
 MAX_PAPER_BYTES = 4 * 1024 * 1024
 MAX_FILES = 200
