@@ -11,6 +11,8 @@ TORCH ?= auto
 WHEELS ?=
 # More arguments for pytest or for the benchmarks: make test ARGS="-k guard -x"
 ARGS ?=
+# Processes that run tests side by side; 0: none beside this one, to debug in.
+JOBS ?= auto
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PYTHONUNBUFFERED = 1
@@ -31,8 +33,10 @@ run: install  ## install what the app needs (no torch) and open it
 
 install: $(STAMPS)/install  ## install what the app needs, and stop there
 
-test: dev  ## install what the tests need and run all of them; TORCH=cpu|plain
-	$(PY) -m pytest $(ARGS)
+# A file stays in one process: what it sets up is made once. One thread each for torch,
+# since more of them would wait for each other.
+test: dev  ## install what the tests need and run all of them; TORCH=cpu|plain JOBS=N
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 dev: $(STAMPS)/dev  ## install what the tests need, and stop there
 

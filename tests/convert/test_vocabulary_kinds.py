@@ -198,10 +198,16 @@ def test_a_broken_model_file_is_refused_by_name(tmp_path):
 def test_one_blank_before_the_first_piece_alone_keeps_conversations_exact(tmp_path):
     folder = sentence_piece_folder(tmp_path / "hf", "llama", legacy=False)
     assert read_vocabulary(folder, 1600).adds_blank is False
+    # The plain form, in which a model without a template is asked, begins with BOS too.
     without = sentence_piece_folder(
         tmp_path / "base", "llama", legacy=False, chat_template=None
     )
-    assert read_vocabulary(without, 1600).adds_blank is True
+    assert read_vocabulary(without, 1600).adds_blank is False
+    bare = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    begins_with_text = sentence_piece_folder(
+        tmp_path / "text", "llama", legacy=False, chat_template=bare
+    )
+    assert read_vocabulary(begins_with_text, 1600).adds_blank is True
 
 
 def test_tokens_that_swallow_blanks_need_phi_3_in_the_name(tmp_path):
