@@ -1,4 +1,4 @@
-"""One conversation with a pair, without a face: screen, `ask` and a server stand on it.
+"""One conversation with a pair, without a face: the screen and `ask` stand on it.
 
 What a face calls, all of it:
 
