@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import io
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pytest
 from pydantic import BaseModel, TypeAdapter
@@ -145,16 +145,18 @@ def test_without_landlock_no_child_that_only_reads_lets_a_file_grow(
 ) -> None:
     command, _, _ = children[module]
     script = f"{CHILD}{WITHOUT[confine.LANDLOCK]}{LIMIT}confined.main()"
-    done = subprocess.run(
-        [sys.executable, "-c", script, module],
-        input=frame(command),
-        capture_output=True,
-        check=False,
-    )
-    answers = io.BytesIO(done.stdout)
-    hello = Hello.model_validate_json(read_frame(answers) or b"")
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", script, module], **pipes) as started:
+        assert started.stdin and started.stdout and started.stderr
+        started.stdin.write(frame(command))
+        started.stdin.flush()
+        # Only then is the pipe closed: a child leaves with the app.
+        answers = cast("BinaryIO", started.stdout)
+        hello = Hello.model_validate_json(read_frame(answers) or b"")
+        started.stdin.close()
+        said = started.stderr.read()
     assert confine.LANDLOCK not in hello.confined
-    assert b"limit (0, 0)" in done.stderr
+    assert b"limit (0, 0)" in said
 
 
 WINDOWS = """
