@@ -78,6 +78,7 @@ class ConsultApp(App[int]):
         self._debug = debug
         self._on_first_frame = on_first_frame
         self.crash_report = ""
+        self._leaving = False
         self.leaves_process = False
         """The process ends with the app, in time even if a thread does not."""
         self.told_of_language = False
@@ -309,9 +310,16 @@ class ConsultApp(App[int]):
             await self.leave()
 
     async def leave(self) -> None:
-        """End the models' process, within a bound, and the program."""
-        await self.consult.session.close()
-        await self._copied.clear_in_time(CLEAR_S)
+        """End the models' process, within a bound, and the program; once."""
+        if self._leaving:
+            return
+        self._leaving = True
+        try:
+            await self.consult.session.close()
+            await self._copied.clear_in_time(CLEAR_S)
+        except Exception:
+            self._leaving = False  # this is one that the user has to hear of
+            raise
         self.exit(0)
 
     def exit(
@@ -342,6 +350,9 @@ class ConsultApp(App[int]):
             loop.add_signal_handler(number, lambda: asyncio.ensure_future(self.leave()))
 
     def _handle_exception(self, error: Exception) -> None:
+        # A search or a drawing that is under way loses its ground when the user leaves.
+        if self._leaving:
+            return
         # Textual's own would print the local variables, patient text among them.
         self._return_code = 1
         if self._exception is None:

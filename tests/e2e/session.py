@@ -94,4 +94,5 @@ def export(shown: Terminal, file: Path) -> None:
 
 def quit(shown: Terminal) -> None:
     shown.press("C-q", "C-q")
-    assert "left with 0" in shown.until_left()
+    screen = shown.until_left()
+    assert "left with 0" in screen, f"it left otherwise:\n{screen}"

@@ -3,9 +3,11 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from textual.worker import WorkerFailed
 
 from medassist.tui import crash
 from medassist.tui.clipboard import programs
@@ -64,6 +66,51 @@ async def test_an_error_in_the_screen_ends_the_program_with_that_sentence(
     assert app.crash_report.startswith("medassist had to stop: RuntimeError")
     printed = capsys.readouterr()
     assert SECRET not in app.crash_report + printed.out + printed.err
+
+
+async def test_work_that_fails_while_the_user_leaves_is_no_crash(
+    engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_with(engines)
+    closing = app.consult.session.close
+    left = asyncio.Event()
+
+    async def search() -> None:
+        """As a search of the records does, whose store is closed under it."""
+        await left.wait()
+        raise RuntimeError
+
+    async def close() -> None:
+        left.set()
+        with suppress(WorkerFailed):
+            await searching.wait()
+        await closing()
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_ready(pilot, app)
+        searching = app.run_worker(search(), group="find")
+        monkeypatch.setattr(app.consult.session, "close", close)
+        await pilot.press("ctrl+q", "ctrl+q")
+        await until(pilot, lambda: engines.last.state == "closed")
+    assert app.return_code == 0
+    assert app.crash_report == ""
+
+
+async def test_an_error_of_leaving_itself_is_told(
+    engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = app_with(engines)
+
+    async def close() -> None:
+        raise OSError
+
+    with pytest.raises(OSError):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until_ready(pilot, app)
+            monkeypatch.setattr(app.consult.session, "close", close)
+            await pilot.press("ctrl+q")
+            await until(pilot, lambda: app.crash_report)
+    assert app.return_code == 1
 
 
 async def test_quitting_a_consultation_is_confirmed_by_the_same_key(
