@@ -2,9 +2,10 @@
 
 A source is a frozen value, so that it can be sent to another process: its options are
 its fields. It says which files it reads (they are hashed, and dealt out to workers),
-and gives the records of each. What it gives is parsed, not cleaned: a missing answer
-is an empty string, boilerplate stands where it stood. Only what cannot be read at all
-becomes a `Broken`, and the reading goes on behind it.
+and gives the records of each. What it gives is parsed: what belongs to the form of its
+pages (a heading, a table's text) is left out, a missing answer is an empty string, and
+boilerplate that any text may hold stands where it stood. Only what cannot be read at
+all becomes a `Broken`, and the reading goes on behind it.
 """
 
 from __future__ import annotations

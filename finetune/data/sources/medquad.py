@@ -27,7 +27,9 @@ SHORTEST_ANSWER = 40  # characters; below stand remnants such as "See above."
 
 # GARD's symptom answers hold a table of frequencies turned into text, with the same
 # 900 characters of explanation in each of 2,000 answers. What stands before is prose.
-_FREQUENCY_TABLE = re.compile(r"The Human Phenotype Ontology provides the following.*")
+_FREQUENCY_TABLE = re.compile(
+    r"The Human Phenotype Ontology provides the following.*", re.DOTALL
+)
 # Answers that say where to read, or what an institute does, and nothing of a disease.
 _ELSEWHERE = re.compile(
     r"^(?:These resources address|The mission of the National|New types of treatment "
@@ -39,8 +41,18 @@ _LABEL = re.compile(r"^Summary ?: ")
 _SIGNATURE = re.compile(r"\s*NIH: National [A-Z][A-Za-z, ]+$")
 _CONTENTS_LIST = re.compile(r"^On this Page\b")
 _KEY_POINTS = re.compile(r"^(?:Key Points\s*)?(?:-\s*)?")
-_ECHOED_QUESTION = re.compile(r"^[A-Z][^.?!]{3,180}\?\s+")
+# A question over an answer. A dot inside a name (15q13.3) ends no sentence, and with
+# "you" a page asks its reader ("Is it hard for your child to sit still?"), and goes on
+# from there.
+_HEADING = re.compile(
+    r"(?:What|Which|Who|Whom|Whose|When|Where|Why|How|Is|Are|Was|Were|Can|Could|Do|"
+    r"Does|Did|Has|Have|Will|Would|Should|Might|May|If|Since|(?:At|In|By) what)\b"
+    r"(?:(?!\byour?\b)(?:[^.?!]|[.!](?!\s))){2,250}\?(?:\s+|$)",
+    re.IGNORECASE,
+)
 _BLANKS = re.compile(r"\s+")
+_BLANKS_IN_A_LINE = re.compile(r"[^\S\n]+")
+_LINE_ENDS = re.compile(r" ?\n ?(?:\n ?)*")
 
 
 def read_medquad(folder: Path, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
@@ -84,12 +96,12 @@ def read_page(xml: bytes, name: str, dropped: Counter[str]) -> Iterator[Question
     focus = _one_line(page.findtext("Focus") or "")
     for pair in page.iter("QAPair"):
         asked = pair.find("Question")
-        answer = clean_answer(pair.findtext("Answer") or "")
+        answer = _one_line(clean_answer(pair.findtext("Answer") or ""))
         if asked is None or not asked.text or not focus:
             dropped["without a question or a focus"] += 1
         elif len(answer) < SHORTEST_ANSWER:
             dropped["blank, a table or a list of contents"] += 1
-        elif _ELSEWHERE.match(answer):
+        elif is_elsewhere(answer):
             dropped["names other pages or an institute's work"] += 1
         else:
             yield QuestionAnswer(
@@ -107,12 +119,24 @@ def clean_question(text: str) -> str:
 
 
 def clean_answer(text: str) -> str:
-    """The prose of an answer: no tables, no lists of contents, no echoed question."""
-    text = _FREQUENCY_TABLE.sub("", _one_line(text))
+    """The prose of an answer: no tables, no lists of contents, no echoed questions.
+
+    Returns:
+        A line for each of the page's; "" where nothing of it is prose.
+    """
+    text = _LINE_ENDS.sub("\n", _BLANKS_IN_A_LINE.sub(" ", text)).strip()
+    text = _FREQUENCY_TABLE.sub("", text)
     if _CONTENTS_LIST.match(text):
         return ""
     text = _SIGNATURE.sub("", _LABEL.sub("", _KEY_POINTS.sub("", text)))
-    return _ECHOED_QUESTION.sub("", text).strip()
+    while heading := _HEADING.match(text):
+        text = text[heading.end() :]
+    return text.strip()
+
+
+def is_elsewhere(answer: str) -> bool:
+    """Whether a cleaned answer says where to read, and nothing of a disease."""
+    return _ELSEWHERE.match(answer) is not None
 
 
 def _one_line(text: str) -> str:
@@ -121,7 +145,11 @@ def _one_line(text: str) -> str:
 
 @dataclass(frozen=True)
 class MedQuad:
-    """The questions as they stand, blank answers and boilerplate included."""
+    """The questions with the prose of their answers.
+
+    What the web pages put around it is no part of a data set's text: an answer that is
+    a table, a list of contents or a list of other pages is as blank as a missing one.
+    """
 
     def files(self, root: Path) -> list[Path]:
         return inputs(root, (".xml", ".zip", *TARS), "MedQuAD")
@@ -147,11 +175,12 @@ def _pairs(member: Member, file: Path) -> Iterator[Read]:
     publisher = page.get("source", "")
     for number, pair in enumerate(page.iter("QAPair"), start=1):
         asked = pair.find("Question")
+        answer = clean_answer(pair.findtext("Answer") or "")
         yield dialogue(
             SOURCE,
             f"{publisher}-{key}-{number}",
             clean_question((asked.text if asked is not None else "") or ""),
-            (pair.findtext("Answer") or "").strip(),
+            "" if is_elsewhere(answer) else answer,
             LICENCE,
             group=focus.casefold() or f"{publisher}-{key}",
             title=focus,

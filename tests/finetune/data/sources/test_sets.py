@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -417,6 +418,43 @@ def test_a_column_map_that_says_too_little_is_refused(tmp_path):
         read("table", file)
 
 
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ("What causes marsh cough? Damp air does.", "Damp air does."),
+        ("Is 15q13.3 cough inherited? It is not.", "It is not."),
+        (
+            "How is it inherited? Can it be a hidden trait? It is not inherited.",
+            "It is not inherited.",
+        ),
+        ("If so, in what way? By the mother.", "By the mother."),
+        (
+            "Summary : Marsh cough comes\n      \n   with damp.",
+            "Marsh cough comes\nwith damp.",
+        ),
+        (
+            "What are its signs? It is loud. The Human Phenotype Ontology provides "
+            "the following list.\nSigns: 90%",
+            "It is loud.",
+        ),
+        (
+            "Do you cough at night? If so, you may have marsh cough.",
+            "Do you cough at night? If so, you may have marsh cough.",
+        ),
+        ("What causes marsh cough?", ""),
+        ("These resources address the treatment of it: - A page", ""),
+    ],
+)
+def test_medquad_answers_are_their_prose(tmp_path, answer, kept):
+    document = (
+        '<Document source="Own"><Focus>Marsh cough</Focus><QAPairs><QAPair pid="1">'
+        '<Question qtype="causes">What causes Marsh cough ?</Question>'
+        f"<Answer>{answer}</Answer></QAPair></QAPairs></Document>"
+    )
+    write(tmp_path / "own" / "1.xml", document)
+    assert said(read("medquad", tmp_path)) == [("What causes Marsh cough?", kept)]
+
+
 @pytest.mark.skipif(not REAL.is_dir(), reason="the data folder is not here")
 @pytest.mark.parametrize(
     ("name", "folder", "good", "bad"),
@@ -438,3 +476,14 @@ def test_the_real_sets_are_read_whole(name, folder, good, bad):
     assert len(records) == good + bad
     licences = Counter(r.licence.name for r in records if not isinstance(r, Broken))
     assert "unknown" not in licences
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the data folder is not here")
+def test_few_of_medquads_answers_begin_with_a_question():
+    records = [
+        r for r in read("medquad", REAL / "medquad") if not isinstance(r, Broken)
+    ]
+    answers = [turns[-1] for turns in said(records) if turns[-1]]
+    asked = [a for a in answers if re.match(r"\W*(?:[^.?!]|[.!](?!\s))*\?", a)]
+    assert len(answers) > 12_000
+    assert len(asked) <= 0.01 * len(answers)
