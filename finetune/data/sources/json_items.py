@@ -1,17 +1,20 @@
 """Items of large JSON files one at a time: memory does not grow with the file.
 
-The standard library reads a whole file or nothing. Here a window moves over the text,
-and each item is decoded by the library once it lies in the window.
+ijson reads; what it has no bound for (how deep, how long an item) is bounded here, and
+what Python's own library writes or reads beyond JSON is made JSON before.
 """
 
 from __future__ import annotations
 
 import codecs
-import json
-from collections.abc import Callable, Iterator
-from json.decoder import JSONDecodeError
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import ijson
+from ijson.common import ObjectBuilder
 
 from finetune.data.sources.contract import LONGEST_RECORD
 from finetune.data.sources.text_lines import opened
@@ -19,18 +22,27 @@ from finetune.errors import FinetuneError
 
 CHUNK = 1 << 16  # bytes of a reading
 LONGEST_ITEM = 16 * LONGEST_RECORD  # characters that are looked at for one item
-_BLANKS = " \t\r\n"
-_ENDS = (*_BLANKS, ",", "]", "}", ":")
+DEEPEST = 500  # objects and arrays one within the other
+# Escapes, and what stands for them while quotes are looked for: no text has surrogates.
+_ESCAPES = (("\\\\", "\ud800"), ('\\"', "\ud801"))
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_NAN = re.compile(r"-?(?:NaN|Infinity)")
+_CUT_NAN = re.compile(r"(?<![A-Za-z])(?:-|-?Na?|-?I[nfit]{0,6})\Z")
+_OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
 
 
-class Twice(dict[str, Any]):
-    """An object in which a key stood twice; the last value is in it."""
+class Keys(dict[str, Any]):
+    """An object that knows whether a key stood twice in it; the last value is kept."""
 
+    def __init__(self, pairs: Iterable[tuple[str, Any]] = ()) -> None:
+        super().__init__()
+        self.twice = False
+        for key, value in pairs:
+            self[key] = value
 
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of its `pairs`, which is a `Twice` if not every key is unique."""
-    made = dict(pairs)
-    return made if len(made) == len(pairs) else Twice(pairs)
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.twice |= key in self
+        super().__setitem__(key, value)
 
 
 def json_items(
@@ -43,7 +55,7 @@ def json_items(
         what: the data set, for errors.
         at: the key of the outermost object whose array is read; what lies beside it is
             passed over. An outermost array is read all the same.
-        watch_keys: give a `Twice` for an object that has a key twice.
+        watch_keys: give `Keys` for objects.
 
     Yields:
         An item with its key, or with its number in the array, from 0.
@@ -52,138 +64,162 @@ def json_items(
         FinetuneError: it is no such JSON, or cut off; items before that were given.
     """
     with opened(file) as stream:
-        window = _Window(stream, file, what, unique_keys if watch_keys else None)
-        opening = window.peek()
-        if opening == "[":
-            yield from window.array()
-        elif opening != "{":
-            raise window.wrong("an array or an object")
-        elif not at:
-            yield from window.members()
-        else:
-            yield from window.array_at(at)
-        if window.peek():
-            raise window.wrong("the end of the file (JSON lines end in .jsonl)")
+        yield from _Items(stream, file, what, Keys if watch_keys else dict).read(at)
 
 
-class _Window:
+class _Items:
     def __init__(
-        self,
-        stream: Any,
-        file: Path,
-        what: str,
-        pairs: Callable[[list[tuple[str, Any]]], Any] | None,
+        self, stream: Any, file: Path, what: str, map_type: type[dict[str, Any]]
     ) -> None:
-        self._stream, self._file, self._what = stream, file, what
-        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        self._scan = json.JSONDecoder(strict=False, object_pairs_hook=pairs).raw_decode
-        self._text, self._at, self._passed = "", 0, 0
-        self._ended = False
+        self._file, self._what, self._map_type = file, what, map_type
+        self._bytes = _Plain(stream, file)
+        self._events: Iterator[tuple[str, Any]] = ijson.basic_parse(
+            self._bytes, buf_size=CHUNK
+        )
+        self._number = -1  # of the item that is read; none yet
 
-    def array(self) -> Iterator[tuple[str, Any]]:
-        self._take("[")
-        number = 0
-        if self.peek() == "]":
-            self._take("]")
-            return
-        while True:
-            yield str(number), self._value()
-            number += 1
-            if self._take(",]") == "]":
-                return
-
-    def members(self) -> Iterator[tuple[str, Any]]:
-        for key in self._keys():
-            yield key, self._value()
-
-    def array_at(self, at: str) -> Iterator[tuple[str, Any]]:
-        found = False
-        for key in self._keys():
-            if key != at:
-                self._value()
-            elif self.peek() == "[":
-                found = True
-                yield from self.array()
+    def read(self, at: str) -> Iterator[tuple[str, Any]]:
+        try:
+            event, _ = next(self._events)
+            self._number = 0
+            if event == "start_array":
+                yield from self._array()
+            elif event != "start_map":
+                raise self._wrong("expected an array or an object")
+            elif at:
+                yield from self._array_at(at)
             else:
-                raise self.wrong(f"an array at `{at}`")
+                yield from self._members()
+            next(self._events, None)  # what stands behind the end is an error
+        except (ijson.JSONError, ValueError) as error:
+            raise self._wrong(_in_words(str(error), self._number)) from error
+
+    def _array(self) -> Iterator[tuple[str, Any]]:
+        self._number = 0
+        for event, value in self._events:
+            if event == "end_array":
+                return
+            yield str(self._number), self._value(event, value)
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        for event, key in self._events:
+            if event == "end_map":
+                return
+            yield key, self._value(*next(self._events))
+
+    def _array_at(self, at: str) -> Iterator[tuple[str, Any]]:
+        found = False
+        for event, key in self._events:
+            if event == "end_map":
+                break
+            event, value = next(self._events)
+            if key != at:
+                self._value(event, value, kept=False)
+            elif event == "start_array":
+                found = True
+                yield from self._array()
+            else:
+                raise self._wrong(f"expected an array at `{at}`")
         if not found:
             raise FinetuneError(
                 f"{self._file}: {self._what} has its records in an array at `{at}`; "
                 "there is none in this file"
             )
 
-    def peek(self) -> str:
-        """The next character that is no blank; "" at the end."""
+    def _value(self, event: str, value: Any, *, kept: bool = True) -> Any:
+        """What begins with an event; of what is not kept, nothing is held."""
+        builder = ObjectBuilder(self._map_type)
+        depth = 0
         while True:
-            while self._at < len(self._text):
-                if self._text[self._at] not in _BLANKS:
-                    return self._text[self._at]
-                self._at += 1
-            if not self._more(CHUNK):
-                return ""
+            depth += (event in _OPENING) - (event in _CLOSING)
+            if depth > DEEPEST:
+                raise self._wrong("expected values that are not so deeply nested")
+            if kept:
+                # As the standard library has numbers: floats, and whole ones exactly.
+                number = float(value) if isinstance(value, Decimal) else value
+                builder.event(event, number)
+            else:
+                self._bytes.given = 0
+            if not depth:
+                self._number += kept
+                self._bytes.given = 0
+                return builder.value
+            event, value = next(self._events)
 
-    def wrong(self, expected: str) -> FinetuneError:
-        place = self._passed + self._at
-        found = self.peek()
-        seen = f"found {found!r}" if found else "the file ends"
+    def _wrong(self, reason: str) -> FinetuneError:
+        place = "" if self._number < 0 else f", item {self._number}"
         return FinetuneError(
-            f"{self._file}, character {place}: {self._what} is JSON; expected "
-            f"{expected}, {seen}. If the file is not whole, copy it anew"
+            f"{self._file}{place}: {self._what} is JSON; {reason}. If the file is not "
+            "whole, copy it anew"
         )
 
-    def _keys(self) -> Iterator[str]:
-        self._take("{")
-        if self.peek() == "}":
-            self._take("}")
-            return
-        while True:
-            if self.peek() != '"':
-                raise self.wrong("a key")
-            key = self._value()
-            self._take(":")
-            yield key
-            if self._take(",}") == "}":
-                return
 
-    def _take(self, allowed: str) -> str:
-        found = self.peek()
-        if not found or found not in allowed:
-            raise self.wrong(" or ".join(repr(each) for each in allowed))
-        self._at += 1
-        return found
+def _in_words(error: str, number: int) -> str:
+    """What the library says, as a part of a sentence."""
+    said = error.partition("\n")[0].partition(": ")[2] or error
+    ends = "EOF" in said or "ncomplete" in said
+    if number < 0:
+        return "expected an array or an object" + ", the file ends" * ends
+    if ends:
+        return "expected a value, the file ends"
+    if "trailing garbage" in said or "Additional data" in said:
+        return "expected the end of the file (JSON lines end in .jsonl)"
+    return said.rstrip(".").replace("I expect", "expected")
 
-    def _value(self) -> Any:
-        self.peek()
-        wanted = CHUNK
-        while True:
-            try:
-                value, end = self._scan(self._text, self._at)
-            except (JSONDecodeError, RecursionError) as error:
-                if isinstance(error, RecursionError):
-                    raise self.wrong("values that are not so deeply nested") from error
-                held = len(self._text) - self._at
-                # Each try decodes from the item's start, so each doubles the window.
-                if held > LONGEST_ITEM or not self._more(max(wanted, held)):
-                    raise self.wrong(f"a value ({error.msg})") from error
-                continue
-            if self._text[end : end + 1] not in _ENDS and self._more(CHUNK):
-                continue  # a number may go on behind the window
-            self._at = end
-            return value
 
-    def _more(self, size: int) -> bool:
-        """Read on; `False` at the end of the file."""
-        if self._ended:
-            return False
+class _Plain:
+    """A file as ijson reads it: NaN is null, control characters in texts are escaped.
+
+    Python's library writes NaN for what is missing, and tables are written by it.
+    """
+
+    def __init__(self, stream: IO[bytes], file: Path) -> None:
+        self._stream, self._file = stream, file
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+        self._left, self._inside, self._ended = "", False, False
+        self.given = 0
+        """Characters since the last item."""
+
+    def read(self, size: int) -> bytes:
+        text = ""
+        while size and not text and not self._ended:
+            text = self._more(size)
+        self.given += len(text)
+        if self.given > LONGEST_ITEM:
+            raise FinetuneError(
+                f"{self._file}: an item has more than {LONGEST_ITEM:,} characters; the "
+                "file is broken, or it is no list of records"
+            )
+        return self._plain(text).encode()
+
+    def _more(self, size: int) -> str:
         raw = self._stream.read(size)
         self._ended = not raw
         try:
-            text = self._decode(raw, self._ended)
+            text = self._left + self._decode(raw, self._ended)
         except UnicodeDecodeError as error:
             raise FinetuneError(
                 f"{self._file} is not in UTF-8, as JSON is ({error.reason}); convert it"
             ) from error
-        self._passed += self._at
-        self._text = self._text[self._at :] + text
-        self._at = 0
-        return not self._ended
+        # What the next reading may go on with: an escape, or a NaN.
+        held = (len(text) - len(text.rstrip("\\"))) % 2
+        if not held and (cut := _CUT_NAN.search(text[-10:])):
+            held = len(cut[0])
+        end = len(text) if self._ended else len(text) - held
+        self._left = text[end:]
+        return text[:end]
+
+    def _plain(self, text: str) -> str:
+        for escape, mark in _ESCAPES:
+            text = text.replace(escape, mark)
+        pieces = text.split('"')
+        for at, piece in enumerate(pieces):
+            self._inside ^= at > 0
+            if self._inside and not piece.isprintable():
+                pieces[at] = _CONTROL.sub(lambda m: f"\\u{ord(m[0]):04x}", piece)
+            elif not self._inside and ("N" in piece or "I" in piece):
+                pieces[at] = _NAN.sub("null", piece)
+        text = '"'.join(pieces)
+        for escape, mark in _ESCAPES:
+            text = text.replace(mark, escape)
+        return text

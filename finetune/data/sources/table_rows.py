@@ -10,13 +10,13 @@ from typing import Any
 
 from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import csv_rows
-from finetune.data.sources.json_items import Twice, json_items, unique_keys
+from finetune.data.sources.json_items import Keys, json_items
 from finetune.data.sources.text_lines import lines
 from finetune.errors import FinetuneError
 
 WHAT = "a table"
 BATCH = 512  # rows of a Parquet file that are held at a time
-_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys)
+_DECODER = json.JSONDecoder(object_pairs_hook=Keys)
 Choose = Callable[[tuple[str, ...]], Sequence[str]]
 """Says which of the columns that are there are read."""
 
@@ -79,7 +79,7 @@ def _json_lines(file: Path, encoding: str) -> Iterator[TableRow | Broken]:
 
 
 def _of_object(key: str, place: str, row: Any, file: Path) -> TableRow | Broken:
-    if isinstance(row, Twice):
+    if isinstance(row, Keys) and row.twice:
         return Broken(place, str(file), "has a key twice; which is meant is not known")
     if not isinstance(row, dict):
         return Broken(place, str(file), "is no JSON object")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from finetune.data.sources.json_items import json_items
 from finetune.data.sources.text_lines import opened
 from finetune.errors import FinetuneError
 
@@ -82,7 +83,7 @@ def exam_texts(file: Path) -> Iterator[ExamText]:
                     if line.strip()
                 )
             case ".json":
-                rows = _json(_text(file))
+                rows = json_items(file, "an exam")
             case ".csv" | ".tsv" as suffix:
                 rows = _table(_text(file), "\t" if suffix == ".tsv" else ",")
             case _:
@@ -91,7 +92,7 @@ def exam_texts(file: Path) -> Iterator[ExamText]:
         for item, row in rows:
             for text, is_question in _strings(row, False):
                 yield ExamText(file.name, item, text, is_question)
-    except (ValueError, csv.Error, OSError, EOFError) as error:
+    except (FinetuneError, ValueError, csv.Error, OSError) as error:
         raise FinetuneError(
             f"{file} cannot be read as an exam: {error}; expected {_format(file)} as "
             "its name says"
@@ -109,16 +110,6 @@ def _text(file: Path) -> str:
     with opened(file) as stream:
         text = stream.read().decode("utf-8-sig")
     return text.replace("\r\n", "\n").replace("\r", "\n")  # old Macs' ends too
-
-
-def _json(text: str) -> Iterator[tuple[str, Any]]:
-    whole = json.loads(text)
-    if isinstance(whole, dict):
-        rows = cast("dict[str, Any]", whole)
-        yield from rows.items()
-    else:
-        rows = cast("list[Any]", whole if isinstance(whole, list) else [whole])
-        yield from ((str(number), row) for number, row in enumerate(rows, 1))
 
 
 def _table(text: str, delimiter: str) -> Iterator[tuple[str, Any]]:

@@ -152,7 +152,7 @@ def test_json_is_the_same_in_whatever_pieces_it_is_read(tmp_path, monkeypatch, s
     ("text", "message"),
     [
         (b'[{"a": 1}, {"a"', "expected a value"),
-        (b"[1 2]", "expected ',' or ']', found '2'"),
+        (b"[1 2]", "item 1: .*expected ',' or ']'"),
         (b"", "the file ends"),
         (b'{"data": []} {}', "the end of the file.*JSON lines"),
         (b"hello", "an array or an object"),
@@ -166,6 +166,46 @@ def test_json_that_is_broken_is_named_with_its_place(tmp_path, text, message):
     file = write(tmp_path / "a.json", text)
     with pytest.raises(FinetuneError, match=message):
         list(json_items(file, "it", "data"))
+
+
+def test_items_before_a_broken_one_are_given_and_it_is_named_by_its_number(tmp_path):
+    file = write(tmp_path / "a.json", b'[{"a": 1}, {"a": 2}, {"a" 3}, {"a": 4}]')
+    items = json_items(file, "it")
+    assert [next(items), next(items)] == [("0", {"a": 1}), ("1", {"a": 2})]
+    with pytest.raises(FinetuneError, match=r"a\.json, item 2: it is JSON; .*colon"):
+        next(items)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1 << 16])
+def test_what_pythons_library_writes_beyond_json_is_read(tmp_path, monkeypatch, size):
+    monkeypatch.setattr("finetune.data.sources.json_items.CHUNK", size)
+    rows = [
+        {"a": float("nan"), "b": float("-inf"), "c": 10**40, "d": 1e300, "e": -0.5},
+        {"a": 'NaN "NaN, -Infinity" \\ NaN', "b": "\\", "c": '\\"', "d": "N", "e": "-"},
+    ]
+    file = write(tmp_path / "a.json", b"\xef\xbb\xbf" + json.dumps(rows).encode())
+    nothing = {"a": None, "b": None}
+    assert [row for _, row in json_items(file, "it")] == [rows[0] | nothing, rows[1]]
+    raw = write(tmp_path / "b.json", b'["one\ntwo\tthree\x00", 4]')
+    assert [row for _, row in json_items(raw, "it")] == ["one\ntwo\tthree\x00", 4]
+
+
+def test_a_key_that_stands_twice_is_known_where_it_is_watched_for(tmp_path):
+    file = write(tmp_path / "a.json", b'[{"a": 1, "a": 2}, {"a": {"b": 1}, "b": 2}]')
+    twice, once = (row for _, row in json_items(file, "it", watch_keys=True))
+    assert (twice, once) == ({"a": 2}, {"a": {"b": 1}, "b": 2})
+    assert (twice.twice, once.twice) == (True, False)
+
+
+def test_an_item_without_an_end_and_a_deep_one_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("finetune.data.sources.json_items.LONGEST_ITEM", 1 << 18)
+    file = write(tmp_path / "a.json", b'{"z": [' + b"1," * (1 << 20) + b'1], "d": [7]}')
+    with pytest.raises(FinetuneError, match="more than 262,144 characters"):
+        list(json_items(file, "it"))
+    assert list(json_items(file, "it", "d")) == [("0", 7)], "what is beside is no item"
+    deep = write(tmp_path / "b.json", b"[1, " + b"[" * 600 + b"]" * 600 + b"]")
+    with pytest.raises(FinetuneError, match=r"item 1: .*not so deeply nested"):
+        list(json_items(deep, "it"))
 
 
 def test_memory_does_not_grow_with_a_json_file(tmp_path):
