@@ -24,6 +24,7 @@ from medassist.exams.statistics import (
     flips,
     holm,
     mcnemar,
+    paired_answers,
     paired_difference,
     verdict,
 )
@@ -118,7 +119,7 @@ def compare_answers(answers: Sequence[Answer], seed: int) -> list[Comparison]:
     return found
 
 
-def compare_exams(exams: Sequence[Exam], seed: int) -> list[Comparison]:
+def compare_exams(exams: Sequence[Exam]) -> list[Comparison]:
     """Both accuracies of each exam; p adjusted over the exams, for each accuracy."""
     found: list[Comparison] = []
     for metric in ("acc", "acc_norm"):
@@ -131,7 +132,7 @@ def compare_exams(exams: Sequence[Exam], seed: int) -> list[Comparison]:
             right = [a == gold for a, gold in zip(base, golds, strict=True)]
             right_tuned = [a == gold for a, gold in zip(tuned, golds, strict=True)]
             changed = flips(right, right_tuned)
-            difference = paired_difference(right, right_tuned, seed=seed)
+            difference = paired_answers(right, right_tuned)
             made.append(
                 _comparison(exam.task, metric, difference, higher=True).model_copy(
                     update={
@@ -211,6 +212,7 @@ def _comparison(
             level=found.level,
             draws=found.draws,
             seed=found.seed,
+            method=found.method,
         ),
         verdict=verdict(found, higher_is_better=higher),
     )

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from finetune.errors import FinetuneError
 from medassist.core.files import PRIVATE_FILE, write_whole
 from medassist.core.run_folder import EVALUATION
-from medassist.exams.statistics import Outcome, in_words, outcome
+from medassist.exams.statistics import Method, Outcome, in_words, outcome
 
 Kind = Literal["text", "dialogue"]
 
@@ -210,13 +210,17 @@ class Exam(Part):
 
 
 class Interval(Part):
-    """A confidence interval by the bootstrap, over documents or questions."""
+    """A confidence interval of a paired difference."""
 
     low: float
     high: float
     level: float
     draws: int
+    """Of the bootstrap; 0 of a score interval, which draws nothing."""
     seed: int
+    method: Method = "bootstrap"
+    """`bootstrap` over documents, or over questions in files of before; `score`:
+    Tango's interval of right and wrong answers."""
 
 
 class Flips(Part):

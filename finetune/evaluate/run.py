@@ -161,7 +161,7 @@ def evaluate_run(
             comparisons=(
                 *compare_losses(losses, part.seed),
                 *compare_answers(answers, part.seed),
-                *compare_exams(sat, part.seed),
+                *compare_exams(sat),
             ),
             exams=tuple(sat),
             examples=tuple(examples),

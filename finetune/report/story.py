@@ -19,7 +19,7 @@ from finetune.report.sections.readers import readers, verdict_claim
 from finetune.report.sections.results import lead, results
 from finetune.report.sections.training import training
 from finetune.report.sections.worse import worse
-from medassist.exams.statistics import sign_test
+from medassist.exams.sign_test import sign_test
 
 
 def tell(facts: RunFacts, run: str = "RUN") -> Report:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from medassist.consult.verdicts import Judged, PairFigures, figures
 
 if TYPE_CHECKING:
-    from medassist.exams.statistics import SignTest
+    from medassist.exams.sign_test import SignTest
 
 LEAST = 10
 """Decisive verdicts below which their share says nothing of how many are needed."""

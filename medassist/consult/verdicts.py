@@ -20,7 +20,7 @@ from medassist.consult.verdict import REASONS, Reason, Verdict
 from medassist.core.values import PANES, PaneName
 
 if TYPE_CHECKING:
-    from medassist.exams.statistics import SignTest
+    from medassist.exams.sign_test import SignTest
 
 _Z_TEST = 1.959963984540054
 """Two-sided, 5 %."""
@@ -198,7 +198,7 @@ def missing(wins: int, losses: int) -> int | None:
 
 
 def _figures(pair: str, blind: bool, given: Sequence[Judged]) -> PairFigures:
-    from medassist.exams.statistics import sign_test  # numpy with it
+    from medassist.exams.sign_test import sign_test  # numpy with it
 
     outcomes = Counter(one.outcome for one in given)
     sides = Counter(one.verdict.choice for one in given)

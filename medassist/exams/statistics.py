@@ -1,20 +1,30 @@
 """What may be said when two models were given the same items.
 
 The items are the same for both, so the difference is taken item by item: that is far
-better known than the two figures apart. Sources: Efron and Tibshirani, An Introduction
-to the Bootstrap (percentile interval); McNemar 1947, in its exact form; Holm 1979;
-Clopper and Pearson 1934.
+better known than the two figures apart. Right and wrong answers have Tango's score
+interval; the bootstrap is for figures that are more than right or wrong, and for items
+that are grouped. Where no answer changed, it would draw nothing but zeros and call the
+difference known exactly, however few the items are.
+
+Sources: Efron and Tibshirani, An Introduction to the Bootstrap (percentile interval);
+Tango, Equivalence test and confidence interval for the difference in proportions for
+the paired-sample design, Statistics in Medicine 17 (1998); McNemar 1947, in its exact
+form; Holm 1979.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from medassist.exams.sign_test import sign_p
 
 DRAWS = 10_000
 LEVEL = 0.95
@@ -23,6 +33,8 @@ LEAST_GROUPS = 10
 that both got better would exclude zero."""
 _DRAWN_AT_A_TIME = 1 << 22  # values
 Values = npt.NDArray[np.float64]
+Method = Literal["bootstrap", "score"]
+Answers = Sequence[bool] | npt.NDArray[np.bool_]
 
 
 class Outcome(StrEnum):
@@ -47,8 +59,9 @@ class PairedDifference:
         items: that were compared.
         groups: that were drawn from; items of a document are no independent witnesses.
         level: of the interval.
-        draws: of the bootstrap.
+        draws: of the bootstrap; 0 of a score interval, which draws nothing.
         seed: of the bootstrap.
+        method: by which the interval was found.
     """
 
     base: float
@@ -59,8 +72,9 @@ class PairedDifference:
     items: int
     groups: int
     level: float
-    draws: int
-    seed: int
+    draws: int = 0
+    seed: int = 0
+    method: Method = "bootstrap"
 
 
 @dataclass(frozen=True)
@@ -72,28 +86,29 @@ class Flips:
     both_right: int
     both_wrong: int
 
+    @property
+    def items(self) -> int:
+        """Questions that both answered."""
+        return self.changed + self.both_right + self.both_wrong
 
-@dataclass(frozen=True)
-class SignTest:
-    """How often one of two was preferred, ties left out.
+    @property
+    def changed(self) -> int:
+        """Answers that are right in one model and wrong in the other."""
+        return self.right_to_wrong + self.wrong_to_right
 
-    Attributes:
-        wins: of the one.
-        losses: of the one.
-        share: wins by wins and losses; `None` where there are neither.
-        low: of the exact (Clopper-Pearson) interval of the share.
-        high: of that interval.
-        level: of the interval.
-        p: two-sided and exact, that a fair coin would differ as much.
-    """
+    @property
+    def difference(self) -> float:
+        """The second model's share of right answers minus the first one's."""
+        return (self.wrong_to_right - self.right_to_wrong) / self.items
 
-    wins: int
-    losses: int
-    share: float | None
-    low: float
-    high: float
-    level: float
-    p: float
+    def __add__(self, other: Flips) -> Flips:
+        """The flips of two sets of questions together."""
+        return Flips(
+            self.right_to_wrong + other.right_to_wrong,
+            self.wrong_to_right + other.wrong_to_right,
+            self.both_right + other.both_right,
+            self.both_wrong + other.both_wrong,
+        )
 
 
 def paired_difference(
@@ -189,10 +204,50 @@ def verdict(found: PairedDifference, *, higher_is_better: bool) -> str:
     return in_words(said, found.items, found.groups)
 
 
-def flips(
-    base: Sequence[bool] | npt.NDArray[np.bool_],
-    tuned: Sequence[bool] | npt.NDArray[np.bool_],
-) -> Flips:
+def score_interval(found: Flips, level: float = LEVEL) -> tuple[float, float]:
+    """Tango's score interval of the difference of two shares of right answers.
+
+    Of n questions whose answers did not change it is [-z²/(n + z²), z²/(n + z²)].
+
+    Returns:
+        low and high of the second model's share minus the first one's.
+
+    Raises:
+        ValueError: there are no questions.
+    """
+    if not found.items:
+        raise ValueError("there is no difference of nothing")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    # The score falls from one end to the other; where it is z and -z are the ends.
+    return _where(found, z, -1.0, found.difference), _where(
+        found, -z, found.difference, 1.0
+    )
+
+
+def paired_answers(
+    base: Answers, tuned: Answers, level: float = LEVEL
+) -> PairedDifference:
+    """The difference of two shares of right answers and its score interval.
+
+    Raises:
+        ValueError: there are no answers, or their numbers differ.
+    """
+    found = flips(base, tuned)
+    low, high = score_interval(found, level)
+    return PairedDifference(
+        base=(found.both_right + found.right_to_wrong) / found.items,
+        tuned=(found.both_right + found.wrong_to_right) / found.items,
+        difference=found.difference,
+        low=low,
+        high=high,
+        items=found.items,
+        groups=found.items,
+        level=level,
+        method="score",
+    )
+
+
+def flips(base: Answers, tuned: Answers) -> Flips:
     """Which answers were right, of both models on the same questions.
 
     Raises:
@@ -212,40 +267,6 @@ def flips(
 def mcnemar(found: Flips) -> float:
     """The exact two-sided p of McNemar's test: were the flips a fair coin's?"""
     return sign_p(found.right_to_wrong, found.wrong_to_right)
-
-
-def sign_p(wins: int, losses: int) -> float:
-    """The exact two-sided p that a fair coin falls at least as unevenly."""
-    count, ways, tail = wins + losses, 1, 0
-    for k in range(min(wins, losses) + 1):
-        tail += ways
-        ways = ways * (count - k) // (k + 1)  # from k of count to k + 1
-    # Whole numbers to the end: the powers of two exceed a float at 1,075 flips.
-    return min(1.0, 2 * tail / (1 << count))
-
-
-def sign_test(wins: int, losses: int, level: float = LEVEL) -> SignTest:
-    """Whether one of two was preferred more often than by chance.
-
-    Raises:
-        ValueError: a count is below zero.
-    """
-    if wins < 0 or losses < 0:
-        raise ValueError(f"counts below zero: {wins}, {losses}")
-    count, tail = wins + losses, (1 - level) / 2
-    return SignTest(
-        wins=wins,
-        losses=losses,
-        share=wins / count if count else None,
-        low=_share_at(lambda s: _at_least(wins, count, s) - tail) if wins else 0.0,
-        high=(
-            _share_at(lambda s: tail - _at_least(losses, count, 1 - s))
-            if losses
-            else 1.0
-        ),
-        level=level,
-        p=sign_p(wins, losses),
-    )
 
 
 def holm(ps: Sequence[float]) -> list[float]:
@@ -289,30 +310,30 @@ def _draws(change: Values, weights: Values, draws: int, seed: int) -> Values:
     return found
 
 
-def _at_least(wins: int, count: int, share: float) -> float:
-    """P(at least `wins` of `count`) where each is won with probability `share`."""
-    if share <= 0.0 or share >= 1.0:
-        return float(share >= 1.0 or wins == 0)
-    log_won, log_lost = math.log(share), math.log1p(-share)
-    terms = (
-        math.lgamma(count + 1)
-        - math.lgamma(k + 1)
-        - math.lgamma(count - k + 1)
-        + k * log_won
-        + (count - k) * log_lost
-        for k in range(wins, count + 1)
-    )
-    return math.fsum(math.exp(term) for term in terms)
+def _score(found: Flips, difference: float) -> float:
+    """How many standard errors what was found lies above a true `difference`.
+
+    The standard error is that under `difference`: the share of right answers that
+    become wrong is the likeliest one that goes with it.
+    """
+    n, lost, won = found.items, found.right_to_wrong, found.wrong_to_right
+    above = won - lost - n * difference
+    if above == 0:
+        return 0.0
+    b = -won - lost + (2 * n - won + lost) * difference
+    c = -lost * difference * (1 - difference)
+    share = (math.sqrt(max(0.0, b * b - 8 * n * c)) - b) / (4 * n)
+    variance = n * (2 * share + difference * (1 - difference))
+    return above / math.sqrt(variance) if variance > 0 else math.copysign(1e9, above)
 
 
-def _share_at(rising: Callable[[float], float]) -> float:
-    """Where a function that rises from below zero on 0 to 1 crosses zero."""
-    low, high = 0.0, 1.0
+def _where(found: Flips, z: float, low: float, high: float) -> float:
+    """The difference between `low` and `high` at which the falling score is `z`."""
     for _ in range(200):
         middle = (low + high) / 2
         if middle in (low, high):
             break
-        if rising(middle) < 0:
+        if _score(found, middle) > z:
             low = middle
         else:
             high = middle

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from medassist.exams.sign_test import sign_p
 from medassist.exams.statistics import (
     LEAST_GROUPS,
     Flips,
@@ -13,9 +14,9 @@ from medassist.exams.statistics import (
     holm,
     mcnemar,
     outcome,
+    paired_answers,
     paired_difference,
-    sign_p,
-    sign_test,
+    score_interval,
     standard_error,
     verdict,
 )
@@ -144,29 +145,90 @@ def test_holm_multiplies_by_the_tests_that_are_left_and_never_falls() -> None:
     assert holm([]) == []
 
 
-@pytest.mark.parametrize(
-    ("wins", "losses", "low", "high"),
-    [  # scipy.stats.binomtest(...).proportion_ci(method="exact")
-        (8, 2, 0.4439045376923585, 0.9747892736731665),
-        (0, 5, 0.0, 0.5218237501049814),
-        (700, 500, 0.5548466936965953, 0.6114105758076614),
-    ],
-)
-def test_the_share_of_wins_has_an_exact_interval(wins, losses, low, high) -> None:
-    found = sign_test(wins, losses)
-    assert found.low == pytest.approx(low, abs=1e-9)
-    assert found.high == pytest.approx(high, abs=1e-9)
-    assert found.share == wins / (wins + losses)
-
-
-def test_no_verdicts_at_all_show_nothing() -> None:
-    found = sign_test(0, 0)
-    assert (found.share, found.low, found.high, found.p) == (None, 0.0, 1.0, 1.0)
-    with pytest.raises(ValueError, match="below zero"):
-        sign_test(-1, 3)
-
-
 def test_the_standard_error_is_that_of_a_sample() -> None:
     # Variance of 1, 0, 0, 1 is 1/3 in a sample; by 4 and rooted.
     assert standard_error([1, 0, 0, 1]) == pytest.approx(math.sqrt(1 / 12))
     assert standard_error([1]) is None
+
+
+def flipped(lost: int, won: int, items: int) -> Flips:
+    """Changed answers of so many questions; the others are right in both."""
+    return Flips(lost, won, items - lost - won, 0)
+
+
+@pytest.mark.parametrize(
+    ("lost", "won", "items", "low", "high"),
+    [
+        # Bentur 2009 as in Fagerland, Lydersen and Laake 2014: -0.517 to -0.026.
+        (7, 1, 21, -0.5172, -0.0260),
+        (20, 14, 1273, -0.0144, 0.0045),
+        (75, 60, 4183, -0.0091, 0.0019),
+    ],
+)
+def test_the_score_interval_is_the_published_one(lost, won, items, low, high) -> None:
+    found = score_interval(flipped(lost, won, items))
+    assert found == pytest.approx((low, high), abs=6e-5)
+
+
+@pytest.mark.parametrize("items", [1, 50, 1273])
+def test_no_changed_answer_is_no_certainty(items) -> None:
+    z = 1.959964
+    low, high = score_interval(flipped(0, 0, items))
+    assert high == pytest.approx(z**2 / (items + z**2), rel=1e-5)
+    assert low == pytest.approx(-high)
+    drawn = paired_difference([1.0] * items, [1.0] * items)
+    assert (drawn.low, drawn.high) == (0, 0)  # what the bootstrap would have said
+
+
+def test_the_score_interval_turns_round_with_the_models() -> None:
+    low, high = score_interval(flipped(20, 14, 500))
+    assert score_interval(flipped(14, 20, 500)) == pytest.approx((-high, -low))
+
+
+@pytest.mark.parametrize(("lost", "won"), [(10, 0), (0, 10), (10, 10), (0, 1)])
+def test_the_score_interval_holds_what_was_found_and_stays_a_share(lost, won) -> None:
+    for items in (lost + won, 2 * (lost + won), 400):
+        found = flipped(lost, won, items)
+        low, high = score_interval(found)
+        assert -1 <= low <= found.difference <= high <= 1
+        assert low < high
+
+
+@pytest.mark.parametrize(
+    ("items", "lost", "won"),
+    [(300, 0.03, 0.03), (300, 0.05, 0.02), (1273, 0.02, 0.02), (100, 0.08, 0.08)],
+)
+def test_the_score_interval_holds_the_truth_in_95_of_100_trials(
+    items, lost, won
+) -> None:
+    random = np.random.default_rng(5)
+    held: dict[tuple[int, int], bool] = {}
+    trials = random.multinomial(items, (lost, won, 1 - lost - won), 20_000)
+    hits = 0
+    for b, c in trials[:, :2].tolist():
+        if (b, c) not in held:
+            low, high = score_interval(flipped(b, c, items))
+            held[b, c] = low <= won - lost <= high
+        hits += held[b, c]
+    assert 0.94 <= hits / len(trials) <= 0.965
+
+
+def test_right_and_wrong_answers_are_compared_without_drawing() -> None:
+    base = [True] * 60 + [False] * 40
+    tuned = [True] * 50 + [False] * 10 + [True] * 6 + [False] * 34
+    found = paired_answers(base, tuned)
+    assert (found.base, found.tuned) == (0.6, 0.56)
+    assert found.difference == pytest.approx(-0.04)
+    assert (found.low, found.high) == score_interval(Flips(10, 6, 50, 34))
+    assert (found.items, found.groups, found.method, found.draws) == (
+        100, 100, "score", 0,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="nothing"):
+        paired_answers([], [])
+
+
+def test_flips_of_several_exams_are_added() -> None:
+    both = Flips(1, 2, 3, 4) + Flips(10, 20, 30, 40)
+    assert both == Flips(11, 22, 33, 44)
+    assert (both.items, both.changed) == (110, 33)
+    assert both.difference == pytest.approx(0.1)

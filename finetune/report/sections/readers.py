@@ -16,7 +16,7 @@ from finetune.report.parts import (
     Text,
 )
 from finetune.report.verdicts import OUTCOMES, Outcome, Verdicts
-from medassist.exams.statistics import SignTest, sign_test
+from medassist.exams.sign_test import SignTest, sign_test
 
 MOST_REASONS = 5
 OUTCOME_NAMES: dict[Outcome, str] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from finetune.evaluate.result import Comparison, Evaluation, KindLoss
 from finetune.report.figures import (
@@ -279,16 +279,28 @@ _LOSS_ROWS = (
 def _method(evaluation: Evaluation) -> str:
     if not evaluation.comparisons:
         return "Nothing was compared."
-    first = evaluation.comparisons[0]
     settings = evaluation.settings
     return (
-        f"Intervals: bootstrap of the paired difference, "
-        f"{first.interval.draws:,} draws with seed {first.interval.seed}, over "
-        "documents or patients (exams: over questions), so that records of one "
-        "document do not count as independent. A comparison is called better or worse "
+        f"Intervals of the paired difference: {_methods(evaluation.comparisons)}. "
+        "A comparison is called better or worse "
         "only where its interval excludes zero, and never of fewer than "
         f"{LEAST_GROUPS} documents or questions. The intervals are not adjusted for "
         "their number: of twenty, one is expected to miss. Both models were read with "
         f"{settings.dtype}, at most {settings.context:,} tokens at a time, on "
         f"{evaluation.hardware}."
     )
+
+
+def _methods(comparisons: Sequence[Comparison]) -> str:
+    """By which methods the intervals were found."""
+    drawn = [c.interval for c in comparisons if c.interval.method == "bootstrap"]
+    parts: list[str] = []
+    if drawn:
+        parts.append(
+            f"bootstrap, {drawn[0].draws:,} draws with seed {drawn[0].seed}, over "
+            "documents or patients, so that records of one document do not count as "
+            "independent"
+        )
+    if len(drawn) < len(comparisons):
+        parts.append("of exams, Tango's score interval over the questions")
+    return "; ".join(parts)

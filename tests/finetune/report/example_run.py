@@ -507,9 +507,7 @@ def exam_of(luck: random.Random) -> Exam:
 def exam_comparison(exam: Exam) -> Comparison:
     base = [found.base == found.gold for found in exam.items]
     tuned = [found.tuned == found.gold for found in exam.items]
-    found = statistics.paired_difference(
-        [float(b) for b in base], [float(t) for t in tuned], draws=2000
-    )
+    found = statistics.paired_answers(base, tuned)
     flips = statistics.flips(base, tuned)
     p = statistics.mcnemar(flips)
     return comparison(found, exam.task, "acc", higher_is_better=True).model_copy(
@@ -549,6 +547,7 @@ def comparison(
             level=found.level,
             draws=found.draws,
             seed=found.seed,
+            method=found.method,
         ),
         verdict=statistics.verdict(found, higher_is_better=higher_is_better),
     )
