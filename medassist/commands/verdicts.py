@@ -12,10 +12,11 @@ from medassist.core.terminal import RoomError, say
 
 if TYPE_CHECKING:
     from medassist.consult.verdicts import Judged
+    from medassist.tui.keys import Keymap
 
 NO_RECORDS = (
     "There are no records on this computer, so there are no verdicts to count. In the "
-    "consult screen, alt+s begins them; alt+v shows the verdicts of the session."
+    "consult screen, {save} begins them; {verdicts} shows the verdicts of the session."
 )
 
 
@@ -37,14 +38,15 @@ def verdicts(
     """
     import asyncio
 
-    from medassist.consult.verdict_words import as_text
+    from medassist.consult.verdict_words import NONE_YET, as_text
     from medassist.engine.confine import forbid_core_dumps
 
     forbid_core_dumps()
     given = asyncio.run(_read())
     if table is not None:
         _write(table, given)
-    say(_as_json(given) if json else as_text(given), json=json)
+    text = _as_json(given) if json else as_text(given) or _keymap().name(NONE_YET)
+    say(text, json=json)
     if table is not None:
         say(f"Written to {table}.", err=True)
 
@@ -56,7 +58,7 @@ async def _read() -> list[Judged]:
 
     vault = Vault()
     if not vault.exists:
-        raise RoomError(NO_RECORDS)
+        raise RoomError(_keymap().name(NO_RECORDS))
     if not sys.stdin.isatty():
         raise RoomError(
             "The passphrase of the records is asked for on a terminal, and standard "
@@ -74,6 +76,14 @@ async def _read() -> list[Judged]:
             await vault.lock()
     except RecordsError as error:
         raise RoomError(str(error)) from None
+
+
+def _keymap() -> Keymap:
+    """The keys of the consult screen, as the user has them."""
+    from medassist.tui.first_look import look
+    from medassist.tui.keys import Keymap
+
+    return Keymap(look().keys)
 
 
 def _write(file: Path, given: list[Judged]) -> None:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 LEAST = 10
 """Decisive verdicts below which their share says nothing of how many are needed."""
 NONE_YET = (
-    "No verdict yet. F8 gives one when both models have answered; with alt+h before "
-    "the first question their names are hidden until then."
+    "No verdict yet. {verdict} gives one when both models have answered; with {blind} "
+    "before the first question their names are hidden until then."
 )
+"""With the names of the commands whose keys belong there (`medassist.tui.keys`)."""
 NOTES = (
     "Each verdict counts as one witness; several in one consultation are not quite "
     "that. p is of an exact two-sided sign test, the interval is Clopper and Pearson's."
@@ -23,10 +24,10 @@ NOTES = (
 
 
 def as_text(given: Iterable[Judged]) -> str:
-    """All figures, as they are printed."""
+    """All figures, as they are printed; empty: there is no verdict."""
     found = figures(given)
     if not found:
-        return NONE_YET
+        return ""
     parts = ["\n".join([heading(one), *lines(one)]) for one in found]
     return "\n\n".join([*parts, NOTES])
 

@@ -44,10 +44,6 @@ if TYPE_CHECKING:
     from medassist.session.pair import Watch
     from medassist.settings import Settings
 
-STARTED_AGAIN = "The models' process had ended; it is started again."
-NOT_LOADED = "The models are not loaded; choose others or start them again."
-STILL_WRITING = "The answers are still being written; Esc stops them."
-
 
 class Face(Protocol):
     """Who shows the session to somebody."""

@@ -28,16 +28,13 @@ from medassist.tui.copied import Copied
 from medassist.tui.dialogs.decision import Leave
 from medassist.tui.dialogs.intended_use import IntendedUse
 from medassist.tui.locking import ALLOWED, LOOK_S, Lock
+from medassist.tui.wording import program as wording
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from medassist.settings import Settings
 
-NO_TERMINAL = (
-    "The consult screen needs a terminal for its input and for standard error, on "
-    "which it is drawn. In a pipe, use `medassist ask`."
-)
 LEAVE_S = 5.0
 """The longest that the process outlives the user's wish to quit."""
 CLEAR_S = 1.0
@@ -95,7 +92,7 @@ class ConsultApp(App[int]):
         self.theme = look.theme
         if look.keys:
             self.set_keymap(look.keys)
-        self.chosen_keys = look.keys
+        self.keymap = keys.Keymap(look.keys)
         self.consult = ConsultScreen(self, self.new_pair(choice or Choice()))
         self.locking = Lock(self, self.consult.session)
         self._copied = Copied()
@@ -129,8 +126,8 @@ class ConsultApp(App[int]):
         self.consult.loader.load()
         self.set_interval(LOOK_S, self.locking.look)
         if self._accepted >= INTENDED_USE_VERSION:
-            self.consult.records.run(self.consult.records.at_start())
-        for problem in keys.problems(self.chosen_keys):
+            self.run_worker(self.consult.records.at_start(), group="records")
+        for problem in self.keymap.problems:
             self.say(problem, warning=True, seconds=15)
 
     def new_pair(self, choice: Choice) -> Pair:
@@ -186,7 +183,7 @@ class ConsultApp(App[int]):
         if accepted:
             self.keep("intended_use_accepted", INTENDED_USE_VERSION)
             self.consult.composer.focus()
-            self.consult.records.run(self.consult.records.at_start())
+            self.run_worker(self.consult.records.at_start(), group="records")
         else:
             self.run_worker(self.leave())
 
@@ -198,10 +195,8 @@ class ConsultApp(App[int]):
             holds = keys.CONSULT if screen is self.consult else {"app"}
             if command.place not in holds or command.action == "command_palette":
                 continue
-            key = keys.display(keys.keys_of(command, self.chosen_keys))
-            yield SystemCommand(
-                command.title, f"{key}   {command.about}", self._runner(command)
-            )
+            about = f"{self.keymap[command.id]}   {command.about}"
+            yield SystemCommand(command.title, about, self._runner(command))
 
     def _runner(self, command: keys.Command) -> Callable[[], None]:
         nodes = {
@@ -212,7 +207,7 @@ class ConsultApp(App[int]):
         node = nodes[command.place]
 
         def run_it() -> None:
-            self.run_worker(self.run_action(command.action, node))
+            self.run_worker(self.run_action(command.does, node))
 
         return run_it
 
@@ -222,7 +217,7 @@ class ConsultApp(App[int]):
         if isinstance(self.screen, Help):
             self.screen.dismiss()
         else:
-            self.push_screen(Help(self.chosen_keys, first_look.file_name()))
+            self.push_screen(Help(self.keymap, first_look.file_name()))
 
     def action_theme(self) -> None:
         self.theme = themes.other(self.theme)
@@ -272,13 +267,7 @@ class ConsultApp(App[int]):
         self.run_worker(self._copy_and_tell(text, what), group="copy")
 
     async def _copy_and_tell(self, text: str, what: str) -> None:
-        done = await self._copy(text)
-        self.notify(
-            f"Copied {what}."
-            if done
-            else f"Sent {what} to the terminal's clipboard (your terminal decides).",
-            markup=False,
-        )
+        self.say(wording.copied(what, known=await self._copy(text)))
 
     async def _copy(self, text: str) -> bool:
         # Before it is done: who locks or leaves meanwhile has it cleared too.
@@ -302,8 +291,7 @@ class ConsultApp(App[int]):
         if not loss or any(isinstance(screen, Leave) for screen in self.screen_stack):
             await self.leave()
             return
-        quit_key = keys.display(keys.keys_of(keys.command("quit"), self.chosen_keys))
-        self.push_screen(Leave(loss, quit_key), self._on_leave)
+        self.push_screen(Leave(loss, self.keymap), self._on_leave)
 
     async def _on_leave(self, leaves: bool | None) -> None:
         if leaves:
@@ -406,7 +394,7 @@ def run(
         The exit code: 0; 1 if the program failed; 2 where there is no terminal.
     """
     if not (sys.stdin.isatty() and sys.__stderr__ and sys.__stderr__.isatty()):
-        sys.stderr.write(f"{NO_TERMINAL}\n")
+        sys.stderr.write(f"{wording.NO_TERMINAL}\n")
         return 2
     app = ConsultApp(
         opening(base, tuned, adapter, pair),

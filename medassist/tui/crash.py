@@ -13,17 +13,14 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+from medassist.tui.wording import program as wording
+
 HERE = Path(__file__).parent.parent
 
 
 def sentence(error: BaseException) -> str:
     """One sentence: what kind of error, and where in our code. None of its data."""
-    return (
-        f"medassist had to stop: {type(error).__name__}{_where(error)}. This is an "
-        "error in the program. What was saved is safe; nothing else of the "
-        "consultation was written anywhere. `medassist --debug` shows more when it "
-        "happens again."
-    )
+    return wording.failed(type(error).__name__, _where(error))
 
 
 def report(error: BaseException, debug: bool) -> str:

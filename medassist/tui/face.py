@@ -6,7 +6,7 @@ the consult screen, so that each can be read, tested and shown by itself.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from textual.dom import DOMNode
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from medassist.session.choice import Choice
     from medassist.session.pair import Pair
     from medassist.settings import Settings
+    from medassist.tui.keys import Keymap
 
 Result = TypeVar("Result")
 
@@ -33,8 +34,8 @@ class Face(Protocol):
         ...
 
     @property
-    def chosen_keys(self) -> Mapping[str, str]:
-        """The keys that the user gave to commands, by their names."""
+    def keymap(self) -> Keymap:
+        """The keys as they are now."""
         ...
 
     @property

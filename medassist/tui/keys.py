@@ -9,6 +9,7 @@ missing in one of them. `id` is the name under which settings.toml rebinds a key
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -31,12 +32,13 @@ class Command:
     Attributes:
         id: Its name in settings.toml.
         key: Its key, unless the user has chosen another.
-        action: The name of the method `action_...`.
-        place: What has that method: the composer, the consult screen, the app, or one
-            of the screens on top of it; "dialog" is most of those.
+        action: The name of the method `action_...`; or `part.method`, where a part of
+            the screen does it (`parts.py`).
+        place: What has that method or part: the composer, the consult screen, the app,
+            or one of the screens on top of it; "dialog" is most of those.
         group: The heading that the help lists it under.
         title: What the palette and the help call it.
-        about: A sentence more.
+        about: A sentence more. It names no key: any of them may have been changed.
         short: What the line at the bottom calls it; empty: it is not there.
         first: It goes before what the widget that has the focus does with the key.
     """
@@ -50,6 +52,12 @@ class Command:
     about: str
     short: str = ""
     first: bool = True
+
+    @property
+    def does(self) -> str:
+        """The action as Textual is told of it."""
+        part, dot, work = self.action.partition(".")
+        return f"do('{part}', '{work}')" if dot and part != "app" else self.action
 
 
 _ASK = "Asking"
@@ -94,18 +102,18 @@ COMMANDS: Final = (
         "again",
     ),
     Command(
-        "edit", "alt+n", "edit", "screen", _ASK,
+        "edit", "alt+n", "comparison.edit", "screen", _ASK,
         "Edit the question and ask again",
-        "Brings the last question back, again the one before it. Enter asks it as a "
-        "branch of its own: what was answered before is kept. Esc leaves it.",
+        "Brings the last question back, again the one before it. Sent, it begins a "
+        "branch of its own: what was answered before is kept. Stop leaves it.",
     ),
     Command(
-        "other_branch", "alt+o", "other_branch", "screen", _ASK,
+        "other_branch", "alt+o", "comparison.other_branch", "screen", _ASK,
         "Show another branch",
         "Goes through what came of a question before and after it was edited.",
     ),
     Command(
-        "go_on", "alt+g", "go_on", "screen", _ASK,
+        "go_on", "alt+g", "comparison.go_on", "screen", _ASK,
         "Go on with this answer in both",
         "The other pane takes the last answer of the pane that has the focus over; the "
         "next question is asked with it in both.",
@@ -133,7 +141,7 @@ COMMANDS: Final = (
         "Question, pane A, pane B. In a pane the arrow and page keys scroll.",
     ),
     Command(
-        "maximise", "f2", "maximise", "screen", _READ,
+        "maximise", "f2", "panes.maximise", "screen", _READ,
         "One pane or both",
         "Gives one pane the whole width; again: the other one, then both.",
     ),
@@ -143,19 +151,19 @@ COMMANDS: Final = (
         "Both panes show the same turn while one of them is scrolled.",
     ),
     Command(
-        "earlier_answer", "alt+e", "earlier_answer", "screen", _READ,
+        "earlier_answer", "alt+e", "answers.show_earlier", "screen", _READ,
         "Show an earlier answer",
         "Goes through what a pane answered to the last question. The next question is "
         "asked with the answer that is shown.",
     ),
     Command(
-        "copy", "f9", "copy", "screen", _READ,
+        "copy", "f9", "answers.copy", "screen", _READ,
         "Copy the answer",
         "Copies the last answer of the pane that has the focus; from the question, "
         "both answers.",
     ),
     Command(
-        "details", "f10,alt+d", "details", "screen", _READ,
+        "details", "f10,alt+d", "answers.show_details", "screen", _READ,
         "Details of this answer",
         "Model and adapter files with their sha256, settings, seed and figures of the "
         "last answer; from the question, of both.",
@@ -167,32 +175,32 @@ COMMANDS: Final = (
         "them as read.",
     ),
     Command(
-        "blind", "alt+h", "blind", "screen", _COMPARE,
+        "blind", "alt+h", "comparison.toggle_blind", "screen", _COMPARE,
         "Blind comparison",
         "Before the first question: the sides are drawn at random, and names, speed "
         "and length are hidden until the verdict.",
     ),
     Command(
-        "verdict", "f8", "verdict", "screen", _COMPARE,
+        "verdict", "f8", "comparison.verdict", "screen", _COMPARE,
         "Give a verdict",
-        "On the last question: 1 A is better, 2 B, 3 a tie, 4 both are poor; with a "
+        "On the last question: A is better, or B, a tie, or both are poor; with a "
         "reason if you like. Then hidden names are shown.",
         "verdict",
     ),
     Command(
-        "differences", "f4", "differences", "screen", _COMPARE,
+        "differences", "f4", "comparison.differences", "screen", _COMPARE,
         "Differences",
         "What one answer says and the other does not; doses, numbers and negations "
         "first.",
     ),
     Command(
-        "verdicts", "alt+v", "verdicts", "screen", _COMPARE,
+        "verdicts", "alt+v", "comparison.verdicts", "screen", _COMPARE,
         "Verdicts so far",
         "Wins, ties and a test for each pair, of this session and of open records; and "
         "a CSV of them.",
     ),
     Command(
-        "models", "ctrl+g", "models", "screen", _MODELS,
+        "models", "ctrl+g", "loader.choose", "screen", _MODELS,
         "Models",
         "The pairs and models on this computer: choose, import, download, check; "
         "system prompt and sampling of each pane.",
@@ -203,34 +211,34 @@ COMMANDS: Final = (
         "Both panes write side by side, or one answer after the other.",
     ),
     Command(
-        "restart", "ctrl+r", "restart", "screen", _MODELS,
+        "restart", "ctrl+r", "loader.restart", "screen", _MODELS,
         "Start the models again",
         "After loading was stopped or failed, or the models' process has ended.",
     ),
     Command(
-        "save", "alt+s", "save", "screen", _RECORDS,
+        "save", "alt+s", "records.save_from_now_on", "screen", _RECORDS,
         "Save from now on",
         "Opens the records, or begins them: this consultation and the next ones are "
         "saved on this computer, encrypted.",
     ),
     Command(
-        "history", "ctrl+o", "history", "screen", _RECORDS,
+        "history", "ctrl+o", "records.history", "screen", _RECORDS,
         "History",
         "The saved consultations: search, open, rename, delete.",
         "history",
     ),
     Command(
-        "export", "ctrl+s", "export", "screen", _RECORDS,
+        "export", "ctrl+s", "records.export", "screen", _RECORDS,
         "Export this consultation",
         "Writes it into a file: Markdown, JSON, HTML or PDF. Works unsaved too.",
     ),
     Command(
-        "sign_off", "alt+u", "sign_off", "screen", _RECORDS,
+        "sign_off", "alt+u", "records.sign_off", "screen", _RECORDS,
         "Sign off as reviewed",
         "Says that you have read and checked this consultation; again: takes it back.",
     ),
     Command(
-        "passphrase", "alt+p", "passphrase", "screen", _RECORDS,
+        "passphrase", "alt+p", "records.change_passphrase", "screen", _RECORDS,
         "Change the passphrase",
         "Of the records, with the one that they have now.",
     ),
@@ -314,31 +322,31 @@ COMMANDS: Final = (
         first=False,
     ),
     Command(
-        "models_import", "i", "import", "models", _OF_MODELS,
+        "models_import", "i", "library.import_", "models", _OF_MODELS,
         "Import", "Takes a file, a run folder or a model of Ollama into the library.",
         "import", first=False,
     ),
     Command(
-        "models_asked", "s", "asked", "models", _OF_MODELS,
+        "models_asked", "s", "library.change_asked", "models", _OF_MODELS,
         "Settings of a pair", "System prompt and sampling of each pane.", "settings",
         first=False,
     ),
     Command(
-        "models_check", "c", "check", "models", _OF_MODELS,
+        "models_check", "c", "library.check", "models", _OF_MODELS,
         "Check", "Template, tokens and sha256.", "check", first=False,
     ),
     Command(
-        "models_default", "d", "default", "models", _OF_MODELS,
+        "models_default", "d", "library.make_default", "models", _OF_MODELS,
         "Make it the default", "The program opens with that pair.", "default",
         first=False,
     ),
     Command(
-        "models_pull", "p", "pull", "models", _OF_MODELS,
+        "models_pull", "p", "library.pull", "models", _OF_MODELS,
         "Download", "Asks the Hub for a model, and you before anything is fetched.",
         "download", first=False,
     ),
     Command(
-        "models_remove", "delete,x", "remove", "models", _OF_MODELS,
+        "models_remove", "delete,x", "library.remove", "models", _OF_MODELS,
         "Forget", "Takes it off the list; asks first. Its file stays.", "forget",
         first=False,
     ),
@@ -391,6 +399,13 @@ COMMANDS: Final = (
     ),
 )  # fmt: skip
 
+_BY_ID: Final = {command.id: command for command in COMMANDS}
+NO_COMMAND: Final = (
+    "settings.toml gives a key to {name!r}, which is no command; {help} lists them."
+)
+KEY_TWICE: Final = "The key {key} stands for {names}; only one of them can have it."
+_NAMED: Final = re.compile(r"\{(\w+)\}")
+
 CONSULT: Final[frozenset[Place]] = frozenset({"composer", "screen", "app"})
 """Where the keys hold that are pressed on the consult screen."""
 
@@ -398,7 +413,7 @@ CONSULT: Final[frozenset[Place]] = frozenset({"composer", "screen", "app"})
 def bindings(place: Place, page: int = 10) -> list[BindingType]:
     """The bindings of `place`; `page` is by how many lines a text is scrolled there."""
     return [
-        _binding(command, command.action.format(page=page))
+        _binding(command, command.does.format(page=page))
         for command in COMMANDS
         if command.place == place
     ]
@@ -428,18 +443,12 @@ def same(id: str, action: str) -> list[BindingType]:
 
 
 def command(id: str) -> Command:
-    """The command of that name."""
-    return next(command for command in COMMANDS if command.id == id)
+    """The command of that name.
 
-
-def keys_of(command: Command, chosen: Mapping[str, str]) -> str:
-    """The keys of `command`, as settings.toml writes them."""
-    return chosen.get(command.id, command.key)
-
-
-def shown(id: str, chosen: Mapping[str, str]) -> str:
-    """The keys of the command `id`, as the user is told them."""
-    return display(keys_of(command(id), chosen))
+    Raises:
+        KeyError: There is none.
+    """
+    return _BY_ID[id]
 
 
 def display(keys: str) -> str:
@@ -456,25 +465,51 @@ def display(keys: str) -> str:
     return " ".join(shown)
 
 
-def problems(chosen: Mapping[str, str]) -> list[str]:
-    """What is wrong with the keys that the user chose, in sentences."""
-    known = {command.id for command in COMMANDS}
-    found = [
-        f"settings.toml gives a key to {name!r}, which is no command; F1 lists them."
-        for name in chosen
-        if name not in known
-    ]
-    twice: dict[str, None] = {}
-    for together in _together():
-        owners: dict[str, list[str]] = {}
-        for command in together:
-            for key in keys_of(command, chosen).split(","):
-                owners.setdefault(key.strip(), []).append(command.id)
-        for key, names in owners.items():
-            if len(names) > 1:
-                said = f"The key {key} stands for {' and '.join(names)}"
-                twice[f"{said}; only one of them can have it."] = None
-    return [*found, *twice]
+class Keymap:
+    """The keys as they are now: those of the table, but for what the user chose.
+
+    Args:
+        chosen: Keys by the names of commands, as settings.toml has them.
+    """
+
+    def __init__(self, chosen: Mapping[str, str]) -> None:
+        self._chosen = chosen
+
+    def of(self, command: Command) -> str:
+        """The keys of `command`, as settings.toml writes them."""
+        return self._chosen.get(command.id, command.key)
+
+    def __getitem__(self, id: str) -> str:
+        """The keys of the command `id`, as the user is told them."""
+        return display(self.of(command(id)))
+
+    def name(self, text: str) -> str:
+        """One of our own sentences with its keys: `{verdict}` becomes `F8`.
+
+        Raises:
+            KeyError: It names something that is no command.
+        """
+        return _NAMED.sub(lambda found: self[found[1]], text)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the keys that the user chose, in sentences."""
+        known = {command.id for command in COMMANDS}
+        found = [
+            NO_COMMAND.format(name=name, help=self["help"])
+            for name in self._chosen
+            if name not in known
+        ]
+        twice: dict[str, None] = {}
+        for together in _together():
+            owners: dict[str, list[str]] = {}
+            for command in together:
+                for key in self.of(command).split(","):
+                    owners.setdefault(key.strip(), []).append(command.id)
+            for key, names in owners.items():
+                if len(names) > 1:
+                    twice[KEY_TWICE.format(key=key, names=" and ".join(names))] = None
+        return [*found, *twice]
 
 
 def _together() -> Iterable[list[Command]]:

@@ -7,8 +7,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from medassist.tui import keys
-
 if TYPE_CHECKING:
     from medassist.session.session import Session
     from medassist.tui.face import Face
@@ -77,12 +75,11 @@ class Lock:
         face, session = self._face, self._session
         self.lifted.clear()
         guarded = session.record.store is not None
-        quit_key = keys.display(keys.keys_of(keys.command("quit"), face.chosen_keys))
         self._screen = LockScreen(
             guarded,
             not session.consultation.over,
             self._unlock if guarded else self._go_on,
-            f"{quit_key} quits.",
+            face.keymap,
         )
         face.clear_notifications()
         face.push_screen(self._screen)

@@ -84,9 +84,12 @@ def test_a_wrong_passphrase_is_a_sentence_and_tells_nothing(home: Path) -> None:
 
 def test_without_records_or_a_terminal_it_says_what_is_missing(home: Path) -> None:
     command = [sys.executable, "-m", "medassist", "verdicts"]
+    (home / "config").mkdir()
+    (home / "config" / "settings.toml").write_text('[keys]\nsave = "f7"\n')
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "There are no records on this computer" in done.stderr
+    assert "F7 begins them; alt+v shows" in " ".join(done.stderr.split())
     assert not (home / "data" / "records").exists()
     asyncio.run(_records(home))
     done = subprocess.run(

@@ -11,7 +11,7 @@ from medassist.consult.consultation import Consultation
 from medassist.consult.sides import Sides
 from medassist.consult.verdict import Choice, Reason, Verdict
 from medassist.consult.verdict_table import COLUMNS, table
-from medassist.consult.verdict_words import NONE_YET, as_text
+from medassist.consult.verdict_words import as_text
 from medassist.consult.verdicts import (
     Judged,
     figures,
@@ -104,7 +104,7 @@ def test_the_words_say_what_is_known_and_what_is_not() -> None:
     assert "30 of 30 decisive, 100 % (88 to 100 %), p < 0.001" in said
     assert "the reader leans to one side" in said
     assert "too few to say" in as_text([given(1, "A")])
-    assert as_text([]) == NONE_YET
+    assert as_text([]) == ""
 
 
 def test_the_table_is_read_by_the_report_and_holds_no_question(tmp_path: Path) -> None:

@@ -11,13 +11,12 @@ from medassist.consult.answer import Answer, Source
 from medassist.consult.blind import Veil, veil
 from medassist.core.clean import clean
 from medassist.core.values import PANES, PaneName
-from medassist.session.session import STILL_WRITING, Session
-from medassist.tui import keys
-from medassist.tui.consult import wording
+from medassist.session.session import Session
 from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.panes import Panes
-from medassist.tui.details import Fact, facts
 from medassist.tui.face import Face
+from medassist.tui.wording import consult as wording
+from medassist.tui.wording.details import Fact, facts
 
 FASTEST_S = 0.1
 SLOWEST_S = 1.0
@@ -71,21 +70,25 @@ class Answers:
 
     # What can be done with them
 
+    def are_over(self) -> bool:
+        """Whether nothing is being written; where something is, the user is told."""
+        over = self._session.consultation.over
+        if not over:
+            self._face.say(self._face.keymap.name(wording.STILL_WRITING))
+        return over
+
     def show_earlier(self) -> None:
         """Show another answer to the last question, in one pane or in both."""
-        consultation, focused = self._session.consultation, self.panes.focused
-        if not consultation.over:
-            self._face.say(STILL_WRITING)
+        if not self.are_over():
             return
+        consultation, focused = self._session.consultation, self.panes.focused
         turn = consultation.turns[-1] if consultation.turns else None
         names = (focused,) if focused else self._session.pair.panes
         changed = [turn.show_earlier(name) for name in names] if turn else []
         if any(changed):
             self._face.run_worker(self.draw(), group="draw-turns")
         else:
-            self._face.say(
-                "There is no other answer to the last question; F5 makes one."
-            )
+            self._face.say(self._face.keymap.name(wording.NO_OTHER_ANSWER))
 
     def _last(self) -> dict[PaneName, Answer]:
         """What is shown of the last turn in the focused pane, else in every pane."""
@@ -107,7 +110,7 @@ class Answers:
             if answer.text.strip()
         }
         if not written:
-            self._face.say("There is no answer to copy yet.")
+            self._face.say(wording.NOTHING_TO_COPY)
             return
         headings, sides = self.panes.focused is None, self._session.consultation.sides
         text = clean(wording.copied(written, headings, sides))
@@ -117,10 +120,10 @@ class Answers:
         """Show with what the last answers were made."""
         session, answers = self._session, self._last()
         if not answers:
-            self._face.say("There is no answer yet.")
+            self._face.say(wording.NO_ANSWER)
             return
         if session.consultation.sides.hidden:
-            self._face.say("The details are hidden until the verdict (F8).")
+            self._face.say(self._face.keymap.name(wording.DETAILS_HIDDEN))
             return
 
         def find() -> dict[PaneName, list[Fact]]:
@@ -186,9 +189,10 @@ class Answers:
         """Bring the status of the panes and the line at the top up to date."""
         session, top = self._session, self.top
         pair, consultation = session.pair, session.consultation
+        empty = self._face.keymap.name(wording.EMPTY.get(pair.state, ""))
         for name in pair.panes:
             self.panes[name].status = self._status(name)
-            self.panes[name].empty = wording.empty(pair.state)
+            self.panes[name].empty = empty
         infos = list(pair.infos.values())
         top.threads = infos[0].threads if infos else None
         top.memory = pair.memory
@@ -204,7 +208,7 @@ class Answers:
         if pair.state != "ready" or answer is None:
             return wording.pair_status(pair.state, pair.fraction)
         if consultation.sides.hidden:
-            return wording.hidden_status(self.writes_hidden)
+            return self._face.keymap.name(wording.hidden_status(self.writes_hidden))
         now = asyncio.get_running_loop().time()
         seconds = None
         if answer.state == "writing":
@@ -227,7 +231,7 @@ class Answers:
             apart = await asyncio.to_thread(disagreement, *texts)
             if self._session.consultation is not consultation or not consultation.over:
                 return
-        key = keys.shown("differences", self._face.chosen_keys)
+        key = self._face.keymap["differences"]
         for pane in self.panes.all:
             pane.header.mark(apart, key)
 

@@ -14,24 +14,14 @@ from medassist.consult.sides import Sides, drawn
 from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict, now
 from medassist.core.values import PANES
-from medassist.session.session import STILL_WRITING, Session
-from medassist.tui.consult import wording
+from medassist.session.session import Session
 from medassist.tui.consult.answers import Answers
 from medassist.tui.consult.composer import Composer
 from medassist.tui.face import Face
+from medassist.tui.wording import consult as wording
 
 if TYPE_CHECKING:
     from medassist.consult.verdicts import Judged
-
-NO_QUESTION = "There is no question yet."
-GIVEN_BLIND = (
-    "The verdict on this question was given before the names were seen, and stays."
-)
-NOT_BOTH = "A verdict needs an answer of both models to the last question."
-SAME = (
-    "Both panes show the same answer, taken over from one of them; alt+e shows the "
-    "other's own again."
-)
 
 
 class Comparison:
@@ -76,20 +66,16 @@ class Comparison:
     async def toggle_blind(self) -> None:
         session, say = self._session, self._face.say
         if session.consultation.turns:
-            say("This consultation has begun; with ctrl+n another one can be blind.")
+            say(self._face.keymap.name(wording.HAS_BEGUN))
         elif len(session.pair.panes) < 2:
-            say("There is one pane only: nothing to compare.")
+            say(wording.NOTHING_TO_COMPARE)
         else:
             blind = not self._sides.hidden
             session.consultation.sides = drawn() if blind else Sides()
             self._blind_again = blind
             await self._show()
-            say(
-                "Blind: names, speed and length are hidden until F8. The sides are "
-                "drawn at random."
-                if blind
-                else "Names are shown."
-            )
+            said = wording.BLIND if blind else wording.NAMES_SHOWN
+            say(self._face.keymap.name(said))
 
     def new_consultation(self) -> Consultation:
         """The next consultation: blind if the last one was chosen to be."""
@@ -136,21 +122,21 @@ class Comparison:
             return None
         shown = [turn.shown(pane) for pane in PANES]
         if not all(answer is not None and answer.counts for answer in shown):
-            self._face.say(NOT_BOTH)
+            self._face.say(wording.NOT_BOTH)
         elif any(turn.taken_over(pane) for pane in PANES):
-            self._face.say(SAME)
+            self._face.say(self._face.keymap.name(wording.SAME))
         elif any(verdict.blind for verdict in turn.verdicts):
-            self._face.say(GIVEN_BLIND)
+            self._face.say(wording.GIVEN_BLIND)
         else:
             return turn
         return None
 
     def _tell(self, verdict: Verdict) -> None:
-        said = ["Verdict given."]
+        said = [wording.VERDICT_GIVEN]
         if verdict.blind:
             sources = self._session.pair.sources
             said += [
-                f"{wording.name(pane, self._sides)}: {wording.model(sources[pane])}."
+                wording.who_is_who(pane, self._sides, sources[pane])
                 for pane in self._sides.order(sources)
             ]
         self._face.say(" ".join(said))
@@ -201,7 +187,7 @@ class Comparison:
             return
         texts = self._answers.last_texts()
         if texts is None:
-            self._face.say("Both models have to answer before they can be compared.")
+            self._face.say(wording.BOTH_FIRST)
             return
         from medassist.tui.screens.differences import DifferencesScreen
 
@@ -217,18 +203,12 @@ class Comparison:
     def edit(self) -> None:
         """Bring a question back into the composer: the last, again the one before."""
         turns, composer = self._session.consultation.turns, self._composer
-        if not turns:
-            self._face.say(NO_QUESTION)
-            return
-        if not self._session.consultation.over:
-            self._face.say(STILL_WRITING)
+        if self._last_turn() is None:
             return
         at = turns.index(self._edited) if self._edited in turns else len(turns)
         now_there = turns[at].question if at < len(turns) else ""
         if composer.text.strip() and composer.text != now_there:
-            self._face.say(
-                "There is something in the composer; send it or clear it first."
-            )
+            self._face.say(wording.COMPOSER_FULL)
             return
         turn = turns[at - 1]  # before the first comes the last again
         self._edit(turn)
@@ -251,14 +231,14 @@ class Comparison:
 
     async def other_branch(self) -> None:
         consultation = self._session.consultation
-        if not consultation.over:
-            self._face.say(STILL_WRITING)
-        elif consultation.next_branch():
+        if not self._answers.are_over():
+            return
+        if consultation.next_branch():
             self._edit(None)
             await self._answers.show()
             self._session.pair.prepare(consultation)
         else:
-            self._face.say("There is one branch only; alt+n edits a question.")
+            self._face.say(self._face.keymap.name(wording.ONE_BRANCH))
 
     async def go_on(self) -> None:
         """The other pane takes over the answer of the pane that has the focus."""
@@ -268,25 +248,22 @@ class Comparison:
             return
         answer = turn.shown(pane) if pane else None
         if pane is None or len(list(turn.panes)) < 2:
-            say("Go to the pane whose answer shall stand in both (tab).")
+            say(self._face.keymap.name(wording.WHICH_PANE))
         elif answer is None or not answer.counts:
-            say("There is no answer in this pane to go on with.")
+            say(wording.NO_ANSWER_HERE)
         elif turn.taken_over(pane):
-            say(SAME)
+            say(self._face.keymap.name(wording.SAME))
         else:
             turn.take_over(pane)
             await self._answers.draw()
             self._session.pair.prepare(self._session.consultation)
             letter = self._sides.letter(pane)
-            say(f"The next question is asked with the answer of {letter} in both.")
+            say(wording.GOES_ON.format(letter=letter))
 
     def _last_turn(self) -> Turn | None:
         """The last turn, once it is over; else the user is told why there is none."""
         consultation = self._session.consultation
         if not consultation.turns:
-            self._face.say(NO_QUESTION)
-        elif not consultation.over:
-            self._face.say(STILL_WRITING)
-        else:
-            return consultation.turns[-1]
-        return None
+            self._face.say(wording.NO_QUESTION)
+            return None
+        return consultation.turns[-1] if self._answers.are_over() else None

@@ -6,12 +6,13 @@ from typing import cast
 
 from textual import events
 from textual.document._document import Document
-from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Selection
 
 from medassist.core.clean import clean
 from medassist.tui import keys
+from medassist.tui.consult.messages import Paged, Sent
+from medassist.tui.wording import consult as wording
 
 
 class Composer(TextArea):
@@ -19,22 +20,6 @@ class Composer(TextArea):
 
     BINDINGS = keys.bindings("composer")
     BORDER_TITLE = ""
-
-    class Sent(Message):
-        """The user wants this question answered."""
-
-        def __init__(self, text: str, written: str) -> None:
-            super().__init__()
-            self.text = text
-            self.written = written
-            """What stood in the composer, for `taken`."""
-
-    class Paged(Message):
-        """A page key: the composer is too short to need it, so the panes scroll."""
-
-        def __init__(self, down: bool) -> None:
-            super().__init__()
-            self.down = down
 
     def __init__(self) -> None:
         super().__init__(
@@ -53,7 +38,7 @@ class Composer(TextArea):
         self.call_later(self._send)
 
     def _send(self) -> None:
-        self.post_message(self.Sent(clean(self.text).strip(), self.text))
+        self.post_message(Sent(clean(self.text).strip(), self.text))
 
     def action_newline(self) -> None:
         self.call_later(self.insert, "\n")
@@ -77,7 +62,7 @@ class Composer(TextArea):
     def _next_place(self) -> None:
         after = self._lines.get_index_from_location(max(self.selection))
         if not (self._select_place(after) or self._select_place(0)):
-            self.notify("There is no place to fill in.", markup=False)
+            self.notify(wording.NO_PLACE, markup=False)
 
     def _select_place(self, start: int) -> bool:
         """Select the first place to fill in that stands at `start` or later."""
@@ -97,10 +82,10 @@ class Composer(TextArea):
         self.move_cursor(self.document.end)
 
     def action_cursor_page_up(self) -> None:
-        self.post_message(self.Paged(down=False))
+        self.post_message(Paged(down=False))
 
     def action_cursor_page_down(self) -> None:
-        self.post_message(self.Paged(down=True))
+        self.post_message(Paged(down=True))
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.text = clean(event.text)

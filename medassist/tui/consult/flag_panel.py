@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 from textual.widgets import Static
 
 from medassist.session.red_flags import not_checked
+from medassist.tui.face import face
+from medassist.tui.wording import consult as wording
 
 if TYPE_CHECKING:
     from medassist.safety.red_flags.conversation import Raised
@@ -17,8 +19,6 @@ LOW: Final = 20
 """Rows of a screen on which the answers need what the texts of the flags would take."""
 AROUND: Final = 3
 """Cells beside the text: the bar at the left and a space on each side."""
-LABEL: Final = "RED FLAG"
-LANGUAGE_LABEL: Final = "NOT ENGLISH"
 
 
 class FlagPanel(Static):
@@ -41,8 +41,6 @@ class FlagPanel(Static):
 
     def __init__(self) -> None:
         super().__init__("", markup=False)
-        self.key = "alt+r"
-        """The key that opens the details, as the user is told it."""
         self._raised: tuple[Raised, ...] = ()
         self._problem = ""
         self._foreign = False
@@ -62,13 +60,12 @@ class FlagPanel(Static):
     @property
     def titles(self) -> str:
         """What is shown, in one line; empty: nothing."""
-        flags = "; ".join(raised.flag.title for raised in self._raised)
-        said = [f"Red flag: {flags}."] if flags else []
+        said = [wording.red_flags([raised.flag.title for raised in self._raised])]
         if self._foreign:
             from medassist.safety.language import SHORT_NOTICE
 
             said.append(SHORT_NOTICE)
-        return " ".join(said)
+        return " ".join(filter(None, said))
 
     def on_resize(self) -> None:
         self.fit()
@@ -90,7 +87,7 @@ class FlagPanel(Static):
         if self._raised:
             flags = [(raised.flag.title, raised.flag.text) for raised in self._raised]
             left = rows - len(lines) - len(language)
-            lines += panel_lines(flags, width, left, self.key)
+            lines += panel_lines(flags, width, left, face(self).keymap.name)
         return [*lines, *language]
 
     def _language(self, width: int, rows: int) -> list[Content]:
@@ -99,7 +96,7 @@ class FlagPanel(Static):
             return []
         from medassist.safety.language import NOTICE, SHORT_NOTICE
 
-        said = Content.assemble((f"{LANGUAGE_LABEL}  ", "bold $warning"), NOTICE)
+        said = Content.assemble((f"{wording.NOT_ENGLISH}  ", "bold $warning"), NOTICE)
         wrapped = said.wrap(width)
         if self._raised and len(wrapped) + len(self._raised) + 1 > rows:
             wrapped = []
@@ -110,15 +107,15 @@ class FlagPanel(Static):
 
 
 def panel_lines(
-    flags: Sequence[tuple[str, str]], width: int, rows: int, key: str
+    flags: Sequence[tuple[str, str]], width: int, rows: int, named: Callable[[str], str]
 ) -> list[Content]:
     """Titles and texts in at most `rows` lines of `width` cells, and a hint.
 
     Every title comes in, shortened if it must be; where even that is too much, the last
     line counts what is missing.
     """
-    hint = Content.styled(f"{key}: why this is shown, mark as read", "$quiet")
-    short = Content.styled(f"{key}: read", "$quiet")
+    hint = Content.styled(named(wording.READ_FLAGS), "$quiet")
+    short = Content.styled(named(wording.READ_FLAGS_SHORT), "$quiet")
     hint = hint if hint.cell_length <= width else short
     room = max(1, rows - 1)
     heads = [_head(title).wrap(width) for title, _ in flags]
@@ -126,7 +123,7 @@ def panel_lines(
         heads = [[_head(title).truncate(width, ellipsis=True)] for title, _ in flags]
     if len(heads) > room:
         hidden = len(heads) - room
-        more = Content.styled(f"and {hidden} more; {key}: read them all", "bold")
+        more = Content.styled(named(wording.more_flags(hidden)), "bold")
         return [*(line for head in heads[:room] for line in head), more]
     left = room - sum(map(len, heads))
     lines: list[Content] = []
@@ -145,4 +142,4 @@ def panel_lines(
 
 
 def _head(title: str) -> Content:
-    return Content.assemble((f"{LABEL}  ", "bold $error"), (title, "bold"))
+    return Content.assemble((f"{wording.RED_FLAG}  ", "bold $error"), (title, "bold"))

@@ -7,7 +7,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from medassist.core.values import Mode
-from medassist.tui.consult import wording
+from medassist.tui.face import face
+from medassist.tui.wording import consult as wording
 
 
 class GlobalLine(Widget):
@@ -39,15 +40,17 @@ class GlobalLine(Widget):
         which, count = self.branch
         said = [
             self.saved,
-            "BLIND" if self.blind else "",
-            f"branch {which} of {count}" if count > 1 else "",
-            "editing, Esc leaves it" if self.editing else "",
-            "in turn" if self.mode == "in-turn" else self.mode,
-            "scrolling together" if self.scrolls_together else "",
+            wording.BLIND_SHORT if self.blind else "",
+            wording.branch(which, count),
+            face(self).keymap.name(wording.EDITING) if self.editing else "",
+            wording.IN_TURN if self.mode == "in-turn" else self.mode,
+            wording.SCROLLS_TOGETHER if self.scrolls_together else "",
         ]
         if self.threads:
-            said.append(f"{self.threads} thread{'s' if self.threads > 1 else ''}")
+            said.append(wording.threads(self.threads))
         if self.memory:
             said.append(wording.memory(self.memory))
         rest = wording.SEPARATOR.join(["", *filter(None, said)])
-        return Content.assemble((" OFFLINE", "bold $success"), (rest, "$quiet"))
+        return Content.assemble(
+            (f" {wording.OFFLINE}", "bold $success"), (rest, "$quiet")
+        )

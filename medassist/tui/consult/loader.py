@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from medassist.session.choice import Choice
-from medassist.session.session import (
-    NOT_LOADED,
-    STARTED_AGAIN,
-    STILL_WRITING,
-    Session,
-)
+from medassist.session.session import Session
 from medassist.tui.consult.answers import Answers
 from medassist.tui.consult.comparison import Comparison
 from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.trouble import Trouble
 from medassist.tui.face import Face
 from medassist.tui.line import Line
+from medassist.tui.wording import consult as wording
 
 
 class Loader:
@@ -52,8 +48,7 @@ class Loader:
         """Have the panes of the pair that is chosen, each with its name."""
         panes = self._session.pair.panes
         self._answers.panes.have(panes)
-        whom = "both models" if len(panes) > 1 else "the model"
-        self._composer.placeholder = f"Write a question for {whom}"
+        self._composer.placeholder = wording.write_for(len(panes))
         self._show_names()
         self._answers.draw_lines()
 
@@ -96,9 +91,9 @@ class Loader:
         """
         pair = self._session.pair
         if pair.notice_death():
-            self._face.say(STARTED_AGAIN)
+            self._face.say(wording.STARTED_AGAIN)
         if pair.state == "failed" and not if_failed:
-            self._face.say(NOT_LOADED)
+            self._face.say(wording.NOT_LOADED)
             return False
         if pair.state in ("stopped", "failed", "dead"):
             self.load()
@@ -110,7 +105,7 @@ class Loader:
             self.load()
             self._composer.focus()
         else:
-            self._face.say("The models are running.")
+            self._face.say(wording.RUNNING)
 
     def say_trouble(self) -> None:
         """Say why the pair cannot answer, if it cannot."""
@@ -119,7 +114,7 @@ class Loader:
         sentence = pair.trouble
         said = any(answer and answer.failure == sentence for answer in shown)
         if pair.state == "dead" and said:
-            sentence = "The models' process has ended; the text above is kept."
+            sentence = wording.ENDED
         self._trouble.say(sentence)
 
     def learn_files(self) -> None:
@@ -136,14 +131,11 @@ class Loader:
     def choose(self) -> None:
         """Have the user choose other models."""
         session = self._session
-        if not session.consultation.over:
-            self._face.say(STILL_WRITING)
+        if not self._answers.are_over():
             return
         hidden = session.consultation.sides.hidden and session.consultation.turns
         if hidden and session.pair.state == "ready":
-            self._face.say(
-                "While names are hidden the models stay: F8 or ctrl+n first."
-            )
+            self._face.say(self._face.keymap.name(wording.MODELS_STAY))
             return
         self._face.run_worker(self._choose("", session.pair.choice), group="choose")
 

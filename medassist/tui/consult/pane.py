@@ -10,7 +10,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.reactive import var
 from textual.widgets import Button
 
@@ -19,9 +18,10 @@ from medassist.consult.blind import Veil
 from medassist.consult.sides import Letter, Sides
 from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
-from medassist.tui.consult import wording
+from medassist.tui.consult.messages import Scrolled
 from medassist.tui.consult.turn_view import TurnView
 from medassist.tui.line import Line
+from medassist.tui.wording import consult as wording
 
 MOUNTED = 10
 """Turns that are laid out at a time: sixty of them would take seconds."""
@@ -31,7 +31,6 @@ MORE = 5
 
 COLOURS: dict[Letter, str] = {"A": "$pane-base", "B": "$pane-tuned"}
 """Of the sides, whoever stands there: a colour must not tell who it is."""
-APART = {"dose": "doses", "number": "numbers", "negation": "negations"}
 
 
 class PaneHeader(Line):
@@ -73,11 +72,11 @@ class PaneHeader(Line):
             source = Source("")
         side = sides.letter(self._pane)
         letter = f" {side} "
-        role = f" {'name hidden' if sides.hidden else wording.ROLES[self._pane]} "
-        adapter = " + adapter" if source.adapter else ""
+        role = f" {wording.NAME_HIDDEN if sides.hidden else wording.ROLES[self._pane]} "
+        adapter = f" + {wording.ADAPTER}" if source.adapter else ""
         quantization = f"  {source.quantization}" if source.quantization else ""
-        words = ", ".join(APART[fact] for fact in self._apart)
-        apart = f"  ≠ {words} ({self._key})" if words else ""
+        apart = wording.apart(self._apart, self._key)
+        apart = apart and f"  {apart}"
         others = f"{letter}{role} {adapter}{quantization}"
         width = self.size.width
         if width and width < cell_len(f"{others}{apart}"):
@@ -103,26 +102,20 @@ class Turns(VerticalScroll):
     window over less than that to the bottom.
     """
 
-    class Scrolled(Message):
-        """The user, or a growing answer, has moved what is to be seen."""
-
-        def __init__(self, turns: Turns) -> None:
-            super().__init__()
-            self.turns = turns
-
-    def __init__(self) -> None:
+    def __init__(self, pane: PaneName) -> None:
         super().__init__()
+        self._pane: PaneName = pane
         self.page = Vertical(classes="page")
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
-            self.post_message(self.Scrolled(self))
+            self.post_message(Scrolled(self._pane))
 
     def action_scroll_end(self) -> None:
         super().action_scroll_end()
         # An anchored window is moved without a word to its watchers.
-        self.call_after_refresh(self.post_message, self.Scrolled(self))
+        self.call_after_refresh(self.post_message, Scrolled(self._pane))
 
     def compose(self) -> ComposeResult:
         yield self.page
@@ -160,7 +153,7 @@ class Pane(Vertical):
     def __init__(self, pane: PaneName) -> None:
         super().__init__(id=pane)
         self.pane: PaneName = pane
-        self.turns = Turns()
+        self.turns = Turns(pane)
         self.header = PaneHeader(pane)
         self._status = Line(classes="status")
         self._empty = Line(classes="empty")
@@ -243,8 +236,7 @@ class Pane(Vertical):
         self._empty.display = not self._all
         self._earlier.display = self._hidden > 0
         if self._hidden:
-            plural = "s" if self._hidden > 1 else ""
-            self._earlier.label = Content(f"Show earlier ({self._hidden} turn{plural})")
+            self._earlier.label = Content(wording.show_earlier(self._hidden))
             self._earlier.refresh(layout=True)  # a new label alone keeps the width
 
     def _view(self, turn: Turn) -> TurnView:

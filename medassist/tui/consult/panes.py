@@ -13,8 +13,10 @@ from textual.containers import Container
 from textual.reactive import var
 
 from medassist.core.values import PANES, PaneName
+from medassist.tui.consult.messages import Scrolled
 from medassist.tui.consult.pane import Pane, Turns
 from medassist.tui.face import face
+from medassist.tui.wording import consult as wording
 
 
 class Panes(Container):
@@ -77,7 +79,7 @@ class Panes(Container):
         """Give one pane the whole width; again: the other one, then both."""
         names: list[PaneName] = [pane.pane for pane in self.seen]
         if len(names) < 2:
-            face(self).say("There is one pane only.")
+            face(self).say(wording.ONE_PANE)
             return
         focused = self.focused
         if focused:
@@ -103,11 +105,11 @@ class Panes(Container):
         if together:
             self._follow(self._panes[self.focused or next(iter(self._panes))].turns)
 
-    @on(Turns.Scrolled)
-    def _on_scrolled(self, event: Turns.Scrolled) -> None:
+    @on(Scrolled)
+    def _on_scrolled(self, event: Scrolled) -> None:
         event.stop()
         # Only what the user moves leads; a growing answer in the other pane does not.
-        turns = event.turns
+        turns = self._panes[event.pane].turns
         if self.scrolls_together and (turns.has_focus or turns.is_mouse_over):
             self.call_after_refresh(self._follow, turns)  # it may still be moving
 

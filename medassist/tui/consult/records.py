@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from medassist.session.session import STILL_WRITING, Session
+from medassist.session.session import Session
 from medassist.tui.consult.answers import Answers
 from medassist.tui.consult.composer import Composer
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.face import Face
+from medassist.tui.wording import consult as wording
 
 if TYPE_CHECKING:
     from medassist.consult.answer import Source
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
     from medassist.records.vault import Vault
     from medassist.session.consultation_record import ConsultationRecord
     from medassist.tui.dialogs.passphrase import Typed
-
-SWITCHED_OFF = (
-    'Records are switched off: settings.toml says records = "never". Nothing of a '
-    "consultation is written to the disk."
-)
-NOTHING_YET = "There is no consultation yet."
-SIGN_OFF = (
-    "You say by this that you have read the whole consultation and checked what is in "
-    "it. Exports then say when it was signed off, in place of DRAFT, UNREVIEWED. "
-    "Whatever is added later takes the sign-off back."
-)
 
 
 class Records:
@@ -54,17 +43,13 @@ class Records:
     def _record(self) -> ConsultationRecord:
         return self._session.record
 
-    def run(self, flow: Coroutine[Any, Any, object]) -> None:
-        """Have one of the flows below run."""
-        self._face.run_worker(flow, group="records")
-
     # Opening
 
     async def save_from_now_on(self) -> None:
         if self._record.is_open:
-            self._face.say("This consultation is being saved, encrypted.")
+            self._face.say(wording.IS_SAVED)
         elif await self.open() and self._record.is_open:
-            self._face.say("Consultations are saved from now on, encrypted.")
+            self._face.say(wording.SAVED_FROM_NOW)
 
     async def at_start(self) -> None:
         """Open the records, if the user wants that at each start."""
@@ -78,7 +63,7 @@ class Records:
 
         settings = await self._face.settings()
         if settings.records == "never":
-            self._face.say(SWITCHED_OFF)
+            self._face.say(wording.SWITCHED_OFF)
             return False
         if self._record.store is not None:
             return True
@@ -86,11 +71,7 @@ class Records:
         try:
             exists = await asyncio.to_thread(lambda: vault.exists)
         except OSError as error:
-            self._face.say(
-                f"The folder of the records cannot be made: {error.strerror}. The "
-                "consultation goes on unsaved.",
-                warning=True,
-            )
+            self._face.say(wording.NO_FOLDER.format(why=error.strerror), warning=True)
             return False
         problem = ""
         if exists and settings.records_in_keyring:
@@ -106,12 +87,7 @@ class Records:
             return False
         self._record.opened()
         if vault.store is not None and vault.store.broken_off:
-            count = vault.store.broken_off
-            what = "answer was" if count == 1 else f"{count} answers were"
-            self._face.say(
-                f"The program ended last time while {'an ' * (count == 1)}{what} being "
-                "written. What had come is in the records, marked as broken off."
-            )
+            self._face.say(wording.broken_off(vault.store.broken_off))
         return True
 
     async def _ask(
@@ -164,10 +140,10 @@ class Records:
         vault = await self._record.vault()
         settings = await self._face.settings()
         if settings.records == "never":
-            self._face.say(SWITCHED_OFF)
+            self._face.say(wording.SWITCHED_OFF)
             return
         if not await asyncio.to_thread(lambda: vault.exists):
-            self._face.say("There are no records yet; saving begins them.")
+            self._face.say(wording.NO_RECORDS)
             return
 
         async def act(typed: Typed) -> None:
@@ -175,7 +151,7 @@ class Records:
 
         screen = Passphrase("change", act)
         if await self._face.push_screen_wait(screen):
-            self._face.say("The passphrase is changed.")
+            self._face.say(wording.SEALED_ANEW)
 
     # Identifiers
 
@@ -228,12 +204,10 @@ class Records:
         from medassist.records.errors import RecordsError
 
         session = self._session
-        if not session.consultation.over:
-            self._face.say(STILL_WRITING)
+        if not self._answers.are_over():
             return
         if session.consultation.turns and not await self._record.save():
-            text = "What is on the screen is not saved. The other one takes its place."
-            question = Decision("Open the other one", text, "Open it", "Stay here")
+            question = Decision(*wording.OPEN_OTHER)
             if not await self._face.push_screen_wait(question):
                 return
         store = self._record.store
@@ -256,11 +230,7 @@ class Records:
     # Export and sign-off
 
     async def export(self) -> None:
-        if not self._session.consultation.turns:
-            self._face.say(NOTHING_YET)
-            return
-        if not self._session.consultation.over:
-            self._face.say(STILL_WRITING)
+        if not self._is_whole():
             return
         from medassist.tui.dialogs.export import Export
 
@@ -272,23 +242,25 @@ class Records:
         """Ask whether the consultation is reviewed; or take that back."""
         from medassist.records.record import now
 
-        if not self._session.consultation.turns:
-            self._face.say(NOTHING_YET)
-            return
-        if not self._session.consultation.over:
-            self._face.say(STILL_WRITING)
+        if not self._is_whole():
             return
         record = self._record.content
         if record.signed_off is not None:
             record.signed_off = None
-            self._face.say("The sign-off is taken back: it is a draft again.")
+            self._face.say(wording.SIGN_OFF_TAKEN_BACK)
         else:
-            question = Decision("Sign off", SIGN_OFF, "I have reviewed it", "Not yet")
-            if not await self._face.push_screen_wait(question):
+            if not await self._face.push_screen_wait(Decision(*wording.SIGN_OFF)):
                 return
             record.signed_off = now()
-            self._face.say("Signed off as reviewed.")
+            self._face.say(wording.SIGNED_OFF)
         self._record.feed()
+
+    def _is_whole(self) -> bool:
+        """Whether there is a consultation and it is over; if not, the user is told."""
+        if not self._session.consultation.turns:
+            self._face.say(wording.NOTHING_YET)
+            return False
+        return self._answers.are_over()
 
 
 def _other_pair(saved: Saved, now: dict[Literal["base", "tuned"], Source]) -> list[str]:
@@ -304,23 +276,13 @@ def _other_pair(saved: Saved, now: dict[Literal["base", "tuned"], Source]) -> li
     if sources == now or not any(source.name for source in now.values()):
         return []
     if saved.record.sides.hidden:
-        return [
-            "Other models than those loaded now answered here. What you ask now goes "
-            "to those loaded now."
-        ]
+        return [wording.OTHER_MODELS]
     gone = [
-        file.path
+        str(file.path)
         for source in sources.values()
         for file in source.files
         if not file.path.exists()
     ]
-    before = " and ".join(dict.fromkeys(s.name for s in sources.values()))
-    after = " and ".join(dict.fromkeys(s.name for s in now.values()))
-    said = [
-        f"{before} answered here. What you ask now goes to {after}, with all that was "
-        "said before; another pair can be chosen."
-    ]
-    if gone:
-        names = " and ".join(dict.fromkeys(str(path) for path in gone))
-        said.append(f"{names}: not there any more, so it cannot be asked again.")
-    return said
+    names, now_names = ([s.name for s in of.values()] for of in (sources, now))
+    said = wording.other_pair(names, now_names)
+    return [said, wording.files_gone(gone)] if gone else [said]

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
+from medassist.tui.wording import consult as wording
 
 if TYPE_CHECKING:
     from medassist.safety.review import Mark, Review
@@ -88,13 +89,12 @@ class ReviewLines(Static):
 def lines(review: Review) -> Content:
     """The lines as they are drawn."""
     said = [
-        Content.assemble(("Check: ", "bold $warning"), (warning, ""))
+        Content.assemble((wording.CHECK, "bold $warning"), (warning, ""))
         for warning in review.warnings[:MOST]
     ]
     more = len(review.warnings) - MOST
     if more > 0:
-        plural = "s" if more > 1 else ""
-        said.append(Content.styled(f"and {more} more warning{plural}", "bold $warning"))
+        said.append(Content.styled(wording.more_warnings(more), "bold $warning"))
     said.append(Content.styled(review.sources, "italic $quiet"))
     return Content("\n").join(said)
 

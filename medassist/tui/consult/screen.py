@@ -9,37 +9,35 @@ from __future__ import annotations
 
 from textual import on
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from medassist.core.values import TooLong
 from medassist.session.pair import Pair
-from medassist.session.session import STILL_WRITING, Asked, Session
+from medassist.session.session import Asked, Session
 from medassist.tui import keys
-from medassist.tui.consult import wording
 from medassist.tui.consult.answers import Answers
 from medassist.tui.consult.comparison import Comparison
 from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.flag_panel import FlagPanel
 from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.loader import Loader
+from medassist.tui.consult.messages import Paged, Sent
 from medassist.tui.consult.panes import Panes
 from medassist.tui.consult.records import Records
 from medassist.tui.consult.trouble import Trouble
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.face import Face
 from medassist.tui.line import Line
+from medassist.tui.parts import ScreenOfParts
+from medassist.tui.wording import consult as wording
 
 LEAST_WIDTH = 40
 LEAST_HEIGHT = 12
 STACKED_BELOW = 100
-TOO_SMALL = (
-    f"Please make the window larger: at least {LEAST_WIDTH} by {LEAST_HEIGHT}. "
-    "Nothing is lost."
-)
+TOO_SMALL = wording.TOO_SMALL.format(width=LEAST_WIDTH, height=LEAST_HEIGHT)
 
 
-class ConsultScreen(Screen[None]):
+class ConsultScreen(ScreenOfParts[None]):
     """Two panes, one composer.
 
     Args:
@@ -95,7 +93,6 @@ class ConsultScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.composer.focus()
-        self.flag_panel.key = keys.shown("red_flags", self._face.chosen_keys)
         self.top.mode = self._face.mode
         self.loader.show_panes()
 
@@ -121,16 +118,15 @@ class ConsultScreen(Screen[None]):
 
     # Asking
 
-    @on(Composer.Sent)
-    def _on_sent(self, event: Composer.Sent) -> None:
+    @on(Sent)
+    def _on_sent(self, event: Sent) -> None:
         if not event.text:
-            self.say("Write a question first.")
-        elif not self.session.consultation.over:
-            self.say(STILL_WRITING)
-        elif not self.loader.wake():
+            self.say(wording.WRITE_FIRST)
+        elif not (self.answers.are_over() and self.loader.wake()):
             return
         elif self.session.record.is_open:
-            self.records.run(self._send_to_be_saved(event.text, event.written))
+            work = self._send_to_be_saved(event.text, event.written)
+            self.run_worker(work, group="records")
         else:
             self.composer.taken(event.written)
             self._begin(event.text)
@@ -143,10 +139,8 @@ class ConsultScreen(Screen[None]):
 
     def action_regenerate(self) -> None:
         if not self.session.consultation.turns:
-            self.say("There is no question yet.")
-        elif not self.session.consultation.over:
-            self.say(STILL_WRITING)
-        elif self.loader.wake(if_failed=True):
+            self.say(wording.NO_QUESTION)
+        elif self.answers.are_over() and self.loader.wake(if_failed=True):
             self._begin(None)
 
     def _begin(self, question: str | None) -> None:
@@ -185,7 +179,7 @@ class ConsultScreen(Screen[None]):
         sides = self.session.consultation.sides
         text = wording.too_long(excesses, len(surplus), sides)
         if not await self._face.push_screen_wait(
-            Decision("This does not fit", text, yes, no)
+            Decision(wording.TOO_LONG, text, yes, no)
         ):
             return
         self.session.leave_out(surplus)
@@ -204,17 +198,13 @@ class ConsultScreen(Screen[None]):
             self.comparison.leave_editing()
 
     def action_new(self) -> None:
-        if not self.session.consultation.over:
-            self.say(STILL_WRITING)
-        elif self.session.consultation.turns:
+        if self.answers.are_over() and self.session.consultation.turns:
             self.run_worker(self._new(), group="new", exclusive=True)
         self.composer.focus()
 
     async def _new(self) -> None:
-        text = "This consultation is not saved. A new one takes its place."
-        question = Decision("New consultation", text, "Begin anew", "Go on with this")
         saved = await self.session.record.save()
-        if saved or await self._face.push_screen_wait(question):
+        if saved or await self._face.push_screen_wait(Decision(*wording.NEW)):
             self.session.new(self.comparison.new_consultation())
             await self.answers.show()
 
@@ -229,28 +219,16 @@ class ConsultScreen(Screen[None]):
 
     # Reading
 
-    @on(Composer.Paged)
-    def _on_paged(self, event: Composer.Paged) -> None:
+    @on(Paged)
+    def _on_paged(self, event: Paged) -> None:
         self.panes.page(event.down)
 
     def action_next_pane(self) -> None:
         self.focus_next()
 
-    def action_maximise(self) -> None:
-        self.panes.maximise()
-
     def action_scroll_together(self) -> None:
         together = not self.panes.scrolls_together
         self.panes.scrolls_together = self.top.scrolls_together = together
-
-    def action_earlier_answer(self) -> None:
-        self.answers.show_earlier()
-
-    def action_copy(self) -> None:
-        self.answers.copy()
-
-    def action_details(self) -> None:
-        self.answers.show_details()
 
     def action_red_flags(self) -> None:
         red_flags = self.session.red_flags
@@ -261,7 +239,7 @@ class ConsultScreen(Screen[None]):
             self.say(
                 red_flags.problem
                 or (NOTICE if red_flags.foreign else "")
-                or "No rule found a red flag in this consultation. Rules miss things."
+                or wording.NO_FLAG
             )
             return
         from medassist.tui.dialogs.flag_details import FlagDetails
@@ -272,59 +250,9 @@ class ConsultScreen(Screen[None]):
 
         self._face.push_screen(FlagDetails(shown), mark)
 
-    # The models
-
-    @on(Trouble.Restart)
-    def action_restart(self) -> None:
-        self.loader.restart()
-
-    @on(Trouble.Choose)
-    def action_models(self) -> None:
-        self.loader.choose()
-
     def action_mode(self) -> None:
         mode = "in-turn" if self._face.mode == "together" else "together"
         self._face.choose_mode(mode)
         self.top.mode = mode
         if not self.session.consultation.over:
-            self.say("This holds from the next question on.")
-
-    # The records
-
-    def action_save(self) -> None:
-        self.records.run(self.records.save_from_now_on())
-
-    def action_history(self) -> None:
-        self.records.run(self.records.history())
-
-    def action_export(self) -> None:
-        self.records.run(self.records.export())
-
-    def action_sign_off(self) -> None:
-        self.records.run(self.records.sign_off())
-
-    def action_passphrase(self) -> None:
-        self.records.run(self.records.change_passphrase())
-
-    # Comparing
-
-    def action_blind(self) -> None:
-        self.run_worker(self.comparison.toggle_blind(), group="blind")
-
-    def action_verdict(self) -> None:
-        self.comparison.verdict()
-
-    def action_verdicts(self) -> None:
-        self.comparison.verdicts()
-
-    def action_differences(self) -> None:
-        self.comparison.differences()
-
-    def action_edit(self) -> None:
-        self.comparison.edit()
-
-    def action_other_branch(self) -> None:
-        self.run_worker(self.comparison.other_branch(), group="branch")
-
-    def action_go_on(self) -> None:
-        self.run_worker(self.comparison.go_on(), group="branch")
+            self.say(wording.FROM_THE_NEXT)

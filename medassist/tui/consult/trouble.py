@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.message import Message
-from textual.widgets import Button, Static
+from textual.widgets import Static
+
+from medassist.tui.buttons import button
+from medassist.tui.wording import consult as wording
+
+WAYS = {"restart": wording.RESTART, "choose": wording.CHOOSE}
+"""What the loader can do about it."""
 
 
 class Trouble(VerticalScroll, can_focus=False):
     """A sentence and two buttons; seen only while there is something to say."""
-
-    class Restart(Message):
-        """The user wants the models started again."""
-
-    class Choose(Message):
-        """The user wants other models."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,8 +25,9 @@ class Trouble(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         yield self._sentence
         with Horizontal(id="ways"):
-            yield Button("Start the models again", id="restart", compact=True)
-            yield Button("Choose other models", id="choose", compact=True)
+            for work, label in WAYS.items():
+                action = f"screen.do('loader', '{work}')"
+                yield button(label, work, action)
 
     def on_mount(self) -> None:
         self.display = bool(self._said)
@@ -38,13 +37,3 @@ class Trouble(VerticalScroll, can_focus=False):
         self._said = sentence
         self.display = bool(sentence)
         self._sentence.update(sentence)
-
-    @on(Button.Pressed, "#restart")
-    def _on_restart(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.post_message(self.Restart())
-
-    @on(Button.Pressed, "#choose")
-    def _on_choose(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.post_message(self.Choose())

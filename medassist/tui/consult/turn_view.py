@@ -13,10 +13,10 @@ from medassist.consult.blind import Veil
 from medassist.consult.turn import Turn
 from medassist.core.clean import clean
 from medassist.core.values import PaneName
-from medassist.tui.consult import wording
 from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.consult.review_lines import ReviewLines
 from medassist.tui.line import Line
+from medassist.tui.wording import consult as wording
 
 
 class TurnView(Vertical):
@@ -62,10 +62,10 @@ class TurnView(Vertical):
         self.set_class(self.turn.left_out, "-left-out")
         model = self._change()
         self._model.display = bool(model)
-        self._model.say(f"from here: {model}")
+        self._model.say(wording.FROM_HERE.format(model=model))
         answer = self.turn.shown(self._pane)
         if answer is None:
-            self._say("this pane was not asked", failed=False)
+            self._say(wording.NOT_ASKED, failed=False)
             return
         if answer is not self._answer:
             await self._text.draw("")
@@ -89,10 +89,9 @@ class TurnView(Vertical):
         )
         said = veil.mask(said) if veil else said
         if self.turn.taken_over(self._pane):
-            taken = "taken over from the other pane"
-            said = wording.SEPARATOR.join(filter(None, [taken, said]))
+            said = wording.SEPARATOR.join(filter(None, [wording.TAKEN_OVER, said]))
         if self.turn.left_out:
-            said = wording.SEPARATOR.join(filter(None, [said, "no longer sent"]))
+            said = wording.SEPARATOR.join(filter(None, [said, wording.LEFT_OUT]))
         self._say(said, failed=answer.state == "failed")
 
     def _say(self, text: str, failed: bool) -> None:

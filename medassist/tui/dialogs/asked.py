@@ -18,20 +18,13 @@ from medassist.core.validated import validated
 from medassist.core.values import PANES, PaneName, Sampling
 from medassist.library.registry import NamedPair, PaneSettings
 from medassist.tui import keys
-from medassist.tui.consult import wording
+from medassist.tui.buttons import button
+from medassist.tui.wording import consult
+from medassist.tui.wording import dialogs as wording
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FIELDS = {
-    "temperature": "temperature",
-    "top_k": "top-k",
-    "top_p": "top-p",
-    "min_p": "min-p",
-    "repeat_penalty": "repeat penalty",
-    "seed": "seed",
-    "max_tokens": "longest answer",
-}
 DIVIDER = "|"
 
 
@@ -53,7 +46,7 @@ class Asked(ModalScreen[NamedPair | None]):
 
     def __init__(self, name: str, pair: NamedPair, sampling: Sampling) -> None:
         super().__init__()
-        self._title = f"How the panes of {name} are asked"
+        self._title = wording.HOW_ASKED.format(pair=name)
         self._pair = pair
         self._sampling = sampling
 
@@ -63,16 +56,15 @@ class Asked(ModalScreen[NamedPair | None]):
             yield Static("", markup=False, id="problem")
             with VerticalScroll(id="form", can_focus=False):
                 yield Static(
-                    "An empty field means: as in the settings, whose value is shown. "
-                    "A longest answer of 0 ends by itself.",
+                    wording.EMPTY_FIELD,
                     classes="hint",
                     markup=False,
                 )
                 for pane in PANES:
                     yield from self._fields(pane)
             with Horizontal(id="answers"):
-                yield Button("Keep", id="keep", variant="primary", compact=True)
-                yield Button("Back", id="back", compact=True)
+                yield button(wording.KEEP, "keep", primary=True)
+                yield button(wording.BACK, "back", "screen.dismiss(None)")
 
     def on_mount(self) -> None:
         # The focus has scrolled to its field; what stands above explains the form.
@@ -83,18 +75,20 @@ class Asked(ModalScreen[NamedPair | None]):
         asked = self._pair.asked(pane)
         values = _shown(asked.sampling)
         hints = _shown(self._sampling)
-        head = f"{wording.LETTERS[pane]}  {wording.ROLES[pane]}"
+        head = f"{consult.LETTERS[pane]}  {consult.ROLES[pane]}"
         yield Static(head, markup=False, classes="pane")
-        yield Static("system prompt", classes="label")
+        yield Static(wording.SYSTEM_PROMPT, classes="label")
         yield TextArea(
             asked.system, id=f"{pane}-system", tab_behavior="focus", compact=True
         )
-        names = list(FIELDS)
+        names = list(wording.FIELDS)
         for group in (names[:4], names[4:]):
             with Horizontal(classes="row"):
                 for name in group:
                     with Vertical(classes="field"):
-                        yield Static(FIELDS[name], markup=False, classes="label")
+                        yield Static(
+                            wording.FIELDS[name], markup=False, classes="label"
+                        )
                         yield Input(
                             values.get(name, ""),
                             id=f"{pane}-{name}",
@@ -102,7 +96,7 @@ class Asked(ModalScreen[NamedPair | None]):
                             compact=True,
                         )
         yield Static(
-            f"texts that end an answer, with {DIVIDER} between them",
+            wording.STOPS.format(divider=DIVIDER),
             markup=False,
             classes="label",
         )
@@ -121,16 +115,18 @@ class Asked(ModalScreen[NamedPair | None]):
                 panes[pane] = self._read(pane)
             except ValidationError as error:
                 problem = error.errors(include_url=False)[0]
-                field = FIELDS.get(str(problem["loc"][0]), str(problem["loc"][0]))
+                field = wording.FIELDS.get(
+                    str(problem["loc"][0]), str(problem["loc"][0])
+                )
                 self.query_one("#problem", Static).update(
-                    clean(f"{wording.LETTERS[pane]}, {field}: {problem['msg']}.")
+                    clean(f"{consult.LETTERS[pane]}, {field}: {problem['msg']}.")
                 )
                 return
         self.dismiss(self._pair.model_copy(update={"panes": panes}))
 
     def _read(self, pane: PaneName) -> PaneSettings:
         said: dict[str, object] = {}
-        for name in FIELDS:
+        for name in wording.FIELDS:
             text = self.query_one(f"#{pane}-{name}", Input).value.strip()
             if text:
                 said[name] = text
@@ -146,15 +142,11 @@ class Asked(ModalScreen[NamedPair | None]):
         system = self.query_one(f"#{pane}-system", TextArea).text
         return PaneSettings(system=clean(system).strip(), sampling=sampling)
 
-    @on(Button.Pressed, "#back")
-    def _on_back(self) -> None:
-        self.dismiss(None)
-
 
 def _shown(sampling: Sampling | None) -> Mapping[str, str]:
     if sampling is None:
         return {}
-    shown = {name: str(getattr(sampling, name)) for name in FIELDS}
+    shown = {name: str(getattr(sampling, name)) for name in wording.FIELDS}
     if sampling.max_tokens is None:
         shown["max_tokens"] = "0"
     return {**shown, "stop": DIVIDER.join(sampling.stop)}

@@ -19,14 +19,11 @@ from textual.widgets import Button, DirectoryTree, Input, Static
 from medassist.core.clean import clean
 from medassist.session.choice import Choice
 from medassist.tui import keys
+from medassist.tui.buttons import button
+from medassist.tui.wording import dialogs as wording
 
 SUFFIX = ".gguf"
 _FIELDS = ("base", "tuned", "adapter")
-_LABELS = {
-    "base": "A  base model",
-    "tuned": "B  tuned model (merged)",
-    "adapter": "B  or an adapter on the base model",
-}
 
 
 class ModelTree(DirectoryTree):
@@ -85,7 +82,7 @@ class ChooseModels(ModalScreen[Choice | None]):
         now: The models that stand in the fields at first.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [keys.back("back")]
+    BINDINGS: ClassVar[list[BindingType]] = [keys.back("dismiss(None)")]
     CSS_PATH = "choose.tcss"
 
     def __init__(self, now: Choice) -> None:
@@ -95,35 +92,33 @@ class ChooseModels(ModalScreen[Choice | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static("Name the files", markup=False, id="title")
+            yield Static(wording.NAME_FILES, markup=False, id="title")
             yield Static("", markup=False, id="problem")
             with Horizontal(id="choice"):
                 with VerticalScroll(id="fields", can_focus=False):
                     yield from self._fields()
                 with Vertical(id="files"):
-                    yield Static("Files on this computer", classes="label")
+                    yield Static(wording.FILES_HERE, classes="label")
                     yield ModelTree(self._folder(), id="tree")
             with Horizontal(id="answers"):
-                yield Button("Load", id="load", variant="primary", compact=True)
-                yield Button("Back", id="back", compact=True)
+                yield button(wording.LOAD, "load", primary=True)
+                yield button(wording.BACK, "back", "screen.dismiss(None)")
 
     def _fields(self) -> ComposeResult:
         paths = (self._now.base, self._now.tuned, self._now.adapter)
         for name, path in zip(_FIELDS, paths, strict=True):
-            yield Static(_LABELS[name], markup=False, classes="label")
+            yield Static(wording.MODELS[name], markup=False, classes="label")
             yield Input(
                 str(path) if path else "",
                 id=name,
-                placeholder="path of a .gguf file, or nothing",
+                placeholder=wording.PATH,
                 suggester=PathSuggester(),
                 compact=True,
             )
-        yield Static("Keep as a pair called (or nothing)", classes="label")
-        yield Input(self._now.pair, id="name", placeholder="a name", compact=True)
+        yield Static(wording.KEEP_AS_PAIR, classes="label")
+        yield Input(self._now.pair, id="name", placeholder=wording.A_NAME, compact=True)
         yield Static(
-            "Clear a field to leave that model out. A file that is chosen in the list "
-            "goes into the field that was last in use; the right arrow takes the rest "
-            "of a path that is offered.",
+            wording.HOW_TO_NAME,
             markup=False,
             classes="hint",
         )
@@ -160,7 +155,7 @@ class ChooseModels(ModalScreen[Choice | None]):
         choice = Choice(base, tuned, adapter)
         problem = choice.problem
         if choice.is_starter:
-            problem = "Name at least one model."
+            problem = wording.ONE_AT_LEAST
         problem = problem or await asyncio.to_thread(_unreadable, choice)
         name = self.query_one("#name", Input).value.strip()
         if not problem and name:
@@ -169,10 +164,6 @@ class ChooseModels(ModalScreen[Choice | None]):
         self._say(problem or "")
         if not problem:
             self.dismiss(choice)
-
-    @on(Button.Pressed, "#back")
-    def action_back(self) -> None:
-        self.dismiss(None)
 
     def _path(self, name: str) -> Path | None:
         value = self.query_one(f"#{name}", Input).value.strip()

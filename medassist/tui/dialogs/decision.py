@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from medassist.tui import keys
+from medassist.tui.buttons import button
+from medassist.tui.wording import dialogs as wording
 
 
 class Decision(ModalScreen[bool]):
@@ -38,21 +39,13 @@ class Decision(ModalScreen[bool]):
                 yield Static(self._text, markup=False)
             with Horizontal(id="answers"):
                 if self._yes:
-                    yield Button(self._yes, id="yes", variant="primary", compact=True)
-                yield Button(self._no, id="no", compact=True)
-
-    @on(Button.Pressed, "#yes")
-    def _on_yes(self) -> None:
-        self.dismiss(True)
-
-    @on(Button.Pressed, "#no")
-    def _on_no(self) -> None:
-        self.dismiss(False)
+                    yield button(self._yes, "yes", "screen.dismiss(True)", primary=True)
+                yield button(self._no, "no", "screen.dismiss(False)")
 
 
 class Leave(Decision):
     """Whether to leave although something would be lost."""
 
-    def __init__(self, loss: str, key: str) -> None:
-        text = f"{loss}\n\nPress {key} again to quit."
-        super().__init__("Quit?", text, "Quit", "Go on")
+    def __init__(self, loss: str, keymap: keys.Keymap) -> None:
+        text = keymap.name(wording.leave(loss))
+        super().__init__(wording.LEAVE, text, wording.QUIT, wording.GO_ON)

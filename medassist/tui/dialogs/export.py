@@ -20,26 +20,15 @@ from medassist.records.export import SUFFIXES, Form, export, suggested_name
 from medassist.records.export.document import Mask, time_line, unmasked
 from medassist.records.record import now
 from medassist.tui import keys
+from medassist.tui.buttons import button
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.face import face
+from medassist.tui.wording import dialogs as wording
 
 if TYPE_CHECKING:
     from medassist.records.record import Record
     from medassist.session.consultation_record import ConsultationRecord
     from medassist.tui.dialogs.identifier_warning import Decided
-
-FORMS: tuple[tuple[Form, str], ...] = (
-    ("markdown", "Markdown  to read and to edit"),
-    ("html", "HTML      to read and to print"),
-    ("pdf", "PDF       to print"),
-    ("json", "JSON      for programs"),
-)
-WHAT = (
-    "Questions, red flags that were shown, the answers of both models with their files "
-    "and settings, and verdicts. The file is not encrypted; only you can read it on "
-    "this computer."
-)
-DRAFT = "It will say DRAFT, UNREVIEWED."
 
 
 class Export(ModalScreen[Path | None]):
@@ -74,24 +63,24 @@ class Export(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static("Export this consultation", markup=False, id="title")
+            yield Static(wording.EXPORT, markup=False, id="title")
             with VerticalScroll(id="text", can_focus=False):
-                yield Static(WHAT, markup=False)
+                yield Static(wording.WHAT_IS_EXPORTED, markup=False)
                 yield Static("", markup=False, id="status")
-                yield Static("Format", markup=False, classes="label")
+                yield Static(wording.FORMAT, markup=False, classes="label")
                 yield OptionList(
-                    *(Option(text, name) for name, text in FORMS),
+                    *(Option(text, name) for name, text in wording.FORMS),
                     id="form",
                     markup=False,
                     compact=True,
                 )
-                yield Static("File", markup=False, classes="label")
+                yield Static(wording.FILE, markup=False, classes="label")
                 yield Input(str(Path.home() / self._name), id="file", compact=True)
             yield Static("", markup=False, id="problem")
             with Horizontal(id="answers"):
-                yield Button("Write", id="write", variant="primary", compact=True)
-                yield Button("Sign off", id="sign-off", compact=True)
-                yield Button("Back", id="back", compact=True)
+                yield button(wording.WRITE, "write", primary=True)
+                yield button(wording.SIGN_OFF, "sign-off")
+                yield button(wording.BACK, "back", "screen.back")
 
     def on_mount(self) -> None:
         self._say("")
@@ -105,14 +94,18 @@ class Export(ModalScreen[Path | None]):
     @property
     def _form(self) -> Form:
         at = self.query_one("#form", OptionList).highlighted
-        return FORMS[at or 0][0]
+        return wording.FORMS[at or 0][0]
 
     def _draw_status(self) -> None:
         signed = self._record.signed_off
-        said = f"Signed off {time_line(signed)}." if signed else DRAFT
+        said = (
+            wording.SIGNED_OFF.format(time=time_line(signed))
+            if signed
+            else wording.DRAFT
+        )
         self.query_one("#status", Static).update(said)
         button = self.query_one("#sign-off", Button)
-        button.label = "Take the sign-off back" if signed else "Sign off"
+        button.label = wording.TAKE_SIGN_OFF_BACK if signed else wording.SIGN_OFF
         button.refresh(layout=True)
 
     def _say(self, sentence: str) -> None:
@@ -165,15 +158,14 @@ class Export(ModalScreen[Path | None]):
 
         file = _path(self.query_one("#file", Input).value)
         if file is None:
-            self._say("Name a file.")
+            self._say(wording.NAME_A_FILE)
             return None
         replaces = False
         if await asyncio.to_thread(file.is_dir):
-            self._say(f"{file} is a folder. Name a file in it.")
+            self._say(wording.IS_FOLDER.format(file=file))
             return None
         if await asyncio.to_thread(file.exists):
-            text = f"{file} is there already. What stands in it is lost."
-            question = Decision("Replace the file?", text, "Replace it", "Leave it")
+            question = Decision(*wording.replace_file(file))
             if not await face(self).push_screen_wait(question):
                 return None
             replaces = True
@@ -187,10 +179,9 @@ class Export(ModalScreen[Path | None]):
         self._kept.warned(decided.warnings)
         for notice in done:
             self.notify(notice, severity="warning", timeout=15, markup=False)
-        self.notify(f"Written: {file}", timeout=10, markup=False)
+        self.notify(wording.WRITTEN.format(file=file), timeout=10, markup=False)
         return file
 
-    @on(Button.Pressed, "#back")
     def action_back(self) -> None:
         if not self._busy:
             self.dismiss(None)

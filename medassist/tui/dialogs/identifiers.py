@@ -6,17 +6,19 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from medassist.core.clean import clean_line
 from medassist.tui import keys
+from medassist.tui.buttons import button
+from medassist.tui.face import face
+from medassist.tui.wording import dialogs as wording
 
 if TYPE_CHECKING:
     from medassist.safety.identifiers import Identifier
@@ -81,7 +83,6 @@ class IdentifierWarning(ModalScreen[Outcome]):
         self._occasion = occasion
 
     def compose(self) -> ComposeResult:
-        done = "saved" if self._occasion == "saving" else "exported"
         with Vertical(id="dialog"):
             yield Static(self._title(), markup=False, id="title")
             with VerticalScroll(id="text"):
@@ -89,26 +90,29 @@ class IdentifierWarning(ModalScreen[Outcome]):
                     from medassist.safety.language import IDENTIFIERS_NOTICE
 
                     yield Static(IDENTIFIERS_NOTICE, markup=False, id="language")
-                yield Static(
-                    f"Rules found this in what is to be {done}. They miss things: with "
-                    "these replaced a text is not de-identified."
-                    if self._found
-                    else f"Rules found nothing in what is to be {done}. Read it "
-                    "yourself before you let it out.",
-                    markup=False,
-                    classes="about",
+                about = wording.about_identifiers(
+                    self._occasion == "exporting", bool(self._found)
                 )
+                yield Static(about, markup=False, classes="about")
                 yield from self._kinds()
             with Horizontal(id="answers"):
-                if self._found:
-                    yield Button("Replace all (r)", id="replace", compact=True)
-                yield Button("Keep (k)", id="keep", compact=True)
-                yield Button("Cancel", id="cancel", compact=True)
+                labels: dict[Outcome, str] = {
+                    "replace": wording.REPLACE_ALL,
+                    "keep": wording.KEEP_ALL,
+                    "cancel": wording.CANCEL,
+                }
+                for outcome, label in labels.items():
+                    if outcome != "replace" or self._found:
+                        yield button(
+                            face(self).keymap.name(label),
+                            outcome,
+                            f"screen.dismiss('{outcome}')",
+                        )
 
     def _title(self) -> str:
         if self._found:
-            return f"This may tell who the patient is ({len(self._found)})"
-        return "The rules cannot read this"
+            return wording.MAY_TELL.format(count=len(self._found))
+        return wording.CANNOT_READ
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where nothing was found there is nothing to replace."""
@@ -126,7 +130,7 @@ class IdentifierWarning(ModalScreen[Outcome]):
             yield Static(
                 Content.assemble(
                     (name[:1].upper() + name[1:], "bold"),
-                    f", {len(of_kind)} found, becomes [{kind}]",
+                    wording.OF_KIND.format(count=len(of_kind), kind=kind),
                 ),
                 classes="kind",
             )
@@ -135,7 +139,7 @@ class IdentifierWarning(ModalScreen[Outcome]):
             for one in shown:
                 yield Static(self._line(one), classes="one")
             if len(shown) < len(of_kind):
-                more = f"and {len(of_kind) - len(shown)} more"
+                more = wording.MORE.format(count=len(of_kind) - len(shown))
                 yield Static(more, markup=False, classes="one")
 
     def _line(self, one: Identifier) -> Content:
@@ -148,19 +152,11 @@ class IdentifierWarning(ModalScreen[Outcome]):
             (f"…{before}" if before.strip() else "", "$quiet"),
             (clean_line(one.text), "bold underline $warning"),
             (f"{after}…" if after.strip() else "", "$quiet"),
-            "" if one.sure else ("  looks like one", "italic $quiet"),
+            "" if one.sure else (f"  {wording.LOOKS_LIKE_ONE}", "italic $quiet"),
         )
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#text", VerticalScroll).scroll_relative(y=lines, animate=False)
-
-    @on(Button.Pressed)
-    def _on_button(self, event: Button.Pressed) -> None:
-        match event.button.id:
-            case "replace" | "keep" | "cancel":
-                self.dismiss(event.button.id)
-            case _:
-                pass
 
 
 def _found(text: str) -> tuple[tuple[Identifier, ...], bool]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from medassist.intended_use import INTENDED_USE
 from medassist.tui import keys
+from medassist.tui.buttons import button
+from medassist.tui.wording import dialogs as wording
 
 
 class IntendedUse(ModalScreen[bool]):
@@ -29,22 +30,14 @@ class IntendedUse(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static("Before you begin", markup=False, id="title")
+            yield Static(wording.BEFORE_YOU_BEGIN, markup=False, id="title")
             with VerticalScroll(id="text"):
                 yield Static(INTENDED_USE, markup=False)
             with Horizontal(id="answers"):
-                yield Button(
-                    "I understand", id="accept", variant="primary", compact=True
+                yield button(
+                    wording.UNDERSTOOD, "accept", "screen.dismiss(True)", primary=True
                 )
-                yield Button("Quit", id="decline", compact=True)
+                yield button(wording.QUIT, "decline", "screen.dismiss(False)")
 
     def action_scroll(self, lines: int) -> None:
         self.query_one("#text", VerticalScroll).scroll_relative(y=lines, animate=False)
-
-    @on(Button.Pressed, "#accept")
-    def _on_accept(self) -> None:
-        self.dismiss(True)
-
-    @on(Button.Pressed, "#decline")
-    def _on_decline(self) -> None:
-        self.dismiss(False)

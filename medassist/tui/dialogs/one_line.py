@@ -13,6 +13,8 @@ from textual.widgets import Button, Input, Static
 
 from medassist.core.clean import clean_line
 from medassist.tui import keys
+from medassist.tui.buttons import button
+from medassist.tui.wording import dialogs as wording
 
 
 class OneLine(ModalScreen[str | None]):
@@ -34,14 +36,10 @@ class OneLine(ModalScreen[str | None]):
             yield Static(self._label, markup=False, classes="label")
             yield Input(self._text, compact=True)
             with Horizontal(id="answers"):
-                yield Button("Take it", id="take", variant="primary", compact=True)
-                yield Button("Back", id="back", compact=True)
+                yield button(wording.TAKE_IT, "take", primary=True)
+                yield button(wording.BACK, "back", "screen.dismiss(None)")
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#take")
     def _on_take(self) -> None:
         self.dismiss(clean_line(self.query_one(Input).value))
-
-    @on(Button.Pressed, "#back")
-    def _on_back(self) -> None:
-        self.dismiss(None)

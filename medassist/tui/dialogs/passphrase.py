@@ -14,44 +14,12 @@ from textual.widgets import Button, Checkbox, Input, Static
 
 from medassist.records.errors import RecordsError
 from medassist.tui import keys
+from medassist.tui.buttons import button
 from medassist.tui.dialogs.secret import Secret
+from medassist.tui.wording import dialogs as wording
 
 Kind = Literal["new", "open", "change"]
 Act = Callable[["Typed"], Awaitable[None]]
-
-WORKING = "One moment: the passphrase is made into a key."
-DIFFERENT = "The two are not the same. Type the new passphrase twice."
-_TITLES = {
-    "new": "Choose a passphrase for the records",
-    "open": "Open the records",
-    "change": "Change the passphrase",
-}
-_TEXTS = {
-    "new": (
-        "From now on consultations are saved on this computer, encrypted. Without "
-        "this passphrase nobody can read them who gets hold of the computer, its disk "
-        "or a backup. It does not protect from somebody at this screen while it is "
-        "unlocked.\n\n"
-        "Nobody can recover it: there is no second key. Write it down and keep it in "
-        "a safe place. At least 8 characters; four or five words that do not belong "
-        "together are better."
-    ),
-    "open": "What is on the screen is saved too, once the records are open.",
-    "change": (
-        "The records stay as they are; only their key is sealed anew. An older copy "
-        "of key.json, in a backup for example, still opens with the older passphrase."
-    ),
-}
-_FIELDS = {
-    "new": (("new", "Passphrase"), ("again", "The same again")),
-    "open": (("old", "Passphrase"),),
-    "change": (
-        ("old", "The passphrase until now"),
-        ("new", "The new one"),
-        ("again", "The new one again"),
-    ),
-}
-_DO = {"new": "Begin the records", "open": "Open", "change": "Change"}
 
 
 class Typed:
@@ -92,23 +60,22 @@ class Passphrase(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static(_TITLES[self._kind], markup=False, id="title")
+            yield Static(wording.RECORDS_TITLES[self._kind], markup=False, id="title")
             with VerticalScroll(id="text", can_focus=False):
-                yield Static(_TEXTS[self._kind], markup=False)
-                for name, label in _FIELDS[self._kind]:
+                yield Static(wording.RECORDS_TEXTS[self._kind], markup=False)
+                for name, label in wording.RECORDS_FIELDS[self._kind]:
                     yield Static(label, markup=False, classes="label")
                     yield Secret(id=name, compact=True)
                 if self._keyring:
                     yield Checkbox(
-                        "Keep the key in this computer's keyring: whoever is logged "
-                        "in as you can open the records without the passphrase",
+                        wording.IN_KEYRING,
                         id="keyring",
                         compact=True,
                     )
             yield Static("", markup=False, id="problem")
             with Horizontal(id="answers"):
-                yield Button(_DO[self._kind], id="do", variant="primary", compact=True)
-                yield Button("Not now", id="back", compact=True)
+                yield button(wording.RECORDS_DO[self._kind], "do", primary=True)
+                yield button(wording.NOT_NOW, "back", "screen.back")
 
     def on_mount(self) -> None:
         self._say(self._problem)
@@ -135,7 +102,7 @@ class Passphrase(ModalScreen[bool]):
                 return
         values = {field.id: field.value for field in self._fields}
         if "again" in values and values["again"] != values["new"]:
-            self._say(DIFFERENT)
+            self._say(wording.DIFFERENT)
             self._empty("new", "again")
             return
         box = self.query(Checkbox)
@@ -145,7 +112,7 @@ class Passphrase(ModalScreen[bool]):
             bool(box) and box.first().value,
         )
         self._busy = True
-        self._say(WORKING, fault=False)
+        self._say(wording.MAKING_KEY, fault=False)
         self.run_worker(self._do(typed), group="passphrase")
 
     async def _do(self, typed: Typed) -> None:
@@ -168,7 +135,6 @@ class Passphrase(ModalScreen[bool]):
                 field.focus()
                 break
 
-    @on(Button.Pressed, "#back")
     def action_back(self) -> None:
         if not self._busy:
             self.dismiss(False)

@@ -14,13 +14,10 @@ from textual.widgets import Button, Static
 
 from medassist.consult.verdict import CHOICES, REASONS, Choice, Reason
 from medassist.tui import keys
+from medassist.tui.buttons import button
+from medassist.tui.face import face
+from medassist.tui.wording import dialogs as wording
 
-_WORDS: dict[Choice, str] = {
-    "A": "A is better",
-    "B": "B is better",
-    "tie": "a tie",
-    "both poor": "both are poor",
-}
 _FIRST_REASON = len(CHOICES) + 1
 
 
@@ -55,18 +52,18 @@ class VerdictPanel(ModalScreen[Given | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static("Which answer is better?", markup=False, id="title")
+            yield Static(wording.WHICH_IS_BETTER, markup=False, id="title")
             with Horizontal(classes="line"):
                 for number in range(1, _FIRST_REASON):
-                    yield Button("", id=f"n{number}", compact=True)
-            yield Static("Why, if you like:", markup=False, classes="label")
+                    yield button("", f"n{number}")
+            yield Static(wording.WHY, markup=False, classes="label")
             with Horizontal(classes="line"):
                 for number in range(_FIRST_REASON, _FIRST_REASON + len(REASONS)):
-                    yield Button("", id=f"n{number}", compact=True)
+                    yield button("", f"n{number}")
             yield Static("", markup=False, id="hint")
             with Horizontal(id="answers"):
-                yield Button("Give it", id="give", variant="primary", compact=True)
-                yield Button("Back", id="back", compact=True)
+                yield button(wording.GIVE_IT, "give", primary=True)
+                yield button(wording.BACK, "back")
 
     def on_mount(self) -> None:
         # While a button looks pressed it takes no press, and Enter too soon after one
@@ -76,24 +73,29 @@ class VerdictPanel(ModalScreen[Given | None]):
 
     def _draw(self) -> None:
         for number, choice in enumerate(CHOICES, start=1):
-            self._mark(number, _WORDS[choice], choice == self._choice, "●", "○")
+            text, chosen = wording.CHOICES[choice], choice == self._choice
+            self._mark(number, text, chosen, "●", "○")
         for number, reason in enumerate(REASONS, start=_FIRST_REASON):
             self._mark(number, reason, reason in self._reasons, "☒", "☐")
-        self.query_one("#hint", Static).update(self._hint)
+        self._say(self._hint)
 
     def _mark(self, number: int, text: str, chosen: bool, on: str, off: str) -> None:
         button = self.query_one(f"#n{number}", Button)
-        button.label = f"{number} {on if chosen else off} {text}"
+        key = face(self).keymap[f"verdict_{number}"]
+        button.label = f"{key} {on if chosen else off} {text}"
         button.set_class(chosen, "-chosen")
         button.refresh(layout=True)
 
     @property
     def _hint(self) -> str:
         if self._choice is None:
-            return "1 to 4 choose, 5 to 8 say why, Esc goes back to the answers."
+            return wording.CHOOSE
         if self._blind:
-            return "Enter gives it and shows the names; then it cannot be changed."
-        return "Enter gives it. A later verdict on this question takes its place."
+            return wording.GIVE_BLIND
+        return wording.GIVE
+
+    def _say(self, hint: str) -> None:
+        self.query_one("#hint", Static).update(face(self).keymap.name(hint))
 
     def action_choose(self, number: int) -> None:
         if number < _FIRST_REASON:
@@ -117,7 +119,7 @@ class VerdictPanel(ModalScreen[Given | None]):
 
     def _give(self) -> None:
         if self._choice is None:
-            self.query_one("#hint", Static).update("Choose first: 1, 2, 3 or 4.")
+            self._say(wording.CHOOSE_FIRST)
             return
         chosen: list[Reason] = [r for r in REASONS if self._reasons & {r}]
         self.dismiss(Given(self._choice, tuple(chosen)))

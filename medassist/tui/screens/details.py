@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from medassist.consult.sides import Sides
 from medassist.core.values import PaneName
 from medassist.tui import keys
-from medassist.tui.consult import wording
-from medassist.tui.details import Fact, as_text
+from medassist.tui.buttons import button
 from medassist.tui.face import face
+from medassist.tui.wording import consult
+from medassist.tui.wording import screens as wording
+from medassist.tui.wording.details import Fact, as_text
 
 AGAIN_S = 0.25
 Found = Mapping[PaneName, list[Fact]]
@@ -48,15 +49,14 @@ class Details(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         found = self._find()
         columns = list(found.values())
-        plural = "s" if len(columns) > 1 else ""
         with Vertical(id="dialog"):
-            yield Static(f"Details of the answer{plural}", markup=False, id="title")
+            yield Static(wording.details(len(columns)), markup=False, id="title")
             with Horizontal(id="heading"):
                 yield Static("", classes="label")
                 for pane in found:
                     side = self._sides.letter(pane)
                     yield Static(
-                        f"{side}  {wording.ROLES[pane]}",
+                        f"{side}  {consult.ROLES[pane]}",
                         markup=False,
                         classes=f"value side-{side.lower()}",
                     )
@@ -71,8 +71,8 @@ class Details(ModalScreen[None]):
                         yield Static(facts[0].label, markup=False, classes="label")
                         yield from values
             with Horizontal(id="answers"):
-                yield Button("Copy", id="copy", variant="primary", compact=True)
-                yield Button("Back", id="back", compact=True)
+                yield button(wording.COPY, "copy", "screen.copy", primary=True)
+                yield button(wording.BACK, "back", "screen.dismiss")
 
     def on_mount(self) -> None:
         self._fill()
@@ -89,10 +89,7 @@ class Details(ModalScreen[None]):
                 if str(value.content) != fact.text:
                     value.update(fact.text)
 
-    @on(Button.Pressed, "#copy")
     def action_copy(self) -> None:
-        face(self).copy_and_tell(as_text(self._find(), self._sides), "the details")
-
-    @on(Button.Pressed, "#back")
-    def _on_back(self) -> None:
-        self.dismiss()
+        face(self).copy_and_tell(
+            as_text(self._find(), self._sides), wording.THE_DETAILS
+        )

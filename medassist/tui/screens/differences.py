@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
 from medassist.tui import keys
+from medassist.tui.wording import screens as wording
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
 
 BESIDE_FROM = 100
 """Columns below which one answer's sentence stands above the other's."""
-_HEADS: dict[Fact, str] = {
-    "dose": "Doses that differ",
-    "number": "Numbers that differ",
-    "negation": "Negations that differ",
-}
-NONE = (
-    "No dose, number or negation was found to differ. That says nothing of whether "
-    "they are right."
-)
 
 
 class DifferencesScreen(ModalScreen[None]):
@@ -55,9 +47,9 @@ class DifferencesScreen(ModalScreen[None]):
         self._found: Differences | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static("Differences", markup=False, id="title")
+        yield Static(wording.DIFFERENCES, markup=False, id="title")
         with VerticalScroll(id="rows"):
-            yield Static("comparing ...", markup=False, id="table")
+            yield Static(wording.COMPARING, markup=False, id="table")
         yield Footer(show_command_palette=False, compact=True)
 
     async def on_mount(self) -> None:
@@ -68,7 +60,7 @@ class DifferencesScreen(ModalScreen[None]):
 
         self._found = await asyncio.to_thread(compare, *self._texts)
         self.query_one("#title", Static).update(
-            f"Differences: {self._found.summary}. By wording, not by meaning."
+            wording.differences(self._found.summary)
         )
         self._draw()
 
@@ -111,11 +103,14 @@ class _Drawing:
         parts: list[RenderableType] = []
         for fact in FACTS:
             if rows := found.first(fact):
-                parts += [self._head(f"{_HEADS[fact]} ({len(rows)})"), self._names_line]
+                parts += [
+                    self._head(f"{wording.HEADS[fact]} ({len(rows)})"),
+                    self._names_line,
+                ]
                 parts += [self._table([row], fact) for row in rows]
         if not parts:
-            parts.append(self._text(NONE, "quiet"))
-        parts += [self._head("Sentence by sentence"), self._names_line]
+            parts.append(self._text(wording.NONE_DIFFERS, "quiet"))
+        parts += [self._head(wording.BY_SENTENCE), self._names_line]
         parts.append(self._table(found.rows, None))
         return Group(*parts)
 
@@ -174,7 +169,7 @@ class _Drawing:
         fact: Fact | None,
     ) -> Text:
         if sentence is None:
-            return self._text("says nothing like it", "quiet", "italic")
+            return self._text(wording.NOTHING_LIKE_IT, "quiet", "italic")
         text = self._text(
             self._texts[side][sentence.start : sentence.end],
             "quiet" if row.same else "foreground",

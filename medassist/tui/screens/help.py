@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,11 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from medassist.tui import keys
-
-OWN_KEYS = (
-    "The word at the end of each line is the command's name. To give it another key, "
-    "write it with that key (several with commas between them) into\n"
-)
+from medassist.tui.wording import screens as wording
 
 
 class Help(ModalScreen[None]):
@@ -26,29 +21,28 @@ class Help(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [keys.back("dismiss")]
     CSS_PATH = "help.tcss"
 
-    def __init__(self, chosen: Mapping[str, str], settings_file: str) -> None:
+    def __init__(self, keymap: keys.Keymap, settings_file: str) -> None:
         super().__init__()
-        self._chosen = chosen
+        self._keymap = keymap
         self._settings_file = settings_file
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static("Keys", markup=False, id="title")
+            yield Static(wording.KEYS, markup=False, id="title")
             with VerticalScroll(id="text"):
                 for group, commands in keys.groups():
                     yield Static(group, markup=False, classes="group")
                     for command in commands:
                         yield from self._line(command)
-                yield Static("Keys of your own", markup=False, classes="group")
-                yield Static(OWN_KEYS + self._settings_file, markup=False)
-                yield Static('\n[keys]\ncopy = "f8"', markup=False)
-            yield Static("Esc  back", markup=False, id="back")
+                yield Static(wording.OWN_KEYS, markup=False, classes="group")
+                yield Static(wording.HOW_TO_CHANGE + self._settings_file, markup=False)
+                yield Static(wording.AN_EXAMPLE, markup=False)
+            yield Static(self._keymap.name(wording.HOW_BACK), markup=False, id="back")
 
     def _line(self, command: keys.Command) -> ComposeResult:
-        key = keys.display(keys.keys_of(command, self._chosen))
         about = Content.assemble(
             f"{command.title}. {command.about}", (f"  {command.id}", "$quiet")
         )
         with Horizontal(classes="line"):
-            yield Static(key, markup=False, classes="key")
+            yield Static(self._keymap[command.id], markup=False, classes="key")
             yield Static(about, classes="about")

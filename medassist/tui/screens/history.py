@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,21 +22,13 @@ from medassist.tui import keys
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.dialogs.one_line import OneLine
 from medassist.tui.face import face
+from medassist.tui.wording import screens as wording
 
 if TYPE_CHECKING:
     from medassist.records.store import Store
     from medassist.session.consultation_record import ConsultationRecord
 
-Wanted = Literal["A", "B", "tie", "both poor", "none"] | None
-FILTERS: tuple[Wanted, ...] = (None, "A", "B", "tie", "both poor", "none")
-WORDS = {
-    None: "all",
-    "A": "A is better",
-    "B": "B is better",
-    "tie": "a tie",
-    "both poor": "both are poor",
-    "none": "no verdict",
-}
+FILTERS = tuple(wording.VERDICTS)
 MORE = "more"
 QUIET_S = 0.12
 """A search begins once nothing has been typed for so long."""
@@ -67,16 +59,16 @@ class History(Screen[Chosen | None]):
     def __init__(self, record: ConsultationRecord) -> None:
         super().__init__()
         self._record = record
-        self._wanted: Wanted = None
+        self._wanted: wording.Wanted = None
         self._lines: dict[int, Summary] = {}
         self._searched = ""
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="head"):
-            yield Static("History", markup=False, id="title")
+            yield Static(wording.HISTORY, markup=False, id="title")
             yield Static("", markup=False, id="count")
         yield Input(
-            placeholder="Search in titles, questions and answers",
+            placeholder=wording.SEARCH,
             id="search",
             compact=True,
         )
@@ -93,7 +85,7 @@ class History(Screen[Chosen | None]):
         """The records; another object after each lock."""
         store = self._record.store
         if store is None:
-            raise Locked("The records are locked.")
+            raise Locked(wording.LOCKED)
         return store
 
     @property
@@ -144,7 +136,7 @@ class History(Screen[Chosen | None]):
             for line, hit in found
         )
         if len(found) == PAGE and (total is None or offset + PAGE < total):
-            self._list.add_option(Option(f"Show {PAGE} more", MORE))
+            self._list.add_option(Option(wording.SHOW_MORE.format(count=PAGE), MORE))
         self._say_count(total)
         if self._list.highlighted is None and self._list.option_count:
             self._list.highlighted = 0
@@ -152,15 +144,10 @@ class History(Screen[Chosen | None]):
     def _say_count(self, total: int | None) -> None:
         shown = len(self._lines)
         if total is None:
-            more = " or more" if shown and shown % PAGE == 0 else ""
-            said = f"{shown}{more} found" if shown else "nothing found"
-        elif total:
-            said = f"{shown} of {total:,}" if shown < total else f"{total:,}"
+            said = wording.found(shown, more=shown % PAGE == 0)
         else:
-            said = "nothing is saved yet" if self._wanted is None else "none"
-        if self._wanted is not None:
-            said = f"{said}   verdict: {WORDS[self._wanted]}"
-        self._count(said)
+            said = wording.listed(shown, total, self._wanted is not None)
+        self._count(wording.of_verdict(said, self._wanted))
 
     def _count(self, said: str) -> None:
         self.query_one("#count", Static).update(said)
@@ -205,7 +192,7 @@ class History(Screen[Chosen | None]):
             self.run_worker(self._rename(marked), group="change")
 
     async def _rename(self, line: Summary) -> None:
-        dialog = OneLine("Rename", "The title, in the list only", line.title)
+        dialog = OneLine(wording.RENAME, wording.THE_TITLE, line.title)
         title = await face(self).push_screen_wait(dialog)
         if title is None or not title.strip() or title == line.title:
             return
@@ -228,13 +215,10 @@ class History(Screen[Chosen | None]):
     async def _delete(self, line: Summary) -> None:
         here = line.id == self._record.id
         if here and not self._record.content.consultation.over:
-            self._tell("Answers are still being written in this consultation.")
+            self._tell(wording.STILL_WRITING_HERE)
             return
-        text = f"{line.title}\n\n{WHAT_DELETION_MEANS}"
-        if here:
-            text += "\n\nIt is the one on the screen; it goes from there too."
-        question = Decision("Delete this consultation?", text, "Delete", "Keep it")
-        if not await face(self).push_screen_wait(question):
+        question = wording.delete(line.title, WHAT_DELETION_MEANS, here)
+        if not await face(self).push_screen_wait(Decision(*question)):
             return
         if here:
             self._record.begin_anew()
@@ -251,7 +235,7 @@ class History(Screen[Chosen | None]):
 def _entry(line: Summary, hit: Hit | None, here: bool, width: int) -> Content:
     """An entry of the list: two lines, or three where something was searched for."""
     time = f"{line.changed.astimezone():%Y-%m-%d %H:%M}"
-    title = line.title or "without a title"
+    title = line.title or wording.NO_TITLE
     parts: list[str | tuple[str, str]] = [
         (time, "$quiet"),
         "  ",
@@ -265,17 +249,20 @@ def _entry(line: Summary, hit: Hit | None, here: bool, width: int) -> Content:
 
 
 def _about(line: Summary, here: bool) -> str:
-    said = ["on the screen"] if here else []
+    said = [wording.ON_THE_SCREEN] if here else []
     if line.turns != 1:
-        said.append(f"{line.turns} questions")
+        said.append(wording.QUESTIONS.format(count=line.turns))
     if line.branches > 1:
-        said.append(f"{line.branches} branches")
-    said.append(", ".join(WORDS[v] for v in line.verdicts) or "no verdict")
+        said.append(wording.BRANCHES.format(count=line.branches))
+    said.append(
+        ", ".join(wording.VERDICTS[v] for v in line.verdicts)
+        or wording.VERDICTS["none"]
+    )
     if line.signed_off:
-        said.append("signed off")
+        said.append(wording.SIGNED_OFF)
     # Last, since they are the longest: what stands before them is never cut off.
     if line.hidden:
-        said.append("models hidden")
+        said.append(wording.MODELS_HIDDEN)
     elif line.models:
         said.append(" and ".join(dict.fromkeys(line.models.values())))
     return " · ".join(said)

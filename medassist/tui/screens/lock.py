@@ -12,17 +12,8 @@ from textual.widgets import Input, Static
 
 from medassist.tui import keys
 from medassist.tui.dialogs.secret import Secret
-
-GUARDED = "The key of the records is forgotten. Type the passphrase and press Enter."
-UNGUARDED = (
-    "Press Enter to go on. No passphrase guards this screen: the records are not open, "
-    "so anybody here can press Enter."
-)
-STILL_WRITTEN = (
-    "Answers are still being written. They are kept in memory, and saved when you "
-    "unlock."
-)
-WORKING = "One moment: the passphrase is made into a key."
+from medassist.tui.wording import screens as wording
+from medassist.tui.wording.dialogs import MAKING_KEY
 
 
 class LockScreen(Screen[None]):
@@ -33,7 +24,7 @@ class LockScreen(Screen[None]):
         writing: answers are still being written.
         unlock: opens the records with what was typed; returns what went wrong, in a
             sentence, or nothing once the screen is to go.
-        leave: what the user is told of the way out.
+        keymap: the keys, of which the user is told those that hold here.
     """
 
     BINDINGS = keys.bindings("lock")
@@ -44,27 +35,30 @@ class LockScreen(Screen[None]):
         guarded: bool,
         writing: bool,
         unlock: Callable[[str], Awaitable[str]],
-        leave: str,
+        keymap: keys.Keymap,
     ) -> None:
         super().__init__()
         self._guarded = guarded
         self._writing = writing
         self._unlock = unlock
-        self._leave = leave
+        self._keymap = keymap
         self._busy = False
         self._problem = Static("", markup=False, id="problem")
         self._problem.display = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="lock"):
-            yield Static("Locked", markup=False, id="title")
-            yield Static(GUARDED if self._guarded else UNGUARDED, markup=False)
+            yield Static(wording.IS_LOCKED, markup=False, id="title")
+            said = wording.GUARDED if self._guarded else wording.UNGUARDED
+            yield Static(self._keymap.name(said), markup=False)
             if self._guarded:
                 yield Secret(id="passphrase", compact=True)
             yield self._problem
             if self._writing and self._guarded:
-                yield Static(STILL_WRITTEN, markup=False, classes="quiet")
-            yield Static(self._leave, markup=False, classes="quiet")
+                yield Static(wording.STILL_WRITTEN, markup=False, classes="quiet")
+            yield Static(
+                self._keymap.name(wording.QUITS), markup=False, classes="quiet"
+            )
 
     @on(Input.Submitted)
     def _on_submitted(self, event: Input.Submitted) -> None:
@@ -80,7 +74,7 @@ class LockScreen(Screen[None]):
     def _go(self, typed: str) -> None:
         if not self._busy:
             self._busy = True
-            self._say(WORKING if self._guarded else "", fault=False)
+            self._say(MAKING_KEY if self._guarded else "", fault=False)
             self.run_worker(self._try(typed), group="unlock")
 
     async def _try(self, typed: str) -> None:

@@ -9,20 +9,10 @@ from medassist.core.words import short_hash, size, tokens
 from medassist.library.catalogue import Catalogue, ListedModel, ListedPair
 from medassist.library.facts import model_facts, pair_facts
 from medassist.session.choice import Choice
+from medassist.tui.wording import screens as wording
 
-COLUMNS = (
-    *("Name", "Kind", "Memory", "Arch.", "Size", "Quant.", "Context"),
-    *("Templ.", "Verified", "Licence", "sha256"),
-)
 WIDEST = 20
-# What the list has room for; the facts below it say the same in full.
-_VERIFIED = {
-    "verified": "yes",
-    "failed": "FAILED",
-    "not verified": "no",
-    "not known yet": "?",
-}
-_TEMPLATE = {"own": "own", "none": "NONE", "of the base": "base's"}
+"""What the list has room for; the facts below it say the same in full."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +57,19 @@ def rows(found: Catalogue) -> list[Row]:
 
 def _pair(pair: ListedPair, available: int | None) -> Row:
     first = pair.parts[0] if pair.parts else None
-    states = {_VERIFIED[part.verified] for part in pair.parts}
-    verified = "in part" if len(states) > 1 else "".join(states) or "?"
+    states = {wording.VERIFIED[part.verified] for part in pair.parts}
+    verified = wording.IN_PART if len(states) > 1 else "".join(states) or "?"
     cells = (
         pair.name + (" *" if pair.is_default else ""),
-        "shipped" if pair.demonstration else "pair",
+        wording.SHIPPED if pair.demonstration else wording.PAIR,
         _memory(pair.fits, pair.need, pair.problem),
         first.architecture if first else "?",
         size(pair.bytes) if first else "?",
         first.quantization if first else "?",
         tokens(first.context) if first else "?",
-        _TEMPLATE[first.template] if first else "?",
+        wording.TEMPLATE[first.template] if first else "?",
         verified,
-        (first.licence or "not said") if first else "?",
+        (first.licence or wording.NOT_SAID) if first else "?",
         short_hash(first.sha256) if first else "?",
     )
     facts = pair_facts(pair, available)
@@ -98,9 +88,9 @@ def _model(model: ListedModel, available: int | None) -> Row:
         size(model.bytes) if model.bytes else "?",
         model.quantization or "?",
         tokens(model.context) if is_model else "-",
-        _TEMPLATE[model.template],
-        _VERIFIED[model.verified],
-        model.licence or "not said",
+        wording.TEMPLATE[model.template],
+        wording.VERIFIED[model.verified],
+        model.licence or wording.NOT_SAID,
         short_hash(model.sha256),
     )
     return Row(
@@ -110,7 +100,7 @@ def _model(model: ListedModel, available: int | None) -> Row:
 
 def _memory(fits: str, need: int | None, problem: str) -> str:
     if problem or need is None:
-        return "unusable" if problem else "?"
+        return wording.UNUSABLE if problem else "?"
     return f"{fits}, {size(need)}"
 
 

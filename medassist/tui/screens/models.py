@@ -15,23 +15,25 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Button, DataTable, Footer, Static
 
 from medassist.core.clean import clean
 from medassist.core.words import size
 from medassist.session.choice import Choice
 from medassist.tui import keys
+from medassist.tui.buttons import button
 from medassist.tui.face import Face, face
 from medassist.tui.line import Line
-from medassist.tui.screens.model_rows import COLUMNS, Row
+from medassist.tui.parts import ScreenOfParts
+from medassist.tui.screens.model_rows import Row
 from medassist.tui.screens.models_flow import Library
+from medassist.tui.wording import screens as wording
 
 LABEL = 16
 AGAIN_S = 0.2
 
 
-class Models(Screen[Choice | None]):
+class Models(ScreenOfParts[Choice | None]):
     """Dismissed with the models to be loaded, or with `None` to leave all as it is.
 
     Args:
@@ -60,18 +62,18 @@ class Models(Screen[Choice | None]):
         self._confirmed = ""
 
     def compose(self) -> ComposeResult:
-        yield Static("Models on this computer", markup=False, id="title")
-        yield Line("looking ...", id="free")
+        yield Static(wording.MODELS, markup=False, id="title")
+        yield Line(wording.LOOKING, id="free")
         yield Static(clean(self._problem), markup=False, id="problem")
         yield DataTable[Text](id="list", cursor_type="row", zebra_stripes=False)
         with VerticalScroll(id="about"):
             yield Static("", markup=False, id="facts")
         yield Line("", id="working")
         with Horizontal(id="answers"):
-            yield Button("Load", id="load", variant="primary", compact=True)
-            yield Button("The starter pair", id="starter", compact=True)
-            yield Button("Name files", id="files", compact=True)
-            yield Button(self._back_label, id="back", compact=True)
+            yield button(wording.LOAD, "load", primary=True)
+            yield button(wording.STARTER, "starter")
+            yield button(wording.NAME_FILES, "files", "screen.files")
+            yield button(self._back_label, "back", "screen.back")
         yield Footer(show_command_palette=False, compact=True)
 
     @property
@@ -82,8 +84,8 @@ class Models(Screen[Choice | None]):
     @property
     def _back_label(self) -> str:
         if self._problem and self._former != self.now:
-            return clean(f"Back to {self._former.name}")
-        return "Back"
+            return clean(wording.BACK_TO.format(name=self._former.name))
+        return wording.BACK
 
     def on_mount(self) -> None:
         self.query_one("#problem").display = bool(self._problem)
@@ -116,8 +118,7 @@ class Models(Screen[Choice | None]):
         if wanted in found:
             table.move_cursor(row=found.index(wanted))
         self.query_one("#free", Line).say(
-            f"{size(self.library.available)} of memory are free.  "
-            "* is the pair that the program opens with."
+            wording.MEMORY_FREE.format(size=size(self.library.available))
         )
         self._describe()
 
@@ -128,7 +129,7 @@ class Models(Screen[Choice | None]):
         drawn: on a busy computer names stayed cut off.
         """
         self._table.clear(columns=True)
-        for at, label in enumerate(COLUMNS):
+        for at, label in enumerate(wording.COLUMNS):
             cells = (label, *(row.cells[at] for row in self.library.rows))
             self._table.add_column(label, width=max(map(cell_len, cells)))
 
@@ -159,20 +160,16 @@ class Models(Screen[Choice | None]):
             return
         choice = row.choice
         if choice is None:
-            self.tell(
-                row.problem
-                or "An adapter needs its base: f names files, or import both and pair "
-                "them."
-            )
+            self.tell(row.problem or self.face.keymap.name(wording.NEEDS_BASE))
             return
         listed = row.pair or row.model
         if listed and listed.fits == "does not fit" and self._confirmed != row.key:
             self._confirmed = row.key
+            free = size(self.library.available)
             self.tell(
-                f"{row.key} takes about {size(listed.need)} and "
-                f"{size(self.library.available)} are free: this computer may become "
-                "very slow, or end the models' process. Enter again loads it all the "
-                "same; a smaller context or another quantization takes less."
+                wording.TOO_LARGE.format(
+                    name=row.key, need=size(listed.need), free=free
+                )
             )
             return
         self.dismiss(choice)
@@ -181,12 +178,10 @@ class Models(Screen[Choice | None]):
     def _on_starter(self) -> None:
         self.dismiss(Choice())
 
-    @on(Button.Pressed, "#back")
     def action_back(self) -> None:
         self.library.stop()
         self.dismiss(self._former if self._former != self.now else None)
 
-    @on(Button.Pressed, "#files")
     def action_files(self) -> None:
         from medassist.tui.dialogs.choose import ChooseModels
 
@@ -195,21 +190,3 @@ class Models(Screen[Choice | None]):
                 self.dismiss(choice)
 
         self.app.push_screen(ChooseModels(self.now), taken)  # pyright: ignore[reportUnknownMemberType]
-
-    def action_import(self) -> None:
-        self.library.import_()
-
-    def action_asked(self) -> None:
-        self.library.change_asked(self.chosen)
-
-    def action_check(self) -> None:
-        self.library.check(self.chosen)
-
-    def action_default(self) -> None:
-        self.library.make_default(self.chosen)
-
-    def action_pull(self) -> None:
-        self.library.pull()
-
-    def action_remove(self) -> None:
-        self.library.remove(self.chosen)

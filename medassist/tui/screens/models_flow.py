@@ -13,6 +13,7 @@ from medassist.library.errors import LibraryError
 from medassist.library.registry import load_registry
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.screens.model_rows import Row, rows
+from medassist.tui.wording import screens as wording
 
 if TYPE_CHECKING:
     from medassist.core.values import EngineOptions
@@ -33,6 +34,11 @@ class Shown(Protocol):
     @property
     def face(self) -> Face:
         """What asks the user."""
+        ...
+
+    @property
+    def chosen(self) -> Row | None:
+        """The row that the cursor is on."""
         ...
 
     def show(self, name: str | None = None) -> None:
@@ -94,32 +100,21 @@ class Library:
     async def _import(self) -> None:
         from medassist.tui.dialogs.one_path import OnePath
 
-        path = await self._screen.face.push_screen_wait(
-            OnePath(
-                "Import a model",
-                "Path of a .gguf file, of a run folder, or ollama:NAME. The file stays "
-                "where it is.",
-            )
-        )
+        path = await self._screen.face.push_screen_wait(OnePath(*wording.IMPORT))
         if not path:
             return
-        self._screen.tell("looking at the file ...")
+        self._screen.tell(wording.LOOKING_AT_FILE)
         imported = await asyncio.to_thread(_import, path)
         await self._refresh(imported.pair or imported.models[0])
-        self._screen.tell(
-            " ".join(
-                [f"In the library: {', '.join(imported.models)}.", *imported.notes]
-            )
-        )
+        self._screen.tell(wording.imported(imported.models, imported.notes))
 
     # One pair or model
 
-    def change_asked(self, row: Row | None) -> None:
+    def change_asked(self) -> None:
+        row = self._screen.chosen
         if row is None or row.pair is None:
-            self._screen.tell(
-                "Settings are kept with a pair: choose one. `medassist models pair` "
-                "and f make pairs."
-            )
+            keymap = self._screen.face.keymap
+            self._screen.tell(keymap.name(wording.NEEDS_PAIR))
             return
         self._run(self._change_asked(row))
 
@@ -136,11 +131,12 @@ class Library:
             return
         await asyncio.to_thread(set_asked, row.key, asked)
         await self._refresh(row.key)
-        self._screen.tell(f"Kept with {row.key}; it holds from the next question on.")
+        self._screen.tell(wording.KEPT_WITH.format(name=row.key))
 
-    def make_default(self, row: Row | None) -> None:
+    def make_default(self) -> None:
+        row = self._screen.chosen
         if row is None or row.pair is None:
-            self._screen.tell("Only a pair can be what the program opens with.")
+            self._screen.tell(wording.PAIR_ONLY)
             return
         self._run(self._make_default(row.key))
 
@@ -149,45 +145,37 @@ class Library:
 
         await asyncio.to_thread(set_default, name)
         await self._refresh(name)
-        self._screen.tell(f"The program opens with {name} from now on.")
+        self._screen.tell(wording.OPENS_WITH.format(name=name))
 
-    def remove(self, row: Row | None) -> None:
+    def remove(self) -> None:
+        row = self._screen.chosen
         if row is not None:
             self._run(self._remove(row))
 
     async def _remove(self, row: Row) -> None:
         from medassist.library.importing import remove
 
-        text = (
-            "It is taken off this list. Its file stays on the disk; "
-            f"`medassist models remove --delete {row.key}` deletes one that was copied "
-            "or downloaded."
-        )
-        sure = Decision(f"Forget {row.key}?", text, "Forget it", "Back")
+        sure = Decision(*wording.forget(row.key))
         if await self._screen.face.push_screen_wait(sure):
             await asyncio.to_thread(remove, row.key)
             await self._refresh()
-            self._screen.tell(f"{row.key} is forgotten.")
+            self._screen.tell(wording.FORGOTTEN.format(name=row.key))
 
-    def check(self, row: Row | None) -> None:
+    def check(self) -> None:
+        row = self._screen.chosen
         if row is not None:
             self._run(self._check(row))
 
     async def _check(self, row: Row) -> None:
         from medassist.library.looking_up import check
 
-        self._screen.tell(f"checking {row.key}: template, tokens, sha256 ...")
+        self._screen.tell(wording.CHECKING.format(name=row.key))
         (found,) = await asyncio.to_thread(check, row.key)
         self._found[row.key] = tuple(
             (finding.weight.upper(), finding.text) for finding in found.findings
-        ) or (("checked", "nothing is wrong"),)
+        ) or ((wording.CHECKED, wording.NOTHING_WRONG),)
         await self._refresh(row.key)
-        count = len(found.findings)
-        self._screen.tell(
-            f"{row.key}: {count} finding{'s' * (count != 1)}, below."
-            if count
-            else f"{row.key}: nothing is wrong."
-        )
+        self._screen.tell(wording.findings(row.key, len(found.findings)))
 
     # Downloading
 
@@ -203,34 +191,38 @@ class Library:
         host, way = hub_host(), way_out()
         asked = await self._screen.face.push_screen_wait(
             OneLine(
-                "Download a model",
-                f"OWNER/NAME on {host}, and the file if there are several. {host} is "
-                f"asked{way.told} which files there are; nothing of a consultation is "
-                "sent.",
+                wording.DOWNLOAD, wording.WHICH_DOWNLOAD.format(host=host, way=way.told)
             )
         )
         if not asked:
             return
         repo, _, file = asked.partition(" ")
         require_repo(repo)
-        self._screen.tell(f"asking {host} ...")
+        self._screen.tell(wording.ASKING.format(host=host))
         plan = await asyncio.to_thread(make_plan, repo, file.strip() or None, way=way)
         self._screen.tell("")
-        sure = Decision("Download this?", _planned(plan), "Download", "Back")
+        sure = Decision(
+            wording.DOWNLOAD_THIS, _planned(plan), wording.DOWNLOAD_IT, wording.BACK
+        )
         if not await self._screen.face.push_screen_wait(sure):
-            self._screen.tell("Nothing was downloaded.")
+            self._screen.tell(wording.NOTHING_FETCHED)
             return
         name = await self._fetched(plan, way)
         await self._refresh(name)
-        self._screen.tell(f"{name} is there, and its sha256 is the Hub's.")
+        self._screen.tell(wording.FETCHED.format(name=name))
 
     async def _fetched(self, plan: Plan, way: WayOut) -> str:
         from medassist.library.hub.pull import pull
 
         def watcher(what: str, done: int, total: int) -> None:
-            share = f" {100 * done // total} % of {size(total)}" if total else ""
-            self._progress = f"{what}{share}; Esc stops, what is there is kept"
+            share = (
+                wording.SHARE.format(percent=100 * done // total, total=size(total))
+                if total
+                else ""
+            )
+            self._progress = f"{what}{share}; {stops}"
 
+        stops = self._screen.face.keymap.name(wording.STOPS)
         self._stopped = False
         end = self._screen.tell_again(lambda: self._progress)
         try:
@@ -243,7 +235,7 @@ class Library:
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         if self._busy:
             work.close()
-            self._screen.tell("Something else is being done; wait for it.")
+            self._screen.tell(wording.BUSY)
             return
         self._busy = True
         self._screen.run_worker(self._guarded(work), group="library")
@@ -273,11 +265,12 @@ def _import(path: str) -> Imported:
 
 
 def _planned(plan: Plan) -> str:
-    files = "\n".join(
-        f"{file.name}  {size(file.bytes)}  from {file.host}" for file in plan.files
+    files = [
+        wording.FILE_FROM.format(name=f.name, size=size(f.bytes), host=f.host)
+        for f in plan.files
+    ]
+    said = wording.planned(
+        plan.repo, plan.licence or "", files, size(plan.bytes), plan.hosts
     )
-    token = f"Your token goes to {plan.host} alone." if plan.uses_token else ""
-    return (
-        f"{plan.repo}, licence: {plan.licence or 'not said'}\n\n{files}\n\n"
-        f"In all {size(plan.bytes)}. Hosts: {', '.join(plan.hosts)}. {token}"
-    ).strip()
+    token = wording.KNOWN_TO_HOST.format(host=plan.host) if plan.uses_token else ""
+    return f"{said} {token}".strip()

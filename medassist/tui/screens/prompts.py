@@ -24,6 +24,8 @@ from medassist.library.prompt_library import (
     own_copy,
 )
 from medassist.tui import keys
+from medassist.tui.buttons import button
+from medassist.tui.wording import screens as wording
 
 
 class PromptLibrary(ModalScreen[str | None]):
@@ -44,7 +46,7 @@ class PromptLibrary(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static("Prompt library", markup=False, id="title")
+            yield Static(wording.PROMPTS, markup=False, id="title")
             yield Static("", markup=False, id="said")
             with Horizontal(id="both"):
                 yield OptionList(id="list", markup=False, compact=True)
@@ -56,10 +58,10 @@ class PromptLibrary(ModalScreen[str | None]):
                     )
                     yield Static("", markup=False, id="place")
             with Horizontal(id="answers"):
-                yield Button("Insert", id="insert", variant="primary", compact=True)
-                yield Button("Edit", id="edit", compact=True)
-                yield Button("Keep", id="keep", compact=True)
-                yield Button("Back", id="back", compact=True)
+                yield button(wording.INSERT, "insert", primary=True)
+                yield button(wording.EDIT, "edit", "screen.edit")
+                yield button(wording.KEEP, "keep", "screen.keep")
+                yield button(wording.BACK, "back", "screen.back")
 
     async def on_mount(self) -> None:
         self._say("")
@@ -87,8 +89,7 @@ class PromptLibrary(ModalScreen[str | None]):
         prompt = self._chosen
         if prompt is not None:
             self.query_one("#text", Static).update(_marked(prompt.text))
-            whose = "yours" if prompt.is_own else "shipped; edited, it becomes yours"
-            self._place(f"{prompt.file} ({whose})")
+            self._place(wording.prompt_place(prompt.file, prompt.is_own))
 
     @on(OptionList.OptionSelected)
     @on(Button.Pressed, "#insert")
@@ -96,7 +97,6 @@ class PromptLibrary(ModalScreen[str | None]):
         if self._edited is None and self._chosen is not None:
             self.dismiss(self._chosen.text)
 
-    @on(Button.Pressed, "#edit")
     async def action_edit(self) -> None:
         prompt = self._chosen
         if prompt is None or self._edited is not None:
@@ -106,14 +106,13 @@ class PromptLibrary(ModalScreen[str | None]):
         except LibraryError as error:
             self._say(str(error))
             return
-        self._say("Places to be filled in are written as [[what goes here]].")
+        self._say(wording.PLACES)
         editor = self.query_one("#editor", TextArea)
         editor.text = self._edited.text
-        self._place(f"{self._edited.file} (yours)")
+        self._place(wording.prompt_place(self._edited.file, own=True))
         self._show_editor(True)
         editor.focus()
 
-    @on(Button.Pressed, "#keep")
     async def action_keep(self) -> None:
         edited = self._edited
         if edited is None:
@@ -124,7 +123,7 @@ class PromptLibrary(ModalScreen[str | None]):
         except LibraryError as error:
             self._say(str(error))
             return
-        await self._end_editing(edited.name, f"Kept in {edited.file}.")
+        await self._end_editing(edited.name, wording.KEPT_IN.format(file=edited.file))
 
     async def _end_editing(self, name: str, said: str) -> None:
         self._edited = None
@@ -133,7 +132,6 @@ class PromptLibrary(ModalScreen[str | None]):
         await self._fill(name)
         self.query_one("#list").focus()
 
-    @on(Button.Pressed, "#back")
     async def action_back(self) -> None:
         if self._edited is not None:
             await self._end_editing(self._edited.name, "")

@@ -16,7 +16,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from medassist.tui import keys
+from medassist.tui.buttons import button
 from medassist.tui.face import face
+from medassist.tui.wording import screens as wording
 
 if TYPE_CHECKING:
     from medassist.consult.verdicts import Judged
@@ -43,23 +45,24 @@ class Verdicts(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
-            yield Static("Verdicts", markup=False, id="title")
+            yield Static(wording.VERDICTS_TITLE, markup=False, id="title")
             with VerticalScroll(id="text"):
-                yield Static("counting ...", markup=False, id="figures")
+                yield Static(wording.COUNTING, markup=False, id="figures")
             yield Static("", markup=False, id="said")
             with Horizontal(id="answers"):
-                yield Button("Write as CSV", id="csv", variant="primary", compact=True)
-                yield Button("Back", id="back", compact=True)
+                yield button(wording.WRITE_CSV, "csv", primary=True)
+                yield button(wording.BACK, "back", "screen.dismiss")
 
     async def on_mount(self) -> None:
         self.query_one("#csv").display = False
         self.run_worker(self._count(), exclusive=True)
 
     async def _count(self) -> None:
-        from medassist.consult.verdict_words import as_text
+        from medassist.consult.verdict_words import NONE_YET, as_text
 
         self._given = await self._gather()
         text = await asyncio.to_thread(as_text, self._given)
+        text = text or face(self).keymap.name(NONE_YET)
         self.query_one("#figures", Static).update(text)
         self.query_one("#csv").display = bool(self._given)
 
@@ -70,22 +73,15 @@ class Verdicts(ModalScreen[None]):
     async def _write(self) -> None:
         from medassist.tui.dialogs.one_line import OneLine
 
-        name = f"verdicts-{datetime.now().astimezone():%Y-%m-%d-%H%M}.csv"
+        name = wording.CSV_NAME.format(
+            when=f"{datetime.now().astimezone():%Y-%m-%d-%H%M}"
+        )
         typed = await face(self).push_screen_wait(
-            OneLine(
-                "Write the verdicts as CSV",
-                "Into which file? It holds no question and no answer, but the sha256 "
-                "of each question: who guesses one can tell that it was asked.",
-                str(Path.cwd() / name),
-            )
+            OneLine(*wording.CSV, str(Path.cwd() / name))
         )
         if typed:
             said = await asyncio.to_thread(_written, Path(typed), self._given)
             self.query_one("#said", Static).update(said)
-
-    @on(Button.Pressed, "#back")
-    def _on_back(self) -> None:
-        self.dismiss()
 
 
 def _written(file: Path, given: list[Judged]) -> str:
@@ -97,8 +93,8 @@ def _written(file: Path, given: list[Judged]) -> str:
         file = file.expanduser()
         write_new(file, table(given))
     except FileExistsError:
-        return f"{file} is there already, and is left as it is. Choose another name."
+        return wording.CSV_IS_THERE.format(file=file)
     except (OSError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        return f"{file} cannot be written ({why}). Choose another place."
-    return f"Written to {file}, readable by you alone."
+        return wording.CSV_FAILED.format(file=file, why=why)
+    return wording.CSV_WRITTEN.format(file=file)

@@ -10,7 +10,8 @@ from medassist.consult.sides import Sides
 from medassist.core.clean import clean_line
 from medassist.core.values import PaneName
 from medassist.session.fingerprints import Fingerprint
-from medassist.tui.consult import wording
+from medassist.tui.wording import consult as wording
+from medassist.tui.wording import screens
 
 Known = Callable[[ModelFile], Fingerprint | None]
 
@@ -65,7 +66,7 @@ def _fingerprint(
     if found is not None:
         text, remark = found.sha256, found.problem or found.remark
     else:
-        later = "computing ..." if computes else "computed when the answers are written"
+        later = screens.COMPUTING if computes else screens.COMPUTED_LATER
         text, remark = later if file else "", ""
     return [
         Fact(label, text),
@@ -75,9 +76,9 @@ def _fingerprint(
 
 def _setup(conditions: Conditions | None) -> list[Fact]:
     setup = conditions.setup if conditions else None
-    template = "" if setup is None else "the model's own"
+    template = "" if setup is None else screens.OWN_TEMPLATE
     if setup and setup.template == "plain":
-        template = "plain (the model file has none)"
+        template = screens.PLAIN_TEMPLATE
     return [
         Fact("architecture", clean_line(setup.architecture) if setup else ""),
         Fact("chat template", template),

@@ -1,0 +1,6 @@
+"""What the screen says: one module for each room, so that it can be translated.
+
+A name in braces, `{verdict}`, is that of a command in the table of keys; `Keymap.name`
+puts its key there, as the user has it. Where a sentence holds values it is a function.
+What the commands are called stands in `medassist.tui.keys`.
+"""

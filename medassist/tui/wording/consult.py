@@ -1,0 +1,399 @@
+"""What the consult screen says. No widgets in here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.cells import cell_len
+
+from medassist.consult.answer import Answer, Source
+from medassist.consult.sides import Sides
+from medassist.core.values import Figures, PaneName, TooLong
+from medassist.session.pair import PairState
+
+STILL_WRITING = "The answers are still being written; {stop} stops them."
+NO_QUESTION = "There is no question yet."
+NOTHING_YET = "There is no consultation yet."
+FROM_THE_NEXT = "This holds from the next question on."
+TOO_SMALL = (
+    "Please make the window larger: at least {width} by {height}. Nothing is lost."
+)
+
+# Asking
+WRITE_FIRST = "Write a question first."
+NO_PLACE = "There is no place to fill in."
+TOO_LONG = "This does not fit"
+NEW = (
+    "New consultation",
+    "This consultation is not saved. A new one takes its place.",
+    "Begin anew",
+    "Go on with this",
+)
+NO_FLAG = "No rule found a red flag in this consultation. Rules miss things."
+
+# Reading
+ONE_PANE = "There is one pane only."
+NO_OTHER_ANSWER = (
+    "There is no other answer to the last question; {regenerate} makes one."
+)
+NOTHING_TO_COPY = "There is no answer to copy yet."
+NO_ANSWER = "There is no answer yet."
+DETAILS_HIDDEN = "The details are hidden until the verdict ({verdict})."
+
+# The models
+STARTED_AGAIN = "The models' process had ended; it is started again."
+NOT_LOADED = "The models are not loaded; choose others or start them again."
+RUNNING = "The models are running."
+ENDED = "The models' process has ended; the text above is kept."
+MODELS_STAY = "While names are hidden the models stay: {verdict} or {new} first."
+RESTART = "Start the models again"
+CHOOSE = "Choose other models"
+
+# Comparing
+HAS_BEGUN = "This consultation has begun; with {new} another one can be blind."
+NOTHING_TO_COMPARE = "There is one pane only: nothing to compare."
+BLIND = (
+    "Blind: names, speed and length are hidden until {verdict}. The sides are drawn at "
+    "random."
+)
+NAMES_SHOWN = "Names are shown."
+VERDICT_GIVEN = "Verdict given."
+GIVEN_BLIND = (
+    "The verdict on this question was given before the names were seen, and stays."
+)
+NOT_BOTH = "A verdict needs an answer of both models to the last question."
+SAME = (
+    "Both panes show the same answer, taken over from one of them; {earlier_answer} "
+    "shows the other's own again."
+)
+BOTH_FIRST = "Both models have to answer before they can be compared."
+COMPOSER_FULL = "There is something in the composer; send it or clear it first."
+ONE_BRANCH = "There is one branch only; {edit} edits a question."
+WHICH_PANE = "Go to the pane whose answer shall stand in both ({next_pane})."
+NO_ANSWER_HERE = "There is no answer in this pane to go on with."
+GOES_ON = "The next question is asked with the answer of {letter} in both."
+
+# The records
+SWITCHED_OFF = (
+    'Records are switched off: settings.toml says records = "never". Nothing of a '
+    "consultation is written to the disk."
+)
+IS_SAVED = "This consultation is being saved, encrypted."
+SAVED_FROM_NOW = "Consultations are saved from now on, encrypted."
+NO_RECORDS = "There are no records yet; saving begins them."
+NO_FOLDER = (
+    "The folder of the records cannot be made: {why}. The consultation goes on unsaved."
+)
+SEALED_ANEW = "The passphrase is changed."
+SIGNED_OFF = "Signed off as reviewed."
+SIGN_OFF_TAKEN_BACK = "The sign-off is taken back: it is a draft again."
+SIGN_OFF = (
+    "Sign off",
+    "You say by this that you have read the whole consultation and checked what is in "
+    "it. Exports then say when it was signed off, in place of DRAFT, UNREVIEWED. "
+    "Whatever is added later takes the sign-off back.",
+    "I have reviewed it",
+    "Not yet",
+)
+OPEN_OTHER = (
+    "Open the other one",
+    "What is on the screen is not saved. The other one takes its place.",
+    "Open it",
+    "Stay here",
+)
+
+# What stands on the screen
+RED_FLAG = "RED FLAG"
+NOT_ENGLISH = "NOT ENGLISH"
+READ_FLAGS = "{red_flags}: why this is shown, mark as read"
+READ_FLAGS_SHORT = "{red_flags}: read"
+OFFLINE = "OFFLINE"
+BLIND_SHORT = "BLIND"
+EDITING = "editing, {stop} leaves it"
+IN_TURN = "in turn"
+SCROLLS_TOGETHER = "scrolling together"
+NAME_HIDDEN = "name hidden"
+ADAPTER = "adapter"
+CHECK = "Check: "
+TAKEN_OVER = "taken over from the other pane"
+NOT_ASKED = "this pane was not asked"
+LEFT_OUT = "no longer sent"
+FROM_HERE = "from here: {model}"
+PAIR_STATES: dict[PairState, str] = {
+    "starting": "starting",
+    "loading": "loading {percent:.0f} %",
+    "ready": "ready",
+    "stopped": "loading stopped",
+    "failed": "not loaded",
+    "dead": "ended",
+}
+EMPTY: dict[PairState, str] = {
+    "starting": "You can write while the model is loading.",
+    "loading": "You can write while the model is loading.",
+    "ready": "Write a question below and press {send}.",
+}
+"""What stands in a pane before the first question, while it can be asked."""
+APART = {"dose": "doses", "number": "numbers", "negation": "negations"}
+"""In what two answers contradict each other."""
+
+LETTERS: dict[PaneName, str] = {"base": "A", "tuned": "B"}
+ROLES: dict[PaneName, str] = {"base": "base", "tuned": "tuned"}
+SEPARATOR = " · "
+
+
+def pair_status(state: PairState, fraction: float) -> str:
+    """How far the pair is, while it cannot answer or has not been asked."""
+    return PAIR_STATES[state].format(percent=100 * fraction)
+
+
+def answer_status(
+    answer: Answer, seconds: float | None, context: int | None, in_turn: bool
+) -> str:
+    """How far an answer is.
+
+    Args:
+        answer: The answer.
+        seconds: Time since its first piece came; `None` before.
+        context: Tokens that the pane can hold, where known.
+        in_turn: The panes answer one after the other.
+    """
+    match answer.state:
+        case "waiting":
+            return "waits for its turn" if in_turn else "begins"
+        case "reading":
+            return f"reading {answer.read_done}/{answer.read_total}"
+        case "writing":
+            said = ["writing", f"{answer.tokens} token{_s(answer.tokens)}"]
+            if seconds and seconds > 0.5 and answer.tokens > 1:
+                said.append(f"{(answer.tokens - 1) / seconds:.1f} tok/s")
+            return SEPARATOR.join(said)
+        case "stopped":
+            return _joined("stopped", answer.figures, context)
+        case "failed":
+            return "ready"  # again; the answer itself says what went wrong
+        case "finished":
+            return _joined("", answer.figures, context)
+
+
+def hidden_status(writing: bool) -> str:
+    """The same for both panes while names are hidden: who is how far tells names."""
+    return "writing" if writing else "names, speed and length hidden until {verdict}"
+
+
+def _joined(word: str, figures: Figures | None, context: int | None) -> str:
+    if figures is None:
+        return word or "finished"
+    said = [word] if word else []
+    if figures.tok_per_s is not None:
+        said.append(f"{figures.tok_per_s:.1f} tok/s")
+    if figures.ttft_s is not None:
+        said.append(f"TTFT {figures.ttft_s:.2f} s")
+    limit = f"/{context}" if context else ""
+    said.append(f"context {figures.context_used}{limit}")
+    return SEPARATOR.join(said)
+
+
+def name(pane: PaneName, sides: Sides) -> str:
+    """How a pane is called: its letter, and its role unless names are hidden."""
+    letter = sides.letter(pane)
+    return letter if sides.hidden else f"{letter} ({ROLES[pane]})"
+
+
+def foot(answer: Answer, place: int, count: int, hidden: bool = False) -> str:
+    """The line below an answer: what the reader has to know of it; may be empty.
+
+    Args:
+        answer: The answer.
+        place: Which of the answers of its pane it is, from 0.
+        count: How many there are.
+        hidden: Names are hidden, and length with them.
+    """
+    said: list[str] = []
+    if answer.state == "stopped":
+        said.append("stopped" if answer.text else "stopped before the first word")
+    elif answer.state == "failed":
+        said.append(answer.failure or "failed")
+    elif answer.figures is not None and answer.figures.ending == "length":
+        limit = "its limit" if hidden else f"{answer.figures.tokens_written} tokens"
+        said.append(f"cut off at {limit}")
+    elif answer.state == "finished" and not answer.text.strip():
+        said.append("the model ended without a word")
+    if count > 1:
+        said.append(f"answer {place + 1} of {count}")
+    return SEPARATOR.join(said)
+
+
+def ending(answer: Answer) -> str:
+    """How an answer came to its end, or that it has not."""
+    match answer.state:
+        case "stopped":
+            return "stopped by you"
+        case "failed":
+            return f"failed: {answer.failure}" if answer.failure else "failed"
+        case "finished" if answer.figures and answer.figures.ending == "length":
+            return f"cut off at {answer.figures.tokens_written} tokens"
+        case "finished":
+            return "the model ended it"
+        case _:
+            return "not yet"
+
+
+def model(source: Source) -> str:
+    """A model's name, its adapter and its quantization."""
+    named = source.label
+    return "  ".join(part for part in (named, source.quantization) if part)
+
+
+def shortened(name: str, cells: int) -> str:
+    """`name` in at most `cells` cells of the terminal, its middle left out.
+
+    The ends of two models' names differ more often than their beginnings.
+    """
+    if cell_len(name) <= cells:
+        return name
+    kept = max(0, cells - 1)
+    head, tail = "", ""
+    for first, last in zip(name, reversed(name), strict=True):
+        if cell_len(head + first + tail) > kept:
+            break
+        head += first
+        if cell_len(head + last + tail) > kept:
+            break
+        tail = last + tail
+    return f"{head}…{tail}" if cells > 0 else ""
+
+
+def memory(resident: int) -> str:
+    """Bytes, as a reader takes them in."""
+    if resident >= 10**9:
+        return f"{resident / 10**9:.1f} GB"
+    return f"{resident / 10**6:.0f} MB"
+
+
+def question(text: str, limit: int = 2_000) -> str:
+    """A question as it stands above its answer; a very long one says what is hidden."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]} … and {len(text) - limit:,} more characters"
+
+
+def copied(texts: Mapping[PaneName, str], headings: bool, sides: Sides) -> str:
+    """Answers as they are copied; with `headings` each says whose it is."""
+    parts = [
+        f"{name(pane, sides)}\n{text.strip()}" if headings else text.strip()
+        for pane, text in texts.items()
+    ]
+    return "\n\n".join(parts)
+
+
+def answers(count: int) -> str:
+    """What was copied, in words."""
+    return "both answers" if count > 1 else "the answer"
+
+
+def too_long(excesses: Sequence[TooLong], surplus: int, sides: Sides) -> str:
+    """Why a question cannot be asked as it is, and what would help."""
+    lines = [
+        f"Pane {sides.letter(excess.pane)} would be asked with {excess.tokens:,} "
+        f"tokens; {excess.fits:,} fit."
+        for excess in excesses
+    ]
+    if surplus:
+        what = "the oldest turn" if surplus == 1 else f"the {surplus} oldest turns"
+        lines.append(
+            f"\nIt fits without {what}. The text stays on the screen; the models are "
+            "no longer asked with it."
+        )
+    else:
+        lines.append("\nThe question has to be shorter. It is back where you wrote it.")
+    return "\n".join(lines)
+
+
+def ways_out(surplus: int, again: bool) -> tuple[str | None, str]:
+    """The two buttons that go with `too_long`; `None` where there is one way only."""
+    no = "Leave it" if again else "Edit the question"
+    if not surplus:
+        return None, no
+    what = "oldest turn" if surplus == 1 else f"{surplus} oldest turns"
+    return f"Leave out the {what}", no
+
+
+def red_flags(titles: Sequence[str]) -> str:
+    """The flags in one line; empty: there is none."""
+    return f"Red flag: {'; '.join(titles)}." if titles else ""
+
+
+def branch(which: int, count: int) -> str:
+    """Which branch is shown, from 1; empty where there is one only."""
+    return f"branch {which} of {count}" if count > 1 else ""
+
+
+def threads(count: int) -> str:
+    """How many threads compute."""
+    return f"{count} thread{_s(count)}"
+
+
+def write_for(panes: int) -> str:
+    """What stands in an empty composer."""
+    return f"Write a question for {'both models' if panes > 1 else 'the model'}"
+
+
+def apart(facts: Sequence[str], key: str) -> str:
+    """In what the answers contradict each other, and the key that shows where."""
+    return f"≠ {', '.join(APART[fact] for fact in facts)} ({key})" if facts else ""
+
+
+def show_earlier(hidden: int) -> str:
+    """The button above the first turn that is laid out."""
+    return f"Show earlier ({hidden} turn{_s(hidden)})"
+
+
+def more_warnings(count: int) -> str:
+    """Of an answer, beside those that are said in full."""
+    return f"and {count} more warning{_s(count)}"
+
+
+def who_is_who(pane: PaneName, sides: Sides, source: Source) -> str:
+    """Said once a verdict has been given blind."""
+    return f"{name(pane, sides)}: {model(source)}."
+
+
+def broken_off(count: int) -> str:
+    """The program ended while answers were being written."""
+    what = "an answer was" if count == 1 else f"{count} answers were"
+    return (
+        f"The program ended last time while {what} being written. What had come is in "
+        "the records, marked as broken off."
+    )
+
+
+OTHER_MODELS = (
+    "Other models than those loaded now answered here. What you ask now goes to those "
+    "loaded now."
+)
+
+
+def other_pair(before: Iterable[str], after: Iterable[str]) -> str:
+    """Another pair goes on with a consultation than answered in it."""
+    return (
+        f"{_listed(before)} answered here. What you ask now goes to {_listed(after)}, "
+        "with all that was said before; another pair can be chosen."
+    )
+
+
+def files_gone(paths: Iterable[str]) -> str:
+    """Of the pair that answered."""
+    return f"{_listed(paths)}: not there any more, so it cannot be asked again."
+
+
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(names))
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def more_flags(hidden: int) -> str:
+    """Where not even the titles have room."""
+    return f"and {hidden} more; {{red_flags}}: read them all"

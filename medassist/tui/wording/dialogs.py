@@ -1,0 +1,189 @@
+"""What the dialogs say."""
+
+from __future__ import annotations
+
+from medassist.consult.verdict import Choice
+from medassist.records.export import Form
+
+BACK = "Back"
+CANCEL = "Cancel"
+KEEP = "Keep"
+LOAD = "Load"
+QUIT = "Quit"
+TAKE_IT = "Take it"
+
+# How a pair is asked
+FIELDS = {
+    "temperature": "temperature",
+    "top_k": "top-k",
+    "top_p": "top-p",
+    "min_p": "min-p",
+    "repeat_penalty": "repeat penalty",
+    "seed": "seed",
+    "max_tokens": "longest answer",
+}
+SYSTEM_PROMPT = "system prompt"
+EMPTY_FIELD = (
+    "An empty field means: as in the settings, whose value is shown. A longest answer "
+    "of 0 ends by itself."
+)
+HOW_ASKED = "How the panes of {pair} are asked"
+STOPS = "texts that end an answer, with {divider} between them"
+
+# Naming files
+NAME_FILES = "Name the files"
+FILES_HERE = "Files on this computer"
+MODELS = {
+    "base": "A  base model",
+    "tuned": "B  tuned model (merged)",
+    "adapter": "B  or an adapter on the base model",
+}
+PATH = "path of a .gguf file, or nothing"
+KEEP_AS_PAIR = "Keep as a pair called (or nothing)"
+A_NAME = "a name"
+HOW_TO_NAME = (
+    "Clear a field to leave that model out. A file that is chosen in the list goes "
+    "into the field that was last in use; the right arrow takes the rest of a path "
+    "that is offered."
+)
+ONE_AT_LEAST = "Name at least one model."
+
+# Leaving
+LEAVE = "Quit?"
+GO_ON = "Go on"
+
+# Export
+EXPORT = "Export this consultation"
+FORMAT = "Format"
+FILE = "File"
+WRITE = "Write"
+FORMS: tuple[tuple[Form, str], ...] = (
+    ("markdown", "Markdown  to read and to edit"),
+    ("html", "HTML      to read and to print"),
+    ("pdf", "PDF       to print"),
+    ("json", "JSON      for programs"),
+)
+WHAT_IS_EXPORTED = (
+    "Questions, red flags that were shown, the answers of both models with their files "
+    "and settings, and verdicts. The file is not encrypted; only you can read it on "
+    "this computer."
+)
+DRAFT = "It will say DRAFT, UNREVIEWED."
+SIGNED_OFF = "Signed off {time}."
+SIGN_OFF = "Sign off"
+TAKE_SIGN_OFF_BACK = "Take the sign-off back"
+NAME_A_FILE = "Name a file."
+IS_FOLDER = "{file} is a folder. Name a file in it."
+WRITTEN = "Written: {file}"
+
+# Red flags
+RED_FLAGS = "Red flags"
+ABOUT_FLAGS = (
+    "Fixed rules found this in what you wrote, before any model was asked. They remind "
+    "and do not decide, and they miss things."
+)
+MARK_AS_READ = "Mark as read"
+MARKED_AS_READ = "(marked as read)"
+RULE = "Rule {id}, {field}. Source: {source}"
+
+# Identifiers
+REPLACE_ALL = "Replace all ({identifiers_replace})"
+KEEP_ALL = "Keep ({identifiers_keep})"
+LOOKS_LIKE_ONE = "looks like one"
+CANNOT_READ = "The rules cannot read this"
+MAY_TELL = "This may tell who the patient is ({count})"
+OF_KIND = ", {count} found, becomes [{kind}]"
+MORE = "and {count} more"
+
+# The intended use
+BEFORE_YOU_BEGIN = "Before you begin"
+UNDERSTOOD = "I understand"
+
+# The key of the records
+MAKING_KEY = "One moment: the passphrase is made into a key."
+DIFFERENT = "The two are not the same. Type the new passphrase twice."
+RECORDS_TITLES = {
+    "new": "Choose a passphrase for the records",
+    "open": "Open the records",
+    "change": "Change the passphrase",
+}
+RECORDS_TEXTS = {
+    "new": (
+        "From now on consultations are saved on this computer, encrypted. Without "
+        "this passphrase nobody can read them who gets hold of the computer, its disk "
+        "or a backup. It does not protect from somebody at this screen while it is "
+        "unlocked.\n\n"
+        "Nobody can recover it: there is no second key. Write it down and keep it in "
+        "a safe place. At least 8 characters; four or five words that do not belong "
+        "together are better."
+    ),
+    "open": "What is on the screen is saved too, once the records are open.",
+    "change": (
+        "The records stay as they are; only their key is sealed anew. An older copy "
+        "of key.json, in a backup for example, still opens with the older passphrase."
+    ),
+}
+RECORDS_FIELDS = {
+    "new": (("new", "Passphrase"), ("again", "The same again")),
+    "open": (("old", "Passphrase"),),
+    "change": (
+        ("old", "The passphrase until now"),
+        ("new", "The new one"),
+        ("again", "The new one again"),
+    ),
+}
+RECORDS_DO = {"new": "Begin the records", "open": "Open", "change": "Change"}
+NOT_NOW = "Not now"
+IN_KEYRING = (
+    "Keep the key in this computer's keyring: whoever is logged in as you can open the "
+    "records without the passphrase"
+)
+
+# The verdict
+WHICH_IS_BETTER = "Which answer is better?"
+WHY = "Why, if you like:"
+GIVE_IT = "Give it"
+CHOICES: dict[Choice, str] = {
+    "A": "A is better",
+    "B": "B is better",
+    "tie": "a tie",
+    "both poor": "both are poor",
+}
+CHOOSE = (
+    "{verdict_1} to {verdict_4} choose, {verdict_5} to {verdict_8} say why, {back} "
+    "goes back to the answers."
+)
+CHOOSE_FIRST = "Choose first: {verdict_1}, {verdict_2}, {verdict_3} or {verdict_4}."
+GIVE_BLIND = "Enter gives it and shows the names; then it cannot be changed."
+GIVE = "Enter gives it. A later verdict on this question takes its place."
+
+
+def replace_file(file: object) -> tuple[str, str, str, str]:
+    """A decision: a file of that name is there."""
+    text = f"{file} is there already. What stands in it is lost."
+    return "Replace the file?", text, "Replace it", "Leave it"
+
+
+def raised_by(words: list[str], alone: bool) -> str:
+    """What raised a flag; not `alone`: with words of an earlier question."""
+    where = "" if alone else ", with what you asked before"
+    return f"Raised by {', '.join(f'“{word}”' for word in words)}{where}"
+
+
+def about_identifiers(exported: bool, found: bool) -> str:
+    """What the list of identifiers is, and is not."""
+    done = "exported" if exported else "saved"
+    if found:
+        return (
+            f"Rules found this in what is to be {done}. They miss things: with these "
+            "replaced a text is not de-identified."
+        )
+    return (
+        f"Rules found nothing in what is to be {done}. Read it yourself before you let "
+        "it out."
+    )
+
+
+def leave(loss: str) -> str:
+    """What is lost by leaving, and how to leave all the same."""
+    return f"{loss}\n\nPress {{quit}} again to quit."
