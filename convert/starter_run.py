@@ -17,17 +17,17 @@ from convert.gguf.model import About, convert_model
 from convert.modelfile import ModelfileParts, modelfile
 from convert.notice import heading, notice
 from convert.ollama.settings import Wishes, settings_of
-from medassist.core.card import AdapterKind, Card, read_card, write_card
+from medassist.core.card import Card, read_card, write_card
 from medassist.core.files import SHARED_FILE, copy_whole, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched
-from medassist.core.run_folder import CARD, MODELFILE
+from medassist.core.run_folder import (
+    CARD,
+    MODELFILE,
+    STARTER_ADAPTERS,
+    STARTER_BASE,
+)
 
-BASE = "base-q8_0.gguf"
 WHOLE = "base-f16.gguf"
-ADAPTERS: dict[AdapterKind, str] = {
-    "activated": "adapter-activated.gguf",
-    "plain": "adapter-plain.gguf",
-}
 ARTICLES = "ARTICLES"
 MOST_BYTES = 24 * 2**20  # of a pair in the package, all files together
 SYSTEM = "You answer questions about health in plain language."
@@ -56,8 +56,9 @@ def convert_run(run: Path) -> Card:
     licence = SPDX.get(card.licence, card.licence)
     gguf = run / "gguf"
     about = About(f"{card.name} base", card.what, licence)
-    files = [convert_model(run / "base", gguf / BASE, about, "q8_0", force=True)]
-    for kind, name in ADAPTERS.items():
+    base = gguf / STARTER_BASE
+    files = [convert_model(run / "base", base, about, "q8_0", force=True)]
+    for kind, name in STARTER_ADAPTERS.items():
         about = About(f"{card.name} {kind} adapter", card.what, licence)
         adapter = run / f"adapter-{kind}"
         target = gguf / name
@@ -82,16 +83,16 @@ def verify_run(run: Path, watcher: Watcher = unwatched) -> Card:
         ConvertError: a file is not what it was made from, or cannot be read.
         CardError: the run has no card.
     """
-    # Here, not above: torch takes seconds, and `BASE` is asked for by those without.
+    # Here, not above: torch takes seconds, and converting alone needs none of this.
     from convert.verify.gate import verify_adapter, verify_model
 
     base, gguf = run / "base", run / "gguf"
     with _unquantized(base, gguf, watcher) as whole:
         found = [
             verify_model(base, whole, watcher=watcher),
-            verify_model(base, gguf / BASE, against=whole, watcher=watcher),
+            verify_model(base, gguf / STARTER_BASE, against=whole, watcher=watcher),
         ]
-        for kind, name in ADAPTERS.items():
+        for kind, name in STARTER_ADAPTERS.items():
             adapter = run / f"adapter-{kind}"
             found.append(
                 verify_adapter(base, whole, adapter, gguf / name, watcher=watcher)
@@ -136,9 +137,9 @@ def run_modelfile(run: Path, card: Card, weights: str) -> str:
     return modelfile(
         ModelfileParts(
             heading=heading(card, "medassist"),
-            weights=f"{weights}/{BASE}",
-            adapter=f"{weights}/{ADAPTERS['plain']}",
-            settings=settings_of(run / "gguf" / BASE, wishes),
+            weights=f"{weights}/{STARTER_BASE}",
+            adapter=f"{weights}/{STARTER_ADAPTERS['plain']}",
+            settings=settings_of(run / "gguf" / STARTER_BASE, wishes),
         )
     )
 
@@ -151,7 +152,7 @@ def ship(run: Path, checkout: Path) -> Shipped:
             not verified, or too large for the package.
     """
     card = read_card(run / CARD)
-    files = [run / "gguf" / name for name in (BASE, *ADAPTERS.values())]
+    files = [run / "gguf" / name for name in (STARTER_BASE, *STARTER_ADAPTERS.values())]
     for file in files:
         if not file.is_file() or card.lineage.gguf.get(file.name) != sha256_of_file(
             file

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-INTENDED_USE_VERSION: Final = 3
+INTENDED_USE_VERSION: Final = 4
 """Raised when the text changes in what it asks of the user; it is then shown again."""
 
 INTENDED_USE: Final = """\
@@ -30,8 +30,9 @@ miss things: that nothing is shown does not mean that nothing is wrong. They rea
 English only. What is written in another language is not checked; where the program \
 sees that, it says so.
 
-The pair that comes with the program is a small demonstration and not for clinical \
-use at all.
+The pair that the program opens with is a demonstration by a small model and not for \
+clinical use at all. It writes fluently and sounds sure, and at least one in three of \
+its answers is wrong: the easier one is to believe, the more it has to be checked.
 
 Nothing leaves this computer: the program makes no network connection unless you \
 tell it to download a model. What you write and what the models answer is gone when \

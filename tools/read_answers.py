@@ -18,7 +18,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from convert.starter_run import ADAPTERS, BASE
 from finetune.errors import FinetuneError
 from finetune.starter.readings import (
     Asked,
@@ -29,6 +28,7 @@ from finetune.starter.readings import (
     repeats,
     write_answers,
 )
+from medassist.core.run_folder import STARTER_ADAPTERS, STARTER_BASE
 from medassist.core.validated import to_json
 from medassist.core.values import Message, PairFiles, Sampling
 from medassist.engine.client import Engine
@@ -63,7 +63,8 @@ def main() -> None:
 async def ask(run: Path) -> list[ReadAnswer]:
     """Both panes' answers to all questions, at each temperature."""
     gguf = run / "gguf"
-    files = PairFiles(base=gguf / BASE, adapter=gguf / ADAPTERS["activated"])
+    adapter = gguf / STARTER_ADAPTERS["activated"]
+    files = PairFiles(base=gguf / STARTER_BASE, adapter=adapter)
     questions = reading_questions(run)
     found: list[ReadAnswer] = []
     async with Engine(files) as engine:

@@ -40,9 +40,9 @@ def starter(
 
 def say_where(run: Path) -> None:
     """Print how to consult the pair of a converted run."""
-    from convert.starter_run import ADAPTERS, BASE
+    from medassist.core.run_folder import STARTER_ADAPTERS, STARTER_BASE
 
     gguf = run / "gguf"
     say(f"The models are in {gguf}. To consult them:")
-    files = f"--base '{gguf / BASE}' --adapter '{gguf / ADAPTERS['activated']}'"
-    say(f"  medassist {files}")
+    base, adapter = gguf / STARTER_BASE, gguf / STARTER_ADAPTERS["activated"]
+    say(f"  medassist --base '{base}' --adapter '{adapter}'")

@@ -85,28 +85,32 @@ def ask(
     from medassist.commands.ask_run import Request, choose_files, read_question, run
     from medassist.engine.client import Engine
     from medassist.engine.confine import forbid_core_dumps
+    from medassist.starter import STARTER, default_pair
 
     forbid_core_dumps()
     text = read_question(question, sys.stdin.buffer)
     pane = only.value if only else None
     expect_one_way(pair, base, tuned, adapter)
-    asked = None
+    asked, known = None, None
     if not any((base, tuned, adapter)):
-        from medassist.library.registry import STARTER, load_registry
+        from medassist.library.registry import load_registry
 
         registry = load_registry()
         name = pair or registry.default or STARTER
         asked, named = registry.pair(name), registry.files(name)
-        if named is not None:
-            base, tuned, adapter = named.base, named.tuned, named.adapter
+        if named is None:
+            known = default_pair()
+            named = known.files
+        base, tuned, adapter = named.base, named.tuned, named.adapter
     files, notice = choose_files(base, tuned, adapter, pane)
     settings = _settings(context, threads, gpu_layers, kv)
+    usual = known.sampling_for(settings.sampling) if known else settings.sampling
     panes: tuple[PaneName, ...] = (pane,) if pane else files.panes
     by_pane: dict[PaneName, tuple[str | None, Sampling]] = {}
     if asked is not None:
         for each in panes:
             own = asked.asked(each)
-            chosen = own.sampling or settings.sampling
+            chosen = own.sampling or usual
             by_pane[each] = (
                 (own.system or None) if system is None else system,
                 _sampling(chosen, seed, temperature, max_tokens),
@@ -116,11 +120,12 @@ def ask(
         files=files,
         panes=panes,
         mode=mode.value,
-        sampling=_sampling(settings.sampling, seed, temperature, max_tokens),
+        sampling=_sampling(usual, seed, temperature, max_tokens),
         options=settings.engine_options,
         system=system,
         by_pane=by_pane,
         notice=notice,
+        lacking=known.lacking if known else "",
         json=json,
     )
     say_intended_use(settings, sys.stderr)

@@ -35,6 +35,7 @@ from medassist.session.choice import Choice
 from medassist.session.pair import MakeEngine, Pair
 from medassist.session.session import Session
 from medassist.settings import Settings
+from medassist.starter import demonstration
 
 if TYPE_CHECKING:
     from medassist.safety.red_flags.conversation import Raised
@@ -81,6 +82,8 @@ class Request:
     """System message and sampling of a pane that has its own in the library."""
     notice: str | None = None
     """A sentence that stands beside every answer of this pair."""
+    lacking: str = ""
+    """Why it is not the pair that it could be, where the user named none."""
     json: bool = False
 
 
@@ -125,19 +128,12 @@ def choose_files(
 ) -> tuple[PairFiles, str | None]:
     """The files to load and the sentence that goes with them.
 
-    Without a file it is the starter pair. With `only`, nothing is loaded that this
-    pane does not need.
+    With `only`, nothing is loaded that this pane does not need.
 
     Raises:
         AskError: these files do not make a pair, or have no pane `only`.
     """
-    notice = None
-    if base is None and tuned is None and adapter is None:
-        from medassist.starter import STARTER_NOTICE, starter_pair
-
-        files, notice = starter_pair(), STARTER_NOTICE
-    else:
-        files = _pair(base, tuned, adapter)
+    files = _pair(base, tuned, adapter)
     if only and only not in files.panes:
         needs = "--base" if only == "base" else "--tuned or --adapter"
         raise AskError(f"--only {only} needs a {only} model: name it with {needs}.")
@@ -145,7 +141,7 @@ def choose_files(
         files = PairFiles(base=files.base)
     elif only == "tuned" and files.tuned:
         files = PairFiles(tuned=files.tuned)
-    return files, notice
+    return files, demonstration(files).notice or None
 
 
 def _pair(base: Path | None, tuned: Path | None, adapter: Path | None) -> PairFiles:
@@ -221,7 +217,7 @@ async def _ask(session: Session, request: Request, output: Output) -> None:
     asked = session.begin(request.question, request.sampling.seed, request.panes)
     # Beside the loading, which takes longer, the question is checked; what is found
     # is told even if the models do not load.
-    loading = asyncio.create_task(_load(session.pair, session, settings, output))
+    loading = asyncio.create_task(_load(session, request, settings, output))
     try:
         outcome = await session.answer(asked, settings, request.mode, output.take)
     finally:
@@ -234,11 +230,13 @@ async def _ask(session: Session, request: Request, output: Output) -> None:
 
 
 async def _load(
-    pair: Pair, session: Session, settings: Settings, output: Output
+    session: Session, request: Request, settings: Settings, output: Output
 ) -> None:
+    pair = session.pair
     await session.load(settings, output.loading)
     if pair.state == "ready":
-        output.loaded(pair.infos, pair.notices, pair.confined)
+        lacking = (request.lacking,) if request.lacking else ()
+        output.loaded(pair.infos, (*lacking, *pair.notices), pair.confined)
 
 
 def _does_not_fit(too_long: Sequence[TooLong]) -> AskError:

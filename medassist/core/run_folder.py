@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medassist.core.card import AdapterKind
 
 RECIPE = "recipe.yaml"
 DATA = "data"
@@ -32,6 +36,14 @@ STEPS = "steps.json"
 MODELFILE = "Modelfile"
 ARTICLES = "ARTICLES"
 SWEEP = "sweep.json"
+STARTER_BASE = "base-q8_0.gguf"
+STARTER_ADAPTERS: dict[AdapterKind, str] = {
+    "activated": "adapter-activated.gguf",
+    "plain": "adapter-plain.gguf",
+}
+"""The GGUFs of a starter pair's run, in the run and in the program."""
+OWN_CARD = ".card.json"
+"""What the card of one GGUF ends in, where its folder holds those of several models."""
 LARGEST_PAPER = 16 * 1024 * 1024
 """Bytes of a card or of a verify.json; what is larger was not written here."""
 
@@ -148,9 +160,11 @@ class RunFolder:
 
 
 def card_of(gguf: Path) -> Path | None:
-    """The card beside `gguf`, or that of the run whose `gguf/` it lies in."""
-    beside = gguf.absolute().parent / CARD
-    return beside if _is_paper(beside) else card_of_run(gguf)
+    """The card of `gguf`: its own, its folder's, or that of the run it belongs to."""
+    own = gguf.absolute().with_suffix(OWN_CARD)
+    beside = own.with_name(CARD)
+    found = next((card for card in (own, beside) if _is_paper(card)), None)
+    return found or card_of_run(gguf)
 
 
 def card_of_run(gguf: Path) -> Path | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
-from medassist.core.card import CardError, read_card
+from medassist.core.card import CardError
 from medassist.core.errors import ModelFileError
 from medassist.core.files import sha256_of_file
 from medassist.core.values import EngineOptions
@@ -12,17 +13,18 @@ from medassist.core.words import size
 from medassist.doctor.finding import Finding, brief
 from medassist.library.catalogue import ListedModel, ListedPair, catalogue
 from medassist.library.errors import LibraryError
-from medassist.library.registry import STARTER, Registry, load_registry
+from medassist.library.registry import Registry, load_registry
 from medassist.settings import Settings
-from medassist.starter import FOLDER, starter_card
+from medassist.starter import GET, default_pair, expected_sha256, small_files
+from medassist.starter.open_base import SMOLLM2
 
 PART = "models"
 AGAIN = "Install the program again"
 
 
 def models(settings: Settings | None) -> list[Finding]:
-    """The starter pair, then what the user has named."""
-    found = [*_starter()]
+    """The default pair and its fallback, then what the user has named."""
+    found = [*_default()]
     registry = Registry()
     try:
         registry = load_registry()
@@ -41,35 +43,53 @@ def models(settings: Settings | None) -> list[Finding]:
     return found
 
 
-def _starter() -> Iterator[Finding]:
-    try:
-        expected = read_card(starter_card()).lineage.gguf
-    except CardError as error:
-        yield Finding(PART, "wrong", f"The starter pair's card: {error}", AGAIN)
-        return
-    changed: list[str] = []
-    for name, sha256 in expected.items():
-        try:
-            if sha256_of_file(FOLDER / name) != sha256:
-                changed.append(name)
-        except OSError as error:
-            yield Finding(
-                PART, "wrong", f"{brief(FOLDER / name)}: {error.strerror}.", AGAIN
-            )
-            return
-    if changed:
-        yield Finding(
-            PART,
-            "wrong",
-            f"{', '.join(changed)} of the starter pair is not what was shipped.",
-            AGAIN,
-        )
+def _default() -> Iterator[Finding]:
+    """Which pair the program opens with, and whether both are as they should be."""
+    pair = default_pair()
+    opens = f"The program opens with {pair.title}"
+    if pair.lacking:
+        yield Finding(PART, "note", f"{opens}. {pair.why}", GET)
     else:
-        yield Finding(PART, "ok", "The starter pair is as it was shipped (sha256).")
+        yield Finding(PART, "ok", f"{opens}. {pair.why}")
+    yield from _as_shipped("The small pair", small_files())
+    if pair.is_open:
+        yield from _as_shipped("The adapter of the default pair", (pair.adapter,))
+    if SMOLLM2.what_is_wrong() is None:
+        yield _open_base()
+
+
+def _as_shipped(what: str, files: Iterable[Path]) -> Iterator[Finding]:
+    """Whether `files` of the package are those of their card."""
+    try:
+        changed = [f.name for f in files if sha256_of_file(f) != expected_sha256(f)]
+    except CardError as error:
+        yield Finding(PART, "wrong", f"{what}: its card: {error}", AGAIN)
+    except OSError as error:
+        where = brief(Path(error.filename)) if error.filename else what
+        yield Finding(PART, "wrong", f"{where}: {error.strerror}.", AGAIN)
+    else:
+        if changed:
+            said = f"{what}: {', '.join(changed)} is not what was shipped."
+            yield Finding(PART, "wrong", said, AGAIN)
+        else:
+            yield Finding(PART, "ok", f"{what} is as it was shipped (sha256).")
+
+
+def _open_base() -> Finding:
+    try:
+        found = sha256_of_file(SMOLLM2.file)
+    except OSError as error:
+        return Finding(PART, "wrong", f"{brief(SMOLLM2.file)}: {error.strerror}.", GET)
+    if found != SMOLLM2.sha256:
+        said = f"{brief(SMOLLM2.file)} is not {SMOLLM2.name} (sha256)."
+        return Finding(PART, "wrong", said, GET)
+    return Finding(
+        PART, "ok", f"{SMOLLM2.name} is as its makers have published it (sha256)."
+    )
 
 
 def _pair(pair: ListedPair, available: int | None) -> Iterator[Finding]:
-    name = "The starter pair" if pair.name == STARTER else f"The pair {pair.name}"
+    name = "The default pair" if pair.title else f"The pair {pair.name}"
     if pair.problem:
         yield Finding(PART, "wrong", f"{name}: {pair.problem}")
         return

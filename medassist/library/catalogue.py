@@ -22,13 +22,13 @@ from medassist.library import fit, ollama_store
 from medassist.library.errors import LibraryError
 from medassist.library.hashes import known_sha256, remembered_sha256
 from medassist.library.registry import (
-    STARTER,
     NamedPair,
     Origin,
     Registry,
     StoredModel,
 )
-from medassist.starter import starter_card, starter_pair
+from medassist.starter import FOLDER, STARTER, default_pair, expected_sha256
+from medassist.starter.open_base import SMOLLM2
 
 Template = Literal["own", "none", "of the base"]
 
@@ -78,6 +78,10 @@ class ListedPair(_Listed):
     files: PairFiles | None = None
     is_default: bool = False
     demonstration: bool = False
+    title: str = ""
+    """What the default pair is, to tell it from the other one that it can be."""
+    remark: str = ""
+    """Why it is this one, and what the user can do to have the other."""
     asked: NamedPair = NamedPair()
     """How its panes are asked."""
     parts: tuple[ListedModel, ...] = ()
@@ -248,17 +252,21 @@ def list_pair(
     """
     pair = registry.pair(name)
     default = (registry.default or STARTER) == name
+    own = None if pair.models else default_pair()
     listed = ListedPair(
         name=name,
         base=pair.base,
         tuned=pair.tuned,
         adapter=pair.adapter,
         is_default=default,
-        demonstration=not pair.models,
+        demonstration=own is not None,
+        title=own.title if own else "",
+        remark=(own.lacking or own.why) if own else "",
         asked=pair,
     )
     try:
-        files = registry.files(name) or starter_pair()
+        files = own.files if own else registry.files(name)
+        assert files is not None
         need = fit.need(files, options)
         parts = _parts(files, registry, options, available)
     except (LibraryError, ModelFileError) as error:
@@ -288,18 +296,28 @@ def _parts(
     found: list[ListedModel] = []
     for path in paths:
         name = registry.name_of(path)
-        model = registry.models[name] if name else _shipped(path)
+        model = registry.models[name] if name else _known(path)
         found.append(list_model(name or path.stem, model, options, available))
     return tuple(found)
 
 
-def _shipped(path: Path) -> StoredModel:
-    """A file of the starter pair, and what its card says that it is."""
+def _known(path: Path) -> StoredModel:
+    """A file of the default pair, and what is known of it."""
     try:
-        sha256 = read_card(starter_card()).lineage.gguf.get(path.name)
+        sha256 = expected_sha256(path)
     except CardError:
         sha256 = None
-    return StoredModel(path=path, origin="shipped", source="its card", sha256=sha256)
+    if path.is_relative_to(FOLDER):
+        return StoredModel(
+            path=path, origin="shipped", source="its card", sha256=sha256
+        )
+    return StoredModel(
+        path=path,
+        origin="pulled",
+        source=f"{SMOLLM2.package} {SMOLLM2.version}",
+        sha256=sha256,
+        licence=SMOLLM2.licence,
+    )
 
 
 def _hash(path: Path, model: StoredModel) -> str | None:

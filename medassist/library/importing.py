@@ -22,7 +22,6 @@ from medassist.library.copying import SUFFIX, copied, copy_papers, tidy
 from medassist.library.errors import LibraryError
 from medassist.library.registry import (
     OWN,
-    STARTER,
     NamedPair,
     Origin,
     PaneSettings,
@@ -34,6 +33,7 @@ from medassist.library.registry import (
     require_name,
     require_stored,
 )
+from medassist.starter import STARTER
 
 GGUF_FOLDER = "gguf"
 

@@ -17,14 +17,14 @@ from medassist.library.catalogue import (
 from medassist.library.errors import LibraryError
 from medassist.library.importing import import_ollama
 from medassist.library.ollama_store import PREFIX
-from medassist.library.registry import STARTER, Registry, StoredModel, load_registry
+from medassist.library.registry import Registry, StoredModel, load_registry
 from medassist.library.template_check import (
     Finding,
     check_model,
     check_pair,
     probe_file,
 )
-from medassist.starter import starter_pair
+from medassist.starter import STARTER, default_pair
 
 
 class Details(BaseModel):
@@ -92,7 +92,7 @@ def _check(name: str, registry: Registry) -> Checked:
     findings: list[Finding] = []
     try:
         if name == STARTER or name in registry.pairs:
-            files = registry.files(name) or starter_pair()
+            files = registry.files(name) or default_pair().files
             findings += check_pair(files)
         else:
             model = stored_model(name, registry)

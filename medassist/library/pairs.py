@@ -5,12 +5,12 @@ from __future__ import annotations
 from medassist.core.gguf import require_adapter, require_model
 from medassist.library.errors import LibraryError
 from medassist.library.registry import (
-    STARTER,
     NamedPair,
     changing,
     require_name,
     require_stored,
 )
+from medassist.starter import STARTER
 
 
 def make_pair(

@@ -19,12 +19,10 @@ from medassist.core.locks import HeldError, Lock
 from medassist.core.paths import data_dir
 from medassist.core.values import PairFiles, PaneName, Sampling
 from medassist.library.errors import LibraryError
+from medassist.library.list_file import FILE_NAME, MAX_BYTES
+from medassist.starter import STARTER
 
-FILE_NAME = "models.json"
 FOLDER_NAME = "models"
-STARTER = "starter"
-"""The name of the pair that comes with the program."""
-MAX_BYTES = 8 * 1024 * 1024
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
 
 Origin = Literal["linked", "copied", "pulled", "ollama", "shipped"]

@@ -13,11 +13,9 @@ from typing import Any, cast
 
 from medassist.core.files import read_bytes
 from medassist.core.paths import data_dir
+from medassist.library.list_file import FILE_NAME, MAX_BYTES
 from medassist.session.choice import Choice
-
-FILE_NAME = "models.json"
-STARTER = "starter"
-MAX_BYTES = 8 * 1024 * 1024
+from medassist.starter import STARTER
 
 
 def opening(

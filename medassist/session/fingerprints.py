@@ -98,17 +98,25 @@ def _fingerprint(file: ModelFile) -> Fingerprint:
             "answered cannot be said. Start the models again to use the file as it "
             "is now.",
         )
-    return _held_against_the_card(path, sha256)
+    return _held_against_what_is_known(path, sha256)
 
 
-def _held_against_the_card(path: Path, sha256: str) -> Fingerprint:
-    from medassist.core.card import CardError, read_card
-    from medassist.starter import FOLDER, starter_card
+def _held_against_what_is_known(path: Path, sha256: str) -> Fingerprint:
+    from medassist.core.card import CardError
+    from medassist.starter import GET, expected_sha256, is_known, is_open_base
 
-    if path.resolve().parent != FOLDER.resolve():
+    if not is_known(path):
         return Fingerprint(sha256)
+    if is_open_base(path):
+        if expected_sha256(path) == sha256:
+            return Fingerprint(sha256, remark="as its makers have published it")
+        return Fingerprint(
+            sha256,
+            problem=f"{path.name} is not the file that its makers have published. "
+            f"`{GET}` fetches it again; do not rely on these answers.",
+        )
     try:
-        expected = read_card(starter_card()).lineage.gguf.get(path.name)
+        expected = expected_sha256(path)
     except CardError as error:
         return Fingerprint(
             sha256, problem=f"It cannot be said whether this was shipped: {error}."

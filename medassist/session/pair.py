@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -19,6 +19,13 @@ from medassist.core.clean import clean, clean_line
 from medassist.core.errors import EngineDied, EngineError, LoadStopped
 from medassist.core.values import PaneName, TooLong
 from medassist.session.choice import Choice
+from medassist.starter import (
+    STARTER,
+    DefaultPair,
+    default_pair,
+    demonstration,
+    name_of,
+)
 
 if TYPE_CHECKING:
     from medassist.core.values import (
@@ -107,6 +114,8 @@ class Pair:
         """What is to be seen wherever a pane of `demonstration` answers."""
         self.settled = asyncio.Event()
         """Set while no loading is under way, however the last one went."""
+        self._default: DefaultPair | None = None
+        """What is loaded where no model was named; it has settings of its own."""
         self._make = make
         self._files: PairFiles | None = None
         self._stamps: dict[PaneName, tuple[ModelFile, ...]] = {}
@@ -176,7 +185,10 @@ class Pair:
             if isinstance(error, LoadStopped):
                 self.state, self.trouble = "stopped", "Loading was stopped."
         else:
-            self.infos = dict(loaded.panes)
+            self.infos = {
+                pane: replace(info, name=name_of(info.file) or info.name)
+                for pane, info in loaded.panes.items()
+            }
             said = (*self.notices, *loaded.notices)
             self.notices = tuple(dict.fromkeys(clean(notice) for notice in said))
             self.state = "ready"
@@ -187,7 +199,7 @@ class Pair:
         """Read from the library how this pair's panes are asked, from now on."""
         if self._asks_as_given:
             return
-        name = self.choice.pair or ("starter" if self.choice.is_starter else "")
+        name = self.choice.pair or (STARTER if self.choice.is_starter else "")
         self.asked, problem = await asyncio.to_thread(_asked, name)
         if problem:
             self.notices = (*self.notices, problem)
@@ -195,6 +207,8 @@ class Pair:
     def sampling(self, pane: PaneName, settings: Settings) -> Sampling:
         """How `pane` chooses its tokens: as the pair has it, else as the user has."""
         own = self.asked.asked(pane).sampling if self.asked else None
+        if own is None and self._default is not None:
+            return self._default.sampling_for(settings.sampling)
         return own or settings.sampling
 
     def system(self, pane: PaneName) -> str:
@@ -205,26 +219,19 @@ class Pair:
         from medassist.core.values import PairFiles
 
         choice = self.choice
-        starter = await asyncio.to_thread(_starter)
         if choice.is_starter:
-            files = starter.files if starter else None
-            if files is None:
-                raise EngineError(
-                    "The starter pair is not part of this installation. Choose the "
-                    "models' files instead."
-                )
+            self._default = own = await asyncio.to_thread(default_pair)
+            files = own.files
+            if own.lacking:
+                self.notices = (*self.notices, own.lacking)
         else:
             if choice.problem:
                 raise EngineError(choice.problem)
             files = PairFiles(
                 base=choice.base, tuned=choice.tuned, adapter=choice.adapter
             )
-        if starter:
-            shipped = {*starter.files.files("base"), *starter.files.files("tuned")}
-            self.demonstration = frozenset(
-                pane for pane in files.panes if shipped & {*files.files(pane)}
-            )
-            self.notice = starter.notice
+        shown = await asyncio.to_thread(demonstration, files)
+        self.demonstration, self.notice = shown.panes, shown.notice
         self._files = files
         make = self._make
         if make is None:
@@ -390,22 +397,6 @@ class Pair:
             clean_line(info.adapter.name) if info.adapter else "",
             self._stamps.get(pane, ()),
         )
-
-
-@dataclass(frozen=True)
-class _Starter:
-    files: PairFiles
-    notice: str
-
-
-def _starter() -> _Starter | None:
-    """The pair that is shipped with the program. Imports much: call it in a thread."""
-    try:
-        from medassist.starter import STARTER_NOTICE, starter_pair
-
-        return _Starter(starter_pair(), STARTER_NOTICE)
-    except (ImportError, OSError, EngineError):
-        return None
 
 
 def _stamps(files: PairFiles | None) -> dict[PaneName, tuple[ModelFile, ...]]:

@@ -1,32 +1,200 @@
-"""The pair that comes with the program: a small base and adapters on it."""
+"""The pair that the program opens with: which files it has is said here alone.
+
+It is a small open model of others, which `medassist starter get` brings, with an
+adapter of our own on exactly those weights. Where one of the two is missing it is the
+small pair that lies in the package as a whole.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medassist.core.run_folder import CARD
+from medassist.core.run_folder import STARTER_ADAPTERS, STARTER_BASE, card_of
+from medassist.core.values import PANES, PairFiles, PaneName, Sampling
+from medassist.starter import open_base
 
 if TYPE_CHECKING:
-    from medassist.core.values import PairFiles
+    from medassist.core.card import AdapterKind
 
+STARTER = "starter"
+"""What the default pair is called in the library, whichever it is."""
 FOLDER = Path(__file__).parent
-STARTER_NOTICE = (
+OWN_ADAPTERS: dict[AdapterKind, str] = {
+    "activated": "smollm2-135m-activated.gguf",
+    "plain": "smollm2-135m-plain.gguf",
+}
+"""Our adapters on the open base, the better one first: it reads a prompt only once."""
+GET = "medassist starter get"
+
+SMALL_NOTICE = (
     "The starter pair is a demonstration by a very small model: it makes things up "
     "and is not for clinical use."
 )
+NOTICE = (
+    "A demonstration by a small model, not for clinical use: it sounds sure, and at "
+    "least one answer in three is wrong."
+)
 
 
-def starter_pair() -> PairFiles:
-    """The base and the activated adapter that lie in the package."""
-    # Pydantic costs 0.14 s, which the first frame does not wait for.
-    from medassist.core.values import PairFiles
+@dataclass(frozen=True)
+class DefaultPair:
+    """A pair that the program knows by itself.
 
-    return PairFiles(
-        base=FOLDER / "base-q8_0.gguf", adapter=FOLDER / "adapter-activated.gguf"
+    Attributes:
+        title: what it is called where it has to be told from the other.
+        base: the file of the base model.
+        adapter: the file of the adapter on it.
+        kind: of the adapter; an activated one reads the prompt once for both panes.
+        base_name: what the base is called, where its file says something else.
+        notice: what is to be seen wherever it answers.
+        sampling: how it is asked where the user has said nothing.
+        why: why it is this one, in a sentence.
+        lacking: what the user can do to have the other one; empty: nothing.
+        is_open: its base is the open one, and it is not the fallback.
+    """
+
+    title: str
+    base: Path
+    adapter: Path
+    kind: AdapterKind
+    notice: str
+    sampling: Sampling
+    base_name: str = ""
+    why: str = ""
+    lacking: str = ""
+    is_open: bool = False
+
+    @property
+    def files(self) -> PairFiles:
+        """Base and adapter, for the engine."""
+        return PairFiles(base=self.base, adapter=self.adapter)
+
+    def sampling_for(self, users: Sampling) -> Sampling:
+        """How it is asked: what the user has changed stands, the rest suits it."""
+        default = vars(Sampling())
+        changed = {n: v for n, v in vars(users).items() if v != default[n]}
+        return replace(self.sampling, **changed)
+
+
+def default_pair() -> DefaultPair:
+    """The pair that the program opens with as long as the user names no other."""
+    kind, adapter = _own_adapter()
+    name = open_base.SMOLLM2.name
+    if kind is None:
+        why = f"This version of the program has no adapter on {name}."
+        return replace(small_pair(), why=why)
+    if wrong := open_base.SMOLLM2.what_is_wrong():
+        why = f"The small pair is in use, since {wrong}."
+        lacking = f"{why} `{GET}` fetches it (93 MB)."
+        return replace(small_pair(), why=why, lacking=lacking)
+    return _open_pair(kind, adapter)
+
+
+def small_pair() -> DefaultPair:
+    """The pair whose files all lie in the package: 9 M parameters, nothing to fetch."""
+    return DefaultPair(
+        title="the small pair",
+        base=FOLDER / STARTER_BASE,
+        adapter=FOLDER / STARTER_ADAPTERS["activated"],
+        kind="activated",
+        notice=SMALL_NOTICE,
+        # Its base seldom ends by itself.
+        sampling=Sampling(max_tokens=512),
     )
 
 
-def starter_card() -> Path:
-    """The card of the starter pair."""
-    return FOLDER / CARD
+def small_files() -> tuple[Path, ...]:
+    """All files of the small pair, its plain adapter for Ollama too."""
+    return tuple(FOLDER / n for n in (STARTER_BASE, *STARTER_ADAPTERS.values()))
+
+
+def _own_adapter() -> tuple[AdapterKind | None, Path]:
+    for kind, name in OWN_ADAPTERS.items():
+        if (FOLDER / name).is_file():
+            return kind, FOLDER / name
+    return None, FOLDER
+
+
+def _open_pair(kind: AdapterKind, adapter: Path) -> DefaultPair:
+    base, name = open_base.SMOLLM2.file, open_base.SMOLLM2.name
+    return DefaultPair(
+        title=f"{name} with our adapter",
+        base=base,
+        adapter=adapter,
+        kind=kind,
+        base_name=name,
+        is_open=True,
+        notice=NOTICE,
+        sampling=Sampling(max_tokens=512),
+        why=f"{name} lies in {base.parent}, and our adapter on it in the program.",
+    )
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """Which panes answer by a model that is here to be shown, and what is said then."""
+
+    panes: frozenset[PaneName]
+    notice: str
+
+
+def demonstration(files: PairFiles) -> Demonstration:
+    """Whether files that the program knows by itself answer, under whatever name."""
+    own = {path.resolve(): pair.notice for pair in _known() for path in _of(pair)}
+    panes: set[PaneName] = set()
+    said = ""
+    for pane in files.panes:
+        for file in files.files(pane):
+            if notice := own.get(file.resolve()):
+                panes.add(pane)
+                said = said or notice
+    return Demonstration(frozenset(panes), said)
+
+
+def _known() -> Iterator[DefaultPair]:
+    yield small_pair()
+    for kind, name in OWN_ADAPTERS.items():
+        try:
+            yield _open_pair(kind, FOLDER / name)
+        except OSError:  # no data folder, so there is no base in it
+            return
+
+
+def _of(pair: DefaultPair) -> set[Path]:
+    return {file for pane in PANES for file in pair.files.files(pane)}
+
+
+def is_known(path: Path) -> bool:
+    """Whether `path` is a file of a pair that the program knows by itself."""
+    real = path.resolve()
+    return any(real == file.resolve() for pair in _known() for file in _of(pair))
+
+
+def is_open_base(path: Path) -> bool:
+    """Whether `path` is the base that others have made."""
+    try:
+        return path.resolve() == open_base.SMOLLM2.file.resolve()
+    except OSError:
+        return False
+
+
+def name_of(path: Path) -> str:
+    """What the model in `path` is called, where its file calls itself otherwise."""
+    return open_base.SMOLLM2.name if is_open_base(path) else ""
+
+
+def expected_sha256(path: Path) -> str | None:
+    """The sha256 that a file of a known pair has; `None`: nothing says it.
+
+    Raises:
+        CardError: the card that should say it cannot be read.
+    """
+    if is_open_base(path):
+        return open_base.SMOLLM2.sha256
+    from medassist.core.card import read_card  # costs what the first frame has not
+
+    card = card_of(path)
+    return read_card(card).lineage.gguf.get(path.name) if card else None

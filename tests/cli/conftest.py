@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from medassist.intended_use import INTENDED_USE_VERSION
 from tests.tiny_models import TinyPair, write_pair
 
 Done = subprocess.CompletedProcess[bytes]
@@ -23,7 +24,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     kept = {n: v for n, v in os.environ.items() if not n.startswith("MEDASSIST")}
     settings = tmp_path / "home" / "config" / "settings.toml"
     settings.parent.mkdir(parents=True)
-    settings.write_text("intended_use_told = 3\n")
+    settings.write_text(f"intended_use_told = {INTENDED_USE_VERSION}\n")
     return {**kept, "MEDASSIST_HOME": str(tmp_path / "home")}
 
 

@@ -15,7 +15,7 @@ from medassist.core.values import (
 from medassist.engine.client import Engine
 from medassist.engine.wire import Question
 from medassist.library import fit
-from medassist.starter import starter_pair
+from medassist.starter import small_pair
 from tests.tiny_models import (
     CONTEXT,
     HEAD,
@@ -77,7 +77,7 @@ def test_a_model_with_many_layers_of_other_widths_is_added_up(tmp_path: Path) ->
 
 
 async def test_the_estimate_is_near_what_a_loaded_pair_takes() -> None:
-    files = starter_pair()
+    files = small_pair().files
     engine = Engine(files, EngineOptions())
     try:
         await engine.start()

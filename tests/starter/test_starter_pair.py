@@ -18,22 +18,20 @@ from convert.gguf.model import About, convert_model
 from convert.starter_run import MOST_BYTES
 from finetune.starter.chat import BEGIN, END, PAD, SPECIAL, prompt
 from medassist.core.card import Card, read_card
+from medassist.core.run_folder import CARD, STARTER_ADAPTERS
 from medassist.core.values import EngineOptions, Message
 from medassist.core.values import Sampling as SamplingSettings
 from medassist.engine.client import Engine
 from medassist.engine.wire import Answered, Question
-from medassist.starter import FOLDER, STARTER_NOTICE, starter_card, starter_pair
+from medassist.starter import FOLDER, SMALL_NOTICE, small_files, small_pair
 from tests.convert import go_render
 from tests.convert.native import NativeModel, nmse
 from tests.convert.tiny_hf import hf_greedy, hf_logits
 from tests.starter.from_gguf import Gguf, adapted_model, base_model
 
 CHECKOUT = Path(__file__).parents[2]
-BASE = FOLDER / "base-q8_0.gguf"
-ADAPTERS = {
-    "plain": FOLDER / "adapter-plain.gguf",
-    "activated": FOLDER / "adapter-activated.gguf",
-}
+BASE = small_pair().base
+ADAPTERS = {kind: FOLDER / name for kind, name in STARTER_ADAPTERS.items()}
 QUESTIONS = (
     "What is asthma?",
     "What are the treatments for high blood pressure?",
@@ -49,7 +47,7 @@ def two_threads():
 
 @pytest.fixture(scope="module")
 def card() -> Card:
-    return read_card(starter_card())
+    return read_card(FOLDER / CARD)
 
 
 @pytest.fixture(scope="module")
@@ -67,27 +65,25 @@ def adapted_from(pane: str, tokens: list[int]) -> int | None:
 
 
 def test_the_pair_lies_in_the_package():
-    pair = starter_pair()
-    assert pair.base == BASE
+    pair = small_pair().files
+    assert pair.base == FOLDER / "base-q8_0.gguf"
     assert pair.adapter == ADAPTERS["activated"]
     assert pair.panes == ("base", "tuned")
     assert all(file.is_file() for file in (BASE, *ADAPTERS.values()))
 
 
 def test_the_package_stays_small():
-    assert sum(file.stat().st_size for file in FOLDER.iterdir() if file.is_file()) < (
-        MOST_BYTES
-    )
+    assert sum(file.stat().st_size for file in small_files()) < MOST_BYTES
 
 
 def test_the_notice_says_that_it_is_a_demonstration():
-    assert "demonstration" in STARTER_NOTICE
-    assert "not for clinical use" in STARTER_NOTICE
+    assert "demonstration" in SMALL_NOTICE
+    assert "not for clinical use" in SMALL_NOTICE
 
 
 def test_naming_the_pair_loads_nothing_heavy():
     code = (
-        "import sys; from medassist.starter import STARTER_NOTICE; "
+        "import sys; from medassist.starter import SMALL_NOTICE; "
         "print([m for m in ('pydantic', 'torch', 'llama_cpp') if m in sys.modules])"
     )
     done = subprocess.run(
@@ -220,7 +216,7 @@ async def test_the_tuned_model_answers_shortly_and_ends_by_itself():
     sampling = SamplingSettings(temperature=0, max_tokens=400)
     base: list[Answered] = []
     tuned: list[Answered] = []
-    async with Engine(starter_pair(), EngineOptions()) as engine:
+    async with Engine(small_pair().files, EngineOptions()) as engine:
         assert engine.loaded is not None
         pane = engine.loaded.panes["tuned"]
         assert pane.template == "model"

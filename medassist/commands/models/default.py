@@ -18,7 +18,8 @@ def default(
 ) -> None:
     """Say which pair the program opens with, or have it open with another."""
     from medassist.library.pairs import set_default
-    from medassist.library.registry import STARTER, load_registry
+    from medassist.library.registry import load_registry
+    from medassist.starter import STARTER
 
     if name is not None:
         set_default(name)

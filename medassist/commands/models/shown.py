@@ -30,6 +30,11 @@ def listed(found: Catalogue) -> str:
         parts += ["", "No models yet: `medassist models import FILE` takes one in."]
     parts.append("")
     parts.append(f"Memory that is free: {size(found.available)}.")
+    parts += [
+        clean_line(f"{pair.name} is {pair.title}. {pair.remark}")
+        for pair in found.pairs
+        if pair.title
+    ]
     wrong = [
         f"{one.name}: {clean(one.problem)}"
         for one in (*found.pairs, *found.models)
@@ -48,8 +53,8 @@ _MODEL_HEADS = (
 def _pair_row(pair: ListedPair) -> tuple[str, ...]:
     tuned = pair.tuned or (f"+ {pair.adapter}" if pair.adapter else "-")
     base = pair.base or "-"
-    if pair.demonstration:
-        base, tuned = "(shipped)", "(shipped)"
+    if pair.demonstration and pair.parts:
+        base, tuned = pair.parts[0].name, f"+ {pair.parts[-1].name}"
     return (
         pair.name,
         base,

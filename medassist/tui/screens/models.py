@@ -20,6 +20,7 @@ from textual.widgets import Button, DataTable, Footer, Static
 from medassist.core.clean import clean
 from medassist.core.words import size
 from medassist.session.choice import Choice
+from medassist.starter import STARTER
 from medassist.tui import keys
 from medassist.tui.buttons import button
 from medassist.tui.face import Face, face
@@ -109,7 +110,7 @@ class Models(ScreenOfParts[Choice | None]):
         Without a name it stays where it is, or goes to the pair that is loaded.
         """
         before = self.chosen.key if self.chosen else None
-        wanted = name or before or self.now.pair or "starter"
+        wanted = name or before or self.now.pair or STARTER
         table = self._table
         self._lay_out()
         for row in self.library.rows:

@@ -17,7 +17,8 @@ from finetune.starter.readings import (
     write_answers,
 )
 from medassist.core.card import Pane, read_card
-from medassist.starter import starter_card
+from medassist.core.run_folder import CARD
+from medassist.starter import FOLDER
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def run(tmp_path, recipe_file):
     folder = RunFolder(tmp_path)
     folder.data.mkdir()
     folder.recipe.write_text(recipe_file.read_text("utf-8"), "utf-8")
-    folder.card.write_text(starter_card().read_text("utf-8"), "utf-8")
+    folder.card.write_text((FOLDER / CARD).read_text("utf-8"), "utf-8")
     questions = tuple(
         QuestionAnswer("medquad", f"Morbus {i}", kind, f"{kind} {i}?", "An answer.")
         for i in range(40)

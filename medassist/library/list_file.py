@@ -1,0 +1,9 @@
+"""models.json, for who reads all of it and for who only looks into it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FILE_NAME: Final = "models.json"
+MAX_BYTES: Final = 8 * 1024 * 1024
+"""What is larger was not written by this program."""
