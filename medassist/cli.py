@@ -17,6 +17,7 @@ from medassist.commands.consult import consult
 from medassist.commands.doctor import doctor
 from medassist.commands.models import app as models
 from medassist.commands.starter import finetune
+from medassist.commands.starter_pair import app as starter
 from medassist.commands.verdicts import verdicts
 from medassist.core.terminal import Verbs, say_how_it_ended, say_where
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.callback(invoke_without_command=True)(consult)
 app.add_typer(models, name="models")
+app.add_typer(starter, name="starter")
 app.command()(verdicts)
 app.add_typer(finetune, name="finetune")
 app.add_typer(convert, name="convert")
