@@ -144,7 +144,7 @@ class TrainRecipe(Part):
     about: str = ""
     seed: int = Field(42, ge=0, lt=2**32)
     base: str = Field(min_length=1)
-    """A folder with a Hugging Face model, or the id of one on the hub."""
+    """A folder with a Hugging Face model, the id of one on the hub, or a GGUF."""
     revision: str | None = None
     """Of a hub id: a commit or tag."""
     data: DataPart | None = None

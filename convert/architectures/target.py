@@ -55,6 +55,18 @@ class Target:
             return rows
         return np.concatenate(list(_interleaved(rows, self.heads)))
 
+    def taken_back(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The weight that the values of a GGUF's tensor (rows first) were made of."""
+        if self.add:
+            values = values - np.float32(self.add)
+        if self.transposed:
+            return values.T
+        if not self.heads:
+            return values
+        head = len(values) // self.heads
+        pairs = values.reshape(-1, head // 2, 2, *values.shape[1:])
+        return pairs.swapaxes(1, 2).reshape(values.shape)
+
 
 def each_layer(
     prefix: str, layers: int, table: Mapping[str, Target]

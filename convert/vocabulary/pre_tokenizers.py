@@ -72,6 +72,13 @@ def named(name: str) -> str:
     return name
 
 
+def rules_named(name: str) -> PreTokenizer | None:
+    """The rules that llama.cpp calls `name`; `None` where they are not known here."""
+    alike = cast("dict[str, str]", _data()["alike"])
+    usual = alike.get(name, name)
+    return next((rules for rules in known() if rules.name == usual), None)
+
+
 def pre_tokenizer_of(backend: Backend) -> str:
     """The name of the rules of a byte-level tokenizer.
 

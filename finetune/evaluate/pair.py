@@ -25,9 +25,11 @@ from transformers.utils import logging
 from finetune.errors import FinetuneError
 from finetune.evaluate.model import CONTEXT_UNKNOWN, chosen_logits
 from finetune.evaluate.result import AdapterFacts, ModelFacts
+from finetune.train.base_gguf import unpacked_base
 from finetune.train.base_model import (
     context_of,
     find_base,
+    hash_base,
     load_base,
     load_tokenizer,
 )
@@ -36,6 +38,7 @@ from medassist.core.files import sha256_of_file
 from medassist.core.plain_template import is_plain
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import RECIPE, TRAINING
+from medassist.core.unpacked import SUFFIX
 
 Side = Literal["base", "tuned"]
 ADAPTER = "adapter_model.safetensors"
@@ -141,7 +144,7 @@ def load_pair(run: Path, base: str | None = None, watcher: Watcher = unwatched) 
 
     Args:
         run: the run folder.
-        base: another place of the base than the run says: a folder.
+        base: another place of the base than the run says: a folder, or a GGUF.
         watcher: hears what is read.
 
     Raises:
@@ -157,10 +160,16 @@ def load_pair(run: Path, base: str | None = None, watcher: Watcher = unwatched) 
     name = base or _base_of(run)
     beside = run / name
     given = base is not None
-    folder = beside if (beside / "config.json").is_file() else _find(name, run, given)
+    if (beside / "config.json").is_file():
+        folder = beside
+    else:
+        folder = unpacked_base(name, run, watcher) or _find(name, run, given)
     watcher("Checking the weights", 0, 1)
-    weights = sorted(folder.glob("*.safetensors"))
-    hashes = {file.name: sha256_of_file(file) for file in weights}
+    hashes = {
+        file: sha
+        for file, sha in hash_base(folder).items()
+        if file.endswith((".safetensors", SUFFIX))
+    }
     _check_trained_on(run, folder, hashes)
     watcher("Loading the base", 0, 1)
     # What a base without a template was taught in lies beside the adapter.
@@ -200,6 +209,7 @@ def _with_adapter(model: PreTrainedModel, adapter: Path, folder: Path) -> PeftMo
             adapted = PeftModel.from_pretrained(
                 model, str(adapter), local_files_only=True
             ).eval()
+            state = get_peft_model_state_dict(adapted)
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise FinetuneError(
             f"{adapter} does not fit into memory beside {folder}."
@@ -214,7 +224,6 @@ def _with_adapter(model: PreTrainedModel, adapter: Path, folder: Path) -> PeftMo
             f"{adapter} does not fit the base {folder}: {_first_line(error)} Give the "
             "base that it was trained on: --base DIR."
         ) from error
-    state = get_peft_model_state_dict(adapted)
     found = {key: tuple(value.shape) for key, value in state.items()}
     if stored != found:
         odd = sorted({k for k in {*stored, *found} if stored.get(k) != found.get(k)})
@@ -280,7 +289,16 @@ def _check_trained_on(run: Path, folder: Path, hashes: dict[str, str]) -> None:
         trained = json.loads((run / TRAINING).read_bytes())["base"]["files"]
     except (OSError, ValueError, KeyError, TypeError):
         return  # another program trained it, and says nothing
-    wrong = [n for n, sha in hashes.items() if trained.get(n, sha) != sha]
+    # A GGUF can have any name, and be given for the folder that it was made of.
+    wrong = [
+        n
+        for n, sha in hashes.items()
+        if (
+            sha not in trained.values()
+            if n.endswith(SUFFIX)
+            else sha != trained.get(n, sha)
+        )
+    ]
     if wrong:
         raise FinetuneError(
             f"{folder / wrong[0]} is not the file that {run / 'adapter'} was trained "

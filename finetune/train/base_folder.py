@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from finetune.errors import FinetuneError
 from finetune.recipe import TrainRecipe
+from finetune.train.base_gguf import unpacked_base
 from finetune.train.base_model import (
     context_of,
     find_base,
@@ -22,7 +23,8 @@ from finetune.train.chat_format import give_template
 from finetune.train.hardware import Hardware
 from finetune.train.rows import default_invocation
 from finetune.train.run_folder import Run
-from medassist.core.progress import Watcher
+from medassist.core.progress import Watcher, unwatched
+from medassist.core.unpacked import is_gguf
 from medassist.core.way_out import WayOut
 
 
@@ -41,15 +43,21 @@ class BaseFolder:
     notes: tuple[str, ...]
 
 
-def open_base(run: Run, *, download: bool, way: WayOut) -> BaseFolder:
+def open_base(
+    run: Run, *, download: bool, way: WayOut, watcher: Watcher = unwatched
+) -> BaseFolder:
     """Find the base of `run` and read its tokenizer; the weights stay where they are.
+
+    A GGUF is unpacked into the run folder.
 
     Raises:
         FinetuneError: it is not there, or too short for the recipe's rows.
     """
     recipe = run.recipe
     name = str(run.base_folder or recipe.base)
-    folder = find_base(name, recipe.revision, download=download, way=way)
+    folder = unpacked_base(name, run.root, watcher) or find_base(
+        name, recipe.revision, download=download, way=way
+    )
     context = context_of(load_config(folder))
     if context is not None and recipe.train.max_length > context:
         raise FinetuneError(
@@ -58,6 +66,11 @@ def open_base(run: Run, *, download: bool, way: WayOut) -> BaseFolder:
         )
     tokenizer = load_tokenizer(folder)
     notes: list[str] = []
+    if is_gguf(name):
+        notes.append(
+            f"base: {Path(name).name}, its weights as floating-point numbers in "
+            f"{folder}; ids and prompts are llama.cpp's"
+        )
     if (give_pad(tokenizer) or tokenizer.pad_token) == tokenizer.eos_token:
         notes.append("padding: the end token, since the base has none of its own")
     plain = give_template(tokenizer)
@@ -99,4 +112,4 @@ def load_model(
 
 def _name(base: str) -> str:
     folder = Path(base).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else base
+    return str(folder.resolve()) if folder.is_dir() or is_gguf(base) else base

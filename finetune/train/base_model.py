@@ -25,6 +25,7 @@ from finetune.errors import FinetuneError
 from medassist.core.errors import told_as
 from medassist.core.files import sha256_of_file
 from medassist.core.hub import STORAGE, endpoint, hub_host, online, reason
+from medassist.core.unpacked import UnpackedError, read_unpacked
 from medassist.core.way_out import DIRECT, WayOut
 
 WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
@@ -233,7 +234,17 @@ def context_of(config: PretrainedConfig) -> int | None:
 
 
 def hash_base(folder: Path) -> dict[str, str]:
-    """SHA-256 of the base's files, by name."""
+    """SHA-256 of the base's files, by name: the GGUF's, where it was made of one.
+
+    Raises:
+        FinetuneError: what says which GGUF is broken.
+    """
+    try:
+        unpacked = read_unpacked(folder)
+    except UnpackedError as error:
+        raise FinetuneError(str(error)) from error
+    if unpacked is not None:
+        return unpacked.sha256
     files = sorted(
         file for pattern in WANTED for file in folder.glob(pattern) if file.is_file()
     )

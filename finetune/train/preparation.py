@@ -117,8 +117,9 @@ def prepare(
     resumed = newest(run.checkpoints) if wishes.resume else None
     if resumed is not None:
         check_resumed(run, resumed)
-    base = open_base(run, download=wishes.download, way=wishes.way)
     arguments = trainer_arguments(run, hardware)
+    with arguments.main_process_first(desc="the base"):
+        base = open_base(run, download=wishes.download, way=wishes.way, watcher=watcher)
     with arguments.main_process_first(desc="tokenizing"):
         train, validation = _rows(run, base, arguments, watcher)
     model = load_model(recipe, base, hardware, watcher)

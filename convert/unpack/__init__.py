@@ -1,0 +1,1 @@
+"""A GGUF as the Hugging Face folder that it could have been made of."""

@@ -1,0 +1,70 @@
+"""A training on a GGUF: its weights, its tokens, its prompts, its name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from convert.gguf.model import convert_model
+from finetune.errors import FinetuneError
+from finetune.evaluate.pair import load_pair
+from finetune.report.facts import read_facts
+from finetune.report.run_card import card_of
+from finetune.train.result import TrainingResult
+from finetune.train.run_folder import Run, open_run
+from medassist.core.files import sha256_of_file
+from tests.finetune.train.conftest import Trainings
+
+
+@pytest.fixture(scope="module")
+def gguf(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gguf")
+    return convert_model(llama, folder / "tiny-q8_0.gguf", quantization="q8_0")
+
+
+@pytest.fixture(scope="module")
+def trained(
+    gguf: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Run, TrainingResult]:
+    trainings = Trainings(tmp_path_factory.mktemp("runs"), gguf)
+    run = trainings.make("run", train={"steps": 3})
+    return open_run(str(run), None, resume=False), trainings.train(run)
+
+
+def test_an_adapter_is_trained_on_a_gguf_and_names_it(trained, gguf: Path) -> None:
+    run, result = trained
+    sha256 = sha256_of_file(gguf)
+    assert result.base.files == {gguf.name: sha256}
+    assert result.base.architecture == "LlamaForCausalLM"
+    config = json.loads((run.adapter / "adapter_config.json").read_text("utf-8"))
+    assert config["base_model_name_or_path"] == str(gguf)
+    assert any("ids and prompts are llama.cpp's" in note for note in result.notes)
+
+
+def test_the_card_names_the_gguf_itself(trained, gguf: Path) -> None:
+    card = card_of(read_facts(trained[0].root))
+    assert card is not None
+    assert card.lineage.base == sha256_of_file(gguf)
+    assert card.tuned_from is not None
+    assert card.tuned_from.name == gguf.name
+
+
+def test_it_is_evaluated_on_the_gguf(trained, gguf: Path) -> None:
+    pair = load_pair(trained[0].root)
+    assert pair.base.name == gguf.name
+    assert pair.base.sha256 == {gguf.name: sha256_of_file(gguf)}
+    assert pair.has_own_template
+
+
+def test_another_gguf_is_not_taken_for_its_base(trained, llama: Path, tmp_path) -> None:
+    other = convert_model(llama, tmp_path / "other.gguf", quantization="f16")
+    with pytest.raises(FinetuneError, match=r"other\.gguf is not the file that"):
+        load_pair(trained[0].root, str(other))
+
+
+def test_a_gguf_that_is_not_there_is_told_so(tmp_path: Path) -> None:
+    trainings = Trainings(tmp_path, tmp_path / "gone.gguf")
+    with pytest.raises(FinetuneError, match=r"gone\.gguf is not there: a GGUF"):
+        trainings.prepare(trainings.make("run"))
