@@ -13,14 +13,12 @@ from finetune.recipe import LoraPart, TrainRecipe
 from finetune.train.hardware import Hardware
 from finetune.train.run_folder import Run
 
-FALLING = 0.6
-"""Share of a training in which the rate of `plateau` falls, along a line to zero."""
-
 
 def trainer_arguments(run: Run, hardware: Hardware) -> SFTConfig:
     """The trainer's arguments for the recipe of `run` on `hardware`.
 
-    Validation and checkpoints are the tuner's own, so the trainer's are off.
+    Validation, checkpoints and the schedule are the tuner's own, so the trainer's are
+    off.
     """
     part, recipe = run.recipe.train, run.recipe
     alone = part.rows_at_once * hardware.processes
@@ -39,13 +37,6 @@ def trainer_arguments(run: Run, hardware: Hardware) -> SFTConfig:
         num_train_epochs=part.epochs,
         max_steps=part.steps or -1,
         learning_rate=part.rate,
-        warmup_steps=part.warm_up,
-        lr_scheduler_type={
-            "cosine": "cosine",
-            "linear": "linear",
-            "constant": "constant_with_warmup",
-            "plateau": "warmup_stable_decay",
-        }[part.schedule],
         weight_decay=part.weight_decay,
         max_grad_norm=part.max_gradient_norm,
         bf16=hardware.precision == "bf16",

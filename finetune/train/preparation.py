@@ -23,7 +23,6 @@ from finetune.errors import FinetuneError
 from finetune.recipe import LoraPart, TrainRecipe
 from finetune.train import estimate as estimates
 from finetune.train.arguments import (
-    FALLING,
     lora_config,
     planned_steps,
     trainer_arguments,
@@ -43,6 +42,7 @@ from finetune.train.rows import (
     write_rows,
 )
 from finetune.train.run_folder import Run, check_resumed
+from finetune.train.schedule import Schedule
 from finetune.train.tuner import Tuner
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.way_out import DIRECT, WayOut
@@ -234,6 +234,7 @@ def _tuner(
             peft_config=lora_config(recipe.lora, model, base.invocation),
             validate_every=0,
             limits=limits,
+            schedule=Schedule(recipe.train.schedule, recipe.train.warm_up),
             recipe_sha256=run.recipe_sha256,
             report=report,
             began=began,
@@ -246,10 +247,6 @@ def _tuner(
             ) from error
         raise
     packed = len(cast("Any", tuner.train_dataset))
-    if recipe.train.schedule == "plateau":
-        steps = planned_steps(recipe, packed, arguments.world_size)
-        falling = {"num_decay_steps": round(FALLING * steps), "decay_type": "linear"}
-        tuner.args.lr_scheduler_kwargs = falling
     validations = recipe.train.validations
     if validations:
         each = math.ceil(packed / recipe.train.rows)

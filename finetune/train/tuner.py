@@ -14,6 +14,7 @@ import json
 import math
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ import torch
 import torch.distributed as dist
 from datasets import Dataset
 from peft import PeftModel
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import (
     PrinterCallback,
     TrainerCallback,
@@ -47,6 +49,7 @@ from finetune.train.course import Course, Limits
 from finetune.train.hardware import peak_memory
 from finetune.train.metrics import Step
 from finetune.train.rows import batches
+from finetune.train.schedule import Schedule
 
 SLOWEST = 5  # rounds that the time of the next one is the longest of
 
@@ -60,6 +63,7 @@ class Tuner(SFTTrainer):
         arguments: SFTConfig,
         validate_every: int,
         limits: Limits,
+        schedule: Schedule,
         recipe_sha256: str,
         report: Callable[[Step], None],
         began: float,
@@ -71,6 +75,7 @@ class Tuner(SFTTrainer):
             arguments: of the training.
             validate_every: so many steps; 0 for the end only.
             limits: what ends it early.
+            schedule: of the learning rate.
             recipe_sha256: of the run's recipe; kept in its checkpoints.
             report: takes in a line of metrics.jsonl.
             began: the clock's time at which the call began to cost.
@@ -79,6 +84,7 @@ class Tuner(SFTTrainer):
         self.course = Course()
         self.validate_every = validate_every
         self.limits = limits
+        self._schedule = schedule
         self._recipe = recipe_sha256
         self._report = report
         self._began = began
@@ -117,6 +123,14 @@ class Tuner(SFTTrainer):
         return self.course.peak_memory
 
     # ---- steps
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> LambdaLR:
+        """The recipe's own schedule: transformers' all begin with a rate of zero."""
+        share = partial(self._schedule.share, steps=num_training_steps)
+        self.lr_scheduler = LambdaLR(optimizer or self._optimizer(), share)
+        return self.lr_scheduler
 
     def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         inputs = cast("dict[str, torch.Tensor]", args[1])
