@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from medassist.core.clean import clean, clean_line, escaped_json
 from medassist.core.errors import MedassistError
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.spinning import spin_briefly
 from medassist.core.validated import to_json
 
 if TYPE_CHECKING:
@@ -47,12 +48,15 @@ class RoomError(MedassistError):
 def room(extra: str) -> Generator[None]:
     """Turn the lack of a room's libraries into a sentence.
 
+    What they compute with is loaded within, and waits as the engine's threads do.
+
     Args:
         extra: of the package, that brings what the room needs.
 
     Raises:
         RoomError: a library of the extra is not installed.
     """
+    spin_briefly()
     try:
         yield
     except ModuleNotFoundError as error:

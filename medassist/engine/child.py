@@ -19,14 +19,10 @@ from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from medassist.core.spinning import spin_briefly
 from medassist.engine.frames import FrameTooLarge, Hello, frame, read_frame
 from medassist.engine.last_words import LastWords
 
-SPIN_COUNT = "1000"
-"""How long threads of GNU OpenMP spin at a barrier before they sleep. By default they
-spin 300 times as long; a thread that is thrown off its core by another program then
-holds up all of them. Measured on two cores, 0.7 B at Q4_K_M, with a busy program
-beside: 15 tok/s instead of 4; on a quiet machine no difference (55)."""
 PACKAGE = Path(__file__).resolve().parents[2]
 SECRETS = ("TOKEN", "SECRET", "PASSWORD", "KEY")
 CLOSE_WITHIN_S = 5
@@ -47,7 +43,7 @@ def environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not any(secret in name.upper() for secret in SECRETS)
     }
-    found.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    spin_briefly(found)
     # Of a failed check the stack helps nobody here, and gdb is started to print it.
     found.setdefault("GGML_NO_BACKTRACE", "1")
     # The child finds this very package, wherever the app was started.
