@@ -11,6 +11,8 @@ TORCH ?= auto
 WHEELS ?=
 # More arguments for pytest or for the benchmarks: make test ARGS="-k guard -x"
 ARGS ?=
+# Whether the base of the default pair is fetched, 93 MB: yes, no.
+BASE ?= yes
 # Processes that run tests side by side; 0: none beside this one, to debug in.
 JOBS ?= auto
 
@@ -22,23 +24,25 @@ PY := $(VENV)/bin/python
 STAMPS := $(VENV)/stamps
 INSTALL := $(PY) -m pip install --quiet --constraint $(CONSTRAINTS)
 
-.PHONY: help run install test dev lint format bench oracles soak constraints clean
+.PHONY: help run install base test dev lint format bench oracles soak constraints clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is:"
 	@sed -n 's/^\([a-z]*\):.*##/  \1\t/p' Makefile | expand -t 16
 
-run: install  ## install what the app needs (no torch) and open it
+run: install base  ## install what the app needs (no torch) and open it; BASE=no
 	@$(PY) -m medassist $(ARGS)
 
 install: $(STAMPS)/install  ## install what the app needs, and stop there
+
+base: $(if $(filter no,$(BASE)),,$(STAMPS)/base)  ## fetch the default pair's base, 93 MB
 
 # A file stays in one process: what it sets up is made once. One thread each for torch,
 # since more of them would wait for each other.
 test: dev  ## install what the tests need and run all of them; TORCH=cpu|plain JOBS=N
 	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
-dev: $(STAMPS)/dev  ## install what the tests need, and stop there
+dev: $(STAMPS)/dev base  ## install what the tests need, and stop there
 
 lint: dev  ## ruff check, ruff format --check, the arrows between rooms, pyright
 	$(PY) -m ruff check
@@ -82,6 +86,12 @@ $(STAMPS)/install: $(STAMPS)/llama pyproject.toml
 	@echo "Installing medassist"
 	@$(INSTALL) --editable '.[records]'
 	@touch $@
+
+# The stamp says that it was fetched once: what a user has removed stays away. Without
+# network nothing fails: the program says which pair it opens, and the next call tries.
+$(STAMPS)/base: $(STAMPS)/install medassist/starter/base.requirements.txt
+	@echo "Fetching the base of the default pair (93 MB, once; BASE=no leaves it out)"
+	@$(PY) -m medassist starter get && touch $@ || [ $$? -ne 130 ]
 
 # torch first: what depends on it would otherwise bring a build of its own choice.
 $(STAMPS)/torch: $(STAMPS)/venv $(CONSTRAINTS)

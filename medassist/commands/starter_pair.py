@@ -29,7 +29,7 @@ def show() -> None:
     from medassist.starter import default_pair
 
     pair = default_pair()
-    say(f"{pair.title[:1].upper()}{pair.title[1:]}. {pair.lacking or pair.why}")
+    say(f"The program opens with {pair.told}")
     for file in (pair.base, pair.adapter):
         say(f"  {file}")
 
@@ -79,8 +79,8 @@ def _in_use() -> str:
     from medassist.starter import default_pair
 
     pair = default_pair()
-    why = "" if pair.is_open or pair.lacking else f" {pair.why}"
-    return f"The program opens with {pair.title}.{why}"
+    said = pair.title if pair.is_open or pair.remedy else pair.told.rstrip(".")
+    return f"The program opens with {said}."
 
 
 @app.command()

@@ -15,8 +15,7 @@ from medassist.library.catalogue import ListedModel, ListedPair, catalogue
 from medassist.library.errors import LibraryError
 from medassist.library.registry import Registry, load_registry
 from medassist.settings import Settings
-from medassist.starter import GET, default_pair, expected_sha256, small_files
-from medassist.starter.open_base import SMOLLM2
+from medassist.starter import GET, default_pair, expected_sha256, open_base, small_files
 
 PART = "models"
 AGAIN = "Install the program again"
@@ -46,15 +45,15 @@ def models(settings: Settings | None) -> list[Finding]:
 def _default() -> Iterator[Finding]:
     """Which pair the program opens with, and whether both are as they should be."""
     pair = default_pair()
-    opens = f"The program opens with {pair.title}"
-    if pair.lacking:
-        yield Finding(PART, "note", f"{opens}. {pair.why}", GET)
+    opens = f"The program opens with {pair.title}, since {pair.why}."
+    if pair.remedy:
+        yield Finding(PART, "note", opens, GET)
     else:
-        yield Finding(PART, "ok", f"{opens}. {pair.why}")
+        yield Finding(PART, "ok", opens)
     yield from _as_shipped("The small pair", small_files())
     if pair.is_open:
         yield from _as_shipped("The adapter of the default pair", (pair.adapter,))
-    if SMOLLM2.what_is_wrong() is None:
+    if open_base.SMOLLM2.what_is_wrong() is None:
         yield _open_base()
 
 
@@ -76,16 +75,16 @@ def _as_shipped(what: str, files: Iterable[Path]) -> Iterator[Finding]:
 
 
 def _open_base() -> Finding:
+    base = open_base.SMOLLM2
     try:
-        found = sha256_of_file(SMOLLM2.file)
+        found = sha256_of_file(base.file)
     except OSError as error:
-        return Finding(PART, "wrong", f"{brief(SMOLLM2.file)}: {error.strerror}.", GET)
-    if found != SMOLLM2.sha256:
-        said = f"{brief(SMOLLM2.file)} is not {SMOLLM2.name} (sha256)."
+        return Finding(PART, "wrong", f"{brief(base.file)}: {error.strerror}.", GET)
+    if found != base.sha256:
+        said = f"{brief(base.file)} is not {base.name} (its sha256 is another)."
         return Finding(PART, "wrong", said, GET)
-    return Finding(
-        PART, "ok", f"{SMOLLM2.name} is as its makers have published it (sha256)."
-    )
+    said = f"{base.name} is as its makers have published it (sha256)."
+    return Finding(PART, "ok", said)
 
 
 def _pair(pair: ListedPair, available: int | None) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from medassist import starter
 from medassist.core.card import CardError, read_card
 from medassist.core.errors import ModelFileError
 from medassist.core.gguf import GgufHeader, read_header
@@ -27,8 +28,7 @@ from medassist.library.registry import (
     Registry,
     StoredModel,
 )
-from medassist.starter import FOLDER, STARTER, default_pair, expected_sha256
-from medassist.starter.open_base import SMOLLM2
+from medassist.starter import STARTER, default_pair, expected_sha256, open_base
 
 Template = Literal["own", "none", "of the base"]
 
@@ -81,7 +81,7 @@ class ListedPair(_Listed):
     title: str = ""
     """What the default pair is, to tell it from the other one that it can be."""
     remark: str = ""
-    """Why it is this one, and what the user can do to have the other."""
+    """The same, with why it is this one, and how to have the other."""
     asked: NamedPair = NamedPair()
     """How its panes are asked."""
     parts: tuple[ListedModel, ...] = ()
@@ -261,7 +261,7 @@ def list_pair(
         is_default=default,
         demonstration=own is not None,
         title=own.title if own else "",
-        remark=(own.lacking or own.why) if own else "",
+        remark=own.told if own else "",
         asked=pair,
     )
     try:
@@ -307,16 +307,17 @@ def _known(path: Path) -> StoredModel:
         sha256 = expected_sha256(path)
     except CardError:
         sha256 = None
-    if path.is_relative_to(FOLDER):
+    if path.is_relative_to(starter.FOLDER):
         return StoredModel(
             path=path, origin="shipped", source="its card", sha256=sha256
         )
+    base = open_base.SMOLLM2
     return StoredModel(
         path=path,
         origin="pulled",
-        source=f"{SMOLLM2.package} {SMOLLM2.version}",
+        source=f"{base.package} {base.version}",
         sha256=sha256,
-        licence=SMOLLM2.licence,
+        licence=base.licence,
     )
 
 

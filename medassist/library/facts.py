@@ -55,8 +55,7 @@ def pair_facts(pair: ListedPair, available: int | None = None) -> list[tuple[str
     facts = [
         ("pair", pair.name + (" (the default)" if pair.is_default else "")),
         ("problem", pair.problem),
-        ("is", pair.title),
-        ("why", pair.remark),
+        ("is", pair.remark),
     ]
     if pair.need is not None:
         facts += [

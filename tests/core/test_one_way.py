@@ -40,6 +40,14 @@ def test_one_file_knows_the_name_of_what_the_gate_found() -> None:
     assert users_of(r"[\"']verify\.json[\"']") == {"medassist/core/run_folder.py"}
 
 
+def test_one_file_knows_the_names_of_the_default_pairs_files() -> None:
+    run_folder = {"medassist/core/run_folder.py"}
+    assert users_of(r"[\"']base-q8_0\.gguf") == run_folder
+    assert users_of(r"[\"']adapter-(plain|activated)\.gguf") == run_folder
+    assert users_of(r"smollm2-135m-\w+\.gguf") == {"medassist/starter/__init__.py"}
+    assert users_of(r"[\"']models\.json[\"']") == {"medassist/library/list_file.py"}
+
+
 @pytest.mark.parametrize(
     "name", ["card", "training", "evaluation", "recipe", "steps", "manifest"]
 )

@@ -31,7 +31,7 @@ def listed(found: Catalogue) -> str:
     parts.append("")
     parts.append(f"Memory that is free: {size(found.available)}.")
     parts += [
-        clean_line(f"{pair.name} is {pair.title}. {pair.remark}")
+        clean_line(f"{pair.name} is {pair.remark}")
         for pair in found.pairs
         if pair.title
     ]
