@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import count
 
 from benchmarks.table import Comparison
 from medassist.consult.differences import compare as differences
@@ -21,6 +22,7 @@ ANSWER = (
     "hours; see NICE NG28. Avoid it if eGFR is below 30. "
 )
 FRAME_MS = 50.0
+_visits = count(1)
 
 
 def _milliseconds(what: Callable[[], object]) -> float:
@@ -36,8 +38,9 @@ def _windows() -> list[str]:
 
 
 def _reviewed() -> None:
-    answer = (ANSWER * 16)[:TYPED]
-    review("70F", answer, answer)
+    """Two answers that were never read before: what was read last is remembered."""
+    answer = f"Visit {next(_visits)}. {ANSWER * 16}"[:TYPED]
+    review("70F", answer, answer.replace("500", "850"))
     dose_marks(answer)
 
 

@@ -7,7 +7,7 @@ import tomllib
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final, Literal, cast
@@ -174,10 +174,13 @@ def _endings() -> tuple[str, ...]:
     return tuple(str(rows["read"]["endings"]).split())
 
 
+@lru_cache(maxsize=8)
 def find_doses(text: str) -> tuple[Dose, ...]:
     """Every amount with a unit of dose in `text`, in order; never raises.
 
-    Concentrations (mg/dL, mmol/L) are laboratory values and are left out.
+    Concentrations (mg/dL, mmol/L) are laboratory values and are left out. The texts
+    that were read last are remembered: the marks in an answer, its own check and the
+    comparison with the other answer ask for the same ones.
     """
     return tuple(_doses(text))
 

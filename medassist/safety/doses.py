@@ -78,7 +78,7 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
         if dose.in_doubt:
             warnings.append(_in_doubt(dose))
     by_weight = [dose for dose in doses if dose.by_weight]
-    if by_weight and not _weighed(f"{question}\n{_without(answer, by_weight)}"):
+    if by_weight and not (_weighed(question) or _weighed(answer, by_weight)):
         first = by_weight[0]
         warnings.append(
             DoseWarning(
@@ -177,9 +177,9 @@ def _in_doubt(dose: Dose) -> DoseWarning:
     )
 
 
-def _weighed(text: str) -> bool:
-    """Whether a text says how much somebody weighs."""
-    return bool(_WEIGHED.search(text)) or any(
+def _weighed(text: str, by_weight: Sequence[Dose] = ()) -> bool:
+    """Whether a text says how much somebody weighs; "5 mg/kg" does not."""
+    return bool(_WEIGHED.search(_without(text, by_weight))) or any(
         one.of == "kg" for one in quantities(text)
     )
 

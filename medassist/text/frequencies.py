@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from medassist.text.numbers import NUMBER, readings
+from medassist.text.numbers import NUMBER, NUMBER_OPENS, readings
 
 _DAY: Final = r"\s{1,2}(?:a\s{1,2}day|daily|per\s{1,2}day)"
 _WEEK: Final = r"\s{1,2}(?:a\s{1,2}week|weekly|per\s{1,2}week)"
@@ -33,7 +35,7 @@ _BY_DAY: Final[tuple[tuple[float, str], ...]] = (
     ),
 )
 _TIMES: Final = "|".join(f"(?P<f_{i}>{form})" for i, (_, form) in enumerate(_BY_DAY))
-_FREQUENCY: Final = re.compile(
+FREQUENCY: Final = re.compile(
     rf"{_TIMES}"
     rf"|\b(?:every\s+|q\.?\s?)(?P<hours>(?:(?<=q)\d{{1,2}}|{NUMBER}))"
     rf"(?:\s{{0,2}}[-\u2013]\s{{0,2}}{NUMBER})?"
@@ -41,6 +43,13 @@ _FREQUENCY: Final = re.compile(
     rf"|(?P<hourly>{NUMBER})[\s-]{{0,3}}hourly\b",
     re.IGNORECASE,
 )
+"""How often; of its own it is tried at every place, which `matches` does not."""
+_OPENS: Final = re.compile(
+    rf"{NUMBER_OPENS}|/(?=w)|\b(?=on|o\.?d|q|tw|b\.?[id]|th|t\.?[di]|we|ev|pe|st|si|da"
+    r"|a\s|no|ma|at\s|ea)",
+    re.IGNORECASE,
+)
+"""How each form of `FREQUENCY` begins; where none does, none is tried."""
 _HOURS: Final = {"d": 24.0, "w": 168.0, "h": 1.0}
 
 
@@ -59,19 +68,30 @@ class Frequency:
     by_day: float
 
 
-def frequencies(text: str) -> list[Frequency]:
+@lru_cache(maxsize=64)
+def frequencies(text: str) -> tuple[Frequency, ...]:
     """Every statement of how often in `text`, in order."""
-    return [
+    return tuple(
         Frequency(match.start(), match.start() + len(match.group().rstrip()), by_day)
-        for match in _FREQUENCY.finditer(text)
+        for match in matches(text)
         if (by_day := _by_day(match)) is not None
-    ]
+    )
+
+
+def matches(text: str) -> Iterator[re.Match[str]]:
+    """The matches of `FREQUENCY` in `text`, sought only where one can begin."""
+    end = 0
+    for opening in _OPENS.finditer(text):
+        start = opening.start()
+        if start >= end and (match := FREQUENCY.match(text, start)):
+            end = match.end()
+            yield match
 
 
 def _by_day(match: re.Match[str]) -> float | None:
     for i, (value, _) in enumerate(_BY_DAY):
         if match.group(f"f_{i}") is not None:
             return value
-    written = match["hours"] or match["hourly"]
-    hours = readings(written)[0] * _HOURS[(match["unit"] or "h")[0].lower()]
+    number = match["hours"] or match["hourly"]
+    hours = readings(number)[0] * _HOURS[(match["unit"] or "h")[0].lower()]
     return 24 / hours if hours else None

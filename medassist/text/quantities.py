@@ -15,7 +15,16 @@ from itertools import product
 from typing import Final, Literal
 
 from medassist.text.frequencies import frequencies
-from medassist.text.numbers import NUMBER, Signs, last_of, parted, readings, signs
+from medassist.text.numbers import (
+    NUMBER,
+    NUMBER_OPENS,
+    Signs,
+    last_of,
+    parted,
+    readings,
+    signs,
+    small_letters,
+)
 from medassist.text.units import DOSED, PER_UNIT, UNIT, Unit, unit
 
 Kind = Literal["dose", "number"]
@@ -42,7 +51,7 @@ _BEFORE_UNIT: Final = (
     r"(?:(?:\\?[,;:~]|\\ |~)?\\(?:text|mathrm)\{\s?)?"
     rf"{_MARKUP}"
 )
-_QUANTITY: Final = re.compile(
+QUANTITY: Final = re.compile(
     rf"(?P<low>{NUMBER})"
     rf"(?:(?P<same>{_BEFORE_UNIT}{UNIT})?{_TO}(?P<high>{NUMBER})"
     rf"|\s{{0,2}}/\s{{0,2}}(?P<with>{NUMBER}))?"
@@ -52,6 +61,8 @@ _QUANTITY: Final = re.compile(
     rf"{PER_UNIT}){{0,3}}))?",
     re.IGNORECASE,
 )
+"""An amount; of its own it is tried at every place, which `matches` does not."""
+_OPENS: Final = re.compile(NUMBER_OPENS, re.IGNORECASE)
 _COUNTED: Final = re.compile(
     r"\b(?:days?|steps?|stage|grade|phase|line|table|no|number|option|cycle|week)\s$",
     re.IGNORECASE,
@@ -113,46 +124,61 @@ class Quantity:
 
 def decimal_signs(text: str) -> Signs:
     """The decimal signs that the amounts of `text` use beyond doubt."""
-    found = (match for match in _QUANTITY.finditer(text) if match["unit"])
-    return signs(
-        match[name] for match in found for name in ("low", "high") if match[name]
-    )
+    numbers: list[str] = []
+    end = 0
+    for match in matches(text):
+        if match.start() < end:
+            continue
+        end = match.end()
+        if match["unit"]:
+            numbers += filter(None, match.group("low", "high"))
+    return signs(numbers)
 
 
-def quantities(text: str, known: Signs | None = None) -> list[Quantity]:
+@lru_cache(maxsize=64)
+def quantities(text: str, known: Signs | None = None) -> tuple[Quantity, ...]:
     """The amounts and numbers of `text`, in order; never raises.
 
     How often something is given is no amount (`frequencies` reads it), nor is a digit
-    of a name such as COVID-19.
+    of a name such as COVID-19. What was read last is remembered: marks, differences
+    and checks ask for the same texts.
 
     Args:
         text: A text or a part of it.
         known: The decimal signs that the whole text uses beyond doubt, where `text` is
             a part of it; else they are looked for in `text`.
     """
-    known = decimal_signs(text) if known is None else known
-    return list(_read(text, known))
+    return tuple(_read(text, decimal_signs(text) if known is None else known))
 
 
-@lru_cache(maxsize=64)
-def _taken(text: str) -> tuple[tuple[int, int], ...]:
-    return tuple((often.start, often.end) for often in frequencies(text))
+@lru_cache(maxsize=8)
+def matches(text: str) -> tuple[re.Match[str], ...]:
+    """The matches of `QUANTITY`, sought only where one can begin, in order.
+
+    One that begins within another is among them: where a match turns out to be two
+    amounts, the second begins there.
+    """
+    starts = (opening.start() for opening in _OPENS.finditer(text))
+    return tuple(filter(None, (QUANTITY.match(text, start) for start in starts)))
 
 
 def _read(text: str, known: Signs) -> Iterator[Quantity]:
-    taken = iter(_taken(text))
-    first, last = next(taken, (len(text), len(text)))
+    nowhere = (len(text), len(text))
+    taken = ((often.start, often.end) for often in frequencies(text))
+    first, last = next(taken, nowhere)
     at = 0
-    while match := _QUANTITY.search(text, at):
+    for match in matches(text):
         start, end = match.span()
-        while last <= start < len(text):
-            first, last = next(taken, (len(text), len(text)))
-        if first <= start < last:
+        if start < at:
+            continue
+        while last <= start:
+            first, last = next(taken, nowhere)
+        if first <= start:
             at = last
             continue
-        if start < first < end:
+        if first < end:
             # `1 mg a day`: the dose ends where that begins.
-            match = _QUANTITY.match(text, start, first)
+            match = QUANTITY.match(text, start, first)
             if match is None:
                 at = first
                 continue
@@ -168,13 +194,13 @@ def _parts(text: str, match: re.Match[str]) -> tuple[re.Match[str], int]:
     if parted(low) and _COUNTED.search(text, max(0, match.start() - 10), match.start()):
         # "Day 1 500 mg" is no 1,500 mg.
         again = match.start() + low.rindex(" ") + 1
-        later = _QUANTITY.match(text, again, match.end())
+        later = QUANTITY.match(text, again, match.end())
         if later is not None:
             match = later
     same, last = match["same"], match["unit"]
     if same is not None and (not last or unit(same.strip(" -")) != unit(last)):
         # "500 mcg to 1 mg": two amounts, each in its unit.
-        shorter = _QUANTITY.match(text, match.start(), match.end("same"))
+        shorter = QUANTITY.match(text, match.start(), match.end("same"))
         if shorter is not None:
             match = shorter
     return match, match.end()
@@ -185,10 +211,10 @@ def _quantity(text: str, match: re.Match[str], known: Signs) -> Quantity | None:
     found = unit(match["unit"]) if match["unit"] else None
     before = text[max(0, start - 2) : start]
     if found is None and (
-        _LETTER_AND_HYPHEN.search(before) or match["low"].lower() == "one"
+        _LETTER_AND_HYPHEN.search(before) or small_letters(match["low"]) == "one"
     ):
         return None  # COVID-19, and a word that counts nothing
-    many = _MANY[match["many"].lower()] if match["many"] else 1.0
+    many = _MANY[small_letters(match["many"])] if match["many"] else 1.0
     lower = match["low"] if found is None else last_of(match["low"])
     low = _values(lower, known, before, many)
     upper = match["high"] or match["with"]
