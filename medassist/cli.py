@@ -13,6 +13,7 @@ import typer
 
 from convert.commands import app as convert
 from medassist.commands.ask import EXIT_CODES, ask
+from medassist.commands.bench import app as bench
 from medassist.commands.consult import consult
 from medassist.commands.doctor import doctor
 from medassist.commands.models import app as models
@@ -40,6 +41,7 @@ app.command()(verdicts)
 app.add_typer(finetune, name="finetune")
 app.add_typer(convert, name="convert")
 app.command(epilog=EXIT_CODES)(ask)
+app.add_typer(bench, name="bench")
 app.command()(doctor)
 
 

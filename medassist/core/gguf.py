@@ -7,8 +7,8 @@ what they mean, and whether the file is one to be answered with.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from medassist.core.errors import ModelFileError
@@ -27,6 +27,8 @@ class GgufHeader:
     tensors: int
     parameters: int
     quantization: str
+    types: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Weights by the type that they really have: {"Q4_K": 1000, "F32": 10}."""
 
     def text(self, key: str) -> str | None:
         """The value of `key` where it is a text."""
@@ -115,7 +117,12 @@ def read_header(path: Path, keep: Collection[str] = ()) -> GgufHeader:
             f"{path}: cannot be read ({error.strerror}). Check its permissions.", path
         ) from error
     return GgufHeader(
-        path, found.metadata, found.tensors, found.parameters, found.quantization
+        path,
+        found.metadata,
+        found.tensors,
+        found.parameters,
+        found.quantization,
+        found.types,
     )
 
 

@@ -62,6 +62,8 @@ class Contents:
     tensors: int
     parameters: int
     quantization: str
+    types: Mapping[str, int]
+    """Weights by the type that they really have: {"Q4_K": 1000, "F32": 10}."""
 
 
 @dataclass(frozen=True)
@@ -129,14 +131,17 @@ class HeaderReader:
                 "file again.",
                 self.path,
             )
-        parameters, quantization = self._tensors(tensors, metadata)
-        return Contents(metadata, tensors, parameters, quantization)
+        parameters, quantization, types = self._tensors(tensors, metadata)
+        return Contents(metadata, tensors, parameters, quantization, types)
 
-    def _tensors(self, count: int, metadata: Metadata) -> tuple[int, str]:
+    def _tensors(
+        self, count: int, metadata: Metadata
+    ) -> tuple[int, str, Mapping[str, int]]:
         tensor_types, file_types = _types()
         parameters = 0
         end = 0
         weights: Counter[str] = Counter()
+        types: Counter[str] = Counter()
         for _ in range(count):
             name = self._string(MAX_KEY_BYTES)
             dimensions = self._unpack("<I")
@@ -151,6 +156,7 @@ class HeaderReader:
             if found is None:
                 # A type of a later llama.cpp: it will say itself whether it reads it.
                 continue
+            types[found.name] += values
             if dimensions > 1:
                 weights[found.name] += values
             end = max(end, offset + values // found.block * found.bytes)
@@ -168,7 +174,7 @@ class HeaderReader:
         file_type = metadata.get("general.file_type")
         named = file_types.get(file_type) if isinstance(file_type, int) else None
         most = weights.most_common(1)
-        return parameters, named or (most[0][0] if most else "unknown")
+        return parameters, named or (most[0][0] if most else "unknown"), types
 
     def _value(self, kind: int, key: str) -> Scalar | tuple[Scalar, ...] | None:
         if kind == STRING:

@@ -57,14 +57,32 @@ def processors() -> Processors:
     from medassist.engine.weights import start_llama
 
     start_llama()
-    said = llama.llama_print_system_info().decode(errors="replace")
     return Processors(
         version=str(llama_cpp.__version__),
-        features=_features(said),
+        features=used_features(),
         gpu_offload=bool(llama.llama_supports_gpu_offload()),
         devices=_devices(libggml),
         threads=physical_cores(),
     )
+
+
+def used_features() -> tuple[str, ...]:
+    """What the build uses of the processor; llama.cpp must have been started."""
+    import llama_cpp.llama_cpp as llama
+
+    return _features(llama.llama_print_system_info().decode(errors="replace"))
+
+
+def commit_of_llama() -> str:
+    """The commit of llama.cpp that was compiled; empty where it does not say so."""
+    from llama_cpp._ggml import libggml
+
+    try:
+        commit = libggml.ggml_commit
+    except AttributeError:  # a build of a time before it
+        return ""
+    commit.restype = ctypes.c_char_p
+    return (commit() or b"").decode(errors="replace")
 
 
 def _features(said: str) -> tuple[str, ...]:

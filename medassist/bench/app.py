@@ -1,0 +1,143 @@
+"""Speed through the app itself: template, sampler, red flags, and a reader attached.
+
+The raw speed is what llama.cpp can do; this is what a user gets. One table shows both,
+since the difference is what puzzles everybody who compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medassist.bench.asking import TRIAL, Asked, Asking
+from medassist.bench.events import Event, Failed
+from medassist.bench.process_memory import process_memory
+from medassist.bench.results import ROUND, Figure
+from medassist.bench.targets import Target
+from medassist.bench.work import Step, Work, in_rounds, settings
+from medassist.core.errors import EngineError
+from medassist.core.values import EngineOptions, PaneName
+from medassist.library.fit import need
+
+BLOCKS = 2
+"""In which the questions are put, so that each row has an early one and a late one."""
+Panes = tuple[PaneName, ...]
+
+
+def steps(work: Work) -> list[Step]:
+    """Every question to every row, block by block, and the memory of each row."""
+    found: list[Step] = []
+    for number, order in in_rounds(BLOCKS, len(work.targets)):
+        for row in order:
+            found += _block(work, work.targets[row], number)
+    return found
+
+
+def measure(work: Work) -> Iterator[Event]:
+    """Measure what is left.
+
+    Raises:
+        BenchError: the file of results cannot be written.
+    """
+    broken: set[int] = set()
+    for number, order in in_rounds(BLOCKS, len(work.targets)):
+        for row in order:
+            target = work.targets[row]
+            left = [s for s in _block(work, target, number) if not work.done(s)]
+            if row in broken or not left:
+                continue
+            asking = Asking(target.pair, _options(work), max((1, *work.wishes.written)))
+            try:
+                asking.load()
+                yield from _ask(work, asking, left)
+            except EngineError as error:
+                broken.add(row)
+                yield Failed(target.name, "through the app", str(error))
+            finally:
+                asking.close()
+
+
+def _ask(work: Work, asking: Asking, left: list[Step]) -> Iterator[Event]:
+    yield from work.quiet([asking.pid])
+    all_panes = sets_of_panes(left[0].target)
+    # It warms up, and tells how many words make a prompt of the length.
+    trial = asking.ask(TRIAL, all_panes[-1])
+    read = max(found.read for found in trial.values())
+    wanted = max((1, *work.wishes.prompts))
+    words = max(1, round(TRIAL * wanted / read))
+    for step in left:
+        if step.kind == "memory":
+            yield work.begin(step, "memory")
+            yield work.keep(step, figures=_memory(work, asking, step.target))
+            continue
+        panes = next(p for p in all_panes if called(p) == step.test["panes"])
+        yield work.begin(step, f"through the app, {step.test['panes']}")
+        watching = work.observer.begin([asking.pid])
+        found = asking.ask(words, panes)
+        yield work.keep(step, samples=samples(found), disturbance=watching.end())
+
+
+def samples(found: dict[PaneName, Asked]) -> dict[str, tuple[float, ...]]:
+    """What is kept of a question: by pane where both were asked."""
+    kept: dict[str, tuple[float, ...]] = {}
+    for pane, asked in found.items():
+        behind = f" {pane}" if len(found) > 1 else ""
+        kept[f"ttft_s{behind}"] = (asked.ttft_s,)
+        if asked.tok_per_s is not None:
+            kept[f"tok_per_s{behind}"] = (asked.tok_per_s,)
+        kept[f"tokens_read{behind}"] = (float(asked.read),)
+        kept[f"tokens_written{behind}"] = (float(asked.written),)
+    return kept
+
+
+def sets_of_panes(target: Target) -> list[Panes]:
+    """Which panes are asked: the row's own, and both where there are two."""
+    if target.adapter is None:
+        return [("base",)]
+    return [("tuned",), ("base", "tuned")]
+
+
+def called(panes: Panes) -> str:
+    """How a set of panes is called in a line."""
+    return "both" if len(panes) > 1 else "".join(panes)
+
+
+def _block(work: Work, target: Target, number: int) -> list[Step]:
+    wishes = work.wishes
+    facts = settings(wishes)[0].facts(wishes.context)
+    found: list[Step] = []
+    if "app" in wishes.tests:
+        asks = max(wishes.repetitions, wishes.ttft)
+        test = {
+            "n_prompt": max((1, *wishes.prompts)),
+            "n_gen": max((1, *wishes.written)),
+        }
+        found += [
+            Step("app", target, {"panes": called(panes), **test, ROUND: at}, facts)
+            for at in range(number, asks, BLOCKS)
+            for panes in sets_of_panes(target)
+        ]
+    if "memory" in wishes.tests and number == BLOCKS - 1:
+        found.append(Step("memory", target, {}, facts))
+    return found
+
+
+def _options(work: Work) -> EngineOptions:
+    first = settings(work.wishes)[0]
+    return EngineOptions(
+        context=work.wishes.context,
+        threads=first.threads,
+        gpu_layers=first.gpu_layers,
+        kv=first.kv,
+        flash_attention=first.flash,
+    )
+
+
+def _memory(work: Work, asking: Asking, target: Target) -> dict[str, Figure]:
+    held = process_memory(asking.pid)
+    estimate = need(target.pair, _options(work))
+    found = {"estimated": Figure(value=estimate.total, unit="B")}
+    for name in ("resident", "peak", "private", "mapped"):
+        value = getattr(held, name) if held is not None else None
+        if value is not None:
+            found[name] = Figure(value=value, unit="B")
+    return found

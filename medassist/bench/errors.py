@@ -1,0 +1,15 @@
+"""What can go wrong in a measurement. Every message is a sentence for the user."""
+
+from __future__ import annotations
+
+from medassist.core.errors import MedassistError
+
+
+class BenchError(MedassistError):
+    """A measurement cannot be made; the message says why and what to do."""
+
+
+class UsageError(BenchError):
+    """What was asked for cannot be measured at all."""
+
+    exit_code = 2

@@ -1,0 +1,87 @@
+"""How long a measurement will take, from one moment of the smallest model.
+
+A token costs about as much as there are bytes of weights. It is a guess that is right
+within a factor of two, which is enough to ask before an hour begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medassist.bench.asking import TRIAL
+from medassist.bench.exam import BLOCK
+from medassist.bench.results import ROUND
+from medassist.bench.work import Step, Wishes
+from medassist.exams.chunks import CONTEXT
+from medassist.exams.question_files import ExamPaper
+
+START_S = 1.0
+"""Of a child process."""
+BYTES_A_SECOND = 5e8
+"""Of a file that is loaded from a disk."""
+LETTERS_A_TOKEN = 4.0
+
+
+def estimate(
+    steps: Sequence[Step],
+    tok_per_s: tuple[float, float],
+    size: int,
+    exams: Sequence[ExamPaper],
+    wishes: Wishes,
+) -> float:
+    """Seconds that `steps` will take, about.
+
+    Args:
+        steps: what is left.
+        tok_per_s: read and written by a model.
+        size: bytes of that model.
+        exams: whose questions are put.
+        wishes: what is wanted.
+    """
+    letters = {
+        paper.task: [len(question.text) for question in paper.questions]
+        for paper in exams
+    }
+    total = 0.0
+    for step in steps:
+        read, written = _tokens(step, letters)
+        slower = step.target.facts.bytes / max(1, size)
+        total += slower * (read / tok_per_s[0] + written / tok_per_s[1])
+        match step.kind:
+            case "load":
+                total += START_S + step.target.facts.bytes / BYTES_A_SECOND
+            case "sustained":
+                total += wishes.sustained_s
+            case "quality" if wishes.reference is not None:
+                reference = wishes.reference.facts.bytes / max(1, size)
+                total += reference * read / tok_per_s[0]
+            case _:
+                pass
+    return total
+
+
+def _tokens(step: Step, letters: dict[str, list[int]]) -> tuple[float, float]:
+    """Tokens that a step reads and writes."""
+    test = step.test
+
+    def number(name: str) -> float:
+        value = test.get(name)
+        return float(value) if isinstance(value, int | float) else 0.0
+
+    match step.kind:
+        case "speed":
+            # The depth is read once a visit; as a rule tests share it.
+            return number("n_prompt") + number("n_depth") / 2, number("n_gen")
+        case "app":
+            panes = 2 if test.get("panes") == "both" else 1
+            return panes * number("n_prompt"), panes * number("n_gen")
+        case "memory":
+            return TRIAL, 0.0
+        case "quality":
+            return number("chunks") * CONTEXT, 0.0
+        case "exam":
+            first = int(number(ROUND)) * BLOCK
+            own = letters.get(str(test.get("task")), [])[first : first + BLOCK]
+            return sum(own) / LETTERS_A_TOKEN, 0.0
+        case _:
+            return 0.0, 0.0

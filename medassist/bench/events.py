@@ -1,0 +1,101 @@
+"""What a measurement tells while it runs; plain values, for whoever shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medassist.bench.results import Kind, Line
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What is going to be measured.
+
+    Attributes:
+        steps: measurements that are left.
+        done: measurements that an earlier sitting made.
+        seconds: that they will take, about; `None`: not known.
+        notes: what these items can show, and the like, in sentences.
+    """
+
+    steps: int
+    done: int
+    seconds: float | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Said:
+    """A sentence for the user."""
+
+    text: str
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Began:
+    """A measurement begins: the `number`th `of` all.
+
+    Attributes:
+        kind: of it.
+        row: the model's.
+        what: is measured, in a few words.
+    """
+
+    kind: Kind
+    row: str
+    what: str
+    number: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """A long measurement goes on.
+
+    Attributes:
+        row: the model's.
+        what: is counted.
+        done: of `total`.
+        speed: tokens a second just now, where that is measured.
+    """
+
+    row: str
+    what: str
+    done: float
+    total: float
+    speed: float | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measurement is over and on the disk."""
+
+    line: Line
+    number: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A measurement could not be made; the others go on."""
+
+    row: str
+    what: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """All is measured.
+
+    Attributes:
+        lines: everything in the file.
+        failed: whether some measurement could not be made.
+    """
+
+    lines: tuple[Line, ...]
+    failed: bool
+
+
+Event = Planned | Said | Began | Progressed | Measured | Failed | Ended

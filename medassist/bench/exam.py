@@ -1,0 +1,203 @@
+"""Multiple-choice exams, question by question, for every row alike.
+
+Each answer is kept with the sha256 of the token ids that it was asked with: two models
+are compared on a question only where these are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from medassist.bench.events import Event, Failed, Progressed
+from medassist.bench.results import ROUND, Figure, Item
+from medassist.bench.targets import Target
+from medassist.bench.work import Step, Work, settings
+from medassist.core.errors import EngineError
+from medassist.engine.scorer import GgufScorer
+from medassist.exams.log_probs import Logits
+from medassist.exams.multiple_choice import (
+    Answered,
+    ExamError,
+    Question,
+    Reading,
+    ScorerExaminee,
+    plan,
+    result,
+    sit,
+)
+from medassist.exams.question_files import ExamPaper, find_exams
+
+BLOCK = 50
+"""Questions after which what was found is written down."""
+CONTEXT = 4096
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A GGUF whose adapter counts: from the start, or from where it is switched on.
+
+    Attributes:
+        scorer: reads tokens.
+        invocation: the tokens that switch an activated adapter on.
+    """
+
+    scorer: GgufScorer
+    invocation: tuple[int, ...]
+
+    def logits(self, tokens: Sequence[int], first: int = 0) -> Logits:
+        """The logits after each of `tokens` from position `first` on: (T, V)."""
+        return self.scorer.logits(tokens, first, self._from(tokens))
+
+    def _from(self, tokens: Sequence[int]) -> int | None:
+        if not self.invocation:
+            return 0
+        size = len(self.invocation)
+        for at in range(len(tokens) - size, -1, -1):
+            if tuple(tokens[at : at + size]) == self.invocation:
+                return at
+        return None
+
+
+def papers(work: Work) -> list[ExamPaper]:
+    """The exams in the folder, each with as many questions as are wanted.
+
+    Raises:
+        ExamError: there is none, or a file is broken.
+    """
+    if work.wishes.exams is None:
+        return []
+    most = work.wishes.questions
+    found = find_exams(work.wishes.exams, work.wishes.shots).papers
+    return [
+        ExamPaper(p.task, p.title, p.questions[:most], p.shots, p.files) for p in found
+    ]
+
+
+def steps(work: Work, exams: Sequence[ExamPaper]) -> list[Step]:
+    """Every block of every exam, row by row."""
+    return [
+        _step(target, paper, first)
+        for target in work.targets
+        for paper in exams
+        for first in range(0, len(paper.questions), BLOCK)
+    ]
+
+
+def measure(work: Work, exams: Sequence[ExamPaper]) -> Iterator[Event]:
+    """Have the rows sit what is left.
+
+    Raises:
+        BenchError: the file of results cannot be written.
+    """
+    for target in work.targets:
+        left = [
+            (paper, first, step)
+            for paper in exams
+            for first in range(0, len(paper.questions), BLOCK)
+            if not work.done(step := _step(target, paper, first))
+        ]
+        if not left:
+            continue
+        try:
+            with GgufScorer(
+                target.model,
+                target.adapter,
+                context=CONTEXT,
+                threads=settings(work.wishes)[0].threads,
+            ) as scorer:
+                adapted = Adapted(scorer, target.invocation)
+                examinee = ScorerExaminee(
+                    adapted if target.adapter else scorer,
+                    scorer.tokenize,
+                    scorer.opened.context,
+                )
+                for paper, first, step in left:
+                    yield work.begin(step, f"{paper.task} from {first + 1:,}")
+                    yield from _block(work, step, examinee, paper, first)
+        except (EngineError, ExamError) as error:
+            yield Failed(target.name, "exams", str(error))
+
+
+def _block(
+    work: Work, step: Step, examinee: ScorerExaminee, paper: ExamPaper, first: int
+) -> Iterator[Event]:
+    questions = paper.questions[first : first + BLOCK]
+    readings = list(plan(examinee, questions))
+    hashes = hashed(readings)
+    answers: dict[int, Answered] = {}
+    for at, answer in sit(examinee, questions, readings=readings):
+        answers[at] = answer
+        done = first + len(answers)
+        yield Progressed(step.target.name, paper.task, done, len(paper.questions))
+    items = tuple(
+        item(questions[at], answers[at], hashes[at]) for at in range(len(questions))
+    )
+    found = result([q.gold for q in questions], [answers[at] for at in sorted(answers)])
+    yield work.keep(
+        step,
+        items=items,
+        figures={
+            "acc": Figure(value=found.acc),
+            "acc_norm": Figure(value=found.acc_norm),
+        },
+        notes=_notes(step.target, readings),
+    )
+
+
+def hashed(readings: Sequence[Reading]) -> dict[int, str]:
+    """The sha256 of all token ids that a question is asked with, by its place."""
+    found: dict[int, str] = {}
+    by_question: dict[int, list[Reading]] = {}
+    for reading in readings:
+        by_question.setdefault(reading.question, []).append(reading)
+    for question, own in by_question.items():
+        digest = hashlib.sha256()
+        for reading in own:
+            digest.update(repr(reading.tokens).encode())
+            for one in reading.asked:
+                digest.update(repr((one.choice, one.tokens)).encode())
+        found[question] = digest.hexdigest()
+    return found
+
+
+def item(question: Question, answer: Answered, tokens: str) -> Item:
+    """An answer as it is kept."""
+    best = sorted(answer.scores, reverse=True)
+    return Item(
+        id=question.id,
+        group=question.group,
+        tokens=tokens,
+        gold=question.gold,
+        choice=answer.choice,
+        choice_norm=answer.choice_norm,
+        margin=best[0] - best[1] if len(best) > 1 else 0.0,
+    )
+
+
+def _notes(target: Target, readings: Sequence[Reading]) -> tuple[str, ...]:
+    if not target.invocation:
+        return ()
+    text = repr(target.invocation)[1:-1]
+    if any(text in repr(reading.tokens) for reading in readings):
+        return ()
+    return (
+        "the adapter is switched on by a text that these questions do not hold, so "
+        "they are answered as by the base",
+    )
+
+
+def _step(target: Target, paper: ExamPaper, first: int) -> Step:
+    return Step(
+        "exam",
+        target,
+        {
+            "task": paper.task,
+            "title": paper.title,
+            "shots": paper.shots,
+            "questions": len(paper.questions),
+            ROUND: first // BLOCK,
+        },
+        depends=tuple(f"{name} {sha}" for name, sha in sorted(paper.files.items())),
+    )

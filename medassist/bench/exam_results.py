@@ -1,0 +1,57 @@
+"""Exams in the form of lm-eval's result files, as leaderboards keep them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from medassist.bench.results import Item, Line, folded
+from medassist.exams.statistics import standard_error
+
+
+def as_lm_eval(lines: Sequence[Line]) -> str:
+    """One object for each row, in a list: `results`, `n-shot`, `n-samples`."""
+    by_row: dict[str, list[Line]] = {}
+    for line in folded(line for line in lines if line.kind == "exam"):
+        by_row.setdefault(line.row, []).append(line)
+    return json.dumps([_of_row(row, own) for row, own in by_row.items()], indent=2)
+
+
+def _of_row(row: str, lines: Sequence[Line]) -> dict[str, object]:
+    results: dict[str, object] = {}
+    shots: dict[str, object] = {}
+    samples: dict[str, object] = {}
+    for line in lines:
+        for task, items in _tasks(line).items():
+            results[task] = _figures(task, items)
+            shots[task] = line.test.get("shots")
+            samples[task] = {"original": len(items), "effective": len(items)}
+    return {
+        "model_name": row,
+        "results": results,
+        "n-shot": shots,
+        "n-samples": samples,
+    }
+
+
+def _tasks(line: Line) -> dict[str, list[Item]]:
+    """The items by lm-eval's tasks: each subject of MMLU is one of its own."""
+    task = str(line.test.get("task"))
+    if task != "mmlu_medical":
+        return {task: list(line.items)}
+    found: dict[str, list[Item]] = {}
+    for item in line.items:
+        found.setdefault(f"mmlu_{item.group}", []).append(item)
+    return found
+
+
+def _figures(task: str, items: Sequence[Item]) -> dict[str, object]:
+    right = [float(item.choice == item.gold) for item in items]
+    norm = [float(item.choice_norm == item.gold) for item in items]
+    return {
+        "alias": task,
+        "acc,none": sum(right) / len(right),
+        "acc_stderr,none": standard_error(right),
+        "acc_norm,none": sum(norm) / len(norm),
+        "acc_norm_stderr,none": standard_error(norm),
+    }

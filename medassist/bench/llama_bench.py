@@ -1,0 +1,208 @@
+"""Speeds as llama-bench prints them, so that its scripts and forums take them.
+
+Source: llama.cpp, tools/llama-bench (the fields in their order, its arithmetic, the
+table's name in SQL). The mean of a rate is that of the rates, not of the times.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+from medassist.bench.results import Line, folded
+
+Value = str | int | float | bool
+TEXT, INTEGER, REAL = "TEXT", "INTEGER", "REAL"
+FIELDS: dict[str, str] = {
+    "build_commit": TEXT,
+    "build_number": INTEGER,
+    "cpu_info": TEXT,
+    "gpu_info": TEXT,
+    "backends": TEXT,
+    "model_filename": TEXT,
+    "model_type": TEXT,
+    "model_size": INTEGER,
+    "model_n_params": INTEGER,
+    "n_batch": INTEGER,
+    "n_ubatch": INTEGER,
+    "n_threads": INTEGER,
+    "cpu_mask": TEXT,
+    "cpu_strict": INTEGER,
+    "poll": INTEGER,
+    "type_k": TEXT,
+    "type_v": TEXT,
+    "n_gpu_layers": INTEGER,
+    "n_cpu_moe": INTEGER,
+    "split_mode": TEXT,
+    "main_gpu": INTEGER,
+    "no_kv_offload": INTEGER,
+    "flash_attn": INTEGER,
+    "devices": TEXT,
+    "tensor_split": TEXT,
+    "tensor_buft_overrides": TEXT,
+    "load_mode": TEXT,
+    "lazy_mode": TEXT,
+    "embeddings": INTEGER,
+    "no_op_offload": INTEGER,
+    "no_host": INTEGER,
+    "repack": INTEGER,
+    "fit_target": INTEGER,
+    "fit_min_ctx": INTEGER,
+    "n_prompt": INTEGER,
+    "n_gen": INTEGER,
+    "n_depth": INTEGER,
+    "test_time": TEXT,
+    "avg_ns": INTEGER,
+    "stddev_ns": INTEGER,
+    "avg_ts": REAL,
+    "stddev_ts": REAL,
+}
+"""The fields in their order, and what they are in SQL."""
+
+
+def rows(lines: Sequence[Line]) -> list[dict[str, Value]]:
+    """A row for each raw speed, with the name of an adapter beside the model's."""
+    found = folded(line for line in lines if line.kind == "speed")
+    return [_row(line) for line in found if line.model and line.settings]
+
+
+def samples_of(line: Line) -> tuple[list[int], list[float]]:
+    """Nanoseconds and tokens a second of each repetition."""
+    ns = [round(value) for value in line.samples.get("ns", ())]
+    tokens = _number(line, "n_prompt") + _number(line, "n_gen")
+    return ns, [1e9 * tokens / value for value in ns]
+
+
+def as_json(lines: Sequence[Line]) -> str:
+    """All rows as one list, with their samples."""
+    return json.dumps(_with_samples(lines), indent=2)
+
+
+def as_jsonl(lines: Sequence[Line]) -> str:
+    """A row a line, with its samples."""
+    return "\n".join(json.dumps(row) for row in _with_samples(lines))
+
+
+def as_csv(lines: Sequence[Line]) -> str:
+    """Rows below a head, all of them quoted."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerow(FIELDS)
+    writer.writerows([row[name] for name in FIELDS] for row in rows(lines))
+    return out.getvalue().rstrip("\n")
+
+
+def as_sql(lines: Sequence[Line]) -> str:
+    """Statements that make the table `llama_bench` and fill it."""
+    columns = ",\n".join(f"  {name} {kind}" for name, kind in FIELDS.items())
+    made = [f"CREATE TABLE IF NOT EXISTS llama_bench (\n{columns}\n);"]
+    for row in rows(lines):
+        values = ", ".join(_quoted(row[name]) for name in FIELDS)
+        names = ", ".join(FIELDS)
+        made.append(f"INSERT INTO llama_bench ({names}) VALUES ({values});")  # noqa: S608
+    return "\n\n".join(made)
+
+
+def as_markdown(lines: Sequence[Line]) -> str:
+    """The table that is posted in forums."""
+    head = ("model", "file", "size", "params", "backend", "threads", "test", "t/s")
+    made = [_cells(head), "| " + " | ".join(["---"] * 4 + ["---:"] * 4) + " |"]
+    for row in rows(lines):
+        test = f"pp{row['n_prompt']}" if row["n_prompt"] else f"tg{row['n_gen']}"
+        if row["n_depth"]:
+            test += f" @ d{row['n_depth']}"
+        made.append(
+            _cells(
+                (
+                    str(row["model_type"]),
+                    str(row["model_filename"]),
+                    f"{float(row['model_size']) / 2**20:.2f} MiB",
+                    f"{float(row['model_n_params']) / 1e6:.2f} M",
+                    str(row["backends"]),
+                    str(row["n_threads"]),
+                    test,
+                    f"{row['avg_ts']:.2f} ± {row['stddev_ts']:.2f}",
+                )
+            )
+        )
+    return "\n".join(made)
+
+
+def _row(line: Line) -> dict[str, Value]:
+    assert line.model is not None and line.settings is not None
+    ns, speeds = samples_of(line)
+    own = line.settings
+    found: dict[str, Value] = {
+        name: "" if kind == TEXT else 0 for name, kind in FIELDS.items()
+    }
+    found |= {
+        "build_commit": str(line.machine.get("commit", "")),
+        "cpu_info": str(line.machine.get("cpu", "")),
+        "backends": "GPU" if own.n_gpu_layers else "CPU",
+        "model_filename": line.row,
+        "model_type": line.model.type,
+        "model_size": line.model.tensor_bytes,
+        "model_n_params": line.model.params,
+        "n_batch": own.n_batch,
+        "n_ubatch": own.n_ubatch,
+        "n_threads": own.n_threads,
+        "cpu_mask": "0x0",
+        "poll": 50,
+        "type_k": own.type_k,
+        "type_v": own.type_v,
+        "n_gpu_layers": own.n_gpu_layers,
+        "split_mode": "layer",
+        "flash_attn": own.flash_attn,
+        "devices": "auto",
+        "tensor_split": "0.00",
+        "tensor_buft_overrides": "none",
+        "load_mode": "mmap",
+        "repack": 1,
+        "n_prompt": _number(line, "n_prompt"),
+        "n_gen": _number(line, "n_gen"),
+        "n_depth": _number(line, "n_depth"),
+        "test_time": f"{line.at:%Y-%m-%dT%H:%M:%SZ}",
+        "avg_ns": round(fmean(ns)),
+        "stddev_ns": round(_spread(ns)),
+        "avg_ts": fmean(speeds),
+        "stddev_ts": _spread(speeds),
+    }
+    return found
+
+
+def _with_samples(lines: Sequence[Line]) -> list[dict[str, object]]:
+    found = folded(line for line in lines if line.kind == "speed")
+    made: list[dict[str, object]] = []
+    for line, row in zip(found, rows(lines), strict=True):
+        ns, speeds = samples_of(line)
+        made.append(
+            {
+                **row,
+                "samples_ns": ns,
+                "samples_ts": speeds,
+                "model_sha256": line.model.sha256 if line.model else "",
+                "adapter_sha256": line.adapter.sha256 if line.adapter else "",
+                "disturbed": line.disturbance.disturbed,
+            }
+        )
+    return made
+
+
+def _spread(values: Sequence[float]) -> float:
+    return stdev(values) if len(values) > 1 else 0.0
+
+
+def _number(line: Line, name: str) -> int:
+    value = line.test.get(name)
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _quoted(value: Value) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _cells(values: Sequence[str]) -> str:
+    return "| " + " | ".join(value.replace("|", "\\|") for value in values) + " |"

@@ -1,0 +1,116 @@
+"""Which file to take: the smallest that is fast enough and shown to be no worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medassist.bench.rows import Row
+from medassist.bench.verdict import Verdict, primary
+from medassist.core.words import size
+from medassist.exams.figures import MEAN_KLD, SAME_TOP
+
+BROKEN_KLD = 1.0
+"""Nats. The published divergences of whole files down to two bits lie below it."""
+BROKEN_SAME_TOP = 50.0
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to take, and why; or what is missing.
+
+    Attributes:
+        row: which to take; `None` where none meets what was asked for.
+        said: the grounds, a sentence each.
+    """
+
+    row: Row | None
+    said: tuple[str, ...]
+
+
+def recommend(
+    rows: Sequence[Row],
+    verdicts: Sequence[Verdict],
+    target_speed: float,
+    margin: float,
+) -> Recommendation:
+    """The smallest file that writes fast enough and is no worse.
+
+    Args:
+        rows: of the result.
+        verdicts: of it.
+        target_speed: tokens a second that are wanted; 0: any.
+        margin: by how much it may be worse.
+    """
+    counted = {verdict.row: verdict for verdict in primary(verdicts)}
+    reference = next(iter(counted.values())).reference if counted else None
+    lacking: list[str] = []
+    for row in sorted(rows, key=lambda row: row.model.bytes):
+        verdict = counted.get(row.name)
+        why = _missing(row, verdict, reference, target_speed, margin)
+        if not why:
+            grounds = _grounds(row, verdict, reference, target_speed)
+            return Recommendation(row, (grounds, *lacking))
+        lacking.append(f"{row.name}: {why}.")
+    return Recommendation(None, ("No file meets what was asked for.", *lacking))
+
+
+def _grounds(
+    row: Row, verdict: Verdict | None, reference: str | None, target_speed: float
+) -> str:
+    parts: list[str] = []
+    speed = row.written_per_s
+    if target_speed and speed is not None:
+        parts.append(f"writes {speed:.1f} tok/s, where {target_speed:g} are wanted")
+    if verdict is not None:
+        parts.append(f"is {verdict.said}")
+    elif row.name == reference:
+        parts.append("is the reference that the others are compared with")
+    return (
+        f"Take {row.name} ({size(row.model.bytes)}): the smallest file that "
+        f"{', and '.join(parts or ['was measured'])}."
+    )
+
+
+def broken(row: Row) -> str:
+    """Why a file's divergence shows that it is broken; empty where it does not."""
+    kld, same = row.quality.get(MEAN_KLD), row.quality.get(SAME_TOP)
+    if kld is not None and (kld.low or 0.0) > BROKEN_KLD:
+        return (
+            f"it is broken: it diverges from the reference by {kld.value:.2f} nats a "
+            f"token, where whole files stay below {BROKEN_KLD:g}"
+        )
+    if same is not None and (same.high or 100.0) < BROKEN_SAME_TOP:
+        return (
+            f"it is broken: of {100 - same.value:.0f} % of the tokens it holds another "
+            "for the likeliest than the reference"
+        )
+    return ""
+
+
+def _missing(
+    row: Row,
+    verdict: Verdict | None,
+    reference: str | None,
+    target_speed: float,
+    margin: float,
+) -> str:
+    """What a row lacks; empty where it meets all."""
+    if why := broken(row):
+        return why
+    speed = row.written_per_s
+    if target_speed and speed is None:
+        return "its speed was not measured"
+    if target_speed and speed is not None and speed < target_speed:
+        return f"it writes {speed:.1f} tok/s, where {target_speed:g} are wanted"
+    if row.name == reference:
+        return ""
+    if verdict is None:
+        return (
+            ""
+            if reference is None and not margin
+            else "that it is no worse was not examined (--exams)"
+        )
+    if not verdict.no_worse and verdict.shown != "better":
+        return verdict.said
+    return ""

@@ -1,0 +1,333 @@
+"""What was found, a line a measurement, in a file that outlives a kill at any moment.
+
+A line is appended and brought to the disk as soon as its measurement is over, and never
+changed. What is read back tells what is done already: a line counts for a measurement
+whose `key` it has, which stands for all that the figure depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medassist.bench.errors import BenchError, UsageError
+from medassist.core.files import PRIVATE_FILE, open_own, read_bytes, sync
+from medassist.core.locks import HeldError, Lock
+
+SCHEMA = "medassist-bench/1"
+Kind = Literal["run", "speed", "app", "load", "memory", "sustained", "quality", "exam"]
+Scalar = str | int | float | bool | None
+Parameters = dict[str, Scalar]
+
+
+class Part(BaseModel):
+    """A part of a line: immutable, and without fields that nobody knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class FileFacts(Part):
+    """A model's or an adapter's file, by its name alone: a path tells who measured."""
+
+    name: str
+    sha256: str
+    bytes: int
+    quantization: str = ""
+    params: int = 0
+    bits: float = 0.0
+    """Of the file by weight."""
+    types: dict[str, int] = {}
+    """Weights by the type that they really have: {"Q4_K": 1000, "F32": 10}."""
+    type: str = ""
+    """Architecture, size and quantization as llama.cpp says them."""
+    tensor_bytes: int = 0
+
+
+class SettingsFacts(Part):
+    """How the model was loaded."""
+
+    n_batch: int
+    n_ubatch: int
+    n_threads: int
+    type_k: str
+    type_v: str
+    flash_attn: int
+    """1 on, 0 off, as llama-bench has it."""
+    n_ctx: int
+    n_gpu_layers: int = 0
+
+
+class Disturbance(Part):
+    """What else the computer did meanwhile."""
+
+    others: float | None = None
+    """The share of all cores that other programs took, and steal; `None`: not read."""
+    held_up: float | None = None
+    """The share of the time for which threads that wanted a core had none."""
+    switches: int | None = None
+    """Times that one of our threads was thrown off its core."""
+    disturbed: bool = False
+    """Too much of one of these to rely on the figure."""
+    frequency_mhz: float | None = None
+    temperature_c: float | None = None
+    throttled: int | None = None
+    """Times that the processor slowed itself down because of heat."""
+    joules: float | None = None
+    """Beyond those of the idle computer."""
+
+
+class Figure(Part):
+    """A figure and, where it is an estimate, its interval."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+
+
+class Item(Part):
+    """A question of an exam as a model answered it."""
+
+    id: str
+    group: str = ""
+    tokens: str
+    """The sha256 of the token ids that it was asked with."""
+    gold: int
+    choice: int
+    choice_norm: int
+    margin: float
+    """By how many nats the choice leads the next one."""
+
+
+class Line(Part):
+    """One measurement."""
+
+    schema_: Literal["medassist-bench/1"] = Field(default=SCHEMA, alias="schema")
+    kind: Kind
+    run: str
+    """Which run of the program measured it."""
+    key: str
+    """Stands for all that the figure depends on, the repetition included."""
+    measurement: str = ""
+    """The same without the repetition: lines that have it belong together."""
+    at: datetime
+    model: FileFacts | None = None
+    adapter: FileFacts | None = None
+    settings: SettingsFacts | None = None
+    test: Parameters = {}
+    machine: dict[str, Any] = {}
+    disturbance: Disturbance = Disturbance()
+    samples: dict[str, tuple[float, ...]] = {}
+    """Measured one by one, by name: `ns`, `ttft_s`, ..."""
+    figures: dict[str, Figure] = {}
+    items: tuple[Item, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def row(self) -> str:
+        """Which row of a table it belongs to."""
+        adapter = f" + {self.adapter.name}" if self.adapter else ""
+        return f"{self.model.name if self.model else ''}{adapter}"
+
+
+def key_of(**depends: object) -> str:
+    """A mark of all that a figure depends on: 16 hexadecimal digits."""
+    text = json.dumps(depends, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def now() -> datetime:
+    """The time, for a line."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class ResultsFile:
+    """A file of lines that is appended to; a context manager.
+
+    Args:
+        file: is made if need be, for the user alone.
+        resume: go on with what is there; else the file must be empty or not there.
+
+    Attributes:
+        lines: all that it holds.
+
+    Raises:
+        UsageError: there is something in it, and it is not to be gone on with; or
+            another process writes to it.
+        BenchError: it is no such file.
+        OSError: it cannot be made.
+    """
+
+    def __init__(self, file: Path, *, resume: bool = False) -> None:
+        self.file = file
+        self._lock = Lock(file.with_name(f".{file.name}.lock"), passing=True)
+        try:
+            self._lock.take()
+        except HeldError as error:
+            raise UsageError(
+                f"{file} is being written by another medassist bench{error.holder}. "
+                "Wait for it, or give another file with --out."
+            ) from None
+        try:
+            number = open_own(file)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._out = os.fdopen(number, "r+b", buffering=0)
+        try:
+            data = self._out.read()
+            if data and not resume:
+                raise UsageError(
+                    f"{file} holds results already. Add --resume to go on with them, "
+                    "or give another file with --out."
+                )
+            # What has no line end was cut off by a kill, and is measured again.
+            whole = data.rfind(b"\n") + 1
+            self.lines = _parsed(file, data[:whole])
+            self._out.truncate(whole)
+            self._out.seek(whole)
+            os.fchmod(number, PRIVATE_FILE) if hasattr(os, "fchmod") else None
+            if not data:
+                sync(file.parent)
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, line: Line) -> None:
+        """Keep a line; it is on the disk when this returns.
+
+        Raises:
+            BenchError: the disk is full or gone; no half line stays.
+        """
+        text = line.model_dump_json(by_alias=True, exclude_defaults=True)
+        # The schema is a default, and every line has to say it.
+        data = f'{{"schema":"{SCHEMA}",{text[1:]}\n'.encode()
+        start = self._out.tell()
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[self._out.write(left) :]
+            os.fsync(self._out.fileno())
+        except OSError as error:
+            try:
+                self._out.truncate(start)
+                self._out.seek(start)
+            except OSError:
+                pass  # a half line is dropped when the file is read
+            raise BenchError(
+                f"{self.file} cannot be written: {error.strerror}. What was measured "
+                "before is in it; make room and go on with --resume."
+            ) from error
+        self.lines.append(line)
+
+    def having(self, key: str) -> list[Line]:
+        """The lines that count for what has `key`."""
+        return [line for line in self.lines if line.key == key]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._out.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read_results(file: Path) -> list[Line]:
+    """The lines of a file of results; one that a kill cut off is left out.
+
+    Raises:
+        BenchError: it is not there, or no such file.
+    """
+    try:
+        data = read_bytes(file)
+    except OSError as error:
+        raise BenchError(f"{file} cannot be read: {error.strerror}.") from error
+    return _parsed(file, data[: data.rfind(b"\n") + 1])
+
+
+def _parsed(file: Path, data: bytes) -> list[Line]:
+    lines: list[Line] = []
+    for number, text in enumerate(data.splitlines(), 1):
+        try:
+            lines.append(Line.model_validate_json(text))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(step) for step in first["loc"]) or "the whole line"
+            raise BenchError(
+                f"{file}, line {number} is no result of `medassist bench` of this "
+                f"version: {where}: {first['msg']}. Take the file that it wrote."
+            ) from None
+    return lines
+
+
+def folded(lines: Iterable[Line]) -> list[Line]:
+    """Lines of the same measurement put together, in the order of the first ones.
+
+    Repetitions of a speed are lines of their own, since each is kept as it comes; here
+    their samples stand side by side. Figures are left out: they are of one repetition.
+    """
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        found.setdefault(line.measurement or line.key, []).append(line)
+    return [
+        parts[0] if len(parts) == 1 else _together(parts) for parts in found.values()
+    ]
+
+
+ROUND = "round"
+"""The parameter that tells apart repetitions and parts of one measurement."""
+
+
+def _together(parts: Sequence[Line]) -> Line:
+    first = parts[0]
+    samples: dict[str, tuple[float, ...]] = {}
+    for part in parts:
+        for name, values in part.samples.items():
+            samples[name] = (*samples.get(name, ()), *values)
+    return first.model_copy(
+        update={
+            "test": {k: v for k, v in first.test.items() if k != ROUND},
+            "samples": samples,
+            "figures": first.figures if len(parts) == 1 else {},
+            "items": tuple(item for part in parts for item in part.items),
+            "disturbance": _worst([part.disturbance for part in parts]),
+            "notes": tuple(dict.fromkeys(n for part in parts for n in part.notes)),
+        }
+    )
+
+
+def _worst(found: Sequence[Disturbance]) -> Disturbance:
+    def most(name: str) -> Any:
+        values = [v for d in found if (v := getattr(d, name)) is not None]
+        return max(values) if values else None
+
+    return Disturbance(
+        others=most("others"),
+        held_up=most("held_up"),
+        switches=most("switches"),
+        disturbed=any(d.disturbed for d in found),
+        temperature_c=most("temperature_c"),
+        throttled=most("throttled"),
+    )
+
+
+def figures_of(values: Mapping[str, float], unit: str = "") -> dict[str, Figure]:
+    """Plain figures by name."""
+    return {name: Figure(value=value, unit=unit) for name, value in values.items()}

@@ -1,0 +1,179 @@
+"""The rows of a result, each with all that is known of it: what every output draws.
+
+A row is a model, perhaps with an adapter, loaded in one way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from medassist.bench.llama_bench import samples_of
+from medassist.bench.results import Figure, FileFacts, Line, SettingsFacts, folded
+from medassist.bench.speed import called
+from medassist.exams.timings import Percentile, least_for_upper_bound, percentile
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A speed that was measured several times.
+
+    Attributes:
+        samples: tokens a second of each repetition.
+        disturbed: others took too much of the processor.
+        line: where it stands.
+    """
+
+    samples: tuple[float, ...]
+    disturbed: bool
+    line: Line
+
+    @property
+    def median(self) -> float:
+        """Tokens a second."""
+        return median(self.samples)
+
+    @property
+    def spread(self) -> float:
+        """The largest deviation from the median, as a share of it."""
+        return max(abs(s - self.median) for s in self.samples) / self.median
+
+
+@dataclass
+class Row:
+    """All that is known of a model in one way of loading it.
+
+    Attributes:
+        name: names of its files.
+        model: its file.
+        adapter: of it.
+        settings: how it was loaded.
+        raw: raw speeds by llama-bench's names (`pp512`, `tg128 @ d512`).
+        app: samples by panes and name: app["base"]["ttft_s"].
+        load: seconds by where the file lay, and name.
+        memory: bytes by name.
+        sustained: figures by name.
+        quality: figures by llama-perplexity's names.
+        exams: share of right answers, its number of questions, by task.
+        notes: of all its measurements.
+    """
+
+    name: str
+    model: FileFacts
+    adapter: FileFacts | None
+    settings: SettingsFacts | None
+    raw: dict[str, Speed] = field(default_factory=dict[str, Speed])
+    app: dict[str, dict[str, tuple[float, ...]]] = field(
+        default_factory=dict[str, dict[str, tuple[float, ...]]]
+    )
+    load: dict[str, dict[str, tuple[float, ...]]] = field(
+        default_factory=dict[str, dict[str, tuple[float, ...]]]
+    )
+    memory: dict[str, Figure] = field(default_factory=dict[str, Figure])
+    sustained: dict[str, Figure] = field(default_factory=dict[str, Figure])
+    quality: dict[str, Figure] = field(default_factory=dict[str, Figure])
+    exams: dict[str, tuple[float, int]] = field(
+        default_factory=dict[str, tuple[float, int]]
+    )
+    notes: list[str] = field(default_factory=list[str])
+    disturbed: bool = False
+
+    @property
+    def mark(self) -> str:
+        """Stands for the files."""
+        return self.model.sha256 + (self.adapter.sha256 if self.adapter else "")
+
+    @property
+    def written_per_s(self) -> float | None:
+        """Tokens a second as a user sees them; else the raw speed of writing."""
+        for samples in self.app.values():
+            if samples.get("tok_per_s"):
+                return median(samples["tok_per_s"])
+        raw = [s for name, s in self.raw.items() if name.startswith("tg")]
+        return raw[0].median if raw else None
+
+
+def rows(lines: Sequence[Line]) -> list[Row]:
+    """The rows of `lines`, in their order.
+
+    What does not depend on how a model was loaded stands in each of its rows.
+    """
+    found: dict[tuple[str, str], Row] = {}
+    whole = [line for line in folded(lines) if line.model is not None]
+    for line in whole:
+        if line.kind == "speed":
+            _row(found, line)
+    for line in whole:
+        if line.kind != "speed":
+            own = [row for row in found.values() if row.mark == _mark(line)]
+            for row in own or [_row(found, line)]:
+                if line.kind != "sustained" or _alike(row, line):
+                    _take(row, line)
+    for line in whole:
+        if line.kind == "speed":
+            _take(_row(found, line), line)
+    return list(found.values())
+
+
+def ttft(samples: Sequence[float]) -> tuple[Percentile, Percentile | None]:
+    """The median, and the 95th percentile where there are enough to bound it."""
+    many = len(samples) >= least_for_upper_bound(0.95)
+    return percentile(samples, 0.5), percentile(samples, 0.95) if many else None
+
+
+def _mark(line: Line) -> str:
+    assert line.model is not None
+    return line.model.sha256 + (line.adapter.sha256 if line.adapter else "")
+
+
+def _loaded(line: Line) -> str:
+    """How it was loaded, but for the size of the cache, which follows the test."""
+    if line.kind != "speed" or line.settings is None:
+        return ""
+    return line.settings.model_copy(update={"n_ctx": 0}).model_dump_json()
+
+
+def _alike(row: Row, line: Line) -> bool:
+    one, other = row.settings, line.settings
+    if one is None or other is None:
+        return True
+    return one.model_copy(update={"n_ctx": 0}) == other.model_copy(update={"n_ctx": 0})
+
+
+def _row(found: dict[tuple[str, str], Row], line: Line) -> Row:
+    assert line.model is not None
+    key = _mark(line), _loaded(line)
+    if key not in found:
+        found[key] = Row(line.row, line.model, line.adapter, line.settings)
+    row = found[key]
+    if not row.model.type and line.model.type:
+        row.model = line.model
+    return row
+
+
+def _take(row: Row, line: Line) -> None:
+    row.notes += [note for note in line.notes if note not in row.notes]
+    row.disturbed = row.disturbed or line.disturbance.disturbed
+    match line.kind:
+        case "speed":
+            _, speeds = samples_of(line)
+            row.raw[called(line.test)] = Speed(
+                tuple(speeds), line.disturbance.disturbed, line
+            )
+        case "app":
+            row.app[str(line.test.get("panes"))] = dict(line.samples)
+        case "load":
+            row.load[str(line.test.get("file"))] = dict(line.samples)
+        case "memory":
+            row.memory = dict(line.figures)
+        case "sustained":
+            row.sustained = dict(line.figures)
+        case "quality":
+            row.quality = dict(line.figures)
+        case "exam":
+            right = sum(item.choice == item.gold for item in line.items)
+            count = len(line.items)
+            row.exams[str(line.test.get("task"))] = (right / max(1, count), count)
+        case _:
+            pass

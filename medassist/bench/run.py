@@ -1,0 +1,229 @@
+"""The whole measurement: planned, told, made step by step, gone on with after a stop.
+
+    with ResultsFile(file, resume=True) as results:
+        for event in run(wishes, targets, results):
+            ...
+
+Closing the generator stops it; what was measured is in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+from medassist.bench import app, exam, load, quality, speed, sustained
+from medassist.bench.disturbance import Observer
+from medassist.bench.errors import BenchError
+from medassist.bench.estimate import estimate
+from medassist.bench.events import Ended, Event, Failed, Planned
+from medassist.bench.machine import Sensors, this_machine
+from medassist.bench.results import Figure, Line, ResultsFile, key_of, now
+from medassist.bench.targets import Target
+from medassist.bench.work import Step, Wishes, Work
+from medassist.core.errors import EngineError
+from medassist.engine.timing import TimedModel, TimedSettings
+from medassist.engine.timing_wire import OpenedTimed
+from medassist.exams.margins import items_needed, margin_shown
+from medassist.exams.multiple_choice import ExamError
+from medassist.exams.question_files import ExamPaper
+
+FLIPS = (0.02, 0.04, 0.10)
+"""Shares of changed answers, for what is said of the items before they are put."""
+LOW_BATTERY = 10.0
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A kind of measurement: its steps, and who makes them."""
+
+    steps: Sequence[Step]
+    measure: Callable[[], Iterator[Event]]
+
+
+def run(
+    wishes: Wishes,
+    targets: Sequence[Target],
+    file: ResultsFile,
+    *,
+    observer: Observer | None = None,
+    sensors: Sensors | None = None,
+    agreed: Callable[[Planned], bool] = lambda _planned: True,
+) -> Generator[Event]:
+    """Measure what is wanted and not in `file` yet.
+
+    Args:
+        wishes: what is to be measured.
+        targets: the rows.
+        file: of the results.
+        observer: watches the computer.
+        sensors: of the computer.
+        agreed: is asked when the plan is known; its `False` ends it.
+
+    Yields:
+        what happens; the last one is `Ended`.
+
+    Raises:
+        BenchError: an exam or a text is broken, or the file cannot be written.
+        EngineError: no model can be loaded at all.
+    """
+    sensors = sensors or Sensors()
+    observer = observer or Observer(sensors)
+    opened = _probe(wishes, targets)
+    machine = this_machine(
+        sensors, opened.first.version, opened.first.commit, opened.first.features
+    )
+    work = Work(wishes, targets, machine, observer, file)
+    exams = _papers(work)
+    parts = _parts(work, exams)
+    steps = [step for part in parts for step in part.steps]
+    left = [step for step in steps if not work.done(step)]
+    work.steps, work.number = len(steps), len(steps) - len(left)
+    planned = Planned(
+        len(left),
+        work.number,
+        estimate(left, opened.tok_per_s, opened.bytes, exams, wishes) if left else 0.0,
+        (*what_items_show(exams, wishes.margin), *_of_files(targets)),
+    )
+    yield planned
+    if not agreed(planned):
+        return
+    if left:
+        _declare(work)
+    failed = False
+    for part in parts:
+        for event in part.measure():
+            failed = failed or isinstance(event, Failed)
+            yield event
+            _require_power(sensors, event)
+    keys = {work.key(step) for step in steps}
+    found = tuple(line for line in file.lines if line.kind == "run" or line.key in keys)
+    yield Ended(found, failed)
+
+
+def _parts(work: Work, exams: Sequence[ExamPaper]) -> list[_Part]:
+    tests = work.wishes.tests
+    found: list[_Part] = []
+    if "load" in tests:
+        found.append(_Part(load.steps(work), lambda: load.measure(work)))
+    if "speed" in tests:
+        found.append(_Part(speed.steps(work), lambda: speed.measure(work)))
+    if tests & {"app", "memory"}:
+        found.append(_Part(app.steps(work), lambda: app.measure(work)))
+    if "quality" in tests:
+        found.append(_Part(quality.steps(work), lambda: quality.measure(work)))
+    if "exams" in tests:
+        found.append(_Part(exam.steps(work, exams), lambda: exam.measure(work, exams)))
+    if "sustained" in tests:
+        # The last one: it leaves the computer warm.
+        found.append(_Part(sustained.steps(work), lambda: sustained.measure(work)))
+    return found
+
+
+def what_items_show(exams: Sequence[ExamPaper], margin: float) -> tuple[str, ...]:
+    """What these questions can show of a margin, before they are put."""
+    counts = {paper.title: len(paper.questions) for paper in exams}
+    if len(counts) > 1:
+        counts["All of them together"] = sum(counts.values())
+    found: list[str] = []
+    for title, items in counts.items():
+        shown = ", ".join(
+            f"{100 * flips:g} % flips {100 * margin_shown(items, flips):.1f}"
+            for flips in FLIPS
+        )
+        found.append(f"{title}: {items:,} items can show, at {shown} points.")
+    if counts:
+        needed = ", ".join(
+            f"{items_needed(flips, margin):,} at {100 * flips:g} %" for flips in FLIPS
+        )
+        found.append(
+            f"Declared margin: {100 * margin:g} points. To show it in four of five "
+            f"trials where nothing is lost takes {needed} flips."
+        )
+    return tuple(found)
+
+
+def _of_files(targets: Sequence[Target]) -> Iterator[str]:
+    """A file that is larger than one with more bits a weight is worth a word."""
+    models = [t for t in targets if t.adapter is None]
+    for one in models:
+        for other in models:
+            larger = one.facts.bytes > other.facts.bytes
+            if larger and _rank(one) < _rank(other):
+                yield (
+                    f"{one.facts.name} ({one.facts.quantization}) is larger than "
+                    f"{other.facts.name} ({other.facts.quantization}): its rows do not "
+                    "fit its type, and most weights have another one."
+                )
+
+
+def _rank(target: Target) -> float:
+    """The bits that the name of a quantization promises: Q4_K_M 4, F16 16."""
+    digits = "".join(c if c.isdigit() else " " for c in target.facts.quantization)
+    return float((digits.split() or ["0"])[0])
+
+
+@dataclass(frozen=True)
+class _Probed:
+    first: OpenedTimed
+    tok_per_s: tuple[float, float]
+    """Read and written, of the smallest model."""
+    bytes: int
+
+
+def _probe(wishes: Wishes, targets: Sequence[Target]) -> _Probed:
+    """Load the smallest model for a moment: what computes, and how fast about."""
+    problem: EngineError | None = None
+    for target in sorted(targets, key=lambda t: t.facts.bytes):
+        try:
+            with TimedModel(
+                target.model,
+                None,
+                TimedSettings(256, wishes.threads[0], gpu_layers=wishes.gpu_layers),
+            ) as model:
+                read = model.run(prompt=128).ns
+                written = model.run(written=8).ns
+                return _Probed(
+                    model.opened, (128e9 / read, 8e9 / written), target.facts.bytes
+                )
+        except EngineError as error:
+            problem = problem or error
+    raise problem or BenchError("There is no model to measure.")
+
+
+def _papers(work: Work) -> list[ExamPaper]:
+    if "exams" not in work.wishes.tests:
+        return []
+    try:
+        return exam.papers(work)
+    except ExamError as error:
+        raise BenchError(str(error)) from None
+
+
+def _declare(work: Work) -> None:
+    """Write the margin down before anything is measured."""
+    wishes = work.wishes
+    work.file.append(
+        Line(
+            kind="run",
+            run=work.run,
+            key=key_of(run=work.run),
+            at=now(),
+            machine=work.machine.as_json(),
+            test={
+                "tests": ",".join(sorted(wishes.tests)),
+                "threshold": wishes.threshold,
+                "reference": wishes.reference.name if wishes.reference else None,
+            },
+            figures={"margin": Figure(value=wishes.margin)},
+        )
+    )
+
+
+def _require_power(sensors: Sensors, event: Event) -> None:
+    percent = sensors.battery_percent()
+    if percent is not None and percent < LOW_BATTERY and not isinstance(event, Ended):
+        raise BenchError(
+            f"The battery has {percent:g} % left, and a figure of a computer that "
+            "saves power says little. Plug it in, and go on with --resume."
+        )

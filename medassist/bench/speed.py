@@ -1,0 +1,228 @@
+"""Raw speed: exact numbers of tokens, at depths, the rows in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from medassist.bench.events import Event, Failed
+from medassist.bench.results import ROUND, Parameters
+from medassist.bench.targets import Target
+from medassist.bench.work import Setting, Step, Work, in_rounds, settings
+from medassist.core.errors import EngineError
+from medassist.core.values import EngineOptions
+from medassist.engine.timing import TimedModel
+
+AGREE = 0.05
+AGREEING = 3
+MOST_WARM_UPS = 10
+WARM_UP_TOKENS = 32
+WARM_UP_S = 60.0
+MEMORY_SHARE = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Lane:
+    """A row of the table of speeds: a model, loaded in one way."""
+
+    target: Target
+    setting: Setting
+
+
+class Kept:
+    """Models that are loaded, as many as fit into memory; the others are loaded anew.
+
+    Args:
+        context: tokens that each cache holds.
+    """
+
+    def __init__(self, context: int) -> None:
+        self._context = context
+        self._open: dict[Lane, TimedModel] = {}
+        self._warm: dict[Lane, int | None] = {}
+
+    def model(self, lane: Lane) -> TimedModel:
+        """The model of `lane`, loaded.
+
+        Raises:
+            EngineError: it cannot be.
+        """
+        if lane in self._open:
+            return self._open[lane]
+        self._make_room(lane)
+        target, setting = lane.target, lane.setting
+        self._open[lane] = TimedModel(
+            target.model,
+            target.adapter,
+            setting.timed(self._context),
+        )
+        return self._open[lane]
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all that are loaded."""
+        return [model.pid for model in self._open.values()]
+
+    def is_warm(self, lane: Lane) -> bool:
+        """It has been warmed up since it was loaded."""
+        return lane in self._warm
+
+    def warmed(self, lane: Lane, runs: int | None) -> None:
+        """It is warm now, after so many runs; `None`: they never agreed."""
+        self._warm[lane] = runs
+
+    def drop(self, lane: Lane) -> None:
+        """Close it, where it is loaded."""
+        self._warm.pop(lane, None)
+        model = self._open.pop(lane, None)
+        if model is not None:
+            model.close()
+
+    def close(self) -> None:
+        """Close all of them."""
+        for lane in tuple(self._open):
+            self.drop(lane)
+
+    def __enter__(self) -> Kept:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _make_room(self, lane: Lane) -> None:
+        from medassist.library.fit import available_memory, need
+
+        free = available_memory()
+        if free is None:
+            return
+        options = EngineOptions(context=self._context, kv=lane.setting.kv)
+        while self._open and need(lane.target.pair, options).total > (
+            MEMORY_SHARE * free
+        ):
+            self.drop(next(iter(self._open)))
+            free = available_memory() or 0
+
+
+def lanes(work: Work) -> list[Lane]:
+    """All rows of the table of speeds."""
+    return [Lane(t, s) for t in work.targets for s in settings(work.wishes)]
+
+
+def tests(work: Work) -> list[Parameters]:
+    """What each row does, in the numbers of llama-bench."""
+    wishes = work.wishes
+    return [
+        {"n_prompt": prompt, "n_gen": written, "n_depth": depth}
+        for depth in wishes.depths
+        for prompt, written in (
+            *((p, 0) for p in wishes.prompts if p),
+            *((0, g) for g in wishes.written if g),
+        )
+    ]
+
+
+def steps(work: Work) -> list[Step]:
+    """Every repetition of every speed, in the order in which they are made."""
+    rows = lanes(work)
+    return [
+        _step(work, rows[row], test, number)
+        for number, order in in_rounds(work.wishes.repetitions, len(rows))
+        for row in order
+        for test in tests(work)
+    ]
+
+
+def measure(work: Work) -> Iterator[Event]:
+    """Measure what is left.
+
+    Raises:
+        BenchError: the file of results cannot be written.
+    """
+    rows = lanes(work)
+    broken: set[Lane] = set()
+    with Kept(_context(work)) as kept:
+        for number, order in in_rounds(work.wishes.repetitions, len(rows)):
+            for lane in (rows[row] for row in order):
+                left = [
+                    test
+                    for test in tests(work)
+                    if not work.done(_step(work, lane, test, number))
+                ]
+                if not left or lane in broken:
+                    continue
+                try:
+                    yield from _round(work, kept, lane, left, number)
+                except EngineError as error:
+                    broken.add(lane)
+                    kept.drop(lane)
+                    yield Failed(lane.target.name, "speed", str(error))
+
+
+def _round(
+    work: Work, kept: Kept, lane: Lane, left: list[Parameters], number: int
+) -> Iterator[Event]:
+    model = kept.model(lane)
+    yield from work.quiet(kept.pids)
+    notes: tuple[str, ...] = ()
+    if not kept.is_warm(lane):
+        runs = warm_up(model)
+        kept.warmed(lane, runs)
+        notes = (
+            f"warm after {runs} runs"
+            if runs
+            else f"not steady after {MOST_WARM_UPS} runs of warming up",
+        )
+    for test in left:
+        step = _step(work, lane, test, number)
+        yield work.begin(step, called(test))
+        watching = work.observer.begin([model.pid])
+        took = model.run(
+            prompt=int(test["n_prompt"] or 0),
+            written=int(test["n_gen"] or 0),
+            depth=int(test["n_depth"] or 0),
+        )
+        held = 1 - took.cpu_ns / (took.ns * lane.setting.threads)
+        yield work.keep(
+            step,
+            samples={"ns": (float(took.ns),)},
+            disturbance=watching.end(max(0.0, held), took.switches),
+            notes=notes,
+            type=model.opened.description,
+            tensor_bytes=model.opened.tensor_bytes,
+        )
+
+
+def warm_up(model: TimedModel) -> int | None:
+    """Run until three runs agree within a twentieth.
+
+    Returns:
+        how many runs it took; `None` where they never did.
+    """
+    took: list[int] = []
+    while len(took) < MOST_WARM_UPS and sum(took) < WARM_UP_S * 1e9:
+        took.append(model.run(written=WARM_UP_TOKENS).ns)
+        last = took[-AGREEING:]
+        if len(last) == AGREEING and max(last) <= (1 + AGREE) * min(last):
+            return len(took)
+    return None
+
+
+def called(test: Parameters) -> str:
+    """As llama-bench calls a test: pp512, tg128, with the depth behind."""
+    name = f"pp{test['n_prompt']}" if test["n_prompt"] else ""
+    if test["n_gen"]:
+        name += ("+" if name else "") + f"tg{test['n_gen']}"
+    return name + (f" @ d{test['n_depth']}" if test["n_depth"] else "")
+
+
+def _step(work: Work, lane: Lane, test: Parameters, number: int) -> Step:
+    return Step(
+        "speed",
+        lane.target,
+        {**test, ROUND: number},
+        lane.setting.facts(_context(work)),
+    )
+
+
+def _context(work: Work) -> int:
+    return max(work.wishes.longest, WARM_UP_TOKENS)

@@ -1,0 +1,257 @@
+"""What every measurement stands on: what is wanted, what is there, what is done."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from medassist.bench.disturbance import Observer
+from medassist.bench.events import Began, Event, Measured, Said
+from medassist.bench.machine import Machine
+from medassist.bench.results import (
+    ROUND,
+    Disturbance,
+    Figure,
+    Item,
+    Kind,
+    Line,
+    Parameters,
+    ResultsFile,
+    SettingsFacts,
+    key_of,
+    now,
+)
+from medassist.bench.targets import Target
+from medassist.core.values import DEFAULT_CONTEXT, KvType
+from medassist.engine.timing import TimedSettings
+from medassist.exams.margins import MARGIN
+
+Test = Literal["speed", "app", "load", "memory", "sustained", "quality", "exams"]
+TESTS: tuple[Test, ...] = (
+    *("load", "speed", "app", "memory", "sustained", "quality", "exams"),
+)
+CHUNK = 128
+"""Tokens that are computed at once, as `engine.context` has it; never tuned, since an
+answer's last bits depend on it."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is to be measured.
+
+    Attributes:
+        tests: which measurements.
+        prompts: numbers of tokens to read.
+        written: numbers of tokens to write.
+        depths: numbers of tokens that are in the cache before.
+        threads: that compute; each is a row.
+        kv: types of the cache; each is a row.
+        flash: flash attention off or on; each is a row.
+        gpu_layers: layers on the GPU.
+        repetitions: of each speed.
+        ttft: questions of which the time to the first token is taken.
+        sustained_s: how long the sustained speed is measured.
+        text: a file whose text both models read for the quality.
+        chunks: of it that are read, at most.
+        reference: the model that quality and exams are compared with.
+        exams: a folder with the files of exams.
+        shots: solved questions before each question, at most.
+        questions: of each exam, at most; `None`: all.
+        margin: by how much the share of right answers may fall.
+        threshold: by how much a speed may differ and be called the same.
+        context: of the app's panes.
+    """
+
+    tests: frozenset[Test] = frozenset(("load", "speed", "app", "memory"))
+    prompts: tuple[int, ...] = (512,)
+    written: tuple[int, ...] = (128,)
+    depths: tuple[int, ...] = (0,)
+    threads: tuple[int, ...] = (1,)
+    kv: tuple[KvType, ...] = ("f16",)
+    flash: tuple[bool, ...] = (False,)
+    gpu_layers: int = 0
+    repetitions: int = 5
+    ttft: int = 5
+    sustained_s: float = 0.0
+    text: Path | None = None
+    chunks: int = 40
+    reference: Target | None = None
+    exams: Path | None = None
+    shots: int = 0
+    questions: int | None = None
+    margin: float = MARGIN
+    threshold: float = 0.05
+    context: int = DEFAULT_CONTEXT
+
+    @property
+    def longest(self) -> int:
+        """Tokens that a raw speed needs at most."""
+        return max(self.depths) + max((*self.prompts, *self.written))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a model is loaded; one of several that are compared."""
+
+    threads: int
+    kv: KvType
+    flash: bool
+    gpu_layers: int = 0
+
+    def facts(self, context: int) -> SettingsFacts:
+        """As they stand in a line, with a cache of `context` tokens."""
+        return SettingsFacts(
+            n_batch=CHUNK,
+            n_ubatch=CHUNK,
+            n_threads=self.threads,
+            type_k=self.kv,
+            type_v=self.kv,
+            flash_attn=int(self.flash),
+            n_ctx=context,
+            n_gpu_layers=self.gpu_layers,
+        )
+
+    def timed(self, context: int) -> TimedSettings:
+        """For a raw speed, with a cache of `context` tokens."""
+        return TimedSettings(
+            context, self.threads, self.kv, self.flash, self.gpu_layers
+        )
+
+
+def settings(wishes: Wishes) -> list[Setting]:
+    """Every combination; an 8-bit cache is there with flash attention alone."""
+    found: list[Setting] = []
+    for threads in wishes.threads:
+        for kv in wishes.kv:
+            for flash in wishes.flash:
+                one = Setting(threads, kv, flash or kv == "q8_0", wishes.gpu_layers)
+                if one not in found:
+                    found.append(one)
+    return found
+
+
+@dataclass(frozen=True)
+class Step:
+    """A measurement that is wanted: what it depends on, and which it is."""
+
+    kind: Kind
+    target: Target
+    test: Parameters
+    settings: SettingsFacts | None = None
+    depends: tuple[str, ...] = ()
+    """Marks of files besides the model's that it depends on."""
+
+
+@dataclass
+class Work:
+    """One sitting of a measurement.
+
+    Attributes:
+        wishes: what is to be measured.
+        targets: the rows.
+        machine: that computes.
+        observer: of it.
+        file: of the results.
+        run: the sitting's mark.
+        steps: all measurements of all sittings, for the numbering.
+    """
+
+    wishes: Wishes
+    targets: Sequence[Target]
+    machine: Machine
+    observer: Observer
+    file: ResultsFile
+    run: str = field(default_factory=lambda: secrets.token_hex(4))
+    steps: int = 0
+    number: int = 0
+
+    def key(self, step: Step, *, whole: bool = False) -> str:
+        """What stands for all that a step's figure depends on.
+
+        Args:
+            step: the measurement.
+            whole: for all its repetitions together.
+        """
+        own = step.target
+        test = {k: v for k, v in step.test.items() if not (whole and k == ROUND)}
+        return key_of(
+            kind=step.kind,
+            model=own.facts.sha256,
+            adapter=own.adapter_facts.sha256 if own.adapter_facts else "",
+            settings=step.settings.model_dump() if step.settings else {},
+            test=test,
+            depends=step.depends,
+            machine=self.machine.id,
+        )
+
+    def done(self, step: Step) -> bool:
+        """Whether an earlier sitting has measured it."""
+        return any(self.file.having(self.key(step)))
+
+    def begin(self, step: Step, what: str) -> Began:
+        """That `step` begins."""
+        return Began(step.kind, step.target.name, what, self.number + 1, self.steps)
+
+    def keep(
+        self,
+        step: Step,
+        *,
+        samples: dict[str, tuple[float, ...]] | None = None,
+        figures: dict[str, Figure] | None = None,
+        items: tuple[Item, ...] = (),
+        disturbance: Disturbance | None = None,
+        notes: tuple[str, ...] = (),
+        type: str = "",
+        tensor_bytes: int = 0,
+    ) -> Measured:
+        """Write down what `step` gave; it is on the disk when this returns.
+
+        Raises:
+            BenchError: it cannot be written.
+        """
+        facts = step.target.facts.model_copy(
+            update={"type": type, "tensor_bytes": tensor_bytes}
+        )
+        line = Line(
+            kind=step.kind,
+            run=self.run,
+            key=self.key(step),
+            measurement=self.key(step, whole=True),
+            at=now(),
+            model=facts,
+            adapter=step.target.adapter_facts,
+            settings=step.settings,
+            test=step.test,
+            machine=self.machine.as_json(),
+            disturbance=disturbance or Disturbance(),
+            samples=samples or {},
+            figures=figures or {},
+            items=items,
+            notes=notes,
+        )
+        self.file.append(line)
+        self.number += 1
+        return Measured(line, self.number, self.steps)
+
+    def quiet(self, pids: Sequence[int] = ()) -> Iterator[Event]:
+        """Wait for a quiet computer, and say where it does not become quiet."""
+        waited = self.observer.wait(pids)
+        if waited is not None and not waited.quiet:
+            yield Said(
+                f"Other programs take {100 * waited.others:.0f} % of the processor, "
+                f"also after {waited.seconds:.0f} s: the figures are marked as "
+                "disturbed. Close what runs beside, and measure again.",
+                warning=True,
+            )
+
+
+def in_rounds(count: int, rows: int) -> list[tuple[int, list[int]]]:
+    """Rounds and the order of the rows in each: A B, B A, A B, ...
+
+    So a computer that slows down as it gets warm does not favour the first one.
+    """
+    there, back = list(range(rows)), list(reversed(range(rows)))
+    return [(n, back if n % 2 else there) for n in range(count)]

@@ -1,0 +1,299 @@
+"""`medassist bench`: measure, tell how far it is, and print what was found.
+
+Tables and rows go to standard output, everything else to standard error.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+
+from medassist.bench import against, events, exam_results, llama_bench
+from medassist.bench.against import Code, Compared
+from medassist.bench.disturbance import Observer
+from medassist.bench.errors import UsageError
+from medassist.bench.machine import Sensors
+from medassist.bench.recommend import recommend
+from medassist.bench.results import Line, ResultsFile, read_results
+from medassist.bench.rows import rows
+from medassist.bench.run import run
+from medassist.bench.table import as_text
+from medassist.bench.targets import Target, named, rows_of, target, targets
+from medassist.bench.verdict import Verdict, sat, verdicts
+from medassist.bench.work import Wishes
+from medassist.commands.ask_print import Status
+from medassist.core.files import make_folder
+from medassist.core.paths import data_dir
+from medassist.core.terminal import confirm, say
+from medassist.core.words import duration
+
+ASK_ABOVE_S = 600.0
+FOLDER = "bench"
+STOPPED = 130
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line said."""
+
+    wishes: Wishes
+    models: tuple[str, ...] = ()
+    adapters: tuple[Path, ...] = ()
+    reference: Path | None = None
+    target_speed: float | None = None
+    against: Path | None = None
+    wait_s: float = 30.0
+    out: Path | None = None
+    resume: bool = False
+    form: str = "table"
+    yes: bool = False
+
+
+def measure_and_print(request: Request) -> int:
+    """Measure what is asked for, print it, and say how it went.
+
+    Returns:
+        the exit code.
+
+    Raises:
+        MedassistError: it cannot be measured at all.
+    """
+    # Read first: whoever waits for an hour is not to learn then that it is no result.
+    old = read_results(request.against) if request.against else None
+    wanted = chosen(request)
+    wishes = request.wishes
+    if request.reference is not None:
+        reference = target(request.reference)
+        wishes = replace(wishes, reference=reference)
+        if not any(t.facts.sha256 == reference.facts.sha256 for t in wanted):
+            wanted = [reference, *wanted]
+    file = result_file(request)
+    status = Status(sys.stderr)
+    with ResultsFile(file, resume=request.resume) as results:
+        try:
+            ended = _measure(request, wishes, wanted, results, status)
+        except KeyboardInterrupt:
+            status.clear()
+            say(f"Stopped. What was measured is in {file}; --resume goes on.", err=True)
+            return STOPPED
+        finally:
+            status.clear()
+        if ended is None:
+            return Code.FAILED
+    return _report(request, wishes, ended, old, file)
+
+
+def chosen(request: Request) -> list[Target]:
+    """The rows: models and adapters, or the default pair.
+
+    Raises:
+        MedassistError: a file is no model, or a name is not known.
+    """
+    if request.models:
+        pairs = [pair for name in request.models for pair in named(name)]
+        models = [model for model, adapter in pairs if adapter is None]
+        found = targets(models, request.adapters)
+        return found + [target(m, a) for m, a in pairs if a is not None]
+    from medassist.core.values import PairFiles
+    from medassist.session.default_pair import opening
+    from medassist.starter import starter_pair
+
+    choice = opening(None, None, None, None)
+    files = (
+        starter_pair()
+        if choice.is_starter
+        else PairFiles(base=choice.base, tuned=choice.tuned, adapter=choice.adapter)
+    )
+    if request.adapters:
+        return targets([files.base or files.tuned or Path()], request.adapters)
+    return [target(model, adapter) for model, adapter in rows_of(files)]
+
+
+def result_file(request: Request) -> Path:
+    """Where the result goes: what was said, the last one, or a new one.
+
+    Raises:
+        UsageError: there is none to go on with.
+    """
+    if request.out is not None:
+        if request.resume and not request.out.exists():
+            raise UsageError(
+                f"{request.out} is not there, so there is nothing to go on with. Leave "
+                "--resume out to begin."
+            )
+        if not request.out.parent.is_dir():
+            raise UsageError(f"There is no folder {request.out.parent} for the result.")
+        return request.out
+    folder = data_dir() / FOLDER
+    make_folder(folder)
+    if request.resume:
+        last = max(
+            folder.glob("*.jsonl"), key=lambda p: p.stat().st_mtime, default=None
+        )
+        if last is None:
+            raise UsageError("There is no result yet to go on with.")
+        return last
+    name = time.strftime("%Y-%m-%d-%H%M%S")
+    return folder / f"{name}.jsonl"
+
+
+def _changed(file: Path) -> float:
+    return file.stat().st_mtime
+
+
+def _measure(
+    request: Request,
+    wishes: Wishes,
+    wanted: Sequence[Target],
+    results: ResultsFile,
+    status: Status,
+) -> events.Ended | None:
+    sensors = Sensors()
+    observer = Observer(sensors, wait_s=request.wait_s)
+
+    def agreed(planned: events.Planned) -> bool:
+        return _agreed(planned, request, results.file)
+
+    ended: events.Ended | None = None
+    ending = _Ending()
+    with closing(
+        run(
+            wishes,
+            wanted,
+            results,
+            observer=observer,
+            sensors=sensors,
+            agreed=agreed,
+        )
+    ) as happening:
+        for event in happening:
+            match event:
+                case events.Planned():
+                    ending.begin(event.seconds)
+                case events.Began():
+                    status.show(
+                        f"{event.number} of {event.of}: {event.row}: {event.what}"
+                        f"{ending.left(event.number - 1, event.of)}"
+                    )
+                case events.Progressed():
+                    speed = f", {event.speed:.1f} tok/s" if event.speed else ""
+                    status.show(
+                        f"{event.row}: {event.what} {event.done:.0f} of "
+                        f"{event.total:.0f}{speed}"
+                    )
+                case events.Said():
+                    status.say(event.text)
+                case events.Failed():
+                    status.say(f"medassist: {event.row}, {event.what}: {event.message}")
+                case events.Measured():
+                    pass
+                case events.Ended():
+                    ended = event
+    return ended
+
+
+class _Ending:
+    """When it will be over, by what it took until now."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._first: int | None = None
+        self._estimated = 0.0
+
+    def begin(self, seconds: float | None) -> None:
+        self._estimated = seconds or 0.0
+
+    def left(self, done: int, of: int) -> str:
+        if self._first is None:
+            self._first = done
+        own, passed = done - self._first, time.monotonic() - self._begun
+        if own < 3 or passed < 5:
+            left = self._estimated
+        else:
+            left = max(passed / own * (of - done), self._estimated - passed)
+        return f", about {duration(left)} left" if left > 0 else ""
+
+
+def _agreed(planned: events.Planned, request: Request, file: Path) -> bool:
+    for note in planned.notes:
+        say(note, err=True)
+    if not planned.steps:
+        return True
+    takes = f"about {duration(planned.seconds)}" if planned.seconds else "a while"
+    done = f", {planned.done:,} are done already" if planned.done else ""
+    say(f"{planned.steps:,} measurements{done}: {takes}. Result: {file}", err=True)
+    if (planned.seconds or 0.0) < ASK_ABOVE_S or request.yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(f"It takes {takes}. Add --yes to let it run unasked.")
+    return confirm("Begin?", err=True)
+
+
+def _report(
+    request: Request,
+    wishes: Wishes,
+    ended: events.Ended,
+    old: Sequence[Line] | None,
+    file: Path,
+) -> int:
+    lines = ended.lines
+    reference = wishes.reference.facts.sha256 if wishes.reference else None
+    found = verdicts(sat(lines), reference, declared_margin(lines, wishes.margin))
+    typer.echo(printed(request.form, lines, found), nl=True)
+    if request.target_speed is not None:
+        best = recommend(rows(lines), found, request.target_speed, wishes.margin)
+        say("\n".join(("", *best.said)), err=request.form != "table")
+    code = Code.FAILED if ended.failed else Code.SAME
+    if old is not None:
+        result = against.compare(lines, old, wishes.margin, wishes.threshold)
+        say("\n" + told(result), err=request.form != "table")
+        code = code or result.code
+    say(f"\nResult: {file}", err=True)
+    return code
+
+
+def declared_margin(lines: Sequence[Line], wished: float) -> float:
+    """The margin that was declared first: it is not changed after the answers."""
+    for line in lines:
+        if line.kind == "run" and "margin" in line.figures:
+            return line.figures["margin"].value
+    return wished
+
+
+def printed(form: str, lines: Sequence[Line], found: Sequence[Verdict]) -> str:
+    """The result in one of its forms."""
+    match form:
+        case "json":
+            return llama_bench.as_json(lines)
+        case "jsonl":
+            return llama_bench.as_jsonl(lines)
+        case "csv":
+            return llama_bench.as_csv(lines)
+        case "md":
+            return llama_bench.as_markdown(lines)
+        case "sql":
+            return llama_bench.as_sql(lines)
+        case "lm-eval":
+            return exam_results.as_lm_eval(lines)
+        case _:
+            return as_text(lines, found)
+
+
+def told(result: Compared) -> str:
+    """A comparison with an older result, a line each."""
+    made = ["Against the older result"]
+    made += [f"  {one.row}: {one.test}: {one.said}" for one in result.speeds]
+    made += [f"  {one.row}: {one.task}: {one.said}" for one in result.answers]
+    made += [f"  {note}" for note in result.notes]
+    verdict = {
+        Code.SAME: "Nothing is slower or worse.",
+        Code.WORSE: "Something is slower or worse.",
+        Code.NOT_DECIDED: "Not all of it can be decided: measure more runs or items.",
+    }
+    return "\n".join([*made, verdict.get(result.code, "")])
