@@ -43,6 +43,7 @@ NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
 def main() -> None:
     """Read the command line, draw, and say where the picture is."""
     from medassist.intended_use import INTENDED_USE_VERSION
+    from medassist.starter.open_base import SMOLLM2
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--question", default=QUESTION)
@@ -50,8 +51,12 @@ def main() -> None:
     parser.add_argument("--theme", default="medassist-dark")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "screen.svg")
     wanted = parser.parse_args()
+    base = SMOLLM2.file
     with tempfile.TemporaryDirectory() as home:
         os.environ["MEDASSIST_HOME"] = home
+        if base.is_file():
+            SMOLLM2.folder.mkdir(mode=0o700)
+            SMOLLM2.file.symlink_to(base)
         settings = Path(home) / "config" / "settings.toml"
         settings.parent.mkdir(mode=0o700)
         text = SETTINGS.format(

@@ -27,11 +27,14 @@ def _starter() -> None:
 def show() -> None:
     """Say which pair the program opens with at first, and why it is this one."""
     from medassist.starter import default_pair
+    from medassist.starter.open_base import SMOLLM2
 
     pair = default_pair()
-    say(f"The program opens with {pair.told}")
+    say(f"The starter pair is {pair.told}")
     for file in (pair.base, pair.adapter):
         say(f"  {file}")
+    if not pair.is_open and SMOLLM2.what_is_wrong() is None:
+        say(f"{SMOLLM2.name} is here: {SMOLLM2.file}")
 
 
 @app.command()
@@ -65,7 +68,7 @@ def get(
         with watching() as watcher:
             found = fetch(SMOLLM2, watcher, tell, source=source, proxy=way.proxy)
     except KeyboardInterrupt:
-        tell(f"Stopped; `{GET}` goes on. {_in_use()}")
+        tell(f"Stopped; `{GET}` fetches it. {_in_use()}")
         raise typer.Exit(130) from None
     except StarterError as error:
         said = way.without_login(str(error)).rstrip(".")
@@ -80,12 +83,12 @@ def _in_use() -> str:
 
     pair = default_pair()
     said = pair.title if pair.is_open or pair.remedy else pair.told.rstrip(".")
-    return f"The program opens with {said}."
+    return f"The starter pair is {said}."
 
 
 @app.command()
 def remove() -> None:
-    """Take the base off this computer; the program opens with the small pair then."""
+    """Take the base off this computer; the small pair is used then."""
     from medassist.core.words import size
     from medassist.starter import GET
     from medassist.starter.fetch import remove as take_away

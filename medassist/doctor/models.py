@@ -45,7 +45,7 @@ def models(settings: Settings | None) -> list[Finding]:
 def _default() -> Iterator[Finding]:
     """Which pair the program opens with, and whether both are as they should be."""
     pair = default_pair()
-    opens = f"The program opens with {pair.title}, since {pair.why}."
+    opens = f"The starter pair is {pair.title}, since {pair.why}."
     if pair.remedy:
         yield Finding(PART, "note", opens, GET)
     else:

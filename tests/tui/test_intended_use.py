@@ -17,6 +17,7 @@ def test_it_says_for_whom_it_is_and_what_it_is_not_for() -> None:
     assert "not for decisions that cannot wait" in text
     assert "not a medical device" in text
     assert "They read English only." in text
+    assert "one in three of its answers is wrong" in text
 
 
 async def test_whoever_accepted_an_earlier_version_is_asked_anew(
