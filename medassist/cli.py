@@ -11,16 +11,9 @@ from typing import NoReturn
 
 import typer
 
-from convert.commands import app as convert
-from medassist.commands.ask import EXIT_CODES, ask
-from medassist.commands.bench import app as bench
 from medassist.commands.consult import consult
-from medassist.commands.doctor import doctor
-from medassist.commands.models import app as models
-from medassist.commands.starter import finetune
-from medassist.commands.starter_pair import app as starter
-from medassist.commands.verdicts import verdicts
-from medassist.core.terminal import Verbs, say_how_it_ended, say_where
+from medassist.core.terminal import say_how_it_ended, say_where
+from medassist.core.verbs import Door, Verbs, alone
 
 app = typer.Typer(
     name="medassist",
@@ -35,14 +28,70 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.callback(invoke_without_command=True)(consult)
-app.add_typer(models, name="models")
-app.add_typer(starter, name="starter")
-app.command()(verdicts)
-app.add_typer(finetune, name="finetune")
-app.add_typer(convert, name="convert")
-app.command(epilog=EXIT_CODES)(ask)
-app.add_typer(bench, name="bench")
-app.command()(doctor)
+
+
+@app.command(cls=Door)
+def verdicts() -> typer.Typer:
+    """Count the verdicts in the records: wins, ties, a test, side bias, repeats."""
+    from medassist.commands.verdicts import verdicts
+
+    return alone(verdicts)
+
+
+@app.command(cls=Door)
+def ask() -> typer.Typer:
+    """Put one question to both models and print the answers."""
+    from medassist.commands.ask import EXIT_CODES, ask
+
+    return alone(ask, epilog=EXIT_CODES)
+
+
+@app.command(cls=Door)
+def bench() -> typer.Typer:
+    """Measure models: speed, memory, loading, quality, exams, and what to choose."""
+    from medassist.commands.bench import app
+
+    return app
+
+
+@app.command(cls=Door)
+def doctor() -> typer.Typer:
+    """Say what is installed, what holds, what is wrong, and what to do about it."""
+    from medassist.commands.doctor import doctor
+
+    return alone(doctor)
+
+
+@app.command(cls=Door)
+def models() -> typer.Typer:
+    """The models and pairs on this computer: list, import, pair, check, pull."""
+    from medassist.commands.models import app
+
+    return app
+
+
+@app.command(cls=Door)
+def starter() -> typer.Typer:
+    """The pair that the program opens with: get its base, remove it, see which."""
+    from medassist.commands.starter_pair import app
+
+    return app
+
+
+@app.command(cls=Door)
+def finetune() -> typer.Typer:
+    """Make models from text: data, LoRA, figures, report."""
+    from medassist.commands.starter import finetune
+
+    return finetune
+
+
+@app.command(cls=Door)
+def convert() -> typer.Typer:
+    """Make GGUF files of what was trained, prove them, publish them to Ollama."""
+    from convert.commands import app
+
+    return app
 
 
 def main() -> NoReturn:

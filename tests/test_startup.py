@@ -40,10 +40,16 @@ def test_the_front_door_loads_nothing_heavy() -> None:
     assert loaded & NOT_FOR_HELP == set()
 
 
+def test_the_front_door_loads_no_verb() -> None:
+    loaded = modules_after("import medassist.cli")
+    assert not {m for m in loaded if m.startswith(("convert", "finetune"))}
+    verbs = {m for m in loaded if m.startswith("medassist.commands.")}
+    assert verbs == {"medassist.commands.consult", "medassist.commands.options"}
+
+
 @pytest.mark.parametrize("room", ["convert", "finetune"])
-def test_of_the_other_rooms_the_front_door_loads_the_options_alone(room: str) -> None:
-    loaded = {m for m in modules_after("import medassist.cli") if m.startswith(room)}
-    assert f"{room}.commands" in loaded
+def test_of_another_room_its_verbs_load_the_options_alone(room: str) -> None:
+    loaded = {m for m in modules_after(f"import {room}.commands") if m.startswith(room)}
     light = (f"{room}.commands", f"{room}.errors")
     assert {m for m in loaded if not m.startswith(light)} == {room}
 

@@ -6,8 +6,6 @@ called, so that `--help` waits for no torch.
 
 from __future__ import annotations
 
-import typer
-
 from convert.commands import (
     adapter,
     gguf,
@@ -19,23 +17,13 @@ from convert.commands import (
     starter,
     verify,
 )
-from medassist.core.terminal import Verbs
+from medassist.core.verbs import verbs
 
-app = typer.Typer(
-    cls=Verbs,
-    name="convert",
-    help="Make GGUF files of what was trained, prove them, publish them to Ollama. "
+app = verbs(
+    "convert",
+    "Make GGUF files of what was trained, prove them, publish them to Ollama. "
     "Needs the extra `convert` (torch).",
-    no_args_is_help=True,
-    rich_markup_mode=None,
 )
-
-
-@app.callback()
-def _convert() -> None:
-    pass
-
-
 app.command("starter")(starter.starter)
 app.command("gguf")(gguf.gguf)
 app.command("modelfile")(modelfile.modelfile)

@@ -6,26 +6,14 @@ called, so that `--help` waits for no torch.
 
 from __future__ import annotations
 
-import typer
-
 from finetune.commands import evaluate, fetch, prepare, push, report, sweep, train
-from medassist.core.terminal import Verbs
+from medassist.core.verbs import verbs
 
-app = typer.Typer(
-    cls=Verbs,
-    name="finetune",
-    help="Make models from text: data, LoRA, figures, report. "
+app = verbs(
+    "finetune",
+    "Make models from text: data, LoRA, figures, report. "
     "Needs the extra `finetune` (torch).",
-    no_args_is_help=True,
-    rich_markup_mode=None,
 )
-
-
-@app.callback()
-def _finetune() -> None:
-    pass
-
-
 app.command("prepare")(prepare.prepare)
 app.command("train")(train.train)
 app.command("sweep")(sweep.sweep)

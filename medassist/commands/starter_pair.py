@@ -7,20 +7,13 @@ from typing import Annotated
 
 import typer
 
-from medassist.core.terminal import Proxy, Verbs, say, watching
+from medassist.core.terminal import Proxy, say, watching
+from medassist.core.verbs import verbs
 
-app = typer.Typer(
-    cls=Verbs,
-    name="starter",
-    help="The pair that the program opens with: get its base, remove it, see which.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+app = verbs(
+    "starter",
+    "The pair that the program opens with: get its base, remove it, see which.",
 )
-
-
-@app.callback()
-def _starter() -> None:
-    pass
 
 
 @app.command()

@@ -12,10 +12,9 @@ import time
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from typer.core import TyperGroup
 
 from medassist.core.clean import clean, clean_line, escaped_json
 from medassist.core.errors import MedassistError
@@ -198,30 +197,3 @@ def show(result: object, text: str, *, json: bool, is_file: bool = False) -> Non
         typer.echo(text)
         return
     say(to_json(result) if json else text, json=json)
-
-
-class Verbs(TyperGroup):
-    """Verbs whose complaints about their words are cleaned.
-
-    What was typed stands in them, and a shell types names of files too.
-    """
-
-    def make_context(self, *args: Any, **more: Any) -> Any:
-        with _cleanly():
-            return super().make_context(*args, **more)
-
-    def invoke(self, ctx: Any) -> Any:
-        with _cleanly():
-            return super().invoke(ctx)
-
-
-@contextmanager
-def _cleanly() -> Generator[None]:
-    try:
-        yield
-    except Exception as error:
-        said = getattr(error, "format_message", None)
-        if callable(said):
-            text = clean(str(said()))
-            error.format_message = lambda: text  # pyright: ignore[reportAttributeAccessIssue]
-        raise

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_group
 
 import medassist
+from medassist.cli import app
 
 Done = subprocess.CompletedProcess[str]
 
@@ -31,6 +33,12 @@ def test_help_names_every_command() -> None:
     told = run("--help").stdout
     for command in ("ask", "doctor", "finetune", "convert"):
         assert f"\n  {command} " in told
+
+
+def test_the_list_says_of_each_command_what_its_own_help_begins_with() -> None:
+    for name, verb in get_group(app).commands.items():
+        own = run(name, "--help").stdout
+        assert " ".join(str(verb.help).split()) in " ".join(own.split())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from medassist.commands.bench import compare, measure, tune
-from medassist.core.terminal import Verbs
+from medassist.core.verbs import Verbs
 
 MEASURE = "measure"
 

@@ -5,8 +5,6 @@ Each verb imports the library when it is called; what is printed is in `shown.py
 
 from __future__ import annotations
 
-import typer
-
 from medassist.commands.models import (
     check,
     default,
@@ -17,22 +15,12 @@ from medassist.commands.models import (
     remove,
     show,
 )
-from medassist.core.terminal import Verbs
+from medassist.core.verbs import verbs
 
-app = typer.Typer(
-    cls=Verbs,
-    name="models",
-    help="The models and pairs on this computer: list, import, pair, check, pull.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
+app = verbs(
+    "models",
+    "The models and pairs on this computer: list, import, pair, check, pull.",
 )
-
-
-@app.callback()
-def _models() -> None:
-    pass
-
-
 app.command("list")(list_models.list_models)
 app.command("show")(show.show)
 app.command("import")(import_model.import_model)
