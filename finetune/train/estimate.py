@@ -16,10 +16,11 @@ at a time, h hidden, f feed-forward, L layers, v vocabulary):
     rest         a tenth of it all for fragmentation, and 0.6 GiB for CUDA itself
                  (on a CPU: for the program)
 
-Time is 2 FLOP a parameter and token for each of: forward, the gradient of the
-activations, and forward again with checkpointing; the base's weights need no gradient.
-It is divided by a measured speed of matrix products, and by the share of it that
-trainings reach.
+Time is measured: `trial.py` reads a few rows as a step does. Where the memory is too
+small for that, it is 2 FLOP a parameter and token for each of: forward, the gradient of
+the activations, and forward again with checkpointing; the base's weights need no
+gradient. It is divided by a measured speed of matrix products, and by the share of it
+that trainings reach. A validation is forward alone.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class Estimate:
     available: int
     """Bytes of the GPU, or of the computer."""
     seconds: float
+    """Of steps and validations."""
     cost: float | None
 
     @property
@@ -124,17 +126,19 @@ def memory(shape: Shape, load: Load) -> Memory:
     )
 
 
+def passes(load: Load) -> int:
+    """How often the weights are read for each token trained on; once to validate."""
+    return 3 if load.checkpointing else 2
+
+
 def operations(shape: Shape, load: Load) -> int:
     """FLOP for each token trained on."""
-    times = 3 if load.checkpointing else 2
-    return 2 * times * (shape.parameters + load.trainable)
+    return 2 * passes(load) * (shape.parameters + load.trainable)
 
 
-def seconds(
-    shape: Shape, load: Load, tokens: int, speed: float, reached: float = REACHED
-) -> float:
-    """The time to train on `tokens`, with matrix products at `speed` FLOP/s."""
-    return tokens * operations(shape, load) / (speed * reached)
+def expected_speed(shape: Shape, load: Load, matrix: float) -> float:
+    """Tokens a second of a training, with matrix products at `matrix` FLOP/s."""
+    return matrix * REACHED / operations(shape, load)
 
 
 def shape_of(model: torch.nn.Module) -> Shape:
@@ -170,12 +174,12 @@ def matrix_speed(device: torch.device, dtype: torch.dtype) -> float:
     side = 4096 if device.type == "cuda" else 512
     one = torch.randn(side, side, device=device, dtype=dtype)
     torch.mm(one, one)
-    _wait(device)
+    wait(device)
     times, began = 0, time.perf_counter()
     while time.perf_counter() - began < 0.15:
         torch.mm(one, one)
         times += 1
-        _wait(device)
+        wait(device)
     return 2 * side**3 * times / (time.perf_counter() - began)
 
 
@@ -188,6 +192,7 @@ def available_memory(device: torch.device) -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Wait until `device` has computed what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -43,6 +43,7 @@ from finetune.train.rows import (
 )
 from finetune.train.run_folder import Run, check_resumed
 from finetune.train.schedule import Schedule
+from finetune.train.trial import tokens_per_second
 from finetune.train.tuner import Tuner
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.way_out import DIRECT, WayOut
@@ -154,7 +155,7 @@ def prepare(
         train=train.figures.model_copy(update={"rows": packed}),
         validation=validation.figures if validation else None,
         estimate=_estimate(
-            recipe, hardware, shape, trainable, train.figures.tokens, packed, wishes
+            recipe, hardware, shape, trainable, (train, validation), tuner, wishes
         ),
         notes=[f"precision: {hardware.why}", *base.notes],
         resumed=resumed,
@@ -283,11 +284,13 @@ def _estimate(
     hardware: Hardware,
     shape: Shape,
     trainable: int,
-    tokens: int,
-    packed: int,
+    splits: tuple[SplitRows, SplitRows | None],
+    tuner: Tuner,
     wishes: Wishes,
 ) -> Estimate:
-    """What is to be expected; `tokens` an epoch, in `packed` rows."""
+    """What is to be expected of a training that is ready to begin."""
+    tokens, validation = splits[0].figures.tokens, splits[1]
+    packed = len(cast("Any", tuner.train_dataset))
     part = recipe.train
     load = Load(
         trainable,
@@ -297,16 +300,25 @@ def _estimate(
         part.checkpointing,
     )
     steps = planned_steps(recipe, packed, hardware.processes)
-    speed = estimates.matrix_speed(hardware.device, hardware.dtype)
-    total = round(tokens * steps * part.rows / packed)
-    seconds = estimates.seconds(shape, load, total, speed) / hardware.processes
+    total = tokens * steps * part.rows / packed
+    if validation is not None:
+        every = tuner.validate_every or steps
+        read = validation.figures.tokens * (1 + math.ceil(steps / every))
+        total += read / estimates.passes(load)
+    needed = estimates.memory(shape, load).total
+    available = estimates.available_memory(hardware.device)
+    speed = tokens_per_second(tuner) if needed <= available else None
+    if speed is None:
+        matrix = estimates.matrix_speed(hardware.device, hardware.dtype)
+        speed = estimates.expected_speed(shape, load, matrix)
+    seconds = total / speed / hardware.processes
     return Estimate(
         trainable=trainable,
         parameters=shape.parameters,
         tokens_per_epoch=tokens,
         steps=steps,
-        memory=estimates.memory(shape, load).total,
-        available=estimates.available_memory(hardware.device),
+        memory=needed,
+        available=available,
         seconds=seconds,
         cost=seconds / 3600 * wishes.price if wishes.price else None,
     )

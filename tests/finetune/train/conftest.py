@@ -164,3 +164,9 @@ def write_recipe(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
         return file
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def _a_short_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One step is enough where nobody reads the estimate."""
+    monkeypatch.setattr("finetune.train.trial.ENOUGH", 1e-4)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from finetune.train import preparation, trial
 from finetune.train.base_model import load_base
 from finetune.train.estimate import (
     GIB,
@@ -14,6 +15,9 @@ from finetune.train.estimate import (
     operations,
     shape_of,
 )
+from finetune.train.metrics import read_metrics
+from finetune.train.trial import tokens_per_second
+from tests.finetune.train.conftest import Trainings
 
 LLAMA2 = Shape(6_738_415_616, 6_476_005_376, 4096, 11008, 32, 32000)
 LLAMA31 = Shape(8_030_261_248, 6_979_321_856, 4096, 14336, 32, 128256)
@@ -54,3 +58,62 @@ def test_the_shape_of_a_loaded_model_is_its_own(llama: Path, gpt2: Path) -> None
     assert shape.linear == 2 * (attention + 3 * 32 * 48)
     assert (shape.hidden, shape.feed_forward, shape.layers) == (32, 48, 2)
     assert shape_of(load_base(gpt2)).linear == 2 * 12 * 32 * 32
+
+
+class Clock:
+    """Shows another eighth of a second each time it is looked at."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.125
+        return self.now
+
+
+def test_a_trial_counts_the_tokens_of_its_seconds(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainings.make("run", train={"packing": False, "rows_at_once": 2})
+    tuner = trainings.prepare(run).tuner
+    monkeypatch.setattr(trial, "ENOUGH", 1.0)
+    speed = tokens_per_second(tuner, Clock())
+    first = list(tuner.train_dataset)[:2]  # pyright: ignore[reportArgumentType]
+    assert speed == sum(len(row["input_ids"]) for row in first) / 0.125
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_a_trial_leaves_the_training_as_it_was(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch, checkpointing: bool
+) -> None:
+    train = {"steps": 3, "checkpointing": checkpointing}
+    found: list[list[float | None]] = []
+    for name in ("with", "without"):
+        run = trainings.make(name, train=train)
+        trainings.train(run)
+        found.append([step.loss for step in read_metrics(run)])
+        monkeypatch.setattr(preparation, "tokens_per_second", lambda _: 1000.0)
+    assert found[0] == found[1]
+
+
+def test_the_time_is_that_of_all_steps_and_validations(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation, "tokens_per_second", lambda _: 50.0)
+    part = {"packing": False, "rows": 4, "epochs": 2, "validations": 2}
+    prepared = trainings.prepare(trainings.make("run", train=part))
+    validation = prepared.validation
+    assert validation is not None
+    # 16 steps, validated before them and after each fourth, forward alone: half a step.
+    tokens = 2 * prepared.train.tokens + validation.tokens * 5 / 2
+    assert prepared.estimate.seconds == pytest.approx(tokens / 50)
+
+
+def test_what_does_not_fit_is_not_tried(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparation.estimates, "available_memory", lambda _: 1)
+    monkeypatch.setattr(preparation, "tokens_per_second", lambda _: pytest.fail("no"))
+    prepared = trainings.prepare(trainings.make("run"))
+    assert prepared.estimate.seconds > 0
+    assert not prepared.estimate.fits
