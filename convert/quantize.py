@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gguf import GGMLQuantizationType
 from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError
 from convert.gguf.facts import SHARD, GgufFacts, read_model
+from convert.gguf.file import refuse_target
 from convert.imatrix import read_imatrix
 from convert.quantization_types import QuantizationType, quantization_types
 from convert.quantize_wire import REPLIES, Job, Tensor
@@ -111,6 +113,44 @@ def quantize(
     )
 
 
+def requantize(
+    model: Path,
+    out: Path,
+    name: str,
+    kinds: Mapping[str, GGMLQuantizationType],
+    *,
+    threads: int | None = None,
+    force: bool = False,
+    watcher: Watcher = unwatched,
+) -> Quantized:
+    """Write `model` with each tensor in the type that `kinds` names.
+
+    A tensor that has its type already is copied byte for byte.
+
+    Args:
+        model: a GGUF whose tensors of other types are F32, F16 or BF16.
+        out: the file.
+        name: the type that the file calls itself, of those that llama.cpp makes.
+        kinds: of all tensors, by name.
+        threads: that compute; by default one for each core.
+        force: overwrite.
+        watcher: is told the tensors that are done.
+
+    Raises:
+        ConvertError: it cannot be done; what was there before is there still.
+    """
+    refuse_target(out, force=force)
+    return _one(
+        read_model(model),
+        out,
+        name,
+        quantization_types()[name],
+        kinds={tensor: int(kind) for tensor, kind in kinds.items()},
+        threads=threads or physical_cores(),
+        watcher=watcher,
+    )
+
+
 def read_bytes(text: str) -> int:
     """A number of bytes such as 512M or 2G.
 
@@ -184,9 +224,10 @@ def _one(
     name: str,
     kind: QuantizationType,
     *,
-    imatrix: Path | None,
-    most_memory: int,
-    allow_requantize: bool,
+    imatrix: Path | None = None,
+    most_memory: int = DEFAULT_MEMORY,
+    allow_requantize: bool = False,
+    kinds: dict[str, int] | None = None,
     threads: int,
     watcher: Watcher,
 ) -> Quantized:
@@ -204,6 +245,7 @@ def _one(
                 allow_requantize=allow_requantize,
                 most_memory=most_memory,
                 threads=threads,
+                kinds=kinds or {},
             )
             fallbacks = _run(job, facts.file, target, name, watcher)
             give_name(half, target)

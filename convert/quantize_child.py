@@ -62,7 +62,12 @@ def _run(job: Job) -> int:
     params.allow_requantize = job.allow_requantize
     params.max_buf_size = job.most_memory
     importance = read_imatrix(job.imatrix) if job.imatrix else None
-    # Both arrays must live until the quantizer is done.
+    kinds = _kinds(job.kinds) if job.kinds else None
+    if kinds is not None:
+        params.tt_overrides = ctypes.cast(
+            kinds, ctypes.POINTER(llama.llama_model_tensor_override)
+        )
+    # The arrays must live until the quantizer is done.
     entries = _entries(importance) if importance else None
     notes = _notes(importance) if importance else None
     if entries is not None and notes is not None:
@@ -75,6 +80,17 @@ def _run(job: Job) -> int:
     return llama.llama_model_quantize(
         os.fsencode(job.files[0]), os.fsencode(job.target), ctypes.pointer(params)
     )
+
+
+def _kinds(names: dict[str, int]) -> ctypes.Array[llama.llama_model_tensor_override]:
+    """The types of tensors as the quantizer reads them: patterns, then an empty one."""
+    kinds = (llama.llama_model_tensor_override * (len(names) + 1))()
+    for kind, (name, number) in zip(kinds, names.items(), strict=False):
+        # re.escape escapes what C++'s grammar does not take escaped, such as "-".
+        pattern = re.sub(r"([.*+?^${}()|\[\]\\/])", r"\\\1", name)
+        kind.pattern = f"^{pattern}$".encode()
+        kind.type = number
+    return kinds
 
 
 def _entries(

@@ -15,6 +15,8 @@ class Job(BaseModel):
         files: of the model; the first one is named to the quantizer.
         target: is there already, and empty.
         most_memory: bytes of rows that are held at once.
+        kinds: the type of each tensor by its name, in the place of the quantizer's
+            choice.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +28,7 @@ class Job(BaseModel):
     allow_requantize: bool
     most_memory: int
     threads: int
+    kinds: dict[str, int] = {}
 
 
 class Tensor(BaseModel):

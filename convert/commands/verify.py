@@ -27,7 +27,11 @@ SHOWN = (
 
 def verify(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="The Hugging Face model's folder.")
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="The Hugging Face model's folder; of a merged GGUF its base in GGUF.",
+        ),
     ],
     gguf: Annotated[
         Path,
@@ -53,7 +57,10 @@ def verify(
         typer.Option(metavar="DIR", help="A PEFT adapter of MODEL to verify as well."),
     ] = None,
     adapter_gguf: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The GGUF made from it.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The GGUF made from it; or the one that was merged."
+        ),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads; by default one for each core.")
@@ -64,8 +71,12 @@ def verify(
 
     Token ids, rendered prompts, logits and greedy text must be those of the Hugging
     Face model. A quantized file is measured against the unquantized one. The result
-    goes into verify.json beside the GGUF, and publish asks for it.
+    goes into verify.json beside the GGUF, and publish asks for it. What was merged of
+    two GGUFs is held against both: verify BASE.gguf OUT.gguf --adapter-gguf LORA.gguf.
     """
+    if model.is_file() and adapter_gguf is not None and adapter is None:
+        _merged(model, gguf, adapter_gguf, text, threads=threads, json=json)
+        return
     if (adapter is None) != (adapter_gguf is None):
         raise ConvertError("--adapter and --adapter-gguf belong together; give both")
     with room("convert"):
@@ -101,12 +112,33 @@ def verify(
         objects = ",".join(to_json(one) for one in both)
         say(f"[{objects}]", json=True)
     else:
-        show(found, "\n".join(_table(one) for one in both), json=json)
+        show(found, "\n".join(table(one) for one in both), json=json)
     if not all(one.passed for one in both):
         raise typer.Exit(1)
 
 
-def _table(found: Verified) -> str:
+def _merged(
+    base: Path,
+    gguf: Path,
+    adapter: Path,
+    text: Path | None,
+    *,
+    threads: int | None,
+    json: bool,
+) -> None:
+    with room("convert"):
+        from convert.verify.merged import verify_merged
+    with watching(quiet=json) as watcher:
+        found = verify_merged(
+            base, adapter, gguf, text=text, threads=threads, watcher=watcher
+        )
+    show(found, table(found), json=json)
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def table(found: Verified) -> str:
+    """What the gate found about a file, a line a check."""
     width = max(len(check.name) for check in found.checks)
     verdict = "verified" if found.passed else "WRONG"
     lines = [f"{found.file} ({found.quantization}) against {found.model}: {verdict}"]

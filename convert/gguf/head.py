@@ -63,11 +63,25 @@ class TensorFact:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """How a value is stored: a Python number does not say whether it was u32 or i64."""
+
+    kind: GGUFValueType
+    inner: GGUFValueType | None
+    """Of the members of a list."""
+    start: int
+    """Where its bytes are in the file, behind its kind."""
+    end: int
+
+
+@dataclass(frozen=True)
 class GgufHead:
     """The settings and the list of tensors of a GGUF."""
 
     values: dict[str, Any]
     tensors: tuple[TensorFact, ...]
+    entries: dict[str, Entry]
+    """Of the values, by key."""
 
     def text(self, key: str) -> str | None:
         """The text under `key`, where there is one."""
@@ -121,6 +135,16 @@ def read_head(file: Path) -> GgufHead:
         ) from error
 
 
+def entry_bytes(file: Path, head: GgufHead, key: str) -> bytes:
+    """The value under `key` as `file` has it; none where there is no such key."""
+    entry = head.entries.get(key)
+    if entry is None:
+        return b""
+    with open_file(file) as opened:
+        opened.seek(entry.start)
+        return opened.read(entry.end - entry.start)
+
+
 def tensor_bytes(file: Path, tensor: TensorFact) -> npt.NDArray[np.uint8]:
     """The bytes of a tensor, mapped."""
     if not tensor.bytes:
@@ -150,11 +174,17 @@ class _Reader:
         version = self.number("I")
         if version not in VERSIONS:
             raise ValueError(f"version {version}, or of another byte order")
-        tensors, entries = self.number("Q"), self.number("Q")
+        tensors, count = self.number("Q"), self.number("Q")
         values: dict[str, Any] = {}
-        for _ in range(entries):
-            key = self.text()
-            values[key] = self.value(self.number("I"))
+        entries: dict[str, Entry] = {}
+        for _ in range(count):
+            key, kind = self.text(), GGUFValueType(self.number("I"))
+            inner = None
+            if kind == GGUFValueType.ARRAY:
+                inner = GGUFValueType(self.number("I"))
+            start = self.at
+            values[key] = self.value(kind) if inner is None else self.list(inner)
+            entries[key] = Entry(kind, inner, start, self.at)
         listed = [self.tensor() for _ in range(tensors)]
         step = int(values.get(ALIGNMENT, 32))
         if step <= 0 or step % 8:
@@ -168,7 +198,7 @@ class _Reader:
             if rest or start + offset + length > len(self.data):
                 raise ValueError(f"the tensor {name} is not all there")
             placed.append(TensorFact(name, kind.name, shape, start + offset, length))
-        return GgufHead(values, tuple(placed))
+        return GgufHead(values, tuple(placed), entries)
 
     def tensor(self) -> tuple[str, GGMLQuantizationType, tuple[int, ...], int]:
         name = self.text()
@@ -184,12 +214,13 @@ class _Reader:
             raise _UnknownTypeError(number) from None
         return name, kind, shape, self.number("Q")
 
-    def value(self, kind: int) -> Any:
-        if kind == GGUFValueType.STRING:
-            return self.text()
-        if kind != GGUFValueType.ARRAY:
-            return self.number(NUMBERS[kind])
-        inner, count = self.number("I"), self.number("Q")
+    def value(self, kind: GGUFValueType) -> Any:
+        return (
+            self.text() if kind == GGUFValueType.STRING else self.number(NUMBERS[kind])
+        )
+
+    def list(self, inner: GGUFValueType) -> list[Any]:
+        count = self.number("Q")
         if inner == GGUFValueType.STRING:
             if count * 8 > len(self.data) - self.at:
                 raise ValueError("a list is longer than the file")
@@ -200,7 +231,7 @@ class _Reader:
             raise ValueError("a list is longer than the file")
         found = struct.unpack_from(f"<{count}{form}", self.data, self.at)
         self.at += size
-        return list(found)
+        return [*found]
 
     def number(self, form: str) -> Any:
         (found,) = struct.unpack_from(f"<{form}", self.data, self.at)

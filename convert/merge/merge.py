@@ -14,6 +14,7 @@ from pathlib import Path
 from convert.architectures.tied import OWN_HEAD
 from convert.errors import ConvertError
 from convert.foreign import no_tokenizer
+from convert.gguf.lora import CANNOT_BE_MERGED
 from convert.hf_folder import CONFIG, INDEX, WEIGHTS, Weight, read_config, read_weights
 from convert.merge.arithmetic import merged_blocks, one_thread
 from convert.merge.folder import Beside, files_beside
@@ -64,11 +65,7 @@ def merge(
     """
     loras = read_adapter(adapter)
     if loras.invocation:
-        raise ConvertError(
-            f"{adapter} is an activated LoRA, which works only from its invocation "
-            "tokens on; merged weights would work from the first token. Use it beside "
-            "its base (medassist convert adapter), or train a plain LoRA"
-        )
+        raise ConvertError(f"{adapter} is an activated LoRA{CANNOT_BE_MERGED}")
     _refuse_quantized(base)
     config = read_config(base)
     weights = read_weights(base)

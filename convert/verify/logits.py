@@ -286,15 +286,16 @@ def compare_adapted(
     watcher("logits with the adapter", len(texts), len(texts))
     return [
         difference.check(limit, "adapter logits"),
-        _effect(change, noise),
+        effect_of(change, noise),
         greedy.check("adapter greedy text"),
     ]
 
 
 class Greedy:
-    """Greedy texts of a GGUF, held against what the Hugging Face model would write."""
+    """Greedy texts of a GGUF, held against what the model it is of would write."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: str = "the Hugging Face model") -> None:
+        self.model = model
         self.texts = 0
         self.tokens = 0
         self.ties = 0
@@ -322,8 +323,8 @@ class Greedy:
                 self.ties += 1
             else:
                 self.wrong.append(
-                    f"token {step + 1} of text {self.texts} is {token}, and the "
-                    f"Hugging Face model writes {best} (by {gap:.3g}, where the "
+                    f"token {step + 1} of text {self.texts} is {token}, and "
+                    f"{self.model} writes {best} (by {gap:.3g}, where the "
                     f"measured error is {error:.3g})"
                 )
 
@@ -364,7 +365,7 @@ def check_sizes(model: StreamedModel, gguf: GgufScorer) -> None:
         )
 
 
-def _effect(change: Difference, noise: Difference) -> Check:
+def effect_of(change: Difference, noise: Difference) -> Check:
     """Whether the adapter changes the logits as it should."""
     figures = {
         "NMSE of the change": change.nmse,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, Estimate, QuantizationLoss
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.figures import MEAN_KLD, PPL_RATIO, SAME_TOP, TextLoss
+from medassist.exams.log_probs import Logits
 from medassist.exams.scorer import compare_on_text
 
 BUILT_IN = "built-in"
@@ -56,15 +58,34 @@ class Text:
         return hashlib.sha256(self.content.encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class _Adapted:
+    """A model that reads with its adapter throughout."""
+
+    scorer: GgufScorer
+
+    def logits(self, tokens: Sequence[int], first: int = 0) -> Logits:
+        return self.scorer.logits(tokens, first, adapted_from=0)
+
+
 def measure_loss(
     gguf: Path,
     against: Path,
     text: Text,
     *,
+    adapter: Path | None = None,
     threads: int | None = None,
     watcher: Watcher = unwatched,
 ) -> tuple[Check, QuantizationLoss]:
     """Measure what `gguf` lost against `against` on `text`.
+
+    Args:
+        gguf: the quantized file.
+        against: what it was made from.
+        text: what both read.
+        adapter: a GGUF adapter that is laid on `against` from the first token on.
+        threads: for llama.cpp.
+        watcher: is told how far it is.
 
     Returns:
         Whether it lost no more than a good quantization of its type does, and how
@@ -75,7 +96,7 @@ def measure_loss(
         EngineError: a file cannot be loaded.
     """
     with (
-        GgufScorer(against, threads=threads) as base,
+        GgufScorer(against, adapter, threads=threads) as base,
         GgufScorer(gguf, threads=threads) as model,
     ):
         if base.opened.size != model.opened.size:
@@ -88,7 +109,8 @@ def measure_loss(
                 f"{gguf} and {against} read the text as different tokens: they are not "
                 "of one model"
             )
-        found = compare_on_text(model, base, base.chunks(text.content), watcher)
+        reference = base if adapter is None else _Adapted(base)
+        found = compare_on_text(model, reference, base.chunks(text.content), watcher)
         quantization = model.opened.quantization
     loss = QuantizationLoss(
         against=against.name,

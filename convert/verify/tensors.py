@@ -7,20 +7,13 @@ against the unquantized ones.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from gguf import quants
 
-from convert.gguf.facts import shards_of
-from convert.gguf.head import (
-    TensorFact,
-    UnknownTensorTypeError,
-    read_head,
-    tensor_rows,
-)
+from convert.gguf.head import UnknownTensorTypeError
+from convert.gguf.tensors import StoredTensor, stored_tensors
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check
 
@@ -40,7 +33,7 @@ def compare_tensors(gguf: Path, against: Path, watcher: Watcher = unwatched) -> 
         ConvertError: a file cannot be read.
     """
     try:
-        originals, found = _tensors(against), _tensors(gguf)
+        originals, found = stored_tensors(against), stored_tensors(gguf)
     except UnknownTensorTypeError as error:
         return Check(name="tensors", passed=True, said=f"not compared: {error}")
     if names := sorted(originals.keys() ^ found.keys()):
@@ -55,7 +48,7 @@ def compare_tensors(gguf: Path, against: Path, watcher: Watcher = unwatched) -> 
             said = f"{name} has another shape than in {against.name}"
             return Check(name="tensors", passed=False, said=said)
         try:
-            error = _error(tensor.rows(), original.rows())
+            error = _error(_some(tensor), _some(original))
         except NotImplementedError:
             # A type that only llama.cpp decodes.
             unread += 1
@@ -80,26 +73,10 @@ def compare_tensors(gguf: Path, against: Path, watcher: Watcher = unwatched) -> 
     return Check(name="tensors", passed=passed, said=said, figures=figures)
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """A tensor in its file."""
-
-    file: Path
-    fact: TensorFact
-
-    def rows(self) -> npt.NDArray[np.float64]:
-        """Some of its rows, decoded."""
-        data = tensor_rows(self.file, self.fact)
-        chosen = np.unique(np.linspace(0, len(data) - 1, ROWS).astype(np.int64))
-        return quants.dequantize(data[chosen], self.fact.kind).astype(np.float64)
-
-
-def _tensors(gguf: Path) -> dict[str, _Stored]:
-    return {
-        tensor.name: _Stored(part, tensor)
-        for part in shards_of(gguf)
-        for tensor in read_head(part).tensors
-    }
+def _some(tensor: StoredTensor) -> npt.NDArray[np.float64]:
+    """Some of its rows, decoded."""
+    chosen = np.unique(np.linspace(0, tensor.rows - 1, ROWS).astype(np.int64))
+    return tensor.floats(chosen).astype(np.float64)
 
 
 def _error(found: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> float:

@@ -79,9 +79,11 @@ class Verified(_Part):
         kind: a model, or an adapter on one.
         file: its name.
         parts: the sha256 of the further files of a split model, by name.
-        model: the name of the Hugging Face folder (the adapter's, for an adapter).
-        model_sha256: of that folder's config, weights and tokenizer.
-        base_sha256: of the GGUF that an adapter was verified on.
+        model: what it was made from: the name of the Hugging Face folder (the
+            adapter's, for an adapter), or those of the two GGUFs that were merged.
+        model_sha256: of that folder's config, weights and tokenizer, or of those two.
+        base_sha256: of the GGUF that an adapter was verified on, or merged into.
+        adapter_sha256: of the GGUF adapter that was merged.
         base_model_sha256: of the Hugging Face folder of that base.
         peak_mib: the most memory that this process and the largest of its children
             have held, in MiB; mapped pages of files count in.
@@ -96,6 +98,7 @@ class Verified(_Part):
     model_sha256: str = ""
     base_sha256: str | None = None
     base_model_sha256: str | None = None
+    adapter_sha256: str | None = None
     checks: tuple[Check, ...]
     loss: QuantizationLoss | None = None
     seconds: float = 0.0
