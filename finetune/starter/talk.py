@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from finetune.data.documents import QuestionAnswer, focus_key
+from finetune.data.phrasings import phrasings
 from finetune.data.sources import medquad
 
 OWN = "own"  # the source of what is written for this project
@@ -27,9 +28,7 @@ class Talk:
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(f"talk/{seed}")
-        self._words: dict[str, dict[str, list[str]]] = yaml.safe_load(
-            (_HERE / "phrasings.yaml").read_text("utf-8")
-        )
+        self._words = phrasings()
 
     def rephrased(self, asked: QuestionAnswer, share: float) -> QuestionAnswer:
         """`asked` in other words, in a `share` of the cases where there are any."""
@@ -44,7 +43,7 @@ class Talk:
         focus = asked.focus
         if self._chance.random() < 0.5 and focus[1:2].islower():
             focus = focus.lower()
-        question = self._chance.choice(words["asks"]).format(focus=focus)
+        question = self._chance.choice(words.asks).format(focus=focus)
         return replace(asked, question=question)
 
     def conversations(
@@ -70,7 +69,7 @@ class Talk:
                 first = self.rephrased(self._chance.choice(others), 0.5)
                 asked = replace(
                     asked,
-                    question=self._chance.choice(words["follows"]),
+                    question=self._chance.choice(words.follows),
                     earlier=((first.question, first.answer),),
                 )
             found.append(asked)

@@ -20,9 +20,11 @@ from finetune.data.sources import (
     elife_digests,
     healthqa,
     medquad,
+    medquad_short,
     meqsum,
     mts_dialog,
     open_corpus,
+    own_rows,
     plain_text,
     pmc_oa,
     pmc_patients,
@@ -53,12 +55,14 @@ SOURCES: Mapping[str, SourceInfo] = {
         doctor_healthcare.INFO,
         clinical_trials.INFO,
         medquad.INFO,
+        medquad_short.INFO,
         pubmedqa.INFO,
         covid_qa.INFO,
         mts_dialog.INFO,
         aci_bench.INFO,
         meqsum.INFO,
         open_corpus.INFO,
+        own_rows.INFO,
         plain_text.INFO,
         table.INFO,
     )
@@ -106,13 +110,16 @@ def _value(info: SourceInfo, name: str, value: Any) -> Any:
         FinetuneError: it is of another kind than the option's default.
     """
     default = getattr(info.open_source(), name)
+    if isinstance(default, float) and type(value) is int:
+        return float(value)
     if isinstance(default, tuple):
         value = (value,) if isinstance(value, str) else value
         if isinstance(value, (list, tuple)):
             return tuple(value)
     elif type(value) is type(default):
         return value
-    expected = {tuple: "a list", str: "text", bool: "true or false", int: "a number"}
+    expected = {tuple: "a list", str: "text", bool: "true or false"}
+    expected |= {int: "a number", float: "a number"}
     wanted = expected.get(type(default), "a map")
     raise FinetuneError(
         f"{info.name}: the option {name} is {wanted}, not {value!r}; correct it"

@@ -1,0 +1,34 @@
+"""How people ask: one list of words for all that varies a data set's questions."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+_FILE = Path(__file__).with_name("phrasings.yaml")
+
+
+class Phrasings(BaseModel):
+    """Ways to ask about one kind of thing; `{focus}` stands for what is asked about."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    asks: tuple[str, ...]
+    """Stand alone."""
+    follows: tuple[str, ...]
+    """Come second in a conversation."""
+    patients: tuple[str, ...]
+    """In the first person, or for somebody of the family."""
+    clinicians: tuple[str, ...]
+    """In shorthand."""
+
+
+@cache
+def phrasings() -> dict[str, Phrasings]:
+    """The ways to ask, by kind of question as MedQuAD names it."""
+    return TypeAdapter(dict[str, Phrasings]).validate_python(
+        yaml.safe_load(_FILE.read_text("utf-8"))
+    )
