@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medassist.core.run_folder import RunFolder
 from medassist.core.terminal import Proxy, confirm, room, say, show, watching
 from medassist.core.words import duration, memory
 
@@ -33,6 +34,13 @@ def train(
             help="The run folder, with its prepared data; by default runs/NAME.",
         ),
     ] = None,
+    prepare_first: Annotated[
+        bool,
+        typer.Option(
+            "--prepare",
+            help="Prepare the recipe's data first, where RUN/data is not there.",
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on where a training in RUN stopped."),
@@ -88,20 +96,25 @@ def train(
 ) -> None:
     """Train a LoRA on a base model.
 
-    RUN/data must have been prepared (`finetune prepare`). What comes out: RUN/adapter
-    (PEFT), RUN/training.json, RUN/metrics.jsonl, and checkpoints to go on from. The
-    best checkpoint by validation loss becomes the adapter. Ctrl-C keeps a checkpoint.
+    RUN/data must have been prepared (`finetune prepare`, or --prepare). What comes
+    out: RUN/adapter (PEFT), RUN/training.json, RUN/metrics.jsonl, and checkpoints to
+    go on from. The best checkpoint by validation loss becomes the adapter. Ctrl-C
+    keeps a checkpoint.
 
     On several GPUs: torchrun --nproc-per-node N -m finetune train ...
     """
     with room("finetune"):
         from rich.console import Console
 
+        from finetune.commands.prepare import prepare
         from finetune.train import preparation, training
-        from finetune.train.run_folder import locked, open_run
+        from finetune.train.run_folder import locked, open_run, root_of
         from finetune.train.stop import asked_to_stop
         from medassist.core.settings_file import way_out
         from medassist.core.way_out import DIRECT
+    root = root_of(recipe, out)
+    if prepare_first and not RunFolder(root).split("train").is_file():
+        prepare([recipe], out=root)
     folder = open_run(recipe, out, resume=resume, change=not dry_run)
     done = folder.finished()
     if done is not None:

@@ -42,6 +42,17 @@ class Run(RunFolder):
         return result if done else None
 
 
+def root_of(wish: str, out: Path | None) -> Path:
+    """The run folder of a call: `out`, or `wish` itself, or `runs/NAME`.
+
+    Raises:
+        FinetuneError: `wish` is no recipe, or its recipe cannot be read.
+    """
+    if out is not None or Path(wish).is_dir():
+        return out or Path(wish)
+    return Path("runs") / read_recipe(find_recipe(wish)).name
+
+
 def open_run(wish: str, out: Path | None, *, resume: bool, change: bool = True) -> Run:
     """The run folder of a call, with its recipe in it.
 
