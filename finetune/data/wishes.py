@@ -104,9 +104,15 @@ def _of_recipe(what: str) -> tuple[dict[str, Any], Path]:
             f"{file} names no data: expected the key data with its sources; or name "
             "data sets as NAME=PATH"
         )
-    # What comes with the program knows no folder of the user's but the current one.
-    base = Path.cwd() if named else file.absolute().parent
-    return data.model_dump(mode="json"), base
+    content = data.model_dump(mode="json")
+    if not named:
+        return content, file.absolute().parent
+    # What comes with the program knows no folder of the user's but the current one, and
+    # beside itself what comes with it.
+    for source in content["sources"]:
+        if (file.parent / source["path"]).exists():
+            source["path"] = str(file.parent / source["path"])
+    return content, Path.cwd()
 
 
 def _only_data(file: Path) -> DataPart | None:

@@ -17,6 +17,8 @@ WANTED = {
     "llama3-8b",
     "mistral-7b",
     "qwen2.5-1.5b",
+    "smollm2-135m-starter",
+    "smollm2-135m-starter-activated",
     "smollm2-360m-cpu",
     "distilgpt2-dialogue",
     "starter",
