@@ -480,9 +480,8 @@ def test_the_real_sets_are_read_whole(name, folder, good, bad):
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the data folder is not here")
 def test_few_of_medquads_answers_begin_with_a_question():
-    records = [
-        r for r in read("medquad", REAL / "medquad") if not isinstance(r, Broken)
-    ]
+    read_whole = read("medquad", REAL / "medquad")
+    records: list[Read] = [r for r in read_whole if not isinstance(r, Broken)]
     answers = [turns[-1] for turns in said(records) if turns[-1]]
     asked = [a for a in answers if re.match(r"\W*(?:[^.?!]|[.!](?!\s))*\?", a)]
     assert len(answers) > 12_000
