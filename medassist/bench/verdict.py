@@ -200,6 +200,4 @@ def _compared(task: str, first: Sat, row: Sat, margin: float) -> Verdict:
 
 
 def _missing(task: str, asked: int, shared: int) -> str:
-    return (
-        f"of {task} both have answered {shared:,} questions, where {asked:,} were put"
-    )
+    return f"of {task} both have answered {shared:,} of {asked:,} questions"

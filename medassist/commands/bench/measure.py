@@ -238,7 +238,9 @@ def _tests(
     if said is None:
         plain: tuple[Test, ...] = ("load", "speed", "app", "memory")
         return frozenset((*plain, *(name for name in needs if needs[name][0])))
-    found = frozenset(_words(said, "--tests", {test: test for test in TESTS}))
+    found: frozenset[Test] = frozenset(
+        _words(said, "--tests", dict(zip(TESTS, TESTS, strict=True)))
+    )
     for name, (given, option) in needs.items():
         if name in found and not given:
             raise typer.BadParameter(f"--tests {name} needs {option}")

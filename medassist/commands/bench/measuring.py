@@ -133,9 +133,7 @@ def result_file(request: Request) -> Path:
     folder = data_dir() / FOLDER
     make_folder(folder)
     if request.resume:
-        last = max(
-            folder.glob("*.jsonl"), key=lambda p: p.stat().st_mtime, default=None
-        )
+        last = max(folder.glob("*.jsonl"), key=_changed, default=None)
         if last is None:
             raise UsageError("There is no result yet to go on with.")
         return last

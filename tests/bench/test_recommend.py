@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from medassist.bench.recommend import recommend
+from medassist.bench.results import Figure
+from medassist.bench.rows import rows
+from medassist.bench.verdict import sat, verdicts
+from medassist.exams.figures import MEAN_KLD, SAME_TOP
+from tests.bench.lines import app, exam, line, model, speed
+from tests.bench.test_verdict import answers, changed
+
+Q8, Q4, Q2 = model("Q8_0", 8000), model("Q4_0", 4000), model("Q2_K", 2000)
+BEFORE = answers(2500)
+
+
+def chosen(lines, target=10.0):
+    found = verdicts(sat(lines))
+    return recommend(rows(lines), found, target, 0.01)
+
+
+def measured():
+    return [
+        *app(Q8, [6, 6, 6]),
+        *app(Q4, [12, 12, 12]),
+        *app(Q2, [20, 20, 20]),
+        *exam(Q8, BEFORE),
+        *exam(Q4, changed(BEFORE, 5, 5)),
+        *exam(Q2, changed(BEFORE, 90, 10)),
+    ]
+
+
+def test_the_smallest_file_that_is_fast_enough_and_no_worse_is_named_with_its_grounds():
+    found = chosen(measured())
+    assert found.row is not None and found.row.name == "Q4_0.gguf"
+    assert "12.0 tok/s, where 10 are wanted" in found.said[0]
+    assert "no worse by more than 1 points" in found.said[0]
+    assert found.said[1].startswith("Q2_K.gguf: worse, by")
+
+
+def test_where_no_file_meets_both_it_says_what_each_lacks():
+    found = chosen(measured(), target=50)
+    assert found.row is None
+    assert len(found.said) == 4
+    assert "writes 6.0 tok/s, where 50 are wanted" in found.said[-1]
+
+
+def test_without_an_exam_nothing_is_recommended():
+    found = chosen([*app(Q8, [20]), *app(Q4, [30])])
+    assert found.row is None
+    assert "not examined (--exams)" in found.said[1]
+
+
+def test_a_file_that_diverges_wildly_is_rejected_as_broken():
+    broken = line(
+        "quality",
+        Q4,
+        {"n_ctx": 512},
+        figures={
+            MEAN_KLD: Figure(value=3.1, low=2.8, high=3.3),
+            SAME_TOP: Figure(value=12.0, low=10.0, high=14.0),
+        },
+    )
+    found = chosen([*measured(), broken])
+    assert found.row is None
+    assert any("Q4_0.gguf: it is broken" in said for said in found.said)
+
+
+def test_the_raw_speed_counts_where_the_app_was_not_measured():
+    lines = [*speed(Q4, [15, 15, 15]), *exam(Q8, BEFORE), *exam(Q4, BEFORE)]
+    found = chosen(lines)
+    assert found.row is not None and "15.0 tok/s" in found.said[0]
