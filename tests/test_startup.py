@@ -29,22 +29,28 @@ def loaded_after(program: str) -> set[str]:
 def modules_after(program: str) -> set[str]:
     script = f"{program}\nimport sys; print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
     )
     return set(done.stderr.split())
 
 
 def test_the_front_door_loads_nothing_heavy() -> None:
-    loaded = loaded_after("import medassist.cli")
+    loaded = loaded_after("import medassist.commands.front_door")
     assert "typer" in loaded
     assert loaded & NOT_FOR_HELP == set()
 
 
 def test_the_front_door_loads_no_verb() -> None:
-    loaded = modules_after("import medassist.cli")
+    loaded = modules_after("import medassist.commands.front_door")
     assert not {m for m in loaded if m.startswith(("convert", "finetune"))}
     verbs = {m for m in loaded if m.startswith("medassist.commands.")}
-    assert verbs == {"medassist.commands.consult", "medassist.commands.options"}
+    assert verbs == {
+        f"medassist.commands.{name}" for name in ("consult", "front_door", "options")
+    }
 
 
 @pytest.mark.parametrize("room", ["convert", "finetune"])
@@ -56,9 +62,21 @@ def test_of_another_room_its_verbs_load_the_options_alone(room: str) -> None:
 
 def test_help_loads_nothing_heavy_either() -> None:
     loaded = loaded_after(
-        "from medassist.cli import app\napp(['--help'], standalone_mode=False)"
+        "from medassist.commands.front_door import app\n"
+        "app(['--help'], standalone_mode=False)"
     )
     assert loaded & NOT_FOR_HELP == set()
+
+
+def test_the_screen_alone_waits_for_no_reader_of_options() -> None:
+    # Its input is no terminal here, so that it ends at once and says so.
+    loaded = loaded_after(
+        "import sys; sys.argv[1:] = []; from medassist.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as ended: assert ended.code == 2"
+    )
+    assert "textual" in loaded
+    assert loaded & {"typer", "pydantic", "llama_cpp", "numpy"} == set()
 
 
 def test_the_ground_floor_checks_nothing_when_it_is_loaded() -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.main import get_group
 
 import medassist
-from medassist.cli import app
+from medassist.commands.front_door import app
 
 Done = subprocess.CompletedProcess[str]
 
