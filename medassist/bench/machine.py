@@ -93,7 +93,8 @@ class Machine:
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in a line of results."""
-        return {"id": self.id, **asdict(self)}
+        found = {"id": self.id, **asdict(self)}
+        return {**found, "features": list(self.features)}
 
 
 class Sensors:

@@ -85,6 +85,7 @@ def ask(
     from medassist.commands.ask_run import Request, choose_files, read_question, run
     from medassist.engine.client import Engine
     from medassist.engine.confine import forbid_core_dumps
+    from medassist.library.tuned_threads import with_tuned_threads
     from medassist.starter import STARTER, default_pair
 
     forbid_core_dumps()
@@ -121,7 +122,7 @@ def ask(
         panes=panes,
         mode=mode.value,
         sampling=_sampling(usual, seed, temperature, max_tokens),
-        options=settings.engine_options,
+        options=with_tuned_threads(files, settings.engine_options),
         system=system,
         by_pane=by_pane,
         notice=notice,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from medassist.core.files import read_bytes, write_whole
 from medassist.core.paths import config_dir
 from medassist.core.processor import physical_cores
+from medassist.core.values import EngineOptions, PairFiles
 
 FILE = "threads.json"
 _KNOWN = TypeAdapter(dict[str, int])
@@ -35,6 +37,17 @@ def remembered_threads(model: Path) -> int | None:
     sha256 = known_sha256(model)
     found = known.get(_key(sha256)) if sha256 else None
     return found if found and 1 <= found <= (os.cpu_count() or 1) else None
+
+
+def with_tuned_threads(files: PairFiles, options: EngineOptions) -> EngineOptions:
+    """`options` with the number that was found for the pair's model.
+
+    What the user has chosen stays; so does the default where nothing was found.
+    """
+    if options.threads is not None:
+        return options
+    found = remembered_threads(files.files(files.panes[0])[0])
+    return replace(options, threads=found) if found else options
 
 
 def remember_threads(model: Path, threads: int) -> None:

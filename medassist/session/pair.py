@@ -238,7 +238,12 @@ class Pair:
             from medassist.engine.client import Engine
 
             make = Engine
-        return make(files, settings.engine_options)
+        from medassist.library.tuned_threads import with_tuned_threads
+
+        options = await asyncio.to_thread(
+            with_tuned_threads, files, settings.engine_options
+        )
+        return make(files, options)
 
     def _progress(self, loading: Loading) -> None:
         self.fraction = loading.fraction

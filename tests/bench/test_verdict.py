@@ -4,10 +4,17 @@ import random
 
 import pytest
 
-from medassist.bench.verdict import ALL, primary, sat, verdicts
+from medassist.bench.verdict import ALL, Verdict, primary, sat, verdicts
+from medassist.exams.statistics import Flips
 from tests.bench.lines import exam, model
 
 Q8, Q4, Q2 = model("Q8_0", 8000), model("Q4_0", 4000), model("Q2_K", 2000)
+
+
+def of(verdict: Verdict) -> Flips:
+    """What changed, where it could be compared."""
+    assert verdict.flips is not None
+    return verdict.flips
 
 
 def answers(count: int, wrong: float = 0.4, seed: int = 1) -> list[bool]:
@@ -37,7 +44,7 @@ def test_an_equal_file_is_no_worse_and_one_with_flips_to_one_side_is_worse():
     assert equal.said.startswith("no worse by more than 1 points")
     assert worse.shown == "worse" and not worse.no_worse
     assert worse.said.startswith("worse, by -2.7")
-    assert (worse.flips.right_to_wrong, worse.flips.wrong_to_right) == (40, 0)
+    assert (of(worse).right_to_wrong, of(worse).wrong_to_right) == (40, 0)
 
 
 def test_two_percent_of_flips_that_cancel_out_decide_nothing_on_few_items():
@@ -51,7 +58,7 @@ def test_two_percent_of_flips_that_cancel_out_decide_nothing_on_few_items():
 def test_no_difference_is_never_called_no_worse():
     before = answers(200)
     (found,) = verdicts(sat([*exam(Q8, before), *exam(Q4, before)]))
-    assert found.flips.changed == 0
+    assert of(found).changed == 0
     assert not found.no_worse
     assert "no worse" not in found.said
 
@@ -115,7 +122,7 @@ def test_what_counts_is_all_exams_together():
     found = verdicts(sat(lines))
     (whole,) = primary(found)
     assert whole.task == ALL
-    assert (whole.flips.items, whole.flips.right_to_wrong) == (800, 6)
+    assert (of(whole).items, of(whole).right_to_wrong) == (800, 6)
 
 
 def test_flips_of_near_ties_are_told_apart():
@@ -125,7 +132,7 @@ def test_flips_of_near_ties_are_told_apart():
         *exam(Q4, changed(before, 4, 3), margin=2.0),
     ]
     (found,) = verdicts(sat(lines))
-    assert (found.flips.changed, found.clear) == (7, 0)
+    assert (of(found).changed, found.clear) == (7, 0)
     lines = [*exam(Q8, before), *exam(Q4, changed(before, 4, 3))]
     assert verdicts(sat(lines))[0].clear == 7
 

@@ -1,0 +1,51 @@
+"""A process that measures and is killed in the middle: its own, so that it can be.
+
+Run as `python -m tests.bench.killed FILE MODEL ADAPTER EXAMS STEP`: it kills itself
+when the measurement number STEP (from 0) is over, or in the middle of writing it down.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from medassist.bench import results
+from medassist.bench.targets import targets
+from tests.bench.measured import SMALL, measure
+
+
+def wishes(exams: Path):
+    return replace(
+        SMALL,
+        tests=frozenset(("speed", "exams")),
+        exams=exams,
+        questions=3,
+    )
+
+
+def main() -> None:
+    file, model, adapter, exams = map(Path, sys.argv[1:5])
+    step, half = int(sys.argv[5]), sys.argv[6] == "half"
+    append = results.ResultsFile.append
+    count = 0
+
+    def dying(self: results.ResultsFile, line: results.Line) -> None:
+        nonlocal count
+        if count == step and half:
+            text = line.model_dump_json(by_alias=True).encode()
+            self._out.write(text[: len(text) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        append(self, line)
+        if count == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        count += 1
+
+    results.ResultsFile.append = dying
+    measure(wishes(exams), targets([model], [adapter]), file, resume=file.exists())
+
+
+if __name__ == "__main__":
+    main()
