@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medassist.bench.errors import BenchError, UsageError
-from medassist.core.files import PRIVATE_FILE, open_own, read_bytes, sync
+from medassist.core.files import append_whole, open_own, read_bytes, sync
 from medassist.core.locks import HeldError, Lock
 
 SCHEMA = "medassist-bench/1"
@@ -181,7 +181,7 @@ class ResultsFile:
         except BaseException:
             self._lock.release()
             raise
-        self._out = os.fdopen(number, "r+b", buffering=0)
+        self._out = FileIO(number, "r+b")
         try:
             data = self._out.read()
             if data and not resume:
@@ -194,7 +194,6 @@ class ResultsFile:
             self.lines = _parsed(file, data[:whole])
             self._out.truncate(whole)
             self._out.seek(whole)
-            os.fchmod(number, PRIVATE_FILE) if hasattr(os, "fchmod") else None
             if not data:
                 sync(file.parent)
         except BaseException:
@@ -210,18 +209,9 @@ class ResultsFile:
         text = line.model_dump_json(by_alias=True, exclude_defaults=True)
         # The schema is a default, and every line has to say it.
         data = f'{{"schema":"{SCHEMA}",{text[1:]}\n'.encode()
-        start = self._out.tell()
         try:
-            left = memoryview(data)
-            while left:
-                left = left[self._out.write(left) :]
-            os.fsync(self._out.fileno())
+            append_whole(self._out, data)
         except OSError as error:
-            try:
-                self._out.truncate(start)
-                self._out.seek(start)
-            except OSError:
-                pass  # a half line is dropped when the file is read
             raise BenchError(
                 f"{self.file} cannot be written: {error.strerror}. What was measured "
                 "before is in it; make room and go on with --resume."

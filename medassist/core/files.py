@@ -16,7 +16,7 @@ import stat
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -252,6 +252,30 @@ def sync(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def append_whole(out: FileIO, data: bytes) -> None:
+    """Append `data` to an open file, whole and on the disk itself, or not at all.
+
+    Args:
+        out: open to be written without a buffer, at its end.
+        data: what is appended.
+
+    Raises:
+        OSError: it cannot be written; what had been begun is taken away, where that
+            can be done.
+    """
+    start = out.tell()
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[out.write(left) or 0 :]
+        os.fsync(out.fileno())
+    except OSError:
+        with suppress(OSError):
+            out.truncate(start)
+            out.seek(start)
+        raise
 
 
 def write_whole(file: Path, content: str | bytes, mode: int = PRIVATE_FILE) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path):
     file = written(tmp_path / "r.jsonl")
     with ResultsFile(file, resume=True) as results:
         good = results._out
-        with Path("/dev/full").open("r+b", buffering=0) as full:
+        with FileIO("/dev/full", "r+b") as full:
             results._out = full
             with pytest.raises(BenchError, match=r"No space left.*--resume"):
                 results.append(LINES[0])
