@@ -9,7 +9,7 @@ from textual.containers import Horizontal
 from textual.widgets import Static
 
 from tests.shown import Shown, columns
-from tests.tui.running import seen
+from tests.tui.page import seen
 
 WORDS = "is there already"
 LENGTHS = range(1, 60)

@@ -46,19 +46,18 @@ class Passed:
 async def passed() -> Passed:
     """Ask one question and note what it passes through."""
     from tests.stubs.engine import FakeEngines
-    from tests.tui.running import app_with, until_ready
+    from tests.tui.page import opened
 
-    app, found = app_with(FakeEngines()), Passed()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await until_ready(pilot, app)
-        app.consult.composer.text = "What helps against a cough?"
-        app.consult.composer.focus()
-        await pilot.pause()
+    found = Passed()
+    async with opened(FakeEngines(), size=(120, 40)) as page:
+        page.consult.composer.text = "What helps against a cough?"
+        page.consult.composer.focus()
+        await page.pause()
         sys.setprofile(found)
         try:
-            app.simulate_key("enter")
+            page.app.simulate_key("enter")
             for _ in range(PATIENCE):
-                if _answer_is_seen(app):
+                if _answer_is_seen(page.app):
                     break
                 await asyncio.sleep(0.001)
             else:
@@ -69,7 +68,7 @@ async def passed() -> Passed:
 
 
 def _answer_is_seen(app: object) -> bool:
-    from tests.tui.running import seen
+    from tests.tui.page import seen
 
     before = sys.getprofile()
     sys.setprofile(None)

@@ -9,44 +9,25 @@ from medassist.core.errors import EngineError, ModelFileError
 from medassist.core.values import PaneName, TooLong
 from medassist.engine.wire import Question
 from medassist.session.choice import Choice
-from medassist.tui.app import ConsultApp
 from medassist.tui.dialogs.decision import Decision
 from tests.stubs.engine import FakeEngines, answer_of
-from tests.tui.running import (
-    PAIR,
-    app_with,
-    ask,
-    focus,
-    foot,
-    push,
-    seen,
-    until,
-    until_answered,
-    until_ready,
-    views,
-)
-
-SIZE = (120, 36)
+from tests.tui.page import PAIR, Page, app_with, foot, opened
 
 
 async def test_one_question_is_answered_in_both_panes(engines: FakeEngines) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press(*"Is it measles?", "enter")
-        await until_answered(pilot, app)
-        screen = seen(app.screen)
+    async with opened(engines) as page:
+        await page.press(*"Is it measles?", "enter")
+        await page.until_answered()
+        screen = page.seen
         assert answer_of("base", "Is it measles?") in screen
         assert answer_of("tuned", "Is it measles?") in screen
         assert "20.0 tok/s · TTFT 0.25 s · context 812/4096" in screen
-        assert app.consult.composer.text == ""
+        assert page.consult.composer.text == ""
 
 
 async def test_the_header_names_model_and_quantization(engines: FakeEngines) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        lines = seen(app.screen).splitlines()
+    async with opened(engines) as page:
+        lines = page.seen.splitlines()
         assert " A  base  Tiny base  Q8_0" in lines[1]
         assert " B  tuned  Tiny tuned + adapter  Q8_0" in lines[1]
         assert "OFFLINE · not saved · together · 2 threads · 1.2 GB" in lines[0]
@@ -57,10 +38,8 @@ async def test_where_it_is_narrow_the_models_name_gives_way_and_nothing_else(
     engines: FakeEngines, width: int
 ) -> None:
     engines.script.name = "A-model-with-a-name-longer-than-any-header-has-room-for-v2"
-    app = app_with(engines)
-    async with app.run_test(size=(width, 36)) as pilot:
-        await until_ready(pilot, app)
-        text = seen(app.screen)
+    async with opened(engines, size=(width, 36)) as page:
+        text = page.seen
         first = next(line for line in text.splitlines() if " A  base  " in line)
         assert first.split(" B  ")[0].rstrip(" ▕").endswith("-v2 base  Q8_0")
         second = next(line for line in text.splitlines() if " B  tuned  " in line)
@@ -68,20 +47,16 @@ async def test_where_it_is_narrow_the_models_name_gives_way_and_nothing_else(
 
 
 async def test_ctrl_j_goes_to_a_new_line_and_enter_sends(engines: FakeEngines) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("a", "ctrl+j", "b", "enter")
-        await until_answered(pilot, app)
+    async with opened(engines) as page:
+        await page.press("a", "ctrl+j", "b", "enter")
+        await page.until_answered()
         assert engines.last.asked[0]["base"].messages[-1].content == "a\nb"
 
 
 async def test_keys_that_come_in_one_burst_take_effect_in_their_order(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
+    async with opened(engines) as page:
         for key, character in [
             *((letter, letter) for letter in "first"),
             ("ctrl+j", "\n"),
@@ -89,32 +64,25 @@ async def test_keys_that_come_in_one_burst_take_effect_in_their_order(
             ("enter", "\r"),
             *((letter, letter) for letter in "next"),
         ]:
-            app.post_message(events.Key(key, character))
-        await until_answered(pilot, app)
+            page.app.post_message(events.Key(key, character))
+        await page.until_answered()
         assert engines.last.asked[0]["base"].messages[-1].content == "first\nline"
-        assert app.consult.composer.text == "next"
+        assert page.consult.composer.text == "next"
 
 
 async def test_an_empty_question_is_not_sent(engines: FakeEngines) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE, notifications=True) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("space", "ctrl+j", "enter")
-        await until(pilot, lambda: "Write a question first." in seen(app.screen))
-        assert app.consult.session.consultation.turns == []
+    async with opened(engines, notifications=True) as page:
+        await page.press("space", "ctrl+j", "enter")
+        await page.until_seen("Write a question first.")
+        assert page.turns == []
         assert engines.last.asked == []
 
 
 async def test_a_second_question_goes_with_each_panes_own_history(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await ask(pilot, app, "Two?")
-        await until_answered(pilot, app, turns=2)
+    async with opened(engines) as page:
+        await page.ask("One?", "Two?")
         second = engines.last.asked[1]
         assert [m.content for m in second["base"].messages] == [
             "One?",
@@ -131,156 +99,137 @@ async def test_what_is_written_while_the_model_loads_is_sent_when_it_is_ready(
     engines: FakeEngines,
 ) -> None:
     engines.script.hold_loading = asyncio.Event()
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: "loading 43 %" in seen(app.screen))
-        await pilot.press(*"Early?", "enter")
-        await until(pilot, lambda: "Early?" in seen(app.screen))
+    async with opened(engines, ready=False) as page:
+        await page.until_seen("loading 43 %")
+        await page.press(*"Early?", "enter")
+        await page.until_seen("Early?")
         assert engines.last.asked == []
         engines.script.hold_loading.set()
-        await until_answered(pilot, app)
-        assert answer_of("tuned", "Early?") in seen(app.screen)
+        await page.until_answered()
+        assert answer_of("tuned", "Early?") in page.seen
 
 
 async def test_escape_stops_the_loading_and_it_can_be_started_again(
     engines: FakeEngines,
 ) -> None:
     engines.script.hold_loading = asyncio.Event()
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: "loading 43 %" in seen(app.screen))
-        await pilot.press(*"Early?", "enter")
-        await until(pilot, lambda: app.consult.session.consultation.turns)
-        await pilot.press("escape")
-        await until(pilot, lambda: "loading stopped" in seen(app.screen))
-        assert "Loading was stopped." in seen(app.screen)
-        assert app.consult.composer.text == "Early?"
+    async with opened(engines, ready=False) as page:
+        await page.until_seen("loading 43 %")
+        await page.press(*"Early?", "enter")
+        await page.until(lambda: page.turns)
+        await page.press("escape")
+        await page.until_seen("loading stopped")
+        assert "Loading was stopped." in page.seen
+        assert page.consult.composer.text == "Early?"
         engines.script.hold_loading.set()
-        await pilot.press("ctrl+r")
-        await until_ready(pilot, app)
-        assert "Loading was stopped." not in seen(app.screen)
+        await page.press("ctrl+r")
+        await page.until_ready()
+        assert "Loading was stopped." not in page.seen
 
 
 async def test_escape_stops_both_panes_and_keeps_and_marks_what_was_written(
     engines: FakeEngines,
 ) -> None:
     engines.script.hold = asyncio.Event()
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "Long?")
-        await until(pilot, lambda: "writing · 1 token" in seen(app.screen))
-        await pilot.press("escape")
-        await until_answered(pilot, app)
-        first, second = views(app, "base")[0], views(app, "tuned")[0]
+    async with opened(engines) as page:
+        await page.send("Long?")
+        await page.until_seen("writing · 1 token")
+        await page.press("escape")
+        await page.until_answered()
+        first, second = page.views("base")[0], page.views("tuned")[0]
         shown = first.turn.shown("base")
         assert shown is not None and shown.text == "The "
         assert "stopped" in foot(first) and "stopped" in foot(second)
-        assert app.consult.panes["base"].status.startswith("stopped · 20.0 tok/s")
+        assert page.consult.panes["base"].status.startswith("stopped · 20.0 tok/s")
 
 
 async def test_escape_right_after_enter_stops_what_is_only_about_to_be_written(
     engines: FakeEngines,
 ) -> None:
     engines.script.hold = asyncio.Event()  # never set: only a stop ends it
-    app = app_with(engines)
-    async with app.run_test() as pilot:
-        await until_ready(pilot, app)
-        app.consult._begin("Why?")
-        app.consult.action_stop()
-        await until_answered(pilot, app)
-        for pane in app.consult.panes.all:
+    async with opened(engines) as page:
+        page.consult._begin("Why?")
+        page.consult.action_stop()
+        await page.until_answered()
+        for pane in page.consult.panes.all:
             assert pane.status.startswith("stopped")
 
 
 async def test_escape_in_a_pane_stops_that_pane_alone(engines: FakeEngines) -> None:
     engines.script.hold = asyncio.Event()
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "Long?")
-        await until(pilot, lambda: "writing" in seen(app.screen))
-        await focus(pilot, app.consult.panes["base"].turns)
-        await pilot.press("escape")
-        await until(pilot, lambda: "stopped" in foot(views(app, "base")[0]))
+    async with opened(engines) as page:
+        await page.send("Long?")
+        await page.until_seen("writing")
+        await page.focus(page.consult.panes["base"].turns)
+        await page.press("escape")
+        await page.until(lambda: "stopped" in foot(page.views("base")[0]))
         engines.script.hold.set()
-        await until_answered(pilot, app)
-        assert answer_of("tuned", "Long?") in seen(app.screen)
-        assert app.consult.panes["base"].status.startswith("stopped")
+        await page.until_answered()
+        assert answer_of("tuned", "Long?") in page.seen
+        assert page.consult.panes["base"].status.startswith("stopped")
 
 
 async def test_a_question_has_to_wait_for_the_answers_and_stays_in_the_composer(
     engines: FakeEngines,
 ) -> None:
     engines.script.hold = asyncio.Event()
-    app = app_with(engines)
-    async with app.run_test(size=SIZE, notifications=True) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until(pilot, lambda: "writing" in seen(app.screen))
-        await ask(pilot, app, "Two?")
-        await until(pilot, lambda: "still being written" in seen(app.screen))
-        assert app.consult.composer.text == "Two?"
+    async with opened(engines, notifications=True) as page:
+        await page.send("One?")
+        await page.until_seen("writing")
+        await page.send("Two?")
+        await page.until_seen("still being written")
+        assert page.consult.composer.text == "Two?"
         engines.script.hold.set()
-        await until_answered(pilot, app)
+        await page.until_answered()
 
 
 async def test_the_death_of_the_models_is_said_and_they_can_be_started_again(
     engines: FakeEngines,
 ) -> None:
     engines.script.dies = True
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "Fatal?")
-        await until(pilot, lambda: "signal 9" in seen(app.screen))
-        assert app.consult.panes["base"].status == "ended"
-        assert "Start the models again" in seen(app.screen)
-        await push(pilot, "#restart")
-        await until_ready_again(pilot, app, engines)
-        assert "Start the models again" not in seen(app.screen)
-        await ask(pilot, app, "And now?")
-        await until_answered(pilot, app, turns=2)
-        assert answer_of("base", "And now?") in seen(app.screen)
+    async with opened(engines) as page:
+        await page.send("Fatal?")
+        await page.until_seen("signal 9")
+        assert page.consult.panes["base"].status == "ended"
+        assert "Start the models again" in page.seen
+        await page.push("#restart")
+        await until_ready_again(page, engines)
+        assert "Start the models again" not in page.seen
+        await page.ask("And now?")
+        assert answer_of("base", "And now?") in page.seen
         # The broken answer is not part of what the model is asked with.
         assert len(engines.last.asked[-1]["base"].messages) == 1
 
 
-async def until_ready_again(pilot, app: ConsultApp, engines: FakeEngines) -> None:
-    pair = app.consult.session.pair
-    await until(pilot, lambda: engines.last.starts == 2 and pair.settled.is_set())
-    await until(pilot, lambda: pair.state == "ready")
-    await pilot.pause()
+async def until_ready_again(page: Page, engines: FakeEngines) -> None:
+    pair = page.session.pair
+    await page.until(lambda: engines.last.starts == 2 and pair.settled.is_set())
+    await page.until(lambda: pair.state == "ready")
+    await page.pause()
 
 
 async def test_asking_after_a_death_starts_the_models_by_itself(
     engines: FakeEngines,
 ) -> None:
     engines.script.dies = True
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "Fatal?")
-        await until(pilot, lambda: "signal 9" in seen(app.screen))
-        await ask(pilot, app, "And now?")
-        await until_answered(pilot, app, turns=2)
-        assert answer_of("tuned", "And now?") in seen(app.screen)
+    async with opened(engines) as page:
+        await page.send("Fatal?")
+        await page.until_seen("signal 9")
+        await page.ask("And now?")
+        assert answer_of("tuned", "And now?") in page.seen
 
 
 async def test_an_error_that_is_no_death_is_said_in_the_pane(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
+    async with opened(engines) as page:
 
         def broken(pane: PaneName, question: Question) -> TooLong | None:
             raise EngineError("The template of the model refuses this [/b] question.")
 
         engines.script.too_long = broken
-        await ask(pilot, app, "Odd?")
-        await until_answered(pilot, app)
-        assert "refuses this [/b] question." in seen(app.screen)
+        await page.ask("Odd?")
+        assert "refuses this [/b] question." in page.seen
 
 
 async def test_a_model_that_cannot_be_loaded_is_named_with_the_reason(
@@ -289,13 +238,12 @@ async def test_a_model_that_cannot_be_loaded_is_named_with_the_reason(
     engines.script.load_error = ModelFileError(
         "/models/base.gguf: the file ends in the middle of tensor 7."
     )
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: "in the middle of tensor 7." in seen(app.screen))
-        assert "not loaded" in seen(app.screen)
+    async with opened(engines, ready=False) as page:
+        await page.until_seen("in the middle of tensor 7.")
+        assert "not loaded" in page.seen
         engines.script.load_error = None
-        await pilot.press("ctrl+r")
-        await until_ready(pilot, app)
+        await page.press("ctrl+r")
+        await page.until_ready()
 
 
 def too_long_from(turn: int):
@@ -318,27 +266,25 @@ def too_long_from(turn: int):
 async def test_what_does_not_fit_can_be_made_to_fit_by_leaving_out_old_turns(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
+    async with opened(engines) as page:
         for count, question in enumerate(["One?", "Two?"], start=1):
-            await ask(pilot, app, question)
-            await until_answered(pilot, app, turns=count)
+            await page.send(question)
+            await page.until_answered(count)
         engines.script.too_long = too_long_from(1)
-        await ask(pilot, app, "Three?")
-        await until(pilot, lambda: "would be asked with" in seen(app.screen))
-        said = seen(app.screen)
+        await page.send("Three?")
+        await page.until_seen("would be asked with")
+        said = page.seen
         assert "5,200 tokens; 5,000 fit." in said
         assert "Leave out the 2 oldest turns" in said
-        assert app.consult.composer.text == "Three?"
-        await push(pilot, "#yes")
-        await until_answered(pilot, app, turns=3)
+        assert page.consult.composer.text == "Three?"
+        await page.push("#yes")
+        await page.until_answered(3)
         assert [m.content for m in engines.last.asked[-1]["base"].messages] == [
             "Three?"
         ]
-        assert app.consult.composer.text == ""
-        assert "no longer sent" in foot(views(app, "base")[0])
-        assert answer_of("base", "One?") in seen(app.screen)
+        assert page.consult.composer.text == ""
+        assert "no longer sent" in foot(page.views("base")[0])
+        assert answer_of("base", "One?") in page.seen
 
 
 async def test_a_question_that_is_too_long_by_itself_goes_back_to_be_edited(
@@ -348,122 +294,102 @@ async def test_a_question_that_is_too_long_by_itself_goes_back_to_be_edited(
         pane=pane, tokens=300_000, fits=3584, droppable=()
     )
     question = "word " * 200_000
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        app.consult.composer.text = question
-        await pilot.press("enter")
-        await until(pilot, lambda: "would be asked with" in seen(app.screen))
-        said = seen(app.screen)
+    async with opened(engines) as page:
+        page.consult.composer.text = question
+        await page.press("enter")
+        await page.until_seen("would be asked with")
+        said = page.seen
         assert "300,000 tokens; 3,584 fit." in said
         assert "Leave out" not in said
-        await pilot.press("escape")
-        await until(pilot, lambda: not isinstance(app.screen, Decision))
-        assert app.consult.composer.text == question.strip()
-        assert app.consult.session.consultation.turns == []
+        await page.press("escape")
+        await page.until(lambda: not isinstance(page.screen, Decision))
+        assert page.consult.composer.text == question.strip()
+        assert page.turns == []
 
 
 async def test_regenerating_asks_again_with_another_seed_and_keeps_both(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
+    async with opened(engines) as page:
+        await page.ask("One?")
         engines.script.answers = {"base": ["Another one."], "tuned": ["Other too."]}
-        await pilot.press("f5")
-        await until(pilot, lambda: "Another one." in seen(app.screen))
-        await until_answered(pilot, app)
+        await page.press("f5")
+        await page.until_seen("Another one.")
+        await page.until_answered()
         seeds = [asked["base"].sampling.seed for asked in engines.last.asked]
         assert seeds == [42, 43]
         assert len(engines.last.asked[1]["base"].messages) == 1
-        assert "answer 2 of 2" in foot(views(app, "base")[0])
-        await pilot.press("alt+e")
-        await until(pilot, lambda: answer_of("base", "One?") in seen(app.screen))
-        assert "answer 1 of 2" in foot(views(app, "base")[0])
+        assert "answer 2 of 2" in foot(page.views("base")[0])
+        await page.press("alt+e")
+        await page.until(lambda: answer_of("base", "One?") in page.seen)
+        assert "answer 1 of 2" in foot(page.views("base")[0])
 
 
 async def test_the_mode_can_be_switched_and_is_remembered(engines: FakeEngines) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("ctrl+t")
-        await until(pilot, lambda: "not saved · in turn" in seen(app.screen))
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
+    async with opened(engines) as page:
+        await page.press("ctrl+t")
+        await page.until_seen("not saved · in turn")
+        await page.ask("One?")
         assert engines.last.modes == ["in-turn"]
-        await app.workers.wait_for_complete()
+        await page.app.workers.wait_for_complete()
     again = app_with(engines)
-    async with again.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, again)
-        assert "in turn" in seen(again.screen)
+    async with opened(again) as page:
+        assert "in turn" in page.seen
 
 
 async def test_a_new_consultation_is_begun_after_a_word_of_warning(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("ctrl+n")
-        await until(pilot, lambda: isinstance(app.screen, Decision))
-        await pilot.press("escape")
-        await until(pilot, lambda: not isinstance(app.screen, Decision))
-        assert len(app.consult.session.consultation.turns) == 1
-        await pilot.press("ctrl+n")
-        await until(pilot, lambda: "Begin anew" in seen(app.screen))
-        await push(pilot, "#yes")
-        await until(pilot, lambda: not app.consult.session.consultation.turns)
-        await until(pilot, lambda: "One?" not in seen(app.screen))
+    async with opened(engines) as page:
+        await page.ask("One?")
+        await page.press("ctrl+n")
+        await page.until_on_top(Decision)
+        await page.press("escape")
+        await page.until(lambda: not isinstance(page.screen, Decision))
+        assert len(page.turns) == 1
+        await page.press("ctrl+n")
+        await page.until_seen("Begin anew")
+        await page.push("#yes")
+        await page.until(lambda: not page.turns)
+        await page.until(lambda: "One?" not in page.seen)
 
 
 async def test_a_base_model_alone_has_one_pane(engines: FakeEngines) -> None:
-    app = app_with(engines, Choice(base=PAIR.base))
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        assert "tuned" not in seen(app.screen)
+    async with opened(engines, Choice(base=PAIR.base)) as page:
+        await page.ask("One?")
+        assert "tuned" not in page.seen
         assert list(engines.last.asked[0]) == ["base"]
 
 
 async def test_quitting_ends_the_models_process(engines: FakeEngines) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("ctrl+q")
+    async with opened(engines) as page:
+        await page.press("ctrl+q")
     assert engines.last.state == "closed"
-    assert app.return_code == 0
+    assert page.app.return_code == 0
 
 
 async def test_the_program_can_be_left_while_the_models_are_loading(
     engines: FakeEngines,
 ) -> None:
     engines.script.hold_loading = asyncio.Event()
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: "loading 43 %" in seen(app.screen))
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: app._exit)
-    assert app.return_code == 0
+    async with opened(engines, ready=False) as page:
+        await page.until_seen("loading 43 %")
+        await page.press("ctrl+q")
+        await page.until(lambda: page.app._exit)
+    assert page.app.return_code == 0
     assert engines.last.state == "closed"
 
 
 async def test_quitting_does_not_wait_for_an_engine_that_hangs(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
+    async with opened(engines) as page:
 
         async def hangs() -> None:
             await asyncio.Event().wait()
 
         engines.last.close = hangs
         begin = asyncio.get_running_loop().time()
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: app._exit)
+        await page.press("ctrl+q")
+        await page.until(lambda: page.app._exit)
         assert asyncio.get_running_loop().time() - begin < 4

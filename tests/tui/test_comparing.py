@@ -4,34 +4,17 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from medassist.consult import sides
 from medassist.consult.sides import Sides
 from medassist.core.values import PaneName
-from medassist.tui.app import ConsultApp
 from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.dialogs.verdict import VerdictPanel
 from medassist.tui.screens.differences import DifferencesScreen
 from medassist.tui.screens.verdicts import Verdicts
 from tests.stubs.engine import FakeEngines, answer_of
-from tests.tui.running import (
-    app_with,
-    ask,
-    copied_by,
-    focus,
-    foot,
-    push,
-    seen,
-    told,
-    until,
-    until_answered,
-    until_ready,
-    views,
-)
-
-SIZE = (120, 36)
+from tests.tui.page import Page, copied_by, foot, opened
 
 
 @pytest.fixture(params=["base", "tuned"])
@@ -44,20 +27,19 @@ def side_a(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> P
     return pane
 
 
-async def blind(pilot: Pilot[int], app: ConsultApp) -> None:
-    await until_ready(pilot, app)
-    await pilot.press("alt+h")
-    await until(pilot, lambda: "BLIND" in seen(app.screen))
-    await pilot.pause()
+async def blind(page: Page) -> None:
+    await page.press("alt+h")
+    await page.until_seen("BLIND")
+    await page.pause()
 
 
-async def judge(pilot: Pilot[int], app: ConsultApp, *keys: str) -> None:
-    await pilot.press("f8")
-    await until(pilot, lambda: isinstance(app.screen, VerdictPanel))
-    await pilot.press(*keys, "enter")
-    await until(pilot, lambda: app.screen is app.consult)
-    await until(pilot, lambda: app.consult.session.consultation.turns[-1].verdicts)
-    await pilot.pause()
+async def judge(page: Page, *keys: str) -> None:
+    await page.press("f8")
+    await page.until_on_top(VerdictPanel)
+    await page.press(*keys, "enter")
+    await page.until_back()
+    await page.until(lambda: page.turns[-1].verdicts)
+    await page.pause()
 
 
 def test_both_sides_are_drawn() -> None:
@@ -68,11 +50,10 @@ def test_both_sides_are_drawn() -> None:
 async def test_a_line_parts_the_panes_on_whichever_side_they_stand(
     engines: FakeEngines, side_a: PaneName
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await blind(pilot, app)
-        left, right = app.consult.query_one("#panes").children
-        assert left.id == app.consult.panes[side_a].id
+    async with opened(engines) as page:
+        await blind(page)
+        left, right = page.consult.query_one("#panes").children
+        assert left.id == page.consult.panes[side_a].id
         assert left.styles.border_right[0] == "vkey"
         assert right.styles.border_right[0] == ""
 
@@ -86,29 +67,27 @@ async def test_blind_hides_names_and_what_tells_them_until_the_verdict(
         "base": ["I am Cardiolex base. ", "Rest."],
         "tuned": ["As ChatGPT I say: rest. ", "And drink."],
     }
-    app = app_with(engines)
-    async with app.run_test(size=SIZE, notifications=True) as pilot:
-        await blind(pilot, app)
-        await ask(pilot, app, "What helps?")
-        await until_answered(pilot, app)
-        shown = seen(app.screen)
+    async with opened(engines, notifications=True) as page:
+        await blind(page)
+        await page.ask("What helps?")
+        shown = page.seen
         for leak in ("Cardiolex", "ChatGPT", "base", "tuned", "adapter", "Q8_0"):
             assert leak not in shown, leak
         for leak in ("tok/s", "TTFT", "tokens", "812"):
             assert leak not in shown, leak
         assert "cut off at its limit" in shown
-        await pilot.press("f10")
-        await until(pilot, lambda: "hidden until the verdict" in told(app))
-        assert app.screen is app.consult
-        (drawn,) = [view.query_one(AnswerText).shown for view in views(app, side_a)]
-        await judge(pilot, app, "1", "7")
-        shown = seen(app.screen)
+        await page.press("f10")
+        await page.until_told("hidden until the verdict")
+        assert page.screen is page.consult
+        (drawn,) = [view.query_one(AnswerText).shown for view in page.views(side_a)]
+        await judge(page, "1", "7")
+        shown = page.seen
         head = shown.splitlines()[1]
         other = "tuned" if side_a == "base" else "base"
         assert head.index(f" A  {side_a} ") < head.index(f" B  {other} ")
         assert "Cardiolex" in shown and "BLIND" not in shown
         assert "I am Cardiolex base." in shown
-        (verdict,) = app.consult.session.consultation.turns[0].verdicts
+        (verdict,) = page.turns[0].verdicts
         assert (verdict.winner, verdict.blind, verdict.reasons) == (
             side_a,
             True,
@@ -121,26 +100,22 @@ async def test_blind_answers_appear_together(
     engines: FakeEngines, side_a: PaneName
 ) -> None:
     hold = asyncio.Event()
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await blind(pilot, app)
+    async with opened(engines) as page:
+        await blind(page)
         engines.script.hold = hold
-        await ask(pilot, app, "One?")
-        base = app.consult.panes["base"]
-        await until(
-            pilot,
+        await page.send("One?")
+        base = page.consult.panes["base"]
+        await page.until(
             lambda: any(
-                answer.text
-                for turn in app.consult.session.consultation.turns
-                for answer in turn.answers("base")
+                answer.text for turn in page.turns for answer in turn.answers("base")
             ),
         )
-        await until(pilot, lambda: base.status == "writing")
-        assert app.consult.panes["tuned"].status == "writing"
-        assert "The base" not in seen(app.screen)
+        await page.until(lambda: base.status == "writing")
+        assert page.consult.panes["tuned"].status == "writing"
+        assert "The base" not in page.seen
         hold.set()
-        await until_answered(pilot, app)
-        assert seen(app.screen).count("answers to 'One?'") == 2
+        await page.until_answered()
+        assert page.seen.count("answers to 'One?'") == 2
 
 
 async def test_copying_while_blind_tells_no_name(
@@ -149,13 +124,11 @@ async def test_copying_while_blind_tells_no_name(
     engines.script.name = "Cardiolex"
     engines.script.answers = {"base": ["Cardiolex says."], "tuned": ["No."]}
     texts = copied_by(monkeypatch, works=True)
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await blind(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("f9")
-        await until(pilot, lambda: texts)
+    async with opened(engines) as page:
+        await blind(page)
+        await page.ask("One?")
+        await page.press("f9")
+        await page.until(lambda: texts)
         first = "▒▒▒ says." if side_a == "base" else "No."
         second = "No." if side_a == "base" else "▒▒▒ says."
         assert texts == [f"A\n{first}\n\nB\n{second}"]
@@ -164,106 +137,89 @@ async def test_copying_while_blind_tells_no_name(
 async def test_a_consultation_that_has_begun_cannot_be_made_blind(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("alt+h")
-        await until(pilot, lambda: "has begun" in told(app))
-        assert not app.consult.session.consultation.sides.blind
+    async with opened(engines) as page:
+        await page.ask("One?")
+        await page.press("alt+h")
+        await page.until_told("has begun")
+        assert not page.consultation.sides.blind
 
 
 async def test_notices_of_the_models_wait_for_the_verdict(
     engines: FakeEngines, side_a: PaneName
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await blind(pilot, app)
+    async with opened(engines) as page:
+        await blind(page)
         engines.script.notices = ("Tiny tuned has no chat template.",)
-        app.consult.loader.load()
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        assert "chat template" not in told(app)
-        await judge(pilot, app, "3")
-        await until(pilot, lambda: "chat template" in told(app))
+        page.consult.loader.load()
+        await page.until_ready()
+        await page.ask("One?")
+        assert "chat template" not in page.told
+        await judge(page, "3")
+        await page.until_told("chat template")
 
 
 async def test_a_blind_verdict_stays_and_the_next_consultation_is_blind_again(
     engines: FakeEngines, side_a: PaneName
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await blind(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("f8")
-        await until(pilot, lambda: isinstance(app.screen, VerdictPanel))
-        await pilot.press("enter")
-        await until(pilot, lambda: "Choose first" in seen(app.screen))
-        await pilot.press("1", "4", "enter")
-        await until(pilot, lambda: app.consult.session.consultation.turns[0].verdicts)
-        assert (
-            app.consult.session.consultation.turns[0].verdicts[0].choice == "both poor"
-        )
-        await pilot.press("f8")
-        await until(pilot, lambda: "and stays" in told(app))
-        await pilot.press("ctrl+n")
-        await push(pilot, "#yes")
-        await until(pilot, lambda: not app.consult.session.consultation.turns)
-        assert app.consult.session.consultation.sides.hidden
+    async with opened(engines) as page:
+        await blind(page)
+        await page.ask("One?")
+        await page.press("f8")
+        await page.until_on_top(VerdictPanel)
+        await page.press("enter")
+        await page.until_seen("Choose first")
+        await page.press("1", "4", "enter")
+        await page.until(lambda: page.turns[0].verdicts)
+        assert page.turns[0].verdicts[0].choice == "both poor"
+        await page.press("f8")
+        await page.until_told("and stays")
+        await page.press("ctrl+n")
+        await page.push("#yes")
+        await page.until(lambda: not page.turns)
+        assert page.consultation.sides.hidden
 
 
 async def test_escape_gives_no_verdict_and_shows_no_names(
     engines: FakeEngines, side_a: PaneName
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await blind(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("f8")
-        await until(pilot, lambda: isinstance(app.screen, VerdictPanel))
-        await pilot.press("2", "escape")
-        await until(pilot, lambda: app.screen is app.consult)
-        assert app.consult.session.consultation.sides.hidden
-        assert app.consult.session.consultation.turns[0].verdicts == ()
+    async with opened(engines) as page:
+        await blind(page)
+        await page.ask("One?")
+        await page.press("f8")
+        await page.until_on_top(VerdictPanel)
+        await page.press("2", "escape")
+        await page.until_back()
+        assert page.consultation.sides.hidden
+        assert page.turns[0].verdicts == ()
 
 
 async def test_there_is_no_verdict_on_an_answer_that_is_missing(
     engines: FakeEngines,
 ) -> None:
     engines.script.answers = {"tuned": [" "]}
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("f8")
-        await until(pilot, lambda: "an answer of both models" in told(app))
+    async with opened(engines) as page:
+        await page.ask("One?")
+        await page.press("f8")
+        await page.until_told("an answer of both models")
 
 
 async def test_verdicts_are_counted_and_written_for_a_study(
     engines: FakeEngines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "What of Mrs Quill?")
-        await until_answered(pilot, app)
-        await judge(pilot, app, "2", "5", "8")
-        await pilot.press("alt+v")
-        await until(pilot, lambda: isinstance(app.screen, Verdicts))
-        await until(pilot, lambda: "1 verdict: tuned 1, base 0" in seen(app.screen))
-        assert "Tiny base / Tiny tuned + adapter  (names seen)" in seen(app.screen)
+    async with opened(engines) as page:
+        await page.ask("What of Mrs Quill?")
+        await judge(page, "2", "5", "8")
+        await page.press("alt+v")
+        await page.until_on_top(Verdicts)
+        await page.until_seen("1 verdict: tuned 1, base 0")
+        assert "Tiny base / Tiny tuned + adapter  (names seen)" in page.seen
         for said in ("Written to", "is there already"):
-            await push(pilot, "#csv")
-            await until(pilot, lambda: app.screen.query("Input"))
-            app.screen.query_one(Input).value = str(tmp_path / "v.csv")
-            await pilot.press("enter")
-            await until(pilot, lambda said=said: said in seen(app.screen))
+            await page.push("#csv")
+            await page.until(lambda: page.screen.query("Input"))
+            page.screen.query_one(Input).value = str(tmp_path / "v.csv")
+            await page.press("enter")
+            await page.until(lambda said=said: said in page.seen)
     file = tmp_path / "v.csv"
     assert file.stat().st_mode & 0o777 == 0o600
     line = file.read_text().splitlines()[1]
@@ -278,94 +234,73 @@ async def test_differences_show_doses_first_and_the_heads_are_marked(
         "base": ["Rest in bed. ", "Give amoxicillin 500 mg three times daily."],
         "tuned": ["Drink water. ", "Give amoxicillin 250 mg three times daily."],
     }
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "What helps?")
-        await until_answered(pilot, app)
-        await until(pilot, lambda: seen(app.screen).count("≠ doses (F4)") == 2)
-        await pilot.press("f4")
-        await until(pilot, lambda: "Doses that differ (1)" in seen(app.screen))
-        lines = seen(app.screen).splitlines()
+    async with opened(engines) as page:
+        await page.ask("What helps?")
+        await page.until(lambda: page.seen.count("≠ doses (F4)") == 2)
+        await page.press("f4")
+        await page.until_seen("Doses that differ (1)")
+        lines = page.seen.splitlines()
         both = next(line for line in lines if "500 mg" in line)
         assert "250 mg" in both
-        assert "says nothing like it" in seen(app.screen)
-        await pilot.resize_terminal(80, 24)
-        await until(
-            pilot,
+        assert "says nothing like it" in page.seen
+        await page.pilot.resize_terminal(80, 24)
+        await page.until(
             lambda: (
                 not any(
                     "500 mg" in line and "250 mg" in line
-                    for line in seen(app.screen).splitlines()
+                    for line in page.seen.splitlines()
                 )
             ),
         )
-        await pilot.press("f4")
-        await until(pilot, lambda: not isinstance(app.screen, DifferencesScreen))
+        await page.press("f4")
+        await page.until(lambda: not isinstance(page.screen, DifferencesScreen))
 
 
 async def test_answers_that_do_not_contradict_each_other_are_not_marked(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "What helps?")
-        await until_answered(pilot, app)
-        assert "≠" not in seen(app.screen)
+    async with opened(engines) as page:
+        await page.ask("What helps?")
+        assert "≠" not in page.seen
 
 
 async def test_an_edited_question_is_a_branch_and_the_old_one_is_a_key_away(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await ask(pilot, app, "Two?")
-        await until_answered(pilot, app, turns=2)
-        await pilot.press("alt+n")
-        assert app.consult.composer.text == "Two?"
-        await pilot.press("alt+n")
-        assert app.consult.composer.text == "One?"
-        await until(pilot, lambda: "editing" in seen(app.screen))
-        await ask(pilot, app, "Other?")
-        await until_answered(pilot, app, turns=1)
+    async with opened(engines) as page:
+        await page.ask("One?", "Two?")
+        await page.press("alt+n")
+        assert page.consult.composer.text == "Two?"
+        await page.press("alt+n")
+        assert page.consult.composer.text == "One?"
+        await page.until_seen("editing")
+        await page.ask("Other?")
         assert len(engines.last.asked[-1]["base"].messages) == 1
-        shown = seen(app.screen)
+        shown = page.seen
         assert "Other?" in shown and "Two?" not in shown and "branch 2 of 2" in shown
-        await pilot.press("alt+o")
-        await until(pilot, lambda: "Two?" in seen(app.screen))
-        assert "branch 1 of 2" in seen(app.screen)
+        await page.press("alt+o")
+        await page.until_seen("Two?")
+        assert "branch 1 of 2" in page.seen
 
 
 async def test_escape_leaves_the_editing(engines: FakeEngines) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("alt+n", "escape")
-        await until(pilot, lambda: app.consult.composer.text == "")
-        await ask(pilot, app, "Two?")
-        await until_answered(pilot, app, turns=2)
-        assert len(app.consult.session.consultation.branches) == 1
+    async with opened(engines) as page:
+        await page.ask("One?")
+        await page.press("alt+n", "escape")
+        await page.until(lambda: page.consult.composer.text == "")
+        await page.ask("Two?")
+        assert len(page.consultation.branches) == 1
 
 
 async def test_one_answer_goes_on_in_both_panes(engines: FakeEngines) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await focus(pilot, app.consult.panes["tuned"].turns)
-        await pilot.press("alt+g")
-        await until(pilot, lambda: "taken over" in seen(app.screen))
-        assert "taken over" in foot(views(app, "base")[0])
-        await pilot.press("f8")
-        await until(pilot, lambda: "the same answer" in told(app))
-        await ask(pilot, app, "Two?")
-        await until_answered(pilot, app, turns=2)
+    async with opened(engines) as page:
+        await page.ask("One?")
+        await page.focus(page.consult.panes["tuned"].turns)
+        await page.press("alt+g")
+        await page.until_seen("taken over")
+        assert "taken over" in foot(page.views("base")[0])
+        await page.press("f8")
+        await page.until_told("the same answer")
+        await page.ask("Two?")
         said = engines.last.asked[-1]["base"].messages[1].content
         assert said == answer_of("tuned", "One?")

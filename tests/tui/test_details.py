@@ -14,18 +14,7 @@ from medassist.session.choice import Choice
 from medassist.session.fingerprints import Fingerprints
 from medassist.tui.screens.details import Details
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import (
-    app_with,
-    ask,
-    copied_by,
-    focus,
-    push,
-    seen,
-    told,
-    until,
-    until_answered,
-    until_ready,
-)
+from tests.tui.page import copied_by, opened
 
 SIZE = (120, 50)
 
@@ -65,29 +54,23 @@ async def computed(file: ModelFile):
 async def test_what_is_computed_of_the_files_goes_into_the_record(
     engines: FakeEngines, files: Choice
 ) -> None:
-    app = app_with(engines, files)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        hashes = app.consult.session.record.content.hashes
-        await until(pilot, lambda: len(hashes) == 2)
+    async with opened(engines, files, size=SIZE) as page:
+        await page.ask("One?")
+        hashes = page.session.record.content.hashes
+        await page.until(lambda: len(hashes) == 2)
         assert set(hashes.values()) == {sha256(b"weights"), sha256(b"differences")}
 
 
 async def test_the_details_name_files_settings_and_figures_of_both_answers(
     engines: FakeEngines, files: Choice
 ) -> None:
-    app = app_with(engines, files)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("f10")
-        await until(pilot, lambda: isinstance(app.screen, Details))
+    async with opened(engines, files, size=SIZE) as page:
+        await page.ask("One?")
+        await page.press("f10")
+        await page.until_on_top(Details)
         base, adapter = sha256(b"weights"), sha256(b"differences")
-        await until(pilot, lambda: adapter[:40] in seen(app.screen))
-        shown = seen(app.screen)
+        await page.until(lambda: adapter[:40] in page.seen)
+        shown = page.seen
         assert shown.count(base[:40]) == 2
         assert "Tiny base" in shown and "Tiny tuned" in shown
         rows = {line[6:24].strip(): line[24:] for line in shown.splitlines()}
@@ -108,57 +91,50 @@ async def test_the_details_name_files_settings_and_figures_of_both_answers(
         ]:
             assert rows[label].count(value) == 2, label
         assert "temperature 0.3, top-k 40" in shown
-        await pilot.press("f10")
-        await until(pilot, lambda: not isinstance(app.screen, Details))
+        await page.press("f10")
+        await page.until(lambda: not isinstance(page.screen, Details))
 
 
 async def test_the_details_of_a_pane_are_those_of_its_answer_and_can_be_copied(
     engines: FakeEngines, files: Choice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied = copied_by(monkeypatch, works=True)
-    app = app_with(engines, files)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await focus(pilot, app.consult.panes["tuned"].turns)
-        await pilot.press("f10")
-        await until(pilot, lambda: sha256(b"differences")[:40] in seen(app.screen))
-        assert "Tiny base" not in seen(app.screen).partition("Details")[2]
-        await pilot.press("f9")
-        await until(pilot, lambda: copied)
+    async with opened(engines, files, size=SIZE) as page:
+        await page.ask("One?")
+        await page.focus(page.consult.panes["tuned"].turns)
+        await page.press("f10")
+        await page.until(lambda: sha256(b"differences")[:40] in page.seen)
+        assert "Tiny base" not in page.seen.partition("Details")[2]
+        await page.press("f9")
+        await page.until(lambda: copied)
         assert copied[0].startswith("B (tuned)\nmodel              Tiny tuned\n")
         assert f"sha256 of adapter  {sha256(b'differences')}" in copied[0]
-        await push(pilot, "#back")
-        await until(pilot, lambda: not isinstance(app.screen, Details))
+        await page.push("#back")
+        await page.until(lambda: not isinstance(page.screen, Details))
 
 
 async def test_no_file_is_hashed_while_an_answer_is_written(
     engines: FakeEngines, files: Choice
 ) -> None:
     engines.script.hold = asyncio.Event()
-    app = app_with(engines, files)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until(pilot, lambda: "writing" in seen(app.screen))
-        await pilot.press("f10")
-        await until(pilot, lambda: "when the answers are written" in seen(app.screen))
-        assert "not yet" in seen(app.screen)
-        assert sha256(b"weights")[:40] not in seen(app.screen)
+    async with opened(engines, files, size=SIZE) as page:
+        await page.send("One?")
+        await page.until_seen("writing")
+        await page.press("f10")
+        await page.until_seen("when the answers are written")
+        assert "not yet" in page.seen
+        assert sha256(b"weights")[:40] not in page.seen
         engines.script.hold.set()
-        await until(pilot, lambda: sha256(b"weights")[:40] in seen(app.screen))
+        await page.until(lambda: sha256(b"weights")[:40] in page.seen)
 
 
 async def test_before_the_first_answer_there_are_no_details(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("f10")
-        await until(pilot, lambda: "There is no answer yet." in told(app))
-        assert not isinstance(app.screen, Details)
+    async with opened(engines, size=SIZE) as page:
+        await page.press("f10")
+        await page.until_told("There is no answer yet.")
+        assert not isinstance(page.screen, Details)
 
 
 async def test_a_file_that_is_not_the_one_that_was_shipped_is_told(
@@ -166,15 +142,12 @@ async def test_a_file_that_is_not_the_one_that_was_shipped_is_told(
 ) -> None:
     with (starter / "base-q8_0.gguf").open("ab") as file:
         file.write(b"x")
-    app = app_with(engines, Choice())
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await until(pilot, lambda: "is not the file that was shipped" in told(app))
-        await pilot.press("f10")
-        await until(pilot, lambda: "is not the file that" in seen(app.screen))
-        await until(pilot, lambda: "as shipped with the program" in seen(app.screen))
+    async with opened(engines, Choice(), size=SIZE) as page:
+        await page.ask("One?")
+        await page.until_told("is not the file that was shipped")
+        await page.press("f10")
+        await page.until_seen("is not the file that")
+        await page.until_seen("as shipped with the program")
 
 
 async def test_the_shipped_files_are_held_against_the_card(starter: Path) -> None:

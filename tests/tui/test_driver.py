@@ -12,7 +12,7 @@ from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 from medassist.tui.app import ConsultApp
 from medassist.tui.driver import Output, TerminalDriver
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import app_with
+from tests.tui.page import app_with
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix terminal")
 

@@ -7,7 +7,7 @@ import pytest
 from medassist.intended_use import INTENDED_USE, INTENDED_USE_VERSION
 from medassist.tui.dialogs.intended_use import IntendedUse
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import app_with, push, seen, until
+from tests.tui.page import opened
 
 
 def test_it_says_for_whom_it_is_and_what_it_is_not_for() -> None:
@@ -25,12 +25,11 @@ async def test_whoever_accepted_an_earlier_version_is_asked_anew(
 ) -> None:
     settings = home / "config" / "settings.toml"
     settings.write_text(f"intended_use_accepted = {INTENDED_USE_VERSION - 1}\n")
-    app = app_with(engines)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, IntendedUse))
-        await push(pilot, "#accept")
+    async with opened(engines, ready=False) as page:
+        await page.until_on_top(IntendedUse)
+        await page.push("#accept")
         now = f"intended_use_accepted = {INTENDED_USE_VERSION}"
-        await until(pilot, lambda: now in settings.read_text())
+        await page.until(lambda: now in settings.read_text())
 
 
 async def test_what_ask_has_told_accepts_nothing(
@@ -38,9 +37,8 @@ async def test_what_ask_has_told_accepts_nothing(
 ) -> None:
     settings = home / "config" / "settings.toml"
     settings.write_text(f"intended_use_told = {INTENDED_USE_VERSION}\n")
-    app = app_with(engines)
-    async with app.run_test(size=(120, 36)) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, IntendedUse))
+    async with opened(engines, ready=False) as page:
+        await page.until_on_top(IntendedUse)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (41, 12)])
@@ -48,11 +46,10 @@ async def test_on_a_low_screen_the_rest_is_scrolled_to_and_the_buttons_stay(
     home: Path, engines: FakeEngines, size: tuple[int, int]
 ) -> None:
     (home / "config" / "settings.toml").unlink()
-    app = app_with(engines)
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: "Before you begin" in seen(app.screen))
-        await until(pilot, lambda: "I understand" in seen(app.screen))
-        assert "encrypted records" not in seen(app.screen)
-        await pilot.press(*["pagedown"] * 10)
-        await until(pilot, lambda: "export it." in seen(app.screen))
-        assert "I understand" in seen(app.screen)
+    async with opened(engines, size=size, ready=False) as page:
+        await page.until_seen("Before you begin")
+        await page.until_seen("I understand")
+        assert "encrypted records" not in page.seen
+        await page.press(*["pagedown"] * 10)
+        await page.until_seen("export it.")
+        assert "I understand" in page.seen

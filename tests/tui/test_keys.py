@@ -26,18 +26,7 @@ from medassist.tui.screens.lock import LockScreen
 from medassist.tui.screens.models import Models
 from medassist.tui.screens.prompts import PromptLibrary
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import (
-    app_with,
-    ask,
-    push,
-    seen,
-    told,
-    until,
-    until_answered,
-    until_ready,
-)
-
-SIZE = (120, 36)
+from tests.tui.page import app_with, opened
 
 
 def settings(home: Path) -> Path:
@@ -114,10 +103,8 @@ def _what_does(command: keys.Command, of: object) -> object:
 async def test_the_palette_lists_every_command_with_its_key(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        listed = {c.title: c.help for c in app.get_system_commands(app.screen)}
+    async with opened(engines) as page:
+        listed = {c.title: c.help for c in page.app.get_system_commands(page.screen)}
         commands = [c for c in keys.COMMANDS if c.place in keys.CONSULT]
         for command in commands:
             if command.id != "palette":
@@ -128,30 +115,26 @@ async def test_the_palette_lists_every_command_with_its_key(
 async def test_a_command_can_be_found_and_carried_out_in_the_palette(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("ctrl+p")
-        await until(pilot, lambda: "Search for commands" in seen(app.screen))
-        await pilot.press(*"in turn")
-        await until(pilot, lambda: "one answer after the other" in seen(app.screen))
-        await pilot.press("enter", "enter")
-        await until(pilot, lambda: "not saved · in turn" in seen(app.screen))
+    async with opened(engines) as page:
+        await page.press("ctrl+p")
+        await page.until_seen("Search for commands")
+        await page.press(*"in turn")
+        await page.until_seen("one answer after the other")
+        await page.press("enter", "enter")
+        await page.until_seen("not saved · in turn")
 
 
 async def test_the_help_names_every_command_and_its_key(engines: FakeEngines) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=(120, 300)) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("f1")
-        await until(pilot, lambda: "settings.toml" in seen(app.screen))
-        shown = seen(app.screen)
+    async with opened(engines, size=(120, 300)) as page:
+        await page.press("f1")
+        await page.until_seen("settings.toml")
+        shown = page.seen
         for command in keys.COMMANDS:
             line = f"{keys.display(command.key):<10}{command.title}."
             assert line in shown, line
             assert command.id in shown
-        await pilot.press("f1")
-        await until(pilot, lambda: not isinstance(app.screen, Help))
+        await page.press("f1")
+        await page.until(lambda: not isinstance(page.screen, Help))
 
 
 async def test_a_key_can_be_given_to_another_command(
@@ -159,23 +142,21 @@ async def test_a_key_can_be_given_to_another_command(
 ) -> None:
     with settings(home).open("a") as file:
         file.write('[keys]\nsend = "f7"\nquit = "ctrl+x"\nhelp = "f1,f6"\n')
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("a", "enter", "b")
-        await until(pilot, lambda: app.consult.composer.text == "a\nb")
-        await pilot.press("f7")
-        await until_answered(pilot, app)
-        await pilot.press("f6")
-        await until(pilot, lambda: isinstance(app.screen, Help))
-        await until(pilot, lambda: "F7" in seen(app.screen))
-        await pilot.press("escape", "ctrl+q")
-        await pilot.pause()
-        assert app.screen is app.consult
-        await pilot.press("ctrl+x")
-        await until(pilot, lambda: "Press ^x again to quit." in seen(app.screen))
-        await pilot.press("ctrl+x")
-        await until(pilot, lambda: app._exit)
+    async with opened(engines) as page:
+        await page.press("a", "enter", "b")
+        await page.until(lambda: page.consult.composer.text == "a\nb")
+        await page.press("f7")
+        await page.until_answered()
+        await page.press("f6")
+        await page.until_on_top(Help)
+        await page.until_seen("F7")
+        await page.press("escape", "ctrl+q")
+        await page.pause()
+        assert page.screen is page.consult
+        await page.press("ctrl+x")
+        await page.until_seen("Press ^x again to quit.")
+        await page.press("ctrl+x")
+        await page.until(lambda: page.app._exit)
 
 
 async def test_a_key_of_a_screen_on_top_can_be_given_to_another_command(
@@ -183,24 +164,21 @@ async def test_a_key_of_a_screen_on_top_can_be_given_to_another_command(
 ) -> None:
     with settings(home).open("a") as file:
         file.write('[keys]\nback = "f7"\nverdict_1 = "z"\n')
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        assert "stands for" not in told(app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("f1")
-        await until(pilot, lambda: isinstance(app.screen, Help))
-        await pilot.press("escape")
-        await pilot.pause()
-        assert isinstance(app.screen, Help)
-        await pilot.press("f7")
-        await until(pilot, lambda: app.screen is app.consult)
-        await pilot.press("f8")
-        await until(pilot, lambda: isinstance(app.screen, VerdictPanel))
-        await pilot.press("z", "enter")
-        turn = app.consult.session.consultation.turns[0]
-        await until(pilot, lambda: turn.verdicts)
+    async with opened(engines) as page:
+        assert "stands for" not in page.told
+        await page.ask("One?")
+        await page.press("f1")
+        await page.until_on_top(Help)
+        await page.press("escape")
+        await page.pause()
+        assert isinstance(page.screen, Help)
+        await page.press("f7")
+        await page.until_back()
+        await page.press("f8")
+        await page.until_on_top(VerdictPanel)
+        await page.press("z", "enter")
+        turn = page.turns[0]
+        await page.until(lambda: turn.verdicts)
         assert turn.verdicts[0].choice == "A"
 
 
@@ -209,14 +187,12 @@ async def test_a_wrong_name_or_a_key_given_twice_is_said(
 ) -> None:
     with settings(home).open("a") as file:
         file.write('[keys]\nsned = "f7"\ncopy = "f5"\nmodels_import = "c,f1"\n')
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await until(pilot, lambda: "'sned', which is no command" in told(app))
-        assert "The key f5 stands for regenerate and copy" in told(app)
-        assert "The key c stands for models_import and models_check" in told(app)
-        assert "The key f1 stands for help and models_import" in told(app)
-        assert told(app).count("stands for") == 3
+    async with opened(engines) as page:
+        await page.until_told("'sned', which is no command")
+        assert "The key f5 stands for regenerate and copy" in page.told
+        assert "The key c stands for models_import and models_check" in page.told
+        assert "The key f1 stands for help and models_import" in page.told
+        assert page.told.count("stands for") == 3
 
 
 async def test_a_broken_settings_file_is_said_and_left_as_it_is(
@@ -225,25 +201,21 @@ async def test_a_broken_settings_file_is_said_and_left_as_it_is(
     settings(home).write_text(
         f"intended_use_accepted = {INTENDED_USE_VERSION}\nmode = 'sideways'\n"
     )
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await until(pilot, lambda: "line 2" in told(app) and "mode" in told(app))
-        await pilot.press("f12")
-        await app.workers.wait_for_complete()
+    async with opened(engines) as page:
+        await page.until(lambda: "line 2" in page.told and "mode" in page.told)
+        await page.press("f12")
+        await page.app.workers.wait_for_complete()
     assert "sideways" in settings(home).read_text()
 
 
 async def test_the_theme_is_switched_and_remembered(
     home: Path, engines: FakeEngines
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        assert app.theme == themes.DARK
-        await pilot.press("f12")
-        await until(pilot, lambda: app.theme == themes.LIGHT)
-        await until(pilot, lambda: "medassist-light" in settings(home).read_text())
+    async with opened(engines) as page:
+        assert page.app.theme == themes.DARK
+        await page.press("f12")
+        await page.until(lambda: page.app.theme == themes.LIGHT)
+        await page.until(lambda: "medassist-light" in settings(home).read_text())
     assert app_with(engines).theme == themes.LIGHT
 
 
@@ -278,18 +250,15 @@ def test_text_can_be_read_on_every_ground_of_the_theme(theme: themes.Theme) -> N
 
 async def test_the_intended_use_is_shown_once(home: Path, engines: FakeEngines) -> None:
     settings(home).unlink()
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: "It is not a medical device." in seen(app.screen))
-        await until(pilot, lambda: app.consult.session.pair.state == "ready")
-        await push(pilot, "#accept")
-        await until(pilot, lambda: not isinstance(app.screen, IntendedUse))
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await app.workers.wait_for_complete()
+    async with opened(engines, ready=False) as page:
+        await page.until_seen("It is not a medical device.")
+        await page.until(lambda: page.session.pair.state == "ready")
+        await page.push("#accept")
+        await page.until(lambda: not isinstance(page.screen, IntendedUse))
+        await page.ask("One?")
+        await page.app.workers.wait_for_complete()
     again = app_with(engines)
-    async with again.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, again)
+    async with opened(again) as page:
         assert not isinstance(again.screen, IntendedUse)
 
 
@@ -297,9 +266,8 @@ async def test_who_does_not_accept_the_intended_use_leaves(
     home: Path, engines: FakeEngines
 ) -> None:
     settings(home).unlink()
-    app = app_with(engines)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: "Before you begin" in seen(app.screen))
-        await pilot.press("escape")
-        await until(pilot, lambda: app._exit)
+    async with opened(engines, size=(80, 24), ready=False) as page:
+        await page.until_seen("Before you begin")
+        await page.press("escape")
+        await page.until(lambda: page.app._exit)
     assert app_with(engines)._accepted == 0

@@ -13,15 +13,7 @@ from medassist.tui import crash
 from medassist.tui.clipboard import programs
 from medassist.tui.copied import Copied
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import (
-    app_with,
-    ask,
-    push,
-    seen,
-    until,
-    until_answered,
-    until_ready,
-)
+from tests.tui.page import app_with, opened
 
 SECRET = "Mrs Example, born 1950"
 
@@ -57,11 +49,10 @@ async def test_an_error_in_the_screen_ends_the_program_with_that_sentence(
 ) -> None:
     app = app_with(engines)
     with pytest.raises(RuntimeError):
-        async with app.run_test(size=(80, 24)) as pilot:
-            await until_ready(pilot, app)
+        async with opened(app, size=(80, 24)) as page:
             app.consult.composer.text = SECRET
             app.call_later(failing, SECRET)
-            await until(pilot, lambda: app.crash_report)
+            await page.until(lambda: app.crash_report)
     assert app.return_code == 1
     assert app.crash_report.startswith("medassist had to stop: RuntimeError")
     printed = capsys.readouterr()
@@ -116,49 +107,42 @@ async def test_an_error_of_leaving_itself_is_told(
 async def test_quitting_a_consultation_is_confirmed_by_the_same_key(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: "This consultation is not saved" in seen(app.screen))
-        await pilot.press("enter")  # an Enter too many keeps the consultation
-        await until(pilot, lambda: app.screen is app.consult)
+    async with opened(engines, size=(80, 24)) as page:
+        await page.ask("One?")
+        await page.press("ctrl+q")
+        await page.until_seen("This consultation is not saved")
+        await page.press("enter")  # an Enter too many keeps the consultation
+        await page.until_back()
         assert engines.last.state == "ready"
-        await pilot.press("ctrl+q", "ctrl+q")
-        await until(pilot, lambda: engines.last.state == "closed")
+        await page.press("ctrl+q", "ctrl+q")
+        await page.until(lambda: engines.last.state == "closed")
 
 
 async def test_quitting_while_answers_are_written_is_confirmed(
     engines: FakeEngines,
 ) -> None:
     engines.script.hold = asyncio.Event()
-    app = app_with(engines)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until(pilot, lambda: "writing" in seen(app.screen))
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: "still being written" in seen(app.screen))
-        await push(pilot, "#yes")
-        await until(pilot, lambda: engines.last.state == "closed")
+    async with opened(engines, size=(80, 24)) as page:
+        await page.send("One?")
+        await page.until_seen("writing")
+        await page.press("ctrl+q")
+        await page.until_seen("still being written")
+        await page.push("#yes")
+        await page.until(lambda: engines.last.state == "closed")
 
 
 async def test_quitting_with_a_question_half_written_is_confirmed(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press(*"half", "ctrl+q")
-        await until(pilot, lambda: "What you have written" in seen(app.screen))
-        await pilot.press("escape")
-        await until(pilot, lambda: app.screen is app.consult)
-        assert app.consult.composer.text == "half"
-        app.consult.composer.text = ""
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: engines.last.state == "closed")
+    async with opened(engines, size=(80, 24)) as page:
+        await page.press(*"half", "ctrl+q")
+        await page.until_seen("What you have written")
+        await page.press("escape")
+        await page.until_back()
+        assert page.consult.composer.text == "half"
+        page.consult.composer.text = ""
+        await page.press("ctrl+q")
+        await page.until(lambda: engines.last.state == "closed")
 
 
 def test_the_clipboards_program_fits_the_platform() -> None:
@@ -273,13 +257,11 @@ async def test_what_was_copied_is_cleared_from_the_clipboard_after_a_while(
     tmp_path: Path, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = clipboard_in(tmp_path, monkeypatch)
-    app = app_with(engines)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until_ready(pilot, app)
-        (await app.settings()).clipboard_seconds = 1
-        app.copy_to_clipboard("the answer")
-        await until(pilot, lambda: held.read_text() == "the answer")
-        await until(pilot, lambda: held.read_text() == "")
+    async with opened(engines, size=(80, 24)) as page:
+        (await page.app.settings()).clipboard_seconds = 1
+        page.app.copy_to_clipboard("the answer")
+        await page.until(lambda: held.read_text() == "the answer")
+        await page.until(lambda: held.read_text() == "")
 
 
 async def test_what_another_program_copied_since_stays_on_the_clipboard(
@@ -301,20 +283,18 @@ async def test_locking_and_leaving_clear_the_clipboard_at_once(
     tmp_path: Path, engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = clipboard_in(tmp_path, monkeypatch)
-    app = app_with(engines)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until_ready(pilot, app)
-        app.copy_to_clipboard("the answer")
-        await until(pilot, lambda: held.read_text() == "the answer")
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: held.read_text() == "")
-        await pilot.press("enter")
-        await until(pilot, lambda: app.screen is app.consult)
-        app.copy_to_clipboard("another")
-        await until(pilot, lambda: held.read_text() == "another")
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: engines.last.state == "closed")
-        await until(pilot, lambda: held.read_text() == "")
+    async with opened(engines, size=(80, 24)) as page:
+        page.app.copy_to_clipboard("the answer")
+        await page.until(lambda: held.read_text() == "the answer")
+        await page.press("ctrl+l")
+        await page.until(lambda: held.read_text() == "")
+        await page.press("enter")
+        await page.until_back()
+        page.app.copy_to_clipboard("another")
+        await page.until(lambda: held.read_text() == "another")
+        await page.press("ctrl+q")
+        await page.until(lambda: engines.last.state == "closed")
+        await page.until(lambda: held.read_text() == "")
 
 
 def clipboard_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -7,71 +7,63 @@ from textual.widgets import OptionList, TextArea
 
 from medassist.tui.screens.prompts import PromptLibrary
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import app_with, push, seen, until, until_ready
-
-SIZE = (120, 36)
+from tests.tui.page import opened
 
 
 async def test_a_prompt_goes_into_the_composer_with_its_first_place_selected(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press(*"Please: ", "alt+y")
-        await until(pilot, lambda: "SOAP note" in seen(app.screen))
-        listed = app.screen.query_one("#list", OptionList)
+    async with opened(engines) as page:
+        await page.press(*"Please: ", "alt+y")
+        await page.until_seen("SOAP note")
+        listed = page.screen.query_one("#list", OptionList)
         names = [listed.get_option_at_index(n).id for n in range(listed.option_count)]
         assert len(names) == 6
         for _ in range(names.index("soap-note")):
-            await pilot.press("down")
-        await until(pilot, lambda: "[[age, sex]]" in seen(app.screen))
-        await pilot.press("enter")
-        composer = app.consult.composer
-        await until(pilot, lambda: "Write a SOAP note" in composer.text)
+            await page.press("down")
+        await page.until_seen("[[age, sex]]")
+        await page.press("enter")
+        composer = page.consult.composer
+        await page.until(lambda: "Write a SOAP note" in composer.text)
         assert composer.text.startswith("Please: Write a SOAP note")
         assert composer.selected_text == "[[age, sex]]"
-        await pilot.press(*"62 f", "alt+j")
-        await until(pilot, lambda: composer.selected_text == "[[reason]]")
+        await page.press(*"62 f", "alt+j")
+        await page.until(lambda: composer.selected_text == "[[reason]]")
         assert "Patient: 62 f\n" in composer.text
 
 
 async def test_a_shipped_prompt_is_edited_in_a_file_of_the_users_own(
     engines: FakeEngines, home: Path
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("alt+y")
-        await until(pilot, lambda: "Differential" in seen(app.screen))
+    async with opened(engines, size=(80, 24)) as page:
+        await page.press("alt+y")
+        await page.until_seen("Differential")
         assert not (home / "config" / "prompts").exists()
-        await pilot.press("e")
-        editor = app.screen.query_one("#editor", TextArea)
-        await until(pilot, lambda: editor.has_focus and editor.text)
+        await page.press("e")
+        editor = page.screen.query_one("#editor", TextArea)
+        await page.until(lambda: editor.has_focus and editor.text)
         editor.text = "Think of [[one thing]]."
-        await push(pilot, "#keep")
-        await until(pilot, lambda: "Think of [[one thing]]." in seen(app.screen))
+        await page.push("#keep")
+        await page.until_seen("Think of [[one thing]].")
         (file,) = (home / "config" / "prompts").iterdir()
         assert file.name == "differential.md"
         assert file.read_text().endswith("Think of [[one thing]].\n")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        await pilot.press("enter")
-        await until(pilot, lambda: not isinstance(app.screen, PromptLibrary))
-        assert app.consult.composer.text == "Think of [[one thing]]."
+        await page.press("enter")
+        await page.until(lambda: not isinstance(page.screen, PromptLibrary))
+        assert page.consult.composer.text == "Think of [[one thing]]."
 
 
 async def test_esc_leaves_editing_first_and_the_composer_as_it_was(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press(*"abc", "alt+y")
-        await until(pilot, lambda: "Differential" in seen(app.screen))
-        await pilot.press("e")
-        await until(pilot, lambda: app.screen.query_one("#editor").has_focus)
-        await pilot.press("escape")
-        await until(pilot, lambda: app.screen.query_one("#list").has_focus)
-        await pilot.press("escape")
-        await until(pilot, lambda: app.screen is app.consult)
-        assert app.consult.composer.text == "abc"
+    async with opened(engines) as page:
+        await page.press(*"abc", "alt+y")
+        await page.until_seen("Differential")
+        await page.press("e")
+        await page.until(lambda: page.screen.query_one("#editor").has_focus)
+        await page.press("escape")
+        await page.until(lambda: page.screen.query_one("#list").has_focus)
+        await page.press("escape")
+        await page.until_back()
+        assert page.consult.composer.text == "abc"

@@ -6,27 +6,17 @@ import pytest
 from textual.widgets import Static
 
 from medassist.core.values import PaneName
-from medassist.tui.app import ConsultApp
 from medassist.tui.consult.review_lines import ReviewLines
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import (
-    app_with,
-    ask,
-    seen,
-    until,
-    until_answered,
-    until_ready,
-    views,
-)
+from tests.tui.page import Page, opened
 
-SIZE = (120, 36)
 QUESTION = "What dose of digoxin?"
 RIGHT = "Give **digoxin 125 micrograms** orally once daily; eGFR first."
 WRONG = "Give digoxin 125 mg orally once daily. See NICE NG196."
 
 
-def below(app: ConsultApp, pane: PaneName) -> str:
-    lines = views(app, pane)[-1].query_one(ReviewLines)
+def below(page: Page, pane: PaneName) -> str:
+    lines = page.views(pane)[-1].query_one(ReviewLines)
     return str(lines.render()) if lines.display else ""
 
 
@@ -34,17 +24,14 @@ async def test_doses_that_are_far_apart_are_named_in_both_panes(
     engines: FakeEngines,
 ) -> None:
     engines.script.answers = {"base": [RIGHT], "tuned": [WRONG]}
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, QUESTION)
-        await until_answered(pilot, app)
+    async with opened(engines) as page:
+        await page.ask(QUESTION)
         for pane in ("base", "tuned"):
-            await until(pilot, lambda pane=pane: "1000 times apart" in below(app, pane))
-        assert "the usual dose of digoxin is" in below(app, "tuned")
-        assert "the usual dose of digoxin is" not in below(app, "base")
+            await page.until(lambda pane=pane: "1000 times apart" in below(page, pane))
+        assert "the usual dose of digoxin is" in below(page, "tuned")
+        assert "the usual dose of digoxin is" not in below(page, "base")
         # Which model it is stands in none of it.
-        said = (below(app, "base") + below(app, "tuned")).lower()
+        said = (below(page, "base") + below(page, "tuned")).lower()
         assert "tiny" not in said and "tuned" not in said and "base" not in said
 
 
@@ -52,14 +39,12 @@ async def test_no_source_stands_below_an_answer_that_cites_nothing(
     engines: FakeEngines,
 ) -> None:
     engines.script.answers = {"base": [RIGHT], "tuned": [WRONG]}
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, QUESTION)
-        await until(pilot, lambda: "No source: this answer" in below(app, "base"))
-        await until(pilot, lambda: "Unverified" in below(app, "tuned"))
-        assert "NICE NG196" in below(app, "tuned")
-        lines = seen(app.screen).splitlines()
+    async with opened(engines) as page:
+        await page.send(QUESTION)
+        await page.until(lambda: "No source: this answer" in below(page, "base"))
+        await page.until(lambda: "Unverified" in below(page, "tuned"))
+        assert "NICE NG196" in below(page, "tuned")
+        lines = page.seen.splitlines()
         dose = next(i for i, line in enumerate(lines) if "125 micrograms" in line)
         source = next(i for i, line in enumerate(lines) if "No source" in line)
         assert dose < source
@@ -79,13 +64,11 @@ async def test_doses_are_marked_in_the_text_without_colours_too(
     engines: FakeEngines, answer: str
 ) -> None:
     engines.script.answers = {"base": [answer], "tuned": ["Nothing."]}
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, QUESTION)
-        await until(pilot, lambda: below(app, "base"))
-        await pilot.pause()
-        strips = app.screen._compositor.render_strips()
+    async with opened(engines) as page:
+        await page.send(QUESTION)
+        await page.until(lambda: below(page, "base"))
+        await page.pause()
+        strips = page.screen._compositor.render_strips()
         styles = {
             segment.text: segment.style
             for strip in strips
@@ -103,14 +86,12 @@ async def test_nothing_is_said_of_an_answer_that_is_still_written(
 ) -> None:
     engines.script.hold = asyncio.Event()
     engines.script.answers = {"base": [RIGHT, " "], "tuned": [WRONG, " "]}
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, QUESTION)
-        await until(pilot, lambda: "125 micrograms" in seen(app.screen))
-        assert below(app, "base") == below(app, "tuned") == ""
+    async with opened(engines) as page:
+        await page.send(QUESTION)
+        await page.until_seen("125 micrograms")
+        assert below(page, "base") == below(page, "tuned") == ""
         engines.script.hold.set()
-        await until(pilot, lambda: "1000 times" in below(app, "base"))
+        await page.until(lambda: "1000 times" in below(page, "base"))
 
 
 async def test_a_weight_said_in_an_earlier_question_is_known(
@@ -118,22 +99,18 @@ async def test_a_weight_said_in_an_earlier_question_is_known(
 ) -> None:
     answer = ["Ketamine 1 mg/kg iv."]
     engines.script.answers = {"base": answer, "tuned": answer}
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "A man with a broken wrist")
-        await until(pilot, lambda: "no weight is given" in below(app, "base"))
-        await until_answered(pilot, app)
+    async with opened(engines) as page:
+        await page.send("A man with a broken wrist")
+        await page.until(lambda: "no weight is given" in below(page, "base"))
+        await page.until_answered()
         engines.script.answers = {"base": answer, "tuned": answer}
-        await ask(pilot, app, "He weighs 70 kg")
-        await until_answered(pilot, app, 2)
-        await until(pilot, lambda: "No source" in below(app, "base"))
-        assert "weight" not in below(app, "base")
+        await page.ask("He weighs 70 kg")
+        await page.until(lambda: "No source" in below(page, "base"))
+        assert "weight" not in below(page, "base")
         engines.script.answers = {"base": answer, "tuned": answer}
-        await ask(pilot, app, "And now?")
-        await until_answered(pilot, app, 3)
-        await until(pilot, lambda: "No source" in below(app, "base"))
-        assert "weight" not in below(app, "base")
+        await page.ask("And now?")
+        await page.until(lambda: "No source" in below(page, "base"))
+        assert "weight" not in below(page, "base")
 
 
 async def test_what_an_answer_holds_for_the_terminal_is_not_obeyed_when_marked(
@@ -141,14 +118,12 @@ async def test_what_an_answer_holds_for_the_terminal_is_not_obeyed_when_marked(
 ) -> None:
     evil = "Digoxin 125 mg daily [b]\x1b[2J [/b] PMID 12345678\x1b]52;c;eA==\x07"
     engines.script.answers = {"base": [evil], "tuned": [evil]}
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, QUESTION)
-        await until(pilot, lambda: "PMID 12345678" in below(app, "base"))
-        text = seen(app.screen)
+    async with opened(engines) as page:
+        await page.send(QUESTION)
+        await page.until(lambda: "PMID 12345678" in below(page, "base"))
+        text = page.seen
         assert "\x1b" not in text and "\x07" not in text and "[b]" in text
-        assert app.consult.query(Static)
+        assert page.consult.query(Static)
 
 
 async def test_in_blind_mode_nothing_below_an_answer_tells_which_model_it_is(
@@ -159,19 +134,17 @@ async def test_in_blind_mode_nothing_below_an_answer_tells_which_model_it_is(
         "base": [own.format("base", "base", "mg"), " "],
         "tuned": [own.format("tuned", "tuned", "micrograms"), " "],
     }
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("alt+h")
-        await until(pilot, lambda: app.consult.session.consultation.sides.hidden)
+    async with opened(engines) as page:
+        await page.press("alt+h")
+        await page.until(lambda: page.consultation.sides.hidden)
         engines.script.hold = asyncio.Event()
-        await ask(pilot, app, QUESTION)
-        turns = app.consult.session.consultation.turns
-        await until(pilot, lambda: turns and turns[0].answers("base")[0].text)
-        assert below(app, "base") == below(app, "tuned") == ""
+        await page.send(QUESTION)
+        turns = page.turns
+        await page.until(lambda: turns and turns[0].answers("base")[0].text)
+        assert below(page, "base") == below(page, "tuned") == ""
         engines.script.hold.set()
-        await until_answered(pilot, app)
+        await page.until_answered()
         for pane in ("base", "tuned"):
-            await until(pilot, lambda pane=pane: "1000 times apart" in below(app, pane))
-            said = below(app, pane).lower()
+            await page.until(lambda pane=pane: "1000 times apart" in below(page, pane))
+            said = below(page, pane).lower()
             assert not {"tiny", "tuned", "base", "adapter"} & set(said.split())

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from medassist.tui.dialogs.passphrase import Passphrase
 from medassist.tui.dialogs.secret import Secret
 from medassist.tui.screens.lock import LockScreen
-from tests.tui.running import until
+from tests.tui.page import until
 
 WORDS = "four words of mine"
 

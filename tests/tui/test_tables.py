@@ -9,21 +9,12 @@ import pytest
 from textual.widgets import Static
 
 from medassist.tui import themes
-from medassist.tui.app import ConsultApp
 from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.consult.markdown import AnswerMarkdown
 from medassist.tui.consult.review_lines import ReviewLines
 from medassist.tui.consult.table import AnswerTable
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import (
-    app_with,
-    ask,
-    seen,
-    until,
-    until_answered,
-    until_ready,
-    views,
-)
+from tests.tui.page import Page, opened
 
 DRUGS = """\
 | Drug | Dose | Route | Interval | Max per day | Renal | Pregnancy | Source |
@@ -48,21 +39,18 @@ WIDTHS = [(44, 60), (80, 60), (100, 60), (130, 60), (180, 60)]
 async def shown(engines: FakeEngines, answer: str, size: tuple[int, int]) -> str:
     """What the user sees of the answer in pane A, spaces and lines aside."""
     engines.script.answers = {"base": [answer], "tuned": ["Nothing."]}
-    app = app_with(engines)
-    async with app.run_test(size=size) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "Which dose?")
-        await until_answered(pilot, app)
-        app.consult.panes["base"].turns.focus()
-        await pilot.press("f2")  # the pane alone, so that all of it is seen
-        view = views(app, "base")[-1]
+    async with opened(engines, size=size) as page:
+        await page.ask("Which dose?")
+        page.consult.panes["base"].turns.focus()
+        await page.press("f2")  # the pane alone, so that all of it is seen
+        view = page.views("base")[-1]
         assert not view.query(AnswerText).first().query(".plain"), "shown as plain text"
-        return bare(drawn(app))
+        return bare(drawn(page))
 
 
-def drawn(app: ConsultApp) -> str:
+def drawn(page: Page) -> str:
     """All the lines of the first pane's answer, cut at the edges of its window."""
-    text = views(app, "base")[-1].query_one(AnswerText)
+    text = page.views("base")[-1].query_one(AnswerText)
     lines: list[str] = []
     for part in text.query("*"):
         if part.is_container or not part.size:
@@ -137,22 +125,17 @@ async def test_lists_so_deep_that_no_room_is_left_are_shown_as_plain_text(
         "    " * depth + f"{depth + 1}. give {depth + 11} mg" for depth in range(8)
     )
     engines.script.answers = {"base": [deep], "tuned": ["Nothing."]}
-    app = app_with(engines)
-    async with app.run_test(size=(44, 60)) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "Which dose?")
-        await until_answered(pilot, app)
-        await until(pilot, lambda: "18 mg" in seen(app.screen))
+    async with opened(engines, size=(44, 60)) as page:
+        await page.ask("Which dose?")
+        await page.until_seen("18 mg")
 
 
 async def test_a_table_that_is_written_bit_by_bit_ends_as_one_that_came_whole(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=(120, 60)) as pilot:
-        await until_ready(pilot, app)
+    async with opened(engines, size=(120, 60)) as page:
         whole, bits = AnswerText(), AnswerText()
-        await app.consult.mount(whole, bits)
+        await page.consult.mount(whole, bits)
         await whole.draw(f"Doses:\n\n{DRUGS}\nEnd.")
         text = f"Doses:\n\n{DRUGS}\nEnd."
         for end in range(0, len(text) + 1, 7):
@@ -166,11 +149,9 @@ async def test_a_table_that_is_written_bit_by_bit_ends_as_one_that_came_whole(
 async def test_who_looks_at_an_answer_while_it_is_drawn_waits_for_its_rows(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=(120, 60)) as pilot:
-        await until_ready(pilot, app)
+    async with opened(engines, size=(120, 60)) as page:
         text = AnswerText()
-        await app.consult.mount(text)
+        await page.consult.mount(text)
         rows: list[str] = []
 
         async def look() -> None:
@@ -188,20 +169,17 @@ async def test_doses_in_cells_are_marked_and_stay_so(
 ) -> None:
     answer = f"{DRUGS}\n```\nDigoxin 125 micrograms\n```\n"
     engines.script.answers = {"base": [answer], "tuned": ["Nothing."]}
-    app = app_with(engines)
-    async with app.run_test(size=size) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "Which dose?")
-        await until_answered(pilot, app)
-        view = views(app, "base")[-1]
-        await until(pilot, lambda: view.query_one(ReviewLines).display)
+    async with opened(engines, size=size) as page:
+        await page.ask("Which dose?")
+        view = page.views("base")[-1]
+        await page.until(lambda: view.query_one(ReviewLines).display)
         table = view.query_one(AnswerTable)
         cell = table.rows[0][1]
         assert any(
             span.style for span in cell.spans if cell.plain[span.start : span.end]
         )
-        app.theme = next(t.name for t in themes.THEMES if t.name != app.theme)
-        await pilot.pause()
+        page.app.theme = next(t.name for t in themes.THEMES if t.name != page.app.theme)
+        await page.pause()
         styles = {
             segment.text.strip(): segment.style
             for part in view.query_one(AnswerMarkdown).query("*")

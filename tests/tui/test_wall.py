@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widgets import Static
 
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import app_with, seen, until, until_ready
+from tests.tui.page import opened
 
 EVIL = "a\x1b]52;c;SEFDS0VE\x1b\\b\x1b]0;OWNED\x07c\x9b2Jd\u202e\u200fe"
 
@@ -20,13 +20,11 @@ EVIL = "a\x1b]52;c;SEFDS0VE\x1b\\b\x1b]0;OWNED\x07c\x9b2Jd\u202e\u200fe"
 async def test_no_line_of_the_screen_holds_what_a_terminal_obeys(
     engines: FakeEngines,
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await until_ready(pilot, app)
+    async with opened(engines, size=(100, 30)) as page:
         # As a place would that forgot to clean what it shows.
-        await app.consult.mount(Static(EVIL, markup=False, id="forgot"), before=0)
-        await until(pilot, lambda: "OWNED" in seen(app.screen))
-        drawn = app.screen._compositor.render_strips()
+        await page.consult.mount(Static(EVIL, markup=False, id="forgot"), before=0)
+        await page.until_seen("OWNED")
+        drawn = page.screen._compositor.render_strips()
         console = Console(force_terminal=True, color_system=None)
         text = "".join(strip.render(console) for strip in drawn)
         text = re.sub(r"\x1b\[[\d;]*m", "", text)  # the program's own colours
@@ -50,10 +48,8 @@ async def test_a_prompt_with_an_evil_name_is_shown_by_a_clean_one(
     folder.mkdir()
     (folder / f"{EVIL}.md").write_text("What is asthma?")
     (folder / f"{EVIL} empty.md").write_text("")
-    app = app_with(engines)
-    async with app.run_test(size=(100, 30)) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("alt+y")
-        await until(pilot, lambda: "abcde" in seen(app.screen))
-        assert "OWNED" not in seen(app.screen)
-        await until(pilot, lambda: "holds no text" in seen(app.screen))
+    async with opened(engines, size=(100, 30)) as page:
+        await page.press("alt+y")
+        await page.until_seen("abcde")
+        assert "OWNED" not in page.seen
+        await page.until_seen("holds no text")

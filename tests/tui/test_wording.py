@@ -13,17 +13,10 @@ import medassist
 from medassist.consult.verdict_words import NONE_YET
 from medassist.tui import keys
 from medassist.tui.app import ConsultApp
+from medassist.tui.dialogs.identifiers import warn_of_identifiers
 from medassist.tui.wording import consult, dialogs, program, screens
 from tests.stubs.engine import FakeEngines
-from tests.tui.running import (
-    app_with,
-    ask,
-    seen,
-    told,
-    until,
-    until_answered,
-    until_ready,
-)
+from tests.tui.page import app_with, opened
 
 HOME = Path(medassist.__file__).parent
 MODULES = {
@@ -135,6 +128,8 @@ def rebound(home: Path, engines: FakeEngines) -> ConsultApp:
         "back": "alt+z",
         "verdict_1": "a",
         "lock_go_on": "g",
+        "identifiers_replace": "p",
+        "identifiers_keep": "o",
     }
     table = "\n".join(f'{name} = "{key}"' for name, key in chosen.items())
     with (home / "config" / "settings.toml").open("a") as file:
@@ -145,55 +140,61 @@ def rebound(home: Path, engines: FakeEngines) -> ConsultApp:
 async def test_what_the_screen_says_of_keys_follows_those_of_the_user(
     rebound: ConsultApp, engines: FakeEngines
 ) -> None:
-    app = rebound
-    async with app.run_test(size=(130, 40), notifications=True) as pilot:
-        await until_ready(pilot, app)
-        await until(pilot, lambda: "question below and press F5." in seen(app.screen))
-        await pilot.press("alt+h")
-        await until(pilot, lambda: "length are hidden until F7. The" in told(app))
-        await ask(pilot, app, "He has crushing chest pain and sweats.")
-        await pilot.press("f5")
-        await until_answered(pilot, app)
-        assert "length hidden until F7" in seen(app.screen)
-        assert "alt+q: why this is shown, mark as read" in seen(app.screen)
-        await pilot.press("alt+h")
-        await until(pilot, lambda: "begun; with alt+w another" in told(app))
-        await pilot.press("ctrl+g")
-        await until(pilot, lambda: "stay: F7 or alt+w first" in told(app))
-        await pilot.press("f10")
-        await until(pilot, lambda: "until the verdict (F7)" in told(app))
-        await pilot.press("alt+e")
-        await pilot.press("alt+a")
-        await until(pilot, lambda: "question; F11 makes one" in told(app))
-        await pilot.press("alt+o")
-        await until(pilot, lambda: "only; alt+i edits" in told(app))
-        await pilot.press("alt+g")
-        await until(pilot, lambda: "stand in both (alt+t)" in told(app))
-        await pilot.press("alt+i")
-        await until(pilot, lambda: "editing, ^k leaves it" in seen(app.screen))
-        await pilot.press("ctrl+k")
-        await until(pilot, lambda: "editing" not in seen(app.screen))
+    async with opened(rebound, size=(130, 40), notifications=True) as page:
+        await page.until_seen("question below and press F5.")
+        await page.press("alt+h")
+        await page.until_told("length are hidden until F7. The")
+        await page.send("He has crushing chest pain and sweats.")
+        await page.press("f5")
+        await page.until_answered()
+        assert "length hidden until F7" in page.seen
+        assert "alt+q: why this is shown, mark as read" in page.seen
+        await page.press("alt+h")
+        await page.until_told("begun; with alt+w another")
+        await page.press("ctrl+g")
+        await page.until_told("stay: F7 or alt+w first")
+        await page.press("f10")
+        await page.until_told("until the verdict (F7)")
+        await page.press("alt+e")
+        await page.press("alt+a")
+        await page.until_told("question; F11 makes one")
+        await page.press("alt+o")
+        await page.until_told("only; alt+i edits")
+        await page.press("alt+g")
+        await page.until_told("stand in both (alt+t)")
+        await page.press("alt+i")
+        await page.until_seen("editing, ^k leaves it")
+        await page.press("ctrl+k")
+        await page.until(lambda: "editing" not in page.seen)
 
 
 async def test_what_dialogs_say_of_keys_follows_those_of_the_user(
     rebound: ConsultApp,
 ) -> None:
-    app = rebound
-    async with app.run_test(size=(130, 40), notifications=True) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await pilot.press("f5")
-        await until_answered(pilot, app)
-        await pilot.press("f7")
-        await until(pilot, lambda: "a to 4 choose" in seen(app.screen))
-        assert "alt+z goes back to the answers." in seen(app.screen)
-        assert "a ○ A is better" in seen(app.screen)
-        await pilot.press("alt+z", "f1")
-        await until(pilot, lambda: "alt+z  back" in seen(app.screen))
-        await pilot.press("alt+z", "alt+v")
-        await until(pilot, lambda: "No verdict yet. F7 gives one" in seen(app.screen))
-        await pilot.press("alt+z", "ctrl+l")
-        await until(pilot, lambda: "Press g to go on." in seen(app.screen))
-        assert "^x quits." in seen(app.screen)
-        await pilot.press("g")
-        await until(pilot, lambda: app.screen is app.consult)
+    async with opened(rebound, size=(130, 40), notifications=True) as page:
+        await page.send("One?")
+        await page.press("f5")
+        await page.until_answered()
+        await page.press("f7")
+        await page.until_seen("a to 4 choose")
+        assert "alt+z goes back to the answers." in page.seen
+        assert "a ○ A is better" in page.seen
+        await page.press("alt+z", "f1")
+        await page.until_seen("alt+z  back")
+        await page.press("alt+z", "alt+v")
+        await page.until_seen("No verdict yet. F7 gives one")
+        await page.press("alt+z", "ctrl+l")
+        await page.until_seen("Press g to go on.")
+        assert "^x quits." in page.seen
+        await page.press("g")
+        await page.until_back()
+
+
+async def test_buttons_name_the_keys_of_the_user(rebound: ConsultApp) -> None:
+    async with opened(rebound) as page:
+        warning = warn_of_identifiers(page.app, "Mr John Smith, MRN: 4482913")
+        page.consult.run_worker(warning)
+        await page.until_seen("Replace all (p)")
+        assert "Keep (o)" in page.seen
+        await page.press("o")
+        await page.until_back()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from medassist.consult.answer import Answer
@@ -12,11 +11,10 @@ from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
 from medassist.records.record import Record
 from medassist.records.vault import Vault
-from medassist.tui.app import ConsultApp
 from medassist.tui.dialogs.passphrase import Passphrase
 from medassist.tui.screens.history import History
 from tests.records.making import CHEAP, PASSPHRASE, a_record
-from tests.tui.running import until
+from tests.tui.page import Page
 
 SIZE = (110, 36)
 KEYRING = """
@@ -32,28 +30,28 @@ def settle(home: Path, line: str) -> None:
     file.write_text(file.read_text() + line + "\n")
 
 
-async def type_in(pilot: Pilot[int], *values: str) -> None:
+async def type_in(page: Page, *values: str) -> None:
     """Fill the fields of the dialog that is on top, and press Enter in the last one."""
     # A screen is on top before its fields are in it.
-    await until(pilot, lambda: len(pilot.app.screen.query(Input)) == len(values))
-    fields = list(pilot.app.screen.query(Input))
+    await page.until(lambda: len(page.app.screen.query(Input)) == len(values))
+    fields = list(page.app.screen.query(Input))
     for field, value in zip(fields, values, strict=True):
         field.value = value
     fields[-1].focus()
-    await pilot.press("enter")
+    await page.press("enter")
 
 
-async def begin_records(pilot: Pilot[int], app: ConsultApp) -> None:
-    await pilot.press("alt+s")
-    await until(pilot, lambda: isinstance(app.screen, Passphrase))
-    await type_in(pilot, PASSPHRASE, PASSPHRASE)
-    await until(pilot, lambda: app.screen is app.consult)
-    await until(pilot, lambda: app.consult.session.record.is_open)
+async def begin_records(page: Page) -> None:
+    await page.press("alt+s")
+    await page.until_on_top(Passphrase)
+    await type_in(page, PASSPHRASE, PASSPHRASE)
+    await page.until_back()
+    await page.until(lambda: page.session.record.is_open)
 
 
-async def until_saved(pilot: Pilot[int], app: ConsultApp) -> None:
-    await until(pilot, lambda: app.consult.session.record.word == "encrypted")
-    await pilot.pause()
+async def until_saved(page: Page) -> None:
+    await page.until(lambda: page.session.record.word == "encrypted")
+    await page.pause()
 
 
 def last(turn: Turn, pane: PaneName) -> Answer:
@@ -84,12 +82,12 @@ async def fill(folder: Path, *questions: str) -> None:
     await vault.lock()
 
 
-async def open_history(pilot: Pilot[int], app: ConsultApp) -> History:
-    await pilot.press("ctrl+o")
-    await until(pilot, lambda: isinstance(app.screen, Passphrase | History))
-    if isinstance(app.screen, Passphrase):
-        await type_in(pilot, PASSPHRASE)
-        await until(pilot, lambda: isinstance(app.screen, History))
-    screen = app.screen
+async def open_history(page: Page) -> History:
+    await page.press("ctrl+o")
+    await page.until(lambda: isinstance(page.screen, Passphrase | History))
+    if isinstance(page.screen, Passphrase):
+        await type_in(page, PASSPHRASE)
+        await page.until_on_top(History)
+    screen = page.screen
     assert isinstance(screen, History)
     return screen

@@ -16,6 +16,7 @@ from medassist.tui.dialogs.passphrase import Passphrase
 from medassist.tui.screens.lock import LockScreen
 from tests.records.making import PASSPHRASE
 from tests.stubs.engine import FakeEngines
+from tests.tui.page import opened
 from tests.tui.records.steps import (
     KEYRING,
     SIZE,
@@ -28,43 +29,27 @@ from tests.tui.records.steps import (
     type_in,
     until_saved,
 )
-from tests.tui.running import (
-    app_with,
-    ask,
-    seen,
-    told,
-    until,
-    until_answered,
-    until_ready,
-)
 
 
 async def test_what_was_begun_unsaved_is_saved_whole_once_records_are_wanted(
     engines: FakeEngines, folder: Path
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "Is it pneumonia?")
-        await until_answered(pilot, app)
-        assert "not saved" in seen(app.screen)
+    async with opened(engines, size=SIZE) as page:
+        await page.ask("Is it pneumonia?")
+        assert "not saved" in page.seen
         assert not folder.exists()
-        await begin_records(pilot, app)
-        await until_saved(pilot, app)
-        await until(pilot, lambda: "encrypted" in app.consult.top.text)
-        assert "not saved" not in seen(app.screen)
-        await ask(pilot, app, "And if not?")
-        await until_answered(pilot, app, turns=2)
-        await pilot.press("f5")
-        await until(
-            pilot,
-            lambda: (
-                len(app.consult.session.consultation.turns[-1].answers("base")) == 2
-            ),
+        await begin_records(page)
+        await until_saved(page)
+        await page.until(lambda: "encrypted" in page.consult.top.text)
+        assert "not saved" not in page.seen
+        await page.ask("And if not?")
+        await page.press("f5")
+        await page.until(
+            lambda: len(page.turns[-1].answers("base")) == 2,
         )
-        await until_answered(pilot, app, turns=2)
-        await until_saved(pilot, app)
-        await app.consult.session.record.lock()
+        await page.until_answered(2)
+        await until_saved(page)
+        await page.session.record.lock()
         (record,) = await kept(folder)
     first, second = record.consultation.turns
     assert (first.question, second.question) == ("Is it pneumonia?", "And if not?")
@@ -77,18 +62,16 @@ async def test_what_was_begun_unsaved_is_saved_whole_once_records_are_wanted(
 async def test_what_the_line_calls_encrypted_is_on_the_disk(
     engines: FakeEngines, folder: Path
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await begin_records(pilot, app)
+    async with opened(engines, size=SIZE) as page:
+        await begin_records(page)
         engines.script.hold = asyncio.Event()
-        await ask(pilot, app, "One?")
-        await until(pilot, lambda: "encrypted, saving" in app.consult.top.text)
+        await page.send("One?")
+        await page.until(lambda: "encrypted, saving" in page.consult.top.text)
         # A copy of the files as a crash would leave them.
-        await until(pilot, lambda: app.consult.session.record.id is not None)
+        await page.until(lambda: page.session.record.id is not None)
         engines.script.hold.set()
-        await until_answered(pilot, app)
-        await until(pilot, lambda: "encrypted ·" in app.consult.top.text)
+        await page.until_answered()
+        await page.until(lambda: "encrypted ·" in page.consult.top.text)
         copy = folder.parent / "copy"
         copy.mkdir()
         for file in folder.iterdir():
@@ -100,50 +83,43 @@ async def test_what_the_line_calls_encrypted_is_on_the_disk(
 async def test_a_new_passphrase_is_typed_twice_and_nobody_can_recover_it(
     engines: FakeEngines, folder: Path
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("alt+s")
-        await until(pilot, lambda: isinstance(app.screen, Passphrase))
-        assert "Nobody can recover it" in seen(app.screen)
-        await type_in(pilot, PASSPHRASE, PASSPHRASE + "x")
-        await until(pilot, lambda: "not the same" in seen(app.screen))
-        await type_in(pilot, "short", "short")
-        await until(pilot, lambda: "at least 8 characters" in seen(app.screen))
+    async with opened(engines, size=SIZE) as page:
+        await page.press("alt+s")
+        await page.until_on_top(Passphrase)
+        assert "Nobody can recover it" in page.seen
+        await type_in(page, PASSPHRASE, PASSPHRASE + "x")
+        await page.until_seen("not the same")
+        await type_in(page, "short", "short")
+        await page.until_seen("at least 8 characters")
         assert not folder.exists()
-        await pilot.press("escape")
-        await until(pilot, lambda: app.screen is app.consult)
-        assert "not saved" in app.consult.top.text
+        await page.press("escape")
+        await page.until_back()
+        assert "not saved" in page.consult.top.text
 
 
 async def test_a_wrong_passphrase_is_told_and_opens_nothing(
     engines: FakeEngines, folder: Path
 ) -> None:
     await fill(folder, "Fever?")
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("ctrl+o")
-        await until(pilot, lambda: isinstance(app.screen, Passphrase))
-        await type_in(pilot, "wrong horse battery")
-        await until(pilot, lambda: "does not open the records" in seen(app.screen))
-        assert app.screen.query_one(Input).value == ""
-        assert app.consult.session.record.store is None
+    async with opened(engines, size=SIZE) as page:
+        await page.press("ctrl+o")
+        await page.until_on_top(Passphrase)
+        await type_in(page, "wrong horse battery")
+        await page.until_seen("does not open the records")
+        assert page.screen.query_one(Input).value == ""
+        assert page.session.record.store is None
 
 
 async def test_records_that_are_switched_off_leave_no_folder(
     engines: FakeEngines, home: Path
 ) -> None:
     settle(home, 'records = "never"')
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
+    async with opened(engines, size=SIZE) as page:
+        await page.ask("One?")
         for key in ("alt+s", "ctrl+o", "alt+p"):
-            app.clear_notifications()
-            await pilot.press(key)
-            await until(pilot, lambda: "switched off" in told(app))
+            page.app.clear_notifications()
+            await page.press(key)
+            await page.until_told("switched off")
     assert not (home / "data").exists()
 
 
@@ -152,25 +128,22 @@ async def test_the_passphrase_is_asked_for_at_the_start_if_the_user_wants_that(
 ) -> None:
     settle(home, 'records = "at-start"')
     await fill(folder, "Fever?")
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: isinstance(app.screen, Passphrase))
-        await type_in(pilot, PASSPHRASE)
-        await until(pilot, lambda: app.screen is app.consult)
-        assert "encrypted" in app.consult.top.text
+    async with opened(engines, size=SIZE, ready=False) as page:
+        await page.until_on_top(Passphrase)
+        await type_in(page, PASSPHRASE)
+        await page.until_back()
+        assert "encrypted" in page.consult.top.text
 
 
 async def test_the_passphrase_can_be_changed(
     engines: FakeEngines, folder: Path
 ) -> None:
     await fill(folder, "Fever?")
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("alt+p")
-        await until(pilot, lambda: isinstance(app.screen, Passphrase))
-        await type_in(pilot, PASSPHRASE, "another good one", "another good one")
-        await until(pilot, lambda: "is changed" in told(app))
+    async with opened(engines, size=SIZE) as page:
+        await page.press("alt+p")
+        await page.until_on_top(Passphrase)
+        await type_in(page, PASSPHRASE, "another good one", "another good one")
+        await page.until_told("is changed")
     vault = Vault(folder)
     await vault.unlock("another good one")
     await vault.lock()
@@ -185,39 +158,33 @@ async def test_the_systems_keyring_opens_them_only_for_who_chose_that(
     (home / "keyring.py").write_text(KEYRING)
     monkeypatch.syspath_prepend(home)
     monkeypatch.delitem(sys.modules, "keyring", raising=False)
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("alt+s")
-        await until(pilot, lambda: isinstance(app.screen, Passphrase))
-        box = app.screen.query_one("#keyring", Checkbox)
+    async with opened(engines, size=SIZE) as page:
+        await page.press("alt+s")
+        await page.until_on_top(Passphrase)
+        box = page.screen.query_one("#keyring", Checkbox)
         assert not box.value
         box.value = True
-        await type_in(pilot, PASSPHRASE, PASSPHRASE)
-        await until(pilot, lambda: app.consult.session.record.is_open)
+        await type_in(page, PASSPHRASE, PASSPHRASE)
+        await page.until(lambda: page.session.record.is_open)
         settings = home / "config" / "settings.toml"
-        await until(pilot, lambda: "records_in_keyring = true" in settings.read_text())
-        await app.consult.session.record.lock()
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("alt+s")
-        await until(pilot, lambda: app.consult.session.record.is_open)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: isinstance(app.screen, LockScreen))
-        assert "Type the passphrase" in seen(app.screen)
+        await page.until(lambda: "records_in_keyring = true" in settings.read_text())
+        await page.session.record.lock()
+    async with opened(engines, size=SIZE) as page:
+        await page.press("alt+s")
+        await page.until(lambda: page.session.record.is_open)
+        await page.press("ctrl+l")
+        await page.until_on_top(LockScreen)
+        assert "Type the passphrase" in page.seen
     held = sys.modules["keyring"].held
     assert len(held) == 1
     told = settings.read_text().replace("in_keyring = true", "in_keyring = false")
     settings.write_text(told)
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await pilot.press("alt+s")
-        await until(pilot, lambda: isinstance(app.screen, Passphrase))
-        await type_in(pilot, PASSPHRASE)
-        await until(pilot, lambda: app.consult.session.record.is_open)
-        await until(pilot, lambda: not held)
+    async with opened(engines, size=SIZE) as page:
+        await page.press("alt+s")
+        await page.until_on_top(Passphrase)
+        await type_in(page, PASSPHRASE)
+        await page.until(lambda: page.session.record.is_open)
+        await page.until(lambda: not held)
     sys.modules.pop("keyring", None)
 
 
@@ -226,11 +193,9 @@ async def test_what_cannot_be_saved_is_told_and_saved_later(
 ) -> None:
     monkeypatch.setattr("medassist.session.consultation_record.AGAIN_S", 0.05)
     monkeypatch.setattr("medassist.records.recorder.AGAIN_S", 0.01)
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await begin_records(pilot, app)
-        store = app.consult.session.record.store
+    async with opened(engines, size=SIZE) as page:
+        await begin_records(page)
+        store = page.session.record.store
         assert store is not None
         write = store.write
 
@@ -238,18 +203,17 @@ async def test_what_cannot_be_saved_is_told_and_saved_later(
             raise NotSaved("The disk is full. Free some space.")
 
         monkeypatch.setattr(store, "write", full)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await until(pilot, lambda: "The disk is full" in told(app))
-        assert "NOT SAVED" in app.consult.top.text
-        assert "answers to 'One?'" in seen(app.screen)
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: "is not saved" in seen(app.screen))
-        await pilot.press("escape")
+        await page.ask("One?")
+        await page.until_told("The disk is full")
+        assert "NOT SAVED" in page.consult.top.text
+        assert "answers to 'One?'" in page.seen
+        await page.press("ctrl+q")
+        await page.until_seen("is not saved")
+        await page.press("escape")
         monkeypatch.setattr(store, "write", write)
-        await until_saved(pilot, app)
-        await until(pilot, lambda: "saved again" in told(app))
-        await app.consult.session.record.lock()
+        await until_saved(page)
+        await page.until_told("saved again")
+        await page.session.record.lock()
     assert len(await kept(folder)) == 1
 
 
@@ -259,26 +223,21 @@ async def test_a_second_window_is_told_and_can_read(
     await fill(folder, "Fever?")
     first = Vault(folder)
     await first.unlock(PASSPHRASE)
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await open_history(pilot, app)
-        await until(pilot, lambda: "Fever?" in seen(app.screen))
-        assert "another window" in told(app)
-        assert "not saved" in app.consult.top.text
+    async with opened(engines, size=SIZE) as page:
+        await open_history(page)
+        await page.until_seen("Fever?")
+        assert "another window" in page.told
+        assert "not saved" in page.consult.top.text
     await first.lock()
 
 
 async def test_quitting_what_is_saved_asks_nothing(
     engines: FakeEngines, folder: Path
 ) -> None:
-    app = app_with(engines)
-    async with app.run_test(size=SIZE) as pilot:
-        await until_ready(pilot, app)
-        await begin_records(pilot, app)
-        await ask(pilot, app, "One?")
-        await until_answered(pilot, app)
-        await until_saved(pilot, app)
-        await pilot.press("ctrl+q")
-        await until(pilot, lambda: engines.last.state == "closed")
+    async with opened(engines, size=SIZE) as page:
+        await begin_records(page)
+        await page.ask("One?")
+        await until_saved(page)
+        await page.press("ctrl+q")
+        await page.until(lambda: engines.last.state == "closed")
     assert len(await kept(folder)) == 1

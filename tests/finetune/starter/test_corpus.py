@@ -20,25 +20,9 @@ from finetune.starter.corpus import (
     write_questions,
 )
 from finetune.starter.packing import Rows, Tokens, encode_passages
-from finetune.starter.recipe import read_recipe
 from finetune.starter.talk import Talk
-from finetune.starter.tokenizer import encode_text, train_tokenizer
+from finetune.starter.tokenizer import encode_text
 from tests.finetune.conftest import SUBJECTS
-
-
-@pytest.fixture(scope="module")
-def recipe(recipe_file):
-    return read_recipe(recipe_file)
-
-
-@pytest.fixture(scope="module")
-def reading(data, recipe):
-    return read_text(data, recipe)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(reading):
-    return train_tokenizer((p.text for p in reading.train), 320, 128)
 
 
 def test_no_text_about_a_held_out_focus_is_trained_on(reading):
