@@ -51,9 +51,6 @@ class Quiet:
     def record_changed(self) -> None:
         """Nothing is recorded."""
 
-    def flags_changed(self) -> None:
-        """Nobody is shown a flag."""
-
     def show(self, raised: object, reason: str, foreign: bool) -> None:
         """Show nobody."""
 

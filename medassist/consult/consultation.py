@@ -124,7 +124,7 @@ class Consultation:
         """What `pane` is asked with: its own history, then the last question."""
         return (
             *self._history(pane, self.turns[:-1]),
-            Message("user", self._question()),
+            Message("user", self.turns[-1].question),
         )
 
     def history(self, pane: PaneName) -> tuple[Message, ...]:
@@ -167,9 +167,6 @@ class Consultation:
                 del self._branches[self._branch]
                 self._branch = at - (at > self._branch)
                 return
-
-    def _question(self) -> str:
-        return self.turns[-1].question
 
     def _history(self, pane: PaneName, turns: Sequence[Turn]) -> tuple[Message, ...]:
         said: list[Message] = []

@@ -97,6 +97,9 @@ class Pair:
         asked: NamedPair | None = None,
     ) -> None:
         self.choice = choice
+        self.panes = choice.panes
+        self.sources: dict[PaneName, Source] = {p: Source("") for p in self.panes}
+        """What each pane's answers come from; names only once it is loaded."""
         self.state: PairState = "starting"
         self.fraction = 0.0
         self.trouble = ""
@@ -127,15 +130,6 @@ class Pair:
         self._preparing: asyncio.Task[None] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._watch_loading: Callable[[Loading], None] | None = None
-
-    @property
-    def panes(self) -> tuple[PaneName, ...]:
-        return self.choice.panes
-
-    @property
-    def sources(self) -> dict[PaneName, Source]:
-        """What each pane's answers come from; names only once it is loaded."""
-        return {pane: self._source(pane) for pane in self.panes}
 
     @property
     def memory(self) -> int | None:
@@ -189,6 +183,7 @@ class Pair:
                 pane: replace(info, name=name_of(info.file) or info.name)
                 for pane, info in loaded.panes.items()
             }
+            self.sources = {pane: self._source(pane) for pane in self.panes}
             said = (*self.notices, *loaded.notices)
             self.notices = tuple(dict.fromkeys(clean(notice) for notice in said))
             self.state = "ready"
@@ -391,14 +386,11 @@ class Pair:
         return (Message(role="system", content=text),) if text else ()
 
     def _source(self, pane: PaneName) -> Source:
-        info = self.infos.get(pane)
-        demonstration = pane in self.demonstration
-        if info is None:
-            return Source("", demonstration=demonstration)
+        info = self.infos[pane]
         return Source(
             clean_line(info.name) or info.file.name,
             clean_line(info.quantization),
-            demonstration,
+            pane in self.demonstration,
             clean_line(info.adapter.name) if info.adapter else "",
             self._stamps.get(pane, ()),
         )

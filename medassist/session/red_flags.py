@@ -60,6 +60,7 @@ class RedFlags:
         self._consultation: Consultation | None = None
         self._shown: list[Shown] = []
         self._by_turn: dict[Turn, tuple[Raised, ...]] = {}
+        self._drawn: tuple[tuple[Raised, ...], str, bool] = ((), "", False)
         self.foreign = False
         """The last question was not in English, or not all of it."""
         self._warming: asyncio.Task[str] | None = None
@@ -114,7 +115,7 @@ class RedFlags:
         self._shown += [Shown(r, turn) for r in new]
         self._draw()
         if new or foreign:
-            await self._drawn()
+            await self._until_drawn()
 
     def _not_checked(self) -> None:
         self._warming = None  # the next question tries again
@@ -182,10 +183,14 @@ class RedFlags:
             )
 
     def _draw(self) -> None:
-        self._panel.show(self.unread, self.reason, self.foreign)
+        """Show how it stands, where that is another than what is shown."""
+        now = (self.unread, self.reason, self.foreign)
+        if now != self._drawn:
+            self._drawn = now
+            self._panel.show(*now)
         self._changed()
 
-    async def _drawn(self) -> None:
+    async def _until_drawn(self) -> None:
         """Wait until the panel has been drawn, within a bound."""
         try:
             await asyncio.wait_for(self._panel.wait_for_refresh(), DRAWN_S)

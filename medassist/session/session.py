@@ -10,7 +10,6 @@ What a face calls, all of it:
     leave_out       some turns are not sent any more, so that a prompt fits
     stop            stop loading or writing
     new             an empty consultation takes the place of this one
-    feed            something has changed that a record would keep
     learn_files     compute what is not known of the files that answered
     loss            what leaving now would lose
     close           end the models' process and the record
@@ -54,10 +53,6 @@ class Face(Protocol):
 
     def record_changed(self) -> None:
         """How the consultation is kept has changed."""
-        ...
-
-    def flags_changed(self) -> None:
-        """A red flag has been shown or read."""
         ...
 
 
@@ -105,7 +100,7 @@ class Session:
         self.pair = pair
         self.consultation = Consultation()
         self.fingerprints = Fingerprints()
-        self.red_flags = RedFlags(panel, self._flags_changed)
+        self.red_flags = RedFlags(panel, lambda: self.red_flags.keep_in(self.record))
         self.record = ConsultationRecord(self, lambda said: face.say(said, True), vault)
         self._face = face
 
@@ -157,7 +152,7 @@ class Session:
             if question is None
             else self.consultation.ask(question, sources, seed)
         )
-        self.feed()
+        self.record.feed()
         answers: dict[PaneName, Answer] = {
             pane: turn.answers(pane)[-1] for pane in sources
         }
@@ -211,17 +206,9 @@ class Session:
         """`consultation`, an empty one, takes the place of this one."""
         self.consultation = consultation
 
-    def feed(self) -> None:
-        """Something has changed that the record would keep."""
-        self.record.feed()
-
     def record_changed(self) -> None:
         """How the consultation is kept has changed."""
         self._face.record_changed()
-
-    def _flags_changed(self) -> None:
-        self.red_flags.keep_in(self.record)
-        self._face.flags_changed()
 
     async def learn_files(self) -> list[Fingerprint]:
         """Compute what is not known of the files that answered, while nothing runs."""
@@ -238,7 +225,7 @@ class Session:
             known = self.fingerprints.of(file)
             if known is not None and known.sha256:
                 self.record.content.hashes[file] = known.sha256
-        self.feed()
+        self.record.feed()
         return found
 
     @property

@@ -38,8 +38,6 @@ class Told:
 
     def record_changed(self) -> None: ...
 
-    def flags_changed(self) -> None: ...
-
     def show(self, raised: Sequence[Raised], reason: str, foreign: bool) -> None:
         self.flags = [r.flag.id for r in raised]
 

@@ -26,7 +26,7 @@ from medassist.starter.open_base import SMOLLM2, OpenBase
 from tests.starter.conftest import Package
 from tests.stubs.engine import FakeEngines
 from tests.tiny_models import TinyPair
-from tests.tui.running import app_with, seen, told, until, until_ready
+from tests.tui.page import opened
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,19 +105,15 @@ async def test_the_screen_opens_the_open_pair_and_without_its_base_the_small_one
     plain = package.give("plain")
     base = fetched(tiny_base, tiny)
     engines = FakeEngines()
-    app = app_with(engines, Choice())
-    async with app.run_test(size=(120, 36)) as pilot:
-        await until_ready(pilot, app)
-        assert app.consult.session.pair._files == PairFiles(base=base, adapter=plain)
-        assert NOTICE in " ".join(seen(app.screen).split())
-        assert "starter get" not in seen(app.screen)
+    async with opened(engines, Choice()) as page:
+        assert page.session.pair._files == PairFiles(base=base, adapter=plain)
+        assert NOTICE in " ".join(page.seen.split())
+        assert "starter get" not in page.seen
     remove(tiny_base, lambda _: None)
-    app = app_with(engines, Choice())
-    async with app.run_test(size=(120, 36)) as pilot:
-        await until_ready(pilot, app)
-        assert app.consult.session.pair._files == starter.small_pair().files
-        assert SMALL_NOTICE in " ".join(seen(app.screen).split())
-        await until(pilot, lambda: "starter get" in seen(app.screen) + told(app))
+    async with opened(engines, Choice()) as page:
+        assert page.session.pair._files == starter.small_pair().files
+        assert SMALL_NOTICE in " ".join(page.seen.split())
+        await page.until(lambda: "starter get" in page.seen + page.told)
 
 
 def test_ask_asks_the_open_pair_and_without_its_base_the_small_one(

@@ -46,34 +46,31 @@ class AnswerText(Vertical):
         earlier finds none.
         """
         async with self._drawing:
-            await self._draw(text)
+            if text == self._taken:
+                return
+            if not text.startswith(self._taken):
+                await self._clear()
+            piece = self._cleaner.push(text[len(self._taken) :])
+            self._taken = text
+            if not piece:
+                return
+            self._shown += piece
+            if self._plain is not None:
+                self._plain.update(self._shown)
+                return
+            if len(self._shown) > LONGEST_MARKDOWN:
+                await self._show_plain()
+                return
+            try:
+                if self._markdown is None:
+                    from medassist.tui.consult.markdown import AnswerMarkdown
 
-    async def _draw(self, text: str) -> None:
-        if text == self._taken:
-            return
-        if not text.startswith(self._taken):
-            await self._clear()
-        piece = self._cleaner.push(text[len(self._taken) :])
-        self._taken = text
-        if not piece:
-            return
-        self._shown += piece
-        if self._plain is not None:
-            self._plain.update(self._shown)
-            return
-        if len(self._shown) > LONGEST_MARKDOWN:
-            await self._show_plain()
-            return
-        try:
-            if self._markdown is None:
-                from medassist.tui.consult.markdown import AnswerMarkdown
-
-                self._markdown = AnswerMarkdown()
-                await self.mount(self._markdown)
-            await self._markdown.append(piece)
-        except Exception:
-            # Whatever Markdown makes of a model's text, the reader gets the text.
-            await self._show_plain()
+                    self._markdown = AnswerMarkdown()
+                    await self.mount(self._markdown)
+                await self._markdown.append(piece)
+            except Exception:
+                # Whatever Markdown makes of a model's text, the reader gets the text.
+                await self._show_plain()
 
     async def _show_plain(self) -> None:
         self._plain = Static(self._shown, markup=False, classes="plain")

@@ -16,7 +16,6 @@ from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.panes import Panes
 from medassist.tui.face import Face
 from medassist.tui.wording import consult as wording
-from medassist.tui.wording.details import Fact, facts
 
 FASTEST_S = 0.1
 SLOWEST_S = 1.0
@@ -126,11 +125,12 @@ class Answers:
             self._face.say(self._face.keymap.name(wording.DETAILS_HIDDEN))
             return
 
+        from medassist.tui.screens.details import Details
+        from medassist.tui.wording.details import Fact, facts
+
         def find() -> dict[PaneName, list[Fact]]:
             known, free = session.fingerprints.of, session.consultation.over
             return {name: facts(a, known, free) for name, a in answers.items()}
-
-        from medassist.tui.screens.details import Details
 
         self._face.push_screen(Details(find, session.consultation.sides))
 
@@ -153,7 +153,7 @@ class Answers:
             while not self._session.idle:
                 began = loop.time()
                 for pane in self.panes.seen:
-                    await pane.draw()
+                    await pane.draw(last=True)
                 self.draw_lines()
                 cost = loop.time() - began
                 await asyncio.sleep(min(SLOWEST_S, max(FASTEST_S, SHARE * cost)))
@@ -181,7 +181,7 @@ class Answers:
     async def draw(self) -> None:
         """Draw what stands in the panes once more, and all that is said of it."""
         for pane in self.panes.all:
-            await pane.draw_all()
+            await pane.draw()
         await self._mark()
         self.draw_lines()
 
@@ -189,17 +189,18 @@ class Answers:
         """Bring the status of the panes and the line at the top up to date."""
         session, top = self._session, self.top
         pair, consultation = session.pair, session.consultation
-        empty = self._face.keymap.name(wording.EMPTY.get(pair.state, ""))
         for name in pair.panes:
             self.panes[name].status = self._status(name)
-            self.panes[name].empty = empty
+            if not consultation.turns:
+                empty = self._face.keymap.name(wording.EMPTY.get(pair.state, ""))
+                self.panes[name].empty = empty
         infos = list(pair.infos.values())
         top.threads = infos[0].threads if infos else None
         top.memory = pair.memory
         top.saved = session.record.word
         top.blind = consultation.sides.hidden
         top.branch = (consultation.branch + 1, len(consultation.branches))
-        session.feed()
+        session.record.feed()
 
     def _status(self, name: PaneName) -> str:
         pair, consultation = self._session.pair, self._session.consultation

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
+from textual.reactive import var
 from textual.widgets import Static
 
 from medassist.session.red_flags import not_checked
@@ -39,6 +40,9 @@ class FlagPanel(Static):
     }
     """
 
+    titles: var[str] = var("")
+    """What is shown, in one line; empty: nothing."""
+
     def __init__(self) -> None:
         super().__init__("", markup=False)
         self._raised: tuple[Raised, ...] = ()
@@ -55,11 +59,10 @@ class FlagPanel(Static):
         self._raised, self._foreign = raised, foreign
         self._problem = not_checked(reason)
         self.display = bool(raised or reason or foreign)
+        self.titles = self._titles()
         self.fit()
 
-    @property
-    def titles(self) -> str:
-        """What is shown, in one line; empty: nothing."""
+    def _titles(self) -> str:
         said = [wording.red_flags([raised.flag.title for raised in self._raised])]
         if self._foreign:
             from medassist.safety.language import SHORT_NOTICE

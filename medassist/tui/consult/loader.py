@@ -78,7 +78,7 @@ class Loader:
             await self._choose(session.pair.trouble, former)
         else:
             self.say_trouble()
-        self.learn_files()
+        self._face.run_worker(self.learn_files(), group="fingerprints")
 
     def wake(self, if_failed: bool = False) -> bool:
         """Load again a pair that does not run, before it is asked.
@@ -117,11 +117,8 @@ class Loader:
             sentence = wording.ENDED
         self._trouble.say(sentence)
 
-    def learn_files(self) -> None:
-        """Compute in the background what is not known of the files that answered."""
-        self._face.run_worker(self._learn_files(), group="fingerprints")
-
-    async def _learn_files(self) -> None:
+    async def learn_files(self) -> None:
+        """Compute what is not known of the files that answered."""
         for fingerprint in await self._session.learn_files():
             if fingerprint.problem:
                 self._comparison.say(fingerprint.problem)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from rich.cells import cell_len
 from textual import on
@@ -50,8 +49,9 @@ class PaneHeader(Line):
 
     def name_model(self, source: Source, sides: Sides) -> None:
         """Say which model is behind the pane, if that is to be seen."""
-        self._source, self._sides = source, sides
-        self._fit()
+        if (source, sides) != (self._source, self._sides):
+            self._source, self._sides = source, sides
+            self._fit()
 
     def mark(self, apart: tuple[str, ...], key: str) -> None:
         """Say in what the answers contradict each other; nothing: in nothing known.
@@ -60,8 +60,9 @@ class PaneHeader(Line):
             apart: Doses, numbers, negations.
             key: It shows where.
         """
-        self._apart, self._key = apart, key
-        self._fit()
+        if apart != self._apart:
+            self._apart, self._key = apart, key
+            self._fit()
 
     def on_resize(self) -> None:
         self._fit()
@@ -171,7 +172,6 @@ class Pane(Vertical):
     async def on_mount(self) -> None:
         await self.turns.page.mount(self._earlier, self._empty)
         self._earlier.display = False
-        self.header.name_model(Source(""), Sides())
 
     def watch_status(self, status: str) -> None:
         self._status.say(status)
@@ -189,35 +189,35 @@ class Pane(Vertical):
         if not kept:
             self._hidden = max(0, len(turns) - MOUNTED)
         mounted = [view.turn for view in kept]
-        new = [turn for turn in turns[self._hidden :] if turn not in mounted]
+        new = [
+            TurnView(turn, self.pane)
+            for turn in turns[self._hidden :]
+            if turn not in mounted
+        ]
         if new:
-            await self.turns.page.mount(*[self._view(turn) for turn in new])
+            await self.turns.page.mount(*new)
             await self._unmount_oldest()
             self.turns.anchor()
         self._show_edges()
-        await self.draw_all()
+        await self.draw()
 
-    async def draw(self) -> None:
-        """Draw what has been written of the last turn."""
+    async def draw(self, last: bool = False) -> None:
+        """Draw every turn that is mounted, or only the last, which grows."""
         views = self.turns.views
-        if views:
-            await views[-1].draw()
-
-    async def draw_all(self) -> None:
-        """Draw every turn that is mounted."""
-        for view in self.turns.views:
-            await view.draw()
+        for view in views[-1:] if last else views:
+            if view.turn in self._all:  # else it is being taken away
+                at = self._all.index(view.turn)
+                await view.draw(self._all[:at], self.veil)
 
     @on(Button.Pressed, ".earlier")
     async def _show_earlier(self, event: Button.Pressed) -> None:
         event.stop()
         first = max(0, self._hidden - MORE)
-        earlier = [self._view(turn) for turn in self._all[first : self._hidden]]
+        earlier = [TurnView(t, self.pane) for t in self._all[first : self._hidden]]
         self._hidden = first
         top = self.turns.views[0]
         await self.turns.page.mount(*earlier, before=top)
-        for view in earlier:
-            await view.draw()
+        await self.draw()
         self._show_edges()
         self.turns.release_anchor()
         self.turns.focus()
@@ -238,25 +238,3 @@ class Pane(Vertical):
         if self._hidden:
             self._earlier.label = Content(wording.show_earlier(self._hidden))
             self._earlier.refresh(layout=True)  # a new label alone keeps the width
-
-    def _view(self, turn: Turn) -> TurnView:
-        change, story = (partial(f, turn) for f in (self._model_change, self._story))
-        return TurnView(turn, self.pane, change, story, lambda: self.veil)
-
-    def _story(self, turn: Turn) -> str:
-        """The question of `turn`, with those before it."""
-        end = self._all.index(turn) + 1 if turn in self._all else 0
-        return "\n".join(turn.question for turn in self._all[:end])
-
-    def _model_change(self, turn: Turn) -> str:
-        """The model of `turn`, where it is not the one of the turn before."""
-        now = turn.shown(self.pane)
-        if now is None or turn not in self._all[1:] or self.veil is not None:
-            return ""
-        if turn.taken_over(self.pane):
-            return ""  # said below the answer
-        index = self._all.index(turn)
-        before = self._all[index - 1].shown(self.pane)
-        if before is None or before.source == now.source:
-            return ""
-        return wording.model(now.source)

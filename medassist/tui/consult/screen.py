@@ -94,6 +94,7 @@ class ConsultScreen(ScreenOfParts[None]):
     def on_mount(self) -> None:
         self.composer.focus()
         self.top.mode = self._face.mode
+        self.watch(self.flag_panel, "titles", self._say_too_small)
         self.loader.show_panes()
 
     def on_resize(self) -> None:
@@ -110,10 +111,8 @@ class ConsultScreen(ScreenOfParts[None]):
         """How the consultation is kept has changed."""
         self.top.saved = self.session.record.word
 
-    def flags_changed(self) -> None:
-        """A red flag has been shown or read."""
+    def _say_too_small(self, titles: str) -> None:
         # Where no pane has room any more, the flags still do.
-        titles = self.flag_panel.titles
         self.too_small.say(f"{titles} {TOO_SMALL}" if titles else TOO_SMALL)
 
     # Asking
@@ -163,7 +162,7 @@ class ConsultScreen(ScreenOfParts[None]):
         else:
             self.loader.say_trouble()
             self.session.pair.prepare(self.session.consultation)
-            self.loader.learn_files()
+            await self.loader.learn_files()
 
     async def _take_back(self, asked: Asked) -> str:
         question = self.session.take_back(asked)

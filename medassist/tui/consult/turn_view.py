@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -22,24 +22,10 @@ from medassist.tui.wording import consult as wording
 class TurnView(Vertical):
     """Shows the answer of `pane` in `turn` that is to be shown."""
 
-    def __init__(
-        self,
-        turn: Turn,
-        pane: PaneName,
-        change: Callable[[], str],
-        story: Callable[[], str],
-        veil: Callable[[], Veil | None],
-    ) -> None:
+    def __init__(self, turn: Turn, pane: PaneName) -> None:
         super().__init__()
         self.turn = turn
         self._pane: PaneName = pane
-        self._change = change
-        """The model, where another one answered before; else empty. It is asked with
-        each drawing: a question can be older than the model that answers it."""
-        self._story = story
-        """The question, with those before it."""
-        self._veil = veil
-        """What hides the models' names, if they are hidden."""
         self._model = Line(classes="foot")
         self._answer: Answer | None = None
         self._text = AnswerText()
@@ -57,10 +43,16 @@ class TurnView(Vertical):
         yield self._review
         yield self._foot
 
-    async def draw(self) -> None:
-        """Bring the view up to date."""
+    async def draw(self, before: Sequence[Turn], veil: Veil | None) -> None:
+        """Bring the view up to date.
+
+        Args:
+            before: The turns above it.
+            veil: What hides the models' names, if they are hidden.
+        """
         self.set_class(self.turn.left_out, "-left-out")
-        model = self._change()
+        story = "\n".join(turn.question for turn in (*before, self.turn))
+        model = "" if veil is not None else self._new_model(before)
         self._model.display = bool(model)
         self._model.say(wording.FROM_HERE.format(model=model))
         answer = self.turn.shown(self._pane)
@@ -70,17 +62,16 @@ class TurnView(Vertical):
         if answer is not self._answer:
             await self._text.draw("")
             self._answer = answer
-        veil = self._veil()
         if veil is not None and not self.turn.over:
             # The answers appear together: which came first tells something.
             await self._text.draw("")
             self._text.display = False
-            self._review.draw(self.turn, self._pane, self._text, self._story())
+            self._review.draw(self.turn, self._pane, self._text, story)
             self._say("", failed=False)
             return
         self._text.display = True
         await self._text.draw(veil.mask(answer.text) if veil else answer.text)
-        self._review.draw(self.turn, self._pane, self._text, self._story())
+        self._review.draw(self.turn, self._pane, self._text, story)
         said = wording.foot(
             answer,
             self.turn.place(self._pane),
@@ -93,6 +84,19 @@ class TurnView(Vertical):
         if self.turn.left_out:
             said = wording.SEPARATOR.join(filter(None, [said, wording.LEFT_OUT]))
         self._say(said, failed=answer.state == "failed")
+
+    def _new_model(self, before: Sequence[Turn]) -> str:
+        """The model, where another one answered the turn before; else empty.
+
+        It is asked with each drawing: a question can be older than the model that
+        answers it.
+        """
+        now = self.turn.shown(self._pane)
+        then = before[-1].shown(self._pane) if before else None
+        if now is None or then is None or then.source == now.source:
+            return ""
+        # What was taken over is said below the answer.
+        return "" if self.turn.taken_over(self._pane) else wording.model(now.source)
 
     def _say(self, text: str, failed: bool) -> None:
         self._foot.set_class(failed, "-failed")

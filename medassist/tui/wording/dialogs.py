@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from medassist.consult.verdict import Choice
-from medassist.records.export import Form
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medassist.consult.verdict import Choice
+    from medassist.records.export import Form
 
 BACK = "Back"
 CANCEL = "Cancel"
