@@ -18,7 +18,6 @@ from transformers.utils import logging as transformers_logging
 
 from finetune.data.sources import medquad, open_corpus
 from finetune.data.sources.articles import credits
-from finetune.data.sources.question_sets import QUESTION_SETS
 from finetune.errors import FinetuneError
 from finetune.starter.adapters import (
     Conversations,
@@ -40,6 +39,7 @@ from finetune.starter.lineage import base_figures, write_pair_card
 from finetune.starter.packing import Tokens, encode_passages
 from finetune.starter.pretrain import text_loss, train_base
 from finetune.starter.progress import Report
+from finetune.starter.questions import QUESTION_SETS
 from finetune.starter.recipe import DEFAULT_RECIPE, Recipe, read_recipe
 from finetune.starter.tokenizer import load_tokenizer, train_tokenizer
 from finetune.train.hardware import Hardware, pick_device

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from finetune.data.documents import (
     is_held_out,
     whole_sentences,
 )
+from finetune.data.records import TextRecord
 from finetune.data.sources import medquad, open_corpus
 from finetune.data.sources.catalogue import CATALOGUE, notices
-from finetune.data.sources.question_sets import QUESTION_SETS
 from finetune.errors import FinetuneError
 from finetune.starter.chat import SYSTEM_SENTENCES
+from finetune.starter.questions import QUESTION_SETS, whole_records
 from finetune.starter.recipe import Recipe, TextPart, TunePart
 from finetune.starter.renaming import names_focus, renamed
 from finetune.starter.talk import Talk, small_talk
@@ -34,6 +36,8 @@ from finetune.starter.talk import Talk, small_talk
 SYSTEM_SHARE = 0.3  # of the conversations, how many open with a system turn
 OTHER_HELD_OUT = 0.1  # other documents are held out a tenth as often as foci
 REPHRASED = 0.6  # of the questions that are asked in fixed words
+_RELATION = re.compile(r"(?<=[a-z])_(?=[a-z])")
+_BLANKS = re.compile(r"[ \t]+")
 LIST_ITEM = " - "  # how the lists of web pages look when they become one line
 
 
@@ -94,7 +98,7 @@ def read_text(data: Path, recipe: Recipe) -> Reading:
         if source.name not in QUESTION_SETS
     }
     if others:
-        for document in open_corpus.read_open_corpus(data / "pretrain-corpus", others):
+        for document in read_open_corpus(data / "pretrain-corpus", others):
             source = others[document.source]
             held_out = is_held_out(
                 document.text[:200], recipe.text.held_out * OTHER_HELD_OUT
@@ -109,6 +113,28 @@ def read_text(data: Path, recipe: Recipe) -> Reading:
         questions_validation=tuple(asked_validation),
         dropped=dropped,
     )
+
+
+def read_open_corpus(folder: Path, sources: Collection[str]) -> Iterator[Document]:
+    """The documents of the named `sources` in the corpus in `folder`, in file order.
+
+    Relation_names of the ontologies are words, and blanks single.
+
+    Raises:
+        FinetuneError: the corpus is missing, broken, or has none of a named source.
+    """
+    seen: set[str] = set()
+    corpus = open_corpus.OpenCorpus(tuple(sources))
+    for record in whole_records(corpus, folder, (open_corpus.FILE,)):
+        assert isinstance(record, TextRecord)
+        seen.add(record.meta["part"])
+        text = _BLANKS.sub(" ", _RELATION.sub(" ", record.text)).strip()
+        yield Document(source=record.meta["part"], text=text)
+    if missing := sorted(set(sources) - seen):
+        raise FinetuneError(
+            f"{folder / open_corpus.FILE} has no text of {', '.join(missing)}; take "
+            "the name out of the recipe, or correct it"
+        )
 
 
 def short_answers(

@@ -23,8 +23,8 @@ from finetune.data.sources import (
     pubmedqa,
 )
 from finetune.data.sources.catalogue import notices
-from finetune.data.sources.question_sets import QUESTION_SETS
 from finetune.errors import FinetuneError
+from finetune.starter.questions import QUESTION_SETS
 from tests.finetune.test_sources import REAL
 
 ARTICLE = """\
@@ -224,8 +224,9 @@ def test_an_article_that_asks_for_a_file_gets_none(tmp_path):
     secret.write_text("passphrase", "utf-8")
     entity = f'<!DOCTYPE article [<!ENTITY e SYSTEM "{secret.as_uri()}">]>'
     write_articles(tmp_path, one=entity + JATS.replace("Cells", "&e; Cells"))
-    (asked,), _ = read("elife-digests", tmp_path)
-    assert "passphrase" not in asked.answer
+    with pytest.raises(FinetuneError, match="declares entities of its own") as told:
+        read("elife-digests", tmp_path)
+    assert "passphrase" not in str(told.value)
 
 
 def test_an_article_that_is_no_xml_is_named(tmp_path):

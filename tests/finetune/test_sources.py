@@ -11,14 +11,14 @@ import pytest
 
 from finetune.data.documents import focus_key, is_held_out
 from finetune.data.sources.catalogue import notices
-from finetune.data.sources.medquad import read_medquad
-from finetune.data.sources.open_corpus import read_open_corpus
 from finetune.errors import FinetuneError
-from finetune.starter.corpus import read_text
+from finetune.starter.corpus import read_open_corpus, read_text
+from finetune.starter.questions import QUESTION_SETS
 from finetune.starter.recipe import read_recipe
 from tests.finetune.conftest import SUBJECTS, page, write_corpus, write_medquad
 
 CHECKOUT = Path(__file__).parents[2]
+read_medquad = QUESTION_SETS["medquad"].read
 REAL = Path(os.environ.get("MEDASSIST_DATA", CHECKOUT.parent / "shared" / "data"))
 
 

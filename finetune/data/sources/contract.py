@@ -39,6 +39,10 @@ class Broken:
     """A sentence without the document's own words."""
 
 
+class PassedOver(Broken):
+    """What can be read, and is none: a correction, an older version, another page."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """How a table was understood whose columns are the user's own."""

@@ -8,56 +8,26 @@ what a small model can hold.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.data.documents import QuestionAnswer, sentences
+from finetune.data.documents import sentences
 from finetune.data.records import Licence
 from finetune.data.sources.contract import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.xz_json import read_xz_json
-from finetune.errors import FinetuneError
 
 SOURCE = "covid-qa"
 FILES = ("covidqa_ccby_train.json.xz",)
 AROUND = 900  # characters of the article that go with a question
-LONGEST_ANSWER = 400  # characters
 _BLANKS = re.compile(r"\s+")
 
 
-def read_covid_qa(folder: Path, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
-    """The questions in `folder`, each with the passage that answers it.
-
-    Raises:
-        FinetuneError: the file is missing or is not in SQuAD's format.
-    """
-    file = folder / FILES[0]
-    try:
-        for article in read_xz_json(file, "COVID-QA")["data"]:
-            for paragraph in article["paragraphs"]:
-                context = str(paragraph["context"])
-                title = context.partition("\n")[0].strip()
-                for asked in paragraph["qas"]:
-                    found = asked["answers"][0] if asked["answers"] else None
-                    if found is None or len(found["text"]) > LONGEST_ANSWER:
-                        dropped["without an answer, or with one of many lines"] += 1
-                        continue
-                    yield _question(
-                        title, context, str(asked["question"]), found["answer_start"]
-                    )
-    except (KeyError, TypeError, IndexError) as error:
-        raise FinetuneError(
-            f"{file} is not in SQuAD's format: {error!r} is missing"
-        ) from error
-
-
-def _question(title: str, context: str, question: str, start: int) -> QuestionAnswer:
-    """The sentence that holds the answer, in a passage of the sentences around it."""
+def _passage(context: str, start: int) -> tuple[str, str]:
+    """The sentences around an answer, and the one in which it begins."""
     # The paragraph of the article in which the answer begins.
     first = context.rfind("\n\n", 0, start) + 2 if "\n\n" in context[:start] else 0
     last = context.find("\n\n", start)
@@ -76,13 +46,7 @@ def _question(title: str, context: str, question: str, start: int) -> QuestionAn
         if wider == (low, high) or sum(map(len, pieces[wider[0] : wider[1]])) > AROUND:
             break
         low, high = wider
-    return QuestionAnswer(
-        source=SOURCE,
-        focus=title,
-        kind="reading",
-        question=f"{_one_line(' '.join(pieces[low:high]))}\n\n{_one_line(question)}",
-        answer=_one_line(pieces[hit]),
-    )
+    return _one_line(" ".join(pieces[low:high])), _one_line(pieces[hit])
 
 
 def _one_line(text: str) -> str:
@@ -91,7 +55,14 @@ def _one_line(text: str) -> str:
 
 @dataclass(frozen=True)
 class CovidQa:
-    """The questions, each under the passage around its answer."""
+    """The questions, each under the passage around its answer.
+
+    Attributes:
+        longest: characters of an answer's extract; a question with a longer one has no
+            answer. 0: however long.
+    """
+
+    longest: int = 0
 
     def files(self, root: Path) -> list[Path]:
         return inputs(root, compressed(".json"), "COVID-QA")
@@ -108,15 +79,18 @@ class CovidQa:
                 continue
             for context, asked in paragraphs:
                 for position, each in enumerate(asked):
-                    yield _record(context, each, f"{number}-{position}", file)
+                    place = f"{number}-{position}"
+                    yield _record(context, each, place, file, self.longest)
 
 
-def _record(context: str, asked: Any, place: str, file: Path) -> Read:
+def _record(context: str, asked: Any, place: str, file: Path, longest: int) -> Read:
     title = context.partition("\n")[0].strip()
     try:
         key = str(asked.get("id") or place)
         question = str(asked["question"])
         found = next(iter(asked["answers"]), None)
+        if found is not None and longest and len(found["text"]) > longest:
+            found = None
         start = 0 if found is None else int(found["answer_start"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         return Broken(place, str(file), f"is no question in SQuAD's format: {error!r}")
@@ -125,8 +99,8 @@ def _record(context: str, asked: Any, place: str, file: Path) -> Read:
         if not 0 <= start < len(context):
             reason = f"its answer begins at {start}, outside of its article"
             return Broken(key, str(file), reason)
-        passage = _question(title, context, question, start)
-        question, answer = passage.question, passage.answer
+        passage, answer = _passage(context, start)
+        question = f"{passage}\n\n{_one_line(question)}"
     return dialogue(
         SOURCE, key, question, answer, _licence(context), group=title, title=title
     )

@@ -6,25 +6,19 @@ XML, one file a page: Document@source > Focus, QAPairs/QAPair > Question@qtype, 
 from __future__ import annotations
 
 import re
-import tarfile
 import xml.etree.ElementTree as ElementTree
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.documents import QuestionAnswer
 from finetune.data.records import Licence
 from finetune.data.sources.archive import Member, documents
-from finetune.data.sources.contract import Broken, Read, SourceInfo
+from finetune.data.sources.contract import Broken, PassedOver, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import TARS, inputs
-from finetune.errors import FinetuneError
 
 SOURCE = "medquad"
 ARCHIVE = "medquad-xml.tar.xz"
-SHORTEST_ANSWER = 40  # characters; below stand remnants such as "See above."
-
 # GARD's symptom answers hold a table of frequencies turned into text, with the same
 # 900 characters of explanation in each of 2,000 answers. What stands before is prose.
 _FREQUENCY_TABLE = re.compile(
@@ -53,64 +47,6 @@ _HEADING = re.compile(
 _BLANKS = re.compile(r"\s+")
 _BLANKS_IN_A_LINE = re.compile(r"[^\S\n]+")
 _LINE_ENDS = re.compile(r" ?\n ?(?:\n ?)*")
-
-
-def read_medquad(folder: Path, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
-    """The questions of the MedQuAD archive in `folder`, cleaned, in a fixed order.
-
-    Args:
-        folder: holds `medquad-xml.tar.xz`.
-        dropped: counts the reasons why questions were left out.
-
-    Raises:
-        FinetuneError: the archive is missing or cannot be read.
-    """
-    archive = folder / ARCHIVE
-    if not archive.is_file():
-        raise FinetuneError(
-            f"{archive} is not there; MedQuAD is expected as an archive of its XML "
-            "files under that name"
-        )
-    try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                opened = tar.extractfile(member) if member.isfile() else None
-                if opened is not None and member.name.endswith(".xml"):
-                    yield from read_page(opened.read(), member.name, dropped)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise FinetuneError(
-            f"{archive} cannot be read as a compressed archive ({error}); copy it anew"
-        ) from error
-
-
-def read_page(xml: bytes, name: str, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
-    """The questions of one page; `name` is the file's, for errors.
-
-    Raises:
-        FinetuneError: the page is not XML.
-    """
-    try:
-        page = ElementTree.fromstring(xml)
-    except ElementTree.ParseError as error:
-        raise FinetuneError(f"{name} is not well-formed XML: {error}") from error
-    focus = _one_line(page.findtext("Focus") or "")
-    for pair in page.iter("QAPair"):
-        asked = pair.find("Question")
-        answer = _one_line(clean_answer(pair.findtext("Answer") or ""))
-        if asked is None or not asked.text or not focus:
-            dropped["without a question or a focus"] += 1
-        elif len(answer) < SHORTEST_ANSWER:
-            dropped["blank, a table or a list of contents"] += 1
-        elif is_elsewhere(answer):
-            dropped["names other pages or an institute's work"] += 1
-        else:
-            yield QuestionAnswer(
-                source=SOURCE,
-                focus=focus,
-                kind=asked.get("qtype", "other"),
-                question=clean_question(asked.text),
-                answer=answer,
-            )
 
 
 def clean_question(text: str) -> str:
@@ -149,26 +85,33 @@ class MedQuad:
 
     What the web pages put around it is no part of a data set's text: an answer that is
     a table, a list of contents or a list of other pages is as blank as a missing one.
+
+    Attributes:
+        elsewhere: give lists of other pages all the same.
     """
+
+    elsewhere: bool = False
 
     def files(self, root: Path) -> list[Path]:
         return inputs(root, (".xml", ".zip", *TARS), "MedQuAD")
 
     def read(self, file: Path) -> Iterator[Read]:
         for member in documents(file, (".xml",)):
-            yield from [member] if isinstance(member, Broken) else _pairs(member, file)
+            if isinstance(member, Broken):
+                yield member
+            else:
+                yield from _pairs(member, file, self.elsewhere)
 
 
-def _pairs(member: Member, file: Path) -> Iterator[Read]:
+def _pairs(member: Member, file: Path, elsewhere: bool) -> Iterator[Read]:
     try:
         page = ElementTree.fromstring(member.content)
     except ElementTree.ParseError as error:
         yield Broken(member.name, str(file), f"is not well-formed XML: {error}")
         return
-    if page.tag != "Document":
-        yield Broken(
-            member.name, str(file), f"is no page of MedQuAD: its root is <{page.tag}>"
-        )
+    if page.find("Focus") is None:  # not by the root, which one of the pages has wrong
+        reason = f"is no page of MedQuAD: its root is <{page.tag}>"
+        yield PassedOver(member.name, str(file), reason)
         return
     focus = _one_line(page.findtext("Focus") or "")
     key = Path(member.name).stem
@@ -180,7 +123,7 @@ def _pairs(member: Member, file: Path) -> Iterator[Read]:
             SOURCE,
             f"{publisher}-{key}-{number}",
             clean_question((asked.text if asked is not None else "") or ""),
-            "" if is_elsewhere(answer) else answer,
+            answer if elsewhere or not is_elsewhere(answer) else "",
             LICENCE,
             group=focus.casefold() or f"{publisher}-{key}",
             title=focus,

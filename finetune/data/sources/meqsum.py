@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.documents import QuestionAnswer
 from finetune.data.records import Licence
 from finetune.data.sources.contract import Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
@@ -23,28 +21,7 @@ SOURCE = "meqsum"
 FILES = ("MeQSum_ACL2019_BenAbacha_Demner-Fushman.xlsx",)
 COLUMNS = ("File", "CHQ", "Summary")
 TASK = "Put this letter into one question:"
-_HEADINGS = re.compile(r"\b(?:SUBJECT|MESSAGE):\s*")
 _BLANKS = re.compile(r"\s+")
-
-
-def read_meqsum(folder: Path, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
-    """The letters in `folder`, each with the question that it asks.
-
-    Raises:
-        FinetuneError: the file is missing or is not MeQSum.
-    """
-    for name, letter, summary in _rows(folder / FILES[0]):
-        if not letter or not summary:
-            dropped["without a letter or a question"] += 1
-            continue
-        text = _one_line(_HEADINGS.sub("", str(letter)))
-        yield QuestionAnswer(
-            source=SOURCE,
-            focus=str(name),
-            kind="summary",
-            question=f"{TASK}\n\n{text}",
-            answer=_one_line(str(summary)),
-        )
 
 
 def _one_line(text: str) -> str:

@@ -5,20 +5,16 @@ CSV: ID, section_header, section_text, dialogue.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.documents import QuestionAnswer
 from finetune.data.records import Licence
 from finetune.data.sources.contract import Broken, Read, SourceInfo
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import inputs
-from finetune.errors import FinetuneError
 
 SOURCE = "mts-dialog"
 FILES = ("MTS-Dialog-TrainingSet.csv", "MTS-Dialog-ValidationSet.csv")
@@ -47,40 +43,6 @@ PARTS = {
     "LABS": "laboratory results",
 }
 _BLANKS = re.compile(r"[ \t\r]+")
-
-
-def read_mts_dialog(folder: Path, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
-    """The dialogues in `folder`, each with the section that was written of it.
-
-    Raises:
-        FinetuneError: a file is missing or is not MTS-Dialog.
-    """
-    for name in FILES:
-        file = folder / name
-        try:
-            with file.open(encoding="utf-8-sig", newline="") as opened:
-                rows = csv.DictReader(opened)
-                if missing := set(COLUMNS) - set(rows.fieldnames or ()):
-                    raise FinetuneError(
-                        f"{file} has no column {', '.join(sorted(missing))}; "
-                        f"MTS-Dialog has {', '.join(COLUMNS)}"
-                    )
-                for row in rows:
-                    part = PARTS.get((row["section_header"] or "").strip())
-                    if part is None or not row["section_text"] or not row["dialogue"]:
-                        dropped["of an unknown section, or empty"] += 1
-                        continue
-                    yield QuestionAnswer(
-                        source=SOURCE,
-                        focus=f"{file.stem} {row['ID']}",
-                        kind="note",
-                        question=(
-                            f"{TASK.format(part=part)}\n\n{_tidy(row['dialogue'])}"
-                        ),
-                        answer=_tidy(row["section_text"]),
-                    )
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise FinetuneError(f"{file} cannot be read as CSV: {error}") from error
 
 
 def _tidy(text: str) -> str:

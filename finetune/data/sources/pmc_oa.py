@@ -19,6 +19,7 @@ from finetune.data.sources.contract import (
     ARTICLE_TYPE,
     RETRACTED,
     Broken,
+    PassedOver,
     Read,
     SourceInfo,
 )
@@ -118,7 +119,7 @@ def found_articles(file: Path, file_list: str = "") -> Iterator[Found | Broken]:
         if version and is_archive(file):
             archive = archive or _Versions.of(file)
             if archive.latest[version[0]] != version[1]:
-                yield Broken(
+                yield PassedOver(
                     member.name,
                     str(file),
                     f"is version {version[1]} of {version[0]}; there is a newer one",
@@ -180,7 +181,7 @@ def _read(
             key = numbers.get("pmcid") or numbers.get("doi") or stem
             if article.is_notice:
                 kind = article.article_type.replace("-", " ")
-                yield Broken(key, str(file), f"is a {kind}, not an article")
+                yield PassedOver(key, str(file), f"is a {kind}, not an article")
                 continue
             own = beside
             if own is None and listed is not None and "pmcid" in numbers:
