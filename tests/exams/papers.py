@@ -6,7 +6,7 @@ import csv
 import json
 from pathlib import Path
 
-from medassist.exams.question_files import LETTERS
+from medassist.exams.exam_formats import LETTERS
 
 ORGANS = ("heart", "liver", "kidney", "lung", "skin", "eye", "ear", "spleen")
 SIGNS = ("pain", "fever", "a cough", "swelling", "itching", "pallor", "dizziness")
@@ -72,6 +72,24 @@ def medmcqa(i: int) -> dict[str, object]:
         "subject_name": ("Medicine", "Surgery")[i % 2],
         "topic_name": None,
         "id": f"own-{i}",
+    }
+
+
+def medxpertqa(i: int, *, listed: bool = False) -> dict[str, object]:
+    letters = "ABCDEFGHIJ"
+    texts = [*DRUGS, "a dressing twice", "a splint twice"]
+    marked = dict(zip(letters, texts, strict=True))
+    choices = " ".join(f"({letter}) {text}" for letter, text in marked.items())
+    as_list = [{"letter": k, "content": v} for k, v in marked.items()]
+    label = letters[i + 1]
+    return {
+        "id": f"Text-{i}",
+        "question": f"{stem(i)}\nAnswer Choices: {choices}",
+        "options": as_list if listed else marked,
+        "label": [label] if listed else label,
+        "medical_task": "Treatment",
+        "body_system": "Skeletal",
+        "question_type": "Reasoning",
     }
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,10 @@ import pytest
 from medassist.exams.multiple_choice import ExamError
 from medassist.exams.question_files import find_exams
 from tests.exams import papers
+
+CHECKOUT = Path(__file__).parents[2]
+SHARED = Path(os.environ.get("MEDASSIST_DATA", CHECKOUT.parent / "shared" / "data"))
+REAL = SHARED / "pubmedqa"
 
 
 @pytest.fixture
@@ -28,7 +35,7 @@ def test_all_exams_of_a_folder_are_found_by_their_published_files(folder) -> Non
 def test_medqa_and_medmcqa_are_put_with_letters_and_pubmedqa_with_its_abstract(
     folder,
 ) -> None:
-    medqa, medmcqa, pubmedqa, mmlu = find_exams(folder).papers
+    medqa, medmcqa, pubmedqa, mmlu = find_exams(folder, shots=5).papers
     lines = medqa.questions[0].text.split("\n")
     assert lines[0].startswith("Question: A man of 20")
     assert lines[1:] == ["A. water", "B. rest", "C. iron", "D. aspirin", "Answer:"]
@@ -43,6 +50,14 @@ def test_medqa_and_medmcqa_are_put_with_letters_and_pubmedqa_with_its_abstract(
         "Which is near the lung?\nA."
     )
     assert mmlu.questions[0].text.count("Answer: ") == 5
+
+
+def test_no_solved_questions_stand_before_an_exam_unless_they_are_asked_for(
+    folder,
+) -> None:
+    found = find_exams(folder).papers
+    assert {paper.shots for paper in found} == {0}
+    assert not any(q.solved for paper in found for q in paper.questions)
 
 
 def test_fewer_solved_questions_stand_before_mmlu_where_fewer_are_asked_for(
@@ -84,6 +99,102 @@ def test_training_files_are_passed_over_and_said_to_be(folder) -> None:
     assert [(f.name, why) for f, why in found.passed_over] == [
         ("train.jsonl", "is for training")
     ]
+
+
+@pytest.mark.parametrize(("ending", "pack"), [(".gz", gzip), (".xz", lzma)])
+def test_compressed_exams_are_the_same_exams(folder, tmp_path, ending, pack) -> None:
+    plain = find_exams(folder, shots=2)
+    for file in [p for p in folder.rglob("*") if p.is_file()]:
+        packed = file.with_name(f"{file.name}{ending}")
+        packed.write_bytes(pack.compress(file.read_bytes()))
+        file.unlink()
+    found = find_exams(folder, shots=2)
+    assert [p.questions for p in found.papers] == [p.questions for p in plain.papers]
+    assert f"ori_pqal.json{ending}" in found.papers[2].files
+    cut = folder / f"dev.json{ending}"
+    cut.write_bytes(cut.read_bytes()[:-12])
+    with pytest.raises(ExamError, match="cut off or broken"):
+        find_exams(folder)
+
+
+def test_what_a_compressed_exam_becomes_is_bounded(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("medassist.exams.exam_rows.MOST_BYTES", 1 << 20)
+    bomb = tmp_path / "dev.jsonl.xz"
+    row = json.dumps({**papers.medmcqa(1), "exp": " " * (1 << 21)})
+    bomb.write_bytes(lzma.compress(row.encode()))
+    assert bomb.stat().st_size < 1 << 12
+    with pytest.raises(ExamError, match="more than 1,048,576 bytes"):
+        find_exams(tmp_path)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_pubmedqa_in_one_file_is_asked_by_the_decisions_in_it(tmp_path, indent) -> None:
+    whole = {str(900 + i): papers.pubmedqa(i) for i in range(5)}
+    text = json.dumps(whole, indent=indent)
+    (tmp_path / "pqal_part.json.xz").write_bytes(lzma.compress(text.encode()))
+    (paper,) = find_exams(tmp_path).papers
+    assert (paper.task, paper.title) == ("pubmedqa", "PubMedQA (pqal_part.json.xz)")
+    golds = [papers.DECISIONS.index(papers.decision(i)) for i in range(5)]
+    assert [q.gold for q in paper.questions] == golds
+    assert [q.id for q in paper.questions] == list(whole)
+    whole["903"]["final_decision"] = "perhaps"
+    (tmp_path / "pqal_part.json.xz").write_bytes(
+        lzma.compress(json.dumps(whole, indent=indent).encode())
+    )
+    with pytest.raises(ExamError, match="the question 903 of"):
+        find_exams(tmp_path)
+
+
+def test_parts_of_pubmedqa_that_are_no_exam_are_passed_over(folder) -> None:
+    unlabelled = {"1": {**papers.pubmedqa(1)}}
+    del unlabelled["1"]["final_decision"]
+    (folder / "ori_pqau.json").write_text(json.dumps(unlabelled), "utf-8")
+    (folder / "ori_pqaa.json").write_text(json.dumps({"1": papers.pubmedqa(1)}))
+    (folder / "half.json").write_text('{"1":\n{"QUESTION"', "utf-8")
+    assert {f.name: why for f, why in find_exams(folder).passed_over} == {
+        "ori_pqau.json": "is PubMedQA without decisions",
+        "ori_pqaa.json": "is PubMedQA's artificial part, whose answers nobody wrote",
+        "half.json": "is neither JSON lines nor a whole JSON object",
+    }
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the data folder is not here")
+def test_the_labelled_questions_of_pubmedqa_are_read_as_they_lie_there() -> None:
+    (paper,) = find_exams(REAL).papers
+    assert len(paper.questions) == 500
+    assert {q.gold for q in paper.questions} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_medxpertqa_is_asked_with_its_ten_options(tmp_path, listed) -> None:
+    (tmp_path / "Text").mkdir()
+    (tmp_path / "MM").mkdir()
+    rows = [papers.medxpertqa(i, listed=listed) for i in range(3)]
+    text = "\n".join(json.dumps(row) for row in rows)
+    (tmp_path / "Text" / "test.jsonl").write_text(text, "utf-8")
+    (tmp_path / "Text" / "dev.jsonl").write_text(json.dumps(rows[0]), "utf-8")
+    seen = json.dumps({**rows[0], "images": ["MM-0-a.jpeg"]})
+    (tmp_path / "MM" / "test.jsonl").write_text(seen, "utf-8")
+    found = find_exams(tmp_path)
+    (paper,) = found.papers
+    assert paper.task == "medxpertqa_text"
+    first = paper.questions[0]
+    assert first.choices == tuple("ABCDEFGHIJ")
+    assert [q.choices[q.gold] for q in paper.questions] == ["B", "C", "D"]
+    assert first.text.startswith("Question: A man of 20")
+    assert first.text.endswith("\nJ. a splint twice\nAnswer:")
+    assert first.text.count("a splint twice") == 1, "the options stand once"
+    assert first.group == "Skeletal"
+    assert sorted(why for _, why in found.passed_over) == [
+        "asks about pictures, which no model here sees",
+        "is MedXpertQA's development set; the test set is wanted",
+    ]
+    rows[1]["label"] = "K"
+    (tmp_path / "Text" / "test.jsonl").write_text(
+        "\n".join(json.dumps(row) for row in rows), "utf-8"
+    )
+    with pytest.raises(ExamError, match="line 2 is not in the format of MedXpertQA"):
+        find_exams(tmp_path)
 
 
 def broken(folder: Path, name: str, text: str) -> Path:
@@ -133,7 +244,7 @@ def test_a_file_that_is_not_what_it_seems_is_named(folder, name, text, said) -> 
 def test_a_missing_half_of_an_exam_is_named(folder) -> None:
     (folder / "data" / "dev" / "anatomy_dev.csv").unlink()
     with pytest.raises(ExamError, match=r"no anatomy_dev\.csv"):
-        find_exams(folder)
+        find_exams(folder, shots=5)
     (folder / "test_ground_truth.json").unlink()
     with pytest.raises(ExamError, match=r"no test_ground_truth\.json"):
         find_exams(folder)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from finetune.errors import FinetuneError
+from medassist.core.compressed import ENDINGS
 
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
-COMPRESSED = ("", ".gz", ".xz", ".bz2")
+COMPRESSED = ("", *ENDINGS)
 
 
 def compressed(*suffixes: str) -> tuple[str, ...]:

@@ -10,35 +10,20 @@ line's number.
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
-import lzma
-import zlib
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.sources.contract import LONGEST_RECORD
 from finetune.errors import FinetuneError
+from medassist.core.compressed import BROKEN, Peekable, open_any
 
 LONGEST_LINE = 4 * LONGEST_RECORD  # bytes; UTF-8 has at most four a character
 BEGINNING = 2**20  # bytes that are looked at for a line end
 _MARK = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_Peekable = io.BufferedReader | gzip.GzipFile | lzma.LZMAFile | bz2.BZ2File
-
-
-def _open_plain(file: Path) -> io.BufferedReader:
-    return file.open("rb")
-
-
-_OPEN: Mapping[str, Callable[[Path], _Peekable]] = {
-    ".gz": gzip.GzipFile,
-    ".xz": lzma.LZMAFile,
-    ".bz2": bz2.BZ2File,
-}
 
 
 @dataclass(frozen=True)
@@ -52,16 +37,16 @@ class Line:
 
 
 @contextmanager
-def opened(file: Path) -> Generator[_Peekable]:
+def opened(file: Path) -> Generator[Peekable]:
     """`file` for reading, decompressed by its ending (.gz, .xz, .bz2).
 
     Raises:
         FinetuneError: it cannot be read, or what it is compressed with is broken.
     """
     try:
-        with _OPEN.get(file.suffix.lower(), _open_plain)(file) as stream:
+        with open_any(file) as stream:
             yield stream
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
+    except BROKEN as error:
         raise FinetuneError(
             f"{file} cannot be decompressed ({error}); it is cut off or broken: copy "
             "it anew"
@@ -116,7 +101,7 @@ def _line_end(file: Path) -> bytes:
     return b"\r" if b"\r" in beginning and b"\n" not in beginning else b"\n"
 
 
-def _by_returns(stream: _Peekable) -> Callable[[int], bytes]:
+def _by_returns(stream: Peekable) -> Callable[[int], bytes]:
     """What reads a line that a carriage return ends."""
     # In Latin-1 each byte is a letter, so what was read can be taken back to bytes.
     text = io.TextIOWrapper(stream, "latin-1", newline="\r")
@@ -141,7 +126,7 @@ def _decoded(number: int, raw: bytes, encoding: str) -> Line:
     )
 
 
-def _wide(stream: _Peekable, encoding: str, file: Path) -> Iterator[Line]:
+def _wide(stream: Peekable, encoding: str, file: Path) -> Iterator[Line]:
     # codecs' own reader would also end lines at form feeds and U+2028.
     reader = io.TextIOWrapper(stream, encoding, newline=None)
     number = 0
