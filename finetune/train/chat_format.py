@@ -95,7 +95,10 @@ def prompt_ids(
         CannotRender: as `render`, or a message holds one of the model's own marks.
     """
     _check_marks(tokenizer, messages)
-    return list(_ids(tokenizer, render(tokenizer, messages, answer=True)))
+    rendered = render(tokenizer, messages, answer=True)
+    ids = tokenizer(rendered, add_special_tokens=False).input_ids
+    begin, rest = _begin(tokenizer, ids)
+    return [*begin, *ids[rest:]]
 
 
 def encode(
@@ -146,8 +149,9 @@ def encode_dialogue(
             )
         spans.append((len(prompt), len(turn)))
     coded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
-    starts: list[tuple[int, int]] = coded["offset_mapping"]
-    ids: list[int] = coded["input_ids"]
+    begin, rest = _begin(tokenizer, coded["input_ids"])
+    ids = [*begin, *coded["input_ids"][rest:]]
+    starts = [*[(0, 0) for _ in begin], *coded["offset_mapping"][rest:]]
     learned = [False] * len(ids)
     answers: list[int] = []
     for begin, end in spans:
@@ -167,8 +171,19 @@ def encode_dialogue(
     return Encoded(tuple(ids), tuple(learned), tuple(answers))
 
 
-def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
-    return tokenizer(text, add_special_tokens=False).input_ids
+def _begin(
+    tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]
+) -> tuple[list[int], int]:
+    """The begin token of a conversation, and how many of its `ids` it stands for.
+
+    As the engine has it (`medassist/engine/prompt.py`): once, if the template writes it
+    or the tokenizer puts it, as with Zephyr, whose template leaves it to the tokenizer.
+    """
+    bos, written = tokenizer.bos_token_id, 0
+    while written < len(ids) and ids[written] == bos:
+        written += 1
+    begins = written > 0 or begins_with_bos(tokenizer)
+    return [bos] if begins else [], written
 
 
 def _check_marks(
