@@ -43,8 +43,24 @@ def data(manifest: Manifest) -> Section:
         "data",
         "Data",
         tuple(parts),
-        notes="Splits keep a document or a patient together, so that nothing of one "
-        "is both learned and asked for.",
+        notes=_apart(manifest),
+    )
+
+
+def _apart(manifest: Manifest) -> str:
+    """What keeps the splits apart."""
+    if not manifest.divided:
+        return (
+            "Splits keep a document or a patient together, so that nothing of one is "
+            "both learned and asked for."
+        )
+    several = counted(
+        len(manifest.divided), "document or patient", "documents or patients"
+    )
+    return (
+        f"{several} in more than one split, as there were fewer than splits: stretches "
+        "that follow each other, with a record left out between two. Figures on what "
+        "was partly learned are better than on what the model has never seen."
     )
 
 

@@ -62,11 +62,12 @@ def process(facts: RunFacts) -> Section:
         read = sum(source.read for source in manifest.sources)
         kept = sum(split.records for split in manifest.splits)
         splits = listed([f"{s.records:,} {s.name}" for s in manifest.splits])
+        by = "within documents" if manifest.divided else "by document or patient"
         done.append(
             f"Prepared: {counted(read, 'record')} read from "
             f"{counted(len(manifest.sources), 'data set')}, {kept:,} kept after "
             f"{listed([step.name for step in manifest.steps if step.name != 'read'])}; "
-            f"split by document or patient into {splits}."
+            f"split {by} into {splits}."
         )
     if training is not None:
         done.append(

@@ -19,7 +19,12 @@ from finetune.errors import FinetuneError
 from finetune.report.facts import read_facts
 from finetune.report.write import write_report
 from medassist.core.card import Card, read_card, write_card
-from tests.finetune.report.example_run import write_run, write_text, write_verdicts
+from tests.finetune.report.example_run import (
+    manifest,
+    write_run,
+    write_text,
+    write_verdicts,
+)
 
 FILES = ("report.html", "slides.pptx", "README.md", "card.json")
 
@@ -196,6 +201,23 @@ def test_slides_hold_native_charts_with_words_and_notes(run: Path) -> None:
                 assert shape._element.nvGraphicFramePr.cNvPr.get("descr")
     assert charts == 4
     assert any(slide.has_notes_slide for slide in deck.slides)
+
+
+@pytest.mark.parametrize("divided", [(), ("book.txt",)])
+def test_splits_are_said_to_keep_documents_together_where_they_do(
+    run: Path, divided: tuple[str, ...]
+) -> None:
+    account = manifest().model_copy(update={"divided": divided})
+    (run / "data" / "manifest.json").write_text(account.model_dump_json(), "utf-8")
+    write_report(run)
+    deck: Any = Presentation(str(run / "slides.pptx"))
+    slides = [slide for slide in deck.slides if slide.has_notes_slide]
+    notes = [slide.notes_slide.notes_text_frame.text for slide in slides]
+    told = "\n".join(notes) + (run / "report.html").read_text("utf-8")
+    together = "keep a document or a patient together" in told
+    by_document = "split by document or patient into" in told
+    cut = "1 document or patient in more than one split" in told
+    assert (together, by_document, cut) == (not divided, not divided, bool(divided))
 
 
 def test_slides_hold_no_time_of_their_making(run: Path) -> None:
