@@ -28,7 +28,7 @@ def evaluate(
         typer.Option(
             metavar="DIR",
             help="Multiple-choice exams in their published files: MedQA, MedMCQA, "
-            "PubMedQA, MMLU.",
+            "PubMedQA, MMLU, MedXpertQA; compressed or not.",
         ),
     ] = None,
     split: Annotated[
