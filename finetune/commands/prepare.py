@@ -154,6 +154,7 @@ def prepare(
     try:
         with watching(quiet=json) as watcher:
             prepared = run(asked.settings, out, wish, watcher)
+        asked.keep_recipe(out)
     except KeyboardInterrupt:
         say(
             f"\nstopped; the same command goes on where it was ({out}/data keeps what "

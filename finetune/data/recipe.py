@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -114,3 +115,8 @@ class DataPart(_Part):
         if not all(name.strip() for name in names):
             raise ValueError("a licence has no name")
         return names
+
+
+def absolute(base: Path, path: str) -> Path:
+    """A path of a recipe, whose relative ones begin at `base`."""
+    return (base / Path(path).expanduser()).absolute()

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from finetune.data.recipe import ALLOWED_LICENCES, DataPart
+from finetune.data.recipe import ALLOWED_LICENCES, DataPart, absolute
 from finetune.data.recognise import recognise
 from finetune.data.sources.nearest import did_you_mean
 from finetune.data.sources.registry import SOURCES
 from finetune.errors import FinetuneError
-from finetune.recipe import find_recipe, parse_recipe, read_recipe
+from finetune.recipe import TrainRecipe, find_recipe, parse_recipe, read_recipe
 from medassist.core.files import read_text
-from medassist.core.run_folder import RECIPE
+from medassist.core.run_folder import ADAPTER, CHECKPOINTS, RECIPE
 
 _RECIPE_ENDINGS = (".yaml", ".yml")
 
@@ -52,6 +53,35 @@ class Asked:
 
     settings: DataPart
     base: Path
+    recipe: TrainRecipe | None = None
+    """The whole recipe, where it is one for a training."""
+    file: Path | None = None
+    """The recipe's."""
+
+    def keep_recipe(self, run: Path) -> None:
+        """Write the recipe into the run folder, so that it can be trained in by name.
+
+        Its data is what was asked for, options of the command included, with absolute
+        paths. The recipe of a training that was begun is left as it is, and so is one
+        that lies in the folder already.
+        """
+        trained = any((run / name).exists() for name in (ADAPTER, CHECKPOINTS))
+        there = run / RECIPE
+        if self.recipe is None or self.file is None or trained:
+            return
+        if there.exists() and there.samefile(self.file):
+            return
+        at = partial(absolute, self.base)
+        sources = tuple(
+            part.model_copy(update={"path": str(at(part.path))})
+            for part in self.settings.sources
+        )
+        exams = tuple(str(at(path)) for path in self.settings.overlap.exams)
+        overlap = self.settings.overlap.model_copy(update={"exams": exams})
+        data = {"sources": sources, "overlap": overlap}
+        self.recipe.model_copy(
+            update={"data": self.settings.model_copy(update=data)}
+        ).write(there)
 
 
 def asked_for(what: Sequence[str], changes: Changes) -> Asked:
@@ -71,12 +101,18 @@ def asked_for(what: Sequence[str], changes: Changes) -> Asked:
                 f"{what[0]} is a recipe, which names its data sets itself; leave out "
                 f"{', '.join(what[1:])}, or write them into the recipe"
             )
-        content, base = _of_recipe(what[0])
+        file = find_recipe(what[0])
+        data, recipe = _of_recipe(file)
+        content: dict[str, Any] = data.model_dump(mode="json")
+        base = file.absolute().parent
+        if not Path(what[0]).exists():
+            base = _base_of_ours(file, content)
     else:
+        file = recipe = None
         content, base = {"sources": [_source(each) for each in what]}, Path.cwd()
     _apply(changes, content)
     try:
-        return Asked(DataPart.model_validate(content), base)
+        return Asked(DataPart.model_validate(content), base, recipe, file)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the data"
@@ -93,26 +129,29 @@ def _is_recipe(what: str) -> bool:
     return "=" not in what and not path.exists() and what not in SOURCES
 
 
-def _of_recipe(what: str) -> tuple[dict[str, Any], Path]:
-    file = find_recipe(what)
-    named = not Path(what).exists()
-    data = _only_data(file)
-    if data is None:
-        data = read_recipe(file).data
-    if data is None:
+def _of_recipe(file: Path) -> tuple[DataPart, TrainRecipe | None]:
+    """The data of a recipe, and the recipe if it is one for a training."""
+    if (data := _only_data(file)) is not None:
+        return data, None
+    recipe = read_recipe(file)
+    if recipe.data is None:
         raise FinetuneError(
             f"{file} names no data: expected the key data with its sources; or name "
             "data sets as NAME=PATH"
         )
-    content = data.model_dump(mode="json")
-    if not named:
-        return content, file.absolute().parent
-    # What comes with the program knows no folder of the user's but the current one, and
-    # beside itself what comes with it.
+    return recipe.data, recipe
+
+
+def _base_of_ours(file: Path, content: dict[str, Any]) -> Path:
+    """Where the paths of a recipe begin that comes with the program.
+
+    It knows no folder of the user's but the current one, and beside itself what comes
+    with it.
+    """
     for source in content["sources"]:
         if (file.parent / source["path"]).exists():
             source["path"] = str(file.parent / source["path"])
-    return content, Path.cwd()
+    return Path.cwd()
 
 
 def _only_data(file: Path) -> DataPart | None:

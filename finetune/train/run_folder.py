@@ -158,7 +158,8 @@ def _same(run: Run, file: Path, begun: bool) -> None:
     there = parse_recipe(content, str(run.recipe_file))
     if there == run.recipe or _but_data_path(there) == _but_data_path(run.recipe):
         return
-    if begun or (there.data != run.recipe.data and run.recipe.data is not None):
+    # Options of `prepare` may have changed what the recipe says of the same data sets.
+    if begun or (run.recipe.data is not None and _sets(there) != _sets(run.recipe)):
         differs = [
             name
             for name in type(there).model_fields
@@ -171,12 +172,20 @@ def _same(run: Run, file: Path, begun: bool) -> None:
         )
 
 
+def _sets(recipe: TrainRecipe) -> list[tuple[str, str]] | None:
+    if recipe.data is None:
+        return None
+    return [(each.name, Path(each.path).name) for each in recipe.data.sources]
+
+
 def _but_data_path(recipe: TrainRecipe) -> TrainRecipe:
-    """The recipe without what a preparation may have made absolute."""
+    """The recipe without what a preparation has made absolute."""
     if recipe.data is None:
         return recipe
     sources = tuple(
         s.model_copy(update={"path": Path(s.path).name}) for s in recipe.data.sources
     )
-    data = recipe.data.model_copy(update={"sources": sources})
+    names = tuple(Path(exam).name for exam in recipe.data.overlap.exams)
+    overlap = recipe.data.overlap.model_copy(update={"exams": names})
+    data = recipe.data.model_copy(update={"sources": sources, "overlap": overlap})
     return recipe.model_copy(update={"data": data})

@@ -29,7 +29,7 @@ from finetune.data.pipeline.work import (
     inputs_hash,
     settings_hash,
 )
-from finetune.data.recipe import DataPart
+from finetune.data.recipe import DataPart, absolute
 from finetune.data.sources.registry import open_source, source_info
 from finetune.data.steps.exam_text import exam_files, exam_texts
 from finetune.data.steps.overlap import write_index
@@ -95,7 +95,7 @@ def prepare(
     """
     started = time.time()
     sources = _opened(settings, wish.base)
-    exams = exam_files([_at(wish.base, path) for path in settings.overlap.exams])
+    exams = exam_files([absolute(wish.base, path) for path in settings.overlap.exams])
     watcher("Looking at the inputs", 0, 0)
     inputs = find_inputs(sources)
     data = run / DATA
@@ -132,16 +132,12 @@ def _opened(settings: DataPart, base: Path) -> tuple[Opened, ...]:
         Opened(
             source_info(part.name),
             open_source(part.name, **part.options),
-            _at(base, part.path),
+            absolute(base, part.path),
             part.path,
             part.licence,
         )
         for part in settings.sources
     )
-
-
-def _at(base: Path, path: str) -> Path:
-    return (base / Path(path).expanduser()).absolute()
 
 
 def _tasks(files: int, total: int, workers: int) -> int:
