@@ -1,4 +1,4 @@
-"""What ranks count, each in a file of its own, added up at the end.
+"""The one counter: what ranks count, each in a file of its own, added up at the end.
 
 A rank that was done in an earlier call left its file: a preparation that was broken
 off loses no count.
@@ -8,20 +8,50 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, Self
 
 from pydantic import TypeAdapter
 
 from finetune.data.sources.contract import Columns
-from finetune.data.steps.verdict import AnyRecord, Dropped, Verdict
+from finetune.data.steps.licences import Decision
+from finetune.data.steps.verdict import AnyRecord, Dropped, Kept, Verdict
 from medassist.core.files import write_whole
 
+READ, SPLIT = "read", "split"  # the first step and the last
 Tally = Counter[str]
 
 
 @dataclass
-class StepTally:
+class _Counted:
+    """Numbers, and texts of which the first stands for all."""
+
+    def add(self, other: Self) -> None:
+        """Add what another rank counted."""
+        for each in fields(self):
+            both = _together(getattr(self, each.name), getattr(other, each.name))
+            setattr(self, each.name, both)
+
+
+def _together(one: Any, other: Any) -> Any:
+    match one:
+        case int():
+            return one + other
+        case Counter():
+            one.update(other)
+        case dict():
+            for key, value in other.items():
+                one[key] = _together(one[key], value) if key in one else value
+        case _Counted():
+            one.add(other)
+        case _:
+            pass
+    return one
+
+
+@dataclass
+class StepTally(_Counted):
     """One step."""
 
     into: int = 0
@@ -30,29 +60,9 @@ class StepTally:
     changed: Tally = field(default_factory=Counter)
     found: Tally = field(default_factory=Counter)
 
-    def count(self, verdict: Verdict) -> None:
-        """Count what a step said of a record."""
-        self.into += 1
-        if isinstance(verdict, Dropped):
-            self.dropped[verdict.reason] += 1
-            return
-        self.out += 1
-        if verdict.changed:
-            self.changed.update(verdict.changed)
-        if verdict.found:
-            self.found.update({found.rule for found in verdict.found})
-
-    def add(self, other: StepTally) -> None:
-        """Add what another rank counted."""
-        self.into += other.into
-        self.out += other.out
-        self.dropped += other.dropped
-        self.changed += other.changed
-        self.found += other.found
-
 
 @dataclass
-class SourceTally:
+class SourceTally(_Counted):
     """One data set, by its place in the recipe."""
 
     read: int = 0
@@ -67,27 +77,9 @@ class SourceTally:
     missing: Tally = field(default_factory=Counter)
     """Cells with a word for nothing, by column."""
 
-    def understood(self, columns: Columns) -> None:
-        """Count what the columns of a file were taken for."""
-        for ours, names in columns.taken.items():
-            self.taken.setdefault(ours, Counter()).update(names)
-        self.unused.update(columns.unused)
-        self.missing.update(columns.missing)
-
-    def add(self, other: SourceTally) -> None:
-        """Add what another rank counted."""
-        self.read += other.read
-        self.broken += other.broken
-        self.kept += other.kept
-        self.licences += other.licences
-        for ours, names in other.taken.items():
-            self.taken.setdefault(ours, Counter()).update(names)
-        self.unused += other.unused
-        self.missing += other.missing
-
 
 @dataclass
-class LicenceTally:
+class LicenceTally(_Counted):
     """Records of one licence on which the same was decided."""
 
     evidence: str
@@ -95,7 +87,7 @@ class LicenceTally:
 
 
 @dataclass
-class SplitTally:
+class SplitTally(_Counted):
     """One split."""
 
     records: int = 0
@@ -103,23 +95,9 @@ class SplitTally:
     dialogues: int = 0
     sources: Tally = field(default_factory=Counter)
 
-    def count(self, record: AnyRecord) -> None:
-        """Count a record in."""
-        self.records += 1
-        self.texts += record.kind == "text"
-        self.dialogues += record.kind == "dialogue"
-        self.sources[record.source] += 1
-
-    def add(self, other: SplitTally) -> None:
-        """Add what another rank counted."""
-        self.records += other.records
-        self.texts += other.texts
-        self.dialogues += other.dialogues
-        self.sources += other.sources
-
 
 @dataclass
-class Counts:
+class Counts(_Counted):
     """All that a rank counts in a stage."""
 
     steps: dict[str, StepTally] = field(default_factory=dict)
@@ -140,27 +118,62 @@ class Counts:
         """The split's tally."""
         return self.splits.setdefault(name, SplitTally())
 
-    def decided(self, record: AnyRecord, used: bool, why: str) -> None:
-        """Count a decision on a licence."""
-        key = json.dumps([record.licence.name, used, why])
-        tally = self.licences.setdefault(
-            key, LicenceTally(evidence=record.licence.evidence)
-        )
-        tally.records += 1
+    def read(self, place: int, record: AnyRecord) -> None:
+        """Count a record that was read of a data set."""
+        source = self.source(place)
+        source.read += 1
+        source.licences[record.licence.name] += 1
+        self.judged(READ, Kept(record))
 
-    def add(self, other: Counts) -> None:
-        """Add what another rank counted."""
-        for name, step in other.steps.items():
-            self.step(name).add(step)
-        for place, source in other.sources.items():
-            self.source(place).add(source)
-        for key, licence in other.licences.items():
-            tally = self.licences.setdefault(
-                key, LicenceTally(evidence=licence.evidence)
-            )
-            tally.records += licence.records
-        for name, split in other.splits.items():
-            self.split(name).add(split)
+    def broken(self, place: int, reason: str) -> None:
+        """Count what could not be read of a data set."""
+        self.source(place).broken += 1
+        self.judged(READ, Dropped(reason))
+
+    def understood(self, place: int, columns: Columns) -> None:
+        """Count what the columns of a file were taken for."""
+        source = self.source(place)
+        for ours, names in columns.taken.items():
+            source.taken.setdefault(ours, Counter()).update(names)
+        source.unused.update(columns.unused)
+        source.missing.update(columns.missing)
+
+    def decided(self, record: AnyRecord, decision: Decision) -> None:
+        """Count the decision on a record's licence."""
+        key = json.dumps([record.licence.name, decision.used, decision.why])
+        new = LicenceTally(evidence=record.licence.evidence)
+        self.licences.setdefault(key, new).records += 1
+
+    def judged(self, step: str, verdict: Verdict) -> None:
+        """Count what a step said of a record."""
+        tally = self.step(step)
+        tally.into += 1
+        if isinstance(verdict, Dropped):
+            tally.dropped[verdict.reason] += 1
+            return
+        tally.out += 1
+        tally.changed.update(verdict.changed)
+        tally.found.update({found.rule for found in verdict.found})
+
+    def placed(self, split: str, record: AnyRecord) -> None:
+        """Count a record into its split."""
+        tally = self.split(split)
+        tally.records += 1
+        tally.texts += record.kind == "text"
+        tally.dialogues += record.kind == "dialogue"
+        tally.sources[record.source] += 1
+
+    def kept(self, place: int, split: str, record: AnyRecord) -> None:
+        """Count a record of a data set that goes into a split."""
+        self.judged(SPLIT, Kept(record))
+        self.placed(split, record)
+        self.source(place).kept += 1
+
+    def left_out(self, place: int, reason: str) -> None:
+        """Take back a record that was kept."""
+        self.source(place).kept -= 1
+        self.step(SPLIT).out -= 1
+        self.step(SPLIT).dropped[reason] += 1
 
     def write(self, file: Path) -> None:
         """Leave the counts of a rank; an earlier try of the rank is written over."""

@@ -6,7 +6,6 @@ found while the files are read, so that a broken-off end can begin again.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,21 +153,14 @@ def _recount(work: Work, arrangement: Arrangement, counts: Counts) -> dict[str, 
     """Count the splits anew, and list what is in none; the groups of each split."""
     counts.splits.clear()
     groups: dict[str, set[int]] = {name: set() for name in SPLITS}
-    left_out: Counter[int] = Counter()
     dropped = LineWriter(work.dropped(STAGE, 0))
     for goes, key, line, place in _destined(work, arrangement):
         record = RECORD.validate_json(line)
         if goes is None:
-            left_out[place] += 1
+            counts.left_out(place, BETWEEN)
             dropped.write(dropped_row(record, BETWEEN, ""))
             continue
         groups[goes].add(key)
-        counts.split(goes).count(record)
+        counts.placed(goes, record)
     dropped.close()
-    for place, times in left_out.items():
-        counts.source(place).kept -= times
-    if left_out:
-        step = counts.step(STAGE)
-        step.out -= left_out.total()
-        step.dropped[BETWEEN] += left_out.total()
     return {name: len(found) for name, found in groups.items()}

@@ -163,15 +163,15 @@ class RemoveDuplicates(PipelineStep):
     def _run(self, data: Documents, rank: int) -> Iterator[Document]:
         assert data is not None
         going = self._going(rank)
-        tally = self._counts.step(STEP)
+        self._counts.step(STEP)  # also where nothing comes
         dropped = LineWriter(self._work.dropped(STEP, rank))
         for line, doc in enumerate(data):
             row = going.get(line)
             if row is None:
-                tally.count(Kept(record_of(doc)))
+                self._counts.judged(STEP, Kept(record_of(doc)))
                 yield doc
                 continue
-            tally.count(Dropped(row["reason"]))
+            self._counts.judged(STEP, Dropped(row["reason"]))
             detail = f"of {row['kept']} of {row['kept_source']}"
             dropped.write(
                 {

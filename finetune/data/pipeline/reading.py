@@ -12,7 +12,7 @@ from pathlib import Path
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
-from finetune.data.pipeline.counts import Counts, SourceTally
+from finetune.data.pipeline.counts import READ, Counts
 from finetune.data.pipeline.documents import (
     Documents,
     LineWriter,
@@ -23,15 +23,12 @@ from finetune.data.pipeline.documents import (
 from finetune.data.pipeline.reporting import Reporter
 from finetune.data.pipeline.splitting import group_key
 from finetune.data.pipeline.work import Input, Opened, Work
-from finetune.data.records import Licence
 from finetune.data.sources.contract import Broken, Read, Reading
-from finetune.data.steps.licences import UNKNOWN
-from finetune.data.steps.verdict import AnyRecord, Dropped, Kept
+from finetune.data.steps.licences import as_stated
 from finetune.errors import FinetuneError
 from medassist.core.files import sha256_of_file
 
 STAGE = "read"
-READ = "read"
 LONGEST_REASON = 120  # characters; the list has it whole
 
 
@@ -61,11 +58,10 @@ class SourceReader(PipelineStep):
             place: LineWriter(self._work.listed(f"groups-{place}", rank))
             for place in range(len(self._sources))
         }
-        step = self._counts.step(READ)
+        self._counts.step(READ)  # also where nothing comes
         for line in read_lines(self._work.shard(rank)):
             one = Input.model_validate_json(line)
             opened = self._sources[one.source]
-            tally = self._counts.source(one.source)
             inputs.write(
                 {
                     "source": opened.info.name,
@@ -76,10 +72,9 @@ class SourceReader(PipelineStep):
                 }
             )
             group = ""
-            for found in _read(opened, Path(one.path), tally):
+            for found in self._read(one):
                 if isinstance(found, Broken):
-                    tally.broken += 1
-                    step.count(Dropped(_in_brief(found)))
+                    self._counts.broken(one.source, _in_brief(found))
                     broken.write(
                         {
                             "source": opened.info.name,
@@ -89,31 +84,30 @@ class SourceReader(PipelineStep):
                         }
                     )
                     continue
-                record = _with_licence(found, opened.licence)
+                record = as_stated(found, opened.licence)
                 if record.group != group:
                     group = record.group
                     groups[one.source].write_bytes(group_key(group))
-                tally.read += 1
-                tally.licences[record.licence.name] += 1
-                step.count(Kept(record))
+                self._counts.read(one.source, record)
                 yield document(record, one.source)
             reporter.add(one.bytes)
         for writer in (broken, inputs, *groups.values()):
             writer.close()
         reporter.tell()
 
-
-def _read(opened: Opened, file: Path, tally: SourceTally) -> Iterator[Read]:
-    """What a file gives, its own failure included; counts its columns at the end."""
-    try:
-        columns = yield from _reading(opened.source.read(file))
-        if columns is not None:
-            tally.understood(columns)
-    except FinetuneError as error:
-        yield Broken(file.name, str(file), str(error))
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror or error}"
-        yield Broken(file.name, str(file), reason)
+    def _read(self, one: Input) -> Iterator[Read]:
+        """What a file gives, its own failure included; its columns are counted."""
+        file = Path(one.path)
+        try:
+            records = self._sources[one.source].source.read(file)
+            columns = yield from _reading(records)
+            if columns is not None:
+                self._counts.understood(one.source, columns)
+        except FinetuneError as error:
+            yield Broken(file.name, str(file), str(error))
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror or error}"
+            yield Broken(file.name, str(file), reason)
 
 
 def _reading(records: Iterator[Read]) -> Reading:
@@ -127,13 +121,6 @@ def _in_brief(broken: Broken) -> str:
     brief = "".join("#" if letter.isdigit() else letter for letter in reason)
     cut = f"{brief[: LONGEST_REASON - 3]}..."
     return brief if len(brief) <= LONGEST_REASON else cut
-
-
-def _with_licence(record: AnyRecord, stated: str | None) -> AnyRecord:
-    if stated is None or record.licence.name.casefold() != UNKNOWN:
-        return record
-    licence = Licence(name=stated, evidence="stated by the user for the data set")
-    return record.model_copy(update={"licence": licence})
 
 
 def _sha256(file: Path) -> str:

@@ -48,14 +48,13 @@ class Sieve(PipelineStep):
     def _run(self, data: Documents, rank: int) -> Generator[Document]:
         assert data is not None
         name = self._step.name
-        tally = self._counts.step(name)
+        self._counts.step(name)  # also where nothing comes
         dropped = LineWriter(self._work.dropped(name, rank))
         found = LineWriter(self._work.listed(name, rank))
         for doc in data:
             record = record_of(doc)
-            self._before(record)
-            verdict = self._step(record)
-            tally.count(verdict)
+            verdict = self._verdict(record)
+            self._counts.judged(name, verdict)
             if isinstance(verdict, Dropped):
                 dropped.write(dropped_row(record, verdict.reason, verdict.detail))
                 continue
@@ -75,8 +74,9 @@ class Sieve(PipelineStep):
         found.close()
         self._after()
 
-    def _before(self, record: AnyRecord) -> None:
-        """For steps that write down more than what they took out."""
+    def _verdict(self, record: AnyRecord) -> Verdict:
+        """What the step says; some write down more than what they took out."""
+        return self._step(record)
 
     def _after(self) -> None:
         """At the end of a rank."""
@@ -87,7 +87,7 @@ class LicenceSieve(Sieve):
 
     def __init__(self, work: Work, step: LicenceStep, counts: Counts) -> None:
         super().__init__(work, step, counts)
-        self._decide = step.decide
+        self._licences = step
         self._written: tuple[str, ...] = ()
         self._list: LineWriter | None = None
 
@@ -95,9 +95,9 @@ class LicenceSieve(Sieve):
         self._list = LineWriter(self._work.listed("licences", rank))
         yield from super()._run(data, rank)
 
-    def _before(self, record: AnyRecord) -> None:
-        decision = self._decide(record)
-        self._counts.decided(record, decision.used, decision.why)
+    def _verdict(self, record: AnyRecord) -> Verdict:
+        decision = self._licences.decide(record)
+        self._counts.decided(record, decision)
         licence = record.licence
         row = (record.source, record.group, *licence.model_dump().values())
         # The records of a document follow each other, and mostly have one licence.
@@ -113,6 +113,7 @@ class LicenceSieve(Sieve):
                     "why": decision.why,
                 }
             )
+        return decision.verdict(record)
 
     def _after(self) -> None:
         if self._list is not None:

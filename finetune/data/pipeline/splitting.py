@@ -17,7 +17,6 @@ from finetune.data.pipeline.documents import (
 from finetune.data.pipeline.work import Work
 from finetune.data.recipe import Split
 from finetune.data.steps.split import SPLITS, split_of
-from finetune.data.steps.verdict import Kept
 
 STAGE = "split"
 
@@ -46,9 +45,7 @@ class SplitWriter(PipelineStep):
             records[name].write_bytes(dumped(record))
             groups[name].write_bytes(group_key(record.group))
             places[name].write_bytes(source_of(doc).to_bytes(2, "little"))
-            self._counts.step("split").count(Kept(record))
-            self._counts.split(name).count(record)
-            self._counts.source(source_of(doc)).kept += 1
+            self._counts.kept(source_of(doc), name, record)
         for writer in (*records.values(), *groups.values(), *places.values()):
             writer.close()
         return None

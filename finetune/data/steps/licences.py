@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from finetune.data.licences import names
 from finetune.data.licences.names import RESTRICTED, UNKNOWN
+from finetune.data.records import Licence
 from finetune.data.sources.contract import RETRACTED
 from finetune.data.steps.verdict import AnyRecord, Dropped, Kept, Verdict
 
@@ -31,6 +32,20 @@ class Decision:
     family: str
     used: bool
     why: str
+
+    def verdict(self, record: AnyRecord) -> Verdict:
+        """What becomes of the record that it was made on."""
+        if self.used:
+            return Kept(record)
+        return Dropped(self.family, f"{record.licence.evidence}: {self.why}")
+
+
+def as_stated(record: AnyRecord, stated: str | None) -> AnyRecord:
+    """The record with the licence that the user states, where its files say none."""
+    if stated is None or record.licence.name.casefold() != UNKNOWN:
+        return record
+    licence = Licence(name=stated, evidence="stated by the user for the data set")
+    return record.model_copy(update={"licence": licence})
 
 
 @lru_cache(maxsize=4096)
@@ -89,7 +104,4 @@ class LicenceStep:
         return Decision(shown, True, f"{shown} is on the list of allowed")
 
     def __call__(self, record: AnyRecord) -> Verdict:
-        decision = self.decide(record)
-        if decision.used:
-            return Kept(record)
-        return Dropped(decision.family, f"{record.licence.evidence}: {decision.why}")
+        return self.decide(record).verdict(record)
