@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from medassist.core.card import Card
-
-ADDRESSES = {"CC BY 4.0": "https://creativecommons.org/licenses/by/4.0/"}
+from medassist.text.licences.ids import address_of
 
 
 def notice(card: Card) -> str:
@@ -27,7 +26,7 @@ def notice(card: Card) -> str:
 
 def _licence(licence: str) -> tuple[str, ...]:
     """What may be done with the weights; a link only where it is that licence's own."""
-    if address := ADDRESSES.get(licence):
+    if address := address_of(licence):
         return (
             f"The weights are licensed under {licence}",
             f"({address}). They were trained on:",

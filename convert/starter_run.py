@@ -26,12 +26,12 @@ from medassist.core.run_folder import (
     STARTER_ADAPTERS,
     STARTER_BASE,
 )
+from medassist.text.licences.ids import hub_id
 
 WHOLE = "base-f16.gguf"
 ARTICLES = "ARTICLES"
 MOST_BYTES = 24 * 2**20  # of a pair in the package, all files together
 SYSTEM = "You answer questions about health in plain language."
-SPDX = {"CC BY 4.0": "cc-by-4.0"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def convert_run(run: Path) -> Card:
         CardError: the run has no card.
     """
     card = read_card(run / CARD)
-    licence = SPDX.get(card.licence, card.licence)
+    licence = hub_id(card.licence) or card.licence
     gguf = run / "gguf"
     about = About(f"{card.name} base", card.what, licence)
     base = gguf / STARTER_BASE

@@ -6,42 +6,12 @@ licence is not known, nothing is claimed.
 
 from __future__ import annotations
 
-import re
-
 from finetune.data.manifest import Manifest
+from medassist.text.licences.ids import hub_id
+from medassist.text.licences.names import UNKNOWN
 
-UNKNOWN = "unknown"
-# The ids of the Hub for licences as people write them; the first that matches.
-_IDS: tuple[tuple[str, str], ...] = (
-    (r"cc ?0( 1\.0)?|cc-?0-1\.0", "cc0-1.0"),
-    (r"public domain|pddl", "pddl"),
-    (r"mit( license)?", "mit"),
-    (r"apache([ -]?(license )?(version )?2(\.0)?)?", "apache-2.0"),
-    (r"cc[ -]by[ -]sa[ -]4\.0", "cc-by-sa-4.0"),
-    (r"cc[ -]by[ -]sa[ -]3\.0", "cc-by-sa-3.0"),
-    (r"cc[ -]by[ -]nc[ -]nd[ -]4\.0", "cc-by-nc-nd-4.0"),
-    (r"cc[ -]by[ -]nc[ -]sa[ -]4\.0", "cc-by-nc-sa-4.0"),
-    (r"cc[ -]by[ -]nc[ -]4\.0", "cc-by-nc-4.0"),
-    (r"cc[ -]by[ -]4\.0", "cc-by-4.0"),
-    (r"cc[ -]by[ -]3\.0", "cc-by-3.0"),
-    (r"llama ?2( community license)?", "llama2"),
-    (r"llama ?3( community license)?", "llama3"),
-    (r"llama ?3\.1( community license)?", "llama3.1"),
-    (r"llama ?3\.2( community license)?", "llama3.2"),
-    (r"llama ?3\.3( community license)?", "llama3.3"),
-    (r"gemma", "gemma"),
-)
 # Data under these asks for nothing, or for credit, which the card gives.
 _CREDIT_AT_MOST = ("cc0-1.0", "pddl", "mit", "apache-2.0", "cc-by-4.0", "cc-by-3.0")
-
-
-def hub_id(licence: str) -> str | None:
-    """The Hub's id of a licence, None where it has none or it is not known."""
-    plain = " ".join(licence.lower().split())
-    for pattern, found in _IDS:
-        if re.fullmatch(pattern, plain) or plain == found:
-            return found
-    return None
 
 
 def data_licences(manifest: Manifest | None) -> tuple[str, ...]:

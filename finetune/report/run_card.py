@@ -7,7 +7,7 @@ import hashlib
 from finetune.data.manifest import SourceFacts
 from finetune.data.sources.catalogue import notices
 from finetune.report.facts import RunFacts
-from finetune.report.licence import UNKNOWN, data_licences, licence_in_words
+from finetune.report.licence import data_licences, licence_in_words
 from finetune.report.names import base_name
 from finetune.report.sections.training import METHODS
 from finetune.train.result import TrainingResult
@@ -20,6 +20,7 @@ from medassist.core.card import (
     TunedFrom,
     Tuning,
 )
+from medassist.text.licences.names import UNKNOWN
 
 CANNOT = (
     "It is not for clinical use: no diagnosis, no treatment, no dose may rest on it.",

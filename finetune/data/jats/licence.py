@@ -14,8 +14,9 @@ from datetime import UTC, date, datetime
 
 from lxml import etree
 
-from finetune.data.licences.limits import Place
-from finetune.data.licences.names import (
+from finetune.data.records import Licence
+from medassist.text.licences.limits import Place
+from medassist.text.licences.names import (
     CC0,
     MINING,
     PUBLIC_DOMAIN,
@@ -26,7 +27,6 @@ from finetune.data.licences.names import (
     from_sentence,
     waives_data_alone,
 )
-from finetune.data.records import Licence
 
 CONFLICT = "conflict"
 QUOTED = 160  # characters of a statement that go into the evidence

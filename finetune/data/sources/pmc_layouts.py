@@ -17,10 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from finetune.data.jats.licence import CONFLICT
-from finetune.data.licences.names import UNKNOWN, family
 from finetune.data.records import Licence
 from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import check_columns, csv_rows
+from medassist.text.licences.names import UNKNOWN, family
 
 _VERSIONED = re.compile(r"(?:^|/)(PMC\d+)\.(\d+)\.(?:xml|json)$")
 _NUMBER = re.compile(r"PMC(\d+)")

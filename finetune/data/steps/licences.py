@@ -14,11 +14,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from finetune.data.licences import names
-from finetune.data.licences.names import RESTRICTED, UNKNOWN
 from finetune.data.records import Licence
 from finetune.data.sources.contract import RETRACTED
 from finetune.data.steps.verdict import AnyRecord, Dropped, Kept, Verdict
+from medassist.text.licences import names
+from medassist.text.licences.names import RESTRICTED, UNKNOWN
 
 SENTENCE = 12  # words from which a licence's name is read as a statement
 _BETWEEN = re.compile(r"[\s_\-\u2010\u2011\u2013/,.]+")

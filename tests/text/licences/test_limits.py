@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from finetune.data.licences.limits import Limits, limits_of
-from finetune.data.licences.names import RESTRICTED, Said, from_address, from_sentence
+from medassist.text.licences.limits import Limits, limits_of
+from medassist.text.licences.names import RESTRICTED, Said, from_address, from_sentence
 
 NARROWING = [
     "Nur für den privaten Gebrauch.",

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from finetune.data.licences.folding import fold
-from finetune.data.licences.limits import Place, is_beside, limits_of
+from medassist.text.licences.folding import fold
+from medassist.text.licences.limits import Place, is_beside, limits_of
 
 UNKNOWN = "unknown"
 RESTRICTED = "restricted"

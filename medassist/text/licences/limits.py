@@ -1,6 +1,6 @@
 """What a text on its use forbids or narrows, in the languages that publishers use.
 
-The tables are in limits.yaml. A statement counts as free of limits only if nothing in
+The tables are in limits.toml. A statement counts as free of limits only if nothing in
 it denies or narrows but the clauses that are known to be harmless: a link that says
 CC BY is worth nothing beside a sentence that is not understood.
 """
@@ -8,17 +8,17 @@ CC BY is worth nothing beside a sentence that is not understood.
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from finetune.data.licences.folding import fold, foreign_letters, written_small
+from medassist.text.licences.folding import fold, foreign_letters, written_small
 
-TABLES = Path(__file__).with_name("limits.yaml")
+TABLES = Path(__file__).with_name("limits.toml")
 NEAR = 4  # words before a harmless phrase in which a denial turns it round
 LEAST_WORDS = 6  # of a statement whose language can be told
 FEW_WORDS = 5  # of a sentence in which a licence's name stands nearly alone
@@ -74,14 +74,14 @@ class Limits:
 
 @cache
 def _tables() -> _Tables:
-    return _Tables.model_validate(yaml.safe_load(TABLES.read_text("utf-8")))
+    return _Tables.model_validate(tomllib.loads(TABLES.read_text("utf-8")))
 
 
 def limits_of(text: str, place: Place = "statement") -> Limits:
     """What in `text` forbids or narrows the use of what it speaks of.
 
     Args:
-        text: in any of the languages of limits.yaml.
+        text: in any of the languages of limits.toml.
         place: where it stands. In a label, an unknown word says nothing; in a copyright
             line people's names stand, so that only words in small letters count there.
     """
