@@ -119,12 +119,12 @@ def named(name: str) -> list[tuple[Path, Path | None]]:
     if path.exists() or path.suffix == ".gguf" or len(path.parts) > 1:
         return [(path, None)]
     from medassist.library.looking_up import stored_model
-    from medassist.library.registry import STARTER, load_registry
-    from medassist.starter import starter_pair
+    from medassist.library.registry import load_registry
+    from medassist.starter import STARTER, default_pair
 
     registry = load_registry()
     if name == STARTER or name in registry.pairs:
-        return rows_of(registry.files(name) or starter_pair())
+        return rows_of(registry.files(name) or default_pair().files)
     model = stored_model(name, registry)
     if model.adapter:
         raise UsageError(

@@ -13,7 +13,7 @@ from medassist.core.card import AdapterKind, Lineage, write_card
 from medassist.core.run_folder import CARD, OWN_CARD
 from medassist.starter import open_base
 from medassist.starter.open_base import OpenBase
-from tests.starter.test_card import CARD as A_CARD
+from tests.core.test_card import CARD as A_CARD
 from tests.tiny_models import TinyPair, write_pair
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from medassist import starter
-from medassist.cli import app as medassist
+from medassist.commands.front_door import app as medassist
 from medassist.core.card import read_card
 from medassist.core.files import sha256_of_file
 from medassist.core.progress import unwatched

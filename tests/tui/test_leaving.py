@@ -77,12 +77,11 @@ async def test_work_that_fails_while_the_user_leaves_is_no_crash(
             await searching.wait()
         await closing()
 
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until_ready(pilot, app)
+    async with opened(app, size=(80, 24)) as page:
         searching = app.run_worker(search(), group="find")
-        monkeypatch.setattr(app.consult.session, "close", close)
-        await pilot.press("ctrl+q", "ctrl+q")
-        await until(pilot, lambda: engines.last.state == "closed")
+        monkeypatch.setattr(page.session, "close", close)
+        await page.press("ctrl+q", "ctrl+q")
+        await page.until(lambda: engines.last.state == "closed")
     assert app.return_code == 0
     assert app.crash_report == ""
 
@@ -96,11 +95,10 @@ async def test_an_error_of_leaving_itself_is_told(
         raise OSError
 
     with pytest.raises(OSError):
-        async with app.run_test(size=(80, 24)) as pilot:
-            await until_ready(pilot, app)
-            monkeypatch.setattr(app.consult.session, "close", close)
-            await pilot.press("ctrl+q")
-            await until(pilot, lambda: app.crash_report)
+        async with opened(app, size=(80, 24)) as page:
+            monkeypatch.setattr(page.session, "close", close)
+            await page.press("ctrl+q")
+            await page.until(lambda: app.crash_report)
     assert app.return_code == 1
 
 

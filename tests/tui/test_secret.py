@@ -11,6 +11,7 @@ from textual.widgets import Input
 
 from medassist.tui.dialogs.passphrase import Passphrase
 from medassist.tui.dialogs.secret import Secret
+from medassist.tui.keys import Keymap
 from medassist.tui.screens.lock import LockScreen
 from tests.tui.page import until
 
@@ -75,7 +76,7 @@ SCREENS: dict[str, Callable[[], Screen[Any]]] = {
     "new": lambda: Passphrase("new", do_nothing),
     "open": lambda: Passphrase("open", do_nothing),
     "change": lambda: Passphrase("change", do_nothing),
-    "lock": lambda: LockScreen(True, False, refuse_nothing, ""),
+    "lock": lambda: LockScreen(True, False, refuse_nothing, Keymap({})),
 }
 
 

@@ -102,11 +102,11 @@ def chosen(request: Request) -> list[Target]:
         return found + [target(m, a) for m, a in pairs if a is not None]
     from medassist.core.values import PairFiles
     from medassist.session.default_pair import opening
-    from medassist.starter import starter_pair
+    from medassist.starter import default_pair
 
     choice = opening(None, None, None, None)
     files = (
-        starter_pair()
+        default_pair().files
         if choice.is_starter
         else PairFiles(base=choice.base, tuned=choice.tuned, adapter=choice.adapter)
     )
