@@ -149,9 +149,9 @@ def encode_dialogue(
             )
         spans.append((len(prompt), len(turn)))
     coded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
-    bos, rest = _begin(tokenizer, coded["input_ids"])
-    ids = [*bos, *coded["input_ids"][rest:]]
-    starts = [*[(0, 0) for _ in bos], *coded["offset_mapping"][rest:]]
+    begin, rest = _begin(tokenizer, coded["input_ids"])
+    ids = [*begin, *coded["input_ids"][rest:]]
+    starts = [*[(0, 0) for _ in begin], *coded["offset_mapping"][rest:]]
     learned = [False] * len(ids)
     answers: list[int] = []
     for begin, end in spans:
@@ -182,8 +182,10 @@ def _begin(
     bos, written = tokenizer.bos_token_id, 0
     while written < len(ids) and ids[written] == bos:
         written += 1
-    begins = written > 0 or begins_with_bos(tokenizer)
-    return ([bos] if begins and isinstance(bos, int) else []), written
+    if not written and not begins_with_bos(tokenizer):
+        return [], 0
+    assert isinstance(bos, int)
+    return [bos], written
 
 
 def _check_marks(
