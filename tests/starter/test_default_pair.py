@@ -9,7 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from medassist import starter
-from medassist.commands.front_door import app as medassist
+from medassist.bench.targets import named
+from medassist.bench.work import Wishes
+from medassist.cli import app as medassist
+from medassist.commands.bench.measuring import Request, chosen
 from medassist.core.card import read_card
 from medassist.core.files import sha256_of_file
 from medassist.core.progress import unwatched
@@ -184,6 +187,19 @@ def test_the_list_of_models_names_the_pair_that_is_opened_and_why(
     text = said("models", "list", "--no-ollama")
     assert "starter base-q8_0 + adapter-activated" in text
     assert "starter is the small pair, since Tiny-Open-Instruct is not on" in text
+
+
+def test_bench_measures_the_open_pair_and_without_its_base_the_small_one(
+    package: Package, tiny: TinyPair, tiny_base: OpenBase, home: Path
+) -> None:
+    plain = package.give("plain")
+    base = fetched(tiny_base, tiny)
+    rows = [(base, None), (base, plain)]
+    assert named("starter") == rows
+    assert [(t.model, t.adapter) for t in chosen(Request(Wishes()))] == rows
+    remove(tiny_base, lambda _: None)
+    small = starter.small_pair()
+    assert named("starter") == [(small.base, None), (small.base, small.adapter)]
 
 
 async def test_a_pair_of_the_screen_is_called_as_its_makers_call_it(
