@@ -35,8 +35,8 @@ SMALL_NOTICE = (
     "and is not for clinical use."
 )
 NOTICE = (
-    "A demonstration by a small model, not for clinical use: it sounds sure, and at "
-    "least one answer in three is wrong."
+    "A demonstration, not for clinical use: it sounds sure, and at least one answer in "
+    "three is wrong."
 )
 
 
