@@ -14,6 +14,7 @@ from pathlib import Path
 from medassist.core.errors import ModelFileError
 from medassist.core.files import NotAFileError, open_file
 from medassist.core.gguf_kinds import SHARD, Kind, kind_by_header, wrong_file
+from medassist.core.gguf_name import model_name
 from medassist.core.gguf_reader import HeaderReader, Metadata
 
 
@@ -46,8 +47,8 @@ class GgufHeader:
 
     @property
     def name(self) -> str:
-        """The model's own name, or the file's."""
-        return self.text("general.name") or self.path.stem
+        """The model's own name, or the file's where that says more."""
+        return model_name(self.text("general.name"), self.path)
 
     @property
     def is_adapter(self) -> bool:
