@@ -29,8 +29,9 @@ def adapter(
         Path,
         typer.Option(
             "--base",
-            metavar="DIR",
-            help="The Hugging Face model that the adapter was trained on.",
+            metavar="DIR|GGUF",
+            help="The model that the adapter was trained on: a Hugging Face folder, or "
+            "the GGUF itself.",
         ),
     ],
     outtype: Annotated[
@@ -53,12 +54,22 @@ def adapter(
     hold (DoRA, modules_to_save, biases, added tokens) is refused: merge those.
     """
     with room("convert"):
-        from convert.gguf.adapter import convert_adapter, written_adapter
+        from convert.gguf.adapter import (
+            convert_adapter,
+            reads_weights,
+            written_adapter,
+        )
         from convert.gguf.model import About
-    with watching(quiet=json) as watcher:
-        about = About(name or adapter.resolve().name)
+        from convert.peft_adapter import read_adapter
+        from convert.unpack.folder import as_folder
+    about = About(name or adapter.resolve().name)
+    weights = reads_weights(read_adapter(adapter))
+    with (
+        watching(quiet=json) as watcher,
+        as_folder(base, out, weights=weights, watcher=watcher) as folder,
+    ):
         convert_adapter(
-            adapter, base, out, about, outtype.value, force=force, watcher=watcher
+            adapter, folder, out, about, outtype.value, force=force, watcher=watcher
         )
     written = written_adapter(out)
     text = (

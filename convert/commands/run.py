@@ -17,13 +17,17 @@ def run(
         typer.Argument(metavar="RUN", help="A run folder that a fine-tune left."),
     ],
     types: Annotated[
-        str,
-        typer.Option("--types", metavar="LIST", help="Quantizations, with commas."),
-    ] = "Q4_K_M,Q8_0",
+        str | None,
+        typer.Option(
+            "--types",
+            metavar="LIST",
+            help="Quantizations of what is made, with commas; by default Q4_K_M,Q8_0.",
+        ),
+    ] = None,
     base: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="The base model, where the run folder holds none."
+            metavar="DIR|GGUF", help="The base model, where the run folder holds none."
         ),
     ] = None,
     imatrix: Annotated[
@@ -41,6 +45,13 @@ def run(
         typer.Option(metavar="TEXT", help="The system prompt in the Modelfile."),
     ] = None,
     stops: given.Stops = None,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge",
+            help="Of an adapter that was trained on a GGUF make a merged model, too.",
+        ),
+    ] = False,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads; by default one for each core.")
     ] = None,
@@ -48,6 +59,8 @@ def run(
 ) -> None:
     """Merge, convert, quantize and verify a run folder, and write its Modelfile.
 
+    Where a GGUF was trained on, that file is the base as it is, and the adapter alone
+    is converted, to be used beside it.
     Stop it when you like and call it again: what is done and unchanged is not done
     twice. A GGUF that is not what it was made from ends it with exit 1.
     """
@@ -55,12 +68,14 @@ def run(
         from convert.quantization_types import read_types
         from convert.run.convert import convert_run_folder
         from convert.run.plan import RunWishes
+    named = tuple(read_types(types)) if types and types.strip() else ()
     wishes = RunWishes(
-        types=tuple(read_types(types)) if types.strip() else (),
+        types=None if types is None else named,
         imatrix=imatrix,
         text=text,
         system=system,
         stops=tuple(stops or ()),
+        merge=merge,
         threads=threads,
     )
     with watching(quiet=json) as watcher:

@@ -30,7 +30,8 @@ def verify(
         Path,
         typer.Argument(
             metavar="MODEL",
-            help="The Hugging Face model's folder; of a merged GGUF its base in GGUF.",
+            help="The Hugging Face model's folder; or the GGUF that an adapter was "
+            "trained on or merged into.",
         ),
     ],
     gguf: Annotated[
@@ -82,23 +83,36 @@ def verify(
     with room("convert"):
         import torch
 
+        from convert.unpack.folder import as_folder
         from convert.verify.gate import verify_adapter, verify_model
     if threads is not None:
         torch.set_num_threads(threads)
-    with watching(quiet=json) as watcher:
-        found = verify_model(
-            model,
-            gguf,
-            against=against,
-            text=text,
-            threads=threads,
-            watcher=watcher,
+    itself = model.exists() and gguf.exists() and model.samefile(gguf)
+    if itself and adapter is None:
+        raise ConvertError(
+            f"{gguf} is {model} itself, and nothing is to be verified of it; give the "
+            "adapter that was trained on it: --adapter DIR --adapter-gguf FILE"
         )
-        both = [found]
+    both: list[Verified] = []
+    with (
+        watching(quiet=json) as watcher,
+        as_folder(model, adapter_gguf or gguf, watcher=watcher) as folder,
+    ):
+        if not itself:
+            both.append(
+                verify_model(
+                    folder,
+                    gguf,
+                    against=against,
+                    text=text,
+                    threads=threads,
+                    watcher=watcher,
+                )
+            )
         if adapter is not None and adapter_gguf is not None:
             both.append(
                 verify_adapter(
-                    model,
+                    folder,
                     gguf,
                     adapter,
                     adapter_gguf,
@@ -112,7 +126,7 @@ def verify(
         objects = ",".join(to_json(one) for one in both)
         say(f"[{objects}]", json=True)
     else:
-        show(found, "\n".join(table(one) for one in both), json=json)
+        show(both[0], "\n".join(table(one) for one in both), json=json)
     if not all(one.passed for one in both):
         raise typer.Exit(1)
 

@@ -153,6 +153,17 @@ def written_adapter(file: Path) -> WrittenAdapter:
     )
 
 
+def reads_weights(adapter: PeftAdapter) -> bool:
+    """Whether its conversion looks at weights of the base, and not its settings alone.
+
+    That is where it has copies of some, or changes the embedding or the output layer,
+    which may be one.
+    """
+    ends = tuple(lora for lora in adapter.loras.values() if lora.embedding)
+    head = HEAD.removesuffix(".weight")
+    return bool(adapter.whole or ends) or head in adapter.loras
+
+
 def check_convertible(adapter: PeftAdapter, base: Path) -> None:
     """Make sure that a GGUF adapter can hold what `adapter` changes in `base`.
 

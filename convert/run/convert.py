@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from convert.errors import ConvertError
+from convert.errors import ConvertError, NeedsMerging
+from convert.gguf.adapter import check_convertible
 from convert.gguf.facts import read_facts
 from convert.gguf.model import has_own_head, notes_of
 from convert.go_template.source import source_of_gguf
@@ -84,11 +85,13 @@ def convert_run_folder(
         ConvertError: a step failed, or a GGUF is not what it was made from; what was
             done before is kept.
     """
-    run = ConvertibleRun.open(root, base)
+    wishes = wishes or RunWishes()
+    run = ConvertibleRun.open(root, base, watcher)
+    _check_wishes(run, wishes)
     try:
         run.folder.gguf.mkdir(exist_ok=True)
         with Lock(run.folder.gguf / RUNNING, passing=True):
-            return _convert(run, wishes or RunWishes(), watcher)
+            return _convert(run, wishes, watcher)
     except HeldError as held:
         raise ConvertError(
             f"another `convert run` is at work in {root}{held.holder}; wait for it "
@@ -124,20 +127,20 @@ def _convert(run: ConvertibleRun, wishes: RunWishes, watcher: Watcher) -> RunCon
             )
         )
     found = (read_verified(file, ledger.hash) for file in made)
-    told = planner.ollama()[1] if run.plain is not None else None
+    told = planner.ollama()[1] if planner.merges is not None else None
     hashes = {f.name: ledger.hash(f) for f in made}
-    for notice in _on_card(run, hashes, _stops(made[0])):
+    for notice in _on_card(planner, hashes, _stops(planner.whole)):
         watcher(notice, 0, 0)
     others = {*run.folder.gguf.glob("*.gguf")} - {*made}
-    modelfile = run.folder.modelfile
+    modelfile = run.folder.modelfile if planner.merges is not None else None
     return RunConverted(
         folder=run.folder.root,
         steps=tuple(taken),
         verified=tuple(entry for entry in found if entry is not None),
         older=tuple(sorted(file.name for file in others)),
-        modelfile=modelfile if modelfile.is_file() else None,
+        modelfile=modelfile if modelfile and modelfile.is_file() else None,
         parameters=told.origins if told else (),
-        notes=(*_notes(run), *(told.notes if told else ())),
+        notes=(*_notes(planner), *(told.notes if told else ())),
     )
 
 
@@ -147,19 +150,57 @@ def _stops(gguf: Path) -> tuple[str, ...]:
     return (end.text,) if end.text and not end.is_token else ()
 
 
-def _notes(run: ConvertibleRun) -> tuple[str, ...]:
+def _check_wishes(run: ConvertibleRun, wishes: RunWishes) -> None:
+    """Refuse what a run on a GGUF has no use for, before it is passed over.
+
+    Raises:
+        ConvertError: it is asked for, or an adapter could only be merged.
+    """
+    if run.gguf is None or wishes.merge:
+        return
+    asked = {
+        "--types": wishes.types,
+        "--imatrix": wishes.imatrix,
+        "--text": wishes.text,
+        "--system": wishes.system,
+        "--stop": wishes.stops,
+    }
+    if named := [option for option, value in asked.items() if value]:
+        raise ConvertError(
+            f"{run.folder.root} was trained on {run.gguf}, which is the base as it is, "
+            f"and {named[0]} is for a model that is made anew; leave it out, or say "
+            "--merge to have the adapter merged into the weights of that file"
+        )
+    for adapter in run.adapters.values():
+        try:
+            check_convertible(adapter, run.base)
+        except NeedsMerging as reason:
+            raise ConvertError(
+                f"{reason}; or say --merge: medassist convert run "
+                f"{run.folder.root} --merge"
+            ) from reason
+
+
+def _notes(planner: Planner) -> tuple[str, ...]:
+    run = planner.run
     found = [*notes_of(run.base)]
-    if run.plain is not None:
+    if run.gguf is not None and planner.merges is None:
+        adapter = run.folder.gguf / f"{next(iter(run.adapters))}.gguf"
+        found.append(
+            "the base is the GGUF that was trained on, and nothing was merged; try "
+            f"both: medassist --base {run.gguf} --adapter {adapter}"
+        )
+    if planner.merges is not None:
         found += [*read_record(run.folder.merged).notes, *notes_of(run.folder.merged)]
     return tuple(dict.fromkeys(found))
 
 
 def _on_card(
-    run: ConvertibleRun, gguf: dict[str, Sha256], stops: tuple[str, ...]
+    planner: Planner, gguf: dict[str, Sha256], stops: tuple[str, ...]
 ) -> list[str]:
     """Put the hashes of the GGUFs and of the merged model on the run's card."""
-    merged: dict[str, Sha256] = {}
-    if run.plain is not None:
+    run, merged = planner.run, dict[str, Sha256]()
+    if planner.merges is not None:
         merged = read_record(run.folder.merged).merged_files
 
     def change(card: Card) -> Card:

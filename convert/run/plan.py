@@ -4,6 +4,9 @@
     adapter/ ──▶ adapter.gguf                       on base-f16.gguf
     base/ + adapter/ ──▶ merged/ ──▶ tuned-f16.gguf ──▶ tuned-TYPE.gguf ──▶ Modelfile
 
+Of a run that was trained on a GGUF that file is the base as it is, and the adapter
+stays beside it: only adapter.gguf is made, unless a merged model is asked for.
+
 Each GGUF is verified right after it is made: a quantized one against what it was made
 from, all others against the Hugging Face model.
 """
@@ -34,6 +37,7 @@ from medassist.core.proofs import Verified
 from medassist.core.run_folder import MODELFILE
 
 UNQUANTIZED = "f16"
+USUAL = ("Q4_K_M", "Q8_0")
 
 
 @dataclass(frozen=True)
@@ -41,20 +45,28 @@ class RunWishes:
     """What a user can ask of a run's conversion.
 
     Attributes:
-        types: to quantize to, as `quantization_types.read_types` gives them.
+        types: to quantize to, as `quantization_types.read_types` gives them; `None`
+            where the user says nothing of them.
         imatrix: an importance matrix for the quantizer.
         text: what the loss of quantizing is measured on; else the built-in prose.
         system: the system prompt of the Modelfile.
         stops: texts that end an answer in Ollama, besides those of the model.
+        merge: make a merged model of an adapter that was trained on a GGUF, too.
         threads: for llama.cpp; by default one for each core.
     """
 
-    types: tuple[str, ...] = ()
+    types: tuple[str, ...] | None = ()
     imatrix: Path | None = None
     text: Path | None = None
     system: str | None = None
     stops: tuple[str, ...] = ()
+    merge: bool = False
     threads: int | None = None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The types to quantize to, the usual ones applied."""
+        return USUAL if self.types is None else self.types
 
 
 @dataclass(frozen=True)
@@ -65,16 +77,28 @@ class Planner:
     wishes: RunWishes
     watcher: Watcher
 
+    @property
+    def merges(self) -> PeftAdapter | None:
+        """The adapter that is merged into its base, if one is."""
+        wanted = self.run.gguf is None or self.wishes.merge
+        return self.run.plain if wanted else None
+
+    @property
+    def whole(self) -> Path:
+        """The GGUF of the base that adapters are verified on."""
+        return self.run.gguf or self.file(f"base-{UNQUANTIZED}")
+
     def steps(self) -> Iterator[Step]:
         """All steps, in the order in which they are done."""
         base = self.run.base
         # The base is asked as its adapter was taught, by Ollama and llama.cpp too.
         template = self.run.template
-        yield from self._model("base", base, template)
-        yield from self._quantized("base", base, template)
+        if self.run.gguf is None:
+            yield from self._model("base", base, template)
+            yield from self._quantized("base", base, template)
         for name, adapter in self.run.adapters.items():
             yield from self._adapter(name, adapter)
-        if (plain := self.run.plain) is None:
+        if (plain := self.merges) is None:
             return
         merged = self.run.folder.merged
         yield Step(
@@ -122,7 +146,7 @@ class Planner:
     ) -> Iterator[Step]:
         whole = self.file(f"{name}-{UNQUANTIZED}")
         imatrix, text = self.wishes.imatrix, self.wishes.text
-        for kind in self.wishes.types:
+        for kind in self.wishes.kinds:
             target = self.file(f"{name}-{kind.lower()}")
             yield Step(
                 target.stem,
@@ -153,7 +177,7 @@ class Planner:
             )
 
     def _adapter(self, name: str, adapter: PeftAdapter) -> Iterator[Step]:
-        base, whole = self.run.base, self.file(f"base-{UNQUANTIZED}")
+        base, whole = self.run.base, self.whole
         try:
             check_convertible(adapter, base)
         except NeedsMerging as reason:
@@ -205,7 +229,7 @@ class Planner:
         Raises:
             ConvertError: its chat template has no exact Go form.
         """
-        types = (*self.wishes.types, UNQUANTIZED)
+        types = (*self.wishes.kinds, UNQUANTIZED)
         weights = self.file(f"tuned-{types[0].lower()}")
         wishes = Wishes(system=self.wishes.system, stops=self.wishes.stops)
         return weights, settings_of(weights, wishes)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,12 @@ from convert.unpack.settings import config_of
 from convert.unpack.tokenizer import tokenizer_of
 from medassist.core.files import SHARED_FILE, give_name, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched
-from medassist.core.unpacked import Unpacked, read_unpacked, write_unpacked
+from medassist.core.unpacked import (
+    Unpacked,
+    is_gguf,
+    read_unpacked,
+    write_unpacked,
+)
 from medassist.engine.scorer import GgufVocabulary
 
 EDITION = 1
@@ -71,6 +77,40 @@ def unpack(gguf: Path, folder: Path, *, watcher: Watcher = unwatched) -> Unpacke
     return wanted
 
 
+@contextmanager
+def as_folder(
+    model: Path, near: Path, *, weights: bool = True, watcher: Watcher = unwatched
+) -> Generator[Path]:
+    """The folder of `model`: itself, or for the time of the call that of a GGUF.
+
+    Args:
+        model: the folder of a Hugging Face model, or a GGUF.
+        near: a file to be; a folder for the time of the call lies beside it.
+        weights: whether they are needed; without them a GGUF takes no room.
+        watcher: is told how far it is.
+
+    Raises:
+        ConvertError: as `unpack`.
+    """
+    if not is_gguf(model):
+        yield model
+        return
+    try:
+        with folder_beside(near) as half:
+            folder = half / model.stem
+            if weights:
+                unpack(model, folder, watcher=watcher)
+            else:
+                with in_our_words(), GgufVocabulary(model) as vocabulary:
+                    _write_beside(read_model(model), vocabulary, folder)
+            yield folder
+    except OSError as error:
+        raise ConvertError(
+            f"{near} cannot be written: {error.strerror or error}; choose another "
+            "folder"
+        ) from error
+
+
 def _make(
     facts: GgufFacts,
     vocabulary: GgufVocabulary,
@@ -81,17 +121,11 @@ def _make(
     config = config_of(facts)
     architecture = architecture_of(JsonFile(folder / CONFIG, config))
     stored = _stored(facts, architecture)
-    keep_back_noise()
-    tokenizer = tokenizer_of(facts, vocabulary)
-    ends = _ends(facts, vocabulary)
     try:
         with folder_beside(folder) as half:
             new = half / folder.name
-            new.mkdir()
+            _write_beside(facts, vocabulary, new)
             _write_weights(new / WEIGHTS, stored, watcher)
-            tokenizer.save_pretrained(new)
-            _write_json(new / CONFIG, config | ends)
-            _write_json(new / GENERATION, ends)
             write_unpacked(new, unpacked)
             if folder.exists():
                 shutil.rmtree(folder)
@@ -152,6 +186,17 @@ def _stored(facts: GgufFacts, architecture: Architecture) -> list[_Stored]:
             "it was made of"
         )
     return found
+
+
+def _write_beside(facts: GgufFacts, vocabulary: GgufVocabulary, new: Path) -> None:
+    """All of a model's folder but its weights."""
+    keep_back_noise()
+    tokenizer = tokenizer_of(facts, vocabulary)
+    ends = _ends(facts, vocabulary)
+    new.mkdir()
+    tokenizer.save_pretrained(new)
+    _write_json(new / CONFIG, config_of(facts) | ends)
+    _write_json(new / GENERATION, ends)
 
 
 def _write_weights(file: Path, stored: list[_Stored], watcher: Watcher) -> None:

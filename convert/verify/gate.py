@@ -7,16 +7,19 @@ quantized file, what it lost against the unquantized one, which has passed itsel
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from convert.chat_template import template_in
 from convert.errors import ConvertError, in_our_words
-from convert.gguf.facts import shards_of
+from convert.gguf.facts import read_model, shards_of
 from convert.hf_folder import read_config
 from convert.peft_adapter import CONFIG as ADAPTER_CONFIG
 from convert.peft_adapter import WEIGHTS as ADAPTER_WEIGHTS
+from convert.quantize import quantize
+from convert.unfinished import folder_beside
 from convert.verify.embeddings import compare_embeddings
 from convert.verify.identity import (
     check_unchanged,
@@ -46,6 +49,7 @@ from convert.vocabulary import load_tokenizer
 from convert.vocabulary.reading import FILE as TOKENIZER
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, QuantizationLoss, Verified
+from medassist.core.unpacked import read_unpacked
 from medassist.engine.scorer import GgufScorer
 
 CONTEXT = LONGEST + 32
@@ -152,7 +156,8 @@ def verify_adapter(
 
     Args:
         folder: the Hugging Face base.
-        gguf: the base, in F32, F16 or BF16.
+        gguf: the base, in F32, F16 or BF16; or the quantized file that `folder` was
+            unpacked from, whose own weights are then computed with in float32.
         adapter: the PEFT adapter.
         adapter_gguf: made from it.
         threads: for llama.cpp.
@@ -167,8 +172,9 @@ def verify_adapter(
     tokenizer = load_tokenizer(folder)
     with (
         in_our_words(),
+        _as_floats(gguf, folder, adapter_gguf, threads, watcher) as exact,
         GgufScorer(
-            gguf, adapter_gguf, context=_longest(folder), exact=True, threads=threads
+            exact, adapter_gguf, context=_longest(folder), exact=True, threads=threads
         ) as opened,
     ):
         limit = _adapter_limit(opened, gguf)
@@ -212,6 +218,36 @@ def verify_adapter(
     for notice in record(adapter_gguf, found):
         watcher(notice, 0, 0)
     return found
+
+
+@contextmanager
+def _as_floats(
+    gguf: Path, folder: Path, near: Path, threads: int | None, watcher: Watcher
+) -> Generator[Path]:
+    """`gguf`, or for the time of the call its weights in F32, by llama.cpp's own hand.
+
+    On a quantized file llama.cpp rounds what goes into a matrix, too, which would hide
+    what is wrong with an adapter; the weights are the very same.
+    """
+    unpacked = read_unpacked(folder)
+    if (
+        unpacked is None
+        or not read_model(gguf).quantized
+        or hash_of(gguf) not in unpacked.sha256.values()
+    ):
+        yield gguf
+        return
+    with folder_beside(near) as half:
+        whole = half / "f32.gguf"
+        quantize(
+            gguf,
+            whole,
+            ["F32"],
+            allow_requantize=True,
+            threads=threads,
+            watcher=watcher,
+        )
+        yield whole
 
 
 def _vocabulary(
