@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from medassist.core.files import sha256_of_file
 from medassist.core.gguf import (
     read_header,
     require_adapter,
@@ -16,7 +17,8 @@ from medassist.core.gguf import (
     shards,
 )
 from medassist.core.progress import Watcher, unwatched
-from medassist.core.run_folder import CARD
+from medassist.core.run_folder import CARD, RunFolder
+from medassist.core.unpacked import UnpackedError, read_unpacked
 from medassist.library import ollama_store
 from medassist.library.copying import SUFFIX, copied, copy_papers, tidy
 from medassist.library.errors import LibraryError
@@ -122,10 +124,17 @@ def import_run(
             raise kind.error(file)
         notes.append(f"{file.name} was left out: it is {kind.found}.")
     adapters = [file for file in files if headers[file].is_adapter]
+    trained_on = _trained_on(run) if adapters else None
+    if trained_on is not None:
+        headers[trained_on] = require_model(trained_on)
+        files.append(trained_on)
     models = [file for file in files if not headers[file].is_adapter]
     for file in models:
         require_model(file)
-    bases = [file for file in models if file.name.startswith("base")]
+    bases = [
+        file for file in models if file == trained_on or file.name.startswith("base")
+    ]
+    bases.sort(key=lambda file: file != trained_on)
     tuned = [file for file in models if file not in bases]
     for file in adapters:
         if bases:
@@ -138,7 +147,10 @@ def import_run(
             if known and not copy:
                 names[file] = known
                 continue
-            chosen = free_name(f"{title}-{file.stem}", held[0])
+            called = f"{title}-{file.stem}"
+            if file == trained_on:
+                called = headers[file].name
+            chosen = free_name(called, held[0])
             origin: Origin = "linked"
             place = file
             if copy:
@@ -172,6 +184,26 @@ def import_run(
     if not any((place / CARD).is_file() for place in (folder, run)):
         notes.append("It has no card.json, so its licence and figures are not known.")
     return Imported(tuple(names.values()), pair, tuple(notes))
+
+
+def _trained_on(run: Path) -> Path | None:
+    """The GGUF that the run's adapter was trained on, if it is where it was.
+
+    Raises:
+        LibraryError: it is another file now.
+    """
+    try:
+        unpacked = read_unpacked(RunFolder(run).base)
+    except UnpackedError as error:
+        raise LibraryError(str(error)) from error
+    if unpacked is None or not (file := Path(unpacked.file)).is_file():
+        return None
+    if sha256_of_file(file) != unpacked.sha256.get(file.name):
+        raise LibraryError(
+            f"{file} is no longer the file that the adapter in {run} was trained on; "
+            "put that one back, and import the run again"
+        )
+    return file
 
 
 def import_ollama(name: str, called: str | None = None) -> Imported:

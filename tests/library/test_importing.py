@@ -9,6 +9,7 @@ import pytest
 
 from medassist.core.errors import ModelFileError
 from medassist.core.files import sha256_of_file
+from medassist.core.unpacked import Unpacked, write_unpacked
 from medassist.library.catalogue import catalogue
 from medassist.library.errors import LibraryError
 from medassist.library.importing import import_path, remove
@@ -280,3 +281,37 @@ def test_two_programs_that_import_at_once_lose_nothing(
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(take, range(8)))
     assert set(load_registry().models) == {f"copy-{n}" for n in range(8)}
+
+
+def trained_on(run: Path, gguf: Path, sha256: str) -> None:
+    """Have `run` say that its adapter was trained on `gguf`."""
+    (run / "base").mkdir(parents=True)
+    said = Unpacked(str(gguf), {gguf.name: sha256}, 1)
+    write_unpacked(run / "base", said)
+
+
+def test_an_adapter_trained_on_a_gguf_is_paired_with_it(tiny: TinyPair, tmp_path: Path):
+    run = tmp_path / "my-run"
+    (run / "gguf").mkdir(parents=True)
+    shutil.copy(tiny.plain, run / "gguf" / "adapter.gguf")
+    trained_on(run, tiny.base, sha256_of_file(tiny.base))
+    found = import_path(run)
+    assert found.pair == "my-run"
+    registry = load_registry()
+    assert registry.pairs["my-run"].adapter == "my-run-adapter"
+    base = registry.pairs["my-run"].base
+    assert base is not None
+    assert registry.models[base].path == tiny.base
+
+
+def test_another_file_under_the_base_s_name_is_not_paired(
+    tiny: TinyPair, tmp_path: Path
+):
+    run = tmp_path / "my-run"
+    (run / "gguf").mkdir(parents=True)
+    shutil.copy(tiny.plain, run / "gguf" / "adapter.gguf")
+    trained_on(run, tiny.base, "0" * 64)
+    with pytest.raises(LibraryError, match="no longer the file"):
+        import_path(run)
+    known = load_registry().models.values()
+    assert not any(model.path.is_relative_to(run) for model in known)
