@@ -49,7 +49,8 @@ def evaluate(
     base: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", help="Where the base model lies, if no longer as trained."
+            metavar="DIR|GGUF",
+            help="Where the base model lies, if no longer as trained.",
         ),
     ] = None,
     limit: Annotated[

@@ -20,10 +20,12 @@ from finetune.errors import FinetuneError, Interrupted
 from finetune.recipe import TrainRecipe
 from finetune.sweep.result import Sweep, Trial, read_sweep, write_sweep
 from finetune.sweep.space import Axis, Setting, grid, with_setting
+from finetune.train.base_gguf import unpacked_base
 from finetune.train.result import read_training
 from finetune.train.run_folder import Run
-from medassist.core.run_folder import RECIPE, SWEEP
+from medassist.core.run_folder import BASE, DATA, RECIPE, SWEEP
 from medassist.core.run_folder import TRAINING as TRAINED
+from medassist.core.unpacked import read_unpacked
 
 Tell = Callable[[str], None]
 STOPPED = 130
@@ -56,6 +58,8 @@ def sweep(
         FinetuneError: a setting is not allowed, or no trial came to an end.
     """
     file = run.root / SWEEP
+    # A GGUF is unpacked once, for all trials.
+    unpacked_base(run.recipe.base, run.root)
     state = _begin(file, run, words, search, resume)
     for setting in [] if search else grid(axes):
         with_setting(run.recipe, setting, "check")  # wrong values before the first
@@ -164,7 +168,9 @@ def _train(run: Run, trial: Trial, options: Sequence[str], file: Path) -> Trial:
     except FinetuneError as error:
         return trial.model_copy(update={"state": "failed", "why": str(error)})
     folder.mkdir(parents=True, exist_ok=True)
-    _share_data(run.data, folder / "data")
+    _share(run.data, folder / DATA)
+    if read_unpacked(run.base) is not None:
+        _share(run.base, folder / BASE)
     recipe.write(folder / RECIPE)
     command = [sys.executable, "-m", "finetune", "train", str(folder)]
     command += ["--resume", "--yes", *options]
@@ -227,13 +233,13 @@ def _pass_on(child: subprocess.Popen[str]) -> dict[int, signal.Handlers]:
     return before
 
 
-def _share_data(data: Path, to: Path) -> None:
+def _share(folder: Path, to: Path) -> None:
     if to.exists():
         return
     try:
-        to.symlink_to(os.path.relpath(data, to.parent), target_is_directory=True)
+        to.symlink_to(os.path.relpath(folder, to.parent), target_is_directory=True)
     except OSError:  # no links here
-        shutil.copytree(data, to)
+        shutil.copytree(folder, to)
 
 
 def _put(file: Path, state: Sweep, trial: Trial, place: int) -> Sweep:

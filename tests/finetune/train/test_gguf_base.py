@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,8 @@ from finetune.errors import FinetuneError
 from finetune.evaluate.pair import load_pair
 from finetune.report.facts import read_facts
 from finetune.report.run_card import card_of
+from finetune.sweep.run import sweep
+from finetune.sweep.space import read_axes
 from finetune.train.result import TrainingResult
 from finetune.train.run_folder import Run, open_run
 from medassist.core.files import sha256_of_file
@@ -68,3 +71,31 @@ def test_a_gguf_that_is_not_there_is_told_so(tmp_path: Path) -> None:
     trainings = Trainings(tmp_path, tmp_path / "gone.gguf")
     with pytest.raises(FinetuneError, match=r"gone\.gguf is not there: a GGUF"):
         trainings.prepare(trainings.make("run"))
+
+
+def test_the_trials_of_a_sweep_share_what_was_unpacked_once(
+    gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainings = Trainings(tmp_path, gguf)
+    run = trainings.make("run", train={"steps": 2})
+    trained: list[TrainingResult] = []
+
+    class InThisProcess:
+        """A trial that does not need a process of its own."""
+
+        stderr = ()
+
+        def __init__(self, command: list[str], **_: object) -> None:
+            trained.append(trainings.train(Path(command[4])))
+
+        def wait(self) -> int:
+            return 0
+
+    stand_in = SimpleNamespace(Popen=InThisProcess, PIPE=None, DEVNULL=None)
+    monkeypatch.setattr("finetune.sweep.run.subprocess", stand_in)
+    opened = open_run(str(run), None, resume=True, change=False)
+    words = ["lr=1e-2,2e-2"]
+    sweep(opened, read_axes(words), words, None, (), resume=False, tell=print)
+    assert [r.base.files for r in trained] == 2 * [{gguf.name: sha256_of_file(gguf)}]
+    for trial in ("00", "01"):
+        assert (run / "trials" / trial / "base").resolve() == run / "base"
