@@ -42,7 +42,9 @@ from medassist.core.files import read_text
 
 NAME = "own-rows"
 MOST_ROWS = 100_000  # of an item, before it is drawn from
-LICENCE = Licence(name="Apache 2.0", evidence="written for this project")
+LICENCE = Licence(
+    name="unknown", evidence="the files say none; whose rows they are does"
+)
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -140,7 +142,7 @@ INFO = SourceInfo(
     title="Rows of one's own",
     about="Questions and answers in one's own words with places for words, as YAML; "
     "finetune/recipes/smollm2-135m-starter holds some.",
-    licence=LICENCE.name,
+    licence="yours to say",
     terms="",
     kind="dialogue",
     open_source=OwnRows,
