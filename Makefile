@@ -24,7 +24,8 @@ PY := $(VENV)/bin/python
 STAMPS := $(VENV)/stamps
 INSTALL := $(PY) -m pip install --quiet --constraint $(CONSTRAINTS)
 
-.PHONY: help run install base test dev lint format bench oracles soak constraints clean
+.PHONY: help run install base ollama test dev lint format bench oracles soak constraints \
+  clean
 
 help:  ## list the targets
 	@echo "make TARGET, where TARGET is:"
@@ -36,6 +37,9 @@ run: install base  ## install what the app needs (no torch) and open it; BASE=no
 install: $(STAMPS)/install  ## install what the app needs, and stop there
 
 base: $(if $(filter no,$(BASE)),,$(STAMPS)/base)  ## fetch the default pair's base, 93 MB
+
+ollama: dev  ## merge the default pair into one GGUF, prove it, make it a model in Ollama
+	@$(PY) -m tools.make_ollama
 
 # A file stays in one process: what it sets up is made once. One thread each for torch,
 # since more of them would wait for each other.

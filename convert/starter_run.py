@@ -6,7 +6,7 @@ copies that into the package, beside a notice of all sources.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 from convert.errors import ConvertError
 from convert.gguf.adapter import convert_adapter
 from convert.gguf.model import About, convert_model
+from convert.merge.gguf import merge_gguf
 from convert.modelfile import ModelfileParts, modelfile
 from convert.notice import heading, notice
 from convert.ollama.settings import Wishes, settings_of
@@ -25,12 +26,18 @@ from medassist.core.run_folder import (
     MODELFILE,
     STARTER_ADAPTERS,
     STARTER_BASE,
+    STARTER_TUNED,
 )
 from medassist.text.licences.ids import hub_id
 
 WHOLE = "base-f16.gguf"
 ARTICLES = "ARTICLES"
 MOST_BYTES = 24 * 2**20  # of a pair in the package, all files together
+FOR_OLLAMA = Path("build/ollama/medassist.gguf")
+"""Where the Modelfile of a clone looks for its weights; git ignores the folder."""
+FIRST_LINE = (
+    "`make ollama` merges the pair into the file below, proves it, and makes the model."
+)
 SYSTEM = "You answer questions about health in plain language."
 
 
@@ -65,11 +72,16 @@ def convert_run(run: Path) -> Card:
         files.append(
             convert_adapter(adapter, run / "base", target, about, "f16", force=True)
         )
+    tuned = gguf / STARTER_TUNED
+    files.append(
+        merge_gguf(base, gguf / STARTER_ADAPTERS["plain"], tuned, force=True).file
+    )
     hashes = {file.name: sha256_of_file(file) for file in files}
     lineage = replace(card.lineage, gguf=hashes)
     card = replace(card, lineage=lineage)
     write_card(card, run / CARD)
-    write_whole(run / MODELFILE, run_modelfile(run, card, "./gguf"), SHARED_FILE)
+    text = tuned_modelfile(tuned, card, f"./gguf/{STARTER_TUNED}")
+    write_whole(run / MODELFILE, text, SHARED_FILE)
     return card
 
 
@@ -85,6 +97,7 @@ def verify_run(run: Path, watcher: Watcher = unwatched) -> Card:
     """
     # Here, not above: torch takes seconds, and converting alone needs none of this.
     from convert.verify.gate import verify_adapter, verify_model
+    from convert.verify.merged import verify_merged
 
     base, gguf = run / "base", run / "gguf"
     with _unquantized(base, gguf, watcher) as whole:
@@ -97,6 +110,8 @@ def verify_run(run: Path, watcher: Watcher = unwatched) -> Card:
             found.append(
                 verify_adapter(base, whole, adapter, gguf / name, watcher=watcher)
             )
+    pair = gguf / STARTER_BASE, gguf / STARTER_ADAPTERS["plain"]
+    found.append(verify_merged(*pair, gguf / STARTER_TUNED, watcher=watcher))
     wrong = [
         f"{one.file}: {check.name}: {check.said}"
         for one in found
@@ -122,26 +137,31 @@ def _unquantized(base: Path, gguf: Path, watcher: Watcher) -> Iterator[Path]:
         whole.unlink(missing_ok=True)
 
 
-def run_modelfile(run: Path, card: Card, weights: str) -> str:
-    """The Modelfile of the tuned model: base and plain adapter.
+def tuned_modelfile(tuned: Path, card: Card, weights: str, *, first: str = "") -> str:
+    """The Modelfile of a tuned model in one file.
 
-    Ollama applies an adapter from the first token on, so the activated one is not
-    for it.
+    It names no ADAPTER: Ollama from 0.34.1 on takes none.
 
     Args:
-        run: holds the GGUFs.
+        tuned: the base with the plain adapter merged into it, as a GGUF.
         card: of the pair.
-        weights: the folder of the GGUFs, relative to the Modelfile.
+        weights: that file, relative to the Modelfile.
+        first: a comment at its top.
     """
     wishes = Wishes(system=SYSTEM, licences=(notice(card),), card_context=card.context)
     return modelfile(
         ModelfileParts(
-            heading=heading(card, "medassist"),
-            weights=f"{weights}/{STARTER_BASE}",
-            adapter=f"{weights}/{STARTER_ADAPTERS['plain']}",
-            settings=settings_of(run / "gguf" / STARTER_BASE, wishes),
+            heading=f"{first}\n{heading(card, 'medassist')}".lstrip(),
+            weights=weights,
+            adapter=None,
+            settings=settings_of(tuned, wishes),
         )
     )
+
+
+def checkout_modelfile(tuned: Path, card: Card) -> str:
+    """The Modelfile at the top of a clone, whose weights `make ollama` makes."""
+    return tuned_modelfile(tuned, card, f"./{FOR_OLLAMA.as_posix()}", first=FIRST_LINE)
 
 
 def ship(run: Path, checkout: Path) -> Shipped:
@@ -173,12 +193,20 @@ def ship(run: Path, checkout: Path) -> Shipped:
     target = checkout / "medassist" / "starter"
     for file in files:
         copy_whole(file, target / file.name, SHARED_FILE)
-    write_card(card, target / CARD)
+    write_card(_of(card, {file.name for file in files}), target / CARD)
     said = notice(card) + "\n"
     if (run / ARTICLES).is_file():
         copy_whole(run / ARTICLES, target / ARTICLES, SHARED_FILE)
         said += f"\nThe file {ARTICLES} credits the open-access articles one by one.\n"
     write_whole(target / "NOTICE", said, SHARED_FILE)
-    text = run_modelfile(run, card, "./medassist/starter")
+    text = checkout_modelfile(run / "gguf" / STARTER_TUNED, card)
     write_whole(checkout / MODELFILE, text, SHARED_FILE)
     return Shipped(target, total)
+
+
+def _of(card: Card, files: Collection[str]) -> Card:
+    """`card` with what it says of these GGUFs, and of no others."""
+    gguf = {name: sha for name, sha in card.lineage.gguf.items() if name in files}
+    verified = {name: entry for name, entry in card.verified.items() if name in files}
+    lineage = replace(card.lineage, gguf=gguf)
+    return replace(card, lineage=lineage, verified=verified)

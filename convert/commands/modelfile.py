@@ -11,6 +11,11 @@ from convert.commands import wishes as given
 from convert.errors import ConvertError
 from medassist.core.terminal import room, say, show
 
+NO_ADAPTER = (
+    "Ollama from 0.34.1 on takes no ADAPTER in a Modelfile; for it, make one file of "
+    "both (medassist convert merge BASE.gguf ADAPTER.gguf OUT.gguf)."
+)
+
 
 def modelfile(
     model: Annotated[
@@ -106,7 +111,8 @@ def modelfile(
         write_whole(out, text, SHARED_FILE)
     for parameter in settings.origins:
         say(f"PARAMETER {parameter.told}", err=True)
-    for note in settings.notes:
+    notes = [*settings.notes, *([NO_ADAPTER] if adapter is not None else [])]
+    for note in notes:
         say(f"Note: {note}", err=True)
     shown = text.rstrip("\n") if out is None else f"{out}: ollama create NAME -f {out}"
     result = Written(
@@ -116,7 +122,7 @@ def modelfile(
         stops=list(settings.stops),
         parameters=settings.parameters,
         origins=list(settings.origins),
-        notes=list(settings.notes),
+        notes=notes,
     )
     show(result, shown, json=json, is_file=out is None)
 

@@ -42,6 +42,8 @@ STARTER_ADAPTERS: dict[AdapterKind, str] = {
     "plain": "adapter-plain.gguf",
 }
 """The GGUFs of a starter pair's run, in the run and in the program."""
+STARTER_TUNED = "tuned-f16.gguf"
+"""Base and plain adapter of such a run in one, for Ollama."""
 OWN_CARD = ".card.json"
 """What the card of one GGUF ends in, where its folder holds those of several models."""
 LARGEST_PAPER = 16 * 1024 * 1024

@@ -72,6 +72,12 @@ class DefaultPair:
         return PairFiles(base=self.base, adapter=self.adapter)
 
     @property
+    def plain(self) -> Path:
+        """The plain adapter on the base, which can be merged; it may be missing."""
+        names = OWN_ADAPTERS if self.is_open else STARTER_ADAPTERS
+        return self.adapter.with_name(names["plain"])
+
+    @property
     def told(self) -> str:
         """Which pair it is, why, and what can be done: `the small pair, since ...`."""
         return f"{self.title}, since {self.why}. {self.remedy}".rstrip()

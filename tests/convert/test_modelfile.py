@@ -67,7 +67,17 @@ def test_the_modelfile_of_the_clone_is_what_the_command_writes(tmp_path, monkeyp
         "--system", SYSTEM,
     )  # fmt: skip
     assert result.exception is None
-    assert result.stdout == (ROOT / "Modelfile").read_text("utf-8")
+    assert "Ollama from 0.34.1 on takes no ADAPTER" in result.stderr
+    # The clone's names both in one file, with a line above that says who makes it.
+    first, own = (ROOT / "Modelfile").read_text("utf-8").split("\n", 1)
+    assert "`make ollama`" in first
+    written = result.stdout.splitlines(keepends=True)
+    files = [line for line in written if line.startswith(("FROM ", "ADAPTER "))]
+    assert len(files) == 2
+    rest = [line for line in written if line not in files]
+    assert rest == [
+        line for line in own.splitlines(keepends=True) if not line.startswith("FROM ")
+    ]
 
 
 @pytest.mark.parametrize("name", SPOKEN)

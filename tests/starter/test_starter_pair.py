@@ -15,7 +15,8 @@ from transformers import PreTrainedTokenizerFast
 
 from convert.gguf.adapter import convert_adapter
 from convert.gguf.model import About, convert_model
-from convert.starter_run import MOST_BYTES
+from convert.merge.gguf import merge_gguf
+from convert.starter_run import FOR_OLLAMA, MOST_BYTES, checkout_modelfile
 from finetune.starter.chat import BEGIN, END, PAD, SPECIAL, prompt
 from medassist.core.card import Card, read_card
 from medassist.core.run_folder import CARD, STARTER_ADAPTERS
@@ -180,14 +181,15 @@ def test_greedy_text_of_the_shipped_numbers_is_that_of_hugging_face(
     assert found == hf_greedy(model, tokens, 32)
 
 
-def test_the_modelfile_of_the_checkout_agrees_with_the_files():
+def test_the_modelfile_of_the_checkout_is_that_of_the_pair(card, tmp_path):
     text = (CHECKOUT / "Modelfile").read_text("utf-8")
-    paths = dict(re.findall(r"^(FROM|ADAPTER) (\S+)$", text, re.MULTILINE))
-    assert (CHECKOUT / paths["FROM"]).resolve() == BASE.resolve()
-    assert (CHECKOUT / paths["ADAPTER"]).resolve() == ADAPTERS["plain"].resolve()
-    # Ollama applies an adapter from the first token on: not the activated one.
-    adapter = Gguf(CHECKOUT / paths["ADAPTER"])
-    assert adapter.value("adapter.alora.invocation_tokens") is None
+    merged = merge_gguf(BASE, ADAPTERS["plain"], tmp_path / "merged.gguf").file
+    assert text == checkout_modelfile(merged, card)
+    assert text.startswith("# `make ollama` merges the pair into the file below")
+    weights = re.findall(r"^FROM (\S+)$", text, re.MULTILINE)
+    assert weights == [f"./{FOR_OLLAMA.as_posix()}"]
+    assert "build/" in (CHECKOUT / ".gitignore").read_text("utf-8").splitlines()
+    assert not re.search("^ADAPTER", text, re.MULTILINE)
     base = Gguf(BASE)
     tokens = base.value("tokenizer.ggml.tokens")
     end = tokens[base.value("tokenizer.ggml.eot_token_id")]

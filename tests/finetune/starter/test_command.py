@@ -48,6 +48,7 @@ def test_a_run_leaves_base_adapters_ggufs_modelfile_and_card(run):
         "gguf/base-q8_0.gguf",
         "gguf/adapter-plain.gguf",
         "gguf/adapter-activated.gguf",
+        "gguf/tuned-f16.gguf",
         "Modelfile",
         "metrics.jsonl",
         "card.json",
@@ -73,7 +74,11 @@ def test_the_card_has_figures_sources_and_hashes(run):
         "base-q8_0.gguf",
         "adapter-plain.gguf",
         "adapter-activated.gguf",
+        "tuned-f16.gguf",
     }
+    modelfile = (out / "Modelfile").read_text("utf-8")
+    assert "FROM ./gguf/tuned-f16.gguf" in modelfile
+    assert "ADAPTER" not in modelfile  # Ollama from 0.34.1 on takes none
     assert card.base_answer_loss is not None
     for figures in card.adapters.values():
         assert figures.validation_loss < card.base_answer_loss
@@ -158,8 +163,11 @@ def test_a_converted_run_is_shipped_with_its_notice_and_modelfile(run, tmp_path)
     }
     assert "MedQuAD" in (shipped.folder / "NOTICE").read_text("utf-8")
     modelfile = (tmp_path / "Modelfile").read_text("utf-8")
-    assert "FROM ./medassist/starter/base-q8_0.gguf" in modelfile
-    assert "ADAPTER ./medassist/starter/adapter-plain.gguf" in modelfile
+    assert modelfile.startswith("# `make ollama` merges the pair")
+    assert "FROM ./build/ollama/medassist.gguf" in modelfile
+    assert "ADAPTER" not in modelfile
+    card = read_card(shipped.folder / "card.json")
+    assert "tuned-f16.gguf" not in {*card.lineage.gguf, *card.verified}
 
 
 def test_files_that_are_not_verified_are_not_shipped(run, tmp_path):
