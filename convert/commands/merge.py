@@ -34,9 +34,9 @@ def merge(
         str | None,
         typer.Option(
             metavar="TYPE",
-            help="Of GGUFs: what the changed weights become: f32, f16, bf16, q8_0, or "
-            "base: quantized anew to the base's own types. By default quantized ones "
-            "become f16.",
+            help="Of GGUFs: what the matrices become: f32, f16, bf16, q8_0, or base: "
+            "changed ones quantized anew to the base's own types. By default quantized "
+            "ones become f16.",
         ),
     ] = None,
     threads: Annotated[

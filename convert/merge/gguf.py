@@ -1,9 +1,8 @@
 """A LoRA in GGUF merged into its base in GGUF: what `ADAPTER` of a Modelfile was.
 
-A weight that the adapter changes is decoded, changed in float32 and written in a type
-of its own; all others are the base's, byte for byte. What a quantized weight has lost
-is lost, and nothing is lost again as long as the changed ones are not quantized anew: a
-step of four bits is wider than most changes of a LoRA.
+Weights are decoded, changed in float32 and written in a type of their own. What a
+quantized weight has lost is lost, and nothing is lost again as long as none is
+quantized anew: a step of four bits is wider than most changes of a LoRA.
 """
 
 from __future__ import annotations
@@ -132,8 +131,9 @@ def merge_gguf(
         base: the model; the first file of a split one.
         adapter: a plain LoRA of it.
         out: the file to make; it appears when all of it is on the disk.
-        outtype: of the weights that are changed; `base`: each in the base's own. By
-            default those that are quantized become F16, and others keep their type.
+        outtype: of all matrices; `base`: each in the base's own, and those that are
+            not changed byte for byte. By default quantized ones become F16, and others
+            keep their type.
         force: replace a file that is there.
         threads: for llama.cpp's quantizer, where it is needed.
         watcher: is told how far it is.
@@ -144,16 +144,17 @@ def merge_gguf(
     sources = Sources.read(base, adapter)
     _check_target(out, (*sources.base.files, adapter))
     stored = stored_tensors(base)
-    kinds = {name: _kind(name, stored[name], outtype) for name in sources.adapter.loras}
-    _require_decodable(sources.base, stored, kinds)
-    if all(kind in _WRITTEN for kind in kinds.values()):
+    kinds = {name: _kind(name, tensor, outtype) for name, tensor in stored.items()}
+    loras = sources.adapter.loras
+    _require_decodable(sources, stored, kinds)
+    if all(kinds[name] in _WRITTEN for name in loras):
         write_model(sources, out, kinds, force=force, watcher=watcher)
     else:
         _require_quantizable(sources.base)
         whole = {
-            name: kind if kind in _WRITTEN else Kind.F32 for name, kind in kinds.items()
+            name: Kind.F32 if name in loras and kind not in _WRITTEN else kind
+            for name, kind in kinds.items()
         }
-        every = {name: tensor.fact.kind for name, tensor in stored.items()} | kinds
         with folder_beside(out) as folder:
             half = folder / f"whole-{out.name}"
             write_model(sources, half, whole, force=True, watcher=watcher)
@@ -161,7 +162,7 @@ def merge_gguf(
                 half,
                 out,
                 sources.base.quantization,
-                every,
+                kinds,
                 threads=threads,
                 force=force,
                 watcher=watcher,
@@ -173,8 +174,8 @@ def merge_gguf(
         base=base.name,
         adapter=adapter.name,
         tensors=len(stored),
-        changed=len(kinds),
-        types=tuple(sorted({kind.name for kind in kinds.values()})),
+        changed=len(loras),
+        types=tuple(sorted({kinds[name].name for name in loras})),
         notes=_notes(sources, kinds),
     )
 
@@ -188,13 +189,13 @@ def write_model(
     force: bool,
     watcher: Watcher,
 ) -> None:
-    """Write the base with the weights that the adapter changes as `kinds`.
+    """Write the base with its weights as `kinds`.
 
     Args:
         sources: base and adapter.
         out: the file.
-        kinds: of the weights that the adapter changes.
-        change: whether they are changed, or only decoded.
+        kinds: of all tensors, by name; one that stays as it is is copied.
+        change: whether the adapter's changes are added.
         force: replace a file that is there.
         watcher: is told how far it is.
 
@@ -204,12 +205,12 @@ def write_model(
     base = sources.base
     with new_gguf(out, base.architecture, force=force, watcher=watcher) as writer:
         for name, tensor in stored_tensors(base.file).items():
-            if name not in kinds:
-                add_late(writer, name, _kept(tensor), tensor.fact.kind)
-                continue
-            lora = sources.adapter.loras[name] if change else None
-            late = _decoded(tensor, lora, kinds[name], out)
-            add_late(writer, name, late, kinds[name])
+            kind = kinds[name]
+            lora = sources.adapter.loras.get(name) if change else None
+            if lora is None and kind is tensor.fact.kind:
+                add_late(writer, name, _kept(tensor), kind)
+            else:
+                add_late(writer, name, _decoded(tensor, lora, kind, out), kind)
         _take_over(writer, base, values_of(sources, kinds))
 
 
@@ -287,9 +288,11 @@ def _decoded(
 
 def _kind(name: str, tensor: StoredTensor, outtype: MergeType | None) -> Kind:
     own = tensor.fact.kind
+    if len(tensor.shape) < 2 or outtype == "base":
+        return own
     if outtype is None:
-        return own if own.name in FLOATS and own in _WRITTEN else Kind.F16
-    return own if outtype == "base" else kind_of(name, tensor.shape, outtype)
+        return own if own.name in FLOATS else Kind.F16
+    return kind_of(name, tensor.shape, outtype)
 
 
 def _file_type(base: GgufFacts, kinds: Mapping[str, Kind]) -> LlamaFileType:
@@ -317,15 +320,18 @@ def _check_target(out: Path, sources: tuple[Path, ...]) -> None:
 
 
 def _require_decodable(
-    base: GgufFacts, stored: Mapping[str, StoredTensor], names: Mapping[str, Kind]
+    sources: Sources, stored: Mapping[str, StoredTensor], kinds: Mapping[str, Kind]
 ) -> None:
-    for name in names:
+    """Find what only llama.cpp decodes before anything is written."""
+    for name, tensor in stored.items():
+        if name not in sources.adapter.loras and kinds[name] is tensor.fact.kind:
+            continue
         try:
-            stored[name].floats(slice(0, 1))
+            tensor.floats(slice(0, 1))
         except NotImplementedError:
             raise ConvertError(
-                f"{base.file}: {name} is {stored[name].fact.type}, which only "
-                "llama.cpp decodes; merge into a file of another type"
+                f"{sources.base.file}: {name} is {tensor.fact.type}, which only "
+                "llama.cpp decodes; take a base in another type"
             ) from None
 
 
@@ -347,8 +353,7 @@ def _notes(sources: Sources, kinds: Mapping[str, Kind]) -> tuple[str, ...]:
     notes: list[str] = []
     if sources.adapter.facts.template not in (None, sources.base.template):
         notes.append("the chat template is the adapter's own, in which it was taught")
-    own = {tensor.name: tensor.type for tensor in sources.base.tensors}
-    again = [n for n, k in kinds.items() if k.name not in FLOATS and n in own]
+    again = [n for n in sources.adapter.loras if kinds[n].name not in FLOATS]
     if again:
         notes.append(
             f"{len(again)} weights were quantized anew, and lost by it; by default "

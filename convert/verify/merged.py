@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from gguf import Keys
 
 from convert.encode import Kind
@@ -59,11 +60,10 @@ LARGEST_NOISE = 0.1
 """NMSE between the pair as it is and the merged file. What llama.cpp's rounding made
 of SmolLM2 135M in Q4_1, a small model with large outliers, was 0.008; of a file with
 another adapter in it 1."""
-LIMITS = {"F32": 1e-6, "F16": 1e-4}
-ROUNDED = 1e-3
-"""NMSE by the types of the matrices in both files. In BF16 and quantized ones, which
-the adapter may leave as they are, llama.cpp rounds the other factor too, and rounds two
-that differ in their last bits to different steps."""
+LIMITS = {"F32": 1e-6, "F16": 1e-4, "BF16": 1e-3}
+"""NMSE by the types of the matrices in all files. Beside one in BF16, or of an adapter
+that is quantized, llama.cpp rounds the other factor too, and two that differ in their
+last bits to different steps."""
 EVERY = 4
 """Of the prompts, every fourth is read without the adapter too, and by the pair as it
 is: reading is what takes the time."""
@@ -104,13 +104,13 @@ def verify_merged(
     checks = [_tensors(sources, merged, watcher)]
     loss: QuantizationLoss | None = None
     if checks[0].passed:
-        kinds = _kinds(sources, found)
+        kinds = {tensor.name: tensor.kind for tensor in found.tensors}
         checks += [_metadata(sources, found, kinds), _template(sources, found)]
         with (
             in_our_words(),
             _decoded(sources, kinds, merged, watcher) as (whole, is_base),
         ):
-            if all(kind.name in FLOATS for kind in kinds.values()):
+            if not found.quantized:
                 checks += _logits(
                     whole,
                     sources,
@@ -154,11 +154,6 @@ def verify_merged(
 
 def _names(sources: Sources) -> str:
     return f"{sources.base.file.name} + {sources.adapter.facts.file.name}"
-
-
-def _kinds(sources: Sources, found: GgufFacts) -> dict[str, Kind]:
-    """The types of the weights that the adapter changes, in the merged file."""
-    return {t.name: t.kind for t in found.tensors if t.name in sources.adapter.loras}
 
 
 def _tensors(sources: Sources, merged: Path, watcher: Watcher) -> Check:
@@ -219,9 +214,12 @@ def _too_coarse(what: str, share: float, kind: str) -> str:
 
 
 def _same(found: StoredTensor, original: StoredTensor) -> bool:
-    return found.fact.type == original.fact.type and np.array_equal(
-        found.raw(), original.raw()
-    )
+    """Whether a weight that nothing changes is the base's, or that in another type."""
+    if found.fact.type == original.fact.type:
+        return np.array_equal(found.raw(), original.raw())
+    rows = _some_rows(original)
+    wanted, is_now = (t.floats(rows).astype(np.float64) for t in (original, found))
+    return _nmse(is_now, wanted) <= ERRORS.get(found.fact.type, MOST_ERROR)
 
 
 def _changed(
@@ -232,19 +230,27 @@ def _changed(
     Returns:
         The NMSE, and two sums whose quotient is the share of the change that is there.
     """
-    rows = np.unique(np.linspace(0, original.rows - 1, ROWS).astype(np.int64))
+    rows = _some_rows(original)
     before = original.floats(rows).astype(np.float64)
     left, right = lora.left.floats(rows), lora.right.floats()
     right = right.T if lora.turned else right
     change = lora.scale * (left.astype(np.float64) @ right.astype(np.float64))
     wanted, is_now = before + change, found.floats(rows).astype(np.float64)
-    size = float((wanted**2).sum())
-    error = float(((is_now - wanted) ** 2).sum())
     return (
-        error / size if size else error,
+        _nmse(is_now, wanted),
         float(((is_now - before) * change).sum()),
         float((change**2).sum()),
     )
+
+
+def _some_rows(tensor: StoredTensor) -> npt.NDArray[np.int64]:
+    return np.unique(np.linspace(0, tensor.rows - 1, ROWS).astype(np.int64))
+
+
+def _nmse(found: npt.NDArray[np.float64], wanted: npt.NDArray[np.float64]) -> float:
+    size = float((wanted**2).sum())
+    error = float(((found - wanted) ** 2).sum())
+    return error / size if size else error
 
 
 def _metadata(sources: Sources, found: GgufFacts, kinds: Mapping[str, Kind]) -> Check:
@@ -289,19 +295,23 @@ def _template(sources: Sources, found: GgufFacts) -> Check:
 def _decoded(
     sources: Sources, kinds: Mapping[str, Kind], merged: Path, watcher: Watcher
 ) -> Iterator[tuple[Path, bool]]:
-    """The base with the weights decoded that the adapter changes.
+    """The base with its weights decoded.
 
     Yields:
-        A file, and whether it is the base itself, in which they are not quantized.
+        A file, and whether it is the base itself, in which none is quantized.
     """
-    own = {tensor.name: tensor for tensor in sources.base.tensors}
-    if all(own[name].type in FLOATS for name in kinds):
+    if not sources.base.quantized:
         yield sources.base.file, True
         return
     try:
         with folder_beside(merged.with_name(f"{merged.stem}-base.gguf")) as folder:
             whole = folder / "decoded.gguf"
-            types = {n: k if k.name in FLOATS else Kind.F16 for n, k in kinds.items()}
+            types = {
+                tensor.name: kinds[tensor.name]
+                if kinds[tensor.name].name in FLOATS
+                else Kind.F16
+                for tensor in sources.base.tensors
+            }
             write_model(
                 sources, whole, types, change=False, force=True, watcher=watcher
             )
@@ -339,8 +349,8 @@ def _logits(
             if number % EVERY == 0:
                 plain.append(pair.logits(prompt.tokens))
                 change.add(found - plain[-1], with_adapter - plain[-1])
-        types = _types(whole, merged)
-        limit = max(LIMITS.get(name, ROUNDED) for name in types)
+        types = _types(whole, merged, adapter)
+        limit = max(LIMITS.get(name, LIMITS["BF16"]) for name in types)
         greedy = Greedy("the base with the adapter")
         for written in write_greedily(one, prompts):
             expected = pair.logits(written.whole, adapted_from=0)
@@ -402,8 +412,8 @@ def _prompts(model: GgufScorer) -> list[Prompt]:
 def _types(*ggufs: Path) -> set[str]:
     """The types in which the matrices of these files are stored."""
     return {
-        tensor.type
+        tensor.fact.type
         for gguf in ggufs
-        for tensor in read_model(gguf).tensors
+        for tensor in stored_tensors(gguf).values()
         if len(tensor.shape) > 1
     }
