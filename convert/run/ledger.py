@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from convert.chat_template import TEMPLATES
 from convert.errors import ConvertError
 from medassist.core.card import Sha256
-from medassist.core.files import SHARED_FILE, sha256_of_file, write_whole
+from medassist.core.files import SHARED_FILE, write_whole
+from medassist.core.seen_file import SeenFile, seen
 
 Hashed = Callable[[Path], Sha256]
 
@@ -45,14 +46,6 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Seen(_Record):
-    """A file as it was when it was hashed."""
-
-    size: int
-    changed_ns: int
-    sha256: Sha256
-
-
 class _Done(_Record):
     inputs: dict[str, Sha256]
     outputs: dict[str, Sha256]
@@ -69,7 +62,7 @@ class _Book(BaseModel):
 
     version: int = EDITION
     steps: dict[str, _Done] = {}
-    files: dict[str, _Seen] = {}
+    files: dict[str, SeenFile] = {}
 
 
 class Ledger:
@@ -147,22 +140,12 @@ class Ledger:
             ConvertError: it cannot be read.
         """
         try:
-            found = file.stat()
             name = self._name(file)
-            seen = self._book.files.get(name)
-            if seen is None or (seen.size, seen.changed_ns) != (
-                found.st_size,
-                found.st_mtime_ns,
-            ):
-                seen = _Seen(
-                    size=found.st_size,
-                    changed_ns=found.st_mtime_ns,
-                    sha256=sha256_of_file(file),
-                )
-                self._book.files[name] = seen
+            now = seen(file, self._book.files.get(name))
         except OSError as error:
             raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
-        return seen.sha256
+        self._book.files[name] = now
+        return now.sha256
 
 
 def _files(paths: Iterable[Path]) -> list[Path]:

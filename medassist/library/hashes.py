@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
+from typing import cast
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-
-from medassist.core.files import read_bytes, sha256_of_file, write_whole
+from medassist.core.files import read_bytes, write_whole
 from medassist.core.paths import cache_dir
+from medassist.core.seen_file import SeenFile, seen
 
 MEMORY = "hashes.json"
-
-
-class _Known(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    size: int
-    mtime_ns: int
-    sha256: str
-
-
-_KNOWN = TypeAdapter(dict[str, _Known])
 
 
 def known_sha256(path: Path) -> str | None:
@@ -29,12 +19,9 @@ def known_sha256(path: Path) -> str | None:
     path = path.resolve()
     known = _load().get(str(path))
     try:
-        status = path.stat()
+        return known.sha256 if known and known.is_still(path.stat()) else None
     except OSError:
         return None
-    if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
-        return known.sha256
-    return None
 
 
 def remembered_sha256(path: Path) -> str:
@@ -46,30 +33,40 @@ def remembered_sha256(path: Path) -> str:
         OSError: the file cannot be read.
     """
     path = path.resolve()
-    status = path.stat()
     known = _load().get(str(path))
-    if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
-        return known.sha256
-    digest = sha256_of_file(path)
-    after = path.stat()
-    if (after.st_size, after.st_mtime_ns) == (status.st_size, status.st_mtime_ns):
-        _remember(
-            path,
-            _Known(size=status.st_size, mtime_ns=status.st_mtime_ns, sha256=digest),
-        )
-    return digest
+    now = seen(path, known)
+    if now is not known:
+        _remember(path, now)
+    return now.sha256
 
 
-def _load() -> dict[str, _Known]:
+def _load() -> dict[str, SeenFile]:
+    # Nothing here is worth a complaint: what cannot be read is computed again.
     try:
-        return _KNOWN.validate_json(read_bytes(cache_dir() / MEMORY))
-    except (OSError, ValidationError):
+        table: object = json.loads(read_bytes(cache_dir() / MEMORY))
+    except (OSError, ValueError):
         return {}
+    if not isinstance(table, dict):
+        return {}
+    found = cast("dict[str, object]", table)
+    return {name: file for name, row in found.items() if (file := _file(row))}
 
 
-def _remember(path: Path, known: _Known) -> None:
+def _file(row: object) -> SeenFile | None:
+    match row:
+        case {"size": int(size), "mtime_ns": int(changed), "sha256": str(sha256)}:
+            return SeenFile(size, changed, sha256)
+        case _:
+            return None
+
+
+def _remember(path: Path, now: SeenFile) -> None:
     # What cannot be remembered is computed again: a full disk is no error here.
     with contextlib.suppress(OSError):
-        table = {**_load(), str(path): known}
-        table = {name: k for name, k in table.items() if Path(name).exists()}
-        write_whole(cache_dir() / MEMORY, _KNOWN.dump_json(table, indent=1))
+        table = {**_load(), str(path): now}
+        rows = {
+            name: {"size": f.size, "mtime_ns": f.changed_ns, "sha256": f.sha256}
+            for name, f in table.items()
+            if Path(name).exists()
+        }
+        write_whole(cache_dir() / MEMORY, json.dumps(rows, indent=1))

@@ -1,0 +1,43 @@
+"""A file as it was when it was hashed, so that it is not hashed again for nothing."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from medassist.core.files import sha256_of_file
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """What a file held, and by what it is known that it still does.
+
+    Attributes:
+        size: In bytes.
+        changed_ns: Its time of change.
+        sha256: Of its bytes, as 64 hexadecimal digits.
+    """
+
+    size: int
+    changed_ns: int
+    sha256: str
+
+    def is_still(self, status: os.stat_result) -> bool:
+        """Whether a file of this `status` has kept its size and its time of change."""
+        return (self.size, self.changed_ns) == (status.st_size, status.st_mtime_ns)
+
+
+def seen(file: Path, before: SeenFile | None = None) -> SeenFile:
+    """What `file` holds now; it is read unless it is still as it was `before`.
+
+    Size and time are those from before it is read: of a file that changes meanwhile
+    they are no longer true, and the next look reads it again.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    status = file.stat()
+    if before is not None and before.is_still(status):
+        return before
+    return SeenFile(status.st_size, status.st_mtime_ns, sha256_of_file(file))
