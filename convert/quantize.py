@@ -19,6 +19,7 @@ from convert.errors import ConvertError
 from convert.gguf.facts import SHARD, GgufFacts, read_model
 from convert.gguf.file import refuse_target
 from convert.imatrix import read_imatrix
+from convert.out_name import out_file
 from convert.quantization_types import QuantizationType, quantization_types
 from convert.quantize_wire import REPLIES, Job, Tensor
 from convert.unfinished import folder_beside
@@ -32,7 +33,6 @@ LEAST_MEMORY = 1 << 20
 FULL = 16 << 20  # bytes left on a disk that counts as full
 CHILD = "convert.quantize_child"
 PLAIN_TYPE = re.compile(r"[-._](?:f32|f16|bf16)$", re.IGNORECASE)
-PLACE = "{type}"
 
 
 class Quantized(BaseModel):
@@ -166,17 +166,9 @@ def read_bytes(text: str) -> int:
 
 
 def _target(model: Path, out: Path, name: str, types: Sequence[str]) -> Path:
-    if PLACE in out.name:
-        return out.with_name(out.name.replace(PLACE, name))
-    if out.is_dir() or (len(types) > 1 and out.suffix != ".gguf"):
-        stem = SHARD.sub("", model.name).removesuffix(".gguf")
-        return out / f"{PLAIN_TYPE.sub('', stem)}-{name}.gguf"
-    if len(types) > 1:
-        raise ConvertError(
-            f"{out} is one file, and {len(types)} types are asked for; give a folder, "
-            f"or a name with {PLACE} in it"
-        )
-    return out
+    is_folder = out.is_dir() or (len(types) > 1 and out.suffix != ".gguf")
+    stem = PLAIN_TYPE.sub("", SHARD.sub("", model.name).removesuffix(".gguf"))
+    return out_file(out, stem, name, types, is_folder=is_folder)
 
 
 def _check_whole_request(

@@ -12,9 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from convert.errors import ConvertError
 from convert.gguf.file import Quantization, refuse_target
 from convert.gguf.model import About, Model
+from convert.out_name import out_file
 from medassist.core.progress import Watcher, unwatched
-
-PLACE = "{type}"
 
 
 class ConvertedFile(BaseModel):
@@ -126,13 +125,5 @@ def convert_types(
 
 
 def _target(folder: Path, out: Path, name: str, types: Sequence[str]) -> Path:
-    if PLACE in out.name:
-        return out.with_name(out.name.replace(PLACE, name))
-    if out.suffix != ".gguf" or out.is_dir():
-        return out / f"{folder.absolute().name}-{name}.gguf"
-    if len(types) > 1:
-        raise ConvertError(
-            f"{out} is one file, and {len(types)} types are asked for; give a folder, "
-            f"or a name with {PLACE} in it"
-        )
-    return out
+    is_folder = out.suffix != ".gguf" or out.is_dir()
+    return out_file(out, folder.absolute().name, name, types, is_folder=is_folder)
