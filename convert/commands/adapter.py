@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from medassist.core.terminal import room, show, watching
+from medassist.core.words import size
 
 
 class Outtype(StrEnum):
@@ -73,7 +74,7 @@ def adapter(
         )
     written = written_adapter(out)
     text = (
-        f"{out}: {written.bytes / 2**20:.1f} MiB, {written.pairs} weights adapted, "
+        f"{out}: {size(written.bytes)}, {written.pairs} weights adapted, "
         f"alpha {written.alpha:g}"
     )
     if written.invocation:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medassist.core.terminal import room, show, watching
+from medassist.core.words import duration, size
 
 
 def gguf(
@@ -101,7 +102,7 @@ def gguf(
         parts = f" in {len(file.parts)} files" if len(file.parts) > 1 else ""
         lines.append(
             f"{file.file}: {made.architecture}, {file.type}, {made.tensors} tensors, "
-            f"{file.bytes / 2**20:,.1f} MiB{parts}, {file.seconds:.1f} s"
+            f"{size(file.bytes)}{parts}, {duration(file.seconds)}"
         )
     lines += [f"Note: {note}." for note in made.notes]
     show(made, "\n".join(lines), json=json)

@@ -10,6 +10,7 @@ import typer
 from convert.commands import wishes as given
 from convert.errors import ConvertError
 from medassist.core.terminal import room, show, watching
+from medassist.core.words import size
 
 if TYPE_CHECKING:
     from convert.ollama.publish import Published
@@ -138,7 +139,7 @@ def _told(made: Published, *, dry: bool) -> str:
     lines = [f"{made.name} ({made.quantization})" + (" would be made" if dry else "")]
     for sent in made.files:
         how = "" if dry else ", was there" if sent.was_there else ", sent"
-        lines.append(f"  {sent.file} {sent.bytes / 2**20:.1f} MiB{how}")
+        lines.append(f"  {sent.file} {size(sent.bytes)}{how}")
     if dry:
         lines += [f"  {parameter.told}" for parameter in made.origins]
         lines.append("  all other parameters: left to Ollama")

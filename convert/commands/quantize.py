@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medassist.core.terminal import room, show, watching
+from medassist.core.words import duration, size
 
 
 def quantize(
@@ -80,8 +81,8 @@ def quantize(
     for file in made.files:
         share = 100 * file.bytes / file.original_bytes
         lines.append(
-            f"{file.file}: {file.type}, {file.bytes / 2**20:,.1f} MiB ({share:.0f} %), "
-            f"{file.seconds:.1f} s"
+            f"{file.file}: {file.type}, {size(file.bytes)} ({share:.0f} %), "
+            f"{duration(file.seconds)}"
         )
         if file.fallbacks:
             lines.append(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medassist.core.terminal import room, say, watching
+from medassist.core.words import size
 
 
 def starter(
@@ -35,7 +36,7 @@ def starter(
     say_where(run)
     if ship_to is not None:
         shipped = ship(run, ship_to)
-        say(f"{shipped.folder}: {shipped.bytes / 2**20:.1f} MiB")
+        say(f"{shipped.folder}: {size(shipped.bytes)}")
 
 
 def say_where(run: Path) -> None:

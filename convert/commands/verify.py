@@ -9,6 +9,7 @@ import typer
 
 from convert.errors import ConvertError
 from medassist.core.terminal import room, say, show, watching
+from medassist.core.words import duration
 
 if TYPE_CHECKING:
     from medassist.core.proofs import Verified
@@ -171,5 +172,5 @@ def table(found: Verified) -> str:
             error = "" if figure.error is None else f" ± {figure.error:.6f}"
             lines.append(f"  {name:<24} {figure.value:12.6f}{error} {figure.unit}")
     memory = ", ".join(f"{mib:,.0f} MiB {who}" for who, mib in found.peak_mib.items())
-    lines.append(f"  {found.seconds:.1f} s; peak memory: {memory}")
+    lines.append(f"  {duration(found.seconds)}; peak memory: {memory}")
     return "\n".join(lines)

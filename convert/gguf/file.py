@@ -21,6 +21,7 @@ from convert.hf_folder import Array
 from convert.unfinished import folder_beside
 from medassist.core.files import end_of_links, give_name
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.words import size
 
 Quantization = Literal["f32", "f16", "bf16", "q8_0"]
 TYPES: dict[Quantization, tuple[GGMLQuantizationType, LlamaFileType]] = {
@@ -213,8 +214,8 @@ def _refuse_full(file: Path, writer: GGUFWriter) -> None:
     free = shutil.disk_usage(file.parent).free
     if needed > free:
         raise ConvertError(
-            f"{file} would take {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are "
-            "free there; make room, or name another place"
+            f"{file} would take {size(needed)}, and {size(free)} are free "
+            "there; make room, or name another place"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medassist.core.terminal import Proxy, room, say, show, watching
+from medassist.core.words import size
 
 
 def fetch(
@@ -78,7 +79,6 @@ def fetch(
     with room("finetune"):
         from finetune.data.fetch.fetch import Wish
         from finetune.data.fetch.fetch import fetch as work
-        from finetune.data.fetch.plan import readable
         from medassist.core.settings_file import way_out
 
     wish = Wish(
@@ -96,14 +96,14 @@ def fetch(
     with watching(quiet=json) as watcher:
         fetched = work(wish, lambda text: say(text, err=True), watcher)
     if dry_run:
-        told = [f"  {f.file} {readable(f.bytes)}" for f in fetched.files[:50]]
+        told = [f"  {f.file} {size(f.bytes)}" for f in fetched.files[:50]]
         if len(fetched.files) > 50:
             told.append(f"  ... and {len(fetched.files) - 50} more")
         text = "\n".join(["would be downloaded:", *told])
     else:
         there = sum(each.was_there for each in fetched.files)
         text = (
-            f"{len(fetched.files)} files, {readable(fetched.bytes)}, in {fetched.out}"
+            f"{len(fetched.files)} files, {size(fetched.bytes)}, in {fetched.out}"
             + (f"; {there} were there already" if there else "")
             + f"\nread them with: medassist finetune prepare {source}={fetched.out} "
             "--out RUN"

@@ -11,6 +11,7 @@ import typer
 from medassist.core.clean import clean
 from medassist.core.run_folder import RunFolder
 from medassist.core.terminal import room, say, show, watching
+from medassist.core.words import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,7 +201,7 @@ def _told(manifest: Manifest, out: Path, anew: bool) -> str:
             lines.append(f"  {step.name}: {step.out:,} ({changed})")
     lines += [
         f"{split.name}: {split.records:,} records of {split.groups:,} groups, "
-        f"{split.bytes / 2**20:,.1f} MiB"
+        f"{size(split.bytes)}"
         for split in manifest.splits
     ]
     lines += [f"note: {warning}" for warning in manifest.warnings]

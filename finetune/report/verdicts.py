@@ -25,6 +25,7 @@ from typing import Literal
 
 from finetune.errors import FinetuneError
 from medassist.core.files import read_bytes
+from medassist.core.words import size
 
 COLUMNS = ("consultation", "pair", "side_a", "side_b", "verdict", "reasons", "when")
 MOST_BYTES = 64 * 2**20
@@ -106,11 +107,11 @@ def read_verdicts(file: Path, pair: str) -> Verdicts:
 
 def _text(file: Path) -> str:
     try:
-        size = file.stat().st_size
-        if size > MOST_BYTES:
+        there = file.stat().st_size
+        if there > MOST_BYTES:
             raise FinetuneError(
-                f"{file} has {size / 2**20:.0f} MiB; an export of verdicts has at most "
-                f"{MOST_BYTES / 2**20:.0f}. Is it another file?"
+                f"{file} has {size(there)}; an export of verdicts has at most "
+                f"{size(MOST_BYTES)}. Is it another file?"
             )
         return read_bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:

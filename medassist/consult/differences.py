@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Literal
 
 from medassist.consult.stated import Stated, stated
+from medassist.core.words import plural
 from medassist.text.quantities import Key, decimal_signs
 from medassist.text.sentences import Sentence, sentences
 
@@ -117,7 +118,7 @@ class Differences:
         only_a = sum(row.b is None for row in self.rows)
         only_b = sum(row.a is None for row in self.rows)
         return (
-            f"{same} {_plural(same, 'sentence')} the same, {len(both) - same} alike, "
+            f"{same} {plural(same, 'sentence')} the same, {len(both) - same} alike, "
             f"{only_a} only in A, {only_b} only in B"
         )
 
@@ -383,7 +384,3 @@ def _placed(one: _Read, start: int, end: int, kind: Kind) -> Mark:
 
 def _sorted(marks: list[Mark], words: list[Mark]) -> tuple[Mark, ...]:
     return tuple(sorted([*marks, *words], key=lambda mark: (mark.start, mark.end)))
-
-
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from medassist.consult.verdicts import Judged, PairFigures, figures
+from medassist.core.words import plural
 
 if TYPE_CHECKING:
     from medassist.exams.sign_test import SignTest
@@ -40,7 +41,7 @@ def heading(found: PairFigures) -> str:
 def lines(found: PairFigures) -> list[str]:
     """What is to be said of a pair, a line each."""
     said = [
-        f"  {found.count} {_plural(found.count, 'verdict')}: tuned {found.tuned}, "
+        f"  {found.count} {plural(found.count, 'verdict')}: tuned {found.tuned}, "
         f"base {found.base}, ties {found.ties}, both poor {found.both_poor}",
         f"  tuned preferred: {_test(found.test)}",
         f"  {_missing(found)}",
@@ -50,7 +51,7 @@ def lines(found: PairFigures) -> list[str]:
     if found.repeated:
         said.append(
             f"  same question judged again: {found.agreeing} of {found.repeated} "
-            f"{_plural(found.repeated, 'comparison')} agree"
+            f"{plural(found.repeated, 'comparison')} agree"
         )
     if found.reasons:
         reasons = ", ".join(f"{reason} {count}" for reason, count in found.reasons)
@@ -86,10 +87,6 @@ def _missing(found: PairFigures) -> str:
             return "enough decisive verdicts for this share (80 % power)"
         case more:
             return (
-                f"{more:,} more decisive {_plural(more, 'verdict')} needed at this "
+                f"{more:,} more decisive {plural(more, 'verdict')} needed at this "
                 "share (80 % power)"
             )
-
-
-def _plural(count: int, word: str) -> str:
-    return word if count == 1 else f"{word}s"

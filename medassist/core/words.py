@@ -49,3 +49,8 @@ def tokens(number: int | None) -> str:
 def short_hash(sha256: str | None) -> str:
     """The beginning of a hash, enough to compare by eye."""
     return sha256[:8] if sha256 else "?"
+
+
+def plural(count: int, word: str) -> str:
+    """`word` as it stands after `count`: answer, answers."""
+    return word if count == 1 else f"{word}s"

@@ -15,6 +15,7 @@ from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.network import connected
 from medassist.core.progress import Watcher
 from medassist.core.way_out import DIRECT, WayOut
+from medassist.core.words import size
 
 RECORD = "fetched.json"
 
@@ -134,19 +135,10 @@ def announced(plan: Plan, way: WayOut = DIRECT) -> str:
     """A plan in words, to be shown before anything is downloaded."""
     hosts = ", ".join(plan.hosts)
     unknown = sum(wanted.size is None for wanted in plan.files)
-    size = readable(plan.size)
+    sent = size(plan.size)
     if unknown == len(plan.files):
-        size = "of unknown size"
+        sent = "of unknown size"
     elif unknown:
-        size += f" and {unknown} of unknown size"
-    lines = [f"{plan.what}: {len(plan.files)} files, {size}, from {hosts}{way.told}"]
+        sent += f" and {unknown} of unknown size"
+    lines = [f"{plan.what}: {len(plan.files)} files, {sent}, from {hosts}{way.told}"]
     return "\n".join([*lines, *(f"note: {note}" for note in plan.notes)])
-
-
-def readable(size: float) -> str:
-    """A number of bytes for people: `3.1 MiB`."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
