@@ -17,6 +17,7 @@ from benchmarks.convert_gguf import MIB, random_checkpoint
 from benchmarks.process import Measured, measure
 from benchmarks.table import Comparison
 from convert.hf_folder import read_weights
+from medassist.core.run_folder import ADAPTER_WEIGHTS
 
 RANK = 16
 PEFT = Path(__file__).with_name("peft_merge.py")
@@ -87,7 +88,7 @@ def random_adapter(base: Path, folder: Path, kind: str) -> Path:
         if kind == "DoRA":
             values = 0.5 + torch.rand(rows, generator=random)
             tensors[f"base_model.model.{module}.lora_magnitude_vector"] = values
-    save_file(tensors, half / "adapter_model.safetensors", {"format": "pt"})
+    save_file(tensors, half / ADAPTER_WEIGHTS, {"format": "pt"})
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",

@@ -23,6 +23,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from benchmarks.table import Comparison
+from finetune.train.labels import IGNORED
 
 WORDS = ("heart", "liver", "skin", "lung", "knee", "rest", "water", "pain", "fever")
 MODEL: dict[str, Any] = {
@@ -156,7 +157,7 @@ def _theirs(root: Path, number: int) -> tuple[float, float]:
         for row in cast("Any", rows["validation"]):
             ids, labels = (torch.tensor([row[k]]) for k in ("input_ids", "labels"))
             logs = model(input_ids=ids).logits[0, :-1].log_softmax(-1)
-            own = labels[0, 1:] != -100
+            own = labels[0, 1:] != IGNORED
             nats -= float(logs.gather(1, ids[0, 1:, None])[own].sum())
             learned += int(own.sum())
     return tokens / timed.seconds, nats / learned

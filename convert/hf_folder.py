@@ -14,6 +14,7 @@ from convert.errors import ConvertError
 from convert.foreign import Sight, of_folder, of_tensors, refuse_form
 from convert.safetensors_file import FLOATS, SafetensorsFile
 from medassist.core.files import read_text
+from medassist.core.run_folder import ADAPTER_CONFIG
 
 Array = npt.NDArray[np.float32]
 LARGEST = 3e38  # numbers of settings are float32 in a GGUF
@@ -181,7 +182,7 @@ def read_config(folder: Path) -> JsonFile:
             f"{folder} is not there; the folder of a Hugging Face model is expected"
         )
     if not (folder / CONFIG).exists():
-        adapter = (folder / "adapter_config.json").exists()
+        adapter = (folder / ADAPTER_CONFIG).exists()
         if not adapter or not any(folder.glob("adapter_model.*")):
             refuse_form(of_folder(folder, CONFIG))
         if adapter:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from convert.errors import ConvertError
 from convert.gguf.head import TensorFact, read_head, tensor_bytes
 from medassist.core.files import open_file
+from medassist.core.gguf_reader import MAGIC
 
 SUMS, COUNTS = ".in_sum2", ".counts"
-GGUF_MAGIC = b"GGUF"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def read_imatrix(file: Path) -> ImportanceMatrix:
             magic = opened.read(4)
     except OSError as error:
         raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
-    if magic != GGUF_MAGIC:
+    if magic != MAGIC:
         raise ConvertError(
             f"{file} is no importance matrix in GGUF; one of the older format (.dat) "
             "becomes one by: llama-imatrix --in-file OLD.dat -o NEW.gguf"

@@ -23,12 +23,9 @@ from convert.foreign import (
 )
 from convert.hf_folder import Array, JsonFile
 from convert.safetensors_file import SafetensorsFile
+from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
-CONFIG, WEIGHTS, PICKLE = (
-    "adapter_config.json",
-    "adapter_model.safetensors",
-    "adapter_model.bin",
-)
+PICKLE = "adapter_model.bin"
 _PREFIX = "base_model.model."
 _PARTS = {
     r"(.+)\.lora_A\.weight": "a",
@@ -166,20 +163,20 @@ def read_adapter(folder: Path) -> PeftAdapter:
     if folder.is_file():
         raise ConvertError(
             f"{folder} is a file; the folder of a PEFT adapter is expected, with "
-            f"{CONFIG} and {WEIGHTS}"
+            f"{ADAPTER_CONFIG} and {ADAPTER_WEIGHTS}"
         )
-    if not (folder / CONFIG).is_file() and (folder / "config.json").is_file():
+    if not (folder / ADAPTER_CONFIG).is_file() and (folder / "config.json").is_file():
         raise ConvertError(
-            f"{folder} holds a model and no {CONFIG}; the folder of a PEFT adapter is "
-            "expected"
+            f"{folder} holds a model and no {ADAPTER_CONFIG}; the folder of a PEFT "
+            "adapter is expected"
         )
-    if not (folder / CONFIG).is_file():
-        refuse_form(of_folder(folder, CONFIG))
-    config = JsonFile.read(folder / CONFIG)
+    if not (folder / ADAPTER_CONFIG).is_file():
+        refuse_form(of_folder(folder, ADAPTER_CONFIG))
+    config = JsonFile.read(folder / ADAPTER_CONFIG)
     refuse_form(of_adapter_config(config.file, config.values))
     _check_config(config)
-    if not (folder / WEIGHTS).is_file():
-        refuse_form(of_folder(folder, WEIGHTS))
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        refuse_form(of_folder(folder, ADAPTER_WEIGHTS))
         if (folder / PICKLE).is_file():
             raise ConvertError(
                 f"{folder} holds {PICKLE}, a pickle, which can run code when it is "
@@ -187,9 +184,10 @@ def read_adapter(folder: Path) -> PeftAdapter:
                 "trust it, and save it anew: it becomes safetensors"
             )
         raise ConvertError(
-            f"{folder / WEIGHTS} is not there; an adapter as PEFT saves it is expected"
+            f"{folder / ADAPTER_WEIGHTS} is not there; an adapter as PEFT saves it is "
+            "expected"
         )
-    source = SafetensorsFile(folder / WEIGHTS)
+    source = SafetensorsFile(folder / ADAPTER_WEIGHTS)
     parts, whole, apart = _sorted_keys(config, source)
     loras = {
         module: _lora(config, source, module, keys)

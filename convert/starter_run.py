@@ -22,16 +22,17 @@ from medassist.core.card import Card, read_card, write_card
 from medassist.core.files import SHARED_FILE, copy_whole, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import (
+    ARTICLES,
     CARD,
     MODELFILE,
     STARTER_ADAPTERS,
     STARTER_BASE,
     STARTER_TUNED,
 )
+from medassist.core.words import size
 from medassist.text.licences.ids import hub_id
 
 WHOLE = "base-f16.gguf"
-ARTICLES = "ARTICLES"
 MOST_BYTES = 24 * 2**20  # of a pair in the package, all files together
 FOR_OLLAMA = Path("build/ollama/medassist.gguf")
 """Where the Modelfile of a clone looks for its weights; git ignores the folder."""
@@ -187,8 +188,7 @@ def ship(run: Path, checkout: Path) -> Shipped:
     total = sum(file.stat().st_size for file in files)
     if total > MOST_BYTES:
         raise ConvertError(
-            f"the pair has {total / 2**20:.1f} MiB; the package takes at most "
-            f"{MOST_BYTES / 2**20:.0f}"
+            f"the pair has {size(total)}; the package takes at most {size(MOST_BYTES)}"
         )
     target = checkout / "medassist" / "starter"
     for file in files:

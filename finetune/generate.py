@@ -11,6 +11,7 @@ from finetune.evaluate.pair import Pair, Side, load_pair
 from finetune.evaluate.recipe import SYSTEM_PROMPT
 from finetune.evaluate.writing import Writing, write
 from finetune.train.chat_format import CannotRender, prompt_ids
+from medassist.core.run_folder import ADAPTER, ADAPTER_WEIGHTS
 
 KEPT = 1  # models in memory: the one that was asked last
 
@@ -90,7 +91,7 @@ def _loaded(folder: Path, base: str | None, _stamp: tuple[int, ...]) -> Pair:
 def _stamp(folder: Path) -> tuple[int, ...]:
     """Changes when the adapter does."""
     try:
-        found = (folder / "adapter" / "adapter_model.safetensors").stat()
+        found = (folder / ADAPTER / ADAPTER_WEIGHTS).stat()
     except OSError:
         return ()
     return (found.st_mtime_ns, found.st_size)

@@ -20,6 +20,8 @@ from medassist.core.hub import STORAGE, endpoint, is_repo, online, reason, statu
 from medassist.core.hub import token as own_token
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import (
+    ADAPTER,
+    ADAPTER_WEIGHTS,
     CARD,
     EVALUATION,
     METRICS,
@@ -32,8 +34,6 @@ from medassist.core.run_folder import (
 from medassist.core.way_out import DIRECT, WayOut
 from medassist.core.words import size
 
-ADAPTER = "adapter"
-WEIGHTS = "adapter_model.safetensors"
 ALONE = (README, CARD, RECIPE, TRAINING, METRICS)
 QUOTING = (EVALUATION, PAGE, SLIDES)
 """These hold questions of the held-out data: they are sent when they are asked for."""
@@ -112,7 +112,7 @@ def make_plan(
         )
     with told_as(FinetuneError):
         address = endpoint()
-    weights = run / ADAPTER / WEIGHTS
+    weights = run / ADAPTER / ADAPTER_WEIGHTS
     if not weights.is_file():
         raise FinetuneError(
             f"{weights} is not there, so there is nothing to push; train the run first"

@@ -23,6 +23,7 @@ from convert.errors import ConvertError, NeedsMerging
 from convert.foreign import Sight, of_tensors, refuse_form
 from convert.gguf.file import Quantization, add_tensor, kind_of, new_gguf
 from convert.gguf.head import read_head
+from convert.gguf.lora import INVOCATION
 from convert.gguf.model import About
 from convert.hf_folder import Array, read_config, read_weights
 from convert.peft_adapter import Lora, PeftAdapter, read_adapter
@@ -31,7 +32,6 @@ from medassist.core.files import sha256_of_file
 from medassist.core.progress import Watcher, unwatched
 
 _EMBEDDING = "token_embd.weight"
-_INVOCATION = Keys.Adapter.ALORA_INVOCATION_TOKENS
 _LARGEST_F16 = 65504.0
 # What a GGUF adapter has no place for, by its key in adapter_config.json.
 _NEEDS_MERGING = {
@@ -139,7 +139,7 @@ def written_adapter(file: Path) -> WrittenAdapter:
     """
     head = read_head(file)
     alpha = head.values.get(Keys.Adapter.LORA_ALPHA)
-    tokens = head.values.get(_INVOCATION)
+    tokens = head.values.get(INVOCATION)
     if head.text(Keys.General.TYPE) != GGUFType.ADAPTER or not isinstance(alpha, float):
         raise ConvertError(f"{file} is a GGUF, but no adapter")
     return WrittenAdapter(
@@ -312,7 +312,7 @@ def _write_about(
     writer.add_float32(Keys.Adapter.LORA_ALPHA, alpha)
     if invocation:
         writer.add_key_value(
-            _INVOCATION, list(invocation), GGUFValueType.ARRAY, GGUFValueType.UINT32
+            INVOCATION, list(invocation), GGUFValueType.ARRAY, GGUFValueType.UINT32
         )
 
 

@@ -12,13 +12,13 @@ from gguf import LlamaFileType, TokenType
 
 from convert.errors import ConvertError
 from convert.gguf.head import TensorFact, read_head
+from convert.safetensors_file import FLOATS
+from medassist.core.end_tokens import END_KEYS
 
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})(?=\.gguf$)")
-FLOATS = ("F32", "F16", "BF16", "F64")
 
 SPECIAL = {int(TokenType.CONTROL), int(TokenType.USER_DEFINED), int(TokenType.UNKNOWN)}
 SAMPLING = "general.sampling."
-END_KEYS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFValueType
 
 from convert.errors import ConvertError
 from medassist.core.files import open_file
+from medassist.core.gguf_reader import VERSIONS
 
-VERSIONS = (2, 3)
 MOST_DIMENSIONS = 4
 ALIGNMENT = "general.alignment"
 NUMBERS: dict[int, str] = {

@@ -20,8 +20,6 @@ from convert.merge.arithmetic import merged_blocks, one_thread
 from convert.merge.folder import Beside, files_beside
 from convert.merge.plan import MergePlan, plan_merge
 from convert.merge.record import RECORD, MergeRecord
-from convert.peft_adapter import CONFIG as ADAPTER_CONFIG
-from convert.peft_adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.peft_adapter import PeftAdapter, read_adapter
 from convert.safetensors_file import write_safetensors
 from medassist.core.card import Sha256
@@ -34,6 +32,8 @@ from medassist.core.files import (
 )
 from medassist.core.locks import HeldError, Lock
 from medassist.core.progress import Watcher, unwatched
+from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from medassist.core.words import size
 
 SHARED_FOLDER = 0o755
 _STARTED = "started.json"
@@ -189,8 +189,7 @@ def _begin(
     if (free := shutil.disk_usage(half.parent).free) < plan.bytes:
         raise OSError(
             errno.ENOSPC,
-            f"the model has {plan.bytes / 1e9:.1f} GB, and the disk {free / 1e9:.1f} "
-            "GB left",
+            f"the model has {size(plan.bytes)}, and the disk {size(free)} left",
         )
     half.mkdir(mode=SHARED_FOLDER)
     write_whole(started, text, SHARED_FILE)

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from convert.errors import ConvertError
 from medassist.core import guard
+from medassist.core.way_out import PORTS
 
 VARIABLE = "OLLAMA_HOST"
 HERE = "127.0.0.1"
 PORT = 11434
-PORTS = {"http": 80, "https": 443}
 # What a server listens on when it listens everywhere is no address to connect to.
 EVERYWHERE = {"": HERE, "0.0.0.0": HERE, "::": "::1"}  # noqa: S104
 

@@ -21,7 +21,7 @@ from gguf.quants import dequantize
 from convert.architectures import Architecture, architecture_of
 from convert.architectures.target import Target
 from convert.errors import ConvertError, in_our_words
-from convert.gguf.facts import END_KEYS, GgufFacts, read_model
+from convert.gguf.facts import GgufFacts, read_model
 from convert.gguf.head import TensorFact, read_head, tensor_rows
 from convert.hf_folder import CONFIG, WEIGHTS, Array, JsonFile
 from convert.library_noise import keep_back_noise
@@ -30,6 +30,7 @@ from convert.unfinished import folder_beside
 from convert.unpack.reading import check_reading
 from convert.unpack.settings import config_of
 from convert.unpack.tokenizer import tokenizer_of
+from medassist.core.end_tokens import END_KEYS
 from medassist.core.files import SHARED_FILE, give_name, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.unpacked import (
@@ -38,6 +39,7 @@ from medassist.core.unpacked import (
     read_unpacked,
     write_unpacked,
 )
+from medassist.core.words import size
 from medassist.engine.scorer import GgufVocabulary
 
 EDITION = 1
@@ -133,7 +135,7 @@ def _make(
     except OSError as error:
         raise ConvertError(
             f"{folder} cannot be written: {error.strerror or error}; it needs "
-            f"{sum(s.bytes for s in stored) / 2**30:,.1f} GiB of room"
+            f"{size(sum(s.bytes for s in stored))} of room"
         ) from error
 
 

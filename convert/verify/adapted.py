@@ -20,6 +20,7 @@ from convert.foreign import (
 )
 from convert.hf_folder import JsonFile
 from convert.verify.stored import Stored, stored_in
+from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 Owners = Mapping[nn.Module, Mapping[str, Stored]]
 """The stored weights of each module of the base."""
@@ -31,7 +32,7 @@ def adapted_model(model: PreTrainedModel, adapter: Path, owners: Owners) -> Peft
     Raises:
         ConvertError: it does not fit, or holds more than a GGUF adapter can.
     """
-    file = adapter / "adapter_model.safetensors"
+    file = adapter / ADAPTER_WEIGHTS
     if not file.is_file():
         refuse_form(of_folder(adapter, file.name))
         raise ConvertError(f"{file} is not there; save the adapter as safetensors")
@@ -42,7 +43,7 @@ def adapted_model(model: PreTrainedModel, adapter: Path, owners: Owners) -> Peft
         )
     except Exception as error:
         # PEFT raises errors of many kinds for an adapter that does not fit.
-        config = JsonFile.read(adapter / "adapter_config.json")
+        config = JsonFile.read(adapter / ADAPTER_CONFIG)
         refuse_form(of_adapter_config(config.file, config.values))
         refuse_form(of_tensors(file, stored, Sight.ADAPTER_TENSOR))
         raise ConvertError(

@@ -16,8 +16,6 @@ from convert.chat_template import template_in
 from convert.errors import ConvertError, in_our_words
 from convert.gguf.facts import read_model, shards_of
 from convert.hf_folder import read_config
-from convert.peft_adapter import CONFIG as ADAPTER_CONFIG
-from convert.peft_adapter import WEIGHTS as ADAPTER_WEIGHTS
 from convert.quantize import quantize
 from convert.unfinished import folder_beside
 from convert.verify.embeddings import compare_embeddings
@@ -43,17 +41,15 @@ from convert.verify.quantization_loss import Text, measure_loss
 from convert.verify.result import hash_of, hashes_of_parts, read_verified, record
 from convert.verify.streaming import StreamedModel
 from convert.verify.tensors import compare_tensors
-from convert.verify.texts import LONGEST
+from convert.verify.texts import CONTEXT
 from convert.verify.tokens import TokenCheck, compare_tokens
 from convert.vocabulary import load_tokenizer
 from convert.vocabulary.reading import FILE as TOKENIZER
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, QuantizationLoss, Verified
+from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from medassist.core.unpacked import read_unpacked
 from medassist.engine.scorer import GgufScorer
-
-CONTEXT = LONGEST + 32
-"""Tokens that are read at a time: the longest prompt and an invocation."""
 
 
 def verify_model(
@@ -392,7 +388,7 @@ def _adapter_limit(opened: GgufScorer, gguf: Path) -> float:
 def _invocation(adapter: Path) -> tuple[int, ...]:
     from convert.hf_folder import JsonFile
 
-    config = JsonFile.read(adapter / "adapter_config.json")
+    config = JsonFile.read(adapter / ADAPTER_CONFIG)
     return tuple(config.values.get("alora_invocation_tokens") or ())
 
 

@@ -25,11 +25,12 @@ from gguf import Keys
 
 from convert.encode import Kind
 from convert.errors import ConvertError, in_our_words
-from convert.gguf.facts import FLOATS, GgufFacts, read_model
+from convert.gguf.facts import GgufFacts, read_model
 from convert.gguf.head import entry_bytes, read_head
 from convert.gguf.lora import Lora
 from convert.gguf.tensors import StoredTensor, stored_tensors
 from convert.merge.gguf import Sources, values_of, write_model
+from convert.safetensors_file import FLOATS
 from convert.unfinished import folder_beside
 from convert.verify.identity import (
     check_unchanged,
@@ -49,13 +50,12 @@ from convert.verify.logits import (
 from convert.verify.quantization_loss import Text, measure_loss
 from convert.verify.result import hash_of, hashes_of_parts, record
 from convert.verify.tensors import MOST_ERROR, ROWS
-from convert.verify.texts import LONGEST, prose, short_prompts
+from convert.verify.texts import CONTEXT, LONGEST, prose, short_prompts
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, QuantizationLoss, Verified
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.log_probs import Logits
 
-CONTEXT = LONGEST + 32
 LARGEST_NOISE = 0.1
 """NMSE between the pair as it is and the merged file. What llama.cpp's rounding made
 of SmolLM2 135M in Q4_1, a small model with large outliers, was 0.008; of a file with

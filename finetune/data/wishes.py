@@ -16,6 +16,7 @@ from finetune.data.recipe import ALLOWED_LICENCES, DataPart, absolute
 from finetune.data.recognise import recognise
 from finetune.data.sources.nearest import did_you_mean
 from finetune.data.sources.registry import SOURCES
+from finetune.data.steps.split import SPLITS
 from finetune.errors import FinetuneError
 from finetune.recipe import TrainRecipe, find_recipe, parse_recipe, read_recipe
 from medassist.core.files import read_text
@@ -242,5 +243,4 @@ def _split(text: str) -> dict[str, float]:
             "80/10/10, or 90/10 for no test"
         )
     total = sum(shares)
-    names = ("train", "validation", "test")
-    return {name: share / total for name, share in zip(names, shares, strict=True)}
+    return {name: share / total for name, share in zip(SPLITS, shares, strict=True)}

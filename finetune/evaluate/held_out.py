@@ -11,7 +11,6 @@ from finetune.data.records import RECORD, DialogueRecord, TextRecord
 from finetune.errors import FinetuneError
 from medassist.core.files import sha256_of_file
 
-SPLITS = ("train", "validation", "test")
 TEST, VALIDATION = "test", "validation"
 
 

@@ -37,11 +37,10 @@ from finetune.train.chat_format import give_template
 from medassist.core.files import sha256_of_file
 from medassist.core.plain_template import is_plain
 from medassist.core.progress import Watcher, unwatched
-from medassist.core.run_folder import RECIPE, TRAINING
+from medassist.core.run_folder import ADAPTER_WEIGHTS, RECIPE, TRAINING
 from medassist.core.unpacked import SUFFIX
 
 Side = Literal["base", "tuned"]
-ADAPTER = "adapter_model.safetensors"
 
 
 @dataclass
@@ -152,10 +151,10 @@ def load_pair(run: Path, base: str | None = None, watcher: Watcher = unwatched) 
             made for another base.
     """
     adapter = run / "adapter"
-    if not (adapter / ADAPTER).is_file():
+    if not (adapter / ADAPTER_WEIGHTS).is_file():
         raise FinetuneError(
-            f"{adapter / ADAPTER} is not there: the run has no adapter to evaluate. "
-            f"Train it first: medassist finetune train {run}"
+            f"{adapter / ADAPTER_WEIGHTS} is not there: the run has no adapter to "
+            f"evaluate. Train it first: medassist finetune train {run}"
         )
     name = base or _base_of(run)
     beside = run / name
@@ -191,7 +190,7 @@ def load_pair(run: Path, base: str | None = None, watcher: Watcher = unwatched) 
         ModelFacts(name=Path(name).name or name, sha256=hashes, parameters=parameters),
         AdapterFacts(
             name=run.resolve().name,
-            sha256={ADAPTER: sha256_of_file(adapter / ADAPTER)},
+            sha256={ADAPTER_WEIGHTS: sha256_of_file(adapter / ADAPTER_WEIGHTS)},
             kind="activated" if invocation else "plain",
             rank=config.r,
             parameters=added,
@@ -201,7 +200,7 @@ def load_pair(run: Path, base: str | None = None, watcher: Watcher = unwatched) 
 
 def _with_adapter(model: PreTrainedModel, adapter: Path, folder: Path) -> PeftModel:
     try:
-        with safe_open(adapter / ADAPTER, "pt") as file:
+        with safe_open(adapter / ADAPTER_WEIGHTS, "pt") as file:
             keys = list(file.keys())
             stored = {key: tuple(file.get_slice(key).get_shape()) for key in keys}
         with warnings.catch_warnings():

@@ -13,8 +13,8 @@ import numpy as np
 
 from finetune.starter.chat import SPECIAL
 from finetune.starter.packing import Ids
+from finetune.train.labels import IGNORED
 
-IGNORED = -100  # a target that does not count
 PIECES = 12  # different pieces in a row
 SHORTEST, LONGEST = 2, 10  # tokens of a piece
 

@@ -22,6 +22,7 @@ from medassist.core.card import (
     write_card,
 )
 from medassist.core.files import sha256_of_file
+from medassist.core.run_folder import ADAPTER_WEIGHTS
 from medassist.core.validated import from_json
 
 LAST_STEPS = 20  # that the training loss is the mean of
@@ -98,7 +99,7 @@ def write_pair_card(folder: RunFolder, recipe: Recipe) -> Card:
             data=manifest.files,
             base=sha256_of_file(folder.base / "model.safetensors"),
             adapters={
-                kind: sha256_of_file(folder.adapter(kind) / "adapter_model.safetensors")
+                kind: sha256_of_file(folder.adapter(kind) / ADAPTER_WEIGHTS)
                 for kind in kinds
             },
         ),

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
+from finetune.train.labels import IGNORED
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -41,6 +43,6 @@ def summed_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(
         logits.flatten(0, 1).float(),
         targets.flatten(),
-        ignore_index=-100,
+        ignore_index=IGNORED,
         reduction="sum",
     )

@@ -16,9 +16,8 @@ from transformers import PreTrainedTokenizerBase
 
 from finetune.data.records import DialogueRecord, Message, TextRecord
 from finetune.errors import FinetuneError
+from finetune.train.labels import IGNORED
 from medassist.core.plain_template import plain_template
-
-IGNORED = -100  # a label that is not in the loss
 
 
 class CannotRender(Exception):

@@ -24,10 +24,10 @@ from safetensors.torch import load_file, save_file
 
 from finetune.errors import FinetuneError
 from medassist.core.files import give_name, sync
+from medassist.core.run_folder import ADAPTER_WEIGHTS
 
 KEPT = 2  # the newest ones, beside the best
 STATE, TENSORS = "state.json", "state.safetensors"
-ADAPTER = "adapter_model.safetensors"
 _HALF = ".half"
 
 
@@ -162,7 +162,7 @@ def load_adapter_weights(model: PeftModel, folder: Path) -> None:
     Raises:
         FinetuneError: it is broken, or of another shape.
     """
-    file = folder / ADAPTER
+    file = folder / ADAPTER_WEIGHTS
     try:
         result = set_peft_model_state_dict(model, load_file(file))
     except Exception as error:

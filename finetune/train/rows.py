@@ -24,12 +24,12 @@ from finetune.data.records import RECORD, DialogueRecord, Message, TextRecord
 from finetune.errors import FinetuneError
 from finetune.recipe import TrainPart
 from finetune.train.chat_format import (
-    IGNORED,
     CannotRender,
     Encoded,
     encode,
     render,
 )
+from finetune.train.labels import IGNORED
 from finetune.train.result import Rows
 from medassist.core.progress import Watcher, unwatched
 

@@ -1,1 +1,1 @@
-"""The verbs of `medassist`, one file each; `medassist.cli` lists them."""
+"""The verbs of `medassist`, one file each; `front_door.py` lists them."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+END_KEYS = ("eos_token_id", "eot_token_id", "eom_token_id")
+"""By which of `tokenizer.ggml` a model's file names what ends an answer."""
 TABLE = Path(__file__).with_name("end_tokens.json")
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from medassist.core.files import PRIVATE_FOLDER, make_folder
 
 HOME_VARIABLE = "MEDASSIST_HOME"
+SETTINGS = "settings.toml"
+"""In `config_dir()`."""
 
 _only_looked_at = False
 

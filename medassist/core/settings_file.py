@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from medassist.core.errors import SettingsError
 from medassist.core.files import read_text
-from medassist.core.paths import config_dir
+from medassist.core.paths import SETTINGS, config_dir
 from medassist.core.validated import validated
 from medassist.core.way_out import WayOut
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-FILE_NAME = "settings.toml"
 NETWORK = "network"
 UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 """What Pydantic calls a key that a model, or a dataclass, has no field for."""
@@ -73,7 +72,7 @@ class Written:
 
 
 def settings_file() -> Path:
-    return config_dir() / FILE_NAME
+    return config_dir() / SETTINGS
 
 
 def read_settings_file() -> Written:

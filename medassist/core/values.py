@@ -15,11 +15,17 @@ from annotated_types import Ge, Gt, Le
 
 PaneName = Literal["base", "tuned"]
 PANES: tuple[PaneName, PaneName] = ("base", "tuned")
+LETTERS: dict[PaneName, str] = {"base": "A", "tuned": "B"}
+"""What a pane is called where it is not told which model writes in it."""
 Mode = Literal["together", "in-turn"]
 """The panes write in turns, token by token, or one answer after the other."""
 Role = Literal["system", "user", "assistant"]
 StopReason = Literal["end", "length", "stopped"]
 KvType = Literal["f16", "q8_0"]
+CHUNK = 128
+"""Tokens read at a time: small enough to stop quickly, large enough to read fast."""
+KEPT_COPY_BYTES = 64 * 2**20
+"""The most that handing a prompt over from one pane to the other keeps."""
 MAX_SEED = 2**32 - 2
 """The next one means a random seed to llama.cpp."""
 REFUSES_UNKNOWN: dict[str, str] = {"extra": "forbid"}

@@ -19,17 +19,15 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 
 from medassist.core.errors import EngineError, ModelFileError
+from medassist.core.values import CHUNK, KEPT_COPY_BYTES
 from medassist.engine.owned import Owned
 from medassist.engine.soundness import Logits, damaged, fault_of
-from medassist.engine.weights import Adapter, Weights, complaint
+from medassist.engine.weights import Adapter, Weights, complaint, use_adapter
 
-CHUNK = 128
-"""Tokens read at a time: small enough to stop quickly, large enough to read fast."""
 ABORTED = 2
 FLASH_ATTENTION_OFF = 0
 FLASH_ATTENTION_ON = 1
 SEQUENCE = llama.llama_seq_id(0)
-KEPT_COPY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,7 @@ def chunks_of(tokens: Sequence[int], adapted: bool) -> list[Chunk]:
     ]
 
 
-# The library's own types for these two are incomplete.
-_set_adapters = vars(llama)["llama_set_adapters_lora"]
+# The library's own type for this is incomplete.
 _ABORT_CALLBACK = vars(llama)["ggml_abort_callback"]
 
 
@@ -300,12 +297,7 @@ class Context(Owned):
             return
         if on and self.adapter is None:
             raise ValueError("this pane has no adapter")
-        if on and self.adapter is not None:
-            adapters = (llama.llama_adapter_lora_p_ctypes * 1)(self.adapter.adapter)
-            scales = (ctypes.c_float * 1)(1.0)
-            _set_adapters(self.context, adapters, 1, scales)
-        else:
-            _set_adapters(self.context, None, 0, None)
+        use_adapter(self.context, self.adapter if on else None)
         self.adapted = on
 
     def _forget_from(self, position: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 
 import llama_cpp.llama_cpp as llama
@@ -11,13 +10,11 @@ import numpy as np
 from medassist.core.errors import EngineError
 from medassist.engine.owned import Owned
 from medassist.engine.soundness import damaged, fault_of
-from medassist.engine.weights import Adapter, Weights, complaint
+from medassist.engine.weights import Adapter, Weights, complaint, use_adapter
 from medassist.exams.log_probs import Logits
 
 BATCH = 512
 FLASH_ATTENTION_OFF = 0
-# The library's own type for this is incomplete.
-_set_adapters = vars(llama)["llama_set_adapters_lora"]
 
 
 class Reading(Owned):
@@ -179,11 +176,6 @@ class Reading(Owned):
         self._position += len(tokens)
 
     def _use_adapter(self, on: bool) -> None:
-        if on and self.adapter is not None:
-            adapters = (llama.llama_adapter_lora_p_ctypes * 1)(self.adapter.adapter)
-            scales = (ctypes.c_float * 1)(1.0)
-            _set_adapters(self._context, adapters, 1, scales)
-        elif on:
+        if on and self.adapter is None:
             raise EngineError(f"{self.weights.path}: there is no adapter to switch on.")
-        else:
-            _set_adapters(self._context, None, 0, None)
+        use_adapter(self._context, self.adapter if on else None)

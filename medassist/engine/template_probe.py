@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter
 
-from medassist.core.end_tokens import known_ends
+from medassist.core.end_tokens import END_KEYS, known_ends
 from medassist.core.errors import EngineError, file_of
 from medassist.core.gguf import GgufHeader, read_header, shards
 from medassist.core.values import Message
@@ -26,7 +26,6 @@ TOKENS = "tokenizer.ggml.tokens"
 KINDS = "tokenizer.ggml.token_type"
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4
 MAX_RENDERED = 20_000
-ENDS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
 _USER = Message(role="user", content="a-question-of-the-probe")
 _ANSWER = Message(role="assistant", content="an-answer-of-the-probe")
@@ -132,7 +131,7 @@ def _adds_bos(header: GgufHeader) -> bool:
 
 
 def _ends(header: GgufHeader, tokens: list[str]) -> tuple[str, ...]:
-    named = {header.number(f"tokenizer.ggml.{key}") for key in ENDS}
+    named = {header.number(f"tokenizer.ggml.{key}") for key in END_KEYS}
     found = {tokens[n] for n in named if n is not None and 0 <= n < len(tokens)}
     by_heart = known_ends().ends_by_heart
     return tuple(sorted(found | (by_heart & set(tokens))))

@@ -18,6 +18,8 @@ LOG_ERROR = 4
 ALL_LAYERS = -1
 # Words of llama.cpp's own (llama-adapter.cpp, llama-model.cpp) that tell what to do.
 WRONG_BASE = "wrong base model"
+# The library's own type for this is incomplete.
+_set_adapters = vars(llama)["llama_set_adapters_lora"]
 UNKNOWN_ARCHITECTURE = "unknown model architecture"
 
 _complaints: deque[str] = deque(maxlen=12)
@@ -182,3 +184,12 @@ class Adapter(Owned):
             raise ModelFileError(f"{path}: {what}.{said} {advice}", path)
         super().__init__(lambda: llama.llama_adapter_lora_free(adapter))
         self.adapter = adapter
+
+
+def use_adapter(context: object, adapter: Adapter | None) -> None:
+    """Have a native context compute with `adapter`, whole; `None`: with none."""
+    if adapter is None:
+        _set_adapters(context, None, 0, None)
+        return
+    adapters = (llama.llama_adapter_lora_p_ctypes * 1)(adapter.adapter)
+    _set_adapters(context, adapters, 1, (ctypes.c_float * 1)(1.0))

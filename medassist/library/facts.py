@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medassist.core.clean import clean_line
-from medassist.core.values import PANES, Sampling
+from medassist.core.values import LETTERS, PANES, Sampling
 from medassist.core.words import parameters, size, tokens
 
 if TYPE_CHECKING:
     from medassist.library.catalogue import ListedModel, ListedPair
-
-LETTERS = {"base": "A", "tuned": "B"}
 
 
 def model_facts(

@@ -32,15 +32,17 @@ from pathlib import Path
 from typing import Literal
 
 from medassist.core.gguf import GgufHeader, read_header, shards
-from medassist.core.values import DEFAULT_CONTEXT, EngineOptions, PairFiles
+from medassist.core.values import (
+    CHUNK,
+    DEFAULT_CONTEXT,
+    KEPT_COPY_BYTES,
+    EngineOptions,
+    PairFiles,
+)
 
-CHUNK = 128
-"""Tokens that are computed at once, as `engine.context` has it."""
 PADDING = 256
 PROCESS_BYTES = 64 * 2**20
 """Of the models' process before a model: Python, llama.cpp, measured on Linux."""
-KEPT_COPY_BYTES = 64 * 2**20
-"""The most that handing a prompt over keeps, as `engine.context` has it."""
 TIGHT = 0.9
 """Above this share of what is available, other programs will feel it."""
 CELL_BYTES = {"f16": 2.0, "q8_0": 34 / 32}

@@ -22,6 +22,7 @@ _ENDED_LINE: Final = re.compile(
 # Letters and digits that are another way to draw plain ones: ligatures, full width,
 # the alphabets of mathematics.
 _DRAWN_OTHERWISE: Final = ((0xFB00, 0xFB06), (0xFF10, 0xFF5A), (0x1D400, 0x1D7FF))
+_APOSTROPHES: Final = str.maketrans("", "", "'\u2019`")
 _HYPHENS: Final = "\u2010\u2011"
 UPPER, LOWER = "\u00c0", "\u00e0"
 """Stand in for the capitals and the small letters beyond Latin-1 in `shape`."""
@@ -168,6 +169,11 @@ SMALL: Final = "a-z\u00df-\u00f6\u00f8-\u00ff"
 _SPELT: Final = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "\u0131": "i"}
 )
+
+
+def without_apostrophes(word: str) -> str:
+    """`word` as those write it who leave them out: "cant" for "can't"."""
+    return word.translate(_APOSTROPHES)
 
 
 def folded(word: str) -> str:

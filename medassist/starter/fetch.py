@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from medassist.core.download import UNFINISHED
 from medassist.core.files import (
     PIECE,
     copy_whole,
@@ -30,7 +31,6 @@ from medassist.starter.by_pip import download
 from medassist.starter.errors import StarterError
 from medassist.starter.open_base import OpenBase
 
-UNFINISHED = ".unfinished"
 LOCK = ".lock"
 MARGIN = 16 * 2**20
 """Bytes that the disk keeps for others."""

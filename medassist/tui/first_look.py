@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from medassist.core.files import read_text
-from medassist.core.paths import config_dir
+from medassist.core.paths import SETTINGS, config_dir
 from medassist.tui import themes
-
-FILE_NAME = "settings.toml"
 
 
 @dataclass(frozen=True)
@@ -33,15 +31,15 @@ class FirstLook:
 def file_name() -> str:
     """The settings file, as the user is told of it."""
     try:
-        return str(config_dir() / FILE_NAME)
+        return str(config_dir() / SETTINGS)
     except OSError:
-        return FILE_NAME
+        return SETTINGS
 
 
 def look() -> FirstLook:
     """The first look at the user's settings; the defaults where there are none."""
     try:
-        values = tomllib.loads(read_text(config_dir() / FILE_NAME))
+        values = tomllib.loads(read_text(config_dir() / SETTINGS))
     except (OSError, ValueError):
         return FirstLook()
     theme: object = values.get("theme")

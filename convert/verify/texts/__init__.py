@@ -9,6 +9,8 @@ FOLDER = Path(__file__).parent
 LONGEST = 640
 """Tokens of the last prompt, the beginning of the prose: it reaches behind a sliding
 window of 512, which short prompts never do. Wider windows are not reached."""
+CONTEXT = LONGEST + 32
+"""Tokens of a context that holds it."""
 
 
 def short_prompts() -> list[str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from finetune.report.facts import EVALUATION, MANIFEST, RECIPE, TRAINING, RunFacts
 from finetune.report.parts import Column, Part, Section, Table, Text
-
-ADAPTER = "adapter_model.safetensors"
+from medassist.core.run_folder import ADAPTER_WEIGHTS
 
 
 def lineage(facts: RunFacts) -> Section:
@@ -75,7 +74,7 @@ def mismatches(facts: RunFacts) -> list[str]:
                 f"{EVALUATION} was made on another {split.file} than {MANIFEST} "
                 "describes. Evaluate again."
             )
-        evaluated = evaluation.models.tuned.sha256.get(ADAPTER)
+        evaluated = evaluation.models.tuned.sha256.get(ADAPTER_WEIGHTS)
         if training and evaluated and evaluated != training.adapter_sha256:
             found.append(
                 f"{EVALUATION} is of another adapter than the one that {TRAINING} "
@@ -98,7 +97,7 @@ def _rows(facts: RunFacts) -> list[tuple[str, str]]:
     training, evaluation = facts.training, facts.evaluation
     if training is not None:
         rows += [(f"Base: {name}", sha) for name, sha in training.base.files.items()]
-        rows.append((f"adapter/{ADAPTER}", training.adapter_sha256))
+        rows.append((f"adapter/{ADAPTER_WEIGHTS}", training.adapter_sha256))
     elif evaluation is not None:
         models = evaluation.models
         rows += [(f"Base: {name}", sha) for name, sha in models.base.sha256.items()]

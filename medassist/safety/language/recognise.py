@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from medassist.safety.letters import folded, plain
+from medassist.safety.letters import folded, plain, without_apostrophes
 
 FOLDER: Final = Path(__file__).parent
 ENOUGH: Final = 0.5
@@ -40,7 +40,6 @@ OTHER_SCRIPT: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019`][^\W\d_]+)*")
 _ADDRESS: Final = re.compile(r"\S{0,80}(?:@|://|www\.)\S{0,200}")
 _PART: Final = re.compile(r"[.!?;:]+(?=\s|$)|[\n\r\"\u201c-\u201e\u00ab\u00bb|]+")
-_APOSTROPHES: Final = str.maketrans("", "", "'\u2019`")
 _PARTICLES: Final = (
     "de la las los da do dos di del della van von der den ter le el al bin ibn y e"
 )
@@ -118,7 +117,7 @@ def _rows(name: str) -> str:
 def words(text: str) -> Iterator[str]:
     """The words of `text` in small letters, without marks and apostrophes."""
     for match in _WORD.finditer(text):
-        yield folded(match.group()).translate(_APOSTROPHES)
+        yield without_apostrophes(folded(match.group()))
 
 
 def threes(word: str) -> list[str]:
@@ -176,7 +175,7 @@ class _Counts:
         written = [match.group() for match in _WORD.finditer(text)]
         known = tables()
         for at, word in enumerate(written):
-            key = folded(word).translate(_APOSTROPHES)
+            key = without_apostrophes(folded(word))
             if key in self._seen or len(key) < 2 or _joins_a_name(written, at):
                 continue
             self._seen.add(key)

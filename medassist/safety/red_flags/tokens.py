@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from medassist.safety.letters import without_apostrophes
+
 CLAUSE: Final = 1
 """A comma, a colon, a dash: the list or the sentence may go on."""
 SENTENCE: Final = 2
@@ -23,7 +25,6 @@ _PIECE: Final = re.compile(
     r"|(?P<clause>,|:|\?|\u2014|\u2013|->|(?<=\s)-(?=\s))"
 )
 _LETTERS: Final = str.maketrans({"æ": "ae", "œ": "oe"})
-_APOSTROPHES: Final = str.maketrans("", "", "'\u2019`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def normal(word: str) -> str:
     """
     word = word.lower()
     if not word.isalpha():
-        word = word.translate(_APOSTROPHES)
+        word = without_apostrophes(word)
     if not word.isascii():
         # Only marks go: other letters stay what they are.
         apart = unicodedata.normalize("NFD", word.translate(_LETTERS))

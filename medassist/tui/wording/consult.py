@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from medassist.consult.answer import Answer, Source
 from medassist.consult.sides import Sides
 from medassist.core.values import Figures, PaneName, TooLong
+from medassist.core.words import size
 from medassist.session.pair import PairState
 
 STILL_WRITING = "The answers are still being written; {stop} stops them."
@@ -136,7 +137,6 @@ EMPTY: dict[PairState, str] = {
 APART = {"dose": "doses", "number": "numbers", "negation": "negations"}
 """In what two answers contradict each other."""
 
-LETTERS: dict[PaneName, str] = {"base": "A", "tuned": "B"}
 ROLES: dict[PaneName, str] = {"base": "base", "tuned": "tuned"}
 SEPARATOR = " · "
 
@@ -265,9 +265,7 @@ def shortened(name: str, cells: int) -> str:
 
 def memory(resident: int) -> str:
     """Bytes, as a reader takes them in."""
-    if resident >= 10**9:
-        return f"{resident / 10**9:.1f} GB"
-    return f"{resident / 10**6:.0f} MB"
+    return size(resident)
 
 
 def question(text: str, limit: int = 2_000) -> str:

@@ -13,12 +13,13 @@ import torch
 
 from finetune.errors import FinetuneError, Interrupted
 from finetune.starter.checkpoint import Progress, read_checkpoint, write_checkpoint
-from finetune.starter.drills import IGNORED, drill_rows
+from finetune.starter.drills import drill_rows
 from finetune.starter.loop import ActiveTime, Length, Training, rate_share, train
 from finetune.starter.losses import Loss
 from finetune.starter.model import compiled, new_model
 from finetune.starter.packing import encode_passages
 from finetune.starter.pretrain import Batches, text_loss, train_base
+from finetune.train.labels import IGNORED
 
 CPU = torch.device("cpu")
 
