@@ -6,7 +6,7 @@ since the difference is what puzzles everybody who compares them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from medassist.bench.asking import TRIAL, Asked, Asking
 from medassist.bench.events import Event, Failed
@@ -32,7 +32,7 @@ def steps(work: Work) -> list[Step]:
     return found
 
 
-def measure(work: Work) -> Iterator[Event]:
+def measure(work: Work) -> Generator[Event]:
     """Measure what is left.
 
     Raises:
@@ -56,7 +56,7 @@ def measure(work: Work) -> Iterator[Event]:
                 asking.close()
 
 
-def _ask(work: Work, asking: Asking, left: list[Step]) -> Iterator[Event]:
+def _ask(work: Work, asking: Asking, left: list[Step]) -> Generator[Event]:
     yield from work.quiet([asking.pid])
     all_panes = sets_of_panes(left[0].target)
     # It warms up, and tells how many words make a prompt of the length.

@@ -181,6 +181,7 @@ class Observer:
             held_up=held_up,
             switches=switches,
             disturbed=others is not None and others > DISTURBED,
+            pressure=self._sensors.pressure().value,
             frequency_mhz=self._sensors.frequency_mhz().value,
             temperature_c=self._sensors.temperature_c().value,
             throttled=throttled,

@@ -7,7 +7,7 @@ are compared on a question only where these are the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from medassist.bench.events import Event, Failed, Progressed
@@ -85,7 +85,7 @@ def steps(work: Work, exams: Sequence[ExamPaper]) -> list[Step]:
     ]
 
 
-def measure(work: Work, exams: Sequence[ExamPaper]) -> Iterator[Event]:
+def measure(work: Work, exams: Sequence[ExamPaper]) -> Generator[Event]:
     """Have the rows sit what is left.
 
     Raises:
@@ -122,7 +122,7 @@ def measure(work: Work, exams: Sequence[ExamPaper]) -> Iterator[Event]:
 
 def _block(
     work: Work, step: Step, examinee: ScorerExaminee, paper: ExamPaper, first: int
-) -> Iterator[Event]:
+) -> Generator[Event]:
     questions = paper.questions[first : first + BLOCK]
     readings = list(plan(examinee, questions))
     hashes = hashed(readings)

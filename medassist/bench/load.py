@@ -12,7 +12,7 @@ import mmap
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def steps(work: Work) -> list[Step]:
     ]
 
 
-def measure(work: Work) -> Iterator[Event]:
+def measure(work: Work) -> Generator[Event]:
     """Measure what is left.
 
     Raises:
@@ -62,7 +62,7 @@ def measure(work: Work) -> Iterator[Event]:
                     yield Failed(step.target.name, "load", str(error))
 
 
-def _load(work: Work, step: Step, place: str) -> Iterator[Event]:
+def _load(work: Work, step: Step, place: str) -> Generator[Event]:
     target, setting = step.target, _setting(work)
     files = [*shards(target.model), *([target.adapter] if target.adapter else [])]
     notes: list[str] = []

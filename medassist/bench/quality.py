@@ -6,7 +6,7 @@ for independent, which they are not; the intervals here come of drawing whole ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -40,7 +40,7 @@ def steps(work: Work) -> list[Step]:
     return [_step(work, target) for target in _rows(work)]
 
 
-def measure(work: Work) -> Iterator[Event]:
+def measure(work: Work) -> Generator[Event]:
     """Measure what is left.
 
     Raises:
@@ -73,7 +73,7 @@ def measure(work: Work) -> Iterator[Event]:
 
 def _read(
     work: Work, step: Step, reference: Target | None, text: str
-) -> Iterator[Event]:
+) -> Generator[Event]:
     threads = settings(work.wishes)[0].threads
     parts: list[Comparison] = []
     losses: list[Floats] = []

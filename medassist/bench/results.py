@@ -75,7 +75,9 @@ class Disturbance(Part):
     switches: int | None = None
     """Times that one of our threads was thrown off its core."""
     disturbed: bool = False
-    """Too much of one of these to rely on the figure."""
+    """Others took too much to rely on the figure."""
+    pressure: float | None = None
+    """Percent of the last 10 s in which some program waited for a core."""
     frequency_mhz: float | None = None
     temperature_c: float | None = None
     throttled: int | None = None
@@ -313,6 +315,7 @@ def _worst(found: Sequence[Disturbance]) -> Disturbance:
         held_up=most("held_up"),
         switches=most("switches"),
         disturbed=any(d.disturbed for d in found),
+        pressure=most("pressure"),
         temperature_c=most("temperature_c"),
         throttled=most("throttled"),
     )

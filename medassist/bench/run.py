@@ -10,6 +10,7 @@ Closing the generator stops it; what was measured is in the file.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from medassist.bench import app, exam, load, quality, speed, sustained
@@ -38,7 +39,7 @@ class _Part:
     """A kind of measurement: its steps, and who makes them."""
 
     steps: Sequence[Step]
-    measure: Callable[[], Iterator[Event]]
+    measure: Callable[[], Generator[Event]]
 
 
 def run(
@@ -92,10 +93,12 @@ def run(
         _declare(work)
     failed = False
     for part in parts:
-        for event in part.measure():
-            failed = failed or isinstance(event, Failed)
-            yield event
-            _require_power(sensors, event)
+        # Closed at once where this is: its models are not to outlive it.
+        with closing(part.measure()) as happening:
+            for event in happening:
+                failed = failed or isinstance(event, Failed)
+                yield event
+                _require_power(sensors, event)
     keys = {work.key(step) for step in steps}
     found = tuple(line for line in file.lines if line.kind == "run" or line.key in keys)
     yield Ended(found, failed)

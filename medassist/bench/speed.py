@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from medassist.bench.events import Event, Failed
@@ -132,7 +132,7 @@ def steps(work: Work) -> list[Step]:
     ]
 
 
-def measure(work: Work) -> Iterator[Event]:
+def measure(work: Work) -> Generator[Event]:
     """Measure what is left.
 
     Raises:
@@ -160,7 +160,7 @@ def measure(work: Work) -> Iterator[Event]:
 
 def _round(
     work: Work, kept: Kept, lane: Lane, left: list[Parameters], number: int
-) -> Iterator[Event]:
+) -> Generator[Event]:
     model = kept.model(lane)
     yield from work.quiet(kept.pids)
     notes: tuple[str, ...] = ()

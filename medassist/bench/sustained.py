@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from statistics import fmean
 
 from medassist.bench.events import Event, Failed, Progressed
@@ -22,7 +22,7 @@ def steps(work: Work) -> list[Step]:
     return [_step(work, lane) for lane in lanes(work)]
 
 
-def measure(work: Work) -> Iterator[Event]:
+def measure(work: Work) -> Generator[Event]:
     """Write for minutes at the same depth, and see whether it gets slower.
 
     Raises:
@@ -40,7 +40,7 @@ def measure(work: Work) -> Iterator[Event]:
             yield Failed(lane.target.name, "sustained", str(error))
 
 
-def _sustain(work: Work, model: TimedModel, lane: Lane, step: Step) -> Iterator[Event]:
+def _sustain(work: Work, model: TimedModel, lane: Lane, step: Step) -> Generator[Event]:
     total = work.wishes.sustained_s
     depth = min(work.wishes.depths)
     watching = work.observer.begin([model.pid])

@@ -189,7 +189,8 @@ def _facts(path: Path, header: GgufHeader) -> FileFacts:
             types[kind] = types.get(kind, 0) + count
     weights = sum(one.parameters for one in headers)
     return FileFacts(
-        name=path.name,
+        # A name may hold bytes that are no Unicode, and a line of a result is.
+        name=path.name.encode(errors="replace").decode(),
         sha256=whole,
         bytes=size,
         quantization=header.quantization,

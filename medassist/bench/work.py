@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -236,7 +236,7 @@ class Work:
         self.number += 1
         return Measured(line, self.number, self.steps)
 
-    def quiet(self, pids: Sequence[int] = ()) -> Iterator[Event]:
+    def quiet(self, pids: Sequence[int] = ()) -> Generator[Event]:
         """Wait for a quiet computer, and say where it does not become quiet."""
         waited = self.observer.wait(pids)
         if waited is not None and not waited.quiet:

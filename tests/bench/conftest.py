@@ -23,9 +23,18 @@ class Files:
     adapter: Path
     activated: Path
     merged: Path
+    swapped: Path
+    """The base with the layers' weights in each other's place."""
     other_vocabulary: Path
     text: Path
     exams: Path
+
+
+def _other_layer(name: str) -> str:
+    for one, other in (("blk.0.", "blk.1."), ("blk.1.", "blk.0.")):
+        if name.startswith(one):
+            return other + name.removeprefix(one)
+    return name
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +45,21 @@ def files(tmp_path_factory) -> Files:
     other = write_model(
         folder / "other.gguf", random_weights(small.get_vocab_size(), 9), small
     )
+    weights = {name: pair.weights[_other_layer(name)] for name in pair.weights}
+    swapped = write_model(folder / "swapped.gguf", weights, pair.tokenizer)
     text = folder / "text.txt"
     text.write_text(" ".join(SENTENCES) * 60, "utf-8")
     exams = write_papers(folder / "exams", 6)
-    return Files(pair.base, pair.plain, pair.activated, pair.merged, other, text, exams)
+    return Files(
+        pair.base,
+        pair.plain,
+        pair.activated,
+        pair.merged,
+        swapped,
+        other,
+        text,
+        exams,
+    )
 
 
 @pytest.fixture(autouse=True)

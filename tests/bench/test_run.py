@@ -10,6 +10,7 @@ import pytest
 
 from medassist.bench.errors import BenchError, UsageError
 from medassist.bench.events import Began, Ended, Failed, Measured, Planned
+from medassist.bench.recommend import broken
 from medassist.bench.results import read_results
 from medassist.bench.rows import rows
 from medassist.bench.table import as_text
@@ -46,7 +47,7 @@ def quality(files, tmp_path_factory, monkeypatch_module):
         text=files.text,
         reference=target(files.base),
     )
-    wanted = targets([files.base, files.merged])
+    wanted = targets([files.base, files.merged, files.swapped])
     return measure(wishes, wanted, tmp_path_factory.mktemp("quality") / "r.jsonl")
 
 
@@ -128,7 +129,7 @@ def test_a_prompt_through_the_app_is_about_as_long_as_was_asked_for(whole):
 
 
 def test_quality_is_told_against_the_reference(quality):
-    base, merged = rows(ended(quality).lines)
+    base, merged, _ = rows(ended(quality).lines)
     assert set(base.quality) == {PPL}  # it is the reference itself
     figure = merged.quality[MEAN_KLD]
     assert figure.low is not None and figure.high is not None
@@ -136,6 +137,12 @@ def test_quality_is_told_against_the_reference(quality):
     assert figure.value > 0.01
     assert merged.quality[PPL].value > 0
     assert 0 <= merged.quality[SAME_TOP].value < 100
+
+
+def test_a_file_whose_layers_were_swapped_is_rejected_as_broken(quality):
+    base, _, swapped = rows(ended(quality).lines)
+    assert "it is broken" in broken(swapped)
+    assert not broken(base)
 
 
 def test_an_adapter_answers_otherwise_than_its_base(whole):

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
 from medassist.bench.machine import Sensors
 from medassist.bench.tune import Tuned, candidates, tune
+from medassist.engine.scorer import GgufScorer
 from medassist.library import tuned_threads
 
 
@@ -53,6 +55,14 @@ def test_a_slower_number_is_never_taken():
         assert tuned(times).threads == 8
 
 
+def test_threads_change_no_number_that_is_computed(files):
+    found = []
+    for threads in (1, 2):
+        with GgufScorer(files.base, threads=threads) as scorer:
+            found.append(scorer.logits(scorer.tokenize("Fever and a stiff neck.")))
+    assert np.array_equal(*found)
+
+
 def test_the_candidates_are_cores_fast_cores_one_less_and_half():
     class Hybrid(Sensors):
         def performance_cores(self) -> int | None:
@@ -65,7 +75,6 @@ def test_the_candidates_are_cores_fast_cores_one_less_and_half():
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    monkeypatch.setenv("MEDASSIST_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(tuned_threads.os, "cpu_count", lambda: 16)
     made = tmp_path / "m.gguf"
     made.write_bytes(b"weights")

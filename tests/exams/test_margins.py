@@ -10,7 +10,7 @@ from medassist.exams.margins import (
     margin_shown,
     no_worse,
 )
-from medassist.exams.statistics import Flips
+from medassist.exams.statistics import Flips, holm, mcnemar
 
 
 def test_no_worse_is_claimed_only_where_the_whole_interval_is_above_the_margin():
@@ -91,3 +91,12 @@ def test_three_models_in_sequence_err_no_more_often_than_one():
         shown = in_sequence([no_worse(f, 0.01) for f in (first, second, third)])
         wrong += any(shown[1:])
     assert wrong / 2000 <= 0.035
+
+
+def test_of_three_equal_models_one_is_called_different_in_one_of_twenty_trials():
+    draws = [trials(1000, 0.03, 0.03, 2000, seed) for seed in (1, 2, 3)]
+    wrong = [
+        min(holm([mcnemar(found) for found in three])) < 0.05
+        for three in zip(*draws, strict=True)
+    ]
+    assert np.mean(wrong) <= 0.055

@@ -243,7 +243,11 @@ def _report(
     lines = ended.lines
     reference = wishes.reference.facts.sha256 if wishes.reference else None
     found = verdicts(sat(lines), reference, declared_margin(lines, wishes.margin))
-    typer.echo(printed(request.form, lines, found), nl=True)
+    text = printed(request.form, lines, found)
+    if sys.stdout.isatty():  # names of files stand in it
+        say(text, json=request.form.startswith("json"))
+    else:
+        typer.echo(text)
     if request.target_speed is not None:
         best = recommend(rows(lines), found, request.target_speed, wishes.margin)
         say("\n".join(("", *best.said)), err=request.form != "table")
