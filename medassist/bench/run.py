@@ -21,6 +21,7 @@ from medassist.bench.events import Ended, Event, Failed, Planned
 from medassist.bench.machine import Sensors, this_machine
 from medassist.bench.results import Figure, Line, ResultsFile, key_of, now
 from medassist.bench.targets import Target
+from medassist.bench.verdict import in_points
 from medassist.bench.work import Step, Wishes, Work
 from medassist.core.errors import EngineError
 from medassist.engine.timing import TimedModel, TimedSettings
@@ -140,7 +141,7 @@ def what_items_show(exams: Sequence[ExamPaper], margin: float) -> tuple[str, ...
             f"{items_needed(flips, margin):,} at {100 * flips:g} %" for flips in FLIPS
         )
         found.append(
-            f"Declared margin: {100 * margin:g} points. To show it in four of five "
+            f"Declared margin: {in_points(margin)}. To show it in four of five "
             f"trials where nothing is lost takes {needed} flips."
         )
     return tuple(found)

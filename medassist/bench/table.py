@@ -81,7 +81,11 @@ def _raw(found: Sequence[Row]) -> str:
                 else f"{speed.median:.1f} ±{100 * speed.spread:.0f}%{mark}"
             )
         made.append(cells)
-    text = _table("Raw speed, tok/s, medians", ["model", "loaded", *tests], made)
+    text = _table(
+        "Raw speed, tok/s, median and largest deviation",
+        ["model", "loaded", *tests],
+        made,
+    )
     if any(s.disturbed for row in found for s in row.raw.values()):
         text += (
             f"\n  {DISTURBED} other programs took more than a tenth of the processor"

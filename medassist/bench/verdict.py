@@ -83,7 +83,7 @@ class Verdict:
         """What may be said, in a sentence without its end."""
         if self.flips is None:
             return f"not compared: {self.refused}"
-        found, points = self.flips, 100 * self.margin
+        found, points = self.flips, in_points(self.margin)
         interval = f"{100 * self.low:+.1f} to {100 * self.high:+.1f} points"
         if found.items < LEAST_ITEMS:
             return f"too few items to say ({found.items}; at least {LEAST_ITEMS})"
@@ -91,7 +91,7 @@ class Verdict:
             return f"better, by {interval}"
         if self.no_worse:
             but = "worse, but " if self.shown else ""
-            return f"{but}no worse by more than {points:g} points ({interval})"
+            return f"{but}no worse by more than {points} ({interval})"
         if self.shown:
             return f"worse, by {interval}"
         if self.no_worse is None:
@@ -139,6 +139,12 @@ def verdicts(
     for task in tasks:
         found += _of_task(task, first, others, margin)
     return found
+
+
+def in_points(share: float) -> str:
+    """A share of the questions as it is said: 1 point, 1.5 points."""
+    points = round(100 * share, 6)
+    return f"{points:g} point{'' if points == 1 else 's'}"
 
 
 def primary(found: Sequence[Verdict]) -> list[Verdict]:

@@ -32,7 +32,7 @@ def test_the_smallest_file_that_is_fast_enough_and_no_worse_is_named_with_its_gr
     found = chosen(measured())
     assert found.row is not None and found.row.name == "Q4_0.gguf"
     assert "12.0 tok/s, where 10 are wanted" in found.said[0]
-    assert "no worse by more than 1 points" in found.said[0]
+    assert "no worse by more than 1 point" in found.said[0]
     assert found.said[1].startswith("Q2_K.gguf: worse, by")
 
 

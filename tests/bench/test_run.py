@@ -86,7 +86,7 @@ def test_before_it_begins_it_says_what_the_items_can_show(whole):
     assert planned.seconds is not None and planned.seconds > 1.0
     notes = " ".join(planned.notes)
     assert "MedQA (USMLE, 4 options): 4 items can show" in notes
-    assert "Declared margin: 1 points" in notes
+    assert "Declared margin: 1 point" in notes
 
 
 def test_the_margin_stands_in_the_file_before_the_first_figure(whole):

@@ -41,7 +41,7 @@ def test_an_equal_file_is_no_worse_and_one_with_flips_to_one_side_is_worse():
     ]
     equal, worse = verdicts(sat(lines), margin=0.01)
     assert equal.no_worse and not equal.shown
-    assert equal.said.startswith("no worse by more than 1 points")
+    assert equal.said.startswith("no worse by more than 1 point")
     assert worse.shown == "worse" and not worse.no_worse
     assert worse.said.startswith("worse, by -2.7")
     assert (of(worse).right_to_wrong, of(worse).wrong_to_right) == (40, 0)
