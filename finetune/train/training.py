@@ -11,7 +11,6 @@ from rich.console import Console
 
 from finetune.errors import FinetuneError, Interrupted
 from finetune.train.checkpoint import (
-    ADAPTER,
     folder_of,
     load_adapter_weights,
     newest,
@@ -25,7 +24,7 @@ from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.run_folder import Run
 from finetune.train.shortage import shortage_told
 from medassist.core.files import give_name, sha256_of_file
-from medassist.core.run_folder import METRICS
+from medassist.core.run_folder import ADAPTER_WEIGHTS, METRICS
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 
@@ -140,7 +139,7 @@ def _finish(prepared: Prepared) -> TrainingResult:
         stopped_why=cast("Any", course.stopped_why),
         notes=tuple(notes),
         versions={name: importlib.metadata.version(name) for name in PACKAGES},
-        adapter_sha256=sha256_of_file(run.adapter / ADAPTER),
+        adapter_sha256=sha256_of_file(run.adapter / ADAPTER_WEIGHTS),
     )
 
 

@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Static, TextArea
 
 from medassist.core.clean import clean
 from medassist.core.validated import validated
-from medassist.core.values import PANES, PaneName, Sampling
+from medassist.core.values import LETTERS, PANES, PaneName, Sampling
 from medassist.library.registry import NamedPair, PaneSettings
 from medassist.tui import keys
 from medassist.tui.buttons import button
@@ -75,7 +75,7 @@ class Asked(ModalScreen[NamedPair | None]):
         asked = self._pair.asked(pane)
         values = _shown(asked.sampling)
         hints = _shown(self._sampling)
-        head = f"{consult.LETTERS[pane]}  {consult.ROLES[pane]}"
+        head = f"{LETTERS[pane]}  {consult.ROLES[pane]}"
         yield Static(head, markup=False, classes="pane")
         yield Static(wording.SYSTEM_PROMPT, classes="label")
         yield TextArea(
@@ -119,7 +119,7 @@ class Asked(ModalScreen[NamedPair | None]):
                     str(problem["loc"][0]), str(problem["loc"][0])
                 )
                 self.query_one("#problem", Static).update(
-                    clean(f"{consult.LETTERS[pane]}, {field}: {problem['msg']}.")
+                    clean(f"{LETTERS[pane]}, {field}: {problem['msg']}.")
                 )
                 return
         self.dismiss(self._pair.model_copy(update={"panes": panes}))
