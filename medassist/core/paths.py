@@ -54,6 +54,11 @@ def data_dir() -> Path:
     return _private("data")
 
 
+def data_place() -> Path:
+    """Where that folder is or would be, for who only looks into it."""
+    return _home("data")
+
+
 def cache_dir() -> Path:
     """The folder of what can be made again; made where it is not there.
 

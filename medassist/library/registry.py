@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medassist.core.files import make_folder, read_bytes, write_whole
 from medassist.core.locks import HeldError, Lock
+from medassist.core.model_list import FILE_NAME, MAX_BYTES
 from medassist.core.paths import data_dir
 from medassist.core.values import PairFiles, PaneName, Sampling
 from medassist.library.errors import LibraryError
-from medassist.library.list_file import FILE_NAME, MAX_BYTES
 from medassist.starter import STARTER
 
 FOLDER_NAME = "models"

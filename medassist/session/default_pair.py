@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from medassist.core.files import read_bytes
-from medassist.core.paths import data_dir
-from medassist.library.list_file import FILE_NAME, MAX_BYTES
+from medassist.core.model_list import FILE_NAME, MAX_BYTES
+from medassist.core.paths import data_place
 from medassist.session.choice import Choice
 from medassist.starter import STARTER
 
@@ -46,7 +46,7 @@ def opening(
 
 def _read(name: str) -> dict[str, Any]:
     try:
-        file = data_dir() / name
+        file = data_place() / name
         small = file.stat().st_size <= MAX_BYTES
         found: object = json.loads(read_bytes(file)) if small else None
     except (OSError, ValueError):

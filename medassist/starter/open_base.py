@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from medassist.core.files import read_text
-from medassist.core.paths import data_dir
+from medassist.core.paths import data_place
 
 FOLDER_NAME: Final = "starter"
 
@@ -69,20 +69,12 @@ class OpenBase:
 
     @property
     def folder(self) -> Path:
-        """Where the GGUF lies on this computer; the folder may be missing.
-
-        Raises:
-            OSError: the data folder cannot be made.
-        """
-        return data_dir() / FOLDER_NAME
+        """Where the GGUF lies on this computer; the folder may be missing."""
+        return data_place() / FOLDER_NAME
 
     @property
     def file(self) -> Path:
-        """The GGUF, there or not; it has this name only once it was verified.
-
-        Raises:
-            OSError: the data folder cannot be made.
-        """
+        """The GGUF, there or not; it has this name only once it was verified."""
         return self.folder / self.file_name
 
     def what_is_wrong(self) -> str | None:
