@@ -1,0 +1,81 @@
+"""The converter on a real small model: an adapter merged, and what quantizing costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from convert.gguf.facts import read_model
+from convert.merge.gguf import merge_gguf
+from convert.quantization_types import quantization_types
+from convert.quantize import quantize
+from convert.verify import merged as proof
+from convert.verify.merged import verify_merged
+from convert.verify.result import require_verified
+from convert.verify.tensors import compare_tensors
+from convert.verify.texts import prose
+from medassist.engine.scorer import GgufScorer
+from medassist.exams.figures import MEAN_KLD, PPL_BASE
+from medassist.exams.scorer import compare_on_text
+
+CHUNK = 96
+"""Tokens: three of them say which type is worse, and take seconds."""
+FALLING = ("Q8_0", "Q4_K_M", "Q3_K_M")
+
+
+@pytest.fixture
+def few_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All 32 take a minute and more on two cores."""
+    few = proof.short_prompts()[:6]
+    monkeypatch.setattr(proof, "short_prompts", lambda: few)
+    monkeypatch.setattr(proof, "prose", lambda: prose()[:400])
+
+
+def test_an_adapter_is_merged_and_proven(
+    real_base, real_adapter, few_prompts, tmp_path
+):
+    made = merge_gguf(real_base, real_adapter, tmp_path / "merged.gguf")
+    found = verify_merged(real_base, real_adapter, made.file)
+    assert found.passed, found.failed
+    assert {check.name for check in found.checks} >= {"logits", "the pair as it is"}
+    assert require_verified(made.file) == found
+    assert made.changed == 60
+    old, new = read_model(real_base), read_model(made.file)
+    assert new.template == old.template
+    assert new.ends == old.ends == ("<|im_end|>",)
+    assert {t.type for t in new.tensors} == {"F16", "F32"}
+
+
+def loss(model: Path, against: Path) -> dict[str, float]:
+    with (
+        GgufScorer(against, context=CHUNK) as base,
+        GgufScorer(model, context=CHUNK) as small,
+    ):
+        chunks = base.chunks(prose())[:3]
+        found = compare_on_text(small, base, chunks)
+    return {name: figure.value for name, figure in found.figures.items()}
+
+
+def test_fewer_bits_cost_more_and_what_is_made_is_the_model(decoded, tmp_path):
+    made = quantize(decoded, tmp_path / "{type}.gguf", FALLING).files
+    lost = [loss(file.file, decoded) for file in made]
+    assert lost[0][PPL_BASE] < 60  # it has learned to read
+    prices = [each[MEAN_KLD] for each in lost]
+    assert prices == sorted(prices)
+    for name, price in zip(FALLING, prices, strict=True):
+        assert 0 < price < quantization_types()[name].most_kld
+    sizes = [file.bytes for file in made]
+    assert sizes == sorted(sizes, reverse=True)
+    for file in made:
+        assert compare_tensors(file.file, decoded).passed
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "name", [n for n, kind in quantization_types().items() if not kind.needs_imatrix]
+)
+def test_every_type_that_needs_no_matrix_keeps_its_price(decoded, tmp_path, name):
+    made = quantize(decoded, tmp_path / "small.gguf", [name]).files[0]
+    assert compare_tensors(made.file, decoded).passed
+    assert loss(made.file, decoded)[MEAN_KLD] < quantization_types()[name].most_kld
