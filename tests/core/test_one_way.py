@@ -45,7 +45,7 @@ def test_one_file_knows_the_names_of_the_default_pairs_files() -> None:
     assert users_of(r"[\"']base-q8_0\.gguf") == run_folder
     assert users_of(r"[\"']adapter-(plain|activated)\.gguf") == run_folder
     assert users_of(r"smollm2-135m-\w+\.gguf") == {"medassist/starter/__init__.py"}
-    assert users_of(r"[\"']models\.json[\"']") == {"medassist/library/list_file.py"}
+    assert users_of(r"[\"']models\.json[\"']") == {"medassist/core/model_list.py"}
 
 
 @pytest.mark.parametrize(
