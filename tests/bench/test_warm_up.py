@@ -62,3 +62,10 @@ def test_a_model_makes_room_for_the_next_where_memory_is_short(files, monkeypatc
         kept.drop(two)
         kept.model(two)
         assert len(kept.pids) == 1
+
+
+def test_a_line_names_the_chunk_that_the_engine_reads():
+    from medassist.bench.work import CHUNK
+    from medassist.engine import context
+
+    assert context.CHUNK == CHUNK

@@ -66,6 +66,12 @@ def test_a_claim_on_the_page_and_the_slides_carries_n_and_interval(run: Path) ->
             assert re.search(r"interval .+ to .+, n = \d+\)", claim), claim
 
 
+def test_the_report_names_how_each_kind_of_interval_was_found(run: Path) -> None:
+    page = words(run)
+    assert "bootstrap, 2,000 draws with seed 0, over documents or patients" in page
+    assert "of exams, Tango's score interval over the questions" in page
+
+
 def test_what_became_worse_is_said_in_the_first_lines(run: Path) -> None:
     lead = page_of(run).find_class("lead")
     assert any("PubMedQA, accuracy: the tuned model is worse" in p.text for p in lead)

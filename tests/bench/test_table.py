@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from medassist.bench.results import Figure
+from medassist.bench.rows import rows, ttft
+from medassist.bench.table import as_text
+from medassist.bench.verdict import sat, verdicts
+from medassist.commands.bench.measuring import declared_margin
+from tests.bench.lines import app, exam, line, model, speed
+
+Q4 = model("Q4_0", 4000)
+
+
+def test_a_95th_percentile_is_printed_from_59_questions_on():
+    few = as_text(app(Q4, [10.0] * 58), [])
+    assert "n=58 < 59" in few
+    many = as_text(app(Q4, [10.0] * 60), [])
+    assert "< 59" not in many
+    middle, late = ttft([n / 100 for n in range(60)])
+    assert late is not None and late.high == 0.59
+    assert middle.low is not None and middle.low < middle.value < 0.4
+
+
+def test_a_disturbed_speed_is_marked_and_the_mark_is_explained():
+    text = as_text(speed(Q4, [10, 11, 12], disturbed=True), [])
+    assert "11.0 ±9%*" in text
+    assert "other programs took more than a tenth" in text
+    assert "*" not in as_text(speed(Q4, [10, 11, 12]), [])
+
+
+def test_the_types_that_the_weights_really_have_are_shown():
+    text = as_text(speed(Q4, [10.0]), [])
+    assert "Q4_K 90% F32 10%" in text and "4.00" in text
+
+
+def test_a_name_from_outside_cannot_write_on_the_terminal():
+    text = as_text(speed(model("Q4\x1b[2J\nfake"), [10.0]), [])
+    assert "\x1b" not in text
+    assert "\nfake" not in text
+
+
+def test_all_that_is_known_of_a_file_stands_in_one_row():
+    lines = [*speed(Q4, [10.0]), *app(Q4, [9.0]), *exam(Q4, [True] * 10)]
+    (row,) = rows(lines)
+    assert row.raw and row.app and row.exams["medqa_4options"] == (1.0, 10)
+    assert row.written_per_s == 9.0
+
+
+def test_the_margin_that_was_declared_first_counts():
+    first = line("run", Q4, {}, figures={"margin": Figure(value=0.01)})
+    later = line("run", Q4, {}, figures={"margin": Figure(value=0.05)})
+    assert declared_margin([first, later], 0.05) == 0.01
+    assert declared_margin([], 0.02) == 0.02
+
+
+def test_the_verdict_stands_below_with_its_grounds():
+    lines = [*exam(model("Q8_0", 8000), [True] * 20), *exam(Q4, [True] * 20)]
+    text = as_text(lines, verdicts(sat(lines)))
+    assert "Against Q8_0.gguf, question by question" in text
+    assert "not decided: 20 items" in text
