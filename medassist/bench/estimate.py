@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medassist.bench.asking import TRIAL
-from medassist.bench.exam import BLOCK
 from medassist.bench.results import ROUND
 from medassist.bench.work import Step, Wishes
 from medassist.exams.chunks import CONTEXT
@@ -80,8 +79,8 @@ def _tokens(step: Step, letters: dict[str, list[int]]) -> tuple[float, float]:
         case "quality":
             return number("chunks") * CONTEXT, 0.0
         case "exam":
-            first = int(number(ROUND)) * BLOCK
-            own = letters.get(str(test.get("task")), [])[first : first + BLOCK]
+            first, _, last = str(test.get(ROUND)).partition("-")
+            own = letters.get(str(test.get("task")), [])[int(first) : int(last) + 1]
             return sum(own) / LETTERS_A_TOKEN, 0.0
         case _:
             return 0.0, 0.0

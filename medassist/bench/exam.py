@@ -29,7 +29,7 @@ from medassist.exams.multiple_choice import (
 )
 from medassist.exams.question_files import ExamPaper, find_exams
 
-BLOCK = 50
+BLOCK = 10
 """Questions after which what was found is written down."""
 CONTEXT = 4096
 
@@ -196,8 +196,8 @@ def _step(target: Target, paper: ExamPaper, first: int) -> Step:
             "task": paper.task,
             "title": paper.title,
             "shots": paper.shots,
-            "questions": len(paper.questions),
-            ROUND: first // BLOCK,
+            # Of more questions the first ones are the same, and stay.
+            ROUND: f"{first}-{min(first + BLOCK, len(paper.questions)) - 1}",
         },
         depends=tuple(f"{name} {sha}" for name, sha in sorted(paper.files.items())),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ from medassist.bench.verdict import sat, verdicts
 from medassist.core.errors import EngineError, ModelFileError
 from medassist.exams.figures import MEAN_KLD, PPL, SAME_TOP
 from tests.bench.measured import SMALL, measure
+from tests.exams.papers import write_papers
 
 ALL = frozenset(("load", "speed", "app", "memory", "exams", "sustained"))
 
@@ -195,6 +197,21 @@ def test_one_more_repetition_adds_its_own_alone(files, tmp_path):
     assert len([e for e in more if isinstance(e, Measured)]) == 2
     (row,) = rows(ended(more).lines)
     assert len(row.raw["pp16"].samples) == 3
+
+
+def test_of_more_questions_only_the_further_ones_are_put(files, tmp_path):
+    file = tmp_path / "r.jsonl"
+    folder = write_papers(tmp_path / "exams", 14)
+    for other in ("dev.json", "ori_pqal.json", "test_ground_truth.json"):
+        (folder / other).unlink()
+    shutil.rmtree(folder / "data")
+    wishes = replace(SMALL, tests=frozenset(("exams",)), exams=folder)
+    measure(replace(wishes, questions=10), targets([files.base]), file)
+    more = measure(wishes, targets([files.base]), file, resume=True)
+    (step,) = [e.line for e in more if isinstance(e, Measured)]
+    assert len(step.items) == 4
+    (row,) = rows(ended(more).lines)
+    assert row.exams["medqa_4options"][1] == 14
 
 
 def test_a_file_that_was_changed_is_measured_anew(files, tmp_path):
