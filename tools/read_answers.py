@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from finetune.errors import FinetuneError
 from finetune.starter.readings import (
-    Asked,
     ReadAnswer,
+    ReadingQuestion,
     count_into_card,
     read_answers,
     reading_questions,
@@ -81,7 +81,7 @@ async def ask(run: Path) -> list[ReadAnswer]:
     return found
 
 
-def kept(asked: Asked, temperature: float, event: Answered) -> ReadAnswer:
+def kept(asked: ReadingQuestion, temperature: float, event: Answered) -> ReadAnswer:
     """An answer as it is kept until somebody reads it."""
     return ReadAnswer(
         pane=event.pane,

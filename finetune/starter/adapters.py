@@ -24,9 +24,9 @@ from finetune.errors import FinetuneError, Interrupted
 from finetune.recipe import TrainRecipe
 from finetune.starter.chat import SYSTEM_SENTENCES
 from finetune.starter.corpus import SYSTEM_SHARE
-from finetune.starter.folder import RunFolder, save_whole
-from finetune.starter.losses import Loss
-from finetune.starter.recipe import Recipe
+from finetune.starter.starter_folder import StarterFolder, save_whole
+from finetune.starter.starter_recipe import Recipe
+from finetune.starter.text_loss import TextLoss
 from finetune.train.chat_format import CannotRender, encode
 from finetune.train.metrics import read_metrics
 from finetune.train.preparation import Wishes, prepare
@@ -110,7 +110,7 @@ def fitting(
 
 def train_adapter(
     kind: AdapterKind,
-    folder: RunFolder,
+    folder: StarterFolder,
     recipe: Recipe,
     conversations: Conversations,
     device: str,
@@ -149,7 +149,7 @@ def train_adapter(
 
 
 def keep_adapter(
-    kind: AdapterKind, folder: RunFolder, result: TrainingResult, answer_bytes: int
+    kind: AdapterKind, folder: StarterFolder, result: TrainingResult, answer_bytes: int
 ) -> StageFigures:
     """Put a trained adapter and its metrics into the run; what a card says of it.
 
@@ -174,7 +174,9 @@ def keep_adapter(
     save_whole(
         folder.adapter(kind), lambda to: shutil.copytree(trained / "adapter", to)
     )
-    found = Loss(loss * held_out.answer_tokens, held_out.answer_tokens, answer_bytes)
+    found = TextLoss(
+        loss * held_out.answer_tokens, held_out.answer_tokens, answer_bytes
+    )
     return StageFigures(
         steps=result.steps,
         tokens=result.tokens,

@@ -27,20 +27,20 @@ from finetune.starter.adapters import (
     train_adapter,
 )
 from finetune.starter.corpus import (
-    Reading,
+    SplitText,
     conversations,
     read_questions,
     read_text,
     short_answers,
     write_questions,
 )
-from finetune.starter.folder import RunFolder, save_whole
-from finetune.starter.lineage import base_figures, write_pair_card
-from finetune.starter.packing import Tokens, encode_passages
 from finetune.starter.pretrain import text_loss, train_base
-from finetune.starter.progress import Report
+from finetune.starter.pretrain_progress import PretrainProgress
 from finetune.starter.questions import QUESTION_SETS
-from finetune.starter.recipe import DEFAULT_RECIPE, Recipe, read_recipe
+from finetune.starter.starter_card import base_figures, write_pair_card
+from finetune.starter.starter_folder import StarterFolder, save_whole
+from finetune.starter.starter_recipe import DEFAULT_RECIPE, Recipe, read_recipe
+from finetune.starter.token_rows import PassageTokens, encode_passages
 from finetune.starter.tokenizer import load_tokenizer, train_tokenizer
 from finetune.train.hardware import Hardware, pick_device
 from medassist.core.card import AdapterKind
@@ -89,7 +89,7 @@ def make_starter(
             f"{data} is not a folder; name the one that holds {medquad.SOURCE}/ and "
             "the other data sets"
         )
-    folder = RunFolder(out)
+    folder = StarterFolder(out)
     recipe = _begin(folder, recipe_file, resume)
     if threads:
         torch.set_num_threads(threads)
@@ -119,7 +119,7 @@ def make_starter(
     return folder.card
 
 
-def _begin(folder: RunFolder, recipe_file: Path | None, resume: bool) -> Recipe:
+def _begin(folder: StarterFolder, recipe_file: Path | None, resume: bool) -> Recipe:
     """Make the run folder with its recipe, or read the recipe of the one there."""
     if folder.root.is_dir() and any(folder.root.iterdir()):
         if not resume:
@@ -141,7 +141,7 @@ def _begin(folder: RunFolder, recipe_file: Path | None, resume: bool) -> Recipe:
 
 
 def _prepare_text(
-    data: Path, folder: RunFolder, recipe: Recipe, console: Console
+    data: Path, folder: StarterFolder, recipe: Recipe, console: Console
 ) -> PreTrainedTokenizerFast:
     if folder.manifest.is_file():
         return load_tokenizer(folder.tokenizer)
@@ -174,7 +174,9 @@ def _prepare_text(
     return tokenizer
 
 
-def _manifest(data: Path, reading: Reading, train: Tokens) -> dict[str, object]:
+def _manifest(
+    data: Path, reading: SplitText, train: PassageTokens
+) -> dict[str, object]:
     passages: Counter[str] = Counter()
     text_bytes: Counter[str] = Counter()
     held_out: Counter[str] = Counter()
@@ -215,7 +217,7 @@ def _manifest(data: Path, reading: Reading, train: Tokens) -> dict[str, object]:
 
 
 def _base_stage(
-    folder: RunFolder,
+    folder: StarterFolder,
     recipe: Recipe,
     tokenizer: PreTrainedTokenizerFast,
     hardware: Hardware,
@@ -223,8 +225,8 @@ def _base_stage(
 ) -> None:
     if folder.done("base").is_file():
         return
-    text = Tokens.load(folder.data / "train.safetensors")
-    with Report("base", folder.metrics, console) as report:
+    text = PassageTokens.load(folder.data / "train.safetensors")
+    with PretrainProgress("base", folder.metrics, console) as report:
         trained = train_base(
             recipe,
             tokenizer,
@@ -233,7 +235,7 @@ def _base_stage(
             report,
             hardware.device,
         )
-    held_out = Tokens.load(folder.data / "validation.safetensors")
+    held_out = PassageTokens.load(folder.data / "validation.safetensors")
     loss = text_loss(trained.model, held_out, recipe.model.context, TEXT_ROWS)
     save_whole(
         folder.base,
@@ -251,7 +253,7 @@ def _base_stage(
 
 def _adapter_stage(
     kind: AdapterKind,
-    folder: RunFolder,
+    folder: StarterFolder,
     recipe: Recipe,
     tokenizer: PreTrainedTokenizerFast,
     device: str,

@@ -28,9 +28,9 @@ from finetune.data.sources import medquad, open_corpus
 from finetune.data.sources.catalogue import CATALOGUE, notices
 from finetune.errors import FinetuneError
 from finetune.starter.chat import SYSTEM_SENTENCES
+from finetune.starter.invented_diseases import names_focus, renamed
 from finetune.starter.questions import QUESTION_SETS, whole_records
-from finetune.starter.recipe import Recipe, TextPart, TunePart
-from finetune.starter.renaming import names_focus, renamed
+from finetune.starter.starter_recipe import Recipe, TextPart, TunePart
 from finetune.starter.talk import Talk, small_talk
 
 SYSTEM_SHARE = 0.3  # of the conversations, how many open with a system turn
@@ -54,7 +54,7 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Reading:
+class SplitText:
     """All the text of a pair, split."""
 
     train: tuple[Passage, ...]
@@ -64,7 +64,7 @@ class Reading:
     dropped: Counter[str]
 
 
-def read_text(data: Path, recipe: Recipe) -> Reading:
+def read_text(data: Path, recipe: Recipe) -> SplitText:
     """Read what `recipe` names from the `data` folder and split it.
 
     Raises:
@@ -106,7 +106,7 @@ def read_text(data: Path, recipe: Recipe) -> Reading:
             for piece in _pieces(document, source.longest):
                 passage = replace(piece, weight=source.weight)
                 (validation if held_out else train).append(passage)
-    return Reading(
+    return SplitText(
         train=tuple(train),
         validation=tuple(validation),
         questions_train=tuple(asked_train),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from finetune.starter.chat import SPECIAL
-from finetune.starter.packing import Ids
+from finetune.starter.token_rows import Ids
 from finetune.train.labels import IGNORED
 
 PIECES = 12  # different pieces in a row

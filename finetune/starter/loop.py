@@ -14,7 +14,11 @@ from typing import Protocol
 import torch
 
 from finetune.errors import FinetuneError, Interrupted
-from finetune.starter.checkpoint import Progress, read_checkpoint, write_checkpoint
+from finetune.starter.pretrain_checkpoint import (
+    Progress,
+    read_checkpoint,
+    write_checkpoint,
+)
 from finetune.train.stop import asked_to_stop
 
 CHECKPOINT_SECONDS = 120.0
@@ -47,7 +51,7 @@ def rate_share(done: float, warm_up: float, decay: float) -> float:
     return 1.0
 
 
-class Watcher(Protocol):
+class StepWatcher(Protocol):
     """Who is told how a training goes."""
 
     def step(self, progress: Progress, done: float, loss: float, rate: float) -> None:
@@ -74,7 +78,7 @@ def train(
     training: Training,
     length: Length,
     checkpoints: Path,
-    watcher: Watcher,
+    watcher: StepWatcher,
     *,
     warm_up: float,
     decay: float,

@@ -12,13 +12,13 @@ from torch.optim import AdamW, Muon
 from torch.optim.optimizer import Optimizer
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from finetune.starter.checkpoint import Progress
 from finetune.starter.drills import IGNORED, drill_rows
-from finetune.starter.loop import Length, Training, Watcher, train
-from finetune.starter.losses import Loss, summed_loss
-from finetune.starter.model import ComputeCopy, compiled, new_model
-from finetune.starter.packing import Ids, Rows, Tokens
-from finetune.starter.recipe import BasePart, Recipe
+from finetune.starter.loop import Length, StepWatcher, Training, train
+from finetune.starter.pretrain_checkpoint import Progress
+from finetune.starter.small_llama import ComputeCopy, compiled, new_model
+from finetune.starter.starter_recipe import BasePart, Recipe
+from finetune.starter.text_loss import TextLoss, summed_loss
+from finetune.starter.token_rows import Ids, PassageTokens, TokenRows
 
 WEIGHT_DECAY = 0.05
 
@@ -34,9 +34,9 @@ class Trained:
 def train_base(
     recipe: Recipe,
     tokenizer: PreTrainedTokenizerFast,
-    text: Tokens,
+    text: PassageTokens,
     checkpoints: Path,
-    watcher: Watcher,
+    watcher: StepWatcher,
     device: torch.device,
 ) -> Trained:
     """Train the base of `recipe` on `text`, from the newest checkpoint if any.
@@ -49,7 +49,7 @@ def train_base(
     copy = ComputeCopy(new_model(recipe.model, tokenizer, recipe.seed), device)
     copy.model.train()
     compute = compiled(copy.model, device) if part.compile else copy.model
-    batches = Batches(text, recipe, len(tokenizer))
+    batches = RowBatches(text, recipe, len(tokenizer))
 
     def gradients(step: int, done: float) -> tuple[float, int]:
         batch = torch.from_numpy(batches.take(step, done)).to(device)
@@ -74,7 +74,7 @@ def train_base(
     return Trained(copy.whole(), progress)
 
 
-class Batches:
+class RowBatches:
     """Short rows, and at the end of the training rows of the whole context.
 
     Attention over short rows costs less, and most of what is to be learned is near;
@@ -82,7 +82,7 @@ class Batches:
     rows are short, a share of them are drills.
     """
 
-    def __init__(self, text: Tokens, recipe: Recipe, vocabulary: int) -> None:
+    def __init__(self, text: PassageTokens, recipe: Recipe, vocabulary: int) -> None:
         part, context = recipe.base, recipe.model.context
         self._drills = min(part.rows - 1, round(part.drills * part.rows))
         self._seed, self._vocabulary = recipe.seed, vocabulary
@@ -90,8 +90,8 @@ class Batches:
         self._count = part.rows
         self._long_count = max(1, part.rows * row // context)
         self._long_from = 1 - part.long_share if row < context else 1.0
-        self._rows = Rows(text, row, recipe.seed)
-        self._long_rows = Rows(text, context, recipe.seed + 1)
+        self._rows = TokenRows(text, row, recipe.seed)
+        self._long_rows = TokenRows(text, context, recipe.seed + 1)
 
     def take(self, step: int, done: float) -> Ids:
         """The batch of step `step`, when `done` of the training (0 to 1) is done.
@@ -121,8 +121,8 @@ def _shifted(rows: Ids) -> Ids:
 
 @torch.no_grad()
 def text_loss(
-    model: LlamaForCausalLM, text: Tokens, context: int, most_rows: int = 200
-) -> Loss:
+    model: LlamaForCausalLM, text: PassageTokens, context: int, most_rows: int = 200
+) -> TextLoss:
     """The loss of `model` over `text`, in rows of `context` tokens, in its order.
 
     Every passage of `text` is taken once, whatever its weight; at most `most_rows`
@@ -139,7 +139,7 @@ def text_loss(
         logits = model(input_ids=piece[:, :-1], use_cache=False).logits
         nats += summed_loss(logits, piece[:, 1:]).item()
         tokens += piece.shape[1] - 1
-    return Loss(nats, tokens, round(text.text_bytes * tokens / len(ids)))
+    return TextLoss(nats, tokens, round(text.text_bytes * tokens / len(ids)))
 
 
 def _length(part: BasePart) -> Length:

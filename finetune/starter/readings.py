@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from finetune.data.documents import QuestionAnswer, focus_key
 from finetune.errors import FinetuneError
 from finetune.starter.corpus import REPHRASED, read_questions
-from finetune.starter.folder import RunFolder
-from finetune.starter.recipe import read_recipe
+from finetune.starter.starter_folder import StarterFolder
+from finetune.starter.starter_recipe import read_recipe
 from finetune.starter.talk import Talk
 from medassist.core.card import Pane, Readings, read_card, write_card
 from medassist.core.files import SHARED_FILE, write_whole
@@ -33,7 +33,7 @@ LOOP = 5  # words that come again at once or later, word for word, are a loop
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadingQuestion:
     """A question of the readings."""
 
     kind: str
@@ -57,17 +57,17 @@ class ReadAnswer(BaseModel):
     on_topic: bool | None = None
 
 
-def reading_questions(run: Path) -> list[Asked]:
+def reading_questions(run: Path) -> list[ReadingQuestion]:
     """The questions for the finished run in `run`: the same each time.
 
     Raises:
         FinetuneError: the run has no held-out questions.
     """
-    folder = RunFolder(run)
+    folder = StarterFolder(run)
     wanted = yaml.safe_load(QUESTIONS.read_text("utf-8"))
     unseen = read_questions(folder.data / "questions-validation.jsonl")
     talk = Talk(read_recipe(folder.recipe).seed)
-    chosen: list[Asked] = []
+    chosen: list[ReadingQuestion] = []
     foci: set[str] = set()
     for kind, count in wanted["held_out"].items():
         for asked in _shuffled(q for q in unseen if q.kind == kind):
@@ -75,9 +75,11 @@ def reading_questions(run: Path) -> list[Asked]:
             if count and key not in foci and len(asked.question) < 1500:
                 foci.add(key)
                 count -= 1
-                chosen.append(Asked(kind, talk.rephrased(asked, REPHRASED).question))
+                chosen.append(
+                    ReadingQuestion(kind, talk.rephrased(asked, REPHRASED).question)
+                )
     for kind, questions in wanted["own"].items():
-        chosen += [Asked(kind, question) for question in questions]
+        chosen += [ReadingQuestion(kind, question) for question in questions]
     return chosen
 
 

@@ -52,6 +52,6 @@ def test_one_file_knows_the_names_of_the_default_pairs_files() -> None:
     "name", ["card", "training", "evaluation", "recipe", "steps", "manifest"]
 )
 def test_one_file_knows_the_names_in_a_run_folder(name: str) -> None:
-    own_recipes = {"finetune/starter/recipe.py"}  # beside it, in the package
+    own_recipes = {"finetune/starter/starter_recipe.py"}  # beside it, in the package
     named = users_of(rf"[\"']{name}\.(json|yaml)[\"']") - own_recipes
     assert named == {"medassist/core/run_folder.py"}

@@ -14,7 +14,7 @@ from finetune.data.sources.catalogue import notices
 from finetune.errors import FinetuneError
 from finetune.starter.corpus import read_open_corpus, read_text
 from finetune.starter.questions import QUESTION_SETS
-from finetune.starter.recipe import read_recipe
+from finetune.starter.starter_recipe import read_recipe
 from tests.finetune.conftest import SUBJECTS, page, write_corpus, write_medquad
 
 CHECKOUT = Path(__file__).parents[2]

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from finetune.starter.corpus import read_text
-from finetune.starter.packing import encode_passages
-from finetune.starter.recipe import read_recipe
+from finetune.starter.starter_recipe import read_recipe
+from finetune.starter.token_rows import encode_passages
 from finetune.starter.tokenizer import train_tokenizer
 
 

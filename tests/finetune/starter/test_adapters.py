@@ -23,8 +23,8 @@ from finetune.starter.adapters import (
 )
 from finetune.starter.chat import ASSISTANT, END
 from finetune.starter.corpus import conversations, short_answers
-from finetune.starter.folder import RunFolder
-from finetune.starter.model import new_model
+from finetune.starter.small_llama import new_model
+from finetune.starter.starter_folder import StarterFolder
 from finetune.starter.tokenizer import token_id
 from finetune.train.chat_format import encode_dialogue
 from finetune.train.metrics import read_metrics
@@ -46,7 +46,7 @@ def found(reading, recipe, tokenizer):
 @pytest.fixture
 def folder(tmp_path, recipe, tokenizer):
     """A run with a base that has learned nothing yet."""
-    folder = RunFolder(tmp_path / "run")
+    folder = StarterFolder(tmp_path / "run")
     new_model(recipe.model, tokenizer, recipe.seed).save_pretrained(folder.base)
     tokenizer.save_pretrained(folder.base)
     return folder
@@ -68,7 +68,7 @@ def console(out: io.StringIO | None = None) -> Console:
     return Console(file=out or io.StringIO(), width=200)
 
 
-def losses(folder: RunFolder, kind: str) -> list[float]:
+def losses(folder: StarterFolder, kind: str) -> list[float]:
     steps = read_metrics(folder.checkpoints(kind))
     return [step.loss for step in steps if step.loss is not None]
 
@@ -83,7 +83,7 @@ def test_an_adapter_learns_and_goes_on_after_a_stop(
     assert figures.validation_loss < at_once.first_validation_loss - 0.05
     assert (folder.adapter(kind) / "adapter_model.safetensors").is_file()
 
-    other = RunFolder(tmp_path / "stopped")
+    other = StarterFolder(tmp_path / "stopped")
     folder.base.rename(other.root.with_name("base"))
     other.root.mkdir()
     other.root.with_name("base").rename(other.base)

@@ -12,13 +12,17 @@ import pytest
 import torch
 
 from finetune.errors import FinetuneError, Interrupted
-from finetune.starter.checkpoint import Progress, read_checkpoint, write_checkpoint
 from finetune.starter.drills import drill_rows
 from finetune.starter.loop import ActiveTime, Length, Training, rate_share, train
-from finetune.starter.losses import Loss
-from finetune.starter.model import compiled, new_model
-from finetune.starter.packing import encode_passages
-from finetune.starter.pretrain import Batches, text_loss, train_base
+from finetune.starter.pretrain import RowBatches, text_loss, train_base
+from finetune.starter.pretrain_checkpoint import (
+    Progress,
+    read_checkpoint,
+    write_checkpoint,
+)
+from finetune.starter.small_llama import compiled, new_model
+from finetune.starter.text_loss import TextLoss
+from finetune.starter.token_rows import encode_passages
 from finetune.train.labels import IGNORED
 
 CPU = torch.device("cpu")
@@ -81,7 +85,7 @@ def test_a_stopped_base_goes_on_as_if_it_had_not_been_stopped(
 
 
 def test_the_last_rows_of_a_base_are_as_long_as_its_context(recipe, text):
-    batches = Batches(text, recipe, vocabulary=300)
+    batches = RowBatches(text, recipe, vocabulary=300)
     part, context = recipe.base, recipe.model.context
     assert part.row is not None
     assert batches.take(2, 0.5).shape == (2, part.rows, part.row)
@@ -91,7 +95,7 @@ def test_the_last_rows_of_a_base_are_as_long_as_its_context(recipe, text):
 
 
 def test_the_targets_of_text_are_the_ids_that_follow(recipe, text):
-    ids, targets = Batches(text, recipe, vocabulary=300).take(0, 0.0)
+    ids, targets = RowBatches(text, recipe, vocabulary=300).take(0, 0.0)
     assert (ids[:, 1:] == targets[:, :-1]).all()
 
 
@@ -99,7 +103,7 @@ def test_drills_take_the_place_of_a_share_of_the_short_rows(recipe, text):
     part = recipe.base.model_copy(update={"drills": 0.5, "rows": 4})
     scale = recipe.scales[recipe.scale].model_copy(update={"base": part})
     drilled = recipe.model_copy(update={"scales": {recipe.scale: scale}})
-    batches = Batches(text, drilled, vocabulary=300)
+    batches = RowBatches(text, drilled, vocabulary=300)
     _, targets = batches.take(3, 0.0)
     assert targets.shape == (2, 4, part.row)[1:]
     assert [(row == IGNORED).any() for row in targets] == [False, False, True, True]
@@ -186,5 +190,7 @@ def test_a_pause_is_not_counted_as_computing():
 
 
 def test_bits_per_byte_do_not_depend_on_the_number_of_tokens():
-    assert Loss(70.0, 10, 100).bits_per_byte == Loss(70.0, 35, 100).bits_per_byte
-    assert Loss(np.log(2) * 100, 10, 100).bits_per_byte == pytest.approx(1.0)
+    assert (
+        TextLoss(70.0, 10, 100).bits_per_byte == TextLoss(70.0, 35, 100).bits_per_byte
+    )
+    assert TextLoss(np.log(2) * 100, 10, 100).bits_per_byte == pytest.approx(1.0)

@@ -16,7 +16,7 @@ from convert.errors import ConvertError
 from convert.starter_run import convert_run, ship, verify_run
 from finetune.errors import FinetuneError
 from finetune.starter.command import make_starter
-from finetune.starter.recipe import DEFAULT_RECIPE, read_recipe
+from finetune.starter.starter_recipe import DEFAULT_RECIPE, read_recipe
 from medassist.core.card import read_card, write_card
 
 

@@ -19,8 +19,8 @@ from finetune.starter.corpus import (
     short_answers,
     write_questions,
 )
-from finetune.starter.packing import Rows, Tokens, encode_passages
 from finetune.starter.talk import Talk
+from finetune.starter.token_rows import PassageTokens, TokenRows, encode_passages
 from finetune.starter.tokenizer import encode_text
 from tests.finetune.conftest import SUBJECTS
 
@@ -207,28 +207,32 @@ def test_markers_in_the_text_are_letters_and_not_control(tokenizer):
 def tokens_of(lengths, weights):
     starts = np.cumsum([0, *lengths])
     ids = np.concatenate([np.full(n, i) for i, n in enumerate(lengths)])
-    return Tokens(
+    return PassageTokens(
         ids.astype(np.uint16), starts, np.array(weights, np.float32), int(starts[-1])
     )
 
 
 def test_a_row_is_the_same_whenever_it_is_asked_for():
     tokens = tokens_of([7, 5, 9, 30, 2], [1, 1, 2, 1.5, 1])
-    forward = Rows(tokens, 8, seed=3)
+    forward = TokenRows(tokens, 8, seed=3)
     seen = [forward.take(i, 1)[0] for i in range(40)]  # several passes
-    assert np.array_equal(Rows(tokens, 8, seed=3).take(33, 4), np.stack(seen[33:37]))
+    assert np.array_equal(
+        TokenRows(tokens, 8, seed=3).take(33, 4), np.stack(seen[33:37])
+    )
     assert np.array_equal(forward.take(2, 2), np.stack(seen[2:4]))
-    assert not np.array_equal(Rows(tokens, 8, seed=4).take(0, 5), np.stack(seen[:5]))
+    assert not np.array_equal(
+        TokenRows(tokens, 8, seed=4).take(0, 5), np.stack(seen[:5])
+    )
 
 
 def test_a_text_shorter_than_a_row_is_refused():
     with pytest.raises(FinetuneError, match="12 tokens"):
-        Rows(tokens_of([7, 5], [1, 1]), 64, seed=1).take(0, 1)
+        TokenRows(tokens_of([7, 5], [1, 1]), 64, seed=1).take(0, 1)
 
 
 def test_weights_say_how_often_a_passage_comes_up():
     tokens = tokens_of([10] * 4, [0, 1, 3, 0.5])
-    rows = Rows(tokens, 10, seed=1).take(0, 900)[:, :-1]
+    rows = TokenRows(tokens, 10, seed=1).take(0, 900)[:, :-1]
     counts = np.bincount(rows.ravel(), minlength=4) / rows.size
     assert counts[0] == 0
     assert counts[2] / counts[1] == pytest.approx(3, rel=0.1)
@@ -238,7 +242,7 @@ def test_weights_say_how_often_a_passage_comes_up():
 def test_tokens_survive_being_written_and_read(tmp_path):
     tokens = tokens_of([7, 5], [1, 0.5])
     tokens.save(tmp_path / "t.safetensors")
-    again = Tokens.load(tmp_path / "t.safetensors")
+    again = PassageTokens.load(tmp_path / "t.safetensors")
     assert np.array_equal(again.ids, tokens.ids)
     assert np.array_equal(again.starts, tokens.starts)
     assert again.text_bytes == tokens.text_bytes

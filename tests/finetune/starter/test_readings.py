@@ -7,7 +7,6 @@ import pytest
 from finetune.data.documents import QuestionAnswer, focus_key
 from finetune.errors import FinetuneError
 from finetune.starter.corpus import write_questions
-from finetune.starter.folder import RunFolder
 from finetune.starter.readings import (
     ReadAnswer,
     count_into_card,
@@ -16,6 +15,7 @@ from finetune.starter.readings import (
     repeats,
     write_answers,
 )
+from finetune.starter.starter_folder import StarterFolder
 from medassist.core.card import Pane, read_card
 from medassist.core.run_folder import CARD
 from medassist.starter import FOLDER
@@ -23,7 +23,7 @@ from medassist.starter import FOLDER
 
 @pytest.fixture
 def run(tmp_path, recipe_file):
-    folder = RunFolder(tmp_path)
+    folder = StarterFolder(tmp_path)
     folder.data.mkdir()
     folder.recipe.write_text(recipe_file.read_text("utf-8"), "utf-8")
     folder.card.write_text((FOLDER / CARD).read_text("utf-8"), "utf-8")

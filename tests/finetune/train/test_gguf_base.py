@@ -13,8 +13,8 @@ from finetune.errors import FinetuneError
 from finetune.evaluate.pair import load_pair
 from finetune.report.facts import read_facts
 from finetune.report.run_card import card_of
-from finetune.sweep.run import sweep
 from finetune.sweep.space import read_axes
+from finetune.sweep.trials import sweep
 from finetune.train.result import TrainingResult
 from finetune.train.run_folder import Run, open_run
 from medassist.core.files import sha256_of_file
@@ -92,7 +92,7 @@ def test_the_trials_of_a_sweep_share_what_was_unpacked_once(
             return 0
 
     stand_in = SimpleNamespace(Popen=InThisProcess, PIPE=None, DEVNULL=None)
-    monkeypatch.setattr("finetune.sweep.run.subprocess", stand_in)
+    monkeypatch.setattr("finetune.sweep.trials.subprocess", stand_in)
     opened = open_run(str(run), None, resume=True, change=False)
     words = ["lr=1e-2,2e-2"]
     sweep(opened, read_axes(words), words, None, (), resume=False, tell=print)

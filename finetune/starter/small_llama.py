@@ -14,7 +14,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from finetune.errors import FinetuneError
 from finetune.starter.chat import BEGIN, END, PAD
-from finetune.starter.recipe import ModelPart
+from finetune.starter.starter_recipe import ModelPart
 from finetune.starter.tokenizer import token_id
 
 

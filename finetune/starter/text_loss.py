@@ -17,7 +17,7 @@ from finetune.train.labels import IGNORED
 
 
 @dataclass(frozen=True)
-class Loss:
+class TextLoss:
     """What a model makes of a text it has not seen."""
 
     nats: float

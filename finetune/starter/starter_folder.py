@@ -22,7 +22,7 @@ from medassist.core.run_folder import (
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class StarterFolder:
     """Paths in one run folder. A file under its final name is whole."""
 
     root: Path

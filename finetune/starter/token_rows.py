@@ -21,7 +21,7 @@ Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Tokens:
+class PassageTokens:
     """The ids of n passages, end to end."""
 
     ids: npt.NDArray[np.uint16]
@@ -41,7 +41,7 @@ class Tokens:
         )
 
     @classmethod
-    def load(cls, file: Path) -> Tokens:
+    def load(cls, file: Path) -> PassageTokens:
         kept = load_file(file)
         return cls(
             kept["ids"], kept["starts"], kept["weights"], int(kept["text_bytes"][0])
@@ -50,7 +50,7 @@ class Tokens:
 
 def encode_passages(
     tokenizer: PreTrainedTokenizerFast, passages: Sequence[Passage]
-) -> Tokens:
+) -> PassageTokens:
     """Encode `passages`; each begins with the begin and ends with the end token.
 
     Markers inside the text are letters, not control: only the format sets them.
@@ -81,7 +81,7 @@ def encode_passages(
             ids += [heads[USER], *next(encoded), marks[END], heads[ASSISTANT]]
         ids += [*next(encoded), marks[END]]
         starts.append(len(ids))
-    return Tokens(
+    return PassageTokens(
         ids=np.array(ids, np.uint16),
         starts=np.array(starts, np.int64),
         weights=np.array([p.weight for p in passages], np.float32),
@@ -89,7 +89,7 @@ def encode_passages(
     )
 
 
-class Rows:
+class TokenRows:
     """Endless rows of `length` + 1 ids, cut from passes over shuffled passages.
 
     Row k is the same whenever it is asked for, so a training that goes on after a
@@ -97,7 +97,7 @@ class Rows:
     an end and a begin token between them the model learns to start afresh.
     """
 
-    def __init__(self, tokens: Tokens, length: int, seed: int) -> None:
+    def __init__(self, tokens: PassageTokens, length: int, seed: int) -> None:
         self.tokens = tokens
         self.length = length
         self.seed = seed

@@ -20,7 +20,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from finetune.starter.checkpoint import Progress
+from finetune.starter.pretrain_checkpoint import Progress
 from medassist.core.terminal import say_on
 from medassist.core.words import duration
 
@@ -28,7 +28,7 @@ LINE_SECONDS = 15.0  # between lines where the output is not a terminal
 SMOOTHED = 20  # steps that the shown loss and speed are the mean of
 
 
-class Report:
+class PretrainProgress:
     """A stage's progress: a bar on a terminal, a line now and then elsewhere.
 
     Every step also becomes a line of metrics.jsonl.

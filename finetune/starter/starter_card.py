@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from finetune.data.sources.catalogue import notices
-from finetune.starter.checkpoint import Progress
-from finetune.starter.folder import RunFolder
-from finetune.starter.losses import Loss
-from finetune.starter.recipe import Recipe
+from finetune.starter.pretrain_checkpoint import Progress
+from finetune.starter.starter_folder import StarterFolder
+from finetune.starter.starter_recipe import Recipe
+from finetune.starter.text_loss import TextLoss
 from medassist.core.card import (
     AdapterKind,
     Card,
@@ -50,7 +50,7 @@ class SourceCount(BaseModel):
     bytes: int
 
 
-class Manifest(BaseModel):
+class TextManifest(BaseModel):
     """data/manifest.json of a run folder, as far as the card wants it."""
 
     model_config = ConfigDict(extra="ignore")
@@ -60,7 +60,11 @@ class Manifest(BaseModel):
 
 
 def base_figures(
-    progress: Progress, hardware: str, parameters: int, metrics: Path, held_out: Loss
+    progress: Progress,
+    hardware: str,
+    parameters: int,
+    metrics: Path,
+    held_out: TextLoss,
 ) -> StageFigures:
     """The figures of a trained base; the training loss comes from `metrics`."""
     last: deque[float] = deque(maxlen=LAST_STEPS)
@@ -81,9 +85,9 @@ def base_figures(
     )
 
 
-def write_pair_card(folder: RunFolder, recipe: Recipe) -> Card:
+def write_pair_card(folder: StarterFolder, recipe: Recipe) -> Card:
     """Write the card of the finished run in `folder`."""
-    manifest = Manifest.model_validate_json(folder.manifest.read_bytes())
+    manifest = TextManifest.model_validate_json(folder.manifest.read_bytes())
     base = from_json(StageFigures, folder.done("base").read_bytes())
     kinds: tuple[AdapterKind, ...] = ("activated", "plain")
     card = Card(

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 from finetune.data.documents import QuestionAnswer
-from finetune.starter.renaming import invented_name, names_focus, renamed
+from finetune.starter.invented_diseases import invented_name, names_focus, renamed
 
 GOUT = QuestionAnswer(
     "medquad",
