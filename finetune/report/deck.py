@@ -9,7 +9,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from finetune.report.parts import (
+from finetune.report.same_bytes import same_zip
+from finetune.report.slides import Slides
+from medassist.core.run_folder import PAGE
+from medassist.report.parts import (
     Answers,
     Bars,
     Intervals,
@@ -21,10 +24,7 @@ from finetune.report.parts import (
     Table,
     Text,
 )
-from finetune.report.same_bytes import same_zip
-from finetune.report.shown import cut, shown
-from finetune.report.slides import Slides
-from medassist.core.run_folder import PAGE
+from medassist.report.shown import cut, shown
 
 LINE = 88  # characters of a line of a slide's running text
 MOST_LINES = 13

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -27,13 +28,13 @@ from finetune.report.figures import (
 )
 from finetune.report.licence import data_licences, licence_id
 from finetune.report.names import is_hub_id
-from finetune.report.page import TEMPLATES
 from finetune.report.sections.results import titles
 from finetune.report.sections.training import METHODS, epochs
-from finetune.report.shown import shown_line
 from medassist.core.card import Card, TunedFrom, Tuning
 from medassist.core.words import duration
+from medassist.report.shown import shown_line
 
+TEMPLATES = Path(__file__).parent / "templates"
 # HTML, links, code, tables and emphasis begin with these.
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|#~$&])")
 _URL = re.compile(r"https://[\w./~%?=&#+:@-]+", re.ASCII)

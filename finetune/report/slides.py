@@ -15,10 +15,10 @@ from typing import IO, Any
 from pptx import Presentation
 from pptx.util import Pt
 
-from finetune.report.charts.native import add_chart
-from finetune.report.parts import Bars, Intervals, Lines, Table
-from finetune.report.shown import cut, shown, shown_line
+from finetune.report.native_charts import add_chart
 from finetune.report.slide_tables import add_table
+from medassist.report.parts import Bars, Intervals, Lines, Table
+from medassist.report.shown import cut, shown, shown_line
 
 TEMPLATE = Path(__file__).parent / "templates" / "slides.pptx"
 MOMENT = datetime.datetime(2000, 1, 1)  # noqa: DTZ001  (python-pptx wants it bare)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from finetune.report.facts import LEFT_OUT, RunFacts
 from finetune.report.names import base_name
-from finetune.report.parts import Report, Section
 from finetune.report.sections.answers import answers
 from finetune.report.sections.data import data
 from finetune.report.sections.limits import limits, next_steps
@@ -20,6 +19,7 @@ from finetune.report.sections.results import lead, results
 from finetune.report.sections.training import training
 from finetune.report.sections.worse import worse
 from medassist.exams.sign_test import sign_test
+from medassist.report.parts import Report, Section
 
 
 def tell(facts: RunFacts, run: str = "RUN") -> Report:

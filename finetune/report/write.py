@@ -10,13 +10,13 @@ from finetune.errors import FinetuneError
 from finetune.report.deck import deck
 from finetune.report.facts import read_facts
 from finetune.report.model_card import model_card
-from finetune.report.page import page
 from finetune.report.run_card import card_of
 from finetune.report.story import tell
 from medassist.core.card import write_card
 from medassist.core.files import PRIVATE_FILE, SHARED_FILE, write_whole
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import CARD, PAGE, README, SLIDES
+from medassist.report.page import page
 
 
 class ReportFiles(BaseModel):

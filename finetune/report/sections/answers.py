@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from finetune.evaluate.result import Answer, Evaluation, Example
 from finetune.report.figures import counted, number
-from finetune.report.parts import Answers, Part, Section, Text
-from finetune.report.shown import cut
+from medassist.report.parts import Answers, Part, Section, Text
+from medassist.report.shown import cut
 
 MOST_EXAMPLES = 8
 MOST_ANSWERS = 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from finetune.evaluate.result import Evaluation, Exam
 from finetune.report.figures import number, probability
-from finetune.report.parts import Bar, BarGroup, Bars, Column, Table
+from medassist.report.parts import Bar, BarGroup, Bars, Column, Table
 
 
 def exam_bars(evaluation: Evaluation) -> Bars:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from finetune.evaluate.result import Comparison, Evaluation
 from finetune.report.facts import RunFacts
 from finetune.report.figures import counted, listed, number
-from finetune.report.parts import Items, Section
 from finetune.train.metrics import Step
 from medassist.exams.statistics import LEAST_GROUPS, Outcome
+from medassist.report.parts import Items, Section
 
 FEW = 200  # items: fewer show large differences only
 RISEN = 0.02  # of the lowest validation loss: more is no noise of a single figure

@@ -10,7 +10,9 @@ from finetune.recipe import TrainRecipe
 from finetune.report.facts import RunFacts
 from finetune.report.figures import counted, listed
 from finetune.report.names import base_name
-from finetune.report.parts import (
+from finetune.report.sections.training import METHODS, epochs
+from medassist.core.words import duration
+from medassist.report.parts import (
     Column,
     Items,
     Listing,
@@ -19,8 +21,6 @@ from finetune.report.parts import (
     Table,
     Text,
 )
-from finetune.report.sections.training import METHODS, epochs
-from medassist.core.words import duration
 
 _FOLDER = re.compile(r"(?:[A-Za-z]:)?[/\\~].*")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from finetune.report.figures import capital, counted, number, probability
-from finetune.report.parts import (
+from finetune.report.verdicts import OUTCOMES, Outcome, Verdicts
+from medassist.exams.sign_test import SignTest, sign_test
+from medassist.report.parts import (
     Bar,
     BarGroup,
     Bars,
@@ -15,8 +17,6 @@ from finetune.report.parts import (
     Table,
     Text,
 )
-from finetune.report.verdicts import OUTCOMES, Outcome, Verdicts
-from medassist.exams.sign_test import SignTest, sign_test
 
 MOST_REASONS = 5
 OUTCOME_NAMES: dict[Outcome, str] = {

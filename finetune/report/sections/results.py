@@ -21,7 +21,9 @@ from finetune.report.figures import (
     short_verdict,
     subject,
 )
-from finetune.report.parts import (
+from finetune.report.sections.exams import exam_bars, exam_subjects, exam_table
+from medassist.exams.statistics import LEAST_GROUPS, Outcome
+from medassist.report.parts import (
     Column,
     Interval,
     Intervals,
@@ -32,8 +34,6 @@ from finetune.report.parts import (
     Table,
     Text,
 )
-from finetune.report.sections.exams import exam_bars, exam_subjects, exam_table
-from medassist.exams.statistics import LEAST_GROUPS, Outcome
 
 HEADLINES = ("nll", "acc")  # one figure a subject: the others say much the same
 MOST_HEADLINES = 4

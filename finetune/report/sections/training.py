@@ -7,7 +7,10 @@ from collections.abc import Sequence
 
 from finetune.report.figures import counted, number
 from finetune.report.names import base_name
-from finetune.report.parts import (
+from finetune.train.metrics import Step
+from finetune.train.result import Method, TrainingResult
+from medassist.core.words import duration, size
+from medassist.report.parts import (
     Column,
     Curve,
     Items,
@@ -17,9 +20,6 @@ from finetune.report.parts import (
     Table,
     Text,
 )
-from finetune.train.metrics import Step
-from finetune.train.result import Method, TrainingResult
-from medassist.core.words import duration, size
 
 MOST_POINTS = 240  # of a curve: more than a chart can show
 METHODS = {

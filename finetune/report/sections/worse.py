@@ -14,7 +14,9 @@ from finetune.report.figures import (
     number,
     subject,
 )
-from finetune.report.parts import (
+from finetune.report.sections.results import titles
+from medassist.exams.statistics import LEAST_GROUPS, Outcome
+from medassist.report.parts import (
     Column,
     Items,
     Part,
@@ -22,8 +24,6 @@ from finetune.report.parts import (
     Table,
     Text,
 )
-from finetune.report.sections.results import titles
-from medassist.exams.statistics import LEAST_GROUPS, Outcome
 
 
 def worse(evaluation: Evaluation) -> Section:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from pptx import Presentation
 
-from finetune.report.charts.bars import draw_bars
-from finetune.report.charts.intervals import draw_intervals
-from finetune.report.charts.lines import draw_lines
 from finetune.report.deck import deck
-from finetune.report.parts import (
+from finetune.report.slides import TEMPLATE
+from medassist.report.charts.bars import draw_bars
+from medassist.report.charts.intervals import draw_intervals
+from medassist.report.charts.lines import draw_lines
+from medassist.report.parts import (
     Bar,
     BarGroup,
     Bars,
@@ -26,7 +27,6 @@ from finetune.report.parts import (
     Report,
     Section,
 )
-from finetune.report.slides import TEMPLATE
 from tools.slides_template import template
 
 LINES = Lines(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from finetune.report.parts import Bars, Intervals, Lines
+from medassist.report.parts import Bars, Intervals, Lines
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # times a power of ten: what people count in
 SIDE = 0.45  # of the longest reach, that intervals have on either side at least
@@ -22,6 +22,7 @@ class Axis:
         step: between two ticks.
         ticks: the values that are written at it.
         decimals: that their words need.
+        powers: the ticks are powers of ten, and equally far from each other.
     """
 
     label: str
@@ -30,6 +31,7 @@ class Axis:
     step: float
     ticks: tuple[float, ...]
     decimals: int
+    powers: bool = False
 
     def place(self, value: float, first: float, last: float) -> float:
         """Where `value` is on an axis that is drawn from `first` to `last`.
@@ -38,11 +40,16 @@ class Axis:
         axis is put on its edge.
         """
         inside = min(max(value, self.low), self.high)
-        return first + (inside - self.low) / (self.high - self.low) * (last - first)
+        if self.powers:
+            low, high = math.log10(self.low), math.log10(self.high)
+            share = (math.log10(inside) - low) / (high - low)
+        else:
+            share = (inside - self.low) / (self.high - self.low)
+        return first + share * (last - first)
 
     def word(self, tick: float) -> str:
         """The label of a tick."""
-        return figure_word(tick, self.decimals)
+        return f"{tick:g}" if self.powers else figure_word(tick, self.decimals)
 
 
 def figure_word(value: float, decimals: int) -> str:
@@ -59,12 +66,18 @@ def line_axes(chart: Lines) -> tuple[Axis, Axis]:
     """Across and up. Across ends where the data end, which need not be a tick."""
     xs = [x for curve in chart.curves for x, _ in curve.points]
     across = round_axis(chart.x_label, xs, ticks=7)
+    if chart.words:
+        last = len(chart.words) - 1
+        places = tuple(float(number) for number in range(last + 1))
+        across = Axis(chart.x_label, 0.0, float(max(1, last)), 1.0, places, 0)
     end = max(xs, default=across.high)
     if across.low < end:
         ticks = tuple(tick for tick in across.ticks if tick <= end)
         across = replace(across, high=end, ticks=ticks)
     ys = [y for curve in chart.curves for _, y in curve.points]
-    return across, round_axis(chart.y_label, ys)
+    if chart.powers:
+        return across, power_axis(chart.y_label, ys)
+    return across, round_axis(chart.y_label, [0.0, *ys] if chart.from_zero else ys)
 
 
 def interval_axis(chart: Intervals) -> Axis:
@@ -109,6 +122,15 @@ def round_axis(label: str, values: list[float], *, ticks: int = 6) -> Axis:
         decimals += 1
     places = tuple(round(number * step, 12) for number in range(begin, end + 1))
     return Axis(label, places[0], places[-1], step, places, decimals)
+
+
+def power_axis(label: str, values: list[float]) -> Axis:
+    """An axis from one power of ten to another; what is not above 0 is ignored."""
+    found = [v for v in values if math.isfinite(v) and v > 0] or [1.0]
+    low = math.floor(math.log10(min(found)) + 1e-9)
+    high = max(math.ceil(math.log10(max(found)) - 1e-9), low + 1)
+    ticks = tuple(10.0**power for power in range(low, high + 1))
+    return Axis(label, ticks[0], ticks[-1], 1.0, ticks, 0, powers=True)
 
 
 def _step(least: float) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from html import escape
 
-from finetune.report.charts.axes import Axis
-from finetune.report.parts import Role
-from finetune.report.shown import shown_line
+from medassist.report.charts.axes import Axis
+from medassist.report.parts import Role
+from medassist.report.shown import shown_line
 
 WIDTH = 720.0
 LEFT, RIGHT, TOP = 64.0, 20.0, 40.0
 """Around a chart with an upright axis: its words, the edge, the legend."""
+LEGEND_ROW, MOST_NAME = 20.0, 300.0
 CHARACTER = 7.1  # about the width of a letter of the charts' 13 px type
 Attribute = str | float | int | None
 
@@ -61,15 +62,25 @@ def polyline(points: Iterable[tuple[float, float]], class_: str) -> str:
     return element("polyline", points=places, class_=class_)
 
 
+CORNERS: dict[Role, tuple[tuple[float, float], ...]] = {
+    "tuned": ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
+    "validation": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "two": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+    "three": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    "four": ((0, -1.3), (1.2, 0.9), (-1.2, 0.9)),
+    "five": ((-1.2, -0.9), (1.2, -0.9), (0, 1.3)),
+    "six": ((-1.3, -0.5), (1.3, -0.5), (1.3, 0.5), (-1.3, 0.5)),
+    "seven": ((-0.5, -1.3), (0.5, -1.3), (0.5, 1.3), (-0.5, 1.3)),
+    "eight": ((-1.2, -0.6), (0, -1.3), (1.2, -0.6), (1.2, 0.6), (0, 1.3), (-1.2, 0.6)),
+}
+"""Of the marks that are no circle, in their own size."""
+
+
 def mark(role: Role, x: float, y: float, size: float = 5.0) -> str:
     """The mark of a role: each has a shape of its own."""
-    match role:
-        case "tuned":
-            corners = [(0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)]
-        case "validation":
-            corners = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
-        case _:
-            return element("circle", cx=x, cy=y, r=size, class_=f"mark {role}")
+    corners = CORNERS.get(role)
+    if corners is None:
+        return element("circle", cx=x, cy=y, r=size, class_=f"mark {role}")
     points = " ".join(
         f"{_value(x + dx * size)},{_value(y + dy * size)}" for dx, dy in corners
     )
@@ -92,18 +103,45 @@ def legend(
     names: Iterable[tuple[str, Role]],
     sample: Callable[[Role, float], str],
     width: float,
-) -> str:
-    """The names of what is drawn, each behind a `sample` of it, `width` wide."""
-    drawn: list[str] = []
+) -> tuple[str, float]:
+    """The names of what is drawn, each behind a `sample` of it, `width` wide.
+
+    Returns:
+        the names, of which the last row lies where the first one of a chart is; and the
+        height of the rows above it, which a picture needs beyond its own.
+    """
+    rows: list[list[str]] = [[]]
     x = LEFT
     for name, role in names:
-        drawn.append(sample(role, x))
-        drawn.append(text(name, x + width + 8, 20))
-        x += width + 36 + width_of(name)
-    return element("g", "".join(drawn))
+        said = shortened(name, MOST_NAME)
+        needed = width + 8 + width_of(said)
+        if rows[-1] and x + needed > WIDTH - RIGHT:
+            rows.append([])
+            x = LEFT
+        rows[-1] += [sample(role, x), text(said, x + width + 8, 20)]
+        x += needed + 28
+    above = LEGEND_ROW * (len(rows) - 1)
+    drawn = "".join(
+        element(
+            "g",
+            "".join(row),
+            transform=f"translate(0 {_value(LEGEND_ROW * place - above)})"
+            if above
+            else None,
+        )
+        for place, row in enumerate(rows)
+    )
+    return drawn, above
 
 
-def picture(number: int, title: str, told: str, height: float, content: str) -> str:
+def picture(
+    number: int,
+    title: str,
+    told: str,
+    height: float,
+    content: str,
+    above: float = 0.0,
+) -> str:
     """A whole SVG.
 
     Args:
@@ -112,6 +150,7 @@ def picture(number: int, title: str, told: str, height: float, content: str) -> 
         told: what is to be seen in it.
         height: in the units of `WIDTH`.
         content: the elements.
+        above: what is drawn above zero.
     """
     ids = f"chart-{number}-title", f"chart-{number}-told"
     head = element("title", escape(shown_line(title)), id=ids[0]) + element(
@@ -120,7 +159,7 @@ def picture(number: int, title: str, told: str, height: float, content: str) -> 
     return element(
         "svg",
         f"{head}\n{content}\n",
-        viewBox=f"0 0 {_value(WIDTH)} {_value(height)}",
+        viewBox=f"0 {_value(-above)} {_value(WIDTH)} {_value(height + above)}",
         role="img",
         aria_labelledby=" ".join(ids),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from finetune.report.charts.axes import bar_axis, bar_decimals, figure_word
-from finetune.report.charts.svg import (
+from medassist.report.charts.axes import bar_axis, bar_decimals, figure_word
+from medassist.report.charts.svg import (
     LEFT,
     RIGHT,
     TOP,
@@ -16,7 +16,7 @@ from finetune.report.charts.svg import (
     text,
     upright,
 )
-from finetune.report.parts import Bars, Role
+from medassist.report.parts import Bars, Role
 
 HEIGHT, FLOOR = 320.0, 280.0
 WIDEST = 64.0
@@ -47,9 +47,12 @@ def draw_bars(chart: Bars, number: int) -> str:
         name = shortened(group.label, room - 6)
         drawn.append(text(name, middle, FLOOR + 20, anchor="middle"))
     drawn.append(line(LEFT, FLOOR, WIDTH - RIGHT, FLOOR, "axis"))
+    above = 0.0
     if len(chart.names) > 1:
-        drawn.append(legend(chart.names, lambda role, x: _bar(role, x, 9, 22, 14), 22))
-    return picture(number, chart.title, chart.told, HEIGHT, "\n".join(drawn))
+        names, above = legend(chart.names, lambda role, x: _bar(role, x, 9, 22, 14), 22)
+        drawn.append(names)
+    content = "\n".join(drawn)
+    return picture(number, chart.title, chart.told, HEIGHT, content, above)
 
 
 def _bar(role: Role, x: float, y: float, width: float, height: float) -> str:

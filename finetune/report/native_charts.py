@@ -18,7 +18,7 @@ from pptx.oxml import parse_xml
 from pptx.oxml.ns import nsdecls, qn
 from pptx.util import Inches, Pt
 
-from finetune.report.charts.axes import (
+from medassist.report.charts.axes import (
     Axis,
     bar_axis,
     bar_decimals,
@@ -26,8 +26,8 @@ from finetune.report.charts.axes import (
     line_axes,
     number_form,
 )
-from finetune.report.parts import Bar, Bars, Intervals, Lines, Role
-from finetune.report.shown import cut, shown_line
+from medassist.report.parts import Bar, Bars, Intervals, Lines, Role
+from medassist.report.shown import cut, shown_line
 
 MOST_ROWS = 12  # of intervals on a slide
 SIZE = 14

@@ -16,10 +16,12 @@ from typing import Any, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from finetune.report.charts.bars import draw_bars
-from finetune.report.charts.intervals import draw_intervals
-from finetune.report.charts.lines import draw_lines
-from finetune.report.parts import (
+from medassist.report.charts.bars import draw_bars
+from medassist.report.charts.intervals import draw_intervals
+from medassist.report.charts.lines import draw_lines
+from medassist.report.charts.scatter import draw_scatter
+from medassist.report.charts.two_sided import draw_two_sided
+from medassist.report.parts import (
     Answers,
     Bars,
     Intervals,
@@ -28,10 +30,12 @@ from finetune.report.parts import (
     Listing,
     Part,
     Report,
+    Scatter,
     Table,
     Text,
+    TwoSided,
 )
-from finetune.report.shown import shown
+from medassist.report.shown import shown
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -73,6 +77,10 @@ class _Drawer:
                 return self._chart(part, draw_intervals)
             case Bars():
                 return self._chart(part, draw_bars)
+            case Scatter():
+                return self._chart(part, draw_scatter)
+            case TwoSided():
+                return self._chart(part, draw_two_sided)
             case Answers():
                 return macros.answers(part)
             case Listing():

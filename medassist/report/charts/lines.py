@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from finetune.report.charts.axes import line_axes
-from finetune.report.charts.svg import (
+from medassist.report.charts.axes import line_axes
+from medassist.report.charts.svg import (
     LEFT,
     RIGHT,
     TOP,
@@ -17,7 +17,7 @@ from finetune.report.charts.svg import (
     upright,
     width_of,
 )
-from finetune.report.parts import Lines, Role
+from medassist.report.parts import Lines, Role
 
 HEIGHT, BOTTOM = 340.0, 288.0
 END = WIDTH - RIGHT
@@ -30,7 +30,7 @@ def draw_lines(chart: Lines, number: int) -> str:
     for tick in across.ticks:
         x = across.place(tick, LEFT, END)
         drawn.append(line(x, BOTTOM, x, BOTTOM + 5, "axis"))
-        said = across.word(tick)
+        said = chart.words[int(tick)] if chart.words else across.word(tick)
         drawn.append(text(said, x, BOTTOM + 20, class_="tick", anchor="middle"))
     drawn.append(line(LEFT, BOTTOM, END, BOTTOM, "axis"))
     drawn.append(text(across.label, (LEFT + END) / 2, HEIGHT - 10, anchor="middle"))
@@ -40,7 +40,8 @@ def draw_lines(chart: Lines, number: int) -> str:
         point = mark(role, x + 15, 16, 4.0) if role in marked else ""
         return polyline([(x, 16), (x + 30, 16)], f"curve {role}") + point
 
-    drawn.append(legend([(c.name, c.role) for c in chart.curves], sample, 29))
+    names, above = legend([(c.name, c.role) for c in chart.curves], sample, 29)
+    drawn.append(names)
     if chart.mark is not None:
         value, said = chart.mark
         x = across.place(value, LEFT, END)
@@ -56,4 +57,5 @@ def draw_lines(chart: Lines, number: int) -> str:
         drawn.append(polyline(places, f"curve {curve.role}"))
         if curve.marked:
             drawn += [mark(curve.role, x, y, 4.0) for x, y in places]
-    return picture(number, chart.title, chart.told, HEIGHT, "\n".join(drawn))
+    content = "\n".join(drawn)
+    return picture(number, chart.title, chart.told, HEIGHT, content, above)

@@ -1,8 +1,8 @@
 """What a report consists of, before it is a page or slides.
 
-The sections are made once from the run's files; `page.py` and `deck.py` only lay them
-out, so that both say the same. Texts are plain and untrusted: whoever lays them out
-escapes them.
+The sections are made once from what is reported; a page, and slides where there are
+some, only lay them out, so that both say the same. Texts are plain and untrusted:
+whoever lays them out escapes them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Role = Literal["base", "tuned", "training", "validation", "neutral"]
+Role = Literal[
+    "base", "tuned", "training", "validation", "neutral",
+    "one", "two", "three", "four", "five", "six", "seven", "eight",
+]  # fmt: skip
 """Whose figure it is: it is drawn in the same colour and shape everywhere."""
+SERIES: tuple[Role, ...] = (
+    *("one", "two", "three", "four", "five", "six", "seven", "eight"),
+)
+"""For what has no role of its own: any number of models."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,9 @@ class Lines:
     Attributes:
         mark: an x that is pointed out, with its words.
         told: the chart in a sentence, for those who do not see it.
+        words: what is written at x = 0, 1, 2, ..., where these are no numbers.
+        powers: up, each step is ten times the one before; values above 0 alone.
+        from_zero: up, it begins at zero.
     """
 
     title: str
@@ -88,6 +98,9 @@ class Lines:
     mark: tuple[float, str] | None = None
     note: str = ""
     on_slides: bool = True
+    words: tuple[str, ...] = ()
+    powers: bool = False
+    from_zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,6 +172,64 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class Point:
+    """Something with two figures, the upright one with what it may be between."""
+
+    label: str
+    x: float
+    y: float
+    low: float
+    high: float
+    role: Role = "neutral"
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Points by two figures.
+
+    Attributes:
+        line: places of the points that a line goes through, in the order of x.
+        line_name: what it is.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    points: tuple[Point, ...]
+    told: str
+    line: tuple[int, ...] = ()
+    line_name: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A row of a chart with bars to both sides of zero.
+
+    Attributes:
+        left: how far it reaches to the left.
+        right: to the right.
+    """
+
+    label: str
+    left: float
+    right: float
+
+
+@dataclass(frozen=True)
+class TwoSided:
+    """Bars to both sides of zero, one row below the other; they are counts."""
+
+    title: str
+    x_label: str
+    rows: tuple[Sides, ...]
+    told: str
+    left: str
+    right: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Answers:
     """One question and what was answered to it."""
 
@@ -178,7 +249,8 @@ class Listing:
     text: str
 
 
-Part = Text | Items | Table | Lines | Intervals | Bars | Answers | Listing
+Chart = Lines | Intervals | Bars | Scatter | TwoSided
+Part = Text | Items | Table | Chart | Answers | Listing
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from finetune.report.charts.axes import interval_axis
-from finetune.report.charts.svg import (
+from medassist.report.charts.axes import interval_axis
+from medassist.report.charts.svg import (
     WIDTH,
     line,
     mark,
@@ -12,7 +12,7 @@ from finetune.report.charts.svg import (
     text,
     width_of,
 )
-from finetune.report.parts import Intervals
+from medassist.report.parts import Intervals
 
 ROW = 34.0
 TOP, BELOW = 34.0, 54.0
