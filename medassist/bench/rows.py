@@ -85,6 +85,15 @@ class Row:
         return self.model.sha256 + (self.adapter.sha256 if self.adapter else "")
 
     @property
+    def loaded(self) -> str:
+        """How it was loaded, in a few words; empty where that is not known."""
+        own = self.settings
+        if own is None:
+            return ""
+        flash = ", flash" if own.flash_attn else ""
+        return f"{own.n_threads} threads, {own.type_k}{flash}"
+
+    @property
     def written_per_s(self) -> float | None:
         """Tokens a second as a user sees them; else the raw speed of writing."""
         for samples in self.app.values():

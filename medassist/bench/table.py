@@ -1,8 +1,9 @@
-"""The result as tables for a terminal."""
+"""The result in tables, and these as text for a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from medassist.bench.recommend import broken
@@ -19,10 +20,37 @@ _QUALITY = ((PPL, 3), (PPL_RATIO, 4), (MEAN_KLD, 5), (SAME_TOP, 2))
 DISTURBED = "*"
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table of the result; its cells hold names of files, which are not cleaned.
+
+    Attributes:
+        name: by which it is told from the others.
+        title: above it.
+        heads: of the columns, the first of which names the row.
+        rows: as many cells each.
+        notes: below it.
+        widest: letters of a cell, in a terminal.
+    """
+
+    name: str
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    widest: int = WIDEST
+
+
 def as_text(lines: Sequence[Line], verdicts: Sequence[Verdict]) -> str:
     """All that was measured, in tables, with what may be said of it."""
+    parts = [_as_text(table) for table in tables(lines, verdicts)]
+    return "\n\n".join([*parts, "\n".join(computed_by(lines))]).rstrip()
+
+
+def tables(lines: Sequence[Line], verdicts: Sequence[Verdict]) -> list[Table]:
+    """All that was measured, in tables; those that have no row are left out."""
     found = rows(lines)
-    parts = [
+    made = [
         _files(found),
         _raw(found),
         _app(found),
@@ -30,12 +58,11 @@ def as_text(lines: Sequence[Line], verdicts: Sequence[Verdict]) -> str:
         _quality(found),
         _exams(found),
         _said(verdicts),
-        _machine(lines),
     ]
-    return "\n\n".join(part for part in parts if part)
+    return [table for table in made if table is not None]
 
 
-def _files(found: Sequence[Row]) -> str:
+def _files(found: Sequence[Row]) -> Table | None:
     made: list[list[str]] = []
     for row in _of_files(found):
         memory = row.memory
@@ -60,18 +87,18 @@ def _files(found: Sequence[Row]) -> str:
     heads = ["model", "type", "weights really", "bits", "params", "file"]
     heads += ["resident", "peak", "private", "mapped", "estimated", "load warm"]
     heads += ["load dropped"]
-    return _table("Files, memory, loading", heads, made)
+    return _table("files", "Files, memory, loading", heads, made)
 
 
-def _raw(found: Sequence[Row]) -> str:
+def _raw(found: Sequence[Row]) -> Table | None:
     tests = list(dict.fromkeys(name for row in found for name in row.raw))
     if not tests:
-        return ""
+        return None
     made: list[list[str]] = []
     for row in found:
         if not row.raw:
             continue
-        cells = [row.name, _loaded(row)]
+        cells = [row.name, row.loaded or "-"]
         for name in tests:
             speed = row.raw.get(name)
             mark = DISTURBED if speed is not None and speed.disturbed else ""
@@ -81,19 +108,19 @@ def _raw(found: Sequence[Row]) -> str:
                 else f"{speed.median:.1f} ±{100 * speed.spread:.0f}%{mark}"
             )
         made.append(cells)
-    text = _table(
+    disturbed = any(s.disturbed for row in found for s in row.raw.values())
+    return _table(
+        "speed",
         "Raw speed, tok/s, median and largest deviation",
         ["model", "loaded", *tests],
         made,
+        f"{DISTURBED} other programs took more than a tenth of the processor"
+        if disturbed
+        else "",
     )
-    if any(s.disturbed for row in found for s in row.raw.values()):
-        text += (
-            f"\n  {DISTURBED} other programs took more than a tenth of the processor"
-        )
-    return text
 
 
-def _app(found: Sequence[Row]) -> str:
+def _app(found: Sequence[Row]) -> Table | None:
     made: list[list[str]] = []
     for row in _of_files(found):
         for panes, samples in row.app.items():
@@ -113,17 +140,14 @@ def _app(found: Sequence[Row]) -> str:
                     ]
                 )
     heads = ["model", "panes", "tokens read", "first token p50", "p95", "longest"]
-    text = _table(
+    return _table(
+        "app",
         "Through the app: template, sampler and reader attached",
         [*heads, "tok/s"],
         made,
+        "The raw speed has no template, sampler or reader, and a cache that is as "
+        "small as can be; this is what a user sees.",
     )
-    if made:
-        text += (
-            "\n  The raw speed has no template, sampler or reader, and a cache that is "
-            "as small as can be; this is what a user sees."
-        )
-    return text
 
 
 def _ttft(samples: Sequence[float]) -> list[str]:
@@ -141,9 +165,9 @@ def _bounded(value: float, low: float | None, high: float | None) -> str:
     return f"{value:.2f} s [{low:.2f}, {high:.2f}]"
 
 
-def _sustained(found: Sequence[Row]) -> str:
+def _sustained(found: Sequence[Row]) -> Table | None:
     made = [
-        [row.name, _loaded(row)]
+        [row.name, row.loaded or "-"]
         + [
             f"{figure.value:.2f} {figure.unit}".rstrip() if figure else "never"
             for figure in map(
@@ -155,10 +179,10 @@ def _sustained(found: Sequence[Row]) -> str:
         if row.sustained
     ]
     heads = ["model", "loaded", "first minute", "last minute", "last by first"]
-    return _table("Sustained", [*heads, "below 95 % after"], made)
+    return _table("sustained", "Sustained", [*heads, "below 95 % after"], made)
 
 
-def _quality(found: Sequence[Row]) -> str:
+def _quality(found: Sequence[Row]) -> Table | None:
     made: list[list[str]] = []
     for row in _of_files(found):
         if row.quality:
@@ -178,19 +202,20 @@ def _quality(found: Sequence[Row]) -> str:
                 )
             made.append([*cells, broken(row)])
     heads = ["model", PPL, PPL_RATIO, MEAN_KLD, f"{SAME_TOP} %", ""]
-    text = _table("Quality on the text, 95 % intervals over chunks", heads, made)
-    if made:
-        text += (
-            "\n  A divergence shows a broken file; among good ones it does not tell "
-            "which answers better. The exams do."
-        )
-    return text
+    return _table(
+        "quality",
+        "Quality on the text, 95 % intervals over chunks",
+        heads,
+        made,
+        "A divergence shows a broken file; among good ones it does not tell which "
+        "answers better. The exams do.",
+    )
 
 
-def _exams(found: Sequence[Row]) -> str:
+def _exams(found: Sequence[Row]) -> Table | None:
     tasks = list(dict.fromkeys(task for row in found for task in row.exams))
     if not tasks:
-        return ""
+        return None
     made = [
         [
             row.name,
@@ -205,10 +230,10 @@ def _exams(found: Sequence[Row]) -> str:
         if row.exams
     ]
     heads = ["model", *(TITLES.get(task, task) for task in tasks)]
-    return _table("Exams, right answers", heads, made)
+    return _table("exams", "Exams, right answers", heads, made)
 
 
-def _said(verdicts: Sequence[Verdict]) -> str:
+def _said(verdicts: Sequence[Verdict]) -> Table | None:
     made: list[list[str]] = []
     for one in verdicts:
         found = one.flips
@@ -224,9 +249,10 @@ def _said(verdicts: Sequence[Verdict]) -> str:
             ]
         )
     if not made:
-        return ""
+        return None
     heads = ["model", "exam", "lost", "won", "clear", "p (Holm)", "verdict"]
     return _table(
+        "verdicts",
         f"Against {clean_line(verdicts[0].reference)}, question by question",
         heads,
         made,
@@ -234,20 +260,20 @@ def _said(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _machine(lines: Sequence[Line]) -> str:
+def computed_by(lines: Sequence[Line]) -> list[str]:
+    """The computer and what could not be read of it, a sentence each."""
     machine = next((line.machine for line in lines if line.machine), None)
     if machine is None:
-        return ""
+        return []
     text = (
         f"{machine.get('cpu')}, {machine.get('cores')} cores, "
         f"{size(int(machine.get('memory', 0)))}, {machine.get('system')}; "
         f"llama-cpp-python {machine.get('llama_cpp')} "
         f"(llama.cpp {machine.get('commit')})."
     )
-    made = [clean_line(text)]
     unread: dict[str, str] = machine.get("not_readable", {})
-    made += [f"{name}: not readable: {why}." for name, why in unread.items()]
-    return "\n".join(clean_line(line) for line in made)
+    made = [text, *(f"{n}: not readable: {why}." for n, why in unread.items())]
+    return [clean_line(line) for line in made]
 
 
 def _of_files(found: Iterable[Row]) -> list[Row]:
@@ -267,33 +293,35 @@ def _types(row: Row) -> str:
     return " ".join(f"{kind} {share:.0f}%" for kind, share in shares[:3] if share >= 1)
 
 
-def _loaded(row: Row) -> str:
-    own = row.settings
-    if own is None:
-        return "-"
-    flash = ", flash" if own.flash_attn else ""
-    return f"{own.n_threads} threads, {own.type_k}{flash}"
-
-
 def _seconds(samples: Sequence[float] | None) -> str:
     return f"{median(samples):.2f} s" if samples else "-"
 
 
 def _table(
+    name: str,
     title: str,
     heads: Sequence[str],
     made: Sequence[Sequence[str]],
+    note: str = "",
     widest: int = WIDEST,
-) -> str:
+) -> Table | None:
     if not made:
-        return ""
-    cells = [[_short(clean_line(c), widest) for c in row] for row in (heads, *made)]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(heads))]
+        return None
+    rows = tuple(tuple(row) for row in made)
+    return Table(name, title, tuple(heads), rows, (note,) if note else (), widest)
+
+
+def _as_text(table: Table) -> str:
+    cells = [
+        [_short(clean_line(cell), table.widest) for cell in row]
+        for row in (table.heads, *table.rows)
+    ]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(table.heads))]
     body = (
         "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
         for row in cells
     )
-    return "\n".join([title, *body])
+    return "\n".join([table.title, *body, *(f"  {note}" for note in table.notes)])
 
 
 def _short(text: str, widest: int) -> str:

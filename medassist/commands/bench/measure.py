@@ -32,6 +32,7 @@ class Form(StrEnum):
     CSV = "csv"
     MD = "md"
     SQL = "sql"
+    HTML = "html"
     LM_EVAL = "lm-eval"
 
 
@@ -158,6 +159,12 @@ def measure(
     form: Annotated[
         Form, typer.Option("-o", "--output", help="How it is printed.")
     ] = Form.TABLE,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write one page with charts, without any script."
+        ),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask, however long it takes.")
     ] = False,
@@ -206,6 +213,7 @@ def measure(
         out=out,
         resume=resume,
         form=form.value,
+        html=html,
         yes=yes,
     )
     raise typer.Exit(int(measure_and_print(request)))

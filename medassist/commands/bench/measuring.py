@@ -19,7 +19,8 @@ from medassist.bench.against import Code, Compared
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import UsageError
 from medassist.bench.machine import Sensors
-from medassist.bench.recommend import recommend
+from medassist.bench.page import as_html
+from medassist.bench.recommend import Recommendation, recommend
 from medassist.bench.results import Line, ResultsFile, read_results
 from medassist.bench.rows import rows
 from medassist.bench.run import run
@@ -28,7 +29,7 @@ from medassist.bench.targets import Target, named, rows_of, target, targets
 from medassist.bench.verdict import Verdict, sat, verdicts
 from medassist.bench.work import Wishes
 from medassist.commands.ask_print import Status
-from medassist.core.files import make_folder
+from medassist.core.files import make_folder, write_whole
 from medassist.core.paths import data_dir
 from medassist.core.terminal import confirm, say
 from medassist.core.words import duration
@@ -52,6 +53,7 @@ class Request:
     out: Path | None = None
     resume: bool = False
     form: str = "table"
+    html: Path | None = None
     yes: bool = False
 
 
@@ -66,6 +68,8 @@ def measure_and_print(request: Request) -> int:
     """
     # Read first: whoever waits for an hour is not to learn then that it is no result.
     old = read_results(request.against) if request.against else None
+    if request.html is not None and not request.html.parent.is_dir():
+        raise UsageError(f"There is no folder {request.html.parent} for the page.")
     wanted = chosen(request)
     wishes = request.wishes
     if request.reference is not None:
@@ -243,13 +247,19 @@ def _report(
     lines = ended.lines
     reference = wishes.reference.facts.sha256 if wishes.reference else None
     found = verdicts(sat(lines), reference, declared_margin(lines, wishes.margin))
-    text = printed(request.form, lines, found)
+    best = (
+        None
+        if request.target_speed is None
+        else recommend(rows(lines), found, request.target_speed, wishes.margin)
+    )
+    if request.html is not None:
+        write_whole(request.html, as_html(lines, found, best))
+    text = printed(request.form, lines, found, best)
     if sys.stdout.isatty():  # names of files stand in it
         say(text, json=request.form.startswith("json"))
     else:
         typer.echo(text)
-    if request.target_speed is not None:
-        best = recommend(rows(lines), found, request.target_speed, wishes.margin)
+    if best is not None:
         say("\n".join(("", *best.said)), err=request.form != "table")
     code = Code.FAILED if ended.failed else Code.SAME
     if old is not None:
@@ -257,6 +267,8 @@ def _report(
         say("\n" + told(result), err=request.form != "table")
         code = code or result.code
     say(f"\nResult: {file}", err=True)
+    if request.html is not None:
+        say(f"Page: {request.html}", err=True)
     return code
 
 
@@ -268,7 +280,12 @@ def declared_margin(lines: Sequence[Line], wished: float) -> float:
     return wished
 
 
-def printed(form: str, lines: Sequence[Line], found: Sequence[Verdict]) -> str:
+def printed(
+    form: str,
+    lines: Sequence[Line],
+    found: Sequence[Verdict],
+    best: Recommendation | None = None,
+) -> str:
     """The result in one of its forms."""
     match form:
         case "json":
@@ -281,6 +298,8 @@ def printed(form: str, lines: Sequence[Line], found: Sequence[Verdict]) -> str:
             return llama_bench.as_markdown(lines)
         case "sql":
             return llama_bench.as_sql(lines)
+        case "html":
+            return as_html(lines, found, best)
         case "lm-eval":
             return exam_results.as_lm_eval(lines)
         case _:

@@ -1,0 +1,330 @@
+"""The result as charts: what is drawn in each, before it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from medassist.bench.results import Figure, Line, folded
+from medassist.bench.rows import Row, Speed
+from medassist.bench.verdict import Verdict, primary
+from medassist.exams.figures import MAXIMUM_KLD, MEAN_KLD, PPL, PPL_RATIO
+from medassist.report.parts import (
+    SERIES,
+    Bar,
+    BarGroup,
+    Bars,
+    Chart,
+    Curve,
+    Lines,
+    Point,
+    Role,
+    Scatter,
+    Sides,
+    TwoSided,
+)
+
+MB = 1e6
+KLD = (
+    ("median", "Median KLD"),
+    ("90 %", "90.0% KLD"),
+    ("95 %", "95.0% KLD"),
+    ("99 %", "99.0% KLD"),
+    ("99.9 %", "99.9% KLD"),
+    ("largest", MAXIMUM_KLD),
+)
+"""What is written at the axis, and the figure's name."""
+BEST = "none is smaller and better"
+ENDING = ".gguf"
+
+
+def roles(found: Sequence[Row]) -> dict[str, Role]:
+    """A colour and a shape for each row's files, the same in every chart."""
+    marks = dict.fromkeys(row.mark for row in found)
+    return {mark: SERIES[at % len(SERIES)] for at, mark in enumerate(marks)}
+
+
+def short(name: str) -> str:
+    """A row's name as charts have it: every file in them is a GGUF."""
+    return name.replace(ENDING, "")
+
+
+def quality_by_size(found: Sequence[Row], verdicts: Sequence[Verdict]) -> Chart | None:
+    """Right answers against the reference's by the size of the file.
+
+    Where no exam was sat, the perplexity against the reference's.
+    """
+    counted = {one.row: one for one in primary(verdicts) if one.flips is not None}
+    if counted:
+        reference = next(iter(counted.values())).reference
+        values = {
+            row: Figure(
+                value=100 * one.flips.difference, low=100 * one.low, high=100 * one.high
+            )
+            for row, one in counted.items()
+            if one.flips is not None
+        }
+        values[reference] = Figure(value=0.0)
+        return _by_size(
+            found,
+            values,
+            "Right answers against size",
+            f"points beside {short(reference)}",
+            "the 95 % interval of the difference, question by question",
+            better=1,
+        )
+    for name in (PPL_RATIO, PPL):
+        values = {row.name: row.quality[name] for row in found if name in row.quality}
+        if name == PPL_RATIO and values:
+            # The reference has no ratio: it is what the others are divided by.
+            own = [
+                row for row in found if PPL in row.quality and row.name not in values
+            ]
+            values |= {row.name: Figure(value=1.0) for row in own}
+        if values:
+            return _by_size(
+                found,
+                values,
+                "Perplexity against size",
+                name,
+                "the 95 % interval over chunks of the text",
+                better=-1,
+            )
+    return None
+
+
+def _by_size(
+    found: Sequence[Row],
+    values: Mapping[str, Figure],
+    title: str,
+    label: str,
+    interval: str,
+    better: int,
+) -> Chart:
+    colours = roles(found)
+    points: list[Point] = []
+    for row in {row.name: row for row in found if row.name in values}.values():
+        own = values[row.name]
+        low = own.value if own.low is None else own.low
+        high = own.value if own.high is None else own.high
+        points.append(
+            Point(
+                short(row.name),
+                row.model.bytes / MB,
+                own.value,
+                low,
+                high,
+                colours[row.mark],
+            )
+        )
+    points.sort(key=lambda point: point.x)
+    best: list[int] = []
+    for at, point in enumerate(points):
+        if not best or better * point.y > better * points[best[-1]].y:
+            best.append(at)
+    up = "higher is better" if better > 0 else "lower is better"
+    return Scatter(
+        title,
+        "size of the file, MB",
+        f"{label} ({up})",
+        tuple(points),
+        f"Each mark is a file; its upright line is {interval}."
+        + (
+            " The dashed line joins the files beside which no smaller one has a better "
+            "figure."
+            if len(best) > 1
+            else ""
+        ),
+        line=tuple(best) if len(best) > 1 else (),
+        line_name=BEST,
+    )
+
+
+def speeds(found: Sequence[Row]) -> list[Chart]:
+    """Raw speed of reading and of writing, by depth where there are several."""
+    charts: list[Chart] = []
+    for writes, title in ((False, "Reading"), (True, "Writing")):
+        by_row = [(row, _of_kind(row, writes)) for row in found]
+        depths = {depth for _, own in by_row for depth in own}
+        if len(depths) > 1:
+            charts.append(_by_depth(by_row, found, title))
+        elif depths:
+            charts.append(_at_one_depth(by_row, found, title, depths.pop()))
+    return charts
+
+
+def _of_kind(row: Row, writes: bool) -> dict[float, Speed]:
+    """The speeds of one kind by depth; of several lengths the first one."""
+    by_depth: dict[float, Speed] = {}
+    for speed in row.raw.values():
+        test = speed.line.test
+        if bool(test.get("n_gen")) == writes and bool(test.get("n_prompt")) != writes:
+            depth = test.get("n_depth")
+            by_depth.setdefault(float(depth or 0), speed)
+    return by_depth
+
+
+def _by_depth(
+    by_row: Sequence[tuple[Row, Mapping[float, Speed]]],
+    found: Sequence[Row],
+    title: str,
+) -> Chart:
+    curves = [
+        Curve(
+            label,
+            role,
+            tuple((depth, own[depth].median) for depth in sorted(own)),
+            marked=True,
+        )
+        for (_, own), label, role in zip(
+            by_row, _labels(found), _row_roles(found), strict=True
+        )
+        if own
+    ]
+    return Lines(
+        f"{title} against depth",
+        "tokens that are in the context before",
+        f"{title.lower()}, tok/s",
+        tuple(curves),
+        "Medians of the repetitions of the raw speed.",
+        from_zero=True,
+    )
+
+
+def _at_one_depth(
+    by_row: Sequence[tuple[Row, Mapping[float, Speed]]],
+    found: Sequence[Row],
+    title: str,
+    depth: float,
+) -> Chart:
+    groups = [
+        BarGroup(
+            label,
+            (
+                Bar(
+                    role,
+                    own[depth].median,
+                    min(own[depth].samples),
+                    max(own[depth].samples),
+                ),
+            ),
+        )
+        for (_, own), label, role in zip(
+            by_row, _labels(found), _row_roles(found), strict=True
+        )
+        if own
+    ]
+    behind = f" after {depth:,.0f} tokens" if depth else ""
+    return Bars(
+        f"{title}{behind}",
+        f"{title.lower()}, tok/s",
+        ((f"{title}, median of the repetitions", "neutral"),),
+        tuple(groups),
+        "Raw speed: the median, and from the slowest repetition to the fastest.",
+    )
+
+
+def _row_roles(found: Sequence[Row]) -> list[Role]:
+    """A role for each way of loading: a model may be there in several."""
+    return [SERIES[at % len(SERIES)] for at in range(len(found))]
+
+
+def _labels(found: Sequence[Row]) -> list[str]:
+    """Names of rows; with how it was loaded where a model is there twice."""
+    names = [row.name for row in found]
+    return [
+        f"{short(row.name)}, {row.loaded}"
+        if names.count(row.name) > 1
+        else short(row.name)
+        for row in found
+    ]
+
+
+def over_minutes(lines: Sequence[Line], found: Sequence[Row]) -> Chart | None:
+    """The speed of writing over minutes, where it was measured."""
+    whole = [line for line in folded(lines) if line.kind == "sustained"]
+    colours = roles(found)
+    curves: list[Curve] = []
+    for line in whole:
+        if line.model is None:
+            continue
+        mark = line.model.sha256 + (line.adapter.sha256 if line.adapter else "")
+        points = zip(
+            line.samples.get("end_s", ()),
+            line.samples.get("tok_per_s", ()),
+            strict=True,
+        )
+        curves.append(
+            Curve(
+                short(line.row),
+                colours.get(mark, "neutral"),
+                tuple((end / 60, speed) for end, speed in points),
+            )
+        )
+    if not curves:
+        return None
+    return Lines(
+        "Writing over minutes",
+        "minutes",
+        "tok/s",
+        tuple(curves),
+        "Written without a pause; a curve that falls is a computer that gets warm or "
+        "shares its processor.",
+        from_zero=True,
+    )
+
+
+def divergences(found: Sequence[Row]) -> Chart | None:
+    """Percentiles of the divergence from the reference, token by token."""
+    colours = roles(found)
+    rows = {row.mark: row for row in found if MEAN_KLD in row.quality}
+    curves = [
+        Curve(
+            short(row.name),
+            colours[row.mark],
+            tuple(
+                (float(at), row.quality[name].value)
+                for at, (_, name) in enumerate(KLD)
+                if name in row.quality and row.quality[name].value > 0
+            ),
+            marked=True,
+        )
+        for row in rows.values()
+    ]
+    curves = [curve for curve in curves if curve.points]
+    if not curves:
+        return None
+    return Lines(
+        "Divergence from the reference",
+        "of the tokens of the text, the share that lies below",
+        "nats a token",
+        tuple(curves),
+        "Each step upwards is ten times the one below. It shows a broken file; among "
+        "good ones it does not tell which answers better.",
+        words=tuple(word for word, _ in KLD),
+        powers=True,
+    )
+
+
+def flipped(verdicts: Sequence[Verdict]) -> Chart | None:
+    """Answers that were lost and won, either side of zero."""
+    rows = [one for one in primary(verdicts) if one.flips is not None]
+    if not rows:
+        return None
+    reference = short(rows[0].reference)
+    return TwoSided(
+        "Answers that changed",
+        f"of {rows[0].flips.items if rows[0].flips else 0:,} questions",
+        tuple(
+            Sides(
+                short(one.row),
+                one.flips.right_to_wrong,
+                one.flips.wrong_to_right,
+            )
+            for one in rows
+            if one.flips is not None
+        ),
+        f"Left: {reference} was right and the model is wrong. Right: the other way "
+        "round. A share of right answers that stays the same may hide many of both.",
+        left="lost",
+        right="won",
+    )

@@ -1,0 +1,239 @@
+"""The result as one page of HTML: what may be said, charts, the tables below them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from medassist.bench import charts
+from medassist.bench.recommend import Recommendation
+from medassist.bench.results import Line
+from medassist.bench.rows import Row, rows
+from medassist.bench.table import Table, computed_by, tables
+from medassist.bench.verdict import Verdict, in_points, primary
+from medassist.core.words import plural
+from medassist.report import parts
+from medassist.report.page import page
+from medassist.report.parts import Items, Part, Report, Section, Text
+
+LOADED = "loaded"
+WIDE_COLUMNS = frozenset(("verdict", ""))
+"""They hold sentences."""
+TEXT_COLUMNS = WIDE_COLUMNS | {"weights really", LOADED, "panes", "exam", "type"}
+"""They hold no figures."""
+NOT_DECISIVE = "Not decisive: "
+
+
+def as_html(
+    lines: Sequence[Line],
+    verdicts: Sequence[Verdict],
+    best: Recommendation | None = None,
+) -> str:
+    """The whole page.
+
+    Args:
+        lines: of the result.
+        verdicts: of it.
+        best: what to take, where that was asked.
+    """
+    return page(report(lines, verdicts, best))
+
+
+def report(
+    lines: Sequence[Line],
+    verdicts: Sequence[Verdict],
+    best: Recommendation | None = None,
+) -> Report:
+    """What stands on the page."""
+    found = rows(lines)
+    shown = {table.name: table for table in tables(lines, verdicts)}
+    sections = [
+        _section("verdict", "What may be said", _said(verdicts, best, shown)),
+        _section(
+            "size",
+            "Quality against size",
+            [
+                *_drawn(charts.quality_by_size(found, verdicts)),
+                *_table(shown, "exams", "quality"),
+            ],
+        ),
+        _section(
+            "speed", "Speed", [*charts.speeds(found), *_table(shown, "speed", "app")]
+        ),
+        _section(
+            "minutes",
+            "Speed over minutes",
+            [*_drawn(charts.over_minutes(lines, found)), *_table(shown, "sustained")],
+        ),
+        _section(
+            "divergence",
+            "Divergence",
+            [*_drawn(charts.divergences(found)), *_kld(found)],
+        ),
+        _section("files", "Files, memory, loading", _table(shown, "files")),
+        _section("provenance", "How it was measured", _provenance(lines, found)),
+    ]
+    when = sorted(line.at for line in lines)
+    return Report(
+        "Models measured",
+        f"{len({row.mark for row in found}):,} "
+        f"{plural(len({row.mark for row in found}), 'model')}"
+        + (f", {when[0]:%d %B %Y}" if when else "")
+        + "".join(f". {said}" for said in computed_by(lines)[:1]),
+        _lead(verdicts, best),
+        tuple(section for section in sections if section is not None),
+    )
+
+
+def not_decisive(verdicts: Sequence[Verdict]) -> str:
+    """What the questions do not tell, in a sentence; empty where they tell all."""
+    open_ = [one for one in primary(verdicts) if not one.shown and not one.no_worse]
+    if not open_:
+        return ""
+    names = ", ".join(charts.short(one.row) for one in open_)
+    are = "is" if len(open_) == 1 else "are"
+    return (
+        f"{NOT_DECISIVE}whether {names} {are} as good as "
+        f"{charts.short(open_[0].reference)}. The table says of each why, and how many "
+        "questions would be needed."
+    )
+
+
+def _lead(verdicts: Sequence[Verdict], best: Recommendation | None) -> tuple[str, ...]:
+    if best is not None:
+        return best.said[:1]
+    counted = primary(verdicts)
+    if not counted:
+        return ()
+    decided = sum(bool(one.shown or one.no_worse) for one in counted)
+    return (
+        f"Beside {counted[0].reference}, {decided} of {len(counted)} "
+        f"{plural(len(counted), 'model')} can be judged by these questions.",
+    )
+
+
+def _said(
+    verdicts: Sequence[Verdict],
+    best: Recommendation | None,
+    shown: dict[str, Table],
+) -> list[Part]:
+    made: list[Part] = []
+    if best is not None and len(best.said) > 1:
+        made.append(Text("Smaller files were passed over:" if best.row else "Why:"))
+        made.append(Items(best.said[1:]))
+    counted = primary(verdicts)
+    decided = [one for one in counted if one.shown or one.no_worse]
+    if decided:
+        made.append(Items(tuple(f"{one.row}: {one.said}." for one in decided)))
+    if undecided := not_decisive(verdicts):
+        made.append(Text(undecided, tone="warning"))
+    if counted:
+        margin = in_points(counted[0].margin)
+        made.append(
+            Text(
+                f"Declared before the run: a model may lose {margin}. Models are "
+                "compared question by question; that no difference was found is never "
+                "called no worse.",
+                tone="small",
+            )
+        )
+    made += _drawn(charts.flipped(verdicts))
+    return [*made, *_table(shown, "verdicts")]
+
+
+def _provenance(lines: Sequence[Line], found: Sequence[Row]) -> list[Part]:
+    files = {
+        facts.sha256: (facts.name, facts.sha256)
+        for row in found
+        for facts in (row.model, row.adapter)
+        if facts is not None
+    }
+    made: list[Part] = [Text(said) for said in computed_by(lines)]
+    settings = list(dict.fromkeys(row.loaded for row in found if row.loaded))
+    if settings:
+        made.append(Text(f"Loaded with {'; '.join(settings)}."))
+    disturbed = sum(line.disturbance.disturbed for line in lines)
+    if disturbed:
+        made.append(
+            Text(
+                f"Other programs took more than a tenth of the processor during "
+                f"{disturbed:,} of {len(lines):,} measurements.",
+                tone="warning",
+            )
+        )
+    notes = list(dict.fromkeys(f"{row.name}: {n}" for row in found for n in row.notes))
+    if notes:
+        made.append(Items(tuple(notes)))
+    made.append(
+        parts.Table(
+            "Files",
+            (parts.Column("file"), parts.Column("sha256")),
+            tuple(files.values()),
+            codes=True,
+        )
+    )
+    return made
+
+
+def _kld(found: Sequence[Row]) -> list[Part]:
+    """The figures of the chart of divergences."""
+    made = [
+        (
+            row.name,
+            *(
+                f"{row.quality[name].value:.6f}" if name in row.quality else "-"
+                for _, name in charts.KLD
+            ),
+        )
+        for row in {row.mark: row for row in found}.values()
+        if any(name in row.quality for _, name in charts.KLD)
+    ]
+    if not made:
+        return []
+    heads = ("model", *(word for word, _ in charts.KLD))
+    return [_part("Divergence, nats a token", heads, made)]
+
+
+def _drawn(chart: parts.Chart | None) -> list[Part]:
+    return [] if chart is None else [chart]
+
+
+def _table(shown: dict[str, Table], *names: str) -> list[Part]:
+    return [
+        _part(table.title, table.heads, table.rows, " ".join(table.notes))
+        for name in names
+        if (table := shown.get(name)) is not None
+    ]
+
+
+def _part(
+    title: str,
+    heads: Sequence[str],
+    made: Sequence[tuple[str, ...]],
+    note: str = "",
+) -> parts.Table:
+    # How all of them alike were loaded is said once, below.
+    kept = [
+        at
+        for at, head in enumerate(heads)
+        if any(row[at] for row in made)
+        and (head != LOADED or len({row[at] for row in made}) > 1)
+    ]
+    columns = tuple(
+        parts.Column(
+            heads[at],
+            figures=at > 0 and heads[at] not in TEXT_COLUMNS,
+            wide=heads[at] in WIDE_COLUMNS,
+        )
+        for at in kept
+    )
+    return parts.Table(
+        title,
+        columns,
+        # An interval stands below its figure: side by side they need too much room.
+        tuple(tuple(row[at].replace(" [", "\n[") for at in kept) for row in made),
+        note=note,
+    )
+
+
+def _section(name: str, title: str, made: Sequence[Part]) -> Section | None:
+    return Section(name, title, tuple(made)) if made else None
