@@ -1,0 +1,1 @@
+"""The same fine-tune on Amazon SageMaker: plan, train, fetch, take down."""

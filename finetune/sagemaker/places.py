@@ -1,0 +1,128 @@
+"""places.yaml: regions, accounts of images, instances, prices with their dates."""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from finetune.sagemaker.errors import SageMakerError
+from finetune.sagemaker.hosts import suffix_of
+
+FILE = Path(__file__).with_suffix(".yaml")
+Use = Literal["training", "hosting"]
+
+
+class Part(BaseModel):
+    """A part of the table: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Instance(Part):
+    """A type of instance."""
+
+    cpus: int
+    memory: int
+    """GiB."""
+    gpus: int
+    gpu: str = ""
+    gpu_memory: float = 0.0
+    """GiB of each GPU."""
+    matrix: float = 0.0
+    """TFLOP/s of matrix products of each GPU."""
+    own_disk: int = 0
+    """GB of its own disk; 0: it has none, and a volume is made."""
+
+
+class Prices(Part):
+    """Dollars an hour, of a use in a region, as somebody saw them on a day."""
+
+    use: Use
+    region: str
+    date: datetime.date
+    dollars: dict[str, Decimal]
+
+    @field_validator("dollars", mode="before")
+    @classmethod
+    def _exactly(cls, values: dict[str, float]) -> dict[str, str]:
+        return {name: str(value) for name, value in values.items()}
+
+
+class Places(Part):
+    """The table."""
+
+    read: datetime.date
+    countries: dict[str, str]
+    usual_account: str
+    usual_regions: tuple[str, ...]
+    accounts: dict[str, str]
+    training_images: dict[Literal["gpu", "cpu"], str]
+    instances: dict[str, Instance]
+    prices: tuple[Prices, ...]
+    storage: dict[Literal["s3", "logs"], float]
+
+
+@cache
+def table() -> Places:
+    """The table, read once."""
+    return Places.model_validate(yaml.safe_load(FILE.read_text("utf-8")))
+
+
+def account(region: str) -> str:
+    """The account that the images lie in, in `region`.
+
+    Raises:
+        SageMakerError: no region of that name is known here.
+    """
+    known = table()
+    if region in known.usual_regions:
+        return known.usual_account
+    if region in known.accounts:
+        return known.accounts[region]
+    near = difflib.get_close_matches(region, known.countries, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    raise SageMakerError(
+        f"there is no region {region} among those that have the images: {meant}"
+        f"Known: {', '.join(known.countries)}"
+    )
+
+
+def country(region: str) -> str:
+    """In which country the data of a region lies."""
+    account(region)
+    return table().countries[region]
+
+
+def instance(name: str) -> Instance:
+    """A type of instance.
+
+    Raises:
+        SageMakerError: it is not in the table, so that its memory is not known.
+    """
+    known = table().instances
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    raise SageMakerError(
+        f"{name} is no type of instance that is known here: {meant}"
+        f"Known: {', '.join(known)}"
+    )
+
+
+def training_image(region: str, instance_name: str) -> str:
+    """The address of the image that trains on `instance_name` in `region`.
+
+    Raises:
+        SageMakerError: the region or the instance is not known.
+    """
+    kind: Literal["gpu", "cpu"] = "gpu" if instance(instance_name).gpus else "cpu"
+    name = table().training_images[kind]
+    return f"{account(region)}.dkr.ecr.{region}.{suffix_of(region)}/{name}"
