@@ -1,0 +1,214 @@
+"""RUN/sagemaker.json: what was made in the account for a run, and what it costs.
+
+A thing is written down before it is asked for, and on the disk before the request goes
+out: whatever ends the program in between, `teardown` finds the thing, or finds that it
+never came to be. Nothing is ever taken out of the file; what is deleted is marked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from finetune.sagemaker.errors import SageMakerError
+from finetune.sagemaker.limits import cost
+from medassist.core.files import PRIVATE_FILE, read_bytes, write_whole
+
+FILE = "sagemaker.json"
+Kind = Literal[
+    "bucket",
+    "objects",
+    "role",
+    "training-job",
+    "model",
+    "endpoint-config",
+    "endpoint",
+    "schedule",
+]
+State = Literal["asked", "there", "gone"]
+Clock = Callable[[], float]
+
+
+class Part(BaseModel):
+    """A part of the ledger: immutable, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Made(Part):
+    """One thing in the account."""
+
+    kind: Kind
+    name: str
+    """As its service knows it; of `objects`: s3://BUCKET/PREFIX."""
+    state: State = "asked"
+    """`asked` stands before the request goes out: whether it is there, AWS knows."""
+    asked_at: float
+    """Seconds since 1970."""
+    gone_at: float | None = None
+    until: float | None = None
+    """When it goes by itself."""
+    price: Decimal | None = None
+    """Dollars an hour of one instance, while it is there."""
+    instances: int = 1
+    hard_s: int | None = None
+    """Of a training job: so many seconds are billed at worst."""
+    billed_s: int | None = None
+    """Of a training job that has ended: what SageMaker says was billed."""
+    shared: bool = False
+    """Not made for this run alone: `teardown` leaves it, and says so."""
+
+    @property
+    def worst(self) -> Decimal:
+        """Dollars that a training job has cost or may still cost; else none."""
+        if self.kind != "training-job" or self.price is None:
+            return Decimal(0)
+        seconds = self.hard_s if self.billed_s is None else self.billed_s
+        return cost(seconds or 0, self.price, self.instances)
+
+
+class Ledger(Part):
+    """All that was made for a run, in the order in which it was asked for."""
+
+    version: Literal[1] = 1
+    account: str
+    region: str
+    made: tuple[Made, ...] = ()
+
+    def of(self, kind: Kind) -> tuple[Made, ...]:
+        """Those of a kind, the oldest first."""
+        return tuple(each for each in self.made if each.kind == kind)
+
+    def find(self, kind: Kind, name: str) -> Made | None:
+        """One of them; the last, where there was one of that name before."""
+        return next((m for m in reversed(self.of(kind)) if m.name == name), None)
+
+    @property
+    def spent(self) -> Decimal:
+        """Dollars of the training jobs so far, those that run counted at worst."""
+        return sum((each.worst for each in self.made), Decimal(0))
+
+
+@dataclass
+class Books:
+    """The ledger of a run, written at each change."""
+
+    file: Path
+    ledger: Ledger
+    clock: Clock = time.time
+
+    @contextmanager
+    def making(self, kind: Kind, name: str, **facts: object) -> Generator[None]:
+        """Write down what the body asks for, and afterwards that it is there.
+
+        Where the body raises, it stays `asked`: the request may have arrived.
+
+        Args:
+            kind: of the thing.
+            name: of the thing.
+            facts: more fields of `Made`.
+
+        Raises:
+            SageMakerError: it cannot be written; then nothing was asked for.
+        """
+        known = self.ledger.find(kind, name)
+        if known is None or known.state == "gone":
+            made = Made.model_validate(
+                {"kind": kind, "name": name, "asked_at": self.clock(), **facts}
+            )
+            self._write((*self.ledger.made, made))
+        elif facts:
+            self.note(kind, name, **facts)
+        yield
+        self.note(kind, name, state="there")
+
+    def note(self, kind: Kind, name: str, **facts: object) -> None:
+        """Change fields of what is written down already.
+
+        Raises:
+            KeyError: nothing of that kind and name is.
+        """
+        known = self.ledger.find(kind, name)
+        if known is None:
+            raise KeyError((kind, name))
+        changed = Made.model_validate({**known.model_dump(), **facts})
+        self._write(tuple(changed if m is known else m for m in self.ledger.made))
+
+    def gone(self, kind: Kind, name: str) -> None:
+        """Mark a thing as deleted."""
+        self.note(kind, name, state="gone", gone_at=self.clock())
+
+    def _write(self, made: tuple[Made, ...]) -> None:
+        ledger = self.ledger.model_copy(update={"made": made})
+        try:
+            write_whole(
+                self.file, ledger.model_dump_json(indent=2) + "\n", PRIVATE_FILE
+            )
+        except OSError as error:
+            raise SageMakerError(
+                f"{self.file} cannot be written ({error.strerror or error}). What is "
+                "made in the account is written down there first, so nothing more is "
+                "asked for"
+            ) from error
+        self.ledger = ledger
+
+
+def read_ledger(run: Path) -> Ledger | None:
+    """The ledger of the run folder `run`; None where nothing was made for it.
+
+    Raises:
+        SageMakerError: the file is not one that was written here.
+    """
+    file = run / FILE
+    try:
+        return Ledger.model_validate_json(read_bytes(file))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SageMakerError(
+            f"{file} cannot be read: {error.strerror or error}"
+        ) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
+        raise SageMakerError(
+            f"{file} is not what was written there: {where}: {first['msg']}. It says "
+            "what stands in the account: put the file back, or look through the "
+            "account for the tag medassist:run"
+        ) from error
+
+
+def open_books(run: Path, account: str, region: str, clock: Clock = time.time) -> Books:
+    """The ledger of `run`, to be written in; a new one where there is none.
+
+    Raises:
+        SageMakerError: `run` belongs to another account or region, or is no folder.
+    """
+    ledger = read_ledger(run)
+    if ledger is None:
+        if not run.is_dir():
+            raise SageMakerError(f"{run} is no folder; a run folder was expected")
+        ledger = Ledger(account=account, region=region)
+    check_same(run, ledger, account, region)
+    return Books(run / FILE, ledger, clock)
+
+
+def check_same(run: Path, ledger: Ledger, account: str, region: str) -> None:
+    """Make sure that the run's things lie in this account and region.
+
+    Raises:
+        SageMakerError: they lie elsewhere, where these credentials would not see them.
+    """
+    if (ledger.account, ledger.region) != (account, region):
+        raise SageMakerError(
+            f"{run / FILE} tells of account {ledger.account} in {ledger.region}, and "
+            f"this is account {account} in {region}: what was made there cannot be "
+            f"seen from here. Use its profile and --region {ledger.region}"
+        )
