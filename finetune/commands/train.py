@@ -71,6 +71,14 @@ def train(
             help="Stop, with a checkpoint, before the training has cost more.",
         ),
     ] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            "--base",
+            metavar="DIR|GGUF",
+            help="Where the base model lies, if not where the recipe says.",
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where to train.")
     ] = "auto",
@@ -99,7 +107,7 @@ def train(
     RUN/data must have been prepared (`finetune prepare`, or --prepare). What comes
     out: RUN/adapter (PEFT), RUN/training.json, RUN/metrics.jsonl, and checkpoints to
     go on from. The best checkpoint by validation loss becomes the adapter. Ctrl-C
-    keeps a checkpoint.
+    keeps a checkpoint, and the best so far as the adapter.
 
     On several GPUs: torchrun --nproc-per-node N -m finetune train ...
     """
@@ -115,7 +123,7 @@ def train(
     root = root_of(recipe, out)
     if prepare_first and not RunFolder(root).split("train").is_file():
         prepare([recipe], out=root)
-    folder = open_run(recipe, out, resume=resume, change=not dry_run)
+    folder = open_run(recipe, out, resume=resume, base=base, change=not dry_run)
     done = folder.finished()
     if done is not None:
         show(done, f"{folder.root} is trained already.\n{_result(done)}", json=json)
@@ -207,6 +215,7 @@ def _result(result: TrainingResult) -> str:
         "finished": "to its end",
         "early": "until it no longer got better",
         "budget": "until the budget was spent",
+        "asked": "until it was stopped",
     }[result.stopped_why]
     lines = [
         f"trained {why}: {result.steps:,} of {result.planned_steps:,} steps, "

@@ -62,6 +62,8 @@ class State(BaseModel):
     """Of the validation at this very step."""
     worse: int = 0
     """Validations since the best one."""
+    validation_owed: bool = False
+    """The validation at this very step was broken off."""
     recent: list[float] = []
     """The losses of the last steps."""
     peak_memory: int = 0

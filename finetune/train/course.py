@@ -19,6 +19,7 @@ _KEPT = (
     "best_loss",
     "last_loss",
     "worse",
+    "validation_owed",
     "peak_memory",
 )
 
@@ -49,6 +50,8 @@ class Course:
     best_loss: float | None = None
     last_loss: float | None = None
     worse: int = 0
+    validation_owed: bool = False
+    """A stop broke off the validation at the step that the checkpoint is of."""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=LAST_STEPS))
     peak_memory: int = 0
     stopped_why: str = "finished"
@@ -65,8 +68,15 @@ class Course:
         kept = {name: getattr(self, name) for name in _KEPT}
         return State(**kept, recent=list(self.recent), **more)
 
+    def over(self, step: int, steps: int, patience: int | None) -> bool:
+        """Whether a training that is at `step` of `steps` has no more steps to do."""
+        if patience is not None and self.worse >= patience:
+            self.stopped_why = "early"
+        return step >= steps or self.stopped_why == "early"
+
     def judge(self, step: int, loss: float) -> None:
         """Take in the validation loss at `step`; 0 is before the first."""
+        self.validation_owed = False
         if step == 0:
             self.first_validation_loss = loss
             return

@@ -102,7 +102,7 @@ def prepare(
         wishes: What the call says beside the recipe.
         watcher: Is told how far it is.
         clock: Seconds; what budget and checkpoints go by.
-        asked: Whether the user wants it to stop; looked at after each step.
+        asked: Whether the user wants it to stop; looked at after each part of a step.
 
     Raises:
         FinetuneError: something is missing or does not suit.

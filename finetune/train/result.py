@@ -11,7 +11,9 @@ from finetune.errors import FinetuneError
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.run_folder import TRAINING
 
-StopReason = Literal["finished", "early", "budget"]
+StopReason = Literal["finished", "early", "budget", "asked"]
+UNFINISHED: frozenset[StopReason] = frozenset({"budget", "asked"})
+"""Ends of a training that goes on with --resume."""
 
 
 class Part(BaseModel):
@@ -129,6 +131,11 @@ class TrainingResult(Part):
     versions: dict[str, str]
     adapter_sha256: str
     """Of adapter/adapter_model.safetensors."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there are steps left, for --resume."""
+        return self.stopped_why in UNFINISHED
 
 
 def read_training(run: Path) -> TrainingResult:

@@ -38,7 +38,7 @@ class Run(RunFolder):
         if not (self.root / RESULT).is_file():
             return None
         result = read_training(self.root)
-        done = result.stopped_why != "budget" and self.adapter.is_dir()
+        done = not result.unfinished and self.adapter.is_dir()
         return result if done else None
 
 
@@ -53,13 +53,21 @@ def root_of(wish: str, out: Path | None) -> Path:
     return Path("runs") / read_recipe(find_recipe(wish)).name
 
 
-def open_run(wish: str, out: Path | None, *, resume: bool, change: bool = True) -> Run:
+def open_run(
+    wish: str,
+    out: Path | None,
+    *,
+    resume: bool,
+    base: Path | None = None,
+    change: bool = True,
+) -> Run:
     """The run folder of a call, with its recipe in it.
 
     Args:
         wish: a recipe's file, a known recipe's name, or a run folder.
         out: the run folder; by default `wish` itself, or `runs/NAME`.
         resume: go on with a training that was begun there.
+        base: where the base lies, if not where the recipe says.
         change: write the recipe into the folder, every default written out.
 
     Raises:
@@ -70,7 +78,7 @@ def open_run(wish: str, out: Path | None, *, resume: bool, change: bool = True) 
     root = out or (Path(wish) if Path(wish).is_dir() else None)
     recipe = _recipe(file, root)
     root = root or Path("runs") / recipe.name
-    run = Run(root, recipe)
+    run = Run(root, recipe, base)
     if not run.split("train").is_file():
         raise FinetuneError(
             f"{run.split('train')} is not there; prepare the data with: "

@@ -1,4 +1,4 @@
-"""A wish to stop: Ctrl-C and SIGTERM, heard between two steps."""
+"""A wish to stop: Ctrl-C and SIGTERM, heard between the parts of a step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def asked_to_stop() -> Generator[Callable[[], bool]]:
-    """Turn Ctrl-C and SIGTERM into a question that is asked after each step.
+    """Turn Ctrl-C and SIGTERM into a question, asked after each part of a step.
 
     A second Ctrl-C ends it at once; the last checkpoint is whole.
     """

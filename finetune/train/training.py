@@ -23,6 +23,7 @@ from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.run_folder import Run
 from finetune.train.shortage import shortage_told
+from finetune.train.tuner import NothingLearned
 from medassist.core.files import give_name, sha256_of_file
 from medassist.core.run_folder import ADAPTER_WEIGHTS, METRICS
 
@@ -36,7 +37,8 @@ def train(prepared: Prepared, console: Console) -> TrainingResult | None:
         What it was; None in all processes but the first, which write nothing.
 
     Raises:
-        Interrupted: the user stopped it; a checkpoint is there.
+        Interrupted: the user stopped it; a checkpoint and an adapter are there, if a
+            step was done.
         FinetuneError: memory or disk ran out, or the loss is no longer a number.
     """
     run, tuner = prepared.run, prepared.tuner
@@ -51,28 +53,47 @@ def train(prepared: Prepared, console: Console) -> TrainingResult | None:
             if board is not None:
                 prepared.report.takers.append(board)
             with shortage_told(run.recipe):
-                at = str(prepared.resumed) if prepared.resumed else None
-                tuner.train(resume_from_checkpoint=at)
+                _steps(prepared)
+    except NothingLearned:
+        raise _nothing_learned(run) from None
     finally:
         if metrics is not None:
             metrics.close()
-    course = tuner.course
-    last = newest(run.checkpoints) or run.checkpoints
-    if course.stopped_why == "asked":
+    if not tuner.state.global_step:
+        raise _nothing_learned(run)
+    tuner.accelerator.wait_for_everyone()
+    result = _finish(prepared) if main else None
+    if result is not None:
+        write_training(run.root, result)
+    # Who starts several processes ends them all when one of them has ended.
+    tuner.accelerator.wait_for_everyone()
+    if tuner.course.stopped_why == "asked":
         raise Interrupted(
             f"stopped after step {tuner.state.global_step:,} of "
-            f"{prepared.estimate.steps:,}; what was learned is in {last}. Go on with: "
-            f"medassist finetune train {run.root} --resume",
-            last,
+            f"{prepared.estimate.steps:,}; the best so far is the adapter in "
+            f"{run.adapter}. Go on with: medassist finetune train {run.root} --resume",
+            newest(run.checkpoints) or run.checkpoints,
         )
-    tuner.accelerator.wait_for_everyone()
-    if not main:
-        return None
-    result = _finish(prepared)
-    write_training(run.root, result)
-    if result.stopped_why != "budget":
+    if result is not None and not result.unfinished:
         forget(prepared)
     return result
+
+
+def _steps(prepared: Prepared) -> None:
+    """All steps that are left; none of a training that only wants its adapter."""
+    tuner, resumed = prepared.tuner, prepared.resumed
+    if resumed is None:
+        tuner.train()
+    elif not tuner.take_up(resumed, prepared.estimate.steps):
+        tuner.train(resume_from_checkpoint=str(resumed))
+
+
+def _nothing_learned(run: Run) -> Interrupted:
+    return Interrupted(
+        "stopped before the first step was done, so that nothing was learned. Begin "
+        f"again with: medassist finetune train {run.root}",
+        run.checkpoints,
+    )
 
 
 def _finish(prepared: Prepared) -> TrainingResult:

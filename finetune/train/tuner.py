@@ -2,9 +2,10 @@
 
 What is other than TRL's: checkpoints of our own (see `checkpoint.py`), a validation
 loss over the tokens of the whole validation set, the best checkpoint and early stopping
-by it, a stop that is asked for (Ctrl-C, SIGTERM, a budget), tokens counted without
-padding, and no message to anybody. The steps themselves are TRL's: its packing, its
-chunked output layer, its loss over the tokens of the global batch.
+by it, a stop that is asked for (Ctrl-C, SIGTERM, a budget) and heard within a step,
+tokens counted without padding, and no message to anybody. The steps themselves are
+TRL's: its packing, its chunked output layer, its loss over the tokens of the global
+batch.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ from finetune.train.metrics import Step
 from finetune.train.rows import batches
 from finetune.train.schedule import Schedule
 
+TRAINER_STATE = "trainer_state.json"
 SLOWEST = 5  # rounds that the time of the next one is the longest of
 
 
@@ -89,6 +91,9 @@ class Tuner(SFTTrainer):
         self._report = report
         self._began = began
         self._saved_at = limits.clock()
+        self._saved_step = -1
+        self._within_step = False
+        self._random: tuple[RandomState, dict[str, torch.Tensor]] | None = None
         self._save_seconds = 5.0  # until one has been measured
         self._evaluate_seconds = 0.0
         self._rounds: deque[float] = deque(maxlen=SLOWEST)
@@ -142,11 +147,13 @@ class Tuner(SFTTrainer):
     def begin_step(self) -> None:
         self._step_tokens = 0
         self._step_began = self.limits.clock()
+        self._within_step = True
 
     def end_step(self) -> None:
         """Count the step that ended."""
         if self.args.device.type == "cuda":
             torch.cuda.synchronize(self.args.device)
+        self._random, self._within_step = random_state(), False
         now = self.limits.clock()
         self._took = max(now - self._step_began, 1e-9)
         self._rounds.append(now - (self._ended or self._step_began))
@@ -167,13 +174,24 @@ class Tuner(SFTTrainer):
             ahead = max(self._rounds, default=0.0) + end
             broke = self.seconds() + ahead > limits.seconds
         due = limits.clock() - self._saved_at > limits.checkpoint_seconds
-        wishes = torch.tensor(
-            [limits.asked(), broke, due], dtype=torch.float32, device=self.args.device
-        )
-        if dist.is_initialized():
-            dist.all_reduce(wishes, dist.ReduceOp.MAX)
-        asked, broke, due = (bool(wish) for wish in wishes.tolist())
+        asked, broke, due = self._agreed(limits.asked(), broke, due)
         return asked, broke, due
+
+    def asked(self) -> bool:
+        """Whether the user wants it to stop; all processes agree on it."""
+        return self._agreed(self.limits.asked())[0]
+
+    def _agreed(self, *wishes: bool) -> list[bool]:
+        if not dist.is_initialized():
+            return list(wishes)
+        told = torch.tensor(wishes, dtype=torch.float32, device=self.args.device)
+        dist.all_reduce(told, dist.ReduceOp.MAX)
+        return [bool(wish) for wish in told.tolist()]
+
+    @property
+    def saved(self) -> bool:
+        """Whether there is a checkpoint of the last step that ended."""
+        return self._saved_step == self.state.global_step
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Report a step; nothing is kept in memory for each of them."""
@@ -208,7 +226,8 @@ class Tuner(SFTTrainer):
         """The validation loss: summed over all tokens in the loss, by their number.
 
         Trainer's own is a mean of the batches' means, in which a short answer weighs
-        as much as a long one.
+        as much as a long one. A stop that is asked for breaks it off: nothing is judged
+        then, and the validation is owed.
         """
         began = self.limits.clock()
         dataset = cast("Dataset", self.eval_dataset)
@@ -218,7 +237,13 @@ class Tuner(SFTTrainer):
         sums = torch.zeros(2, dtype=torch.float64, device="cpu")
         size = self.args.per_device_eval_batch_size
         rank, world = self.args.process_index, self.args.world_size
-        for rows in batches(dataset, size, rank, world):
+        rounds = len(dataset) // (size * world)  # that every process takes part in
+        for number, rows in enumerate(batches(dataset, size, rank, world)):
+            if number < rounds and self.asked():
+                model.train(was_training)
+                self.course.validation_owed = True
+                self.course.stopped_why = "asked"
+                return {}
             inputs = self._prepare_inputs(cast("Any", self.data_collator)(rows))
             with self.accelerator.autocast():
                 found = model(**inputs, use_cache=False, fused_lm_head=True)
@@ -247,11 +272,12 @@ class Tuner(SFTTrainer):
 
     def _save_checkpoint(self, model: object, trial: object) -> None:
         began = self.limits.clock()
-        plain, tensors = random_state()
-        everybody: list[Any] = [(plain, tensors)]
+        # What a step that is broken off has drawn is drawn again by who goes on.
+        own = (self._random if self._within_step else None) or random_state()
+        everybody: list[Any] = [own]
         if dist.is_initialized():
             everybody = [None] * self.args.world_size
-            dist.all_gather_object(everybody, (plain, tensors))
+            dist.all_gather_object(everybody, own)
         failed = ""
         if self.is_world_process_zero():
             try:
@@ -266,6 +292,7 @@ class Tuner(SFTTrainer):
             if told[0]:
                 raise FinetuneError(told[0])
         self._saved_at = self.limits.clock()
+        self._saved_step = self.state.global_step
         self._save_seconds = self._saved_at - began
 
     def _write(
@@ -296,7 +323,7 @@ class Tuner(SFTTrainer):
             state,
             self.adapted,
             tensors,
-            {"trainer_state.json": words},
+            {TRAINER_STATE: words},
         )
 
     def _load_from_checkpoint(
@@ -304,7 +331,26 @@ class Tuner(SFTTrainer):
     ) -> None:
         folder = Path(resume_from_checkpoint)
         load_adapter_weights(self.adapted, folder)
-        self.course = Course.of(read_state(folder))
+        state = read_state(folder)
+        self.course, self._saved_step = Course.of(state), state.step
+
+    def take_up(self, checkpoint: Path, steps: int) -> bool:
+        """Take up a training that was broken off when its last step was done.
+
+        Returns:
+            False where there are steps left; then nothing has been done.
+        """
+        state = read_state(checkpoint)
+        course = Course.of(state)
+        if not course.over(state.step, steps, self.limits.patience):
+            return False
+        load_adapter_weights(self.adapted, checkpoint)
+        self.course, self._saved_step = course, state.step
+        words = (checkpoint / TRAINER_STATE).read_text("utf-8")
+        self.state = TrainerState(**json.loads(words))
+        if course.validation_owed:
+            self.evaluate()
+        return True
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is None:
@@ -365,6 +411,10 @@ class Tuner(SFTTrainer):
         )
 
 
+class NothingLearned(Exception):
+    """A stop was asked for before the first step."""
+
+
 class _AfterEachStep(TrainerCallback):
     """Decides after each step whether to validate, to save, to stop."""
 
@@ -374,8 +424,13 @@ class _AfterEachStep(TrainerCallback):
     def on_train_begin(
         self, args: object, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        if state.global_step == 0 and self._tuner.eval_dataset is not None:
-            self._tuner.evaluate()
+        tuner = self._tuner
+        if state.global_step == 0 and tuner.eval_dataset is not None:
+            tuner.evaluate()
+            if tuner.course.first_validation_loss is None:
+                raise NothingLearned
+        elif tuner.course.validation_owed:
+            tuner.evaluate()
 
     def on_step_begin(
         self, args: object, state: TrainerState, control: TrainerControl, **_: Any
@@ -390,17 +445,27 @@ class _AfterEachStep(TrainerCallback):
         asked, broke, due = tuner.stop_wish()
         last = state.global_step >= state.max_steps
         ends = last or asked or broke
-        valid = tuner.eval_dataset is not None and not asked
         every = tuner.validate_every
-        wanted = every and state.global_step % every == 0
-        if valid and (wanted or last or broke):
-            control.should_evaluate = True
+        wanted = last or (every and state.global_step % every == 0)
+        if tuner.eval_dataset is not None and (wanted or (broke and not asked)):
+            control.should_evaluate = not asked
+            course.validation_owed = asked
         control.should_save = ends or due or control.should_evaluate
-        if asked and not last:
+        if asked and (not last or course.validation_owed):
             course.stopped_why = "asked"
         elif broke and not last:
             course.stopped_why = "budget"
         control.should_training_stop = ends
+
+    def on_substep_end(
+        self, args: object, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Break the step off: one of a large model may outlast who waits for it."""
+        tuner = self._tuner
+        if tuner.asked():
+            tuner.course.stopped_why = "asked"
+            control.should_training_stop = True
+            control.should_save = state.global_step > 0 and not tuner.saved
 
     def on_save(
         self, args: object, state: TrainerState, control: TrainerControl, **_: Any

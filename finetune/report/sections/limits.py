@@ -48,6 +48,8 @@ def limits(facts: RunFacts) -> Section:
         )
         if training.stopped_why == "budget":
             said.append("The training stopped at its budget and is not finished.")
+        elif training.unfinished:
+            said.append("The training was stopped and is not finished.")
     said.append(
         "A lower loss or a better exam does not make a model safe: it can still be "
         "wrong "
@@ -127,6 +129,8 @@ def next_steps(facts: RunFacts, run: str) -> Section:
         todo.append(
             f"Raise the budget and go on: medassist finetune train {run} --resume"
         )
+    elif training.unfinished:
+        todo.append(f"Go on: medassist finetune train {run} --resume")
     todo += _of_curves(facts.steps)
     if evaluation is None:
         if training is not None:

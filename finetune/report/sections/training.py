@@ -33,6 +33,7 @@ STOPPED = {
     "finished": "It ran to its end.",
     "early": "It stopped early, since the validation loss no longer fell.",
     "budget": "It stopped before the budget was exceeded, so it is not finished.",
+    "asked": "It was stopped, so it is not finished.",
 }
 
 
@@ -41,8 +42,8 @@ def training(result: TrainingResult | None, steps: Sequence[Step]) -> Section | 
     parts: list[Part] = []
     if result is not None:
         parts.append(Text(_told(result)))
-        if result.stopped_why == "budget":
-            parts.append(Text(STOPPED["budget"], tone="warning"))
+        if result.unfinished:
+            parts.append(Text(_why(result), tone="warning"))
     curves = loss_curves(steps, result)
     if curves is not None:
         parts.append(curves)
@@ -75,7 +76,7 @@ def _told(result: TrainingResult) -> str:
         f"{duration(result.seconds)} for {epochs(result.epochs)} and "
         f"{counted(result.tokens, 'token')}."
     )
-    return said if result.stopped_why == "budget" else f"{said} {_why(result)}"
+    return said if result.unfinished else f"{said} {_why(result)}"
 
 
 def _why(result: TrainingResult) -> str:

@@ -143,15 +143,71 @@ def test_a_killed_training_goes_on_with_the_same_losses(
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_a_stop_keeps_a_checkpoint_and_says_how_to_go_on(trainings: Trainings) -> None:
+def test_a_stop_keeps_a_checkpoint_and_an_adapter_and_says_how_to_go_on(
+    trainings: Trainings,
+) -> None:
     run = trainings.make("run")
-    with pytest.raises(Interrupted, match=r"after step 3 of .*--resume") as stop:
-        trainings.train(run, asked=After(3))
-    assert read_state(stop.value.checkpoint).step == 3
-    assert not (run / "adapter").exists()
-    with pytest.raises(FinetuneError, match=r"stopped after step 3; .*--resume"):
+    with pytest.raises(Interrupted, match=r"stopped after step \d+ of .*--resume"):
+        trainings.train(run, asked=After(20))
+    stopped = read_training(run)
+    assert stopped.stopped_why == "asked"
+    assert stopped.steps < stopped.planned_steps
+    assert (run / "adapter/adapter_model.safetensors").is_file()
+    with pytest.raises(FinetuneError, match=r"stopped after step \d+; .*--resume"):
         open_run(str(run), None, resume=False)
     assert trainings.train(run, RESUME).stopped_why == "finished"
+
+
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_stop_at_any_moment_goes_on_to_the_same_losses_and_adapter(
+    trainings: Trainings, stride: int
+) -> None:
+    part = {"packing": False, "epochs": 2, "validations": 2}
+    rows = [dialogue(i) for i in range(8)]
+    whole = trainings.make("whole", rows, train=part)
+    moments = After(10**6)
+    trainings.train(whole, asked=moments)
+    asked = 10**6 - moments.times
+    steps: set[int] = set()
+    # Each question is a moment: in validations, between micro-batches, after steps.
+    for moment in range(1, asked + 1, stride):
+        run = trainings.make(f"stopped-{moment}", rows, train=part)
+        with pytest.raises(Interrupted) as stop:
+            trainings.train(run, asked=After(moment))
+        if "nothing was learned" in str(stop.value):
+            assert newest(run / "checkpoints") is None
+            assert not (run / "adapter").exists()
+        else:
+            steps.add(read_training(run).steps)
+            assert (run / "adapter/adapter_model.safetensors").is_file()
+        trainings.train(run, RESUME)
+        assert losses(run) == losses(whole), moment
+        assert validations(run) == validations(whole), moment
+        assert adapter_of(run) == adapter_of(whole), moment
+    assert len(steps) > 2
+
+
+def test_a_training_killed_after_its_last_step_only_makes_its_adapter(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = {"steps": 3, "epochs": 1, "packing": False, "validations": 0}
+    whole, broken = (trainings.make(name, train=part) for name in ("whole", "broken"))
+    trainings.train(whole)
+    with monkeypatch.context() as patch:
+        patch.setattr("finetune.train.training._finish", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            trainings.train(broken)
+    assert trainings.train(broken, RESUME).steps == 3
+    assert losses(broken) == losses(whole)
+    assert adapter_of(broken) == adapter_of(whole)
+
+
+def _killed(prepared: object) -> None:
+    raise KeyboardInterrupt
+
+
+def adapter_of(run: Path) -> bytes:
+    return (run / "adapter/adapter_model.safetensors").read_bytes()
 
 
 def test_a_budget_stops_the_training_before_it_is_exceeded(
