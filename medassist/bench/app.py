@@ -59,6 +59,7 @@ def measure(work: Work) -> Generator[Event]:
 def _ask(work: Work, asking: Asking, left: list[Step]) -> Generator[Event]:
     yield from work.quiet([asking.pid])
     all_panes = sets_of_panes(left[0].target)
+    visit = work.observer.begin([asking.pid])
     # It warms up, and tells how many words make a prompt of the length.
     trial = asking.ask(TRIAL, all_panes[-1])
     read = max(found.read for found in trial.values())
@@ -73,7 +74,9 @@ def _ask(work: Work, asking: Asking, left: list[Step]) -> Generator[Event]:
         yield work.begin(step, f"through the app, {step.test['panes']}")
         watching = work.observer.begin([asking.pid])
         found = asking.ask(words, panes)
-        yield work.keep(step, samples=samples(found), disturbance=watching.end())
+        yield work.keep(
+            step, samples=samples(found), disturbance=watching.end(around=visit)
+        )
 
 
 def samples(found: dict[PaneName, Asked]) -> dict[str, tuple[float, ...]]:

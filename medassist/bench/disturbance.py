@@ -169,10 +169,13 @@ class Observer:
         pids: tuple[int, ...],
         held_up: float | None,
         switches: int | None,
+        around: _Moment | None,
     ) -> Disturbance:
-        """What happened since `before`."""
+        """What happened since `before`; of a short time, since `around`."""
         after = self._moment(pids)
         others = self._others(before, after)
+        if others is None and around is not None:
+            others = self._others(around, after)
         throttled = None
         if after.throttled is not None and before.throttled is not None:
             throttled = int(after.throttled - before.throttled)
@@ -220,15 +223,21 @@ class Watching:
     before: _Moment
 
     def end(
-        self, held_up: float | None = None, switches: int | None = None
+        self,
+        held_up: float | None = None,
+        switches: int | None = None,
+        around: Watching | None = None,
     ) -> Disturbance:
         """What happened meanwhile.
 
         Args:
-            held_up: the share of the time for which our threads had no core.
-            switches: times that they were thrown off one.
+            held_up: the share of the time in which our threads did not compute.
+            switches: times that they were thrown off a core.
+            around: a longer time of the same process, which tells what others took
+                where this one is too short to be counted.
         """
-        return self.observer.ended(self.before, self.pids, held_up, switches)
+        longer = around.before if around else None
+        return self.observer.ended(self.before, self.pids, held_up, switches, longer)
 
 
 def _watts(before: _Moment, after: _Moment) -> float | None:

@@ -71,7 +71,9 @@ class Disturbance(Part):
     others: float | None = None
     """The share of all cores that other programs took, and steal; `None`: not read."""
     held_up: float | None = None
-    """The share of the time for which threads that wanted a core had none."""
+    """The share of the time in which our threads did not compute: they had no core,
+    or waited for one of them that had none. It is never 0, since they wait for each
+    other, too."""
     switches: int | None = None
     """Times that one of our threads was thrown off its core."""
     disturbed: bool = False

@@ -163,6 +163,7 @@ def _round(
 ) -> Generator[Event]:
     model = kept.model(lane)
     yield from work.quiet(kept.pids)
+    visit = work.observer.begin([model.pid])
     notes: tuple[str, ...] = ()
     if not kept.is_warm(lane):
         runs = warm_up(model)
@@ -185,7 +186,7 @@ def _round(
         yield work.keep(
             step,
             samples={"ns": (float(took.ns),)},
-            disturbance=watching.end(max(0.0, held), took.switches),
+            disturbance=watching.end(max(0.0, held), took.switches, visit),
             notes=notes,
             type=model.opened.description,
             tensor_bytes=model.opened.tensor_bytes,

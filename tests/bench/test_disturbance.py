@@ -91,6 +91,18 @@ def test_of_a_moment_nothing_is_said():
     assert found.others is None and not found.disturbed
 
 
+def test_of_a_moment_within_a_longer_time_it_is_said_what_others_took_of_that():
+    fake = FakeComputer([0.4])
+    watched = observer(fake)
+    visit = watched.begin([1])
+    fake.sleep(1.0, own=2.0)
+    moment = watched.begin([1])
+    fake.sleep(0.01)
+    found = moment.end(around=visit)
+    assert found.others == pytest.approx(0.4)
+    assert found.disturbed
+
+
 def test_energy_is_what_was_used_beyond_the_idle_computer_also_where_it_wraps(tmp_path):
     package = tmp_path / "sys/class/powercap/intel-rapl:0"
     package.mkdir(parents=True)
