@@ -30,7 +30,7 @@ class Files:
     exams: Path
 
 
-def _other_layer(name: str) -> str:
+def other_layer(name: str) -> str:
     for one, other in (("blk.0.", "blk.1."), ("blk.1.", "blk.0.")):
         if name.startswith(one):
             return other + name.removeprefix(one)
@@ -45,7 +45,7 @@ def files(tmp_path_factory) -> Files:
     other = write_model(
         folder / "other.gguf", random_weights(small.get_vocab_size(), 9), small
     )
-    weights = {name: pair.weights[_other_layer(name)] for name in pair.weights}
+    weights = {name: pair.weights[other_layer(name)] for name in pair.weights}
     swapped = write_model(folder / "swapped.gguf", weights, pair.tokenizer)
     text = folder / "text.txt"
     text.write_text(" ".join(SENTENCES) * 60, "utf-8")

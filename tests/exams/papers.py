@@ -32,8 +32,8 @@ def gold(number: int) -> int:
 def write_papers(folder: Path, count: int = 24) -> Path:
     """MedQA, MedMCQA, PubMedQA and two subjects of MMLU, `count` questions each."""
     folder.mkdir(parents=True, exist_ok=True)
-    _lines(folder / "phrases_no_exclude_test.jsonl", map(medqa, range(count)))
-    _lines(folder / "dev.json", map(medmcqa, range(count)))
+    write_lines(folder / "phrases_no_exclude_test.jsonl", map(medqa, range(count)))
+    write_lines(folder / "dev.json", map(medmcqa, range(count)))
     rows = {str(900 + i): pubmedqa(i) for i in range(count + 3)}
     (folder / "ori_pqal.json").write_text(json.dumps(rows), "utf-8")
     truth = {str(900 + i): decision(i) for i in range(count)}
@@ -126,6 +126,6 @@ def mmlu_dev(subject: str) -> list[tuple[str, list[str], int]]:
     ]
 
 
-def _lines(file: Path, rows: object) -> None:
+def write_lines(file: Path, rows: object) -> None:
     text = "".join(json.dumps(row) + "\n" for row in list(rows))  # type: ignore[call-overload]
     file.write_text(text, "utf-8")
