@@ -59,7 +59,7 @@ class File(BaseModel):
     bytes: int
 
 
-class Plan(BaseModel):
+class PushPlan(BaseModel):
     """What would be sent, and where to."""
 
     model_config = ConfigDict(frozen=True)
@@ -99,7 +99,7 @@ def make_plan(
     revision: str = "main",
     private: bool = False,
     with_evaluation: bool = False,
-) -> Plan:
+) -> PushPlan:
     """What of the run folder `run` would be sent to `repo`.
 
     Raises:
@@ -130,7 +130,7 @@ def make_plan(
         if file.is_file() and file.suffix in OF_ADAPTER and not file.is_symlink()
     ]
     here = ["data/", "checkpoints/", "gguf/", *(() if with_evaluation else QUOTING)]
-    return Plan(
+    return PushPlan(
         endpoint=address,
         repo=repo,
         revision=revision,
@@ -141,7 +141,7 @@ def make_plan(
     )
 
 
-def told(plan: Plan) -> str:
+def told(plan: PushPlan) -> str:
     """The plan for a reader."""
     kind = " (private, if it is made now)" if plan.private else ""
     lines = [f"To {plan.host}: {plan.repo}, branch {plan.revision}{kind}"]
@@ -156,7 +156,7 @@ def told(plan: Plan) -> str:
 
 
 def push(
-    plan: Plan,
+    plan: PushPlan,
     *,
     storage_host: str | None = None,
     way: WayOut = DIRECT,
@@ -208,7 +208,7 @@ def push(
     )
 
 
-def _send(plan: Plan, token: str, watcher: Watcher) -> str:
+def _send(plan: PushPlan, token: str, watcher: Watcher) -> str:
     """The commit's address."""
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -251,7 +251,7 @@ def _notes(files: list[File]) -> list[str]:
     return notes
 
 
-def _refused(plan: Plan, error: Exception) -> str:
+def _refused(plan: PushPlan, error: Exception) -> str:
     return (
         f"{plan.host} knows no {plan.repo} that this token may write to "
         f"({status_of(error)}). Is the name right, and has the token the right to "
@@ -259,7 +259,7 @@ def _refused(plan: Plan, error: Exception) -> str:
     )
 
 
-def _answered(plan: Plan, error: Exception) -> str:
+def _answered(plan: PushPlan, error: Exception) -> str:
     status = status_of(error)
     if status in (401, 403):
         return (
@@ -273,7 +273,7 @@ def _answered(plan: Plan, error: Exception) -> str:
     )
 
 
-def _broken_off(plan: Plan, error: BaseException) -> str:
+def _broken_off(plan: PushPlan, error: BaseException) -> str:
     """The sentence for what is no answer of the Hub.
 
     Raises:

@@ -77,11 +77,11 @@ def fetch(
     gives some. fetched.json in the folder says what came from where.
     """
     with room("finetune"):
-        from finetune.data.fetch.fetch import Wish
+        from finetune.data.fetch.fetch import FetchWish
         from finetune.data.fetch.fetch import fetch as work
         from medassist.core.settings_file import way_out
 
-    wish = Wish(
+    wish = FetchWish(
         source=source,
         out=out,
         ids=ids,

@@ -122,7 +122,7 @@ def prepare(
     """
     with room("finetune"):
         from finetune.data.pipeline.executors import Machine, Slurm
-        from finetune.data.pipeline.prepare import Wish
+        from finetune.data.pipeline.prepare import PreparationWish
         from finetune.data.pipeline.prepare import prepare as run
         from finetune.data.wishes import Changes, asked_for
         from finetune.errors import FinetuneError
@@ -151,7 +151,7 @@ def prepare(
         ),
     )
     machine = Machine(executor, workers or os.cpu_count() or 1, slurm)
-    wish = Wish(machine, tasks, force, asked.base)
+    wish = PreparationWish(machine, tasks, force, asked.base)
     try:
         with watching(quiet=json) as watcher:
             prepared = run(asked.settings, out, wish, watcher)

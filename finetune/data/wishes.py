@@ -49,7 +49,7 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedData:
     """Settings, and where their relative paths begin."""
 
     settings: DataPart
@@ -85,7 +85,7 @@ class Asked:
         ).write(there)
 
 
-def asked_for(what: Sequence[str], changes: Changes) -> Asked:
+def asked_for(what: Sequence[str], changes: Changes) -> AskedData:
     """The settings that `what`, one recipe or data sets, and `changes` make.
 
     Raises:
@@ -113,7 +113,7 @@ def asked_for(what: Sequence[str], changes: Changes) -> Asked:
         content, base = {"sources": [_source(each) for each in what]}, Path.cwd()
     _apply(changes, content)
     try:
-        return Asked(DataPart.model_validate(content), base, recipe, file)
+        return AskedData(DataPart.model_validate(content), base, recipe, file)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the data"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from finetune.data.pipeline.lock import MAIN, WORKERS
-from finetune.data.pipeline.lock import locked as prepared_alone
+from finetune.data.pipeline.preparation_lock import MAIN, WORKERS
+from finetune.data.pipeline.preparation_lock import locked as prepared_alone
 from finetune.errors import FinetuneError
 from finetune.train.run_folder import locked as trained_alone
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.fetch import hub, kaggle, pmc, trials, web
-from finetune.data.fetch.plan import Fetched, FetchedFile, Plan, announced, carry_out
+from finetune.data.fetch.download_plan import (
+    DownloadPlan,
+    FetchedFile,
+    FetchRecord,
+    announced,
+    carry_out,
+)
 from finetune.data.sources.contract import SourceInfo
 from finetune.data.sources.registry import SOURCES, source_info
 from finetune.errors import FinetuneError
@@ -21,7 +27,7 @@ KAGGLE = "kaggle:"
 
 
 @dataclass(frozen=True)
-class Wish:
+class FetchWish:
     """What a user asks for."""
 
     source: str
@@ -39,7 +45,9 @@ class Wish:
 
 
 @told_as(FinetuneError)
-def fetch(wish: Wish, announce: Callable[[str], None], watcher: Watcher) -> Fetched:
+def fetch(
+    wish: FetchWish, announce: Callable[[str], None], watcher: Watcher
+) -> FetchRecord:
     """Download what is wished for; `announce` is told the hosts and sizes before.
 
     Raises:
@@ -57,7 +65,7 @@ def fetch(wish: Wish, announce: Callable[[str], None], watcher: Watcher) -> Fetc
             "clinical-trials"
         )
     handle = wish.repository.removeprefix(KAGGLE)
-    plan: Plan
+    plan: DownloadPlan
     if wish.repository.startswith(KAGGLE) or (info.fetch == "kaggle" and handle):
         plan = kaggle.plan_kaggle(wish.source, handle)
         announce(announced(plan, wish.way))
@@ -85,7 +93,7 @@ def fetch(wish: Wish, announce: Callable[[str], None], watcher: Watcher) -> Fetc
     return carry_out(plan, wish.out, watcher, wish.way)
 
 
-def _plan(info: SourceInfo, wish: Wish, watcher: Watcher) -> Plan:
+def _plan(info: SourceInfo, wish: FetchWish, watcher: Watcher) -> DownloadPlan:
     repository = wish.repository or REPOSITORIES.get(wish.source, "")
     if repository:
         return hub.plan_hub(
@@ -120,8 +128,8 @@ def _plan(info: SourceInfo, wish: Wish, watcher: Watcher) -> Plan:
             )
 
 
-def _dry(plan: Plan, out: Path) -> Fetched:
-    return Fetched(
+def _dry(plan: DownloadPlan, out: Path) -> FetchRecord:
+    return FetchRecord(
         source=plan.source,
         what=plan.what,
         hosts=plan.hosts,

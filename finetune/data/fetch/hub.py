@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 
 import httpx2
 
-from finetune.data.fetch.plan import Plan
+from finetune.data.fetch.download_plan import DownloadPlan
 from finetune.errors import FinetuneError
 from medassist.core.download import Checksum, Wanted
 from medassist.core.hub import (
@@ -38,7 +38,7 @@ def plan_hub(
     revision: str = "main",
     limit: int | None = None,
     way: WayOut,
-) -> Plan:
+) -> DownloadPlan:
     """The files of a data set's repository at one commit.
 
     Args:
@@ -115,7 +115,7 @@ def plan_hub(
     if skipped:
         notes.append(f"left out, since it could run code: {', '.join(skipped[:10])}")
     what = f"Hugging Face {repository} at {commit[:12]}"
-    return Plan(source, what, hosts, tuple(wanted), tuple(notes))
+    return DownloadPlan(source, what, hosts, tuple(wanted), tuple(notes))
 
 
 def _is_wanted(path: str, patterns: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
-from finetune.data.fetch.plan import RECORD, Fetched, Plan, record
+from finetune.data.fetch.download_plan import RECORD, DownloadPlan, FetchRecord, record
 from finetune.errors import FinetuneError
 from medassist.core.download import Got, Wanted, digest_of
 from medassist.core.network import LOOKUPS, let_through, was_refused
@@ -28,7 +28,7 @@ CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 HERE = "localhost,127.0.0.1,::1"
 
 
-def plan_kaggle(source: str, handle: str) -> Plan:
+def plan_kaggle(source: str, handle: str) -> DownloadPlan:
     """A data set by its handle, OWNER/NAME; Kaggle says sizes only while it sends.
 
     Raises:
@@ -38,10 +38,12 @@ def plan_kaggle(source: str, handle: str) -> Plan:
         raise FinetuneError(f"{handle!r} is no data set of Kaggle; expected OWNER/NAME")
     wanted = Wanted(url=f"https://www.kaggle.com/datasets/{handle}", file=handle)
     notes = ("Kaggle names the licence on the set's page; read it there",)
-    return Plan(source, f"Kaggle {handle}", HOSTS, (wanted,), notes)
+    return DownloadPlan(source, f"Kaggle {handle}", HOSTS, (wanted,), notes)
 
 
-def carry_out_kaggle(plan: Plan, out: Path, watcher: Watcher, way: WayOut) -> Fetched:
+def carry_out_kaggle(
+    plan: DownloadPlan, out: Path, watcher: Watcher, way: WayOut
+) -> FetchRecord:
     """Download a data set of Kaggle into `out`.
 
     Raises:
@@ -128,7 +130,7 @@ def _told(values: Mapping[str, str]) -> Generator[None]:
         os.environ.update(before)
 
 
-def _got(plan: Plan, out: Path) -> list[Got]:
+def _got(plan: DownloadPlan, out: Path) -> list[Got]:
     url = plan.files[0].url
     return [
         Got(
@@ -145,10 +147,10 @@ def _got(plan: Plan, out: Path) -> list[Got]:
     ]
 
 
-def _done(plan: Plan, out: Path) -> Fetched | None:
+def _done(plan: DownloadPlan, out: Path) -> FetchRecord | None:
     """What an earlier call brought, if it is all still there."""
     try:
-        found = Fetched.model_validate_json((out / RECORD).read_text("utf-8"))
+        found = FetchRecord.model_validate_json((out / RECORD).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     whole = found.what == plan.what and all(

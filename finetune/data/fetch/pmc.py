@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import httpx2
 from lxml import etree
 
-from finetune.data.fetch.plan import Plan
+from finetune.data.fetch.download_plan import DownloadPlan
 from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.pmc_layouts import versioned
@@ -36,7 +36,7 @@ _NUMBER = re.compile(r"(?:PMC)?(\d{1,12})(?:\.(\d+))?", re.IGNORECASE)
 
 def plan_pmc(
     *, ids: str, query: str, limit: int | None, watcher: Watcher, way: WayOut
-) -> Plan:
+) -> DownloadPlan:
     """The newest version of each article that is asked for, with its metadata.
 
     Args:
@@ -81,7 +81,7 @@ def plan_pmc(
         shown = ", ".join(missing[:10])
         notes.append(f"{len(missing)} are not in the open-access bucket: {shown}")
     what = f"PMC: {len(numbers) - len(missing)} articles"
-    return Plan("pmc-oa", what, tuple(hosts), tuple(files), tuple(notes))
+    return DownloadPlan("pmc-oa", what, tuple(hosts), tuple(files), tuple(notes))
 
 
 def read_ids(given: str) -> list[str]:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from finetune.data.fetch.plan import Fetched, Plan, record
+from finetune.data.fetch.download_plan import DownloadPlan, FetchRecord, record
 from finetune.errors import FinetuneError
 from medassist.core.download import Got, ask
 from medassist.core.files import SHARED_FILE, write_whole
@@ -26,7 +26,7 @@ FIELDS = (
 )
 
 
-def plan_trials(*, ids: str, query: str) -> Plan:
+def plan_trials(*, ids: str, query: str) -> DownloadPlan:
     """The studies of a query, or of a list of NCT numbers.
 
     Raises:
@@ -39,11 +39,11 @@ def plan_trials(*, ids: str, query: str) -> Plan:
         )
     host = urlsplit(STUDIES).hostname or ""
     what = f"ClinicalTrials.gov: {query or ids}"
-    return Plan("clinical-trials", what, (host,), ())
+    return DownloadPlan("clinical-trials", what, (host,), ())
 
 
 def carry_out_trials(
-    plan: Plan,
+    plan: DownloadPlan,
     out: Path,
     watcher: Watcher,
     *,
@@ -51,7 +51,7 @@ def carry_out_trials(
     query: str,
     limit: int | None,
     way: WayOut,
-) -> Fetched:
+) -> FetchRecord:
     """Download the pages that are not here yet.
 
     A page names the next one, so a broken-off download goes on behind the last whole

@@ -10,7 +10,7 @@ import httpx2
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from finetune.data.fetch.plan import Plan
+from finetune.data.fetch.download_plan import DownloadPlan
 from finetune.errors import FinetuneError
 from medassist.core.download import Checksum, Wanted
 from medassist.core.network import connected
@@ -37,7 +37,7 @@ def catalogue() -> dict[str, tuple[WebFile, ...]]:
     )
 
 
-def plan_web(source: str, way: WayOut) -> Plan:
+def plan_web(source: str, way: WayOut) -> DownloadPlan:
     """The files of a set, with their sizes as the servers say them.
 
     Raises:
@@ -63,4 +63,4 @@ def plan_web(source: str, way: WayOut) -> Plan:
                     checksum=Checksum("sha256", entry.sha256) if entry.sha256 else None,
                 )
             )
-    return Plan(source, source, hosts, tuple(wanted))
+    return DownloadPlan(source, source, hosts, tuple(wanted))

@@ -14,11 +14,11 @@ from datatrove.pipeline.dedup.minhash import (
 from datatrove.utils.hashing import HashConfig
 from datatrove.utils.word_tokenizers import WordTokenizer
 
-from finetune.data.pipeline.documents import BETWEEN_PARTS, Documents
-from finetune.data.pipeline.reporting import Reporter
-from finetune.data.pipeline.work import Work
+from finetune.data.pipeline.datatrove_documents import BETWEEN_PARTS, Documents
+from finetune.data.pipeline.rank_progress import Reporter
+from finetune.data.pipeline.work_folder import WorkFolder
 from finetune.data.steps.duplicates import BITS, BUCKETS, ROWS, RUN, signature
-from finetune.data.steps.words import Hashes, words
+from finetune.data.steps.word_hashes import Hashes, words
 
 STAGE = "candidates"
 _EXACT_ROWS = 2
@@ -54,7 +54,7 @@ class Sign(MinhashDedupSignature):
     every rank, and each line of it is a document that arrives here.
     """
 
-    def __init__(self, work: Work, *, near: bool) -> None:
+    def __init__(self, work: WorkFolder, *, near: bool) -> None:
         super().__init__(
             str(work.signatures),
             config=config(near=near),
@@ -84,7 +84,7 @@ class Sign(MinhashDedupSignature):
 class Candidates(MinhashDedupBuckets):
     """datatrove's search in a bucket, with a word on how far it is."""
 
-    def __init__(self, work: Work, *, near: bool) -> None:
+    def __init__(self, work: WorkFolder, *, near: bool) -> None:
         super().__init__(
             str(work.signatures), str(work.candidates), config=config(near=near)
         )

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from finetune.data.sources.contract import Columns
 from finetune.data.steps.licences import Decision
-from finetune.data.steps.verdict import AnyRecord, Dropped, Kept, Verdict
+from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult
 from medassist.core.files import write_whole
 
 READ, SPLIT = "read", "split"  # the first step and the last
@@ -144,7 +144,7 @@ class Counts(_Counted):
         new = LicenceTally(evidence=record.licence.evidence)
         self.licences.setdefault(key, new).records += 1
 
-    def judged(self, step: str, verdict: Verdict) -> None:
+    def judged(self, step: str, verdict: StepResult) -> None:
         """Count what a step said of a record."""
         tally = self.step(step)
         tally.into += 1

@@ -29,8 +29,8 @@ from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.stats import PipelineStats
 from loguru import logger
 
-from finetune.data.pipeline.lock import work_for
-from finetune.data.pipeline.work import Work
+from finetune.data.pipeline.preparation_lock import work_for
+from finetune.data.pipeline.work_folder import WorkFolder
 from finetune.errors import FinetuneError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def as_sentence(error: OSError, data: Path) -> FinetuneError:
     return FinetuneError(f"{where}: {error.strerror or error}; nothing of it is lost")
 
 
-def run_here(work: Work, stage: Stage, machine: Machine) -> None:
+def run_here(work: WorkFolder, stage: Stage, machine: Machine) -> None:
     """Run a stage on this machine or on Ray, to its end.
 
     Raises:
@@ -163,7 +163,7 @@ def run_here(work: Work, stage: Stage, machine: Machine) -> None:
         )
 
 
-def submit(work: Work, stages: Sequence[Stage], machine: Machine) -> list[str]:
+def submit(work: WorkFolder, stages: Sequence[Stage], machine: Machine) -> list[str]:
     """Send all stages to Slurm, each to begin when the one before has ended.
 
     Returns:

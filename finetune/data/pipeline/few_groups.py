@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from finetune.data.pipeline.arranging import (
+from finetune.data.pipeline.arrangement import (
     LEAST,
     TRAIN,
     Arrangement,
@@ -21,10 +21,10 @@ from finetune.data.pipeline.arranging import (
     arrange,
 )
 from finetune.data.pipeline.counts import Counts
-from finetune.data.pipeline.documents import LineWriter, read_lines
+from finetune.data.pipeline.datatrove_documents import LineWriter, read_lines
 from finetune.data.pipeline.sieve import dropped_row
-from finetune.data.pipeline.splitting import STAGE
-from finetune.data.pipeline.work import Work
+from finetune.data.pipeline.split_writer import STAGE
+from finetune.data.pipeline.work_folder import WorkFolder
 from finetune.data.recipe import DataPart, Split
 from finetune.data.records import RECORD
 from finetune.data.steps.split import SPLITS
@@ -51,7 +51,7 @@ class Rearranged:
     arrangement: Arrangement | None = None
 
 
-def rearranged(work: Work, settings: DataPart, counts: Counts) -> Rearranged:
+def rearranged(work: WorkFolder, settings: DataPart, counts: Counts) -> Rearranged:
     """See to it that every split that was asked for has records; sets `counts` right.
 
     Raises:
@@ -75,14 +75,16 @@ def rearranged(work: Work, settings: DataPart, counts: Counts) -> Rearranged:
     return Rearranged(found.said, _recount(work, found, counts), divided, found)
 
 
-def split_lines(work: Work, name: str, arrangement: Arrangement) -> Iterator[bytes]:
+def split_lines(
+    work: WorkFolder, name: str, arrangement: Arrangement
+) -> Iterator[bytes]:
     """The lines of a split as it is arranged."""
     for goes, _, line, _ in _destined(work, arrangement):
         if goes == name:
             yield line
 
 
-def split_parts(work: Work, name: str) -> list[Path]:
+def split_parts(work: WorkFolder, name: str) -> list[Path]:
     """The files that ranks wrote for a split."""
     return sorted((work.folder / "splits" / name).glob("*.jsonl"))
 
@@ -108,7 +110,7 @@ def _keys(part: Path) -> npt.NDArray[np.uint64]:
     return np.fromfile(part.with_suffix(".groups"), "<u8")
 
 
-def _sizes(work: Work, name: str) -> dict[int, int]:
+def _sizes(work: WorkFolder, name: str) -> dict[int, int]:
     """The records of each group of a split."""
     every = [_keys(part) for part in split_parts(work, name)]
     if not every:
@@ -117,7 +119,7 @@ def _sizes(work: Work, name: str) -> dict[int, int]:
     return dict(zip(keys.tolist(), times.tolist(), strict=True))
 
 
-def _groups(work: Work, sizes: Mapping[str, Mapping[int, int]]) -> list[Group]:
+def _groups(work: WorkFolder, sizes: Mapping[str, Mapping[int, int]]) -> list[Group]:
     groups: dict[int, Group] = {}
     for split, of_split in sizes.items():
         for part in split_parts(work, split):
@@ -130,7 +132,7 @@ def _groups(work: Work, sizes: Mapping[str, Mapping[int, int]]) -> list[Group]:
 
 
 def _destined(
-    work: Work, arrangement: Arrangement
+    work: WorkFolder, arrangement: Arrangement
 ) -> Iterator[tuple[str | None, int, bytes, int]]:
     """Each record's split or none, group, line, and place of its data set."""
     goes = {
@@ -149,7 +151,9 @@ def _destined(
                     yield arrangement.moved.get(key, split), key, line, place
 
 
-def _recount(work: Work, arrangement: Arrangement, counts: Counts) -> dict[str, int]:
+def _recount(
+    work: WorkFolder, arrangement: Arrangement, counts: Counts
+) -> dict[str, int]:
     """Count the splits anew, and list what is in none; the groups of each split."""
     counts.splits.clear()
     groups: dict[str, set[int]] = {name: set() for name in SPLITS}

@@ -11,9 +11,9 @@ import shutil
 from pathlib import Path
 
 from finetune.data.pipeline.counts import Counts, StepTally
-from finetune.data.pipeline.joining import DROPPED, dropped_lists
-from finetune.data.pipeline.reading import READ
-from finetune.data.pipeline.work import Work
+from finetune.data.pipeline.rank_files import DROPPED, dropped_lists
+from finetune.data.pipeline.source_reader import READ
+from finetune.data.pipeline.work_folder import WorkFolder
 from finetune.errors import FinetuneError
 from medassist.core.run_folder import MANIFEST
 
@@ -22,7 +22,7 @@ INSTEAD = "dropped-of-the-last-try"
 MOST_REASONS = 4
 
 
-def refuse_nothing(work: Work, counts: Counts, order: tuple[str, ...]) -> None:
+def refuse_nothing(work: WorkFolder, counts: Counts, order: tuple[str, ...]) -> None:
     """See to it that something is left.
 
     Raises:
@@ -56,7 +56,7 @@ def first_of(parts: list[Path]) -> str:
     return ""
 
 
-def _took(name: str, step: StepTally, work: Work) -> str:
+def _took(name: str, step: StepTally, work: WorkFolder) -> str:
     count = sum(step.dropped.values())
     if name == READ:
         # Its reasons are sentences of the sources' own, which say what to do.
@@ -82,7 +82,7 @@ def _hint(steps: list[tuple[str, StepTally]]) -> str:
     return hint
 
 
-def _kept_lists(work: Work, order: tuple[str, ...]) -> str:
+def _kept_lists(work: WorkFolder, order: tuple[str, ...]) -> str:
     """Give the lists a place that stays; where that is, for the end of a sentence."""
     made = work.folder / "lists-that-stay"
     shutil.rmtree(made, ignore_errors=True)

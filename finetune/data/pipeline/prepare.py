@@ -10,20 +10,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finetune.data.manifest import Manifest, read_manifest
-from finetune.data.pipeline import candidates, judging, reading, splitting
+from finetune.data.pipeline import (
+    candidates,
+    duplicate_groups,
+    source_reader,
+    split_writer,
+)
 from finetune.data.pipeline.counts import added_up
 from finetune.data.pipeline.executors import Machine, as_sentence, run_here, submit
-from finetune.data.pipeline.finishing import STEPS
-from finetune.data.pipeline.lock import locked
+from finetune.data.pipeline.final_files import STEPS
 from finetune.data.pipeline.nothing_left import refuse_nothing
-from finetune.data.pipeline.plan import Plan
-from finetune.data.pipeline.reporting import reported
+from finetune.data.pipeline.preparation_lock import locked
+from finetune.data.pipeline.preparation_plan import PreparationPlan
+from finetune.data.pipeline.rank_progress import reported
 from finetune.data.pipeline.stages import FINISH, stages
-from finetune.data.pipeline.work import (
+from finetune.data.pipeline.work_folder import (
     PREFIX,
     Input,
-    Opened,
-    Work,
+    OpenedSource,
+    WorkFolder,
     deal,
     find_inputs,
     inputs_hash,
@@ -43,13 +48,16 @@ TASK = 32 * 2**20  # bytes that a task reads, about
 MOST_TASKS = 1000
 SUBMITTED = "submitted.json"
 _SAYS: Mapping[str, str] = {
-    reading.STAGE: "Reading and cleaning",
+    source_reader.STAGE: "Reading and cleaning",
     candidates.STAGE: "Looking for duplicates",
-    judging.STAGE: "Comparing",
-    splitting.STAGE: "Splitting",
+    duplicate_groups.STAGE: "Comparing",
+    split_writer.STAGE: "Splitting",
     FINISH: "Writing",
 }
-_BY_AMOUNT = (reading.STAGE, splitting.STAGE)  # of bytes, of records; others by ranks
+_BY_AMOUNT = (
+    source_reader.STAGE,
+    split_writer.STAGE,
+)  # of bytes, of records; others by ranks
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Wish:
+class PreparationWish:
     """How a preparation is done; what comes out does not depend on it.
 
     Attributes:
@@ -85,7 +93,7 @@ class Wish:
 
 
 def prepare(
-    settings: DataPart, run: Path, wish: Wish, watcher: Watcher = unwatched
+    settings: DataPart, run: Path, wish: PreparationWish, watcher: Watcher = unwatched
 ) -> Prepared:
     """Prepare data in `run`, or go on where an earlier call was broken off.
 
@@ -108,7 +116,7 @@ def prepare(
             if there is not None:
                 return Prepared(there, anew=False)
             tasks = wish.tasks or _tasks(len(inputs), total, wish.machine.workers)
-            plan = Plan(
+            plan = PreparationPlan(
                 _work(data, settings, fingerprint, tasks),
                 settings,
                 sources,
@@ -127,9 +135,9 @@ def prepare(
         raise as_sentence(error, data) from error
 
 
-def _opened(settings: DataPart, base: Path) -> tuple[Opened, ...]:
+def _opened(settings: DataPart, base: Path) -> tuple[OpenedSource, ...]:
     return tuple(
-        Opened(
+        OpenedSource(
             source_info(part.name),
             open_source(part.name, **part.options),
             absolute(base, part.path),
@@ -150,10 +158,10 @@ def _workers(total: int, machine: Machine) -> int:
     return 1 if small else machine.workers
 
 
-def _work(data: Path, settings: DataPart, fingerprint: str, tasks: int) -> Work:
+def _work(data: Path, settings: DataPart, fingerprint: str, tasks: int) -> WorkFolder:
     known = f"{settings_hash(settings)} {fingerprint} {tasks}".encode()
     name = PREFIX + hashlib.sha256(known).hexdigest()[:16]
-    return Work(data.absolute(), data.absolute() / name)
+    return WorkFolder(data.absolute(), data.absolute() / name)
 
 
 def _already(
@@ -188,7 +196,10 @@ def _already(
 
 
 def _lay_out(
-    plan: Plan, inputs: Sequence[Input], exams: Sequence[Path], watcher: Watcher
+    plan: PreparationPlan,
+    inputs: Sequence[Input],
+    exams: Sequence[Path],
+    watcher: Watcher,
 ) -> None:
     """Write what the ranks must know, and take away what others left."""
     work = plan.work
@@ -211,22 +222,22 @@ def _lay_out(
 
 
 def _done(
-    plan: Plan, inputs: Sequence[Input], machine: Machine, watcher: Watcher
+    plan: PreparationPlan, inputs: Sequence[Input], machine: Machine, watcher: Watcher
 ) -> Manifest:
     work = plan.work
     machine = replace(machine, workers=plan.workers)
     total = sum(one.bytes for one in inputs)
     for stage in stages(plan):
-        if stage.name == splitting.STAGE:
+        if stage.name == split_writer.STAGE:
             # Each step passes on what it does not take out: the last one the least.
-            read = added_up(work.counts(reading.STAGE)).steps.values()
+            read = added_up(work.counts(source_reader.STAGE)).steps.values()
             total = min(step.out for step in read)
         amount = total if stage.name in _BY_AMOUNT else stage.tasks
         with reported(watcher, _SAYS[stage.name], work.progress(stage.name), amount):
             run_here(work, stage, machine)
-        if stage.name in (reading.STAGE, splitting.STAGE):
-            counts = added_up(work.counts(reading.STAGE))
-            counts.add(added_up(work.counts(splitting.STAGE)))
+        if stage.name in (source_reader.STAGE, split_writer.STAGE):
+            counts = added_up(work.counts(source_reader.STAGE))
+            counts.add(added_up(work.counts(split_writer.STAGE)))
             try:
                 refuse_nothing(work, counts, STEPS)
             except FinetuneError:
@@ -237,7 +248,7 @@ def _done(
     return manifest
 
 
-def _sent(plan: Plan, machine: Machine, *, again: bool) -> tuple[str, ...]:
+def _sent(plan: PreparationPlan, machine: Machine, *, again: bool) -> tuple[str, ...]:
     """Send the stages to Slurm.
 
     Raises:

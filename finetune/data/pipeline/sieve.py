@@ -9,16 +9,16 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from finetune.data.pipeline.counts import Counts
-from finetune.data.pipeline.documents import (
+from finetune.data.pipeline.datatrove_documents import (
     RECORD_KEY,
     Documents,
     LineWriter,
     pipeline,
     record_of,
 )
-from finetune.data.pipeline.work import Work
+from finetune.data.pipeline.work_folder import WorkFolder
 from finetune.data.steps.licences import LicenceStep
-from finetune.data.steps.verdict import AnyRecord, Dropped, Verdict
+from finetune.data.steps.step_result import AnyRecord, Dropped, StepResult
 
 
 class NamedStep(Protocol):
@@ -27,7 +27,7 @@ class NamedStep(Protocol):
     @property
     def name(self) -> str: ...
 
-    def __call__(self, record: AnyRecord) -> Verdict: ...
+    def __call__(self, record: AnyRecord) -> StepResult: ...
 
 
 class Sieve(PipelineStep):
@@ -35,7 +35,7 @@ class Sieve(PipelineStep):
 
     type = "medassist"
 
-    def __init__(self, work: Work, step: NamedStep, counts: Counts) -> None:
+    def __init__(self, work: WorkFolder, step: NamedStep, counts: Counts) -> None:
         self.name = step.name
         super().__init__()
         self._work = work
@@ -74,7 +74,7 @@ class Sieve(PipelineStep):
         found.close()
         self._after()
 
-    def _verdict(self, record: AnyRecord) -> Verdict:
+    def _verdict(self, record: AnyRecord) -> StepResult:
         """What the step says; some write down more than what they took out."""
         return self._step(record)
 
@@ -85,7 +85,7 @@ class Sieve(PipelineStep):
 class LicenceSieve(Sieve):
     """Writes down the decision on every document, with its evidence."""
 
-    def __init__(self, work: Work, step: LicenceStep, counts: Counts) -> None:
+    def __init__(self, work: WorkFolder, step: LicenceStep, counts: Counts) -> None:
         super().__init__(work, step, counts)
         self._licences = step
         self._written: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ class LicenceSieve(Sieve):
         self._list = LineWriter(self._work.listed("licences", rank))
         yield from super()._run(data, rank)
 
-    def _verdict(self, record: AnyRecord) -> Verdict:
+    def _verdict(self, record: AnyRecord) -> StepResult:
         decision = self._licences.decide(record)
         self._counts.decided(record, decision)
         licence = record.licence
@@ -126,7 +126,7 @@ class CountsWriter(PipelineStep):
     type = "medassist"
     name = "counts"
 
-    def __init__(self, work: Work, stage: str, counts: Counts) -> None:
+    def __init__(self, work: WorkFolder, stage: str, counts: Counts) -> None:
         super().__init__()
         self._work = work
         self._stage = stage

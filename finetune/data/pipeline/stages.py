@@ -11,23 +11,33 @@ from __future__ import annotations
 
 from datatrove.pipeline.base import PipelineStep
 
-from finetune.data.pipeline import candidates, judging, reading, splitting
+from finetune.data.pipeline import (
+    candidates,
+    duplicate_groups,
+    source_reader,
+    split_writer,
+)
 from finetune.data.pipeline.counts import Counts
-from finetune.data.pipeline.documents import Documents, PartReader, PartWriter, pipeline
+from finetune.data.pipeline.datatrove_documents import (
+    Documents,
+    PartReader,
+    PartWriter,
+    pipeline,
+)
 from finetune.data.pipeline.executors import Stage
-from finetune.data.pipeline.finishing import finish
-from finetune.data.pipeline.plan import Plan
+from finetune.data.pipeline.final_files import finish
+from finetune.data.pipeline.preparation_plan import PreparationPlan
 from finetune.data.pipeline.sieve import CountsWriter, LicenceSieve, Sieve
 from finetune.data.steps.bounds import LengthStep, MissingStep
-from finetune.data.steps.clean import CleanStep
 from finetune.data.steps.identifiers import IdentifierStep
 from finetune.data.steps.licences import LicenceStep
 from finetune.data.steps.overlap import OverlapStep
+from finetune.data.steps.text_clean import CleanStep
 
 FINISH = "finish"
 
 
-def stages(plan: Plan) -> list[Stage]:
+def stages(plan: PreparationPlan) -> list[Stage]:
     """All stages that `plan` needs."""
     work, settings = plan.work, plan.settings
     counts = Counts()
@@ -37,7 +47,7 @@ def stages(plan: Plan) -> list[Stage]:
         if opened.info.text_shortest is not None
     }
     steps: list[PipelineStep] = [
-        reading.SourceReader(work, plan.sources, counts),
+        source_reader.SourceReader(work, plan.sources, counts),
         LicenceSieve(work, LicenceStep(settings.licences), counts),
         Sieve(work, CleanStep(), counts),
         Sieve(work, MissingStep(), counts),
@@ -49,24 +59,26 @@ def stages(plan: Plan) -> list[Stage]:
     near, exact = settings.duplicates.near, settings.duplicates.exact
     if near or exact:
         steps.append(candidates.Sign(work, near=near))
-    steps.append(CountsWriter(work, reading.STAGE, counts))
-    planned = [Stage(reading.STAGE, steps, plan.tasks)]
+    steps.append(CountsWriter(work, source_reader.STAGE, counts))
+    planned = [Stage(source_reader.STAGE, steps, plan.tasks)]
     if near or exact:
         found = candidates.Candidates(work, near=near)
         buckets = candidates.config(near=near).num_buckets
         planned.append(Stage(candidates.STAGE, [found], buckets))
-        judge = judging.Judge(work, settings.duplicates)
-        planned.append(Stage(judging.STAGE, [judge], min(plan.tasks, plan.workers)))
+        judge = duplicate_groups.Judge(work, settings.duplicates)
+        planned.append(
+            Stage(duplicate_groups.STAGE, [judge], min(plan.tasks, plan.workers))
+        )
     after = Counts()
     planned.append(
         Stage(
-            splitting.STAGE,
+            split_writer.STAGE,
             [
-                PartReader(work, splitting.STAGE),
-                judging.RemoveDuplicates(work, after),
+                PartReader(work, split_writer.STAGE),
+                duplicate_groups.RemoveDuplicates(work, after),
                 Sieve(work, IdentifierStep(settings.identifiers), after),
-                splitting.SplitWriter(work, settings.split, settings.seed, after),
-                CountsWriter(work, splitting.STAGE, after),
+                split_writer.SplitWriter(work, settings.split, settings.seed, after),
+                CountsWriter(work, split_writer.STAGE, after),
             ],
             plan.tasks,
         )
@@ -79,7 +91,7 @@ class _Finish(PipelineStep):
     type = "medassist"
     name = "finish"
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PreparationPlan) -> None:
         super().__init__()
         self._plan = plan
 

@@ -15,7 +15,7 @@ from finetune.data.sources.catalogue import notices
 from finetune.errors import FinetuneError
 
 
-class Article(BaseModel):
+class ArticleCredit(BaseModel):
     """What is known of an article; further fields of the index are of no matter."""
 
     file: str
@@ -50,10 +50,10 @@ def credits(data: Path, sources: Iterable[str]) -> str:
     return "\n".join(paragraphs)
 
 
-def _read_index(file: Path) -> list[Article]:
+def _read_index(file: Path) -> list[ArticleCredit]:
     try:
         lines = file.read_text("utf-8").split("\n")
-        return [Article.model_validate_json(line) for line in lines if line]
+        return [ArticleCredit.model_validate_json(line) for line in lines if line]
     except OSError as error:
         raise FinetuneError(
             f"{file} cannot be read: {error.strerror}; it says whom to credit for the "

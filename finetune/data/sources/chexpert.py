@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from finetune.data.records import Licence, TextRecord
 from finetune.data.sources.contract import Broken, Read, SourceInfo
-from finetune.data.sources.csv_rows import Row, csv_rows
+from finetune.data.sources.csv_rows import CsvRow, csv_rows
 from finetune.data.sources.inputs import inputs
 
 NAME = "chexpert"
@@ -70,7 +70,7 @@ class CheXpert:
             yield _record(row, study, file)
 
 
-def _record(row: Row, study: str, file: Path) -> TextRecord | Broken:
+def _record(row: CsvRow, study: str, file: Path) -> TextRecord | Broken:
     found: dict[str, str] = {}
     for label in wordings():
         cell = row.cells[label].strip()

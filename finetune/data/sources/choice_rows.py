@@ -10,7 +10,7 @@ from typing import Any
 from finetune.data.sources.choices import (
     FEWEST,
     POINTING,
-    Judged,
+    AnswerColumn,
     Options,
     Way,
     in_full,
@@ -52,8 +52,8 @@ class ChoiceRows:
     rows: Rows
     first: int | None
     mapped: bool
-    _known: dict[tuple[str, ...], Judged | None] = field(
-        default_factory=dict[tuple[str, ...], Judged | None]
+    _known: dict[tuple[str, ...], AnswerColumn | None] = field(
+        default_factory=dict[tuple[str, ...], AnswerColumn | None]
     )
 
     def put(
@@ -90,7 +90,7 @@ class ChoiceRows:
             answer = in_full(options, right)
         return Put(with_options(question, options) if question else "", answer)
 
-    def _judged(self, known: ColumnMap) -> Judged | None:
+    def _judged(self, known: ColumnMap) -> AnswerColumn | None:
         """How the right option is named; none if there is no multiple choice."""
         if not known.options:
             return None
@@ -101,7 +101,9 @@ class ChoiceRows:
             self._known[key] = self._settled(found, name, known)
         return self._known[key]
 
-    def _settled(self, found: Judged, name: str, known: ColumnMap) -> Judged | None:
+    def _settled(
+        self, found: AnswerColumn, name: str, known: ColumnMap
+    ) -> AnswerColumn | None:
         if not found.rows:
             return None
         counts = found.differ or found.way in ("from 0", "from 1")

@@ -128,7 +128,7 @@ def _right(part: Any, options: Options, way: Way) -> int | None:
 
 
 @dataclass(frozen=True)
-class Judged:
+class AnswerColumn:
     """What the rows of a file say of its column of right answers.
 
     Attributes:
@@ -148,7 +148,7 @@ class Judged:
     numbers: tuple[int, ...] = ()
 
 
-def judge(rows: Iterable[tuple[Any, Options | None]]) -> Judged:
+def judge(rows: Iterable[tuple[Any, Options | None]]) -> AnswerColumn:
     """Find the way in which the answers of a file name their options.
 
     Args:
@@ -181,7 +181,7 @@ def judge(rows: Iterable[tuple[Any, Options | None]]) -> Judged:
             and named[other] is not None
             and named[one] != named[other]
         )
-    told = Judged(answered, pointing, readable > FEWEST * answered, None)
+    told = AnswerColumn(answered, pointing, readable > FEWEST * answered, None)
     most = max(fits.values(), default=0)
     if not answered or most < FEWEST * answered:
         return told

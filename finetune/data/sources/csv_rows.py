@@ -10,7 +10,7 @@ from pathlib import Path
 
 from finetune.data.sources.contract import LONGEST_RECORD, Broken
 from finetune.data.sources.nearest import did_you_mean
-from finetune.data.sources.text_lines import Line, lines
+from finetune.data.sources.text_lines import TextLine, lines
 from finetune.errors import FinetuneError
 
 DELIMITERS = ",;\t|"
@@ -19,7 +19,7 @@ csv.field_size_limit(4 * LONGEST_RECORD)
 
 
 @dataclass(frozen=True)
-class Row:
+class CsvRow:
     """A row by its columns; a missing value is an empty string."""
 
     number: int
@@ -31,7 +31,7 @@ class Row:
 
 def csv_rows(
     file: Path, required: Sequence[str], what: str, encoding: str = ""
-) -> Iterator[Row | Broken]:
+) -> Iterator[CsvRow | Broken]:
     """The rows of `file`, one at a time.
 
     Args:
@@ -44,7 +44,7 @@ def csv_rows(
         FinetuneError: it cannot be read, is empty, lacks a required column, or has two
             of its name.
     """
-    problems: list[Line] = []
+    problems: list[TextLine] = []
     texts = _texts(lines(file, encoding), problems)
     first = next((text for text in texts if text.strip() or problems), None)
     if problems:
@@ -91,7 +91,7 @@ def csv_rows(
             )
             continue
         cells += [""] * (len(heading) - len(cells))
-        yield Row(number, dict(zip(heading, cells, strict=True)), heading)
+        yield CsvRow(number, dict(zip(heading, cells, strict=True)), heading)
 
 
 def check_columns(
@@ -132,7 +132,7 @@ def listed(columns: Sequence[str]) -> str:
     return ", ".join(names) + (f" and {more} more" if more else "")
 
 
-def _texts(every: Iterator[Line], problems: list[Line]) -> Iterator[str]:
+def _texts(every: Iterator[TextLine], problems: list[TextLine]) -> Iterator[str]:
     """The texts of lines, with their ends; lines with problems are put aside."""
     for line in every:
         if line.problem:

@@ -34,7 +34,7 @@ ENDINGS = (".xml", ".nxml")
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundArticle:
     """An article with where it stood and what lies beside it."""
 
     key: str
@@ -70,7 +70,7 @@ class PmcOpenAccess:
         for found in found_articles(file, self.file_list):
             yield found if isinstance(found, Broken) else self._record(found)
 
-    def _record(self, found: Found) -> TextRecord:
+    def _record(self, found: FoundArticle) -> TextRecord:
         article = found.article
         by_part = {
             "title": article.title,
@@ -102,7 +102,7 @@ def article_files(root: Path) -> list[Path]:
     ]
 
 
-def found_articles(file: Path, file_list: str = "") -> Iterator[Found | Broken]:
+def found_articles(file: Path, file_list: str = "") -> Iterator[FoundArticle | Broken]:
     """The articles of an input, without corrections and other notices.
 
     Raises:
@@ -131,7 +131,7 @@ def found_articles(file: Path, file_list: str = "") -> Iterator[Found | Broken]:
         yield from _read(member, file, beside, listed)
 
 
-def article_meta(found: Found) -> dict[str, str]:
+def article_meta(found: FoundArticle) -> dict[str, str]:
     """What a record says of its article."""
     article, beside = found.article, found.beside
     retracted = article.retracted
@@ -170,7 +170,7 @@ def _read(
     file: Path,
     beside: pmc_layouts.Beside | None,
     listed: pmc_layouts.FileList | None,
-) -> Iterator[Found | Broken]:
+) -> Iterator[FoundArticle | Broken]:
     name = member.name
     stem = PurePosixPath(name).name
     for ending in (".gz", ".xz", ".bz2", *ENDINGS):
@@ -188,7 +188,7 @@ def _read(
                 own = listed.find(numbers["pmcid"])
             elif own is None and listed is not None:
                 own = listed.find(stem)
-            yield Found(key, article, own)
+            yield FoundArticle(key, article, own)
     except NotAnArticle as error:
         yield Broken(name, str(file), str(error))
 

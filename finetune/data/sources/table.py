@@ -46,7 +46,7 @@ _ROLES: Mapping[str, Literal["system", "user", "assistant"]] = {
 
 
 @dataclass(frozen=True)
-class Table:
+class TableSource:
     """Records from the rows of tables.
 
     Attributes:
@@ -104,7 +104,7 @@ class _Facts:
 class _File:
     """One file on its way through."""
 
-    def __init__(self, wishes: Table, file: Path) -> None:
+    def __init__(self, wishes: TableSource, file: Path) -> None:
         self._wishes, self._file = wishes, file
         self._maps: dict[tuple[str, ...], ColumnMap | None] = {}
         self._first: ColumnMap | None = None
@@ -319,7 +319,7 @@ INFO = SourceInfo(
     terms="Name the licence by the option `licence` or by a column, or the records are "
     "left out as unknown.",
     kind="either",
-    open_source=Table,
+    open_source=TableSource,
     options=("columns", "licence", "encoding", "first_choice"),
     text_shortest=1,  # a row of the user's own is whole, however short
     fetch="hub",

@@ -27,7 +27,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     """A line without its end."""
 
     number: int
@@ -57,7 +57,7 @@ def opened(file: Path) -> Generator[Peekable]:
         ) from error
 
 
-def lines(file: Path, encoding: str = "") -> Iterator[Line]:
+def lines(file: Path, encoding: str = "") -> Iterator[TextLine]:
     """The lines of `file`, one at a time.
 
     Args:
@@ -88,7 +88,7 @@ def lines(file: Path, encoding: str = "") -> Iterator[Line]:
             if len(raw) == LONGEST_LINE and not raw.endswith(end):
                 while (raw := readline(LONGEST_LINE)) and raw[-1:] != end:
                     pass
-                yield Line(number, "", f"is longer than {LONGEST_LINE:,} bytes")
+                yield TextLine(number, "", f"is longer than {LONGEST_LINE:,} bytes")
             else:
                 yield _decoded(number, raw.rstrip(b"\r\n"), encoding)
 
@@ -108,17 +108,17 @@ def _by_returns(stream: Peekable) -> Callable[[int], bytes]:
     return lambda most: text.readline(most).encode("latin-1")
 
 
-def _decoded(number: int, raw: bytes, encoding: str) -> Line:
+def _decoded(number: int, raw: bytes, encoding: str) -> TextLine:
     if b"\0" in raw:
-        return Line(number, "", "has zero bytes: it is not text, or UTF-16")
+        return TextLine(number, "", "has zero bytes: it is not text, or UTF-16")
     for name in (encoding,) if encoding else ("utf-8", "cp1252"):
         try:
-            return Line(number, raw.decode(name))
+            return TextLine(number, raw.decode(name))
         except UnicodeDecodeError:
             pass
     if encoding:
-        return Line(number, "", f"is not in {encoding}")
-    return Line(
+        return TextLine(number, "", f"is not in {encoding}")
+    return TextLine(
         number,
         "",
         "is neither in UTF-8 nor in Windows-1252; name the file's encoding by the "
@@ -126,14 +126,14 @@ def _decoded(number: int, raw: bytes, encoding: str) -> Line:
     )
 
 
-def _wide(stream: Peekable, encoding: str, file: Path) -> Iterator[Line]:
+def _wide(stream: Peekable, encoding: str, file: Path) -> Iterator[TextLine]:
     # codecs' own reader would also end lines at form feeds and U+2028.
     reader = io.TextIOWrapper(stream, encoding, newline=None)
     number = 0
     try:
         while text := reader.readline():
             number += 1
-            yield Line(number, text.rstrip("\n"))
+            yield TextLine(number, text.rstrip("\n"))
     except UnicodeError as error:
         raise FinetuneError(
             f"{file}, line {number + 1} is not in {encoding} ({error})"

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from finetune.data.recipe import Lengths
 from finetune.data.records import TextRecord
-from finetune.data.steps.verdict import (
+from finetune.data.steps.step_result import (
     AnyRecord,
     Dropped,
     Kept,
-    Verdict,
+    StepResult,
     answered,
     asked,
 )
@@ -21,7 +21,7 @@ class MissingStep:
 
     name = "missing"
 
-    def __call__(self, record: AnyRecord) -> Verdict:
+    def __call__(self, record: AnyRecord) -> StepResult:
         if isinstance(record, TextRecord):
             return Kept(record) if record.text.strip() else Dropped("no text")
         for message in record.messages:
@@ -50,7 +50,7 @@ class LengthStep:
         usual = lengths.text_shortest == Lengths().text_shortest
         self._own = dict(own or {}) if usual else {}
 
-    def __call__(self, record: AnyRecord) -> Verdict:
+    def __call__(self, record: AnyRecord) -> StepResult:
         lengths = self._lengths
         if isinstance(record, TextRecord):
             shortest = self._own.get(record.source, lengths.text_shortest)
@@ -65,7 +65,7 @@ class LengthStep:
 
 def _within(
     record: AnyRecord, what: str, text: str, shortest: int, longest: int
-) -> Verdict:
+) -> StepResult:
     if len(text) < shortest:
         return Dropped(f"{what} too short", f"{len(text)} of {shortest} characters")
     if len(text) > longest:

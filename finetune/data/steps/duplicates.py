@@ -18,8 +18,8 @@ import numpy as np
 import xxhash
 
 from finetune.data.records import TextRecord
-from finetune.data.steps.verdict import AnyRecord, answered, asked
-from finetune.data.steps.words import Hashes, runs, similarity, word_hashes, words
+from finetune.data.steps.step_result import AnyRecord, answered, asked
+from finetune.data.steps.word_hashes import Hashes, runs, similarity, word_hashes, words
 
 RUN = 5  # words
 BUCKETS = 14
@@ -85,7 +85,7 @@ def exact_key(record: AnyRecord) -> int:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedText:
     """What is kept of a record while it is compared with others."""
 
     kind: str
@@ -94,7 +94,7 @@ class Compared:
     """The lines of a dialogue's question, words alone."""
 
     @classmethod
-    def of(cls, record: AnyRecord) -> Compared:
+    def of(cls, record: AnyRecord) -> ComparedText:
         """Ready `record` for comparisons."""
         found = tuple(np.unique(runs(word_hashes(t), RUN)) for t in parts(record))
         question: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Compared:
             question = tuple(line for line in lines if line)
         return cls(record.kind, found, question)
 
-    def similarity(self, other: Compared) -> float:
+    def similarity(self, other: ComparedText) -> float:
         """The smallest of the similarities of their parts, 0 to 1."""
         if self.kind != other.kind:
             return 0.0
@@ -112,7 +112,7 @@ class Compared:
             return alike
         return min(alike, self._questions_proper(other))
 
-    def _questions_proper(self, other: Compared) -> float:
+    def _questions_proper(self, other: ComparedText) -> float:
         """How much the lines are alike that stand in one question only."""
         common = set(self.question) & set(other.question)
         if not common:

@@ -16,7 +16,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from finetune.data.records import TextRecord
-from finetune.data.steps.verdict import AnyRecord, Dropped, Found, Kept, Verdict
+from finetune.data.steps.step_result import (
+    AnyRecord,
+    Dropped,
+    Finding,
+    Kept,
+    StepResult,
+)
 
 RULES = Path(__file__).with_name("identifiers.yaml")
 BEFORE = 40  # characters that a rule's `before` sees
@@ -60,9 +66,9 @@ class IdentifierStep:
     def __init__(self, action: Literal["warn", "drop"]) -> None:
         self._action = action
 
-    def __call__(self, record: AnyRecord) -> Verdict:
+    def __call__(self, record: AnyRecord) -> StepResult:
         found = [
-            Found(rule, f"{place}, character {at}")
+            Finding(rule, f"{place}, character {at}")
             for place, text in _places(record)
             for rule, at in find_identifiers(text)
         ]

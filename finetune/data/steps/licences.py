@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from finetune.data.records import Licence
 from finetune.data.sources.contract import RETRACTED
-from finetune.data.steps.verdict import AnyRecord, Dropped, Kept, Verdict
+from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult
 from medassist.text.licences import names
 from medassist.text.licences.names import RESTRICTED, UNKNOWN
 
@@ -33,7 +33,7 @@ class Decision:
     used: bool
     why: str
 
-    def verdict(self, record: AnyRecord) -> Verdict:
+    def verdict(self, record: AnyRecord) -> StepResult:
         """What becomes of the record that it was made on."""
         if self.used:
             return Kept(record)
@@ -103,5 +103,5 @@ class LicenceStep:
             return Decision(shown, False, f"{refused[0]} is not on the list of allowed")
         return Decision(shown, True, f"{shown} is on the list of allowed")
 
-    def __call__(self, record: AnyRecord) -> Verdict:
+    def __call__(self, record: AnyRecord) -> StepResult:
         return self.decide(record).verdict(record)

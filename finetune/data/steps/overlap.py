@@ -15,8 +15,8 @@ import numpy as np
 
 from finetune.data.records import TextRecord
 from finetune.data.steps.exam_text import ExamText
-from finetune.data.steps.verdict import AnyRecord, Dropped, Kept, Verdict, whole
-from finetune.data.steps.words import Hashes, runs, word_hashes, words
+from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult, whole
+from finetune.data.steps.word_hashes import Hashes, runs, word_hashes, words
 
 FEWEST: Final = 6  # words of a question that counts as a whole
 _FILTER_BITS = 22
@@ -73,7 +73,7 @@ class OverlapStep:
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
 
-    def __call__(self, record: AnyRecord) -> Verdict:
+    def __call__(self, record: AnyRecord) -> StepResult:
         text = whole(record)
         hashes = word_hashes(text)
         for length, table, filtered in self._index():

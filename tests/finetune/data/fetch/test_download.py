@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.data.fetch.plan import place_of
+from finetune.data.fetch.download_plan import place_of
 from finetune.errors import FinetuneError
 from medassist.core.download import Checksum, Got, Wanted, get
 from medassist.core.errors import NetworkError

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from finetune.commands import app
 from finetune.data.fetch import pmc, trials, web
-from finetune.data.fetch.plan import Fetched
+from finetune.data.fetch.download_plan import FetchRecord
 from finetune.data.records import DialogueRecord
 from finetune.data.sources.registry import open_source
 from finetune.errors import FinetuneError
@@ -25,10 +25,10 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(app, ["fetch", *map(str, words)])
 
 
-def fetched(*words: object) -> Fetched:
+def fetched(*words: object) -> FetchRecord:
     result = run(*words, "--json")
     assert result.exit_code == 0, result.output + repr(result.exception)
-    return Fetched.model_validate_json(result.stdout)
+    return FetchRecord.model_validate_json(result.stdout)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_the_newest_version_of_each_article_comes_from_the_bucket(bucket, tmp_pa
     source = open_source("pmc-oa")
     records = [r for f in source.files(tmp_path) for r in source.read(f)]
     assert [r.id for r in records] == ["PMC1", "PMC22"]
-    written = Fetched.model_validate_json((tmp_path / "fetched.json").read_text())
+    written = FetchRecord.model_validate_json((tmp_path / "fetched.json").read_text())
     assert written == found
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from finetune.commands import app
 from finetune.data.manifest import read_manifest
 from finetune.data.sources.chexpert import LICENCE, wordings
-from finetune.data.steps.verdict import whole
+from finetune.data.steps.step_result import whole
 from medassist.core.words import size
 from tests.finetune.data.pipeline.own_source import prose, read_split
 

@@ -12,15 +12,15 @@ import pytest
 
 from finetune.data.manifest import Manifest
 from finetune.data.pipeline import few_groups
-from finetune.data.pipeline.arranging import Group, arrange
+from finetune.data.pipeline.arrangement import Group, arrange
 from finetune.data.pipeline.executors import Machine
-from finetune.data.pipeline.prepare import Wish, prepare
+from finetune.data.pipeline.prepare import PreparationWish, prepare
 from finetune.data.recipe import DataPart, Split
 from finetune.data.steps.split import SPLITS, split_of
 from finetune.errors import FinetuneError
 from tests.finetune.data.pipeline.own_source import prose, read_split, write
 
-HERE = Wish(Machine("local", 1))
+HERE = PreparationWish(Machine("local", 1))
 WHOLE, NO_TEST = Split(), Split(train=0.9, validation=0.1, test=0)
 SEEDS = range(5)
 
@@ -116,7 +116,7 @@ def test_a_cut_is_the_same_in_one_part_or_several(tmp_path):
     sources = [{"name": "table", "path": str(file), "licence": "CC0"} for file in files]
     settings = DataPart.model_validate({"sources": sources})
     one = prepare(settings, tmp_path / "one", HERE).manifest
-    several = Wish(HERE.machine, tasks=3)
+    several = PreparationWish(HERE.machine, tasks=3)
     many = prepare(settings, tmp_path / "many", several).manifest
     assert one is not None
     assert many is not None

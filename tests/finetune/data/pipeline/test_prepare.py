@@ -14,8 +14,8 @@ import pytest
 from finetune.data.manifest import read_manifest
 from finetune.data.pipeline import prepare as preparing
 from finetune.data.pipeline.executors import Machine, as_sentence
-from finetune.data.pipeline.lock import locked
-from finetune.data.pipeline.prepare import Wish, prepare
+from finetune.data.pipeline.preparation_lock import locked
+from finetune.data.pipeline.prepare import PreparationWish, prepare
 from finetune.data.recipe import DataPart
 from finetune.data.records import DialogueRecord
 from finetune.data.sources.contract import SourceInfo
@@ -36,7 +36,7 @@ INFO = SourceInfo(
     kind="either",
     open_source=OwnSource,
 )
-HERE = Wish(Machine("local", 1))
+HERE = PreparationWish(Machine("local", 1))
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +138,7 @@ def test_one_process_or_several_parts_or_one_make_the_same_data(tmp_path, monkey
     write(data / "7.jsonl", [{"text": prose(205)}, {"text": prose(1) + " More."}])
     prepare(settings(data), tmp_path / "one", HERE)
     monkeypatch.setattr(preparing, "SMALL", 0)
-    several = Wish(Machine("local", 2), tasks=3)
+    several = PreparationWish(Machine("local", 2), tasks=3)
     prepare(settings(data), tmp_path / "many", several)
     one, many = manifest_of(tmp_path / "one"), manifest_of(tmp_path / "many")
     assert many.timing.workers == 2
@@ -163,11 +163,11 @@ def test_data_of_other_settings_is_replaced_only_by_force(tmp_path):
     with pytest.raises(FinetuneError, match="with other settings"):
         prepare(settings(data, seed=1), run, HERE)
     assert ids(run, "train") == before
-    prepare(settings(data, seed=1), run, Wish(HERE.machine, force=True))
+    prepare(settings(data, seed=1), run, PreparationWish(HERE.machine, force=True))
     assert ids(run, "train") != before
     (run / "adapter").mkdir()
     with pytest.raises(FinetuneError, match="holds a training"):
-        prepare(settings(data, seed=2), run, Wish(HERE.machine, force=True))
+        prepare(settings(data, seed=2), run, PreparationWish(HERE.machine, force=True))
 
 
 def test_inputs_that_changed_are_noticed(tmp_path):
@@ -190,7 +190,7 @@ def test_a_stage_that_broke_off_goes_on_where_it_was(tmp_path, monkeypatch):
         return whole(self, file)
 
     monkeypatch.setattr(OwnSource, "read", read_until_the_fourth)
-    wish = Wish(HERE.machine, tasks=6)
+    wish = PreparationWish(HERE.machine, tasks=6)
     with pytest.raises(RuntimeError):
         prepare(settings(data), tmp_path / "run", wish)
     assert not (tmp_path / "run" / "data" / "manifest.json").exists()
@@ -259,7 +259,7 @@ def test_data_that_is_there_keeps_its_lists_where_a_new_try_gives_nothing(tmp_pa
     run = tmp_path / "run"
     before = prepare(settings(data), run, HERE).manifest
     assert before is not None
-    forced = Wish(HERE.machine, force=True)
+    forced = PreparationWish(HERE.machine, force=True)
     with pytest.raises(FinetuneError, match="dropped-of-the-last-try"):
         prepare(settings(data, lengths={"text_shortest": 9000}), run, forced)
     assert manifest_of(run) == before
@@ -470,7 +470,7 @@ def test_a_killed_preparation_leaves_no_workers_and_goes_on(tmp_path, sent):
     done = len(list(folder.glob(".work-*/stages/read/completions/*")))
     # Waits for the orphans to see that they are, then goes on with what they left.
     made = prepare(
-        settings(data), tmp_path / "run", Wish(HERE.machine, tasks=6)
+        settings(data), tmp_path / "run", PreparationWish(HERE.machine, tasks=6)
     ).manifest
     assert done > 0
     assert made is not None

@@ -6,7 +6,7 @@ import pytest
 
 from finetune.data.recipe import ALLOWED_LICENCES
 from finetune.data.steps.licences import LicenceStep, family
-from finetune.data.steps.verdict import Dropped, Kept
+from finetune.data.steps.step_result import Dropped, Kept
 from tests.finetune.data.pipeline.own_source import text
 
 NARROWED = [

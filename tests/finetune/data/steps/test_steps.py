@@ -8,14 +8,14 @@ import pytest
 from finetune.data.recipe import ALLOWED_LICENCES, Lengths, Split
 from finetune.data.records import TextRecord
 from finetune.data.steps.bounds import LengthStep, MissingStep
-from finetune.data.steps.clean import CleanStep, clean_text
-from finetune.data.steps.duplicates import Compared, exact_key, parts, signature
+from finetune.data.steps.duplicates import ComparedText, exact_key, parts, signature
 from finetune.data.steps.exam_text import exam_files, exam_texts
 from finetune.data.steps.identifiers import IdentifierStep, find_identifiers
 from finetune.data.steps.licences import LicenceStep, family
 from finetune.data.steps.overlap import OverlapStep, write_index
 from finetune.data.steps.split import SPLITS, split_of
-from finetune.data.steps.verdict import Dropped, Kept
+from finetune.data.steps.step_result import Dropped, Kept
+from finetune.data.steps.text_clean import CleanStep, clean_text
 from finetune.errors import FinetuneError
 from tests.finetune.data.pipeline.own_source import dialogue, prose, text
 
@@ -176,12 +176,12 @@ def test_signatures_agree_about_as_often_as_texts_are_alike():
         other[:cut] = prose(2, 60).split()[:cut]
         one, two = text("a", " ".join(words)), text("b", " ".join(other))
         agree = (signature(parts(one)) == signature(parts(two))).mean()
-        alike = Compared.of(one).similarity(Compared.of(two))
+        alike = ComparedText.of(one).similarity(ComparedText.of(two))
         assert agree == pytest.approx(alike, abs=0.15)
 
 
 def alike(one, two) -> float:
-    return Compared.of(one).similarity(Compared.of(two))
+    return ComparedText.of(one).similarity(ComparedText.of(two))
 
 
 def test_two_questions_with_one_answer_are_no_duplicates():

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finetune.data.pipeline.work import Opened, Work
+from finetune.data.pipeline.work_folder import OpenedSource, WorkFolder
 from finetune.data.recipe import DataPart
 
 
 @dataclass(frozen=True)
-class Plan:
+class PreparationPlan:
     """What is prepared, where, and by how many."""
 
-    work: Work
+    work: WorkFolder
     settings: DataPart
-    sources: tuple[Opened, ...]
+    sources: tuple[OpenedSource, ...]
     fingerprint: str
     """Of the inputs: `inputs_hash`."""
     tasks: int

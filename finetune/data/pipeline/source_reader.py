@@ -13,16 +13,16 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from finetune.data.pipeline.counts import READ, Counts
-from finetune.data.pipeline.documents import (
+from finetune.data.pipeline.datatrove_documents import (
     Documents,
     LineWriter,
     document,
     pipeline,
     read_lines,
 )
-from finetune.data.pipeline.reporting import Reporter
-from finetune.data.pipeline.splitting import group_key
-from finetune.data.pipeline.work import Input, Opened, Work
+from finetune.data.pipeline.rank_progress import Reporter
+from finetune.data.pipeline.split_writer import group_key
+from finetune.data.pipeline.work_folder import Input, OpenedSource, WorkFolder
 from finetune.data.sources.contract import Broken, Read, Reading
 from finetune.data.steps.licences import as_stated
 from finetune.errors import FinetuneError
@@ -38,7 +38,9 @@ class SourceReader(PipelineStep):
     type = "medassist"
     name = "read"
 
-    def __init__(self, work: Work, sources: Sequence[Opened], counts: Counts) -> None:
+    def __init__(
+        self, work: WorkFolder, sources: Sequence[OpenedSource], counts: Counts
+    ) -> None:
         super().__init__()
         self._work = work
         self._sources = sources

@@ -10,11 +10,11 @@ import orjson
 from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
-from finetune.data.pipeline.reporting import Reporter
-from finetune.data.pipeline.work import Work
+from finetune.data.pipeline.rank_progress import Reporter
+from finetune.data.pipeline.work_folder import WorkFolder
 from finetune.data.records import RECORD
 from finetune.data.steps.duplicates import parts
-from finetune.data.steps.verdict import AnyRecord
+from finetune.data.steps.step_result import AnyRecord
 
 RECORD_KEY = "record"
 SOURCE_KEY = "source"
@@ -62,7 +62,7 @@ class PartWriter(PipelineStep):
     type = "medassist"
     name = "write part"
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: WorkFolder) -> None:
         super().__init__()
         self._work = work
 
@@ -96,7 +96,7 @@ class PartReader(PipelineStep):
     type = "medassist"
     name = "read part"
 
-    def __init__(self, work: Work, stage: str) -> None:
+    def __init__(self, work: WorkFolder, stage: str) -> None:
         super().__init__()
         self._work = work
         self._stage = stage

@@ -7,14 +7,14 @@ from datatrove.pipeline.base import PipelineStep
 
 from finetune.data.documents import focus_key
 from finetune.data.pipeline.counts import Counts
-from finetune.data.pipeline.documents import (
+from finetune.data.pipeline.datatrove_documents import (
     Documents,
     LineWriter,
     dumped,
     record_of,
     source_of,
 )
-from finetune.data.pipeline.work import Work
+from finetune.data.pipeline.work_folder import WorkFolder
 from finetune.data.recipe import Split
 from finetune.data.steps.split import SPLITS, split_of
 
@@ -27,7 +27,9 @@ class SplitWriter(PipelineStep):
     type = "medassist"
     name = "split"
 
-    def __init__(self, work: Work, split: Split, seed: int, counts: Counts) -> None:
+    def __init__(
+        self, work: WorkFolder, split: Split, seed: int, counts: Counts
+    ) -> None:
         super().__init__()
         self._work = work
         self._split = split

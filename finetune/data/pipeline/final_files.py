@@ -27,7 +27,7 @@ from finetune.data.manifest import (
     StepCount,
     Timing,
 )
-from finetune.data.pipeline import judging, reading, splitting
+from finetune.data.pipeline import duplicate_groups, source_reader, split_writer
 from finetune.data.pipeline.counts import Counts, added_up
 from finetune.data.pipeline.few_groups import (
     Rearranged,
@@ -35,22 +35,22 @@ from finetune.data.pipeline.few_groups import (
     split_lines,
     split_parts,
 )
-from finetune.data.pipeline.joining import DROPPED, dropped_lists, joined, written
 from finetune.data.pipeline.nothing_left import INSTEAD, first_of, refuse_nothing
-from finetune.data.pipeline.plan import Plan
-from finetune.data.pipeline.work import Work, settings_hash
+from finetune.data.pipeline.preparation_plan import PreparationPlan
+from finetune.data.pipeline.rank_files import DROPPED, dropped_lists, joined, written
+from finetune.data.pipeline.work_folder import WorkFolder, settings_hash
 from finetune.data.steps.split import SPLITS
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.run_folder import MANIFEST
 
 STEPS = (
-    reading.READ,
+    source_reader.READ,
     "licence",
     "clean",
     "missing",
     "length",
     "overlap",
-    judging.STEP,
+    duplicate_groups.STEP,
     "identifiers",
     "split",
 )
@@ -59,7 +59,7 @@ PACKAGES = ("datatrove", "lxml", "numpy", "pydantic", "xxhash")
 SMALLEST_SPLIT = 50  # records, below which figures on a split say little
 
 
-def finish(plan: Plan) -> Manifest:
+def finish(plan: PreparationPlan) -> Manifest:
     """Put together what the ranks left, and give it its final names.
 
     Raises:
@@ -67,8 +67,8 @@ def finish(plan: Plan) -> Manifest:
         OSError: the disk is full.
     """
     work = plan.work
-    counts = added_up(work.counts(reading.STAGE))
-    counts.add(added_up(work.counts(splitting.STAGE)))
+    counts = added_up(work.counts(source_reader.STAGE))
+    counts.add(added_up(work.counts(split_writer.STAGE)))
     refuse_nothing(work, counts, STEPS)
     made = work.folder / "made"
     shutil.rmtree(made, ignore_errors=True)
@@ -82,7 +82,7 @@ def finish(plan: Plan) -> Manifest:
     steps = [_step(name, counts, lists) for name in STEPS if name in counts.steps]
     warnings += _warnings(plan, made, splits, steps, lists)
     seconds = time.time() - plan.started
-    read = counts.step(reading.READ).into
+    read = counts.step(source_reader.READ).into
     manifest = Manifest(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         settings=plan.settings,
@@ -110,7 +110,7 @@ def finish(plan: Plan) -> Manifest:
 
 
 def _split(
-    work: Work, made: Path, name: str, counts: Counts, few: Rearranged
+    work: WorkFolder, made: Path, name: str, counts: Counts, few: Rearranged
 ) -> SplitFacts:
     file = made / f"{name}.jsonl"
     if few.arrangement is not None:
@@ -140,7 +140,7 @@ def _distinct(files: Iterable[Path]) -> int:
     return len(np.unique(np.concatenate(found))) if found else 0
 
 
-def _lists(work: Work, made: Path) -> Lists:
+def _lists(work: WorkFolder, made: Path) -> Lists:
     for name, file in (("inputs", INPUTS), ("licences", LICENCES)):
         joined(made / file, (work.folder / "lists" / name).glob("*.jsonl"))
     identifiers = sorted((work.folder / "lists" / "identifiers").glob("*.jsonl"))
@@ -154,7 +154,9 @@ def _lists(work: Work, made: Path) -> Lists:
     )
 
 
-def _sources(plan: Plan, inputs: Path, counts: Counts) -> Iterator[SourceFacts]:
+def _sources(
+    plan: PreparationPlan, inputs: Path, counts: Counts
+) -> Iterator[SourceFacts]:
     lines: dict[int, list[str]] = {}
     sizes: dict[int, int] = {}
     with inputs.open("rb") as rows:
@@ -221,7 +223,7 @@ def _licences(counts: Counts) -> Iterator[LicenceCount]:
 
 
 def _warnings(
-    plan: Plan,
+    plan: PreparationPlan,
     made: Path,
     splits: list[SplitFacts],
     steps: list[StepCount],
@@ -235,7 +237,7 @@ def _warnings(
                 f"({kinds}); data/{lists.identifiers} says where. Look at it before "
                 "you train, or take these records out with --identifiers drop"
             )
-        if step.name == reading.READ and step.list:
+        if step.name == source_reader.READ and step.list:
             count = sum(step.dropped.values())
             yield (
                 f"{count:,} document{'s' * (count != 1)} could not be read, the first "
@@ -255,7 +257,7 @@ def _warnings(
             )
 
 
-def _name_finally(work: Work, made: Path, manifest: Manifest) -> None:
+def _name_finally(work: WorkFolder, made: Path, manifest: Manifest) -> None:
     data = work.data
     (data / MANIFEST).unlink(missing_ok=True)
     for name in (DROPPED, INSTEAD):

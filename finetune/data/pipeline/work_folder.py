@@ -36,7 +36,7 @@ class Input(BaseModel):
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedSource:
     """A data set of the recipe, ready to be read."""
 
     info: SourceInfo
@@ -49,7 +49,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkFolder:
     """Where what lies."""
 
     data: Path
@@ -131,7 +131,7 @@ class Work:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def find_inputs(sources: Sequence[Opened]) -> list[Input]:
+def find_inputs(sources: Sequence[OpenedSource]) -> list[Input]:
     """All files of all data sets, in the recipe's order.
 
     Raises:

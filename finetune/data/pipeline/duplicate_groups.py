@@ -17,19 +17,19 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from finetune.data.pipeline.counts import Counts
-from finetune.data.pipeline.documents import (
+from finetune.data.pipeline.datatrove_documents import (
     Documents,
     LineWriter,
     pipeline,
     read_part_line,
     record_of,
 )
-from finetune.data.pipeline.reporting import Reporter
+from finetune.data.pipeline.rank_progress import Reporter
 from finetune.data.pipeline.sieve import dropped_row
-from finetune.data.pipeline.work import Work
+from finetune.data.pipeline.work_folder import WorkFolder
 from finetune.data.recipe import Duplicates
-from finetune.data.steps.duplicates import Compared, exact_key
-from finetune.data.steps.verdict import AnyRecord, Dropped, Kept
+from finetune.data.steps.duplicates import ComparedText, exact_key
+from finetune.data.steps.step_result import AnyRecord, Dropped, Kept
 
 STAGE = "compare"
 STEP = "duplicates"
@@ -47,7 +47,7 @@ class Judge(PipelineStep):
     type = "medassist"
     name = "compare"
 
-    def __init__(self, work: Work, wishes: Duplicates) -> None:
+    def __init__(self, work: WorkFolder, wishes: Duplicates) -> None:
         super().__init__()
         self._work = work
         self._wishes = wishes
@@ -96,7 +96,7 @@ class Judge(PipelineStep):
 
     def _judged(self, group: list[Place]) -> Iterator[tuple[Place, dict[str, Any]]]:
         first: dict[int, AnyRecord] = {}
-        staying: list[tuple[AnyRecord, Compared]] = []
+        staying: list[tuple[AnyRecord, ComparedText]] = []
         for place in group:
             record = self._record(place)
             key = exact_key(record)
@@ -107,7 +107,7 @@ class Judge(PipelineStep):
                 first[key] = record
             if not self._wishes.near:
                 continue
-            compared = Compared.of(record)
+            compared = ComparedText.of(record)
             like = _most_alike(compared, staying, self._wishes.similarity)
             if like is None:
                 staying.append((record, compared))
@@ -128,7 +128,9 @@ class Judge(PipelineStep):
 
 
 def _most_alike(
-    compared: Compared, staying: list[tuple[AnyRecord, Compared]], threshold: float
+    compared: ComparedText,
+    staying: list[tuple[AnyRecord, ComparedText]],
+    threshold: float,
 ) -> tuple[AnyRecord, float] | None:
     for record, other in staying:
         alike = compared.similarity(other)
@@ -152,7 +154,7 @@ class RemoveDuplicates(PipelineStep):
     type = "medassist"
     name = "remove duplicates"
 
-    def __init__(self, work: Work, counts: Counts) -> None:
+    def __init__(self, work: WorkFolder, counts: Counts) -> None:
         super().__init__()
         self._work = work
         self._counts = counts

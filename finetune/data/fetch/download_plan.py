@@ -21,7 +21,7 @@ RECORD = "fetched.json"
 
 
 @dataclass(frozen=True)
-class Plan:
+class DownloadPlan:
     """Files, and the hosts that they come from."""
 
     source: str
@@ -49,7 +49,7 @@ class FetchedFile(BaseModel):
     was_there: bool = False
 
 
-class Fetched(BaseModel):
+class FetchRecord(BaseModel):
     """What a download brought: the contents of fetched.json."""
 
     model_config = ConfigDict(frozen=True)
@@ -82,7 +82,9 @@ def place_of(wanted: Wanted, folder: Path) -> Path:
     return folder / wanted.file
 
 
-def carry_out(plan: Plan, out: Path, watcher: Watcher, way: WayOut) -> Fetched:
+def carry_out(
+    plan: DownloadPlan, out: Path, watcher: Watcher, way: WayOut
+) -> FetchRecord:
     """Download what is missing of a plan, and write down what is here.
 
     Raises:
@@ -108,9 +110,9 @@ def carry_out(plan: Plan, out: Path, watcher: Watcher, way: WayOut) -> Fetched:
         ) from error
 
 
-def record(plan: Plan, out: Path, got: Iterable[Got]) -> Fetched:
+def record(plan: DownloadPlan, out: Path, got: Iterable[Got]) -> FetchRecord:
     """Write down beside the files where they are from."""
-    fetched = Fetched(
+    fetched = FetchRecord(
         source=plan.source,
         what=plan.what,
         hosts=plan.hosts,
@@ -131,7 +133,7 @@ def record(plan: Plan, out: Path, got: Iterable[Got]) -> Fetched:
     return fetched
 
 
-def announced(plan: Plan, way: WayOut = DIRECT) -> str:
+def announced(plan: DownloadPlan, way: WayOut = DIRECT) -> str:
     """A plan in words, to be shown before anything is downloaded."""
     hosts = ", ".join(plan.hosts)
     unknown = sum(wanted.size is None for wanted in plan.files)

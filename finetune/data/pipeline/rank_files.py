@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from finetune.data.pipeline.work import Work
+from finetune.data.pipeline.work_folder import WorkFolder
 from medassist.core.files import SHARED_FILE, writing
 
 DROPPED = "dropped"
@@ -30,7 +30,9 @@ def written(file: Path, chunks: Iterable[bytes]) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def dropped_lists(work: Work, folder: Path, steps: Sequence[str]) -> dict[str, str]:
+def dropped_lists(
+    work: WorkFolder, folder: Path, steps: Sequence[str]
+) -> dict[str, str]:
     """Write what each step took out into a file of `folder`.
 
     Returns:

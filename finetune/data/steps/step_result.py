@@ -24,7 +24,7 @@ class Dropped:
 
 
 @dataclass(frozen=True)
-class Found:
+class Finding:
     """Something the user should look at, in a record that stays."""
 
     rule: str
@@ -37,11 +37,11 @@ class Kept:
 
     record: AnyRecord
     changed: tuple[str, ...] = ()
-    found: tuple[Found, ...] = ()
+    found: tuple[Finding, ...] = ()
 
 
-Verdict = Kept | Dropped
-Step = Callable[[AnyRecord], Verdict]
+StepResult = Kept | Dropped
+Step = Callable[[AnyRecord], StepResult]
 
 
 def asked(record: DialogueRecord) -> str:

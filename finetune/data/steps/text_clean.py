@@ -17,7 +17,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from finetune.data.records import TextRecord
-from finetune.data.steps.verdict import AnyRecord, Dropped, Kept, Verdict, rewritten
+from finetune.data.steps.step_result import (
+    AnyRecord,
+    Dropped,
+    Kept,
+    StepResult,
+    rewritten,
+)
 
 BOILERPLATE = Path(__file__).with_name("boilerplate.yaml")
 MOST_DAMAGE = 0.01  # share of letters that are lost, from which a text is unreadable
@@ -164,7 +170,7 @@ class CleanStep:
 
     name = "clean"
 
-    def __call__(self, record: AnyRecord) -> Verdict:
+    def __call__(self, record: AnyRecord) -> StepResult:
         changed: set[str] = set()
         rewrite: Callable[[str], str] = partial(
             clean_text, running=isinstance(record, TextRecord), changed=changed
