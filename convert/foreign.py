@@ -9,7 +9,7 @@ from pathlib import Path
 from convert.errors import ConvertError
 from convert.foreign_forms import FORMS, NO_TOKENIZER, TOKENIZER_FILES, Form
 from convert.foreign_forms import Sight as Sight
-from convert.taken import TAKEN
+from convert.supported_models import TAKEN
 
 
 def of_tensors(

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from convert.taken import TAKEN
+from convert.supported_models import TAKEN
 
 
 class Sight(StrEnum):

@@ -20,7 +20,7 @@ from convert.ollama.settings import OllamaSettings
 QUOTES = '"""'
 
 
-class Written(BaseModel):
+class WrittenModelfile(BaseModel):
     """What `convert modelfile --json` prints."""
 
     file: Path | None

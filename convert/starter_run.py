@@ -17,7 +17,7 @@ from convert.gguf.model import About, convert_model
 from convert.merge.gguf import merge_gguf
 from convert.modelfile import ModelfileParts, modelfile
 from convert.notice import heading, notice
-from convert.ollama.settings import Wishes, settings_of
+from convert.ollama.settings import OllamaWishes, settings_of
 from medassist.core.card import Card, read_card, write_card
 from medassist.core.files import SHARED_FILE, copy_whole, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched
@@ -98,7 +98,7 @@ def verify_run(run: Path, watcher: Watcher = unwatched) -> Card:
     """
     # Here, not above: torch takes seconds, and converting alone needs none of this.
     from convert.verify.gate import verify_adapter, verify_model
-    from convert.verify.merged import verify_merged
+    from convert.verify.merged_gguf import verify_merged
 
     base, gguf = run / "base", run / "gguf"
     with _unquantized(base, gguf, watcher) as whole:
@@ -149,7 +149,9 @@ def tuned_modelfile(tuned: Path, card: Card, weights: str, *, first: str = "") -
         weights: that file, relative to the Modelfile.
         first: a comment at its top.
     """
-    wishes = Wishes(system=SYSTEM, licences=(notice(card),), card_context=card.context)
+    wishes = OllamaWishes(
+        system=SYSTEM, licences=(notice(card),), card_context=card.context
+    )
     return modelfile(
         ModelfileParts(
             heading=f"{first}\n{heading(card, 'medassist')}".lstrip(),

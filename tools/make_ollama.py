@@ -17,7 +17,7 @@ from convert.commands.verify import table
 from convert.errors import ConvertError
 from convert.merge.gguf import merge_gguf
 from convert.starter_run import FOR_OLLAMA, checkout_modelfile, tuned_modelfile
-from convert.verify.merged import verify_merged
+from convert.verify.merged_gguf import verify_merged
 from convert.verify.result import hash_of, read_verified
 from medassist.core.card import Card, read_card
 from medassist.core.errors import MedassistError

@@ -81,7 +81,7 @@ def gguf(
     exactly is refused. The next step is `convert verify`.
     """
     with room("convert"):
-        from convert.gguf.files import convert_types, read_outtypes
+        from convert.gguf.conversion import convert_types, read_outtypes
         from convert.gguf.model import About
         from convert.quantize import read_bytes
     types = read_outtypes(outtype)

@@ -95,7 +95,7 @@ def _ggufs(
     with room("convert"):
         from convert.commands.verify import table
         from convert.merge.gguf import merge_gguf, read_merge_type
-        from convert.verify.merged import verify_merged
+        from convert.verify.merged_gguf import verify_merged
     kind = read_merge_type(outtype)
     with watching(quiet=json) as watcher:
         made = merge_gguf(

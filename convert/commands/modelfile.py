@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convert.commands import wishes as given
+from convert.commands import ollama_options as given
 from convert.errors import ConvertError
 from medassist.core.terminal import room, say, show
 
@@ -69,10 +69,10 @@ def modelfile(
     """
     with room("convert"):
         from convert.gguf.facts import read_facts
-        from convert.modelfile import ModelfileParts, Written, beside
+        from convert.modelfile import ModelfileParts, WrittenModelfile, beside
         from convert.modelfile import modelfile as text_of
         from convert.notice import heading
-        from convert.ollama.adapter import check_adapter
+        from convert.ollama.adapter_support import check_adapter
         from convert.ollama.settings import settings_of
     from medassist.core.card import read_card
     from medassist.core.files import SHARED_FILE, write_whole
@@ -115,7 +115,7 @@ def modelfile(
     for note in notes:
         say(f"Note: {note}", err=True)
     shown = text.rstrip("\n") if out is None else f"{out}: ollama create NAME -f {out}"
-    result = Written(
+    result = WrittenModelfile(
         file=out,
         modelfile=text,
         template=settings.template,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from convert.commands import wishes as given
+from convert.commands import ollama_options as given
 from convert.errors import ConvertError
 from medassist.core.terminal import room, show, watching
 from medassist.core.words import size
@@ -81,7 +81,7 @@ def publish(
         from convert.ollama import publish as work
         from convert.ollama.host import read_host
         from convert.ollama.names import read_name
-        from convert.ollama.plan import make_plans
+        from convert.ollama.publish_plan import make_plans
         from convert.ollama.server import Server
 
     model = read_name(name)
@@ -125,7 +125,7 @@ def publish(
                         server.push(made.name, watcher, insecure=insecure)
                         done[-1] = made.model_copy(update={"pushed": True})
     text = "\n\n".join(_told(made, dry=dry_run) for made in done)
-    show(work.Report(dry_run=dry_run, models=done), text, json=json)
+    show(work.PublishReport(dry_run=dry_run, models=done), text, json=json)
     for made in done:
         if wrong := [check.what for check in made.checks if check.equal is False]:
             raise ConvertError(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convert.commands import wishes as given
+from convert.commands import ollama_options as given
 from medassist.core.terminal import room, show, watching
 
 
@@ -67,7 +67,7 @@ def run(
     with room("convert"):
         from convert.quantization_types import read_types
         from convert.run.convert import convert_run_folder
-        from convert.run.plan import RunWishes
+        from convert.run.run_steps import RunWishes
     named = tuple(read_types(types)) if types and types.strip() else ()
     wishes = RunWishes(
         types=None if types is None else named,

@@ -142,7 +142,7 @@ def _merged(
     json: bool,
 ) -> None:
     with room("convert"):
-        from convert.verify.merged import verify_merged
+        from convert.verify.merged_gguf import verify_merged
     with watching(quiet=json) as watcher:
         found = verify_merged(
             base, adapter, gguf, text=text, threads=threads, watcher=watcher

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from convert.errors import ConvertError
 from convert.ollama.parameters import Parameter
-from convert.ollama.plan import Plan
-from convert.ollama.read_back import Check, read_back
+from convert.ollama.publish_plan import PublishPlan
+from convert.ollama.read_back import ReadBackCheck, read_back
 from convert.ollama.server import Server
 from convert.run_card import write_on_card
 from medassist.core.card import Card
@@ -20,7 +20,7 @@ from medassist.core.progress import Watcher
 from medassist.core.run_folder import card_of_run
 
 
-class Sent(BaseModel):
+class SentFile(BaseModel):
     """A file of a model."""
 
     file: Path
@@ -40,8 +40,8 @@ class Published(BaseModel):
     """The server's version; `None` in a dry run."""
     manifest: str | None = None
     """The digest of the model's manifest."""
-    files: list[Sent]
-    checks: list[Check] = []
+    files: list[SentFile]
+    checks: list[ReadBackCheck] = []
     pushed: bool = False
     notes: list[str]
     template: str
@@ -51,14 +51,14 @@ class Published(BaseModel):
     """Every parameter, each stop for itself, with who named it."""
 
 
-class Report(BaseModel):
+class PublishReport(BaseModel):
     """What `convert publish --json` prints."""
 
     dry_run: bool
     models: list[Published]
 
 
-def proofs_of(plan: Plan) -> dict[Path, str]:
+def proofs_of(plan: PublishPlan) -> dict[Path, str]:
     """The sha256 of each file of `plan`, as the gate has seen and passed it.
 
     Raises:
@@ -86,14 +86,14 @@ def proofs_of(plan: Plan) -> dict[Path, str]:
 
 
 def dry_run(
-    plan: Plan, host: str, *, proofs: dict[Path, str], watcher: Watcher
+    plan: PublishPlan, host: str, *, proofs: dict[Path, str], watcher: Watcher
 ) -> Published:
     """What `publish` would send; nothing is connected to."""
     return _published(plan, host, proofs=proofs, watcher=watcher)
 
 
 def publish(
-    plan: Plan,
+    plan: PublishPlan,
     server: Server,
     *,
     proofs: dict[Path, str],
@@ -144,7 +144,7 @@ def publish(
     )
 
 
-def _on_card(plan: Plan, name: str, manifest: str) -> list[str]:
+def _on_card(plan: PublishPlan, name: str, manifest: str) -> list[str]:
     """Put the model in Ollama on the card of the run that its file is of."""
 
     def change(card: Card) -> Card:
@@ -155,20 +155,20 @@ def _on_card(plan: Plan, name: str, manifest: str) -> list[str]:
     return write_on_card(card_of_run(plan.facts.file), change)
 
 
-def _digests(files: Sequence[Sent]) -> dict[str, str]:
+def _digests(files: Sequence[SentFile]) -> dict[str, str]:
     return {sent.file.name: f"sha256:{sent.sha256}" for sent in files}
 
 
 def _published(
-    plan: Plan, host: str, *, proofs: dict[Path, str], watcher: Watcher
+    plan: PublishPlan, host: str, *, proofs: dict[Path, str], watcher: Watcher
 ) -> Published:
-    files: list[Sent] = []
+    files: list[SentFile] = []
     for file in (*plan.files, *([plan.adapter] if plan.adapter else [])):
         size = file.stat().st_size
         if file not in proofs:
             watcher(f"hashing {file.name}", 0, size)
         digest = proofs.get(file) or sha256_of_file(file)
-        files.append(Sent(file=file, sha256=digest, bytes=size))
+        files.append(SentFile(file=file, sha256=digest, bytes=size))
     return Published(
         name=str(plan.name),
         quantization=plan.facts.quantization,

@@ -21,7 +21,7 @@ from convert.errors import ConvertError
 from convert.gguf.facts import GgufFacts, same_number
 from convert.gguf.head import TensorFact, read_head, tensor_bytes
 from convert.go_template.source import ChatSource, TemplateRefused
-from convert.ollama.plan import Plan
+from convert.ollama.publish_plan import PublishPlan
 from convert.ollama.server import Server
 from convert.ollama.settings import OllamaSettings
 from medassist.core.values import Role
@@ -41,7 +41,7 @@ TALKS: tuple[tuple[tuple[Role, str], ...], ...] = (
 )
 
 
-class Check(BaseModel):
+class ReadBackCheck(BaseModel):
     """One thing that was read back."""
 
     what: str
@@ -50,7 +50,9 @@ class Check(BaseModel):
     said: str
 
 
-def read_back(server: Server, plan: Plan, *, adapter: str | None) -> list[Check]:
+def read_back(
+    server: Server, plan: PublishPlan, *, adapter: str | None
+) -> list[ReadBackCheck]:
     """Compare what `server` says of the model of `plan` with what it was sent.
 
     Args:
@@ -83,14 +85,14 @@ def read_back(server: Server, plan: Plan, *, adapter: str | None) -> list[Check]
 
 def _tensors(
     told: dict[str, Any],
-    plan: Plan,
+    plan: PublishPlan,
     stored: tuple[str, str] | None,
     *,
     local: bool,
-) -> Check:
+) -> ReadBackCheck:
     listed = told.get("tensors")
     if not isinstance(listed, list) or not listed:
-        return Check(what="tensors", equal=None, said="the server lists none")
+        return ReadBackCheck(what="tensors", equal=None, said="the server lists none")
     there = {
         str(t.get("name")): TensorFact(
             str(t.get("name")), str(t.get("type")), tuple(t.get("shape") or ())
@@ -100,25 +102,27 @@ def _tensors(
     sent = {tensor.name: tensor for tensor in plan.facts.tensors}
     for name, tensor in sent.items():
         if name not in there:
-            return Check(what="tensors", equal=False, said=f"{name} is missing")
+            return ReadBackCheck(what="tensors", equal=False, said=f"{name} is missing")
         found = there[name]
         if (found.type.upper(), found.shape) != (tensor.type, tensor.shape):
             said = (
                 f"{name} is {found.type} {list(found.shape)}; sent was {tensor.type} "
                 f"{list(tensor.shape)}"
             )
-            return Check(what="tensors", equal=False, said=said)
+            return ReadBackCheck(what="tensors", equal=False, said=said)
     if more := sorted(there.keys() - sent.keys()):
         said = f"{len(more)} that were not sent, {more[0]} first"
-        return Check(what="tensors", equal=False, said=said)
+        return ReadBackCheck(what="tensors", equal=False, said=said)
     said = f"{len(sent)} by name, type and shape"
     if local and stored and _readable(path := Path(stored[0])):
         if differs := _other_bytes(plan.files, path):
-            return Check(what="tensors", equal=False, said=f"the bytes of {differs}")
+            return ReadBackCheck(
+                what="tensors", equal=False, said=f"the bytes of {differs}"
+            )
         said += " and byte for byte"
     if stored:
         said += f"; kept as sha256:{stored[1][:12]}"
-    return Check(what="tensors", equal=True, said=said)
+    return ReadBackCheck(what="tensors", equal=True, said=said)
 
 
 def _readable(path: Path) -> bool:
@@ -144,16 +148,16 @@ def _other_bytes(files: Sequence[Path], stored: Path) -> str | None:
     return None
 
 
-def _metadata(told: dict[str, Any], facts: GgufFacts) -> Check:
+def _metadata(told: dict[str, Any], facts: GgufFacts) -> ReadBackCheck:
     info = told.get("model_info")
     if not isinstance(info, dict) or not info:
-        return Check(what="metadata", equal=None, said="the server tells none")
+        return ReadBackCheck(what="metadata", equal=None, said="the server tells none")
     compared = 0
     for key, value in facts.values.items():
         if key in NOT_TOLD or key.startswith(NOT_TOLD_FRONT):
             continue
         if key not in info:
-            return Check(what="metadata", equal=False, said=f"{key} is missing")
+            return ReadBackCheck(what="metadata", equal=False, said=f"{key} is missing")
         found = info[key]
         if found is None and isinstance(value, list):
             continue  # an older server shortens long lists to nothing
@@ -163,33 +167,35 @@ def _metadata(told: dict[str, Any], facts: GgufFacts) -> Check:
             same = same_number(value, found)
         if not same:
             said = f"{key} is {_short(found)}; sent was {_short(value)}"
-            return Check(what="metadata", equal=False, said=said)
+            return ReadBackCheck(what="metadata", equal=False, said=said)
         compared += 1
-    return Check(what="metadata", equal=True, said=f"{compared} entries")
+    return ReadBackCheck(what="metadata", equal=True, said=f"{compared} entries")
 
 
-def _adapter(sent: str, stored: dict[str, tuple[str, str]]) -> Check:
+def _adapter(sent: str, stored: dict[str, tuple[str, str]]) -> ReadBackCheck:
     if not stored:
-        return Check(what="adapter", equal=None, said="the server names no files")
+        return ReadBackCheck(
+            what="adapter", equal=None, said="the server names no files"
+        )
     if "ADAPTER" not in stored:
-        return Check(what="adapter", equal=False, said="the model has none")
+        return ReadBackCheck(what="adapter", equal=False, said="the model has none")
     found = stored["ADAPTER"][1]
     said = f"sha256:{found[:12]}" + ("" if found == sent else f"; sent {sent[:12]}")
-    return Check(what="adapter", equal=found == sent, said=said)
+    return ReadBackCheck(what="adapter", equal=found == sent, said=said)
 
 
 def _template(
     told: dict[str, Any], source: ChatSource, settings: OllamaSettings
-) -> Check:
+) -> ReadBackCheck:
     found = told.get("template")
     if found == settings.template:
-        return Check(what="template", equal=True, said="as sent")
+        return ReadBackCheck(what="template", equal=True, said="as sent")
     if found == source.template:
         # It prefers the file's own template where that knows tools and ours does not.
         said = "the server uses the chat template in the GGUF in the place of TEMPLATE"
-        return Check(what="template", equal=True, said=said)
+        return ReadBackCheck(what="template", equal=True, said=said)
     said = f"{_short(found)}; sent was {_short(settings.template)}"
-    return Check(what="template", equal=False, said=said)
+    return ReadBackCheck(what="template", equal=False, said=said)
 
 
 def told_parameters(text: str) -> dict[str, list[object]]:
@@ -209,45 +215,45 @@ def told_parameters(text: str) -> dict[str, list[object]]:
     return found
 
 
-def _stops(told: dict[str, Any], settings: OllamaSettings) -> Check:
+def _stops(told: dict[str, Any], settings: OllamaSettings) -> ReadBackCheck:
     found = told_parameters(str(told.get("parameters") or "")).get("stop", [])
     if sorted(map(str, found)) == sorted(settings.stops):
-        return Check(what="stops", equal=True, said=", ".join(settings.stops))
+        return ReadBackCheck(what="stops", equal=True, said=", ".join(settings.stops))
     said = f"{found}; sent were {list(settings.stops)}"
-    return Check(what="stops", equal=False, said=said)
+    return ReadBackCheck(what="stops", equal=False, said=said)
 
 
-def _parameters(told: dict[str, Any], settings: OllamaSettings) -> Check:
+def _parameters(told: dict[str, Any], settings: OllamaSettings) -> ReadBackCheck:
     found = told_parameters(str(told.get("parameters") or ""))
     found.pop("stop", None)
     for name, value in settings.parameters.items():
         if name not in found or not same_number(found[name][0], value):
             there = found.get(name, ["missing"])[0]
             said = f"{name} is {there}; sent was {value}"
-            return Check(what="parameters", equal=False, said=said)
+            return ReadBackCheck(what="parameters", equal=False, said=said)
     if more := sorted(found.keys() - settings.parameters.keys()):
         said = f"{more[0]} was not sent"
-        return Check(what="parameters", equal=False, said=said)
-    return Check(what="parameters", equal=True, said=f"{len(found)} of them")
+        return ReadBackCheck(what="parameters", equal=False, said=said)
+    return ReadBackCheck(what="parameters", equal=True, said=f"{len(found)} of them")
 
 
-def _text(what: str, found: object, sent: str) -> Check:
+def _text(what: str, found: object, sent: str) -> ReadBackCheck:
     if (found or "") == sent:
         said = f"{len(sent)} characters" if sent else "none"
-        return Check(what=what, equal=True, said=said)
+        return ReadBackCheck(what=what, equal=True, said=said)
     said = f"{_short(found)}; sent was {_short(sent)}"
-    return Check(what=what, equal=False, said=said)
+    return ReadBackCheck(what=what, equal=False, said=said)
 
 
-def _messages(told: dict[str, Any], settings: OllamaSettings) -> Check:
+def _messages(told: dict[str, Any], settings: OllamaSettings) -> ReadBackCheck:
     found = [(m.get("role"), m.get("content")) for m in told.get("messages") or []]
     if found == list(settings.messages):
-        return Check(what="messages", equal=True, said=f"{len(found)} of them")
+        return ReadBackCheck(what="messages", equal=True, said=f"{len(found)} of them")
     said = f"{_short(found)}; sent was {_short(list(settings.messages))}"
-    return Check(what="messages", equal=False, said=said)
+    return ReadBackCheck(what="messages", equal=False, said=said)
 
 
-def _prompt(server: Server, plan: Plan) -> Check:
+def _prompt(server: Server, plan: PublishPlan) -> ReadBackCheck:
     """Render conversations on the server; the model's own template is the measure."""
     source, settings = plan.source, plan.settings
     compared = 0
@@ -260,19 +266,21 @@ def _prompt(server: Server, plan: Plan) -> Check:
         try:
             found = server.rendered(str(plan.name), talk)
         except ConvertError as error:
-            return Check(what="prompt", equal=False, said=str(error))
+            return ReadBackCheck(what="prompt", equal=False, said=str(error))
         if found is None:
             said = "this Ollama cannot show a prompt (0.11.5 or later can)"
-            return Check(what="prompt", equal=None, said=said)
+            return ReadBackCheck(what="prompt", equal=None, said=said)
         found = found.removeprefix(source.bos) if source.bos else found
         if found != expected:
             said = f"it writes {_short(found)}; the tokenizer writes {_short(expected)}"
             # What was written by hand has no exact form; that it differs is no news.
             by_hand = settings.turns is None
-            return Check(what="prompt", equal=None if by_hand else False, said=said)
+            return ReadBackCheck(
+                what="prompt", equal=None if by_hand else False, said=said
+            )
         compared += 1
     said = f"{compared} conversations rendered by the server"
-    return Check(what="prompt", equal=True if compared else None, said=said)
+    return ReadBackCheck(what="prompt", equal=True if compared else None, said=said)
 
 
 def whole_talk(

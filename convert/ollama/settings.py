@@ -29,7 +29,7 @@ from medassist.text.answer_end import AnswerEnd, Turn, answer_end
 
 
 @dataclass(frozen=True)
-class Wishes:
+class OllamaWishes:
     """What the user says of a model; the rest comes from the model's files."""
 
     system: str | None = None
@@ -74,7 +74,7 @@ class OllamaSettings:
         return {**stops, **self.parameters}
 
 
-def settings_of(path: Path, wishes: Wishes) -> OllamaSettings:
+def settings_of(path: Path, wishes: OllamaWishes) -> OllamaSettings:
     """The settings for the model folder or GGUF at `path`.
 
     Raises:
@@ -84,7 +84,7 @@ def settings_of(path: Path, wishes: Wishes) -> OllamaSettings:
     return settings_from(source, wishes)
 
 
-def settings_from(source: ChatSource, wishes: Wishes) -> OllamaSettings:
+def settings_from(source: ChatSource, wishes: OllamaWishes) -> OllamaSettings:
     """The settings for the model that `source` describes.
 
     Raises:
@@ -142,7 +142,7 @@ def template_end(source: ChatSource) -> AnswerEnd:
 
 
 def _stops(
-    source: ChatSource, end: AnswerEnd, wishes: Wishes, *, derived: bool
+    source: ChatSource, end: AnswerEnd, wishes: OllamaWishes, *, derived: bool
 ) -> list[Parameter]:
     """The texts that end an answer: the template's, the end tokens', the user's."""
     texts = {
@@ -175,7 +175,7 @@ def read_message(text: str) -> tuple[Role, str]:
 
 
 def _parameters(
-    source: ChatSource, advice: Recommended, wishes: Wishes
+    source: ChatSource, advice: Recommended, wishes: OllamaWishes
 ) -> list[Parameter]:
     """What the model's files say, or in its place its card, or the user."""
     context = [
@@ -200,7 +200,7 @@ def _parameters(
 
 
 def _of_context(
-    source: ChatSource, parameters: Sequence[Parameter], wishes: Wishes
+    source: ChatSource, parameters: Sequence[Parameter], wishes: OllamaWishes
 ) -> list[str]:
     longest = wishes.card_context or source.context
     if not longest or any(said.name == "num_ctx" for said in parameters):
@@ -211,7 +211,7 @@ def _of_context(
     ]
 
 
-def _notes(source: ChatSource, turns: Turns | None, wishes: Wishes) -> list[str]:
+def _notes(source: ChatSource, turns: Turns | None, wishes: OllamaWishes) -> list[str]:
     notes: list[str] = []
     if source.bos and not source.writes_bos():
         notes.append(

@@ -19,7 +19,7 @@ from convert.ollama.parameters import Parameter
 from convert.ollama.settings import template_end
 from convert.run.folder import ConvertibleRun
 from convert.run.ledger import Ledger
-from convert.run.plan import Planner, RunWishes
+from convert.run.run_steps import Planner, RunWishes
 from convert.run_card import write_on_card
 from convert.verify.result import read_verified
 from medassist.core.card import Card, Sha256

@@ -22,7 +22,7 @@ def _holds(_: Hashed) -> bool:
 
 
 @dataclass(frozen=True)
-class Step:
+class LedgerStep:
     """A piece of work: out of `inputs` come `outputs`.
 
     Attributes:
@@ -96,7 +96,7 @@ class Ledger:
                 kept = self._book if trusts_older else _Book()
                 self._book = kept.model_copy(update={"version": EDITION})
 
-    def is_done(self, step: Step) -> bool:
+    def is_done(self, step: LedgerStep) -> bool:
         """Whether `step` was done out of the same files, and its outputs are there."""
         done = self._book.steps.get(step.name)
         return (
@@ -108,7 +108,7 @@ class Ledger:
             and step.holds(self.hash)
         )
 
-    def write(self, step: Step, inputs: dict[str, Sha256]) -> None:
+    def write(self, step: LedgerStep, inputs: dict[str, Sha256]) -> None:
         """Write down that `step` is done.
 
         Args:

@@ -18,7 +18,7 @@ from convert.errors import ConvertError
 from convert.verify.corpus import corpus
 from convert.verify.prompts import compare_prompts
 from convert.verify.tokens import parted
-from convert.vocabulary.reading import load_tokenizer
+from convert.vocabulary.tokenizer_folder import load_tokenizer
 from medassist.core.progress import Watcher
 from medassist.engine.scorer import GgufVocabulary
 

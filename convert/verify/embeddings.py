@@ -18,7 +18,7 @@ from gguf import quants
 
 from convert.gguf.facts import shards_of
 from convert.gguf.head import TensorFact, UnknownTensorTypeError, read_head, tensor_rows
-from convert.verify.stored import Stored
+from convert.verify.stored_weights import Stored
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check
 
@@ -30,7 +30,7 @@ be too small for F16 to hold, and nothing is lost by that."""
 
 
 @dataclass(frozen=True)
-class Table:
+class EmbeddingTable:
     """A table of the model and the tensor of the GGUF that holds it."""
 
     tensor: str
@@ -42,7 +42,7 @@ class Table:
 
 
 def compare_embeddings(
-    gguf: Path, tables: list[Table], limit: float, watcher: Watcher = unwatched
+    gguf: Path, tables: list[EmbeddingTable], limit: float, watcher: Watcher = unwatched
 ) -> Check:
     """Compare all rows of `tables` with those in `gguf`.
 

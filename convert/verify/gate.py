@@ -37,14 +37,14 @@ from convert.verify.logits import (
     write_greedily,
 )
 from convert.verify.prompts import PromptCheck, compare_prompts
-from convert.verify.quantization_loss import Text, measure_loss
+from convert.verify.quantization_loss import LossText, measure_loss
+from convert.verify.quantized_tensors import compare_tensors
 from convert.verify.result import hash_of, hashes_of_parts, read_verified, record
-from convert.verify.streaming import StreamedModel
-from convert.verify.tensors import compare_tensors
+from convert.verify.streamed_model import StreamedModel
 from convert.verify.texts import CONTEXT
 from convert.verify.tokens import TokenCheck, compare_tokens
 from convert.vocabulary import load_tokenizer
-from convert.vocabulary.reading import FILE as TOKENIZER
+from convert.vocabulary.tokenizer_folder import FILE as TOKENIZER
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, QuantizationLoss, Verified
 from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -84,7 +84,7 @@ def verify_model(
     looked_at += shards_of(against) if against else ()
     before = seen(looked_at)
     source = hash_of_model(folder)
-    content = Text.read(text)
+    content = LossText.read(text)
     with in_our_words():
         # In a child first: what llama.cpp cannot load ends that, and not this.
         with GgufScorer(gguf, context=longest, exact=True, threads=threads) as opened:

@@ -20,7 +20,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
-from convert.verify.streaming import StreamedModel
+from convert.verify.streamed_model import StreamedModel
 from convert.verify.texts import LONGEST, prose, short_prompts
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check
@@ -50,7 +50,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Written:
+class GreedyText:
     """Greedy text of the GGUF after a prompt."""
 
     prompt: Prompt
@@ -179,13 +179,13 @@ def _last(tokens: Sequence[int], part: Sequence[int]) -> int:
     )
 
 
-def write_greedily(gguf: GgufScorer, prompts: Sequence[Prompt]) -> list[Written]:
+def write_greedily(gguf: GgufScorer, prompts: Sequence[Prompt]) -> list[GreedyText]:
     """What the GGUF writes after a few of the prompts."""
     context = gguf.opened.context
     chosen = [p for p in prompts if len(p.tokens) + GREEDY_TOKENS < context]
     step = max(1, len(chosen) // GREEDY_PROMPTS)
     return [
-        Written(
+        GreedyText(
             prompt,
             tuple(gguf.greedy(prompt.tokens, GREEDY_TOKENS, prompt.adapted_from)),
         )
@@ -211,7 +211,7 @@ def compare_logits(
     model: StreamedModel,
     gguf: GgufScorer,
     prompts: Sequence[Prompt],
-    written: Sequence[Written],
+    written: Sequence[GreedyText],
     *,
     limit: float,
     watcher: Watcher = unwatched,
@@ -248,7 +248,7 @@ def compare_adapted(
     model: StreamedModel,
     gguf: GgufScorer,
     prompts: Sequence[Prompt],
-    written: Sequence[Written],
+    written: Sequence[GreedyText],
     *,
     limit: float,
     watcher: Watcher = unwatched,
@@ -301,7 +301,7 @@ class Greedy:
         self.ties = 0
         self.wrong: list[str] = []
 
-    def add(self, written: Written, expected: Logits, error: float) -> None:
+    def add(self, written: GreedyText, expected: Logits, error: float) -> None:
         """Take in one text.
 
         Args:

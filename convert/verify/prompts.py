@@ -21,8 +21,8 @@ from convert.verify.corpus import Conversation, conversations
 from convert.verify.tokens import composed, parted
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import blanks_of
-from convert.vocabulary.reading import load_tokenizer
 from convert.vocabulary.templates import asked_template, chat_templates
+from convert.vocabulary.tokenizer_folder import load_tokenizer
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.values import Message
 from medassist.engine.scorer import GgufVocabulary

@@ -28,14 +28,14 @@ BUILT_IN = "built-in"
 
 
 @dataclass(frozen=True)
-class Text:
+class LossText:
     """What is read to measure a loss."""
 
     name: str
     content: str
 
     @classmethod
-    def read(cls, file: Path | None) -> Text:
+    def read(cls, file: Path | None) -> LossText:
         """The text in `file`, or the built-in one.
 
         Raises:
@@ -71,7 +71,7 @@ class _Adapted:
 def measure_loss(
     gguf: Path,
     against: Path,
-    text: Text,
+    text: LossText,
     *,
     adapter: Path | None = None,
     threads: int | None = None,

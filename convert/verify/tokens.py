@@ -25,7 +25,7 @@ from convert.verify.pieces import wrong_pieces
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import Blanks, blanks_of
 from convert.vocabulary.ends import end_tokens
-from convert.vocabulary.reading import load_tokenizer
+from convert.vocabulary.tokenizer_folder import load_tokenizer
 from medassist.core.end_tokens import known_ends
 from medassist.core.progress import Watcher, unwatched
 from medassist.engine.scorer import GgufVocabulary
@@ -50,7 +50,7 @@ class TokenCheck(BaseModel):
 
 
 @dataclass(frozen=True)
-class Pair:
+class TokenizerPair:
     """A tokenizer and the GGUF that is to read as it does."""
 
     hf: PreTrainedTokenizerFast
@@ -132,16 +132,16 @@ def compare_tokens(
 
 def _pair(
     folder: Path, tokenizer: PreTrainedTokenizerFast, vocabulary: GgufVocabulary
-) -> Pair:
+) -> TokenizerPair:
     backend = Backend.of(tokenizer, folder)
-    return Pair(
+    return TokenizerPair(
         tokenizer,
         vocabulary,
         blanks_of(tokenizer) if backend.has_byte_fallback else None,
     )
 
 
-def _ends(folder: Path, pair: Pair) -> list[str]:
+def _ends(folder: Path, pair: TokenizerPair) -> list[str]:
     """What is wrong about the tokens that begin and end texts and answers."""
     tokens = pair.gguf
     wrong = [
@@ -167,7 +167,7 @@ def _ends(folder: Path, pair: Pair) -> list[str]:
     return wrong
 
 
-def _ends_of_generate(folder: Path, pair: Pair) -> list[int]:
+def _ends_of_generate(folder: Path, pair: TokenizerPair) -> list[int]:
     """Where transformers' `generate` ends an answer, as it reads that itself."""
     if not (folder / "generation_config.json").is_file():
         return []
@@ -183,7 +183,7 @@ def _ends_of_generate(folder: Path, pair: Pair) -> list[int]:
     return [i for i in several if isinstance(i, int) and 0 <= i < len(pair.hf)]
 
 
-def _compare(pair: Pair, text: str, notes: Counter[str]) -> str | None:
+def _compare(pair: TokenizerPair, text: str, notes: Counter[str]) -> str | None:
     """The first way in which both read `text` differently."""
     bare = partial(pair.hf.encode, add_special_tokens=False, verbose=False)
     tokenize = pair.gguf.tokenize
@@ -209,7 +209,7 @@ def _compare(pair: Pair, text: str, notes: Counter[str]) -> str | None:
     return None
 
 
-def _composed(pair: Pair, text: str, notes: Counter[str]) -> str:
+def _composed(pair: TokenizerPair, text: str, notes: Counter[str]) -> str:
     if (whole := composed(pair.hf, text)) != text:
         notes[
             "the tokenizer composes letters with their accents (NFC), llama.cpp does "
@@ -218,7 +218,9 @@ def _composed(pair: Pair, text: str, notes: Counter[str]) -> str:
     return whole
 
 
-def _adapted(pair: Pair, text: str, typed: bool, notes: Counter[str]) -> str | None:
+def _adapted(
+    pair: TokenizerPair, text: str, typed: bool, notes: Counter[str]
+) -> str | None:
     """The text for llama.cpp to read as the tokenizer reads `text`.
 
     `None` where it cannot: the reasons are llama.cpp's, and each is noted.
@@ -233,7 +235,9 @@ def _adapted(pair: Pair, text: str, typed: bool, notes: Counter[str]) -> str | N
     return _blanks(pair, text, typed, notes)
 
 
-def _blanks(pair: Pair, text: str, typed: bool, notes: Counter[str]) -> str | None:
+def _blanks(
+    pair: TokenizerPair, text: str, typed: bool, notes: Counter[str]
+) -> str | None:
     """`text` with a blank more or less in front, where the manners differ."""
     blanks = pair.blanks
     if blanks is None or not text:
@@ -302,7 +306,7 @@ def _ids(ids: Sequence[int], texts: Sequence[str]) -> str:
     return (shown or "nothing") + (" ..." if len(ids) > len(texts) else "")
 
 
-def _named(pair: Pair, token: int) -> str:
+def _named(pair: TokenizerPair, token: int) -> str:
     return f"{token} ({pair.hf.convert_ids_to_tokens(token)!r})"
 
 

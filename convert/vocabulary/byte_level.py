@@ -5,12 +5,12 @@ from __future__ import annotations
 from gguf import TokenType
 
 from convert.errors import ConvertError
-from convert.vocabulary.added import Added
+from convert.vocabulary.added_tokens import Added
 from convert.vocabulary.backend import Backend
-from convert.vocabulary.written import Tokens
+from convert.vocabulary.gguf_vocabulary import VocabularyTokens
 
 
-def byte_level_rows(backend: Backend, added: Added, size: int) -> Tokens:
+def byte_level_rows(backend: Backend, added: Added, size: int) -> VocabularyTokens:
     """The rows of a byte-level BPE for a model with `size` rows of embeddings.
 
     Raises:
@@ -30,4 +30,4 @@ def byte_level_rows(backend: Backend, added: Added, size: int) -> Tokens:
     for index, text in added.texts.items():
         texts[index], types[index] = text, added.types[index]
     merges = tuple(f"{left} {right}" for left, right in backend.merges)
-    return Tokens(tuple(texts), tuple(types), merges=merges)
+    return VocabularyTokens(tuple(texts), tuple(types), merges=merges)

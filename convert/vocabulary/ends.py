@@ -18,8 +18,8 @@ from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
+from convert.vocabulary.gguf_vocabulary import Ends
 from convert.vocabulary.templates import chat_templates
-from convert.vocabulary.written import Ends
 from medassist.core.end_tokens import known_ends
 from medassist.text.answer_end import AnswerEnd, Turn, answer_end
 

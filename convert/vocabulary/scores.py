@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from gguf import TokenType
 
 from convert.errors import ConvertError
-from convert.vocabulary.added import Added
+from convert.vocabulary.added_tokens import Added
 from convert.vocabulary.backend import Backend
-from convert.vocabulary.written import Tokens
+from convert.vocabulary.gguf_vocabulary import VocabularyTokens
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -33,7 +33,7 @@ OF_ADDED, OF_NONE = -1000.0, -10000.0
 
 def scored_rows(
     folder: Path, backend: Backend, added: Added, size: int, unknown: int | None
-) -> Tokens:
+) -> VocabularyTokens:
     """The rows of a SentencePiece BPE for a model with `size` rows of embeddings.
 
     Args:
@@ -77,7 +77,7 @@ def scored_rows(
     if unknown is not None:
         types[unknown] = TokenType.UNKNOWN
     _check_bytes(backend)
-    return Tokens(tuple(texts), tuple(types), scores=tuple(values))
+    return VocabularyTokens(tuple(texts), tuple(types), scores=tuple(values))
 
 
 def _ranks(backend: Backend) -> dict[str, float]:

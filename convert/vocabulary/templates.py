@@ -8,7 +8,7 @@ from typing import cast
 from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
-from convert.vocabulary.written import Templates
+from convert.vocabulary.gguf_vocabulary import Templates
 from medassist.core.plain_template import plain_template
 
 DEFAULT = "default"

@@ -20,8 +20,8 @@ from convert.gguf.adapter import convert_adapter
 from convert.gguf.model import convert_model
 from convert.merge import merge, read_record
 from convert.run.convert import convert_run_folder
-from convert.taken import TAKEN
-from convert.verify.streaming import StreamedModel
+from convert.supported_models import TAKEN
+from convert.verify.streamed_model import StreamedModel
 from tests.convert import foreign_cases, more_foreign_cases
 from tests.convert.conftest import ABOUT
 from tests.convert.foreign_cases import (

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from convert.commands import app
 from convert.errors import ConvertError
-from convert.gguf.files import convert_types, read_outtypes
+from convert.gguf.conversion import convert_types, read_outtypes
 from convert.gguf.model import About, Model, convert_model
 from tests.convert.contents import contents
 from tests.convert.families import save_family, some_tokens

@@ -11,7 +11,7 @@ from convert.errors import ConvertError
 from convert.go_template.derive import read_turns
 from convert.go_template.source import read_source, without_system
 from convert.go_template.write import go_template
-from convert.ollama.settings import Wishes, settings_of
+from convert.ollama.settings import OllamaWishes, settings_of
 from convert.turns import SystemTurn
 from medassist.core.values import Role
 from tests.convert import go_render
@@ -197,7 +197,7 @@ def test_a_model_without_a_template_is_asked_in_the_plain_one(tmp_path):
         ]
         asked = "Question: Why?\nAnswer: So.<e>\nQuestion: Oh?\nAnswer:"
         assert source.render(turns) == read_turns(source).render(turns) == asked
-        made = settings_of(path, Wishes())
+        made = settings_of(path, OllamaWishes())
         assert made.stops == ("<e>", "\nQuestion:")
         assert any("no chat template" in note for note in made.notes)
 

@@ -22,7 +22,7 @@ from convert.gguf.tensors import stored_tensors
 from convert.merge import merge
 from convert.merge.gguf import MergeType, merge_gguf
 from convert.quantize import quantize
-from convert.verify.merged import verify_merged
+from convert.verify.merged_gguf import verify_merged
 from convert.verify.result import require_verified
 from convert.verify.texts import prose
 from medassist.core.proofs import Verified

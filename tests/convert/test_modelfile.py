@@ -16,7 +16,7 @@ from convert.go_template.source import read_source
 from convert.modelfile import ModelfileParts, modelfile
 from convert.ollama.settings import (
     OllamaSettings,
-    Wishes,
+    OllamaWishes,
     settings_of,
 )
 from convert.starter_run import SYSTEM
@@ -83,7 +83,7 @@ def test_the_modelfile_of_the_clone_is_what_the_command_writes(tmp_path, monkeyp
 @pytest.mark.parametrize("name", SPOKEN)
 def test_what_a_modelfile_says_arrives_whole(name, tmp_path):
     spoken = SPOKEN[name]
-    wishes = Wishes(
+    wishes = OllamaWishes(
         stops=("\nQuestion:", "\n### End\n", 'a "quoted" stop'),
         licences=("Use it well.\n\n  Or 'not'.\n", 'He said: "yes"'),
         messages=(("user", "Hello"), ("assistant", "Good\n\nday: you")),
@@ -131,14 +131,14 @@ def test_a_file_that_a_modelfile_cannot_name_is_refused(path):
 
 
 def test_every_token_that_ends_an_answer_is_a_stop(tmp_path):
-    made = settings_of(GEMMA_2.gguf(tmp_path / "m.gguf"), Wishes(stops=("STOP",)))
+    made = settings_of(GEMMA_2.gguf(tmp_path / "m.gguf"), OllamaWishes(stops=("STOP",)))
     assert made.stops == ("<end_of_turn>", "<eos>", "STOP")
     folder = LLAMA_3.folder(tmp_path / "hf")
     more = LLAMA_3.tokenizer().convert_tokens_to_ids("<|start_header_id|>")
     (folder / "generation_config.json").write_text(
         json.dumps({"eos_token_id": [more], "temperature": 0.6, "top_p": 0.9})
     )
-    made = settings_of(folder, Wishes(parameters={"top_p": 0.5}))
+    made = settings_of(folder, OllamaWishes(parameters={"top_p": 0.5}))
     assert made.stops == ("<|eot_id|>", "<|start_header_id|>")
     assert (made.parameters["temperature"], made.parameters["top_p"]) == (0.6, 0.5)
 
@@ -153,8 +153,8 @@ def test_answers_that_would_never_end_are_refused(tmp_path):
     )
     path = endless.gguf(tmp_path / "m.gguf")
     with pytest.raises(ConvertError, match="never end"):
-        settings_of(path, Wishes())
-    assert settings_of(path, Wishes(stops=("user",))).stops == ("user",)
+        settings_of(path, OllamaWishes())
+    assert settings_of(path, OllamaWishes(stops=("user",))).stops == ("user",)
 
 
 def named(made: OllamaSettings) -> dict[str, str]:
@@ -164,10 +164,10 @@ def named(made: OllamaSettings) -> dict[str, str]:
 
 def test_no_parameter_is_there_that_nobody_named(tmp_path):
     path = ZEPHYR.gguf(tmp_path / "m.gguf")
-    made = settings_of(path, Wishes())
+    made = settings_of(path, OllamaWishes())
     assert made.parameters == {"num_ctx": 4096}
     assert named(made) == {"num_ctx": "the GGUF (llama.context_length)"}
-    assert settings_of(ZEPHYR.folder(tmp_path / "hf"), Wishes()).parameters == {}
+    assert settings_of(ZEPHYR.folder(tmp_path / "hf"), OllamaWishes()).parameters == {}
 
 
 def test_what_the_models_files_recommend_is_passed_on_with_its_place(tmp_path):
@@ -181,7 +181,7 @@ def test_what_the_models_files_recommend_is_passed_on_with_its_place(tmp_path):
         "min_p": None,
     }
     (folder / "generation_config.json").write_text(json.dumps(advice), "utf-8")
-    made = settings_of(folder, Wishes(parameters={"repeat_penalty": 1.0}))
+    made = settings_of(folder, OllamaWishes(parameters={"repeat_penalty": 1.0}))
     assert made.parameters == {"repeat_penalty": 1.0, "temperature": 0.6, "top_k": 20}
     assert "PARAMETER top_k 20\n" in modelfile(ModelfileParts("./m", None, made))
     assert named(made) == {
@@ -197,7 +197,7 @@ def test_a_gguf_carries_what_its_folder_recommended(hf, tmp_path):
     shutil.copytree(hf.base, folder)
     advice = {"temperature": 0.6, "top_k": 20, "repetition_penalty": 1.05, "min_p": 0.1}
     (folder / "generation_config.json").write_text(json.dumps(advice), "utf-8")
-    made = settings_of(convert_model(folder, tmp_path / "m.gguf"), Wishes())
+    made = settings_of(convert_model(folder, tmp_path / "m.gguf"), OllamaWishes())
     assert made.parameters == {
         "num_ctx": 256,
         "temperature": 0.6,
@@ -212,26 +212,28 @@ def test_a_gguf_carries_what_its_folder_recommended(hf, tmp_path):
 
 def test_the_context_is_the_models_unless_that_is_very_long(tmp_path):
     path = ZEPHYR.gguf(tmp_path / "m.gguf")
-    made = settings_of(path, Wishes(context=512, card_context=1024))
+    made = settings_of(path, OllamaWishes(context=512, card_context=1024))
     assert made.parameters["num_ctx"] == 512
     assert named(made)["num_ctx"] == "--num-ctx"
-    made = settings_of(path, Wishes(card_context=1024))
+    made = settings_of(path, OllamaWishes(card_context=1024))
     assert made.parameters["num_ctx"] == 1024
     assert named(made)["num_ctx"] == "the card (context)"
     folder = ZEPHYR.folder(tmp_path / "hf")
     (folder / "config.json").write_text(
         json.dumps({"max_position_embeddings": 131072, "model_type": "llama"})
     )
-    made = settings_of(folder, Wishes())
+    made = settings_of(folder, OllamaWishes())
     assert "num_ctx" not in made.parameters
     assert any("131,072" in note for note in made.notes)
-    made = settings_of(folder, Wishes(context=131072))
+    made = settings_of(folder, OllamaWishes(context=131072))
     assert made.parameters["num_ctx"] == 131072
     assert not any("131,072" in note for note in made.notes)
 
 
 def test_a_stop_that_the_card_names_is_one(tmp_path):
-    made = settings_of(ZEPHYR.gguf(tmp_path / "m.gguf"), Wishes(card_stops=("###",)))
+    made = settings_of(
+        ZEPHYR.gguf(tmp_path / "m.gguf"), OllamaWishes(card_stops=("###",))
+    )
     assert made.stops == ("</s>", "###")
     assert made.origins[1].source == "the card"
 
@@ -253,19 +255,19 @@ def test_the_command_says_who_named_each_parameter(tmp_path):
 def test_a_system_text_that_would_not_reach_the_model_is_refused(tmp_path):
     path = NO_SYSTEM_AT_ALL.gguf(tmp_path / "m.gguf")
     with pytest.raises(ConvertError, match="leave out --system"):
-        settings_of(path, Wishes(system="Be brief."))
+        settings_of(path, OllamaWishes(system="Be brief."))
 
 
 def test_a_begin_token_that_only_the_runtime_writes_is_told(tmp_path):
-    made = settings_of(ZEPHYR.gguf(tmp_path / "m.gguf"), Wishes())
+    made = settings_of(ZEPHYR.gguf(tmp_path / "m.gguf"), OllamaWishes())
     assert any("begin token <s>" in note for note in made.notes)
     assert read_source(LLAMA_3.gguf(tmp_path / "l.gguf")).writes_bos()
 
 
 def test_thinking_that_stays_in_earlier_answers_is_told(tmp_path):
-    made = settings_of(THINKS.gguf(tmp_path / "m.gguf"), Wishes())
+    made = settings_of(THINKS.gguf(tmp_path / "m.gguf"), OllamaWishes())
     assert any("<think>" in note for note in made.notes)
-    made = settings_of(ZEPHYR.gguf(tmp_path / "z.gguf"), Wishes())
+    made = settings_of(ZEPHYR.gguf(tmp_path / "z.gguf"), OllamaWishes())
     assert not any("<think>" in note for note in made.notes)
 
 

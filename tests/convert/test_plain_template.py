@@ -22,7 +22,7 @@ from convert.commands import app
 from convert.gguf.facts import read_facts
 from convert.gguf.model import convert_model
 from convert.run.convert import convert_run_folder
-from convert.run.plan import RunWishes
+from convert.run.run_steps import RunWishes
 from convert.verify.prompts import compare_prompts
 from medassist.core.plain_template import is_plain, plain_template
 from medassist.core.values import EngineOptions, Message, PairFiles

@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from convert.errors import ConvertError
 from convert.gguf.model import convert_model
 from convert.run.convert import RunConverted, convert_run_folder
-from convert.run.ledger import Ledger, Step
-from convert.run.plan import RunWishes
+from convert.run.ledger import Ledger, LedgerStep
+from convert.run.run_steps import RunWishes
 from convert.verify.result import require_verified
 from tests.convert.tiny_hf import save_pair
 
@@ -142,7 +142,7 @@ def test_what_changes_under_a_step_is_not_taken_for_what_it_was_made_of(tmp_path
         target.write_text(source.read_text())
         source.write_text("something after")
 
-    step = Step("copy", (source,), (target,), work, {})
+    step = LedgerStep("copy", (source,), (target,), work, {})
     ledger = Ledger(tmp_path / "x" / "steps.json")
     inputs = ledger.hashes(step.inputs)
     step.do()
@@ -162,7 +162,7 @@ def test_a_gguf_that_is_wrong_ends_the_run_and_is_named(tmp_path, monkeypatch):
         save_file(weights, pair.base / "model.safetensors", {"format": "pt"})
         return convert_model(pair.base, file, quantization="f16", force=True)
 
-    monkeypatch.setattr("convert.run.plan.convert_model", wrong)
+    monkeypatch.setattr("convert.run.run_steps.convert_model", wrong)
     with pytest.raises(ConvertError, match=r"base-f16\.gguf is not what it was made"):
         convert_run_folder(root, wishes=WISHES)
     assert not (root / "merged").exists(), "nothing is made of it"

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from convert.commands import app
 from convert.gguf.facts import read_facts
 from convert.go_template.source import read_source
-from convert.ollama.settings import Wishes, settings_of
+from convert.ollama.settings import OllamaWishes, settings_of
 from convert.run.convert import convert_run_folder
-from convert.run.plan import RunWishes
+from convert.run.run_steps import RunWishes
 from convert.verify.gate import verify_model
 from medassist.core.card import Card, Lineage, read_card, write_card
 from medassist.core.values import PairFiles
@@ -64,7 +64,7 @@ async def test_such_a_model_is_converted_verified_and_cut_at_its_text(
         assert engine.loaded is not None
         assert any(repr(stop) in notice for notice in engine.loaded.notices)
     for path in (folder, file):
-        made = settings_of(path, Wishes())
+        made = settings_of(path, OllamaWishes())
         assert made.stops == (stop, "<|end|>")
         assert any("stop text" in note for note in made.notes)
 
@@ -72,7 +72,7 @@ async def test_such_a_model_is_converted_verified_and_cut_at_its_text(
 def test_a_template_that_tells_no_end_is_told_where_ollama_gets_it(hf, tmp_path):
     template = "{% for m in messages %}{{ m.content }}\n\n{% endfor %}"
     folder = with_template(hf.base, tmp_path / "hf", template)
-    made = settings_of(folder, Wishes(stops=("\n\n\n",)))
+    made = settings_of(folder, OllamaWishes(stops=("\n\n\n",)))
     assert made.stops == ("<|end|>", "\n\n\n")
     assert any("tells no end" in note for note in made.notes)
     assert read_source(folder).ends == ("<|end|>",)

@@ -22,7 +22,7 @@ from convert.gguf.model import convert_model
 from convert.merge import merge, read_record
 from convert.run.convert import convert_run_folder
 from convert.verify.gate import verify_adapter, verify_model
-from convert.verify.streaming import StreamedModel
+from convert.verify.streamed_model import StreamedModel
 from tests.convert.conftest import ABOUT
 from tests.convert.families import change_json, save_family, some_tokens
 from tests.convert.native import NativeModel, nmse

@@ -16,7 +16,7 @@ from convert.errors import ConvertError
 from convert.gguf.model import convert_model
 from convert.quantize import quantize
 from convert.run.convert import RunConverted, convert_run_folder
-from convert.run.plan import RunWishes
+from convert.run.run_steps import RunWishes
 from convert.unpack import reading
 from convert.verify.result import require_verified
 from medassist.core.files import sha256_of_file

@@ -10,10 +10,10 @@ from convert.gguf.facts import read_model
 from convert.merge.gguf import merge_gguf
 from convert.quantization_types import quantization_types
 from convert.quantize import quantize
-from convert.verify import merged as proof
-from convert.verify.merged import verify_merged
+from convert.verify import merged_gguf as proof
+from convert.verify.merged_gguf import verify_merged
+from convert.verify.quantized_tensors import compare_tensors
 from convert.verify.result import require_verified
-from convert.verify.tensors import compare_tensors
 from convert.verify.texts import prose
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.figures import MEAN_KLD, PPL_BASE

@@ -9,7 +9,7 @@ import pytest
 from convert.verify.corpus import conversations
 from convert.verify.prompts import compare_prompts
 from convert.vocabulary import Vocabulary, load_tokenizer, read_vocabulary
-from convert.vocabulary.written import Templates
+from convert.vocabulary.gguf_vocabulary import Templates
 from tests.convert.hf_from_gguf import CHATML
 from tests.convert.tiny_vocabularies import (
     GEMMA,

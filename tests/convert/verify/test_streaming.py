@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from convert.errors import ConvertError
-from convert.verify.streaming import StreamedModel
+from convert.verify.streamed_model import StreamedModel
 from tests.convert.families import FAMILIES, change_json, save_family
 from tests.convert.tiny_hf import hf_logits, load
 

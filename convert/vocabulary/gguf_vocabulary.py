@@ -19,7 +19,7 @@ PHI_3 = re.compile("phi-?3", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Tokens:
+class VocabularyTokens:
     """The rows of a vocabulary, by id."""
 
     texts: tuple[str, ...]
@@ -70,7 +70,7 @@ class Vocabulary:
 
     kind: Kind
     pre: str
-    rows: Tokens
+    rows: VocabularyTokens
     ends: Ends
     templates: Templates
     adds_blank: bool | None = None

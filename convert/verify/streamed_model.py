@@ -25,9 +25,9 @@ from convert.errors import ConvertError
 from convert.foreign import Sight, of_tensors, refuse_form
 from convert.hf_folder import read_config
 from convert.library_noise import keep_back_noise
-from convert.verify.adapted import adapted_model
-from convert.verify.embeddings import Table
-from convert.verify.stored import Stored, stored_weights
+from convert.verify.adapted_model import adapted_model
+from convert.verify.embeddings import EmbeddingTable
+from convert.verify.stored_weights import Stored, stored_weights
 from medassist.core.progress import Watcher, unwatched
 from medassist.exams.log_probs import Logits
 
@@ -80,19 +80,19 @@ class StreamedModel:
         """Rows of the output layer."""
         return int(cast(Any, self._model.get_output_embeddings()).out_features)
 
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[EmbeddingTable]:
         """Embedding and output layer, and positions where it has such."""
         tokens = cast(nn.Module, self._model.get_input_embeddings())
         output = cast(nn.Module, self._model.get_output_embeddings())
         of_tokens, of_output = (self._owners[m]["weight"] for m in (tokens, output))
         found = [
-            Table("token_embd.weight", of_tokens, "token"),
-            Table("output.weight", of_output, "token", "token_embd.weight"),
+            EmbeddingTable("token_embd.weight", of_tokens, "token"),
+            EmbeddingTable("output.weight", of_output, "token", "token_embd.weight"),
         ]
         positions = getattr(self._inner, "wpe", None)
         if isinstance(positions, nn.Embedding):
             weight = self._owners[positions]["weight"]
-            found.append(Table("position_embd.weight", weight, "position"))
+            found.append(EmbeddingTable("position_embd.weight", weight, "position"))
         return found
 
     @torch.no_grad()

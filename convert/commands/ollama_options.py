@@ -11,7 +11,7 @@ from convert.errors import ConvertError
 from medassist.core.files import read_text, without_line_end
 
 if TYPE_CHECKING:
-    from convert.ollama.settings import Wishes
+    from convert.ollama.settings import OllamaWishes
 
 System = Annotated[
     str | None, typer.Option(metavar="TEXT", help="The system prompt of the model.")
@@ -92,7 +92,7 @@ def read_wishes(
     template: Path | None,
     date: str | None,
     card: Path | None,
-) -> Wishes:
+) -> OllamaWishes:
     """What the user's options say.
 
     Raises:
@@ -101,14 +101,14 @@ def read_wishes(
     """
     from convert.notice import notice
     from convert.ollama.parameters import read_parameter
-    from convert.ollama.settings import Wishes, read_message
+    from convert.ollama.settings import OllamaWishes, read_message
     from medassist.core.card import read_card
 
     texts = [_text(file) for file in licences or []]
     known = None if card is None else read_card(card)
     if known is not None:
         texts.insert(0, notice(known))
-    return Wishes(
+    return OllamaWishes(
         system=system,
         parameters=dict(read_parameter(text) for text in parameters or []),
         stops=tuple(stops or []),

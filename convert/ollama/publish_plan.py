@@ -9,13 +9,13 @@ from pathlib import Path
 from convert.errors import ConvertError
 from convert.gguf.facts import GgufFacts, read_facts, read_model
 from convert.go_template.source import ChatSource, source_of_gguf
-from convert.ollama.adapter import check_adapter
+from convert.ollama.adapter_support import check_adapter
 from convert.ollama.names import ModelName
-from convert.ollama.settings import OllamaSettings, Wishes, settings_from
+from convert.ollama.settings import OllamaSettings, OllamaWishes, settings_from
 
 
 @dataclass(frozen=True)
-class Plan:
+class PublishPlan:
     """One model that is to be published."""
 
     name: ModelName
@@ -29,8 +29,8 @@ class Plan:
 
 
 def make_plans(
-    name: ModelName, ggufs: Sequence[Path], adapter: Path | None, wishes: Wishes
-) -> list[Plan]:
+    name: ModelName, ggufs: Sequence[Path], adapter: Path | None, wishes: OllamaWishes
+) -> list[PublishPlan]:
     """What publishing `ggufs` means: one model each, named by quantization if many.
 
     Raises:
@@ -42,7 +42,7 @@ def make_plans(
             f"{name} has a tag, and {len(ggufs)} files are given; leave out the tag: "
             "each gets its quantization as one"
         )
-    plans: list[Plan] = []
+    plans: list[PublishPlan] = []
     lora = None if adapter is None else read_facts(adapter)
     for gguf in ggufs:
         facts = read_model(gguf)
@@ -64,5 +64,5 @@ def make_plans(
             check_adapter(lora, facts)
         source = source_of_gguf(facts, date=wishes.date)
         settings = settings_from(source, wishes)
-        plans.append(Plan(own, facts.files, facts, adapter, source, settings))
+        plans.append(PublishPlan(own, facts.files, facts, adapter, source, settings))
     return plans

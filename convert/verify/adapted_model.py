@@ -19,7 +19,7 @@ from convert.foreign import (
     refuse_form,
 )
 from convert.hf_folder import JsonFile
-from convert.verify.stored import Stored, stored_in
+from convert.verify.stored_weights import Stored, stored_in
 from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 Owners = Mapping[nn.Module, Mapping[str, Stored]]

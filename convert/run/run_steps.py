@@ -24,11 +24,11 @@ from convert.gguf.adapter import check_convertible, convert_adapter
 from convert.gguf.model import About, convert_model
 from convert.merge.merge import merge
 from convert.modelfile import ModelfileParts, beside, modelfile
-from convert.ollama.settings import OllamaSettings, Wishes, settings_of
+from convert.ollama.settings import OllamaSettings, OllamaWishes, settings_of
 from convert.peft_adapter import PeftAdapter
 from convert.quantize import quantize
 from convert.run.folder import ConvertibleRun
-from convert.run.ledger import Hashed, Step
+from convert.run.ledger import Hashed, LedgerStep
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.result import read_verified
 from medassist.core.files import SHARED_FILE, write_whole
@@ -88,7 +88,7 @@ class Planner:
         """The GGUF of the base that adapters are verified on."""
         return self.run.gguf or self.file(f"base-{UNQUANTIZED}")
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[LedgerStep]:
         """All steps, in the order in which they are done."""
         base = self.run.base
         # The base is asked as its adapter was taught, by Ollama and llama.cpp too.
@@ -101,7 +101,7 @@ class Planner:
         if (plain := self.merges) is None:
             return
         merged = self.run.folder.merged
-        yield Step(
+        yield LedgerStep(
             "merge",
             (base, plain.folder),
             (merged,),
@@ -118,9 +118,9 @@ class Planner:
 
     def _model(
         self, name: str, source: Path, template: str | None = None
-    ) -> Iterator[Step]:
+    ) -> Iterator[LedgerStep]:
         target = self.file(f"{name}-{UNQUANTIZED}")
-        yield Step(
+        yield LedgerStep(
             target.stem,
             (source,),
             (target,),
@@ -143,12 +143,12 @@ class Planner:
 
     def _quantized(
         self, name: str, source: Path, template: str | None = None
-    ) -> Iterator[Step]:
+    ) -> Iterator[LedgerStep]:
         whole = self.file(f"{name}-{UNQUANTIZED}")
         imatrix, text = self.wishes.imatrix, self.wishes.text
         for kind in self.wishes.kinds:
             target = self.file(f"{name}-{kind.lower()}")
-            yield Step(
+            yield LedgerStep(
                 target.stem,
                 (whole, imatrix) if imatrix else (whole,),
                 (target,),
@@ -176,7 +176,7 @@ class Planner:
                 ),
             )
 
-    def _adapter(self, name: str, adapter: PeftAdapter) -> Iterator[Step]:
+    def _adapter(self, name: str, adapter: PeftAdapter) -> Iterator[LedgerStep]:
         base, whole = self.run.base, self.whole
         try:
             check_convertible(adapter, base)
@@ -184,7 +184,7 @@ class Planner:
             self.watcher(f"no GGUF adapter is made of {name}: {reason}", 0, 0)
             return
         target = self.file(name)
-        yield Step(
+        yield LedgerStep(
             target.stem,
             (adapter.folder, base),
             (target,),
@@ -207,7 +207,7 @@ class Planner:
 
     def _verified(
         self, target: Path, sources: Sequence[Path], verify: Callable[[], Verified]
-    ) -> Step:
+    ) -> LedgerStep:
         def do() -> None:
             found = verify()
             if not found.passed:
@@ -221,7 +221,9 @@ class Planner:
             found = read_verified(target, hashed)
             return found is not None and found.passed
 
-        return Step(f"verify {target.stem}", (*sources, target), (), do, {}, holds)
+        return LedgerStep(
+            f"verify {target.stem}", (*sources, target), (), do, {}, holds
+        )
 
     def ollama(self) -> tuple[Path, OllamaSettings]:
         """The GGUF that the Modelfile names, and what Ollama is told of it.
@@ -231,10 +233,10 @@ class Planner:
         """
         types = (*self.wishes.kinds, UNQUANTIZED)
         weights = self.file(f"tuned-{types[0].lower()}")
-        wishes = Wishes(system=self.wishes.system, stops=self.wishes.stops)
+        wishes = OllamaWishes(system=self.wishes.system, stops=self.wishes.stops)
         return weights, settings_of(weights, wishes)
 
-    def _modelfile(self) -> Step:
+    def _modelfile(self) -> LedgerStep:
         weights, settings = self.ollama()
         target = self.run.folder.modelfile
         text = modelfile(
@@ -245,7 +247,7 @@ class Planner:
                 settings=settings,
             )
         )
-        return Step(
+        return LedgerStep(
             MODELFILE,
             (weights,),
             (target,),

@@ -11,15 +11,15 @@ from convert.errors import ConvertError
 from convert.foreign import no_tokenizer, refuse_form
 from convert.hf_folder import JsonFile
 from convert.library_noise import keep_back_noise
-from convert.vocabulary.added import read_added
+from convert.vocabulary.added_tokens import read_added
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import adds_blank
 from convert.vocabulary.byte_level import byte_level_rows
 from convert.vocabulary.ends import end_tokens, read_ends
+from convert.vocabulary.gguf_vocabulary import Vocabulary
 from convert.vocabulary.pre_tokenizers import named, pre_tokenizer_of
 from convert.vocabulary.scores import scored_rows
 from convert.vocabulary.templates import chat_templates
-from convert.vocabulary.written import Vocabulary
 
 FILE = "tokenizer.json"
 

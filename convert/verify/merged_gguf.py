@@ -47,9 +47,9 @@ from convert.verify.logits import (
     effect_of,
     write_greedily,
 )
-from convert.verify.quantization_loss import Text, measure_loss
+from convert.verify.quantization_loss import LossText, measure_loss
+from convert.verify.quantized_tensors import MOST_ERROR, ROWS
 from convert.verify.result import hash_of, hashes_of_parts, record
-from convert.verify.tensors import MOST_ERROR, ROWS
 from convert.verify.texts import CONTEXT, LONGEST, prose, short_prompts
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, QuantizationLoss, Verified
@@ -123,7 +123,7 @@ def verify_merged(
                 check, loss = measure_loss(
                     merged,
                     whole,
-                    Text.read(text),
+                    LossText.read(text),
                     adapter=adapter,
                     threads=threads,
                     watcher=watcher,
