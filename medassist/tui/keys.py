@@ -10,7 +10,7 @@ missing in one of them. `id` is the name under which settings.toml rebinds a key
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -21,7 +21,7 @@ from medassist.consult.verdict import REASONS
 Place = Literal[
     "composer", "screen", "app",
     "dialog", "text", "history", "models", "prompts", "verdict", "identifiers",
-    "asked", "passphrase", "lock",
+    "asked", "passphrase", "lock", "bench",
 ]  # fmt: skip
 
 
@@ -74,6 +74,7 @@ _VERDICT = "In the verdict"
 _IDENTIFIERS = "Where identifiers were found"
 _OF_PAIR = "In the settings of a pair"
 _TYPED = "Where a passphrase is typed"
+_BENCH = "While models are measured"
 
 COMMANDS: Final = (
     Command(
@@ -397,6 +398,16 @@ COMMANDS: Final = (
         "lock_go_on", "enter", "go_on", "lock", _TYPED,
         "Go on", "Unlocks the screen, where no passphrase guards it.", first=False,
     ),
+    Command(
+        "bench_begin", "enter", "begin", "bench", _BENCH,
+        "Begin", "Where the measurement takes long and you are asked first.", "begin",
+    ),
+    Command(
+        "bench_stop", "escape", "stop", "bench", _BENCH,
+        "Stop",
+        "Ends it in order: what was measured is kept, and --resume goes on with it.",
+        "stop",
+    ),
 )  # fmt: skip
 
 _BY_ID: Final = {command.id: command for command in COMMANDS}
@@ -406,6 +417,8 @@ NO_COMMAND: Final = (
 KEY_TWICE: Final = "The key {key} stands for {names}; only one of them can have it."
 _NAMED: Final = re.compile(r"\{(\w+)\}")
 
+BENCH: Final = ("bench_begin", "bench_stop", "theme", "help")
+"""All that can be done while models are measured."""
 CONSULT: Final[frozenset[Place]] = frozenset({"composer", "screen", "app"})
 """Where the keys hold that are pressed on the consult screen."""
 
@@ -436,10 +449,16 @@ def back(action: str, first: bool = False) -> BindingType:
     return _binding(command("back"), action, first)
 
 
-def same(id: str, action: str) -> list[BindingType]:
+def same(id: str, action: str, *, show: bool = False) -> list[BindingType]:
     """The key of the command `id` doing `action`, for a screen on top of the others."""
-    key, title = command(id).key, command(id).title
-    return [Binding(key, action, title, show=False, priority=True, id=id)]
+    found = command(id)
+    title = found.short or found.title
+    return [Binding(found.key, action, title, show=show, priority=True, id=id)]
+
+
+def interrupt(id: str, action: str) -> BindingType:
+    """What interrupts a program in any terminal, doing what the command `id` does."""
+    return Binding("ctrl+c", action, show=False, priority=True, id=id)
 
 
 def command(id: str) -> Command:
@@ -518,11 +537,17 @@ def _together() -> Iterable[list[Command]]:
     places: dict[Place, None] = dict.fromkeys(command.place for command in COMMANDS)
     for place in places:
         if place not in CONSULT:
-            with_it: set[Place] = {place, "dialog", "app"}
+            # Where models are measured there is a program of its own, without dialogs.
+            with_it: set[Place] = {
+                place,
+                "app" if place == "bench" else "dialog",
+                "app",
+            }
             yield [command for command in COMMANDS if command.place in with_it]
 
 
-def groups() -> Iterable[tuple[str, list[Command]]]:
-    """The headings of the help, each with its commands."""
-    names = dict.fromkeys(command.group for command in COMMANDS)
-    return [(name, [c for c in COMMANDS if c.group == name]) for name in names]
+def groups(ids: Collection[str] = ()) -> Iterable[tuple[str, list[Command]]]:
+    """The headings of the help, each with its commands; with `ids`, these alone."""
+    listed = [command for command in COMMANDS if not ids or command.id in ids]
+    names = dict.fromkeys(command.group for command in listed)
+    return [(name, [c for c in listed if c.group == name]) for name in names]

@@ -14,6 +14,7 @@ from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.session.choice import Choice
 from medassist.tui import keys, themes
 from medassist.tui.app import ConsultApp
+from medassist.tui.bench.app import BenchApp
 from medassist.tui.dialogs.asked import Asked
 from medassist.tui.dialogs.flag_details import FlagDetails
 from medassist.tui.dialogs.identifiers import IdentifierWarning
@@ -33,7 +34,7 @@ def settings(home: Path) -> Path:
     return home / "config" / "settings.toml"
 
 
-ON_TOP: dict[keys.Place, list[type[Screen[Any]]]] = {
+ON_TOP: dict[keys.Place, list[type[Screen[Any]] | type[BenchApp]]] = {
     "text": [FlagDetails, IdentifierWarning, IntendedUse],
     "history": [History],
     "models": [Models],
@@ -43,6 +44,7 @@ ON_TOP: dict[keys.Place, list[type[Screen[Any]]]] = {
     "asked": [Asked],
     "passphrase": [Passphrase],
     "lock": [LockScreen],
+    "bench": [BenchApp],
 }
 
 

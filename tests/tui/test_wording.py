@@ -14,12 +14,13 @@ from medassist.consult.verdict_words import NONE_YET
 from medassist.tui import keys
 from medassist.tui.app import ConsultApp
 from medassist.tui.dialogs.identifiers import warn_of_identifiers
-from medassist.tui.wording import consult, dialogs, program, screens
+from medassist.tui.wording import bench, consult, dialogs, program, screens
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import app_with, opened
 
 HOME = Path(medassist.__file__).parent
 MODULES = {
+    "bench": bench,
     "consult": consult,
     "dialogs": dialogs,
     "program": program,

@@ -165,6 +165,9 @@ def measure(
             metavar="FILE", help="Write one page with charts, without any script."
         ),
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Tell in lines, without the screen.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask, however long it takes.")
     ] = False,
@@ -214,6 +217,7 @@ def measure(
         resume=resume,
         form=form.value,
         html=html,
+        plain=plain,
         yes=yes,
     )
     raise typer.Exit(int(measure_and_print(request)))

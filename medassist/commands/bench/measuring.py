@@ -5,9 +5,10 @@ Tables and rows go to standard output, everything else to standard error.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from medassist.bench import against, events, exam_results, llama_bench
 from medassist.bench.against import Code, Compared
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import UsageError
+from medassist.bench.left import Left
 from medassist.bench.machine import Sensors
 from medassist.bench.page import as_html
 from medassist.bench.recommend import Recommendation, recommend
@@ -54,6 +56,7 @@ class Request:
     resume: bool = False
     form: str = "table"
     html: Path | None = None
+    plain: bool = False
     yes: bool = False
 
 
@@ -159,13 +162,10 @@ def _measure(
     sensors = Sensors()
     observer = Observer(sensors, wait_s=request.wait_s)
 
-    def agreed(planned: events.Planned) -> bool:
-        return _agreed(planned, request, results.file)
-
-    ended: events.Ended | None = None
-    ending = _Ending()
-    with closing(
-        run(
+    def measuring(
+        agreed: Callable[[events.Planned], bool],
+    ) -> Generator[events.Event]:
+        return run(
             wishes,
             wanted,
             results,
@@ -173,53 +173,77 @@ def _measure(
             sensors=sensors,
             agreed=agreed,
         )
-    ) as happening:
-        for event in happening:
-            match event:
-                case events.Planned():
-                    ending.begin(event.seconds)
-                case events.Began():
-                    status.show(
-                        f"{event.number} of {event.of}: {event.row}: {event.what}"
-                        f"{ending.left(event.number - 1, event.of)}"
-                    )
-                case events.Progressed():
-                    speed = f", {event.speed:.1f} tok/s" if event.speed else ""
-                    status.show(
-                        f"{event.row}: {event.what} {event.done:.0f} of "
-                        f"{event.total:.0f}{speed}"
-                    )
-                case events.Said():
-                    status.say(event.text)
-                case events.Failed():
-                    status.say(f"medassist: {event.row}, {event.what}: {event.message}")
-                case events.Measured():
-                    pass
-                case events.Ended():
-                    ended = event
+
+    if is_live(request):
+        return _on_screen(request, measuring, wanted, results)
+
+    def agreed(planned: events.Planned) -> bool:
+        return _agreed(planned, request, results.file)
+
+    with closing(measuring(agreed)) as happening:
+        return _in_lines(happening, status)
+
+
+def is_live(request: Request) -> bool:
+    """Whether a screen shows how far it is: where somebody sits at a terminal."""
+    return (
+        request.form == "table"
+        and not request.plain
+        and os.environ.get("TERM") != "dumb"
+        and all(s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr))
+    )
+
+
+def _on_screen(
+    request: Request,
+    measuring: Callable[[Callable[[events.Planned], bool]], Generator[events.Event]],
+    wanted: Sequence[Target],
+    results: ResultsFile,
+) -> events.Ended | None:
+    from medassist.tui.bench.app import BenchApp, watch
+
+    app = BenchApp(
+        measuring,
+        [target.name for target in wanted],
+        results.lines,
+        str(results.file),
+        None if request.yes else ASK_ABOVE_S,
+    )
+    return watch(app)
+
+
+def _in_lines(happening: Iterable[events.Event], status: Status) -> events.Ended | None:
+    ended: events.Ended | None = None
+    left = Left()
+    for event in happening:
+        match event:
+            case events.Planned():
+                left.begin(event.seconds)
+            case events.Began():
+                status.show(
+                    f"{event.number} of {event.of}: {event.row}: {event.what}"
+                    f"{_left(left, event)}"
+                )
+            case events.Progressed():
+                speed = f", {event.speed:.1f} tok/s" if event.speed else ""
+                status.show(
+                    f"{event.row}: {event.what} {event.done:.0f} of "
+                    f"{event.total:.0f}{speed}"
+                )
+            case events.Said():
+                status.say(event.text)
+            case events.Failed():
+                status.say(f"medassist: {event.row}, {event.what}: {event.message}")
+            case events.Measured():
+                pass
+            case events.Ended():
+                ended = event
     return ended
 
 
-class _Ending:
-    """When it will be over, by what it took until now."""
-
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._first: int | None = None
-        self._estimated = 0.0
-
-    def begin(self, seconds: float | None) -> None:
-        self._estimated = seconds or 0.0
-
-    def left(self, done: int, of: int) -> str:
-        if self._first is None:
-            self._first = done
-        own, passed = done - self._first, time.monotonic() - self._begun
-        if own < 3 or passed < 5:
-            left = self._estimated
-        else:
-            left = max(passed / own * (of - done), self._estimated - passed)
-        return f", about {duration(left)} left" if left > 0 else ""
+def _left(left: Left, event: events.Began) -> str:
+    seconds = left.seconds(event.number - 1, event.of)
+    return f", about {duration(seconds)} left" if seconds else ""
 
 
 def _agreed(planned: events.Planned, request: Request, file: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -16,13 +17,22 @@ from medassist.tui.wording import screens as wording
 
 
 class Help(ModalScreen[None]):
-    """The keys as they are bound now."""
+    """The keys as they are bound now.
+
+    Args:
+        keymap: of the user.
+        settings_file: where a key is changed.
+        ids: of the commands that there are, where these are not all.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [keys.back("dismiss")]
     CSS_PATH = "help.tcss"
 
-    def __init__(self, keymap: keys.Keymap, settings_file: str) -> None:
+    def __init__(
+        self, keymap: keys.Keymap, settings_file: str, ids: Collection[str] = ()
+    ) -> None:
         super().__init__()
+        self._ids = ids
         self._keymap = keymap
         self._settings_file = settings_file
 
@@ -30,7 +40,7 @@ class Help(ModalScreen[None]):
         with Vertical(id="dialog"):
             yield Static(wording.KEYS, markup=False, id="title")
             with VerticalScroll(id="text"):
-                for group, commands in keys.groups():
+                for group, commands in keys.groups(self._ids):
                     yield Static(group, markup=False, classes="group")
                     for command in commands:
                         yield from self._line(command)
