@@ -61,6 +61,8 @@ FIELDS: dict[str, str] = {
     "stddev_ts": REAL,
 }
 """The fields in their order, and what they are in SQL."""
+SWITCHES = ("cpu_strict", "no_kv_offload", "embeddings", "no_host", "repack")
+"""Fields that are true or false in JSON, and 1 or 0 elsewhere."""
 
 
 def rows(lines: Sequence[Line]) -> list[dict[str, Value]]:
@@ -181,6 +183,7 @@ def _with_samples(lines: Sequence[Line]) -> list[dict[str, object]]:
         made.append(
             {
                 **row,
+                **{name: bool(row[name]) for name in SWITCHES},
                 "samples_ns": ns,
                 "samples_ts": speeds,
                 "model_sha256": line.model.sha256 if line.model else "",

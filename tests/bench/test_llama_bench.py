@@ -36,6 +36,9 @@ def test_json_and_jsonl_have_every_sample():
     assert found[1]["samples_ns"] == [round(1e9 * 640 / 5)] * 2
     lines = [json.loads(text) for text in llama_bench.as_jsonl(LINES).splitlines()]
     assert lines == found
+    # What is on or off is written as llama-bench writes it in JSON.
+    assert (found[0]["repack"], found[0]["embeddings"]) == (True, False)
+    assert all(isinstance(found[0][name], bool) for name in llama_bench.SWITCHES)
 
 
 def test_csv_is_read_back_as_it_was():
