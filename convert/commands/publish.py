@@ -79,10 +79,10 @@ def publish(
     """
     with room("convert"):
         from convert.ollama import publish as work
-        from convert.ollama.host import read_host
         from convert.ollama.names import read_name
         from convert.ollama.publish_plan import make_plans
         from convert.ollama.server import Server
+        from medassist.core.ollama_host import read_host
 
     model = read_name(name)
     if push and not model.namespace:

@@ -17,10 +17,10 @@ from typing import Any
 import httpx2
 
 from convert.errors import ConvertError
-from convert.ollama.host import VARIABLE, Host
 from convert.ollama.settings import OllamaSettings
 from medassist.core.errors import NetworkError
 from medassist.core.network import connected
+from medassist.core.ollama_host import VARIABLE, Host
 from medassist.core.progress import Watcher
 from medassist.core.values import Role
 

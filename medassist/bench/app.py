@@ -65,6 +65,7 @@ def _ask(work: Work, asking: Asking, left: list[Step]) -> Generator[Event]:
     read = max(found.read for found in trial.values())
     wanted = max((1, *work.wishes.prompts))
     words = max(1, round(TRIAL * wanted / read))
+    work.words = work.words or words
     for step in left:
         if step.kind == "memory":
             yield work.begin(step, "memory")

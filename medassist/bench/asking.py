@@ -25,6 +25,17 @@ TRIAL = 60
 """Words of the first question, by which the length of the others is found."""
 
 
+def question(number: int | str, words: int) -> str:
+    """A question of so many words that shares no beginning with one of another number.
+
+    Args:
+        number: of the question.
+        words: of it.
+    """
+    told = (WORDS * (words // len(WORDS.split()) + 1)).split()[:words]
+    return f"Case {number}. {' '.join(told)}"
+
+
 @dataclass(frozen=True)
 class Asked:
     """What one pane's answer took, as the reader saw it.
@@ -114,9 +125,7 @@ class Asking:
 
         self._count += 1
         self._session.new(Consultation())
-        text = f"Case {self._count}. " + " ".join(
-            (WORDS * (words // len(WORDS.split()) + 1)).split()[:words]
-        )
+        text = question(self._count, words)
         begun = time.perf_counter()
         firsts: dict[PaneName, float] = {}
 

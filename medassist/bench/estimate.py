@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from medassist.bench.asking import TRIAL
 from medassist.bench.results import ROUND
-from medassist.bench.work import Step, Wishes
+from medassist.bench.work import AnyStep, Wishes
 from medassist.exams.chunks import CONTEXT
 from medassist.exams.question_files import ExamPaper
 
@@ -22,7 +22,7 @@ LETTERS_A_TOKEN = 4.0
 
 
 def estimate(
-    steps: Sequence[Step],
+    steps: Sequence[AnyStep],
     tok_per_s: tuple[float, float],
     size: int,
     exams: Sequence[ExamPaper],
@@ -59,7 +59,7 @@ def estimate(
     return total
 
 
-def _tokens(step: Step, letters: dict[str, list[int]]) -> tuple[float, float]:
+def _tokens(step: AnyStep, letters: dict[str, list[int]]) -> tuple[float, float]:
     """Tokens that a step reads and writes."""
     test = step.test
 

@@ -20,9 +20,10 @@ from medassist.bench.estimate import estimate
 from medassist.bench.events import Ended, Event, Failed, Planned
 from medassist.bench.machine import Sensors, this_machine
 from medassist.bench.results import Figure, Line, ResultsFile, key_of, now
+from medassist.bench.served import Served
 from medassist.bench.targets import Target
 from medassist.bench.verdict import in_points
-from medassist.bench.work import Step, Wishes, Work
+from medassist.bench.work import AnyStep, Wishes, Work
 from medassist.core.errors import EngineError
 from medassist.engine.timing import TimedModel, TimedSettings
 from medassist.engine.timing_wire import OpenedTimed
@@ -39,7 +40,7 @@ LOW_BATTERY = 10.0
 class _Part:
     """A kind of measurement: its steps, and who makes them."""
 
-    steps: Sequence[Step]
+    steps: Sequence[AnyStep]
     measure: Callable[[], Generator[Event]]
 
 
@@ -50,6 +51,7 @@ def run(
     *,
     observer: Observer | None = None,
     sensors: Sensors | None = None,
+    served: Served | None = None,
     agreed: Callable[[Planned], bool] = lambda _planned: True,
 ) -> Generator[Event]:
     """Measure what is wanted and not in `file` yet.
@@ -60,6 +62,7 @@ def run(
         file: of the results.
         observer: watches the computer.
         sensors: of the computer.
+        served: models of a running Ollama, beside the others.
         agreed: is asked when the plan is known; its `False` ends it.
 
     Yields:
@@ -77,7 +80,7 @@ def run(
     )
     work = Work(wishes, targets, machine, observer, file)
     exams = _papers(work)
-    parts = _parts(work, exams)
+    parts = _parts(work, exams, served)
     steps = [step for part in parts for step in part.steps]
     left = [step for step in steps if not work.done(step)]
     work.steps, work.number = len(steps), len(steps) - len(left)
@@ -105,7 +108,9 @@ def run(
     yield Ended(found, failed)
 
 
-def _parts(work: Work, exams: Sequence[ExamPaper]) -> list[_Part]:
+def _parts(
+    work: Work, exams: Sequence[ExamPaper], served: Served | None
+) -> list[_Part]:
     tests = work.wishes.tests
     found: list[_Part] = []
     if "load" in tests:
@@ -114,6 +119,9 @@ def _parts(work: Work, exams: Sequence[ExamPaper]) -> list[_Part]:
         found.append(_Part(speed.steps(work), lambda: speed.measure(work)))
     if tests & {"app", "memory"}:
         found.append(_Part(app.steps(work), lambda: app.measure(work)))
+    if served is not None:
+        # After the app, whose words it is asked with.
+        found.append(_Part(served.steps(work), lambda: served.measure(work)))
     if "quality" in tests:
         found.append(_Part(quality.steps(work), lambda: quality.measure(work)))
     if "exams" in tests:

@@ -71,8 +71,8 @@ def _files(found: Sequence[Row]) -> Table | None:
                 row.name,
                 row.model.quantization,
                 _types(row),
-                f"{row.model.bits:.2f}",
-                parameters(row.model.params),
+                f"{row.model.bits:.2f}" if row.model.bits else "-",
+                parameters(row.model.params) if row.model.params else "-",
                 size(row.model.bytes),
                 *(
                     size(int(memory[name].value)) if name in memory else "-"

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from medassist.bench.disturbance import Observer
 from medassist.bench.events import Began, Event, Measured, Said
@@ -15,6 +15,7 @@ from medassist.bench.results import (
     ROUND,
     Disturbance,
     Figure,
+    FileFacts,
     Item,
     Kind,
     Line,
@@ -145,6 +146,40 @@ class Step:
     """Marks of files besides the model's that it depends on."""
 
 
+class Subject(Protocol):
+    """What is measured: a model's files, or a model that another program runs."""
+
+    @property
+    def name(self) -> str:
+        """How its row is called."""
+        ...
+
+    @property
+    def facts(self) -> FileFacts:
+        """Of the model."""
+        ...
+
+    @property
+    def adapter_facts(self) -> FileFacts | None:
+        """Of an adapter on it."""
+        ...
+
+
+class AnyStep(Protocol):
+    """A measurement that is wanted, of whatever."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def target(self) -> Subject: ...
+    @property
+    def test(self) -> Parameters: ...
+    @property
+    def settings(self) -> SettingsFacts | None: ...
+    @property
+    def depends(self) -> tuple[str, ...]: ...
+
+
 @dataclass
 class Work:
     """One sitting of a measurement.
@@ -157,6 +192,7 @@ class Work:
         file: of the results.
         run: the sitting's mark.
         steps: all measurements of all sittings, for the numbering.
+        words: that made a prompt of the wanted length for the app, once that is known.
     """
 
     wishes: Wishes
@@ -167,8 +203,9 @@ class Work:
     run: str = field(default_factory=lambda: secrets.token_hex(4))
     steps: int = 0
     number: int = 0
+    words: int | None = None
 
-    def key(self, step: Step, *, whole: bool = False) -> str:
+    def key(self, step: AnyStep, *, whole: bool = False) -> str:
         """What stands for all that a step's figure depends on.
 
         Args:
@@ -187,17 +224,17 @@ class Work:
             machine=self.machine.id,
         )
 
-    def done(self, step: Step) -> bool:
+    def done(self, step: AnyStep) -> bool:
         """Whether an earlier sitting has measured it."""
         return any(self.file.having(self.key(step)))
 
-    def begin(self, step: Step, what: str) -> Began:
+    def begin(self, step: AnyStep, what: str) -> Began:
         """That `step` begins."""
         return Began(step.kind, step.target.name, what, self.number + 1, self.steps)
 
     def keep(
         self,
-        step: Step,
+        step: AnyStep,
         *,
         samples: dict[str, tuple[float, ...]] | None = None,
         figures: dict[str, Figure] | None = None,

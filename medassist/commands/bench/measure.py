@@ -53,6 +53,20 @@ def measure(
         list[Path] | None,
         typer.Option(metavar="FILE", help="An adapter: one more row for each model."),
     ] = None,
+    ollama: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A model of a running Ollama as one more row; of two, the second one "
+            "is the right pane.",
+        ),
+    ] = None,
+    ollama_host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Where it listens; default: OLLAMA_HOST, or here."
+        ),
+    ] = None,
     reference: Annotated[
         Path | None,
         typer.Option(
@@ -209,6 +223,8 @@ def measure(
         wishes=wishes,
         models=tuple(models or ()),
         adapters=tuple(adapter or ()),
+        ollama=tuple(dict.fromkeys(ollama or ())),
+        ollama_host=ollama_host,
         reference=reference,
         target_speed=target_speed,
         against=against,

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from medassist.bench.recommend import Recommendation, recommend
 from medassist.bench.results import Line, ResultsFile, read_results
 from medassist.bench.rows import rows
 from medassist.bench.run import run
+from medassist.bench.served import Served, ServedModel
 from medassist.bench.table import as_text
 from medassist.bench.targets import Target, named, rows_of, target, targets
 from medassist.bench.verdict import Verdict, sat, verdicts
@@ -33,7 +34,7 @@ from medassist.bench.work import Wishes
 from medassist.commands.ask_print import Status
 from medassist.core.files import make_folder, write_whole
 from medassist.core.paths import data_dir
-from medassist.core.terminal import confirm, say
+from medassist.core.terminal import confirm, room, say
 from medassist.core.words import duration
 
 ASK_ABOVE_S = 600.0
@@ -48,6 +49,8 @@ class Request:
     wishes: Wishes
     models: tuple[str, ...] = ()
     adapters: tuple[Path, ...] = ()
+    ollama: tuple[str, ...] = ()
+    ollama_host: str | None = None
     reference: Path | None = None
     target_speed: float | None = None
     against: Path | None = None
@@ -73,6 +76,14 @@ def measure_and_print(request: Request) -> int:
     old = read_results(request.against) if request.against else None
     if request.html is not None and not request.html.parent.is_dir():
         raise UsageError(f"There is no folder {request.html.parent} for the page.")
+    with ExitStack() as kept_open:
+        served = served_by_ollama(request, kept_open)
+        return _measure_and_print(request, served, old)
+
+
+def _measure_and_print(
+    request: Request, served: Served | None, old: Sequence[Line] | None
+) -> int:
     wanted = chosen(request)
     wishes = request.wishes
     if request.reference is not None:
@@ -84,7 +95,7 @@ def measure_and_print(request: Request) -> int:
     status = Status(sys.stderr)
     with ResultsFile(file, resume=request.resume) as results:
         try:
-            ended = _measure(request, wishes, wanted, results, status)
+            ended = _measure(request, wishes, wanted, served, results, status)
         except KeyboardInterrupt:
             status.clear()
             say(f"Stopped. What was measured is in {file}; --resume goes on.", err=True)
@@ -122,6 +133,29 @@ def chosen(request: Request) -> list[Target]:
     return [target(model, adapter) for model, adapter in rows_of(files)]
 
 
+def served_by_ollama(request: Request, kept_open: ExitStack) -> Served | None:
+    """The models of a running Ollama that are rows, too.
+
+    Args:
+        request: names them.
+        kept_open: holds the connection, which is closed with it.
+
+    Raises:
+        MedassistError: no Ollama answers, or it has no such model.
+    """
+    if not request.ollama:
+        return None
+    with room("pull"):
+        from medassist.bench.ollama import Ollama
+    from medassist.core.ollama_host import read_host
+
+    host = read_host(request.ollama_host)
+    server = kept_open.enter_context(Ollama(host))
+    version = server.version()
+    models = [ServedModel(name, server.model(name)) for name in request.ollama]
+    return Served(server, version, models, host.is_local)
+
+
 def result_file(request: Request) -> Path:
     """Where the result goes: what was said, the last one, or a new one.
 
@@ -156,6 +190,7 @@ def _measure(
     request: Request,
     wishes: Wishes,
     wanted: Sequence[Target],
+    served: Served | None,
     results: ResultsFile,
     status: Status,
 ) -> events.Ended | None:
@@ -171,11 +206,13 @@ def _measure(
             results,
             observer=observer,
             sensors=sensors,
+            served=served,
             agreed=agreed,
         )
 
     if is_live(request):
-        return _on_screen(request, measuring, wanted, results)
+        names = [row.name for row in (*wanted, *(served.models if served else ()))]
+        return _on_screen(request, measuring, names, results)
 
     def agreed(planned: events.Planned) -> bool:
         return _agreed(planned, request, results.file)
@@ -197,14 +234,14 @@ def is_live(request: Request) -> bool:
 def _on_screen(
     request: Request,
     measuring: Callable[[Callable[[events.Planned], bool]], Generator[events.Event]],
-    wanted: Sequence[Target],
+    names: Sequence[str],
     results: ResultsFile,
 ) -> events.Ended | None:
     from medassist.tui.bench.app import BenchApp, watch
 
     app = BenchApp(
         measuring,
-        [target.name for target in wanted],
+        names,
         results.lines,
         str(results.file),
         None if request.yes else ASK_ABOVE_S,

@@ -53,6 +53,11 @@ class State:
     asked: list[str] = field(default_factory=list)
     received: int = 0
     pushed: list[str] = field(default_factory=list)
+    timings: dict[str, int] = field(default_factory=dict)
+    """What is told at the end of an answer: `eval_duration` and so on, in ns."""
+    chats: list[dict[str, Any]] = field(default_factory=list)
+    together: threading.Barrier | None = None
+    """Answers wait for one another here, so that they are given at once."""
 
     def blob(self, digest: str) -> Path:
         return self.folder / digest.replace(":", "-")
@@ -170,7 +175,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def tags(self) -> None:
         rows = [
-            {"name": n, "model": n, "digest": hashlib.sha256(n.encode()).hexdigest()}
+            {
+                "name": n,
+                "model": n,
+                "digest": hashlib.sha256(n.encode()).hexdigest(),
+                "size": 1000,
+                "details": {"quantization_level": "Q8_0"},
+            }
             for n in self.state.models
         ]
         self.tell({"models": rows})
@@ -238,6 +249,8 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def model(self, name: str) -> Model:
+        if f"{name}:latest" in self.state.models:
+            name = f"{name}:latest"
         if name not in self.state.models:
             raise Refusal(404, f"model '{name}' not found")
         return self.state.models[name]
@@ -296,7 +309,10 @@ class Handler(BaseHTTPRequestHandler):
         model = self.model(request["model"])
         if "cannot load" in self.state.faults:
             raise Refusal(500, "llama runner process has terminated")
-        if not request["_debug_render_only"] or self.state.render is None:
+        if not request.get("_debug_render_only"):
+            self.answer_chat(request)
+            return
+        if self.state.render is None:
             self.tell({"message": {"role": "assistant", "content": "x"}})
             return
         turns = [*model.request.get("messages", []), *request["messages"]]
@@ -307,6 +323,26 @@ class Handler(BaseHTTPRequestHandler):
         if "another prompt" in self.state.faults:
             text = text.rstrip() + " "
         self.tell({"_debug_info": {"rendered_template": text}})
+
+    def answer_chat(self, request: dict[str, Any]) -> None:
+        state = self.state
+        state.chats.append(request)
+        if not request["messages"]:
+            self.tell({"done": True, "done_reason": "unload"})
+            return
+        if unknown := request.get("options", {}).keys() - NUMBERS - {"num_thread"}:
+            raise Refusal(400, f"invalid option provided: {sorted(unknown)[0]}")
+        if state.together is not None and len(request["messages"][0]["content"]) > 500:
+            state.together.wait(20)
+        words = [{"message": {"role": "assistant", "content": w}} for w in ("a", " b")]
+        if "breaks off an answer" in state.faults:
+            self.stream(words)
+            return
+        if "fails within an answer" in state.faults:
+            self.stream([*words, {"error": "an error was encountered\x1b[2J"}])
+            return
+        end = {"message": {"role": "assistant", "content": ""}, "done": True}
+        self.stream([*words, {**end, "done_reason": "length", **state.timings}])
 
     def push(self) -> None:
         request = self.body({"model", "stream", "insecure"})

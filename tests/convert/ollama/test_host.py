@@ -7,9 +7,10 @@ import socket
 import pytest
 
 from convert.errors import ConvertError
-from convert.ollama.host import Host, read_host
 from convert.ollama.server import Server
+from medassist.core.errors import NetworkError
 from medassist.core.guard import NetworkRefused
+from medassist.core.ollama_host import Host, read_host
 from medassist.core.way_out import WayOut
 from medassist.settings import Settings, save_settings
 from tests.convert.ollama.fake_ollama import FakeOllama
@@ -38,7 +39,7 @@ def test_an_address_is_read_as_ollama_reads_it(monkeypatch, told, url):
 
 @pytest.mark.parametrize("told", ["ftp://box", "box:port", "http://a/b", "http://u@a"])
 def test_what_is_no_address_is_refused(told):
-    with pytest.raises(ConvertError, match="no address"):
+    with pytest.raises(NetworkError, match="no address"):
         read_host(told)
 
 

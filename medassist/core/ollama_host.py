@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from convert.errors import ConvertError
 from medassist.core import guard
+from medassist.core.errors import NetworkError
 from medassist.core.way_out import PORTS
 
 VARIABLE = "OLLAMA_HOST"
@@ -41,7 +41,7 @@ def read_host(text: str | None) -> Host:
     """The host that the user named, or that `OLLAMA_HOST` names, or this computer.
 
     Raises:
-        ConvertError: it is no address.
+        NetworkError: it is no address.
     """
     told = (text or os.environ.get(VARIABLE) or HERE).strip()
     scheme, divided, _ = told.partition("://")
@@ -58,8 +58,8 @@ def read_host(text: str | None) -> Host:
     return Host(scheme, EVERYWHERE.get(name, name), port)
 
 
-def _no_address(told: str) -> ConvertError:
-    return ConvertError(
+def _no_address(told: str) -> NetworkError:
+    return NetworkError(
         f"{told!r} is no address of an Ollama; expected HOST, HOST:PORT or a URL such "
         "as http://127.0.0.1:11434"
     )
