@@ -99,7 +99,7 @@ def _by_size(
     label: str,
     interval: str,
     better: int,
-) -> Chart:
+) -> Chart | None:
     colours = roles(found)
     points: list[Point] = []
     for row in {row.name: row for row in found if row.name in values}.values():
@@ -116,6 +116,8 @@ def _by_size(
                 colours[row.mark],
             )
         )
+    if len(points) < 2:
+        return None  # one file lies beside nothing
     points.sort(key=lambda point: point.x)
     best: list[int] = []
     for at, point in enumerate(points):

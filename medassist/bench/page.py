@@ -20,6 +20,7 @@ WIDE_COLUMNS = frozenset(("verdict", ""))
 """They hold sentences."""
 TEXT_COLUMNS = WIDE_COLUMNS | {"weights really", LOADED, "panes", "exam", "type"}
 """They hold no figures."""
+FIRST_OF_MEMORY = "resident"
 NOT_DECISIVE = "Not decisive: "
 
 
@@ -69,7 +70,7 @@ def report(
             "Divergence",
             [*_drawn(charts.divergences(found)), *_kld(found)],
         ),
-        _section("files", "Files, memory, loading", _table(shown, "files")),
+        _section("files", "Files, memory, loading", _files(shown.get("files"))),
         _section("provenance", "How it was measured", _provenance(lines, found)),
     ]
     when = sorted(line.at for line in lines)
@@ -165,13 +166,29 @@ def _provenance(lines: Sequence[Line], found: Sequence[Row]) -> list[Part]:
         made.append(Items(tuple(notes)))
     made.append(
         parts.Table(
-            "Files",
+            "sha256 of the files",
             (parts.Column("file"), parts.Column("sha256")),
             tuple(files.values()),
             codes=True,
         )
     )
     return made
+
+
+def _files(table: Table | None) -> list[Part]:
+    """What the files are, and what they need: side by side they find no room."""
+    if table is None:
+        return []
+    at = table.heads.index(FIRST_OF_MEMORY)
+    needs = (0, *range(at, len(table.heads)))
+    return [
+        _part("Files", table.heads[:at], [row[:at] for row in table.rows]),
+        _part(
+            "Memory, loading",
+            [table.heads[n] for n in needs],
+            [tuple(row[n] for n in needs) for row in table.rows],
+        ),
+    ]
 
 
 def _kld(found: Sequence[Row]) -> list[Part]:

@@ -87,7 +87,7 @@ class Lines:
         told: the chart in a sentence, for those who do not see it.
         words: what is written at x = 0, 1, 2, ..., where these are no numbers.
         powers: up, each step is ten times the one before; values above 0 alone.
-        from_zero: up, it begins at zero.
+        from_zero: both ways, it begins at zero.
     """
 
     title: str

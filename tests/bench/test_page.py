@@ -16,6 +16,7 @@ from medassist.bench.rows import rows
 from medassist.bench.verdict import sat, verdicts
 from medassist.commands.bench.measuring import Request, measure_and_print
 from medassist.exams.figures import MEAN_KLD, PPL, PPL_RATIO, SAME_TOP
+from medassist.report.parts import SERIES
 from tests.bench.lines import SETTINGS, app, exam, line, model, speed
 from tests.bench.measured import SMALL as FEW
 
@@ -224,3 +225,22 @@ def test_a_page_that_could_not_be_written_is_said_before_anything_is_measured(
     request = Request(FEW, (str(files.base),), html=nowhere)
     with pytest.raises(UsageError, match="There is no folder"):
         measure_and_print(request)
+
+
+def test_every_mark_and_bar_has_a_colour(whole):
+    page = made([*speed(LARGE, [10.0]), *speed(SMALL, [20.0])])
+    assert page.classes("rect") == ["bar one", "bar two"]
+    for shape in ("bar", "curve", "mark", "interval"):
+        for role in SERIES:
+            assert f"svg .{shape}.{role} {{" in page.html
+
+
+def test_one_file_alone_is_not_drawn_by_its_size():
+    page = made(quality(LARGE))
+    assert "Perplexity against size" not in page.text
+    assert "20.000" in page.text
+
+
+def test_the_wide_table_of_files_is_split(whole):
+    heads = re.findall(r"<caption>(.*?)</caption>", whole.html)
+    assert "Files" in heads and "Memory, loading" in heads

@@ -64,7 +64,8 @@ def number_form(decimals: int) -> str:
 
 def line_axes(chart: Lines) -> tuple[Axis, Axis]:
     """Across and up. Across ends where the data end, which need not be a tick."""
-    xs = [x for curve in chart.curves for x, _ in curve.points]
+    zero = [0.0] if chart.from_zero else []
+    xs = [*zero, *(x for curve in chart.curves for x, _ in curve.points)]
     across = round_axis(chart.x_label, xs, ticks=7)
     if chart.words:
         last = len(chart.words) - 1
@@ -77,7 +78,7 @@ def line_axes(chart: Lines) -> tuple[Axis, Axis]:
     ys = [y for curve in chart.curves for _, y in curve.points]
     if chart.powers:
         return across, power_axis(chart.y_label, ys)
-    return across, round_axis(chart.y_label, [0.0, *ys] if chart.from_zero else ys)
+    return across, round_axis(chart.y_label, [*zero, *ys])
 
 
 def interval_axis(chart: Intervals) -> Axis:
