@@ -76,8 +76,18 @@ def documents(count: int) -> dict[str, dict[str, list[dict[str, object]]]]:
     return found
 
 
-def run_lm_eval(model: Path, folder: Path, count: int, *options: str) -> dict:
-    """What lm-eval finds on our questions, by task."""
+def run_lm_eval(
+    model: Path, folder: Path, count: int, *options: str, threads: int = 1
+) -> dict:
+    """What lm-eval finds on our questions, by task.
+
+    Args:
+        model: the folder of a Hugging Face model.
+        folder: to work in.
+        count: questions of each exam.
+        options: of `lm_eval_job.py`.
+        threads: that compute.
+    """
     docs, out = folder / "docs.json", folder / "lm-eval.json"
     docs.write_text(json.dumps(documents(count)), "utf-8")
     done = subprocess.run(
@@ -85,7 +95,7 @@ def run_lm_eval(model: Path, folder: Path, count: int, *options: str) -> dict:
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": str(threads)},
     )
     if done.returncode:
         raise RuntimeError(f"lm-eval failed: {done.stderr[-4000:]}")

@@ -108,6 +108,11 @@ def main() -> None:
                     ],
                     "right": [sample["acc"] for sample in samples],
                     "prompt": samples[0]["arguments"][0][0],
+                    # Of each choice the ids of the context and of what continues it.
+                    "ids": [
+                        [model._encode_pair(*pair) for pair in sample["arguments"]]
+                        for sample in samples
+                    ],
                     "seconds": seconds,
                 }
     versions = {"lm_eval": lm_eval.__version__, "torch": torch.__version__}
