@@ -16,6 +16,7 @@ from medassist.engine.pair import physical_cores
 KNOWN = {
     "records",
     "safety",
+    "bench",
     "engine",
     "start",
     "gguf",
@@ -34,6 +35,7 @@ def main() -> None:
         "what",
         nargs="*",
         help="engine, start; records; safety; verify; choice (installs lm-eval); "
+        "bench (compiles llama-bench, installs lm-eval); "
         "gguf, merge (fetch upstream's converter); "
         "packing; prepare (MEDASSIST_DATA)",
     )
@@ -101,6 +103,14 @@ def main() -> None:
         )
         show("Training on short dialogues, beside TRL's defaults", rows)
 
+    if "bench" in what:
+        from benchmarks import bench
+
+        model = bench.model_to_measure(arguments.models)
+        rows = bench.speeds(model, arguments.runs, arguments.threads)
+        show(f"Raw speed of {model.name}, beside llama-bench", rows)
+        rows = bench.exams(arguments.runs, arguments.threads)
+        show("Exams at Q8_0, beside lm-eval on the F32 folder", rows)
     if "choice" in what:
         from benchmarks import multiple_choice
 

@@ -15,7 +15,7 @@ from benchmarks.process import Measured, measure
 from benchmarks.table import Comparison
 from tests.convert.contents import contents
 from tests.convert.hf_from_gguf import byte_level
-from tests.convert.upstream import upstream_source
+from tests.llama_source import llama_source
 
 HIDDEN, LAYERS, HEADS, KV_HEADS, FEED_FORWARD, VOCABULARY = 1536, 14, 16, 8, 4096, 50304
 TYPES = ("f16", "bf16", "q8_0")
@@ -26,7 +26,7 @@ MIB = 2**20
 def compare(folder: Path, runs: int) -> list[Comparison]:
     """Time and peak anonymous memory of both, on the same checkpoint in bfloat16."""
     model = random_checkpoint(folder / "random-llama-1gb")
-    upstream = upstream_source() / "convert_hf_to_gguf.py"
+    upstream = llama_source() / "convert_hf_to_gguf.py"
     ours, theirs = folder / "ours.gguf", folder / "theirs.gguf"
     rows: list[Comparison] = []
     for kind in TYPES:
@@ -84,7 +84,7 @@ def random_checkpoint(folder: Path) -> Path:
     half = folder.with_name(folder.name + ".half")
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir(parents=True)
-    byte_level(upstream_source() / "models" / "ggml-vocab-gpt-2.gguf", half, "gpt-2")
+    byte_level(llama_source() / "models" / "ggml-vocab-gpt-2.gguf", half, "gpt-2")
     (half / "config.json").write_text(json.dumps(CONFIG), "utf-8")
     shards: list[dict[str, torch.Tensor]] = [{}]
     size = 0

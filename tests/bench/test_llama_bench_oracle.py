@@ -25,13 +25,13 @@ MEASURED = {
 # Ours on purpose:
 # - build_number: the bindings do not know it.
 # - model_filename: a name, since a path tells who measured.
-# - cpu_mask, fit_*: settings of llama-bench's own loading that the app has not.
+# - the rest: settings of llama-bench's own loading that the app has not.
 OWN = {
     *("build_number", "build_commit", "cpu_info", "gpu_info", "model_filename"),
     *("cpu_mask", "fit_target", "fit_min_ctx", "tensor_split", "lazy_mode"),
     "n_gpu_layers",
 }
-KINDS = {"INT": "INTEGER", "BOOL": "INTEGER", "FLOAT": "REAL", "STRING": "TEXT"}
+IN_SQL = {"INT": "INTEGER", "BOOL": "INTEGER", "FLOAT": "REAL", "STRING": "TEXT"}
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +47,16 @@ def fields_of(source: str) -> list[str]:
 
 
 def kinds_of(source: str) -> dict[str, str]:
-    """The kind of each field in SQL, as `get_field_type` has it."""
+    """The kind of each field, as `get_field_type` has it."""
     body = re.search(
         r"field_type get_field_type\(.*?\{(.*?)\n    \}", source, re.DOTALL
     )
     assert body is not None
-    found = dict.fromkeys(fields_of(source), KINDS["STRING"])
+    found = dict.fromkeys(fields_of(source), "STRING")
     for names, kind in re.findall(r"if \((.*?)\) \{\s*return (\w+);", body[1], re.S):
         for name in re.findall(r'"(\w+)"', names):
             if name in found:
-                found[name] = KINDS[kind]
+                found[name] = kind
     return found
 
 
@@ -86,7 +86,10 @@ def both(files, tmp_path_factory, request):
 
 def test_the_fields_and_their_kinds_are_those_of_the_source(source):
     assert list(llama_bench.FIELDS) == fields_of(source)
-    assert kinds_of(source) == llama_bench.FIELDS
+    kinds = kinds_of(source)
+    assert {name: IN_SQL[kind] for name, kind in kinds.items()} == llama_bench.FIELDS
+    switches = [name for name, kind in kinds.items() if kind == "BOOL"]
+    assert sorted(llama_bench.SWITCHES) == sorted(switches)
 
 
 def test_a_row_says_of_model_and_settings_what_llama_bench_says(both):
@@ -102,8 +105,8 @@ def test_a_row_says_of_model_and_settings_what_llama_bench_says(both):
         own = by_test[tuple(other[name] for name in tests)]
         assert set(other) <= set(own)
         for name in set(other) - MEASURED - OWN:
-            # In JSON it writes what is true or not as such, and we as SQL has it.
             assert own[name] == other[name], name
+            assert type(own[name]) is type(other[name]), name
         assert len(own["samples_ns"]) == len(other["samples_ns"]) == 3
         assert own["samples_ts"] == pytest.approx(
             [

@@ -17,9 +17,10 @@ from convert.verify.tokens import compare_tokens
 from convert.vocabulary import load_tokenizer, read_vocabulary
 from tests.convert.published_vectors import read_vectors
 from tests.convert.tiny_vocabularies import vocabulary_gguf
-from tests.convert.upstream import Job, run_upstream, upstream_source
+from tests.convert.upstream import Job, run_upstream
 from tests.convert.vocabulary_cases import CASES, SMALL
 from tests.convert.vocabulary_facts import FIXTURES, vocabulary_facts, written
+from tests.llama_source import llama_source
 
 pytestmark = pytest.mark.oracle
 VECTORS = ("gpt-2", "llama-bpe", "qwen2", "phi-3", "llama-spm")
@@ -28,7 +29,7 @@ VECTORS = ("gpt-2", "llama-bpe", "qwen2", "phi-3", "llama-spm")
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     root: Path = tmp_path_factory.mktemp("vocabularies")
-    models = upstream_source() / "models"
+    models = llama_source() / "models"
     jobs: list[Job] = []
     for name, case in CASES.items():
         folder = case.make(models, root / name)
@@ -80,6 +81,6 @@ def test_ours_reads_500_texts_as_the_tokenizer_does(both, name):
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_published_vectors_are_read_as_published(both, name):
-    vectors = read_vectors(upstream_source() / "models", name)
+    vectors = read_vectors(llama_source() / "models", name)
     assert len(vectors.texts) > 40
     assert vectors.wrong(both / f"{name}.gguf") == []
