@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import engine, startup
 from benchmarks.random_llama import random_llama
 from benchmarks.table import show
-from medassist.engine.pair import physical_cores
+from medassist.engine.loaded_pair import physical_cores
 
 KNOWN = {
     "records",

@@ -19,7 +19,7 @@ from convert.imatrix import ImportanceMatrix, read_imatrix
 from convert.quantize_wire import JOB, Done, Job, Tensor
 
 if TYPE_CHECKING:
-    from medassist.engine.confined import Confined
+    from medassist.engine.child_startup import Confined
 
 FAILED = 1
 TENSOR = re.compile(rb"^\[\s*(\d+)/\s*(\d+)\] ")

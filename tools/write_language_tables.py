@@ -45,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    from medassist.safety.language.recognise import foreign_words
+    from medassist.safety.language.english import foreign_words
 
     data = Path(os.environ.get("MEDASSIST_DATA", ROOT.parent / "shared" / "data"))
     foreign = set(foreign_words())
@@ -77,8 +77,8 @@ def own_words(articles: Counter[str]) -> set[str]:
     The cases hold slips of the pen: of their words those that stand in several cases
     or in the articles are taken.
     """
-    from medassist.safety.dose_reading import names
-    from medassist.safety.language.recognise import words
+    from medassist.safety.dose_mentions import names
+    from medassist.safety.language.english import words
 
     found: set[str] = set(names())
     for text in _own_texts():
@@ -127,7 +127,7 @@ def _strings(value: object) -> Iterator[str]:
 
 def article_words(data: Path) -> Counter[str]:
     """The words of the open articles, and in how many texts each stands."""
-    from medassist.safety.language.recognise import words
+    from medassist.safety.language.english import words
 
     file = data / "pretrain-corpus" / "pretrain_corpus.jsonl.xz"
     if not file.is_file():
@@ -141,7 +141,7 @@ def article_words(data: Path) -> Counter[str]:
 
 def trigrams(english: set[str], foreign: set[str]) -> Iterable[tuple[str, int]]:
     """Three letters and how much they speak for another language, in tenths."""
-    from medassist.safety.language.recognise import threes
+    from medassist.safety.language.english import threes
 
     theirs = Counter(three for word in foreign - english for three in threes(word))
     ours = Counter(three for word in english - foreign for three in threes(word))

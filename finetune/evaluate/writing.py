@@ -18,7 +18,7 @@ from finetune.evaluate.answer_ends import AnswerEnds, answer_ends
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.pair import Pair, Side
 from finetune.train.chat_format import prompt_ids
-from medassist.text.answer_text import AnswerText
+from medassist.text.detokenizer import Detokenizer
 
 PROMPTS = Path(__file__).with_name("prompts.yaml")
 
@@ -158,7 +158,7 @@ def _written(
     tokenizer: PreTrainedTokenizerBase, row: list[int], ends: AnswerEnds
 ) -> Written:
     end = next((at for at, token in enumerate(row) if token in ends.tokens), None)
-    text = AnswerText(ends.texts)
+    text = Detokenizer(ends.texts)
     text.push(str(tokenizer.decode(row[:end], skip_special_tokens=True)).encode())
     text.finish()
     return Written(text.text.strip(), end is not None or text.stopped)

@@ -118,7 +118,7 @@ def named(name: str) -> list[tuple[Path, Path | None]]:
     path = Path(name).expanduser()
     if path.exists() or path.suffix == ".gguf" or len(path.parts) > 1:
         return [(path, None)]
-    from medassist.library.looking_up import stored_model
+    from medassist.library.lookup import stored_model
     from medassist.library.registry import load_registry
     from medassist.starter import STARTER, default_pair
 

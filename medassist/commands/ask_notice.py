@@ -40,7 +40,7 @@ def say_intended_use(settings: Settings, stream: TextIO) -> None:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedQuestion:
     """What the red-flag rules found in a question.
 
     Attributes:

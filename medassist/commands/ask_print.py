@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from medassist.commands.ask_notice import Checked
+from medassist.commands.ask_notice import CheckedQuestion
 from medassist.core.clean import Cleaner, clean
 from medassist.core.values import Mode, PairFiles, PaneInfo, PaneName
 from medassist.engine.wire import Answered, Loading, Reading, Written
@@ -30,7 +30,7 @@ LOOK_EVERY_S = 0.05
 class Output(Protocol):
     """Takes the events of one question as they come."""
 
-    def checked(self, checked: Checked) -> None: ...
+    def checked(self, checked: CheckedQuestion) -> None: ...
     def loading(self, event: Loading) -> None: ...
     def loaded(
         self,
@@ -72,7 +72,7 @@ class Status:
             self._stream.write(f"{clean(text)}\n")
             self._stream.flush()
 
-    def checked(self, checked: Checked) -> None:
+    def checked(self, checked: CheckedQuestion) -> None:
         for line in checked.lines:
             self.say(f"medassist: {line}")
 
@@ -117,7 +117,7 @@ class AnswersAsText:
         self._begun = False
         """Something of the live answer stands on the line."""
 
-    def checked(self, checked: Checked) -> None:
+    def checked(self, checked: CheckedQuestion) -> None:
         self._status.checked(checked)
 
     @property
@@ -254,14 +254,14 @@ class AnswersAsJson:
         self._notice = notice
         self._status = status
         self._confined: str | None = None
-        self._checked = Checked()
+        self._checked = CheckedQuestion()
         self._notices: tuple[str, ...] = ()
         self._answered: dict[PaneName, Answered] = {}
         self._tokens: dict[PaneName, int] = {}
         every = (file for pane in files.panes for file in files.files(pane))
         self._hashes = _hashes(tuple(dict.fromkeys(every)))
 
-    def checked(self, checked: Checked) -> None:
+    def checked(self, checked: CheckedQuestion) -> None:
         self._checked = checked
         self._status.checked(checked)
 

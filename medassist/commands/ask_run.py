@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO
 
-from medassist.commands.ask_notice import Checked
+from medassist.commands.ask_notice import CheckedQuestion
 from medassist.commands.ask_print import AnswersAsJson, AnswersAsText, Output, Status
 from medassist.core.errors import EngineError, LoadStopped, MedassistError
 from medassist.core.files import without_line_end
@@ -269,7 +269,9 @@ class FlagsTold:
         from medassist.safety.language import NOTICE
 
         problem = f"the question was not checked for red flags: {reason}"
-        checked = Checked(raised, problem if reason else "", NOTICE if foreign else "")
+        checked = CheckedQuestion(
+            raised, problem if reason else "", NOTICE if foreign else ""
+        )
         with suppress(OSError, ValueError):  # nobody reads standard error
             self._output.checked(checked)
 

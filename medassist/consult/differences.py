@@ -17,7 +17,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal
 
-from medassist.consult.stated import Stated, stated
+from medassist.consult.stated_values import StatedValue, stated
 from medassist.core.words import plural
 from medassist.text.quantities import Key, decimal_signs
 from medassist.text.sentences import Sentence, sentences
@@ -129,14 +129,14 @@ class _Read:
 
     sentence: Sentence
     words: Counter[str]
-    stated: tuple[Stated, ...]
+    stated: tuple[StatedValue, ...]
     denials: tuple[tuple[int, int], ...]
 
     @property
     def size(self) -> int:
         return self.words.total()
 
-    def of(self, one: Stated) -> set[Key]:
+    def of(self, one: StatedValue) -> set[Key]:
         """All values of what `one` measures."""
         return {
             key for other in self.stated if other.of == one.of for key in other.keys
@@ -197,7 +197,7 @@ def _read(text: str) -> list[_Read]:
     return found
 
 
-def _carrying(text: str, found: Iterable[Stated]) -> Iterable[str]:
+def _carrying(text: str, found: Iterable[StatedValue]) -> Iterable[str]:
     """The words by which two sentences are known to speak of the same thing."""
     rest: list[str] = []
     at = 0
@@ -335,7 +335,7 @@ def _subjects(read: Sequence[_Read]) -> dict[str, dict[str, set[Key]]]:
     return found
 
 
-def _subject(one: _Read, quantity: Stated) -> str:
+def _subject(one: _Read, quantity: StatedValue) -> str:
     text = one.sentence.text
     after = re.match(r"\s*of\s+([^\W\d_]{4,})", text[quantity.end :])
     before = [] if after else _WORD.findall(text[: quantity.start].casefold())

@@ -29,7 +29,7 @@ UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 
 
 @dataclass(frozen=True)
-class Written:
+class SettingsContents:
     """What stands in the file; nothing, where there is none."""
 
     file: Path
@@ -75,7 +75,7 @@ def settings_file() -> Path:
     return config_dir() / SETTINGS
 
 
-def read_settings_file() -> Written:
+def read_settings_file() -> SettingsContents:
     """The file as it stands.
 
     Raises:
@@ -84,9 +84,9 @@ def read_settings_file() -> Written:
     file = settings_file()
     try:
         text = read_text(file)
-        return Written(file, text, tomllib.loads(text))
+        return SettingsContents(file, text, tomllib.loads(text))
     except FileNotFoundError:
-        return Written(file, "", {})
+        return SettingsContents(file, "", {})
     except UnicodeDecodeError as error:
         raise SettingsError(
             f"{file}: this is not UTF-8 text (byte {error.start}). Repair the file, "

@@ -10,8 +10,8 @@ from medassist.core.paths import data_dir
 from medassist.core.words import size
 from medassist.doctor.finding import Finding, brief, typed
 from medassist.records.errors import RecordsError
-from medassist.records.files import DATABASE, KEY_FILE
 from medassist.records.key import read_key_file
+from medassist.records.records_folder import DATABASE, KEY_FILE
 from medassist.settings import Settings
 
 PART = "records"

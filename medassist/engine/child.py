@@ -33,7 +33,7 @@ Reply = TypeVar("Reply")
 
 def command(module: str) -> tuple[str, ...]:
     """The command line of a child that does what `module` is for."""
-    return (sys.executable, "-P", "-m", "medassist.engine.confined", module)
+    return (sys.executable, "-P", "-m", "medassist.engine.child_startup", module)
 
 
 def environment() -> dict[str, str]:

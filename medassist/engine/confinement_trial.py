@@ -24,7 +24,7 @@ from medassist.engine.devices import Processors, processors
 from medassist.engine.frames import Value
 
 if TYPE_CHECKING:
-    from medassist.engine.confined import Confined
+    from medassist.engine.child_startup import Confined
 
 MODEL, FOREIGN, LISTENING, NEW = "model", "foreign", "listening", "new"
 DISCARD = ("127.0.0.1", 9)

@@ -20,7 +20,7 @@ import numpy as np
 
 from medassist.core.errors import EngineError, ModelFileError
 from medassist.core.values import CHUNK, KEPT_COPY_BYTES
-from medassist.engine.owned import Owned
+from medassist.engine.native_object import NativeObject
 from medassist.engine.soundness import Logits, damaged, fault_of
 from medassist.engine.weights import Adapter, Weights, complaint, use_adapter
 
@@ -58,7 +58,7 @@ def _abort_by_flag() -> Any:
     return ctypes.cast(runtime.strlen, _ABORT_CALLBACK)
 
 
-class Context(Owned):
+class Context(NativeObject):
     """The cache of one pane on `weights`, with `adapter` where the pane has one.
 
     Args:

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from medassist.core.errors import ModelFileError
 from medassist.core.values import Figures, Mode, PaneName, Sampling, StopReason, TooLong
 from medassist.engine.context import CHUNK, Chunk, matching
-from medassist.engine.pair import Pane
+from medassist.engine.loaded_pair import LoadedPane
 from medassist.engine.prompt import room_to_answer
 from medassist.engine.sampler import Sampler
 from medassist.engine.wire import Answered, Ask, Reading, Written
-from medassist.text.answer_text import AnswerText
+from medassist.text.detokenizer import Detokenizer
 
 SHOW_EVERY_S = 0.05
 """Pieces of text are sent at most this often: a process that wakes up for each
@@ -30,7 +30,7 @@ Step = Reading | Written | Answered | None
 
 
 @dataclass
-class Answer:
+class RunningAnswer:
     """One pane's answer, in the making.
 
     Attributes:
@@ -43,10 +43,10 @@ class Answer:
     """
 
     id: int
-    pane: Pane
+    pane: LoadedPane
     tokens: list[int]
     sampling: Sampling
-    giver: Pane | None = None
+    giver: LoadedPane | None = None
     asked_at: float = field(default_factory=time.perf_counter)
     writing: bool = False
     _read: int = 0
@@ -68,7 +68,7 @@ class Answer:
             ModelFileError: what the model computes shows that its file is damaged.
         EngineError: llama.cpp failed.
         """
-        text = AnswerText((*self.sampling.stop, *self.pane.ends.stops))
+        text = Detokenizer((*self.sampling.stop, *self.pane.ends.stops))
         whole = yield from self._prefill()
         reason: StopReason = "stopped"
         if whole:
@@ -111,7 +111,7 @@ class Answer:
         context.require_sound()
         return True
 
-    def _decode(self, text: AnswerText) -> Generator[Step, None, StopReason]:
+    def _decode(self, text: Detokenizer) -> Generator[Step, None, StopReason]:
         context = self.pane.context
         vocabulary = self.pane.prompts.vocabulary
         further_ends = self.pane.ends.tokens
@@ -167,7 +167,9 @@ class Answer:
         return (self._written - 1) / max(self._last_at - self._first_at, 1e-9)
 
 
-def take_over(giver: Pane, taker: Pane, plan: list[Chunk], kept: int) -> int:
+def take_over(
+    giver: LoadedPane, taker: LoadedPane, plan: list[Chunk], kept: int
+) -> int:
     """Let `taker` have what `giver` read of the same `plan`.
 
     Returns:
@@ -182,14 +184,14 @@ def take_over(giver: Pane, taker: Pane, plan: list[Chunk], kept: int) -> int:
 
 
 def check_length(
-    ask: Ask, panes: Mapping[PaneName, Pane]
-) -> list[Answer] | list[TooLong]:
+    ask: Ask, panes: Mapping[PaneName, LoadedPane]
+) -> list[RunningAnswer] | list[TooLong]:
     """The answers to be made, or, where a prompt does not fit, what does not and why.
 
     Raises:
         TemplateError: a model's template refused the conversation.
     """
-    answers: list[Answer] = []
+    answers: list[RunningAnswer] = []
     refused: list[TooLong] = []
     begun = time.perf_counter()
     for name, question in ask.panes.items():
@@ -208,12 +210,14 @@ def check_length(
             )
         giver = panes.get("base") if pane.info.shares_prefill else None
         answers.append(
-            Answer(ask.id, pane, tokens, question.sampling, giver, asked_at=begun)
+            RunningAnswer(
+                ask.id, pane, tokens, question.sampling, giver, asked_at=begun
+            )
         )
     return refused or answers
 
 
-def take_turns(answers: Iterable[Answer], mode: Mode) -> Iterator[Step]:
+def take_turns(answers: Iterable[RunningAnswer], mode: Mode) -> Iterator[Step]:
     """The steps of several answers.
 
     `in-turn`: one answer after the other. `together`: the second pane begins when
@@ -226,7 +230,7 @@ def take_turns(answers: Iterable[Answer], mode: Mode) -> Iterator[Step]:
         EngineError: llama.cpp failed.
     """
     waiting = deque((answer, answer.steps()) for answer in answers)
-    running: deque[tuple[Answer, Iterator[Step]]] = deque()
+    running: deque[tuple[RunningAnswer, Iterator[Step]]] = deque()
     broken: ModelFileError | None = None
     while waiting or running:
         if not running or (mode == "together" and waiting and running[-1][0].writing):
@@ -246,7 +250,7 @@ def take_turns(answers: Iterable[Answer], mode: Mode) -> Iterator[Step]:
         raise broken
 
 
-def prepare(pane: Pane, tokens: list[int]) -> None:
+def prepare(pane: LoadedPane, tokens: list[int]) -> None:
     """Read a finished conversation into the pane's cache, until that is aborted.
 
     Raises:

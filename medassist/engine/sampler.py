@@ -6,14 +6,14 @@ import llama_cpp.llama_cpp as llama
 
 from medassist.core.values import Sampling
 from medassist.engine.context import Context
-from medassist.engine.owned import Owned
+from medassist.engine.native_object import NativeObject
 
 REPEAT_WINDOW = 64
 NO_PENALTY = 0.0
 MIN_KEEP = 1
 
 
-class Sampler(Owned):
+class Sampler(NativeObject):
     """A chain for one answer: its seed begins anew with it.
 
     The repeat penalty looks at the answer alone and not at the prompt, or the

@@ -33,8 +33,8 @@ from medassist.engine.scorer_wire import (
 )
 
 if TYPE_CHECKING:
-    from medassist.engine.confined import Confined
-    from medassist.engine.scorer_reading import Reading
+    from medassist.engine.child_startup import Confined
+    from medassist.engine.scorer_model import ScorerModel
     from medassist.engine.vocabulary import Vocabulary
     from medassist.engine.weights import Adapter, Weights
 
@@ -47,7 +47,7 @@ class _Worker:
         self._channel = process.channel
         self._stack = stack
         self._vocabulary: Vocabulary | None = None
-        self._reading: Reading | None = None
+        self._reading: ScorerModel | None = None
 
     def run(self) -> None:
         opened = False
@@ -71,7 +71,7 @@ class _Worker:
 
     def _open(self, command: Open) -> None:
         # Native libraries first: once files are out of reach they cannot be loaded.
-        from medassist.engine.scorer_reading import Reading
+        from medassist.engine.scorer_model import ScorerModel
         from medassist.engine.weights import Adapter, Weights, start_llama
 
         start_llama()
@@ -86,7 +86,7 @@ class _Worker:
             adapter = enter(Adapter(weights, command.adapter))
         self._send(Opening(file=command.model))
         self._reading = enter(
-            Reading(
+            ScorerModel(
                 weights,
                 adapter,
                 context=min(command.context, weights.trained_context),
@@ -150,7 +150,7 @@ class _Worker:
             raise EngineError(f"The vocabulary is too large: {error}.") from None
 
 
-def _opened(weights: Weights, adapter: Adapter | None, reading: Reading) -> Opened:
+def _opened(weights: Weights, adapter: Adapter | None, reading: ScorerModel) -> Opened:
     vocabulary = weights.vocabulary
     begins = vocabulary.adds_bos and vocabulary.bos >= 0
     return Opened(

@@ -20,7 +20,7 @@ from medassist.engine.frames import Refused, Value
 from medassist.engine.template import ChatTemplate
 
 if TYPE_CHECKING:
-    from medassist.engine.confined import Confined
+    from medassist.engine.child_startup import Confined
 
 TOKENS = "tokenizer.ggml.tokens"
 KINDS = "tokenizer.ggml.token_type"

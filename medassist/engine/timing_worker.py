@@ -27,7 +27,7 @@ from medassist.engine.timing_wire import (
 )
 
 if TYPE_CHECKING:
-    from medassist.engine.confined import Confined
+    from medassist.engine.child_startup import Confined
     from medassist.engine.context import Chunk, Context
 
 SEED = 20

@@ -11,7 +11,7 @@ import llama_cpp.llama_cpp as llama
 
 from medassist.core.errors import LoadStopped, ModelFileError
 from medassist.core.gguf import GgufHeader, require_adapter, require_model
-from medassist.engine.owned import Owned
+from medassist.engine.native_object import NativeObject
 from medassist.engine.vocabulary import Vocabulary
 
 LOG_ERROR = 4
@@ -61,7 +61,7 @@ def _with_advice(said: str) -> str:
     )
 
 
-class Weights(Owned):
+class Weights(NativeObject):
     """One model's weights, mapped from its file, and its vocabulary.
 
     Args:
@@ -120,7 +120,7 @@ class Weights(Owned):
         return llama.llama_model_n_ctx_train(self.model)
 
 
-class VocabularyAlone(Owned):
+class VocabularyAlone(NativeObject):
     """A model's vocabulary and chat template, without its weights.
 
     Args:
@@ -152,7 +152,7 @@ class VocabularyAlone(Owned):
         self.template = None if found is None else found.decode(errors="replace")
 
 
-class Adapter(Owned):
+class Adapter(NativeObject):
     """A LoRA adapter for one model. It must be closed before its weights are.
 
     Raises:

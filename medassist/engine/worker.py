@@ -32,9 +32,9 @@ from medassist.engine.wire import (
 )
 
 if TYPE_CHECKING:
-    from medassist.engine.confined import Confined
+    from medassist.engine.child_startup import Confined
     from medassist.engine.context import Context
-    from medassist.engine.pair import Pair
+    from medassist.engine.loaded_pair import LoadedPair
 
 LOADING = 0
 """The number that a `Stop` names to end the loading."""
@@ -140,10 +140,10 @@ class Worker:
                 )
             )
 
-    def _load(self, load: Load) -> Pair:
-        from medassist.engine.pair import Pair
+    def _load(self, load: Load) -> LoadedPair:
+        from medassist.engine.loaded_pair import LoadedPair
 
-        return Pair(load.files, load.options, self._loading)
+        return LoadedPair(load.files, load.options, self._loading)
 
     def _loading(self, file: Path, fraction: float) -> bool:
         now = time.monotonic()
@@ -171,7 +171,7 @@ class Worker:
                 case _:
                     leave()
 
-    def _serve(self, command: Ask | Prepare, pair: Pair) -> None:
+    def _serve(self, command: Ask | Prepare, pair: LoadedPair) -> None:
         try:
             if isinstance(command, Ask):
                 self._answer(command, pair)
@@ -185,13 +185,13 @@ class Worker:
         finally:
             self.stops.end()
 
-    def _answer(self, ask: Ask, pair: Pair) -> None:
-        from medassist.engine.generate import Answer, check_length, take_turns
+    def _answer(self, ask: Ask, pair: LoadedPair) -> None:
+        from medassist.engine.generate import RunningAnswer, check_length, take_turns
 
         self.stops.begin(ask.id, contexts_of(pair, ask), yielding=False)
-        answers: list[Answer] = []
+        answers: list[RunningAnswer] = []
         for checked in check_length(ask, pair.panes):
-            if isinstance(checked, Answer):
+            if isinstance(checked, RunningAnswer):
                 answers.append(checked)
             else:
                 self.channel.send(
@@ -201,7 +201,7 @@ class Worker:
             if step is not None:
                 self.channel.send(step)
 
-    def _prepare(self, request: Prepare, pair: Pair) -> None:
+    def _prepare(self, request: Prepare, pair: LoadedPair) -> None:
         from medassist.engine.generate import prepare
 
         self.stops.begin(request.id, contexts_of(pair, request), yielding=True)
@@ -212,7 +212,7 @@ class Worker:
                 prepare(pane, tokens)
 
 
-def contexts_of(pair: Pair, request: Ask | Prepare) -> dict[PaneName, Context]:
+def contexts_of(pair: LoadedPair, request: Ask | Prepare) -> dict[PaneName, Context]:
     """The contexts that a request computes on."""
     return {name: pair.panes[name].context for name in request.panes}
 

@@ -68,7 +68,7 @@ class ExamPaper:
 
 
 @dataclass(frozen=True)
-class Found:
+class FolderExams:
     """The exams in a folder.
 
     Attributes:
@@ -87,7 +87,7 @@ class PassedOver:
     why: str
 
 
-def find_exams(folder: Path, shots: int = 0) -> Found:
+def find_exams(folder: Path, shots: int = 0) -> FolderExams:
     """All the exams in `folder` and below.
 
     Args:
@@ -134,7 +134,7 @@ def find_exams(folder: Path, shots: int = 0) -> Found:
             f"{folder} holds no exam. Expected were {EXPECTED}. "
             f"Found: {others or 'nothing of these kinds'}."
         )
-    return Found(tuple(papers[t] for t in TITLES if t in papers), tuple(passed))
+    return FolderExams(tuple(papers[t] for t in TITLES if t in papers), tuple(passed))
 
 
 def _json(file: Path) -> ExamPaper | PassedOver:

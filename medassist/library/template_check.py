@@ -26,7 +26,7 @@ TIME_LIMIT_S = 60.0
 Weight = Literal["wrong", "look", "note"]
 
 
-class Finding(BaseModel):
+class TemplateFinding(BaseModel):
     """One thing about a model's template or tokens."""
 
     model_config = ConfigDict(frozen=True)
@@ -66,15 +66,15 @@ def probe_file(path: Path) -> Probed:
     )
 
 
-def check_model(name: str, found: Probed) -> list[Finding]:
+def check_model(name: str, found: Probed) -> list[TemplateFinding]:
     """What is to be said of one model, which is called `name`."""
     return [*_of_template(name, found), *_of_bos(name, found), *_of_end(name, found)]
 
 
-def _of_template(name: str, found: Probed) -> list[Finding]:
+def _of_template(name: str, found: Probed) -> list[TemplateFinding]:
     if found.template == "none":
         return [
-            Finding(
+            TemplateFinding(
                 weight="look",
                 said=f"{name} has no chat template, so it is asked as "
                 '"Question: ... Answer:".',
@@ -85,7 +85,7 @@ def _of_template(name: str, found: Probed) -> list[Finding]:
         ]
     if found.template == "broken":
         return [
-            Finding(
+            TemplateFinding(
                 weight="wrong",
                 said=f"The chat template of {name} does not work: "
                 f"{clean_line(found.trouble)[:300]}",
@@ -94,7 +94,7 @@ def _of_template(name: str, found: Probed) -> list[Finding]:
         ]
     if found.writes_date:
         return [
-            Finding(
+            TemplateFinding(
                 weight="note",
                 said=f"The chat template of {name} writes today's date into the "
                 "prompt, so the same question can be answered differently tomorrow.",
@@ -103,11 +103,11 @@ def _of_template(name: str, found: Probed) -> list[Finding]:
     return []
 
 
-def _of_bos(name: str, found: Probed) -> list[Finding]:
+def _of_bos(name: str, found: Probed) -> list[TemplateFinding]:
     bos, rendered = found.bos, found.rendered
     if found.adds_bos and not bos:
         return [
-            Finding(
+            TemplateFinding(
                 weight="wrong",
                 said=f"{name} says that a text begins with a BOS token and names none.",
                 fix="Convert it again with its tokenizer beside it.",
@@ -117,7 +117,7 @@ def _of_bos(name: str, found: Probed) -> list[Finding]:
         return []
     if any(text.startswith(bos + bos) for text in rendered):
         return [
-            Finding(
+            TemplateFinding(
                 weight="wrong",
                 said=f"The chat template of {name} writes BOS ({bos}) twice.",
                 fix="Here it is read once; other programs read both, and answer worse. "
@@ -126,7 +126,7 @@ def _of_bos(name: str, found: Probed) -> list[Finding]:
         ]
     if found.adds_bos and rendered[0].startswith(bos):
         return [
-            Finding(
+            TemplateFinding(
                 weight="note",
                 said=f"BOS ({bos}) would be doubled: the template of {name} writes it, "
                 "and the tokenizer adds it.",
@@ -137,10 +137,10 @@ def _of_bos(name: str, found: Probed) -> list[Finding]:
     return []
 
 
-def _of_end(name: str, found: Probed) -> list[Finding]:
+def _of_end(name: str, found: Probed) -> list[TemplateFinding]:
     ends = ", ".join(found.ends)
     if found.turn_end and found.turn_end not in found.ends:
-        finding = Finding(
+        finding = TemplateFinding(
             weight="wrong",
             said=f"The template of {name} ends an answer with {found.turn_end!r} "
             f"(token {found.turn_end_id}), which is no end to llama.cpp "
@@ -150,7 +150,7 @@ def _of_end(name: str, found: Probed) -> list[Finding]:
         )
     elif found.stop:
         none = "" if ends else " The file names no end token either."
-        finding = Finding(
+        finding = TemplateFinding(
             weight="look",
             said=f"The template of {name} ends an answer with the text "
             f"{found.stop!r}, which is no token of its own.{none}",
@@ -158,14 +158,14 @@ def _of_end(name: str, found: Probed) -> list[Finding]:
             "text.",
         )
     elif not ends:
-        finding = Finding(
+        finding = TemplateFinding(
             weight="wrong",
             said=f"{name} has no end token: its answers end only at the length limit.",
             fix="Convert it again with tokenizer.ggml.eos_token_id set; until then "
             "give the pair a stop text.",
         )
     elif found.rendered and not found.turn_end:
-        finding = Finding(
+        finding = TemplateFinding(
             weight="look",
             said=f"The template of {name} ends an answer with "
             f"{found.after_answer[:30]!r}, which tells no end, so answers may run on.",
@@ -176,7 +176,7 @@ def _of_end(name: str, found: Probed) -> list[Finding]:
     return [finding]
 
 
-def check_pair(files: PairFiles) -> list[Finding]:
+def check_pair(files: PairFiles) -> list[TemplateFinding]:
     """What is to be said of a pair: of its models, and how they differ.
 
     Raises:
@@ -197,13 +197,15 @@ def check_pair(files: PairFiles) -> list[Finding]:
     return findings
 
 
-def differing(base: tuple[str, Probed], tuned: tuple[str, Probed]) -> list[Finding]:
+def differing(
+    base: tuple[str, Probed], tuned: tuple[str, Probed]
+) -> list[TemplateFinding]:
     """How a tuned model's template and tokens differ from its base's."""
     (a, of_base), (b, of_tuned) = base, tuned
-    found: list[Finding] = []
+    found: list[TemplateFinding] = []
     if of_base.template == "own" and of_tuned.template == "none":
         found.append(
-            Finding(
+            TemplateFinding(
                 weight="wrong",
                 said=f"{b} has lost the chat template that its base {a} has.",
                 fix="Convert it again with the base's tokenizer files beside it.",
@@ -211,7 +213,7 @@ def differing(base: tuple[str, Probed], tuned: tuple[str, Probed]) -> list[Findi
         )
     elif _both_write(of_base, of_tuned) and of_base.rendered != of_tuned.rendered:
         found.append(
-            Finding(
+            TemplateFinding(
                 weight="look",
                 said=f"The same conversation is written differently by the templates "
                 f"of {a} and {b}: {_where(of_base, of_tuned)}.",
@@ -221,14 +223,14 @@ def differing(base: tuple[str, Probed], tuned: tuple[str, Probed]) -> list[Findi
         )
     if of_base.tokens != of_tuned.tokens:
         found.append(
-            Finding(
+            TemplateFinding(
                 weight="note",
                 said=f"{a} has {of_base.tokens:,} tokens and {b} {of_tuned.tokens:,}.",
             )
         )
     if (of_base.bos, of_base.adds_bos) != (of_tuned.bos, of_tuned.adds_bos):
         found.append(
-            Finding(
+            TemplateFinding(
                 weight="look",
                 said=f"BOS differs: {a} {_bos(of_base)}, {b} {_bos(of_tuned)}.",
                 fix="A tuned model begins as its base does, unless it was trained "
@@ -238,7 +240,7 @@ def differing(base: tuple[str, Probed], tuned: tuple[str, Probed]) -> list[Findi
     lost = set(of_base.ends) - set(of_tuned.ends)
     if lost:
         found.append(
-            Finding(
+            TemplateFinding(
                 weight="look",
                 said=f"{a} ends an answer at {', '.join(sorted(lost))}, and {b} does "
                 "not.",
@@ -249,7 +251,7 @@ def differing(base: tuple[str, Probed], tuned: tuple[str, Probed]) -> list[Findi
     return found
 
 
-def _of_activation(base: Path, adapter: Path, found: Probed) -> list[Finding]:
+def _of_activation(base: Path, adapter: Path, found: Probed) -> list[TemplateFinding]:
     header = read_header(base, keep=(TOKENS,))
     texts = header.metadata.get(TOKENS, ())
     if not isinstance(texts, tuple) or not found.rendered:
@@ -264,7 +266,7 @@ def _of_activation(base: Path, adapter: Path, found: Probed) -> list[Finding]:
     written = "".join(str(texts[token]) for token in switch)
     if written.startswith("<") and written not in found.rendered[0]:
         return [
-            Finding(
+            TemplateFinding(
                 weight="wrong",
                 said=f"{adapter.name} is switched on by {written!r}, which the "
                 f"template of {base.name} never writes, so both panes answer as the "

@@ -50,7 +50,7 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Cost(_Value):
+class GuessCost(_Value):
     """What one guess of the passphrase costs whoever guesses.
 
     The default is RFC 9106's second recommended choice, about a third of a second on
@@ -69,7 +69,7 @@ class WrappedKey(_Value):
     id: str = Field(pattern=r"^[0-9a-f]{32}$")
     """Names these records to the system's keyring."""
     kdf: Literal["argon2id"] = "argon2id"
-    cost: Cost
+    cost: GuessCost
     salt: Base64 = Field(min_length=SALT_BYTES, max_length=64)
     cipher: Literal["xchacha20-poly1305"] = "xchacha20-poly1305"
     wrapped: Base64 = Field(min_length=72, max_length=72)
@@ -103,7 +103,7 @@ def check_new(passphrase: str) -> None:
 
 
 def wrap(
-    key: bytearray, passphrase: str, cost: Cost, identity: str | None = None
+    key: bytearray, passphrase: str, cost: GuessCost, identity: str | None = None
 ) -> WrappedKey:
     """Encrypt `key` by the passphrase. Takes as long as `cost` says; blocks."""
     from nacl.secret import Aead
@@ -174,7 +174,7 @@ def write_key_file(file: Path, held: WrappedKey) -> None:
         raise of_system(error, file) from None
 
 
-def _derive(passphrase: str, salt: bytes, cost: Cost) -> bytes:
+def _derive(passphrase: str, salt: bytes, cost: GuessCost) -> bytes:
     from argon2.low_level import Type, hash_secret_raw
 
     # The same letters come composed from one keyboard and decomposed from another.
@@ -191,7 +191,7 @@ def _derive(passphrase: str, salt: bytes, cost: Cost) -> bytes:
     )
 
 
-def _associated(identity: str, salt: bytes, cost: Cost) -> bytes:
+def _associated(identity: str, salt: bytes, cost: GuessCost) -> bytes:
     """What is not encrypted and must not be changed either."""
     return (
         f"medassist records 1 {identity} {salt.hex()} argon2id "

@@ -24,8 +24,8 @@ from medassist.records import rows
 from medassist.records.cipher import Connection
 from medassist.records.errors import Locked, RecordsError
 from medassist.records.record import FlagShown, Record
-from medassist.records.reopening import Saved
 from medassist.records.rows import StoredState
+from medassist.records.stored_consultation import Saved
 from medassist.records.writer import Change
 
 AGAIN_S = 5.0

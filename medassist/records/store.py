@@ -15,13 +15,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from medassist.records import deleting, history, reopening, rows, search
+from medassist.records import deletion, history, rows, search, stored_consultation
 from medassist.records.cipher import Connection, database_error
 from medassist.records.errors import InUse, Locked, of_database
 from medassist.records.history import PAGE, Filter, Judged, Summary
-from medassist.records.reopening import Saved
 from medassist.records.rows import StoredState
 from medassist.records.search import Hit
+from medassist.records.stored_consultation import Saved
 from medassist.records.writer import Change, Writer
 
 if TYPE_CHECKING:
@@ -162,11 +162,11 @@ class Store:
     async def delete(self, consultations: Sequence[int]) -> int:
         """Delete consultations for good; how many there were.
 
-        `deleting.WHAT_DELETION_MEANS` is what the user has to know before.
+        `deletion.WHAT_DELETION_MEANS` is what the user has to know before.
         """
         chosen = tuple(consultations)
-        removed = await self._submit(lambda db: deleting.delete(db, chosen))
-        await self._submit(deleting.rewrite, alone=True)
+        removed = await self._submit(lambda db: deletion.delete(db, chosen))
+        await self._submit(deletion.rewrite, alone=True)
         return removed
 
     async def count(self, chosen: Filter = NOTHING) -> int:
@@ -189,7 +189,9 @@ class Store:
 
     async def reopen(self, consultation: int, branch: int | None = None) -> Saved:
         """A whole consultation: its shown branch, or the one through turn `branch`."""
-        return await self._read(lambda db: reopening.reopen(db, consultation, branch))
+        return await self._read(
+            lambda db: stored_consultation.reopen(db, consultation, branch)
+        )
 
     async def verdicts(self) -> tuple[Judged, ...]:
         """Every verdict, in the order in which they were given."""

@@ -16,9 +16,8 @@ from medassist.records.errors import (
     of_database,
     of_system,
 )
-from medassist.records.files import DATABASE, KEY_FILE, make_private, writer_lock
 from medassist.records.key import (
-    Cost,
+    GuessCost,
     WrappedKey,
     check_new,
     new_key,
@@ -27,6 +26,12 @@ from medassist.records.key import (
     wipe,
     wrap,
     write_key_file,
+)
+from medassist.records.records_folder import (
+    DATABASE,
+    KEY_FILE,
+    make_private,
+    writer_lock,
 )
 from medassist.records.store import Store
 
@@ -78,7 +83,7 @@ class Vault:
             raise Locked("The records are locked; unlock them with the passphrase.")
         return self.store
 
-    async def create(self, passphrase: str, cost: Cost | None = None) -> Store:
+    async def create(self, passphrase: str, cost: GuessCost | None = None) -> Store:
         """Make new records and open them.
 
         Args:
@@ -97,7 +102,9 @@ class Vault:
                 )
             key = new_key()
             try:
-                await asyncio.to_thread(self._create, key, passphrase, cost or Cost())
+                await asyncio.to_thread(
+                    self._create, key, passphrase, cost or GuessCost()
+                )
                 return await self._open(key, read_only=False)
             finally:
                 wipe(key)
@@ -160,7 +167,7 @@ class Vault:
 
         return await asyncio.to_thread(opens)
 
-    async def change(self, old: str, new: str, cost: Cost | None = None) -> None:
+    async def change(self, old: str, new: str, cost: GuessCost | None = None) -> None:
         """Change the passphrase, whether the records are open or locked.
 
         Only key.json is written anew. An older copy of it, in a backup for example,
@@ -237,7 +244,7 @@ class Vault:
     def _key_file(self) -> WrappedKey:
         return read_key_file(self.folder / KEY_FILE)
 
-    def _create(self, key: bytearray, passphrase: str, cost: Cost) -> None:
+    def _create(self, key: bytearray, passphrase: str, cost: GuessCost) -> None:
         """All files under another name, then one rename: there are records or none."""
         import shutil
         import tempfile

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, Literal
 
-from medassist.safety.dose_reading import Dose, Drug, drugs, find_doses, names
+from medassist.safety.dose_mentions import Dose, Drug, drugs, find_doses, names
 from medassist.text.quantities import quantities
 from medassist.text.units import unit
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from medassist.safety.citations import find_citations
-from medassist.safety.dose_reading import find_doses
+from medassist.safety.dose_mentions import find_doses
 from medassist.safety.doses import DoseWarning, check_doses, compare_doses
 
 Span = tuple[int, int]

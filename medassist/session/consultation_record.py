@@ -18,8 +18,8 @@ from medassist.consult.consultation import Consultation
 if TYPE_CHECKING:
     from medassist.records.record import Record, WarningGiven
     from medassist.records.recorder import Recorder
-    from medassist.records.reopening import Saved
     from medassist.records.store import Store
+    from medassist.records.stored_consultation import Saved
     from medassist.records.vault import Vault
 
 PAUSE_S = 0.25

@@ -36,7 +36,7 @@ class Panel(Protocol):
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownFlag:
     """A flag that has been shown, the turn that raised it, and whether it was read."""
 
     raised: Raised
@@ -58,7 +58,7 @@ class RedFlags:
         self._panel = panel
         self._changed = changed
         self._consultation: Consultation | None = None
-        self._shown: list[Shown] = []
+        self._shown: list[ShownFlag] = []
         self._by_turn: dict[Turn, tuple[Raised, ...]] = {}
         self._drawn: tuple[tuple[Raised, ...], str, bool] = ((), "", False)
         self.foreign = False
@@ -112,7 +112,7 @@ class RedFlags:
         new = [r for r in raised if r.alone or r.flag.id not in known]
         again = {r.flag.id for r in new}
         self._shown = [s for s in self._shown if s.raised.flag.id not in again]
-        self._shown += [Shown(r, turn) for r in new]
+        self._shown += [ShownFlag(r, turn) for r in new]
         self._draw()
         if new or foreign:
             await self._until_drawn()
@@ -150,7 +150,7 @@ class RedFlags:
                 await self._check(consultation, turn)
 
     @property
-    def shown(self) -> tuple[Shown, ...]:
+    def shown(self) -> tuple[ShownFlag, ...]:
         """All flags of the consultation: unread before read, the most urgent first."""
         order = sorted(self._shown, key=lambda s: (s.read, s.raised.flag.rank))
         return tuple(order)
@@ -160,7 +160,7 @@ class RedFlags:
         """What stands above the answers, the most urgent first."""
         return tuple(shown.raised for shown in self.shown if not shown.read)
 
-    def mark_read(self, seen: Sequence[Shown]) -> None:
+    def mark_read(self, seen: Sequence[ShownFlag]) -> None:
         """The clinician has read `seen`; what came meanwhile stays."""
         read = [shown.raised for shown in seen]
         self._shown = [replace(s, read=s.read or s.raised in read) for s in self._shown]

@@ -23,11 +23,11 @@ from medassist.session.choice import Choice, Options
 from medassist.session.default_pair import opening
 from medassist.session.pair import MakeEngine, Pair
 from medassist.tui import clipboard, crash, first_look, keys, themes, wall
+from medassist.tui.auto_lock import ALLOWED, LOOK_S, AutoLock
+from medassist.tui.clipboard_timeout import ClipboardTimeout
 from medassist.tui.consult.screen import ConsultScreen
-from medassist.tui.copied import Copied
 from medassist.tui.dialogs.decision import Leave
 from medassist.tui.dialogs.intended_use import IntendedUse
-from medassist.tui.locking import ALLOWED, LOOK_S, Lock
 from medassist.tui.wording import program as wording
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class ConsultApp(App[int]):
             self.set_keymap(look.keys)
         self.keymap = keys.Keymap(look.keys)
         self.consult = ConsultScreen(self, self.new_pair(choice or Choice()))
-        self.locking = Lock(self, self.consult.session)
-        self._copied = Copied()
+        self.locking = AutoLock(self, self.consult.session)
+        self._copied = ClipboardTimeout()
 
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from medassist.consult.differences import compare, disagreement
-from medassist.consult.stated import stated
+from medassist.consult.stated_values import stated
 from medassist.text.numbers import Signs
 from medassist.text.sentences import sentences
 from tests.growth import IN_PROPORTION, growth

@@ -13,7 +13,7 @@ from finetune.data.records import DialogueRecord, Licence
 from finetune.data.records import Message as Learned
 from finetune.train.chat_format import begins_with_bos, encode_dialogue, prompt_ids
 from medassist.core.values import EngineOptions, Message, PairFiles
-from medassist.engine.pair import Pair
+from medassist.engine.loaded_pair import LoadedPair
 from medassist.engine.weights import start_llama
 from tests.convert.test_plain_template import CHATML, bare_base
 
@@ -57,7 +57,7 @@ def test_a_dialogue_is_learned_with_the_ids_that_it_is_asked_with(
     )
     row = encode_dialogue(tokenizer, record.messages)
     start_llama()
-    with Pair(PairFiles(base=file), EngineOptions(), lambda *_: True) as pair:
+    with LoadedPair(PairFiles(base=file), EngineOptions(), lambda *_: True) as pair:
         prompts = pair.panes["base"].prompts
         turns = [Message(role=r, content=c) for r, c in TURNS]  # pyright: ignore[reportArgumentType]
         asked = [prompts.tokens(turns[:end]) for end in (1, 3)]

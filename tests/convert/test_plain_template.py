@@ -26,7 +26,7 @@ from convert.run.run_steps import RunWishes
 from convert.verify.prompts import compare_prompts
 from medassist.core.plain_template import is_plain, plain_template
 from medassist.core.values import EngineOptions, Message, PairFiles
-from medassist.engine.pair import Pair
+from medassist.engine.loaded_pair import LoadedPair
 from medassist.engine.weights import start_llama
 from tests.convert.tiny_hf import tiny_tokenizer
 from tests.convert.tiny_vocabularies import sentence_piece_folder
@@ -121,7 +121,7 @@ def bare_gguf(run: Path, file: Path) -> Path:
 
 def asked(files: PairFiles, run: Path, pane: str) -> set[tuple[int, ...]]:
     start_llama()
-    with Pair(files, EngineOptions(), lambda *_: True) as pair:
+    with LoadedPair(files, EngineOptions(), lambda *_: True) as pair:
         prompts = pair.panes[pane].prompts  # pyright: ignore[reportArgumentType]
         return {tuple(prompts.tokens(turns)) for turns in conversations(run)}
 
@@ -198,7 +198,7 @@ def test_an_adapter_that_was_taught_another_form_takes_it_along(
     bare = bare_gguf(run, tmp_path / "bare.gguf")
     pair = PairFiles(base=bare, adapter=run / "gguf" / "adapter.gguf")
     start_llama()
-    with Pair(pair, EngineOptions(), lambda *_: True) as opened:
+    with LoadedPair(pair, EngineOptions(), lambda *_: True) as opened:
         for pane in opened.panes.values():
             asks = pane.prompts.template.render([Message(role="user", content="Why?")])
             assert asks == "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"

@@ -37,8 +37,8 @@ from medassist.library.hashes import known_sha256
 from medassist.library.prompt_library import read_prompt
 from medassist.library.registry import changing, load_registry
 from medassist.records.errors import RecordsError
-from medassist.records.files import writer_lock
 from medassist.records.key import read_key_file
+from medassist.records.records_folder import writer_lock
 from medassist.session.default_pair import opening
 from medassist.settings import SettingsError, load_settings, save_settings
 from medassist.tui.first_look import FirstLook, look

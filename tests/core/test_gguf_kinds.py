@@ -19,7 +19,7 @@ from medassist.core.gguf import (
 from medassist.core.values import EngineOptions
 from medassist.library.catalogue import list_model
 from medassist.library.errors import LibraryError
-from medassist.library.importing import import_path, import_run
+from medassist.library.model_import import import_path, import_run
 from medassist.library.registry import StoredModel, load_registry
 from tests.tiny_models import TinyPair, write_model, write_pair
 

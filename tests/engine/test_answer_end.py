@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from medassist.core.values import EngineOptions, Message, PairFiles, Sampling
-from medassist.engine.further_ends import FurtherEnds
-from medassist.engine.pair import Pair
+from medassist.engine.extra_ends import ExtraEnds
+from medassist.engine.loaded_pair import LoadedPair
 from medassist.engine.template import ChatTemplate
 from medassist.engine.weights import start_llama
 from medassist.engine.wire import Answered, Written
@@ -156,9 +156,9 @@ def test_a_model_without_a_template_ends_where_it_would_ask_itself_a_question(
     weights = random_weights(made.get_vocab_size(), 1)
     model = write_model(tmp_path / "m.gguf", weights, made, template=None, end=ends)
     start_llama()
-    with Pair(PairFiles(base=model), EngineOptions(), lambda *_: True) as pair:
+    with LoadedPair(PairFiles(base=model), EngineOptions(), lambda *_: True) as pair:
         pane = pair.panes["base"]
-        assert pane.ends == FurtherEnds(stops=("\nQuestion:",))
+        assert pane.ends == ExtraEnds(stops=("\nQuestion:",))
         so = Message(role="assistant", content="So.")
         asked = pane.prompts.template.render([so], ask=False)
     # Where a file names no end, llama.cpp takes what is a piece of text for one.

@@ -9,7 +9,7 @@ import pytest
 
 from medassist.library.catalogue import catalogue
 from medassist.library.errors import LibraryError
-from medassist.library.importing import import_ollama
+from medassist.library.model_import import import_ollama
 from medassist.library.ollama_store import find, read_store
 from medassist.library.registry import Registry, load_registry
 from tests.tiny_models import TinyPair
@@ -186,7 +186,7 @@ def test_without_a_store_the_list_is_that_of_the_user(home: Path) -> None:
 def test_a_blob_that_is_not_what_its_name_says_is_told(
     store: FakeStore, tiny: TinyPair
 ) -> None:
-    from medassist.library.looking_up import check
+    from medassist.library.lookup import check
 
     digest = store.blob(tiny.base.read_bytes())
     store.manifest("registry.ollama.ai/library/tiny/latest", {"model": digest})

@@ -14,8 +14,8 @@ from medassist.core.errors import ModelFileError
 from medassist.core.hub import online, token
 from medassist.library.errors import LibraryError
 from medassist.library.hub.access import require_library
-from medassist.library.hub.plan import make_plan
 from medassist.library.hub.pull import PullStopped, pull
+from medassist.library.hub.pull_plan import make_plan
 from medassist.library.registry import load_registry, models_dir
 from tests.core.test_gguf_kinds import write_gguf
 from tests.library.hub import COMMIT, REPO, HubFiles

@@ -10,7 +10,7 @@ from medassist.core.values import PairFiles
 from medassist.engine.template_probe import probe
 from medassist.engine.weights import Weights, start_llama
 from medassist.library.template_check import (
-    Finding,
+    TemplateFinding,
     check_model,
     check_pair,
     probe_file,
@@ -21,11 +21,11 @@ from tests.scripted_model import write_scripted_model
 from tests.tiny_models import END, TEMPLATE, TinyPair, write_adapter, write_model
 
 
-def found_in(path: Path) -> list[Finding]:
+def found_in(path: Path) -> list[TemplateFinding]:
     return check_model(path.name, probe(path))
 
 
-def wrong(findings: list[Finding]) -> list[str]:
+def wrong(findings: list[TemplateFinding]) -> list[str]:
     return [f.text for f in findings if f.weight == "wrong"]
 
 

@@ -8,12 +8,12 @@ from medassist.consult.answer import Conditions, ModelFile, Source
 from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict, now
 from medassist.core.values import Figures, PaneInfo, PaneName, Sampling
-from medassist.records.key import Cost
+from medassist.records.key import GuessCost
 from medassist.records.record import FlagShown, Record
 from medassist.records.vault import Vault
 
 PASSPHRASE = "correct horse battery"
-CHEAP = Cost(memory_kib=64, passes=1, lanes=1)
+CHEAP = GuessCost(memory_kib=64, passes=1, lanes=1)
 BASE_FILE = ModelFile(Path("/models/base-q8_0.gguf"), 1000, 5)
 ADAPTER_FILE = ModelFile(Path("/models/adapter.gguf"), 10, 6)
 SOURCES: dict[PaneName, Source] = {

@@ -10,14 +10,14 @@ from medassist.consult.sides import Sides
 from medassist.consult.verdict import Choice, Verdict, now
 from medassist.core.files import create_private
 from medassist.records.cipher import Connection, connect
-from medassist.records.deleting import WHAT_DELETION_MEANS
+from medassist.records.deletion import WHAT_DELETION_MEANS
 from medassist.records.errors import RecordsError
-from medassist.records.files import DATABASE
 from medassist.records.history import Filter
 from medassist.records.key import new_key
 from medassist.records.migrations import STEPS, VERSION, migrate, version_of
 from medassist.records.record import Record
 from medassist.records.recorder import Recorder
+from medassist.records.records_folder import DATABASE
 from medassist.records.rows import milliseconds
 from medassist.records.search import terms
 from medassist.records.vault import Vault

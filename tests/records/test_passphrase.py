@@ -10,7 +10,7 @@ import pytest
 from argon2.low_level import hash_secret_raw
 
 from medassist.records.errors import Locked, RecordsError, WrongPassphrase
-from medassist.records.key import Cost, new_key, unwrap, wipe, wrap
+from medassist.records.key import GuessCost, new_key, unwrap, wipe, wrap
 from medassist.records.recorder import Recorder
 from medassist.records.vault import Vault
 from tests.records.making import CHEAP, PASSPHRASE, a_record, texts
@@ -39,7 +39,7 @@ def test_a_wrong_passphrase_costs_what_the_right_one_costs(
         costs.append(cost)
         return hash_secret_raw(secret, salt, **cost)
 
-    held = wrap(new_key(), PASSPHRASE, Cost(memory_kib=4096, passes=1, lanes=1))
+    held = wrap(new_key(), PASSPHRASE, GuessCost(memory_kib=4096, passes=1, lanes=1))
     monkeypatch.setattr("argon2.low_level.hash_secret_raw", hashed)
     unwrap(held, PASSPHRASE)
     with pytest.raises(WrongPassphrase):
@@ -50,7 +50,7 @@ def test_a_wrong_passphrase_costs_what_the_right_one_costs(
 
 
 def test_the_default_cost_is_what_the_documentation_says() -> None:
-    assert Cost().model_dump() == {"memory_kib": 65536, "passes": 3, "lanes": 4}
+    assert GuessCost().model_dump() == {"memory_kib": 65536, "passes": 3, "lanes": 4}
 
 
 async def test_another_passphrase_rewraps_the_key_and_nothing_else(

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from medassist.safety.dose_reading import Dose, drugs, find_doses
+from medassist.safety.dose_mentions import Dose, drugs, find_doses
 from medassist.safety.doses import check_doses, compare_doses
 from tests.growth import IN_PROPORTION, growth
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medassist.safety.dose_reading import names as drugs
+from medassist.safety.dose_mentions import names as drugs
 from medassist.safety.identifiers import KINDS, find_identifiers, replace
 from medassist.safety.identifiers.names import family_names, given_names
 from tests.growth import IN_PROPORTION, growth

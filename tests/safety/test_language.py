@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medassist.safety.language import is_foreign
-from medassist.safety.language.recognise import tables
+from medassist.safety.language.english import tables
 from tests.growth import IN_PROPORTION, growth
 from tests.safety.test_cases import everything, joined_cases
 

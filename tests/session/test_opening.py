@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from medassist.library.errors import LibraryError
-from medassist.library.importing import import_path
+from medassist.library.model_import import import_path
 from medassist.library.pairs import make_pair
 from medassist.session.choice import Choice
 from medassist.session.default_pair import opening

@@ -15,10 +15,10 @@ from medassist.session.choice import Choice
 from medassist.tui import keys, themes
 from medassist.tui.app import ConsultApp
 from medassist.tui.bench.app import BenchApp
-from medassist.tui.dialogs.asked import Asked
 from medassist.tui.dialogs.flag_details import FlagDetails
 from medassist.tui.dialogs.identifiers import IdentifierWarning
 from medassist.tui.dialogs.intended_use import IntendedUse
+from medassist.tui.dialogs.pane_settings import PaneSettingsDialog
 from medassist.tui.dialogs.passphrase import Passphrase
 from medassist.tui.dialogs.verdict import VerdictPanel
 from medassist.tui.screens.help import Help
@@ -41,7 +41,7 @@ ON_TOP: dict[keys.Place, list[type[Screen[Any]] | type[BenchApp]]] = {
     "prompts": [PromptLibrary],
     "verdict": [VerdictPanel],
     "identifiers": [IdentifierWarning],
-    "asked": [Asked],
+    "asked": [PaneSettingsDialog],
     "passphrase": [Passphrase],
     "lock": [LockScreen],
     "bench": [BenchApp],

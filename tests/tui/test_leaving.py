@@ -11,7 +11,7 @@ from textual.worker import WorkerFailed
 
 from medassist.tui import crash
 from medassist.tui.clipboard import programs
-from medassist.tui.copied import Copied
+from medassist.tui.clipboard_timeout import ClipboardTimeout
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import app_with, opened
 
@@ -266,7 +266,7 @@ async def test_what_another_program_copied_since_stays_on_the_clipboard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = clipboard_in(tmp_path, monkeypatch)
-    copied = Copied()
+    copied = ClipboardTimeout()
     held.write_text("the answer")
     copied.note("the answer", 60)
     assert await copied.clear()

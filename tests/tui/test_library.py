@@ -8,12 +8,12 @@ import pytest
 from textual.widgets import DataTable, Input, TextArea
 
 from medassist.core.settings_file import settings_file
-from medassist.library.importing import import_path
+from medassist.library.model_import import import_path
 from medassist.library.pairs import make_pair, set_asked
 from medassist.library.registry import NamedPair, PaneSettings, load_registry
 from medassist.session.choice import Choice
 from medassist.session.default_pair import opening
-from medassist.tui.dialogs.asked import Asked
+from medassist.tui.dialogs.pane_settings import PaneSettingsDialog
 from medassist.tui.line import Line
 from medassist.tui.screens.models import Models
 from tests.finetune.data.fetch.server import FakeService, serving
@@ -114,7 +114,7 @@ async def test_a_question_goes_out_with_the_panes_own_prompt_and_sampling(
         screen = await open_models(page)
         await choose(page, screen, "mine")
         await page.press("s")
-        await page.until_on_top(Asked)
+        await page.until_on_top(PaneSettingsDialog)
         await page.until(lambda: page.screen.query("#tuned-stop"))
         page.screen.query_one("#tuned-system", TextArea).text = "Be brief."
         page.screen.query_one("#tuned-temperature", Input).value = "0.2"

@@ -1,6 +1,6 @@
 """`medassist models ...`: the models and pairs on this computer, one file a verb.
 
-Each verb imports the library when it is called; what is printed is in `shown.py`.
+Each verb imports the library when it is called; what is printed is in `output.py`.
 """
 
 from __future__ import annotations

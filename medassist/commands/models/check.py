@@ -20,8 +20,8 @@ def check(
 
     Exit code 1 where something is wrong.
     """
-    from medassist.commands.models.shown import checked, checked_json
-    from medassist.library.looking_up import check as look
+    from medassist.commands.models.output import checked, checked_json
+    from medassist.library.lookup import check as look
 
     found = look(name)
     say(checked_json(found) if json else checked(found), json=json)

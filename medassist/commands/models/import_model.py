@@ -11,7 +11,7 @@ from medassist.commands.models.options import Json, Name
 from medassist.core.terminal import say
 
 if TYPE_CHECKING:
-    from medassist.library.importing import Imported
+    from medassist.library.model_import import Imported
 
 
 def import_model(
@@ -33,9 +33,9 @@ def import_model(
     json: Json = False,
 ) -> None:
     """Take a model, a run folder with its card, or a model of Ollama's in."""
-    from medassist.commands.models.shown import imported
+    from medassist.commands.models.output import imported
     from medassist.core.terminal import watching
-    from medassist.library.importing import import_ollama, import_path
+    from medassist.library.model_import import import_ollama, import_path
     from medassist.library.ollama_store import PREFIX
 
     if path.startswith(PREFIX):
@@ -53,7 +53,7 @@ def import_model(
 
 def _with_adapter(base: Path, adapter: Path, name: str | None, copy: bool) -> Imported:
     from medassist.core.gguf import require_adapter, require_model
-    from medassist.library.importing import Imported, import_path
+    from medassist.library.model_import import Imported, import_path
     from medassist.library.pairs import make_pair
     from medassist.library.registry import free_name, load_registry
 

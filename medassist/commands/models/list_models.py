@@ -15,7 +15,7 @@ def list_models(
     ollama: Annotated[bool, typer.Option(help="Look into Ollama's store, too.")] = True,
 ) -> None:
     """List pairs and models, and whether they fit into memory."""
-    from medassist.commands.models.shown import listed
+    from medassist.commands.models.output import listed
     from medassist.library.catalogue import catalogue
     from medassist.library.registry import load_registry
 

@@ -28,7 +28,7 @@ def pair(
     json: Json = False,
 ) -> None:
     """Make a pair of models of the list, or change one; their names come from there."""
-    from medassist.library.looking_up import taken_in
+    from medassist.library.lookup import taken_in
     from medassist.library.pairs import make_pair, set_asked
 
     made = make_pair(name, *(taken_in(n) for n in (base, tuned, adapter)))

@@ -27,13 +27,13 @@ def pull(
 
     The only command of these that uses the network.
     """
-    from medassist.commands.models.shown import planned
+    from medassist.commands.models.output import planned
     from medassist.core.hub import hub_host
     from medassist.core.settings_file import way_out
     from medassist.core.terminal import watching
     from medassist.library.hub.access import require_library
-    from medassist.library.hub.plan import make_plan, require_repo
     from medassist.library.hub.pull import pull as fetch
+    from medassist.library.hub.pull_plan import make_plan, require_repo
 
     require_library()
     require_repo(repo, revision)

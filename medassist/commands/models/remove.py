@@ -21,7 +21,7 @@ def remove(
     json: Json = False,
 ) -> None:
     """Forget a pair or a model; its file stays unless --delete is given."""
-    from medassist.library.importing import remove as forget
+    from medassist.library.model_import import remove as forget
 
     deleted = forget(name, delete=delete)
     if json:

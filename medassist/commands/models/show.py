@@ -15,8 +15,8 @@ def show(
     json: Json = False,
 ) -> None:
     """Show everything about one pair or model; computes its sha256 if need be."""
-    from medassist.commands.models.shown import shown_model, shown_pair
-    from medassist.library.looking_up import details_of
+    from medassist.commands.models.output import shown_model, shown_pair
+    from medassist.library.lookup import details_of
 
     found = details_of(name, engine_options())
     if json:

@@ -14,7 +14,7 @@ from medassist.core.progress import Watcher, unwatched
 from medassist.core.way_out import DIRECT, WayOut, address_of
 from medassist.library.errors import LibraryError
 from medassist.library.hub.access import sentences
-from medassist.library.hub.plan import Plan, Wanted
+from medassist.library.hub.pull_plan import PullFile, PullPlan
 from medassist.library.registry import (
     StoredModel,
     changing,
@@ -34,7 +34,7 @@ class PullStopped(LibraryError):
 
 
 def pull(
-    plan: Plan,
+    plan: PullPlan,
     name: str | None = None,
     *,
     way: WayOut = DIRECT,
@@ -108,7 +108,7 @@ def pull(
     return chosen
 
 
-def _require_room(plan: Plan, folder: Path) -> None:
+def _require_room(plan: PullPlan, folder: Path) -> None:
     here = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
     needed = plan.bytes - here + SPARE_BYTES
     free = shutil.disk_usage(folder).free
@@ -120,7 +120,7 @@ def _require_room(plan: Plan, folder: Path) -> None:
 
 
 def _fetch(
-    client: Client, wanted: Wanted, plan: Plan, target: Path, told: Watcher
+    client: Client, wanted: PullFile, plan: PullPlan, target: Path, told: Watcher
 ) -> None:
     """Fetch a file; the token goes to the Hub's own host, and to no other it names."""
     from medassist.core.download import Checksum, get

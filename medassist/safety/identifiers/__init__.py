@@ -7,7 +7,7 @@ never called de-identified here.
 
 from __future__ import annotations
 
-from medassist.safety.identifiers.finding import (
+from medassist.safety.identifiers.find import (
     KINDS,
     Identifier,
     find_identifiers,

@@ -13,7 +13,7 @@ _LETTERS: Final = re.compile(r"[^\W_]+")
 
 @cache
 def _words() -> frozenset[str]:
-    from medassist.safety.dose_reading import names
+    from medassist.safety.dose_mentions import names
 
     found: set[str] = set()
     for name in names():

@@ -11,7 +11,7 @@ from typing import Final
 
 from medassist.safety.identifiers.drugs import is_drug
 from medassist.safety.identifiers.patterns import words
-from medassist.safety.language.recognise import english_words
+from medassist.safety.language.english import english_words
 from medassist.safety.letters import CAPITAL, SMALL, folded, shape
 
 # All of these look at the shape of a text: letters of every alphabet with capitals.

@@ -24,11 +24,11 @@ IDENTIFIERS_NOTICE: Final = (
 
 
 def is_foreign(text: str) -> bool:
-    """See `medassist.safety.language.recognise`.
+    """See `medassist.safety.language.english`.
 
     The tables are read at the first call, so that the start of the program does not
     wait for them.
     """
-    from medassist.safety.language import recognise
+    from medassist.safety.language import english
 
-    return recognise.is_foreign(text)
+    return english.is_foreign(text)

@@ -21,7 +21,7 @@ from functools import cached_property
 from itertools import pairwise, takewhile
 from typing import Final
 
-from medassist.safety.language.recognise import english_words
+from medassist.safety.language.english import english_words
 from medassist.safety.red_flags.tokens import SENTENCE, Tokens, normal
 
 SHORTEST_MISSPELT: Final = 6
@@ -30,7 +30,7 @@ a slip makes another word (chest and chess)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PhraseWord:
     """One word of a phrase.
 
     Attributes:
@@ -51,7 +51,7 @@ class Item:
         return self.number and word[0].isdigit()
 
 
-Part = tuple[Item, ...]
+Part = tuple[PhraseWord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def parse(concept: str, phrase: str, lists: Mapping[str, Sequence[str]]) -> Phra
     Raises:
         ValueError: it cannot be read; the sentence names it.
     """
-    parts: list[list[Item]] = [[]]
+    parts: list[list[PhraseWord]] = [[]]
     within = gap = 0
     for piece in phrase.replace("-", " ").split():
         if piece.startswith(("~", "..")) and piece.strip("~.").isdigit():
@@ -103,7 +103,7 @@ def parse(concept: str, phrase: str, lists: Mapping[str, Sequence[str]]) -> Phra
     return Phrase(concept, tuple(parts[0]), other, within)
 
 
-def _item(piece: str, gap: int, lists: Mapping[str, Sequence[str]]) -> Item:
+def _item(piece: str, gap: int, lists: Mapping[str, Sequence[str]]) -> PhraseWord:
     words: list[str] = []
     for choice in piece.split("/"):
         if choice.startswith("<") and choice.endswith(">"):
@@ -116,7 +116,7 @@ def _item(piece: str, gap: int, lists: Mapping[str, Sequence[str]]) -> Item:
         raise ValueError(f"{piece!r} holds an empty word")
     stems = tuple(normal(word[:-1]) for word in words if word.endswith("*"))
     exact = frozenset(normal(word) for word in words if not word.endswith("*"))
-    return Item(exact - {"#"}, stems, "#" in exact, gap)
+    return PhraseWord(exact - {"#"}, stems, "#" in exact, gap)
 
 
 _COMMON: Final = (
@@ -144,7 +144,7 @@ def _entry(phrase: Phrase) -> _Entry:
     return _Entry(phrase, part, other, at)
 
 
-def _commonness(item: Item) -> int:
+def _commonness(item: PhraseWord) -> int:
     words = sum(40 if word in COMMON else 1 for word in item.exact)
     return words + 2 * len(item.stems) + 100 * item.number
 

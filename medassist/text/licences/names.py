@@ -75,7 +75,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
-class Said:
+class NamedLicence:
     """A licence that a text names or amounts to.
 
     Attributes:
@@ -107,7 +107,7 @@ def from_address(address: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def from_sentence(text: str, place: Place = "statement") -> tuple[Said, ...]:
+def from_sentence(text: str, place: Place = "statement") -> tuple[NamedLicence, ...]:
     """All the licences that a statement names, and what it forbids beside them.
 
     Several that differ are a contradiction, which is for the caller to see.
@@ -119,7 +119,7 @@ def from_sentence(text: str, place: Place = "statement") -> tuple[Said, ...]:
     found, _ = _named(text)
     if waives_data_alone(text) and len({family(name) for name in found}) > 1:
         found = [name for name in found if family(name) != CC0]
-    return (*(Said(name) for name in found), *_forbidden(text, found, place))
+    return (*(NamedLicence(name) for name in found), *_forbidden(text, found, place))
 
 
 def from_name(text: str) -> tuple[str, ...]:
@@ -208,12 +208,12 @@ def _of_creative_commons(match: re.Match[str]) -> str:
     return f"CC {_ordered('by ' + code)}{version}"
 
 
-def _forbidden(text: str, found: list[str], place: Place) -> list[Said]:
+def _forbidden(text: str, found: list[str], place: Place) -> list[NamedLicence]:
     """What the words of a statement forbid, where none of its licences says so."""
     limits = limits_of(text, place)
     codes = [family(name) for name in found]
     named = {part for code in codes for part in code.split("-")[1:]}
-    said: list[Said] = []
+    said: list[NamedLicence] = []
     if (limits.commerce and "NC" not in named) or (
         limits.changes and "ND" not in named
     ):
@@ -223,11 +223,11 @@ def _forbidden(text: str, found: list[str], place: Place) -> list[Said]:
             if given or part in named
         )
         words = limits.commerce or limits.changes
-        said.append(Said(f"CC BY-{code}" if found else code, words))
+        said.append(NamedLicence(f"CC BY-{code}" if found else code, words))
     if limits.other:
-        said.append(Said(RESTRICTED, limits.other))
+        said.append(NamedLicence(RESTRICTED, limits.other))
     elif limits.doubt and not (said or named & {"NC", "ND"} or VERBATIM in codes):
-        said.append(Said(RESTRICTED, limits.doubt))
+        said.append(NamedLicence(RESTRICTED, limits.doubt))
     return said
 
 

@@ -15,7 +15,7 @@ from medassist.tui.wording import consult as wording
 
 if TYPE_CHECKING:
     from medassist.consult.answer import Source
-    from medassist.records.reopening import Saved
+    from medassist.records.stored_consultation import Saved
     from medassist.records.vault import Vault
     from medassist.session.consultation_record import ConsultationRecord
     from medassist.tui.dialogs.passphrase import Typed

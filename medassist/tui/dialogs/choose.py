@@ -193,7 +193,7 @@ def _kept(choice: Choice, name: str) -> str | None:
     """Keep the files as the pair `name`; why that cannot be, `None` if it was done."""
     from medassist.core.errors import ModelFileError
     from medassist.library.errors import LibraryError
-    from medassist.library.importing import import_path
+    from medassist.library.model_import import import_path
     from medassist.library.pairs import make_pair
 
     paths = (choice.base, choice.tuned, choice.adapter)

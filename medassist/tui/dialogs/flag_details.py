@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from medassist.core.clean import clean_line
-from medassist.session.red_flags import Shown
+from medassist.session.red_flags import ShownFlag
 from medassist.tui import keys
 from medassist.tui.buttons import button
 from medassist.tui.wording import dialogs as wording
@@ -32,7 +32,7 @@ class FlagDetails(ModalScreen[bool]):
     CSS_PATH = "flag_details.tcss"
     AUTO_FOCUS = "Button"
 
-    def __init__(self, shown: Sequence[Shown]) -> None:
+    def __init__(self, shown: Sequence[ShownFlag]) -> None:
         super().__init__()
         self._shown = tuple(shown)
 
@@ -57,7 +57,7 @@ class FlagDetails(ModalScreen[bool]):
         self.query_one("#text", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _parts(shown: Shown) -> Iterator[Widget]:
+def _parts(shown: ShownFlag) -> Iterator[Widget]:
     flag = shown.raised.flag
     state = f"  {wording.MARKED_AS_READ}" if shown.read else ""
     yield Static(f"{flag.title}{state}", markup=False, classes="flag")

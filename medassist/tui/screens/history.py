@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from medassist.records.deleting import WHAT_DELETION_MEANS
+from medassist.records.deletion import WHAT_DELETION_MEANS
 from medassist.records.errors import Locked, RecordsError
 from medassist.records.history import PAGE, Filter, Summary
 from medassist.records.search import Hit, Piece

@@ -16,7 +16,7 @@ WIDEST = 20
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelRow:
     """A pair or a model of the list."""
 
     key: str
@@ -47,7 +47,7 @@ class Row:
         return Choice(base=self.model.path)
 
 
-def rows(found: Catalogue) -> list[Row]:
+def rows(found: Catalogue) -> list[ModelRow]:
     """The rows: pairs first, since those are what is consulted."""
     return [
         *(_pair(pair, found.available) for pair in found.pairs),
@@ -55,7 +55,7 @@ def rows(found: Catalogue) -> list[Row]:
     ]
 
 
-def _pair(pair: ListedPair, available: int | None) -> Row:
+def _pair(pair: ListedPair, available: int | None) -> ModelRow:
     first = pair.parts[0] if pair.parts else None
     states = {wording.VERIFIED[part.verified] for part in pair.parts}
     verified = wording.IN_PART if len(states) > 1 else "".join(states) or "?"
@@ -75,10 +75,10 @@ def _pair(pair: ListedPair, available: int | None) -> Row:
     facts = pair_facts(pair, available)
     for part in pair.parts:
         facts += [("", ""), *model_facts(part)]
-    return Row(pair.name, _cleaned(cells), tuple(facts), pair=pair)
+    return ModelRow(pair.name, _cleaned(cells), tuple(facts), pair=pair)
 
 
-def _model(model: ListedModel, available: int | None) -> Row:
+def _model(model: ListedModel, available: int | None) -> ModelRow:
     is_model = model.kind == "model"
     cells = (
         model.name,
@@ -93,7 +93,7 @@ def _model(model: ListedModel, available: int | None) -> Row:
         model.licence or wording.NOT_SAID,
         short_hash(model.sha256),
     )
-    return Row(
+    return ModelRow(
         model.name, _cleaned(cells), tuple(model_facts(model, available)), model=model
     )
 

@@ -26,7 +26,7 @@ from medassist.tui.buttons import button
 from medassist.tui.face import Face, face
 from medassist.tui.line import Line
 from medassist.tui.parts import ScreenOfParts
-from medassist.tui.screens.model_rows import Row
+from medassist.tui.screens.model_rows import ModelRow
 from medassist.tui.screens.models_flow import Library
 from medassist.tui.wording import screens as wording
 
@@ -99,7 +99,7 @@ class Models(ScreenOfParts[Choice | None]):
         return cast("DataTable[Text]", self.query_one("#list"))
 
     @property
-    def chosen(self) -> Row | None:
+    def chosen(self) -> ModelRow | None:
         """The row that the cursor is on."""
         rows, at = self.library.rows, self._table.cursor_row
         return rows[at] if 0 <= at < len(rows) else None

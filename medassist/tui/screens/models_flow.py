@@ -12,15 +12,15 @@ from medassist.core.words import size
 from medassist.library.errors import LibraryError
 from medassist.library.registry import load_registry
 from medassist.tui.dialogs.decision import Decision
-from medassist.tui.screens.model_rows import Row, rows
+from medassist.tui.screens.model_rows import ModelRow, rows
 from medassist.tui.wording import screens as wording
 
 if TYPE_CHECKING:
     from medassist.core.values import EngineOptions
     from medassist.core.way_out import WayOut
     from medassist.library.catalogue import Catalogue
-    from medassist.library.hub.plan import Plan
-    from medassist.library.importing import Imported
+    from medassist.library.hub.pull_plan import PullPlan
+    from medassist.library.model_import import Imported
     from medassist.tui.face import Face
 
 Facts = Sequence[tuple[str, str]]
@@ -28,7 +28,7 @@ SENTENCES = (LibraryError, EngineError, NetworkError, SettingsError, OSError)
 """What goes wrong with a message that says what to do."""
 
 
-class Shown(Protocol):
+class LibraryView(Protocol):
     """The screen that shows the library."""
 
     @property
@@ -37,7 +37,7 @@ class Shown(Protocol):
         ...
 
     @property
-    def chosen(self) -> Row | None:
+    def chosen(self) -> ModelRow | None:
         """The row that the cursor is on."""
         ...
 
@@ -61,10 +61,10 @@ class Shown(Protocol):
 class Library:
     """The models and pairs as the screen shows them, and what is done with them."""
 
-    def __init__(self, screen: Shown, freed: int) -> None:
+    def __init__(self, screen: LibraryView, freed: int) -> None:
         self._screen = screen
         self._freed = freed
-        self.rows: list[Row] = []
+        self.rows: list[ModelRow] = []
         self.available: int | None = None
         self._found: dict[str, Facts] = {}
         """What checks have found, by the names of the rows."""
@@ -72,7 +72,7 @@ class Library:
         self._busy = False
         self._progress = ""
 
-    def facts_of(self, row: Row) -> Facts:
+    def facts_of(self, row: ModelRow) -> Facts:
         """All that is known of a row, the findings of a check first."""
         return (*self._found.get(row.key, ()), *row.facts)
 
@@ -118,14 +118,14 @@ class Library:
             return
         self._run(self._change_asked(row))
 
-    async def _change_asked(self, row: Row) -> None:
+    async def _change_asked(self, row: ModelRow) -> None:
         from medassist.library.pairs import set_asked
-        from medassist.tui.dialogs.asked import Asked
+        from medassist.tui.dialogs.pane_settings import PaneSettingsDialog
 
         assert row.pair is not None
         settings = await self._screen.face.settings()
         asked = await self._screen.face.push_screen_wait(
-            Asked(row.key, row.pair.asked, settings.sampling)
+            PaneSettingsDialog(row.key, row.pair.asked, settings.sampling)
         )
         if asked is None:
             return
@@ -152,8 +152,8 @@ class Library:
         if row is not None:
             self._run(self._remove(row))
 
-    async def _remove(self, row: Row) -> None:
-        from medassist.library.importing import remove
+    async def _remove(self, row: ModelRow) -> None:
+        from medassist.library.model_import import remove
 
         sure = Decision(*wording.forget(row.key))
         if await self._screen.face.push_screen_wait(sure):
@@ -166,8 +166,8 @@ class Library:
         if row is not None:
             self._run(self._check(row))
 
-    async def _check(self, row: Row) -> None:
-        from medassist.library.looking_up import check
+    async def _check(self, row: ModelRow) -> None:
+        from medassist.library.lookup import check
 
         self._screen.tell(wording.CHECKING.format(name=row.key))
         (found,) = await asyncio.to_thread(check, row.key)
@@ -185,7 +185,7 @@ class Library:
     async def _pull(self) -> None:
         from medassist.core.hub import hub_host
         from medassist.core.settings_file import way_out
-        from medassist.library.hub.plan import make_plan, require_repo
+        from medassist.library.hub.pull_plan import make_plan, require_repo
         from medassist.tui.dialogs.one_line import OneLine
 
         host, way = hub_host(), way_out()
@@ -211,7 +211,7 @@ class Library:
         await self._refresh(name)
         self._screen.tell(wording.FETCHED.format(name=name))
 
-    async def _fetched(self, plan: Plan, way: WayOut) -> str:
+    async def _fetched(self, plan: PullPlan, way: WayOut) -> str:
         from medassist.library.hub.pull import pull
 
         def watcher(what: str, done: int, total: int) -> None:
@@ -256,7 +256,7 @@ def _look(options: EngineOptions, freed: int) -> Catalogue:
 
 
 def _import(path: str) -> Imported:
-    from medassist.library.importing import import_ollama, import_path
+    from medassist.library.model_import import import_ollama, import_path
     from medassist.library.ollama_store import PREFIX
 
     if path.startswith(PREFIX):
@@ -264,7 +264,7 @@ def _import(path: str) -> Imported:
     return import_path(Path(path))
 
 
-def _planned(plan: Plan) -> str:
+def _planned(plan: PullPlan) -> str:
     files = [
         wording.FILE_FROM.format(name=f.name, size=size(f.bytes), host=f.host)
         for f in plan.files

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from medassist.text.licences.limits import Limits, limits_of
-from medassist.text.licences.names import RESTRICTED, Said, from_address, from_sentence
+from medassist.text.licences.names import (
+    RESTRICTED,
+    NamedLicence,
+    from_address,
+    from_sentence,
+)
 
 NARROWING = [
     "Nur für den privaten Gebrauch.",
@@ -83,7 +88,7 @@ def test_a_grant_narrows_nothing(statement):
 
 def test_the_words_that_narrow_are_quoted():
     (said,) = from_sentence("The text is here. For research use only, dear reader.")
-    assert said == Said(RESTRICTED, said.words)
+    assert said == NamedLicence(RESTRICTED, said.words)
     assert "research use only" in said.words
 
 

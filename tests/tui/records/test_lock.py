@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medassist.records.vault import Vault
-from medassist.tui import locking as lock
+from medassist.tui import auto_lock as lock
 from medassist.tui.dialogs.passphrase import Passphrase
 from medassist.tui.screens.lock import LockScreen
 from tests.records.making import PASSPHRASE

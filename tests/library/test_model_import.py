@@ -12,7 +12,7 @@ from medassist.core.files import sha256_of_file
 from medassist.core.unpacked import Unpacked, write_unpacked
 from medassist.library.catalogue import catalogue
 from medassist.library.errors import LibraryError
-from medassist.library.importing import import_path, remove
+from medassist.library.model_import import import_path, remove
 from medassist.library.pairs import make_pair, set_asked, set_default
 from medassist.library.registry import (
     NamedPair,
@@ -132,7 +132,7 @@ def test_a_copied_run_brings_what_the_gate_found(home: Path, run: Path) -> None:
     sha256_of = catalogue(registry, with_ollama=False)
     listed = {m.name: m for m in sha256_of.models}
     assert listed[base].verified == "not known yet"
-    from medassist.library.looking_up import details_of
+    from medassist.library.lookup import details_of
     from medassist.settings import Settings
 
     shown = details_of(base, Settings().engine_options).model

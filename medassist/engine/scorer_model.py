@@ -8,7 +8,7 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 
 from medassist.core.errors import EngineError
-from medassist.engine.owned import Owned
+from medassist.engine.native_object import NativeObject
 from medassist.engine.soundness import damaged, fault_of
 from medassist.engine.weights import Adapter, Weights, complaint, use_adapter
 from medassist.exams.log_probs import Logits
@@ -17,7 +17,7 @@ BATCH = 512
 FLASH_ATTENTION_OFF = 0
 
 
-class Reading(Owned):
+class ScorerModel(NativeObject):
     """A context on `weights` that reads texts from their start, one after the other.
 
     Args:

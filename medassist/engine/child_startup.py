@@ -1,6 +1,6 @@
 """What every child process does first: it gives up what it does not need, in order.
 
-Run as `python -m medassist.engine.confined MODULE`, by `child` and `async_child`
+Run as `python -m medassist.engine.child_startup MODULE`, by `child` and `async_child`
 alone. `serve` of MODULE is what the child is for. MODULE is imported when the network
 is given up already: the kernel lets a process leave it only while it has one thread,
 and libraries such as numpy start theirs when they are imported.

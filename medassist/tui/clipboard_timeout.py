@@ -9,7 +9,7 @@ from contextlib import suppress
 from medassist.tui import clipboard
 
 
-class Copied:
+class ClipboardTimeout:
     """Remembers what the program copied last: its hash, not the text."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from medassist.core.values import (
     PaneName,
 )
 from medassist.engine.context import Context
-from medassist.engine.further_ends import FurtherEnds
+from medassist.engine.extra_ends import ExtraEnds
 from medassist.engine.prompt import Prompts, last_occurrence
 from medassist.engine.template import ChatTemplate
 from medassist.engine.weights import Adapter, Weights
@@ -26,18 +26,18 @@ PROBE = (Message(role="user", content="?"),)
 
 
 @dataclass(frozen=True)
-class Pane:
+class LoadedPane:
     """One pane: its cache, how it reads conversations, and what stands behind it."""
 
     name: PaneName
     context: Context
     prompts: Prompts
     info: PaneInfo
-    ends: FurtherEnds
+    ends: ExtraEnds
     """Where its answers end, besides the tokens that its file names as ends."""
 
 
-class Pair:
+class LoadedPair:
     """The panes of a pair, loaded. `close` frees them.
 
     Args:
@@ -55,7 +55,7 @@ class Pair:
         options: EngineOptions,
         progress: Callable[[Path, float], bool],
     ) -> None:
-        self.panes: dict[PaneName, Pane] = {}
+        self.panes: dict[PaneName, LoadedPane] = {}
         self.notices: list[str] = []
         self._owned = ExitStack()
         self._weights: dict[Path, Weights] = {}
@@ -101,7 +101,7 @@ class Pair:
         own: Adapter | None,
         adapter: Adapter | None,
         options: EngineOptions,
-    ) -> Pane:
+    ) -> LoadedPane:
         """The pane `name` with its `own` adapter, in a pair that has `adapter`."""
         flash = options.flash_attention
         if flash is None:
@@ -134,7 +134,7 @@ class Pair:
             invocation=adapter.invocation if adapter else (),
         )
         specials = (*vocabulary.control_texts, *vocabulary.added_texts)
-        ends = FurtherEnds.of(
+        ends = ExtraEnds.of(
             template.answer_end(specials), vocabulary, template.further_stops
         )
         self._remark(name, weights, own, prompts, ends)
@@ -153,7 +153,7 @@ class Pair:
             flash_attention=flash,
             kv=options.kv,
         )
-        return Pane(name, context, prompts, info, ends)
+        return LoadedPane(name, context, prompts, info, ends)
 
     def _context_size(
         self, name: PaneName, weights: Weights, wanted: int | None
@@ -174,7 +174,7 @@ class Pair:
         weights: Weights,
         adapter: Adapter | None,
         prompts: Prompts,
-        ends: FurtherEnds,
+        ends: ExtraEnds,
     ) -> None:
         """What the user should know of this pane's model."""
         if prompts.template.is_stand_in:
@@ -222,7 +222,7 @@ class Pair:
         self.panes = {}
         self._owned.close()
 
-    def __enter__(self) -> Pair:
+    def __enter__(self) -> LoadedPair:
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Owned:
+class NativeObject:
     """Frees a native object by `close`, or at the end of a `with` block.
 
     Args:

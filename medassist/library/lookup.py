@@ -15,11 +15,11 @@ from medassist.library.catalogue import (
     ollama_models,
 )
 from medassist.library.errors import LibraryError
-from medassist.library.importing import import_ollama
+from medassist.library.model_import import import_ollama
 from medassist.library.ollama_store import PREFIX
 from medassist.library.registry import Registry, StoredModel, load_registry
 from medassist.library.template_check import (
-    Finding,
+    TemplateFinding,
     check_model,
     check_pair,
     probe_file,
@@ -27,7 +27,7 @@ from medassist.library.template_check import (
 from medassist.starter import STARTER, default_pair
 
 
-class Details(BaseModel):
+class ModelDetails(BaseModel):
     """One of the two, whole."""
 
     model_config = ConfigDict(frozen=True)
@@ -38,20 +38,20 @@ class Details(BaseModel):
     """Bytes of memory that are free."""
 
 
-class Checked(BaseModel):
+class CheckedModel(BaseModel):
     """What was found about one pair or model."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    findings: tuple[Finding, ...]
+    findings: tuple[TemplateFinding, ...]
 
     @property
     def is_wrong(self) -> bool:
         return any(finding.weight == "wrong" for finding in self.findings)
 
 
-def details_of(name: str, options: EngineOptions) -> Details:
+def details_of(name: str, options: EngineOptions) -> ModelDetails:
     """Everything about the pair or model `name`; reads files for their hashes.
 
     Raises:
@@ -67,13 +67,13 @@ def details_of(name: str, options: EngineOptions) -> Details:
         )
         problem = pair.problem or next((p.problem for p in parts if p.problem), "")
         pair = pair.model_copy(update={"parts": parts, "problem": problem})
-        return Details(pair=pair, available=available)
+        return ModelDetails(pair=pair, available=available)
     model = stored_model(name, registry)
     listed = list_model(name, model, options, available, compute_hash=True)
-    return Details(model=listed, available=available)
+    return ModelDetails(model=listed, available=available)
 
 
-def check(name: str | None = None) -> list[Checked]:
+def check(name: str | None = None) -> list[CheckedModel]:
     """Check the pair or model `name`, or all pairs and the models of none.
 
     Raises:
@@ -88,8 +88,8 @@ def check(name: str | None = None) -> list[Checked]:
     return [_check(n, registry) for n in (*pairs, *alone)]
 
 
-def _check(name: str, registry: Registry) -> Checked:
-    findings: list[Finding] = []
+def _check(name: str, registry: Registry) -> CheckedModel:
+    findings: list[TemplateFinding] = []
     try:
         if name == STARTER or name in registry.pairs:
             files = registry.files(name) or default_pair().files
@@ -101,10 +101,10 @@ def _check(name: str, registry: Registry) -> Checked:
         found = details_of(name, EngineOptions())
         listed = found.pair or found.model
         if listed is not None and listed.problem:
-            findings.append(Finding(weight="wrong", said=listed.problem))
+            findings.append(TemplateFinding(weight="wrong", said=listed.problem))
     except (LibraryError, ModelFileError) as error:
-        findings.append(Finding(weight="wrong", said=str(error)))
-    return Checked(name=name, findings=tuple(findings))
+        findings.append(TemplateFinding(weight="wrong", said=str(error)))
+    return CheckedModel(name=name, findings=tuple(findings))
 
 
 def stored_model(name: str, registry: Registry) -> StoredModel:

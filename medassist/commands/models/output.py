@@ -12,9 +12,9 @@ from medassist.library.facts import model_facts, pair_facts
 
 if TYPE_CHECKING:
     from medassist.library.catalogue import Catalogue, ListedModel, ListedPair
-    from medassist.library.hub.plan import Plan
-    from medassist.library.importing import Imported
-    from medassist.library.looking_up import Checked
+    from medassist.library.hub.pull_plan import PullPlan
+    from medassist.library.lookup import CheckedModel
+    from medassist.library.model_import import Imported
 
 WIDEST = 44
 _WEIGHTS = {"wrong": "WRONG", "look": "look ", "note": "note "}
@@ -130,7 +130,7 @@ def imported(found: Imported, as_json: bool) -> str:
     return clean("\n".join([*lines, *found.notes]))
 
 
-def checked(found: Sequence[Checked]) -> str:
+def checked(found: Sequence[CheckedModel]) -> str:
     """What the check found, the worst first."""
     lines: list[str] = []
     for one in found:
@@ -143,12 +143,12 @@ def checked(found: Sequence[Checked]) -> str:
     return clean("\n".join(lines))
 
 
-def checked_json(found: Sequence[Checked]) -> str:
+def checked_json(found: Sequence[CheckedModel]) -> str:
     """The same for a program."""
     return json.dumps([one.model_dump() for one in found], indent=2, ensure_ascii=False)
 
 
-def planned(plan: Plan) -> str:
+def planned(plan: PullPlan) -> str:
     """What a pull would fetch, and from where."""
     lines = [
         f"{plan.repo} at {plan.commit[:12]}, licence: {plan.licence or 'not said'}"

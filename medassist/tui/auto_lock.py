@@ -25,7 +25,7 @@ def clock() -> float:
     return time.time()
 
 
-class Lock:
+class AutoLock:
     """Blanks the screen and has the records forget their key.
 
     Answers that are being written go on in memory; the records take what came of them

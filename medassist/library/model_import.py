@@ -20,7 +20,7 @@ from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import CARD, RunFolder
 from medassist.core.unpacked import UnpackedError, read_unpacked
 from medassist.library import ollama_store
-from medassist.library.copying import SUFFIX, copied, copy_papers, tidy
+from medassist.library.copies import SUFFIX, copied, copy_papers, tidy
 from medassist.library.errors import LibraryError
 from medassist.library.registry import (
     OWN,

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Sequence
 
 
-class AnswerText:
+class Detokenizer:
     """The text of an answer while it is written.
 
     A character can be split over tokens, and a stop string over pieces: what might

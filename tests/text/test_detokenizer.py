@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 
-from medassist.text.answer_text import AnswerText
+from medassist.text.detokenizer import Detokenizer
 
 
 def test_a_character_split_over_tokens_is_shown_whole() -> None:
-    text = AnswerText()
+    text = Detokenizer()
     data = "37 °C 🩺".encode()
     shown = [text.push(bytes([b])) for b in data]
     assert "\ufffd" not in "".join(shown)
@@ -16,7 +16,7 @@ def test_a_character_split_over_tokens_is_shown_whole() -> None:
 
 
 def test_half_a_character_at_the_end_is_left_out() -> None:
-    text = AnswerText()
+    text = Detokenizer()
     assert text.push("a🩺".encode()[:-1]) == "a"
     assert text.finish() == ""
     assert text.text == "a"
@@ -29,7 +29,7 @@ def test_a_stop_string_is_never_shown_however_it_is_split(cut: tuple[int, ...]) 
         if new:
             pieces.append("")
         pieces[-1] += letter
-    text = AnswerText(("<end>",))
+    text = Detokenizer(("<end>",))
     shown = "".join(text.push(p.encode()) for p in pieces)
     assert shown == "yes"
     assert text.push(b">no") == ""
@@ -38,7 +38,7 @@ def test_a_stop_string_is_never_shown_however_it_is_split(cut: tuple[int, ...]) 
 
 
 def test_what_only_looked_like_a_stop_string_is_shown() -> None:
-    text = AnswerText(("<end>", "\nQuestion:"))
+    text = Detokenizer(("<end>", "\nQuestion:"))
     assert text.push(b"a<en") == "a"
     assert text.push(b"emy") == "<enemy"
     assert text.push(b"\nQ") == ""
@@ -47,10 +47,10 @@ def test_what_only_looked_like_a_stop_string_is_shown() -> None:
 
 
 def test_white_space_before_a_stop_string_goes_with_it_and_stays_elsewhere() -> None:
-    text = AnswerText(("\nUser:",))
+    text = Detokenizer(("\nUser:",))
     shown = [text.push(p) for p in (b"One.", b"\n", b"\nTwo. ", b"\n", b"\nUser", b":")]
     assert "".join(shown) == text.text == "One.\n\nTwo."
-    rest = AnswerText(("\nUser:",))
+    rest = Detokenizer(("\nUser:",))
     assert rest.push(b"One. \n") + rest.finish() == "One. \n"
 
 
@@ -61,5 +61,5 @@ def test_white_space_before_a_stop_string_goes_with_it_and_stays_elsewhere() -> 
 def test_a_stop_string_of_a_whole_line_ends_with_the_answer_too(
     said: str, shown: str
 ) -> None:
-    text = AnswerText(("\n### End\n",))
+    text = Detokenizer(("\n### End\n",))
     assert text.push(said.encode()) + text.finish() == shown

@@ -10,7 +10,7 @@ from medassist.text.answer_end import AnswerEnd
 
 
 @dataclass(frozen=True)
-class FurtherEnds:
+class ExtraEnds:
     """Where answers end by the template and, without help, not by llama.cpp."""
 
     tokens: frozenset[int] = frozenset()
@@ -19,7 +19,7 @@ class FurtherEnds:
     @classmethod
     def of(
         cls, end: AnswerEnd, vocabulary: Vocabulary, plain: Sequence[str] = ()
-    ) -> FurtherEnds:
+    ) -> ExtraEnds:
         """What `end` adds to the ends that the model's own file names.
 
         Args:

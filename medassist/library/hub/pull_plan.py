@@ -37,7 +37,7 @@ MAX_FILES = 200
 SHOWN = 30
 
 
-class Wanted(BaseModel):
+class PullFile(BaseModel):
     """A file that would be fetched."""
 
     model_config = ConfigDict(frozen=True)
@@ -52,7 +52,7 @@ class Wanted(BaseModel):
     host: str
 
 
-class Plan(BaseModel):
+class PullPlan(BaseModel):
     """What is fetched, where from, and what it is."""
 
     model_config = ConfigDict(frozen=True)
@@ -62,7 +62,7 @@ class Plan(BaseModel):
     commit: str
     endpoint: str
     licence: str
-    files: tuple[Wanted, ...]
+    files: tuple[PullFile, ...]
     uses_token: bool
     """The user's token goes to the Hub's own host."""
 
@@ -98,7 +98,7 @@ def require_repo(repo: str, revision: str = "main") -> None:
 
 def make_plan(
     repo: str, file: str | None = None, revision: str = "main", way: WayOut = DIRECT
-) -> Plan:
+) -> PullPlan:
     """Ask the Hub what `repo` holds, and what fetching `file` of it takes.
 
     Args:
@@ -128,7 +128,7 @@ def make_plan(
             _look_up(repo, commit, address, secret, entry) for entry in chosen
         )
         licence = _licence(info.card_data)
-    return Plan(
+    return PullPlan(
         repo=repo,
         revision=revision,
         commit=commit,
@@ -217,7 +217,7 @@ def _size(models: dict[str, RepoSibling], name: str) -> str:
 
 def _look_up(
     repo: str, commit: str, address: str, secret: str, entry: RepoSibling
-) -> Wanted:
+) -> PullFile:
     """Ask where a file lies, without fetching it: that names the second host."""
     from huggingface_hub import (
         get_hf_file_metadata,  # pyright: ignore[reportUnknownVariableType]
@@ -246,7 +246,7 @@ def _look_up(
             f"The Hub says that {entry.rfilename} lies on {host!r}, which is no name "
             "of a computer. Nothing is fetched."
         )
-    return Wanted(
+    return PullFile(
         name=entry.rfilename,
         bytes=size,
         sha256=sha256,

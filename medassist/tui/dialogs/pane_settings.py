@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DIVIDER = "|"
 
 
-class Asked(ModalScreen[NamedPair | None]):
+class PaneSettingsDialog(ModalScreen[NamedPair | None]):
     """Dismissed with the pair as it shall be asked, or with `None`.
 
     Args:
@@ -41,7 +41,7 @@ class Asked(ModalScreen[NamedPair | None]):
         keys.back("dismiss(None)"),
         *keys.bindings("asked"),
     ]
-    CSS_PATH = "asked.tcss"
+    CSS_PATH = "pane_settings.tcss"
     AUTO_FOCUS = "#base-system"
 
     def __init__(self, name: str, pair: NamedPair, sampling: Sampling) -> None:

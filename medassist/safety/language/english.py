@@ -69,7 +69,7 @@ class Tables:
 @cache
 def tables() -> Tables:
     """The tables of this folder."""
-    from medassist.safety.dose_reading import TABLE
+    from medassist.safety.dose_mentions import TABLE
 
     letters = {
         piece[:3]: int(piece[3:]) / 10 for piece in _rows("trigrams.txt").split()

@@ -10,7 +10,7 @@ from medassist.text.quantities import Key, Kind, quantities
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class StatedValue:
     """A dose, a number or how often, from `start` up to `end` of the sentence.
 
     Attributes:
@@ -29,7 +29,7 @@ class Stated:
     keys: frozenset[Key]
 
 
-def stated(text: str, known: Signs) -> list[Stated]:
+def stated(text: str, known: Signs) -> list[StatedValue]:
     """The doses and numbers of a sentence, in its order.
 
     Args:
@@ -37,7 +37,7 @@ def stated(text: str, known: Signs) -> list[Stated]:
         known: The decimal signs that the whole answer uses beyond doubt.
     """
     found = [
-        Stated("dose", often.start, often.end, "by day", _often(often.by_day))
+        StatedValue("dose", often.start, often.end, "by day", _often(often.by_day))
         for often in frequencies(text)
         if often.by_day  # "once", which is also a word for "as soon as"
     ]
@@ -45,8 +45,8 @@ def stated(text: str, known: Signs) -> list[Stated]:
         of = one.of
         if one.kind == "dose" and one.per[-1:] == ("day",):  # 4 g/day is 4 g daily
             of = of.removesuffix("/day")
-            found.append(Stated("dose", one.start, one.end, "by day", _often(1.0)))
-        found.append(Stated(one.kind, one.start, one.end, of, frozenset(one.keys)))
+            found.append(StatedValue("dose", one.start, one.end, "by day", _often(1.0)))
+        found.append(StatedValue(one.kind, one.start, one.end, of, frozenset(one.keys)))
     return sorted(found, key=lambda one: (one.start, one.end))
 
 
