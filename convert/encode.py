@@ -1,4 +1,4 @@
-"""From the numbers of a checkpoint to the bytes of a GGUF, a block of rows at a time.
+"""Encodes checkpoint tensors as GGUF bytes, a block of rows at a time.
 
 The bytes are those that the `gguf` package's `quants.quantize` makes of the same
 numbers (tests compare them); the roundings are written anew where that is faster.

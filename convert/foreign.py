@@ -1,4 +1,4 @@
-"""Asking the table of foreign forms, where something is refused."""
+"""Looks up unsupported file formats, for the message when one is refused."""
 
 from __future__ import annotations
 

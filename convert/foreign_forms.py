@@ -1,4 +1,4 @@
-"""Forms in which others leave models and adapters, and that are not taken.
+"""Table of model and adapter formats of other tools that aren't supported.
 
 One table of what is seen, what it is, and what to do. Where something is refused, it is
 asked first: "give the base that the adapter was trained on" helps nobody whose adapter

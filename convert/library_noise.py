@@ -1,4 +1,4 @@
-"""What transformers, PEFT and torch say beside their work, and nobody can act on.
+"""Silences warnings of transformers, PEFT and torch that nobody can act on.
 
 Only what is known to mean nothing here is kept back; any other warning of theirs
 still reaches the user.

@@ -1,4 +1,4 @@
-"""The words that go wherever a model's weights go: its licence and its sources."""
+"""Licence and source notices that are copied along with a model's weights."""
 
 from __future__ import annotations
 

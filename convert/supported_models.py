@@ -1,4 +1,4 @@
-"""Which models are taken, in words: what help, README and refusals say.
+"""The supported models in words, for help texts, README and error messages.
 
 By the class that config.json names under `architectures`; another class of the same
 family (of images, of experts, of labels) is another model. `convert.architectures` has

@@ -1,4 +1,4 @@
-"""A chat template as fixed texts around turns: what a Go template can say, too.
+"""A chat template reduced to the fixed texts around turns, as Go can express it.
 
 Conversations are those that Ollama gives to a template: turns of the system, the user
 and the assistant, no two of the same role in a row (it joins them). Blank turns are

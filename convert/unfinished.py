@@ -1,4 +1,4 @@
-"""Work under a hidden name beside its target, one worker at a time.
+"""Writes to a hidden temporary name beside the target, one process at a time.
 
 What a kill leaves is taken away by the next call for the same target: it is known by
 a mark with the target's name in it, and left alone while somebody holds the mark.

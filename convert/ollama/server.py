@@ -1,4 +1,4 @@
-"""An Ollama that answers: what is asked of it, and its refusals in sentences.
+"""HTTP client of a running Ollama server, with its errors as sentences.
 
 It is spoken to by our one way out. The client that Ollama gives cannot do half of what
 is needed (whether a blob is there, how far an upload is, the tensors of a model, a

@@ -1,4 +1,4 @@
-"""A PEFT adapter on a model whose own weights are not in memory."""
+"""Puts a PEFT adapter on a model whose weights are streamed from disk."""
 
 from __future__ import annotations
 

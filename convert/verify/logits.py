@@ -196,7 +196,10 @@ def write_greedily(gguf: GgufScorer, prompts: Sequence[Prompt]) -> list[GreedyTe
 def hidden_states(
     model: StreamedModel, texts: Sequence[Sequence[int]], *, adapted: bool
 ) -> list[torch.Tensor]:
-    """What `model` makes of `texts`: the long one apart, so that few are padded far."""
+    """The last hidden states of `texts`, (tokens, hidden) for each, in their order.
+
+    The longest is computed apart, so that the others are padded little.
+    """
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     short, long = order[:-1], order[-1:]
     found: dict[int, torch.Tensor] = {}

@@ -1,4 +1,4 @@
-"""What each token writes: a wrong type or text shows here even if no text meets it."""
+"""Compares the bytes of each token in llama.cpp with those in the tokenizer."""
 
 from __future__ import annotations
 

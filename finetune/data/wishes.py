@@ -1,4 +1,4 @@
-"""What a user asks to be prepared, a recipe or data sets by name, as settings."""
+"""Settings of a preparation, from a recipe or from data sets given by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers about diseases that nobody has: copies of real ones under invented names.
+"""Training answers about invented diseases, copied from real ones.
 
 Asked about a disease that it has not met, a small model tells of a similar name that it
 has. A name that stands nowhere but in the question leaves it one way to go on: to read

@@ -125,6 +125,9 @@ def text_loss(
 ) -> TextLoss:
     """The loss of `model` over `text`, in rows of `context` tokens, in its order.
 
+    A row is (context + 1,): the model reads (1, context) ids and is scored on the
+    (1, context) that follow them.
+
     Every passage of `text` is taken once, whatever its weight; at most `most_rows`
     rows. The bytes are those of the share of `text` that was read.
     """

@@ -1,4 +1,4 @@
-"""What a training shows while it runs, and what it writes down."""
+"""Progress bar and metrics of the base's training."""
 
 from __future__ import annotations
 

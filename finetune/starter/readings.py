@@ -1,4 +1,4 @@
-"""Beside the loss: answers that a person has read, and what the person found.
+"""Human ratings of a starter pair's answers, beside its loss.
 
 A loss says how surprised a model is, not whether its answers can be read. So a finished
 pair is asked sixty questions that it was not trained on, and of each answer it is

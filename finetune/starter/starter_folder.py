@@ -1,4 +1,4 @@
-"""The run folder of a starter pair: what stands where."""
+"""Paths in the run folder of a starter pair."""
 
 from __future__ import annotations
 

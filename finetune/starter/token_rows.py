@@ -53,6 +53,8 @@ def encode_passages(
 ) -> PassageTokens:
     """Encode `passages`; each begins with the begin and ends with the end token.
 
+    N passages of T tokens in all become ids (T,), starts (N + 1,), weights (N,).
+
     Markers inside the text are letters, not control: only the format sets them.
     """
     texts: list[str] = []

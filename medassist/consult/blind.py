@@ -1,4 +1,4 @@
-"""Hiding what would tell who wrote an answer.
+"""Blind comparison: hides which model wrote an answer.
 
 A model that names itself gives its side away. Where it speaks of itself, any name of
 a model is hidden; the names of the pair at hand are hidden wherever they stand. What a

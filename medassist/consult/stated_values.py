@@ -1,4 +1,4 @@
-"""What a sentence states in numbers, such that two answers can be held together."""
+"""Doses, numbers and frequencies in a sentence, in a form that can be compared."""
 
 from __future__ import annotations
 

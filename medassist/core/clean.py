@@ -209,13 +209,19 @@ def _is_sign(character: str) -> bool:
 
 
 def clean(text: str) -> str:
-    """`text` without what a terminal would obey or a reader could not see."""
+    r"""`text` without what a terminal would obey or a reader could not see.
+
+    "a\x1b[31mred\x1b[0m" -> "ared"
+    """
     cleaner = Cleaner()
     return cleaner.push(text) + cleaner.finish()
 
 
 def clean_line(text: str) -> str:
-    """`text`, cleaned, on one line: for names and labels."""
+    r"""`text`, cleaned, on one line: for names and labels.
+
+    "llama\x1b[2J\n 7b" -> "llama 7b"
+    """
     return " ".join(clean(text).split())
 
 

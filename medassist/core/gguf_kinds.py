@@ -1,4 +1,4 @@
-"""What a file is that is given as a model and is none, and which one to give instead.
+"""Recognises files that are not models, and says which file to give instead.
 
 A repository of a model holds more GGUF files than the one that answers: the eyes of a
 multimodal model, an importance matrix, the second part of a split one. They are as

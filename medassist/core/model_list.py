@@ -1,4 +1,4 @@
-"""models.json, for who reads all of it and for who only looks into it."""
+"""File name and size limit of models.json, the list of models and pairs."""
 
 from __future__ import annotations
 

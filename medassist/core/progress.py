@@ -1,4 +1,4 @@
-"""How long work tells how far it is. The room knows nothing of terminals."""
+"""Progress callback for long-running work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variables of the environment by which a library writes down or sends what it shows.
+"""Environment variables that make a library log or send data; they are removed.
 
 Textual, with them set, sends every key and message to a console at another port,
 appends them to a file, or saves a picture of the screen; asyncio prints the arguments

@@ -1,4 +1,4 @@
-"""A file as it was when it was hashed, so that it is not hashed again for nothing."""
+"""A file's hash with its size and time, so an unchanged file isn't hashed again."""
 
 from __future__ import annotations
 

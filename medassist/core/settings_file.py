@@ -1,4 +1,4 @@
-"""The file of the user's settings, read for whoever needs a part of it.
+"""Reads settings.toml for callers that need only a part of it.
 
 The app reads all of it (`medassist.settings`); a verb that downloads reads the table
 [network]. What is wrong in the file is told in the same sentences.

@@ -1,4 +1,4 @@
-"""How long threads that compute wait for each other before they sleep."""
+"""How long compute threads spin before they sleep, set by environment variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all verbs share: progress on a terminal, results for people and programs.
+"""Terminal output of all commands: progress, text for people, JSON for programs.
 
 Every word that a verb prints goes through here: the names of files, models, pairs and
 repositories come from outside, and a terminal would obey what stands in them.

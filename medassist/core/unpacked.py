@@ -1,4 +1,4 @@
-"""A Hugging Face folder that was made of a GGUF, and of which one.
+"""Records which GGUF a Hugging Face folder was unpacked from.
 
 Whoever trains on a GGUF trains on its weights as floating-point numbers in such a
 folder. What is made there belongs to the GGUF itself, which is named here.

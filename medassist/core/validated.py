@@ -1,4 +1,4 @@
-"""Values from outside, checked against the frozen dataclasses of the house.
+"""Validates outside values against the frozen dataclasses of the program.
 
 Pydantic is imported when something is checked, not before.
 """

@@ -1,4 +1,4 @@
-"""How a command lists its verbs, and what a verb costs before it is called.
+"""Commands with subcommands, which are imported only when they are called.
 
 A line of `--help` needs a name and a sentence. Options, with all that they import, are
 read of the one verb that is called: read of every verb, they took half the time to the

@@ -1,4 +1,4 @@
-"""How a download that was asked for leaves this computer: straight, or by a proxy.
+"""The proxy and certificate settings of downloads that the user asked for.
 
 What a proxy is told to let us in by, a name and a password in its address, is never
 shown: not in messages, and not where a value of this kind is printed.

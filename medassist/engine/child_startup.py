@@ -1,4 +1,4 @@
-"""What every child process does first: it gives up what it does not need, in order.
+"""Start of every child process: it drops network and file access, in order.
 
 Run as `python -m medassist.engine.child_startup MODULE`, by `child` and `async_child`
 alone. `serve` of MODULE is what the child is for. MODULE is imported when the network

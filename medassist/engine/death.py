@@ -1,4 +1,4 @@
-"""Why the child process ended, as a sentence that names the file and the way out."""
+"""Explains why the child process ended, and what the user can do."""
 
 from __future__ import annotations
 

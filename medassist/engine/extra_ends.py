@@ -1,4 +1,4 @@
-"""Where a pane's answers end besides the tokens that its model's file names as ends."""
+"""Extra end tokens and stop strings of a pane, taken from its chat template."""
 
 from __future__ import annotations
 

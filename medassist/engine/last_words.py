@@ -1,4 +1,4 @@
-"""What a child process printed before it ended, and the part of it that says why.
+"""The last output of a child process, and the line of it that says why it ended.
 
 llama.cpp ends a process by a failed check: it prints the check, then the stack, call
 by call, so the check is soon far from the end. It is kept whatever follows.

@@ -1,4 +1,4 @@
-"""From a conversation to the tokens that a pane reads, and the chunks it reads them in.
+"""Builds a pane's prompt tokens from a conversation, and splits them into batches.
 
 What a user types is text: where it happens to spell a control token of the model,
 that is read as the letters it consists of. What the template writes is control.

@@ -1,4 +1,4 @@
-"""llama.cpp as an exam uses it: many tokens in, the logits of many positions out."""
+"""llama.cpp for exams: many tokens in, logits of many positions out."""
 
 from __future__ import annotations
 

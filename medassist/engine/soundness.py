@@ -1,4 +1,4 @@
-"""Whether what a model expects next can come from a whole file.
+"""Detects damaged weights by implausible logits.
 
 llama.cpp reads weights as they are: one scale that is no number makes every later
 number none, and a file of zeros expects every token alike. The sampler still takes

@@ -1,4 +1,4 @@
-"""May it be said that one model is no worse than another, and of how many questions?
+"""Non-inferiority of one model to another, and how many questions that takes.
 
 "No difference shown" is not "no worse": of a few questions nothing is ever shown. That
 a model is no worse by more than a margin is shown where the whole interval of the

@@ -1,4 +1,4 @@
-"""What may be said when two models were given the same items.
+"""Paired statistics for two models that answered the same items.
 
 The items are the same for both, so the difference is taken item by item: that is far
 better known than the two figures apart. Right and wrong answers have Tango's score

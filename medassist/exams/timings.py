@@ -1,4 +1,4 @@
-"""What repeated measurements of a time say: percentiles, and slower or as fast.
+"""Statistics of repeated timings: percentiles, and whether one is slower.
 
 Sources: David and Nagaraja, Order Statistics (intervals of percentiles by rank);
 Welch 1947 (a difference of means whose spreads differ); the rule of slower, same and

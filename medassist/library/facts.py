@@ -1,4 +1,4 @@
-"""What is known of a model or a pair, as labels and texts, for screen and pipe."""
+"""Facts about a model or pair as labels and texts, for the screen and commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting a consultation, and what that can promise."""
+"""Deletes consultations, and says what deletion can promise."""
 
 from __future__ import annotations
 

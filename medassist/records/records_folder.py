@@ -1,4 +1,4 @@
-"""The folder of the records: whose it is, and who writes in it."""
+"""The folder of the records: its permissions and its writer's lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written into the tables: each function is one change of a transaction.
+"""SQL writes of the records: each function is one change in a transaction.
 
 They run in the writer's thread. None of them opens or ends a transaction.
 """

@@ -1,4 +1,4 @@
-"""A consultation out of the tables, as the values that the screen and engine know."""
+"""Loads a stored consultation from the tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text as its reader sees it, whatever characters it was stored with.
+"""Normalises look-alike characters, so that rules match what a reader sees.
 
 The same word comes in many ways: an umlaut as one character or as two, a ligature, a
 soft hyphen that nobody sees, a hyphen where a line ended. Rules that look for words

@@ -1,4 +1,4 @@
-"""Which models the user wants, in plain paths.
+"""The models that the user chose, as paths.
 
 `engine.protocol.PairFiles` says the same, checked; it is made where the engine is
 made, since importing it costs a third of the time to the first frame.

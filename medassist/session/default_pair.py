@@ -1,4 +1,4 @@
-"""The models that the program opens with: named on the command line, or the default.
+"""Chooses the models to open: those on the command line, or the default pair.
 
 The first frame waits for this, so the list of models is looked at as JSON here;
 `medassist.library.registry`, which checks all of it, costs a good part of the time to

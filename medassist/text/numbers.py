@@ -132,6 +132,8 @@ def readings(
 ) -> tuple[float, ...]:
     """What a number can mean, the likelier first; more than one where it is in doubt.
 
+    "1.5" -> (1.5,), "1.000" -> (1.0, 1000.0)
+
     Args:
         written: A whole match of `NUMBER`.
         known: The decimal signs that the text uses beyond doubt.

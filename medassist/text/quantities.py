@@ -139,6 +139,8 @@ def decimal_signs(text: str) -> Signs:
 def quantities(text: str, known: Signs | None = None) -> tuple[Quantity, ...]:
     """The amounts and numbers of `text`, in order; never raises.
 
+    "Give 1,000 mg twice" -> one dose of 1000.0 mg, from 5 up to 13.
+
     How often something is given is no amount (`frequencies` reads it), nor is a digit
     of a name such as COVID-19. What was read last is remembered: marks, differences
     and checks ask for the same texts.

@@ -31,7 +31,9 @@ class Sentence:
 
 
 def sentences(text: str) -> list[Sentence]:
-    """The sentences of `text`, without what Markdown puts before and between them.
+    r"""The sentences of `text`, without what Markdown puts before and between them.
+
+    "- Take 5 mg. Rest.\n- Drink." -> "Take 5 mg.", "Rest.", "Drink."
 
     A line is at least one sentence: bullets often end without a full stop.
     """

@@ -1,4 +1,4 @@
-"""Locking: by key, or when nobody has touched the keyboard or the mouse for a while."""
+"""Locks the screen by key, or after a time without keyboard or mouse input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was copied is taken off the clipboard again, if it is still there."""
+"""Clears the clipboard after a time, if it still holds what was copied."""
 
 from __future__ import annotations
 

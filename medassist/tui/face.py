@@ -1,4 +1,4 @@
-"""What the parts of the screen need of the program that shows them.
+"""Protocol for what the parts of the screen need from the app.
 
 Flows, dialogs and screens are written against `Face`: none of them names the app or
 the consult screen, so that each can be read, tested and shown by itself.

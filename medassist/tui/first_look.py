@@ -1,4 +1,4 @@
-"""What the first frame needs of settings.toml, before the whole of it is read.
+"""The few settings that the first frame needs, read before all others.
 
 `medassist.settings` checks every value and says what is wrong; importing it costs a
 good part of the time to the first frame. Here a value that is not as expected is

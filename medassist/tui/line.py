@@ -1,4 +1,4 @@
-"""A line of text that is said again and again, and drawn only when it has changed."""
+"""A one-line label that is redrawn only when its text has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Screens that stand of parts: a key reaches the part that does what it stands for."""
+"""Screens made of parts, with each key's action sent to the part that handles it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nothing that is drawn is obeyed by the terminal, whichever part of the screen it is.
+"""Last filter before the terminal: drawn text cannot contain control sequences.
 
 Names of files, prompts, pairs, models and records come from outside, and messages of
 errors quote them. Each place that shows one cleans it; this stands behind all of them,

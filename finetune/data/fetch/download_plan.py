@@ -1,4 +1,4 @@
-"""What a download will bring, shown before; what it brought, written beside it."""
+"""The plan of a download, shown before it, and the record written after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a source's name to its files: who gives it, what comes, and the coming."""
+"""Downloads a data set by its name: finds the provider, plans, fetches."""
 
 from __future__ import annotations
 

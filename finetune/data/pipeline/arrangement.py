@@ -1,4 +1,4 @@
-"""Few documents: splits that no group fell into, and documents that must be divided.
+"""Assigns groups to splits when there are too few documents for the hash to do it.
 
 Groups fall into splits by a hash, so that they stay there when data is added. Of ten
 groups none may fall into validation, of one or two nothing may be left for training.

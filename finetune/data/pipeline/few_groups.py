@@ -1,4 +1,4 @@
-"""Splits that the hash of the groups left empty, or train too small: set right.
+"""Repairs splits that hashing left empty, or that left too little for training.
 
 What ranks wrote stays as it is: where something must change, each record's new place is
 found while the files are read, so that a broken-off end can begin again.

@@ -1,4 +1,4 @@
-"""What is said where no record is left: which step took them, and why in full.
+"""The error when no record is left: which step removed them, and why.
 
 The lists of what was taken out are kept then as well: they say of each document what is
 wrong with it, and what to do.

@@ -1,4 +1,4 @@
-"""What a preparation is: a value that every process and node of it has."""
+"""The plan of a preparation, the same in each of its processes and nodes."""
 
 from __future__ import annotations
 

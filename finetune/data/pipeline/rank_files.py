@@ -1,4 +1,4 @@
-"""What the ranks wrote, put together into one file."""
+"""Joins the files that the ranks wrote into one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far each rank is: small files, which the main process adds up."""
+"""Progress of the ranks in small files, which the main process adds up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first step of the pipeline: the files of a rank, read by their sources.
+"""First pipeline step: reads the files of a rank by their sources.
 
 A document that cannot be read is written down and passed over; so is the rest of a
 file that turns out to be cut off. Each file is hashed while it is at hand.

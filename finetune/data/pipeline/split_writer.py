@@ -1,4 +1,4 @@
-"""The last step with records: each goes into its split's file of the rank."""
+"""Last pipeline step: writes each record into its split's file of the rank."""
 
 from __future__ import annotations
 

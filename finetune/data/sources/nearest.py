@@ -1,4 +1,4 @@
-"""What a user most likely meant by a name that is not known."""
+"""Suggests the known name most like an unknown one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a step says of a record, and the texts that it looks at."""
+"""Result of a step for a record (kept or dropped), and the record's texts."""
 
 from __future__ import annotations
 

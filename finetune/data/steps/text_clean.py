@@ -1,4 +1,4 @@
-"""A record's text without what is no text of its own.
+"""Cleans a record's text: damaged encoding, boilerplate, references, tables.
 
 References, tables, captions of figures, boilerplate, control bytes, and letters that
 were decoded in the wrong encoding. Sources of structured documents (JATS) leave the
@@ -80,7 +80,9 @@ def _boilerplate() -> tuple[_Boilerplate, ...]:
 
 
 def clean_text(text: str, *, running: bool, changed: set[str]) -> str:
-    """`text`, cleaned.
+    r"""`text`, cleaned.
+
+    "Fever [1,2] is common.\nTable 1. Signs." of a document -> "Fever is common."
 
     Args:
         text: of a document or a message.

@@ -1,4 +1,4 @@
-"""Words and runs of words as numbers, for duplicates and for overlaps.
+"""Hashes of words and n-grams, to find duplicates and overlaps.
 
 A text is compared by its letters and digits alone, in one case. Each word is hashed
 once (XXH3, 64 bits), and the hashes of runs of words are made of those by arithmetic

@@ -1,4 +1,4 @@
-"""A licence's text as it is compared: lower case, no accents, no kinds of hyphens.
+"""Normalises licence texts for comparison: lower case, no accents, one hyphen.
 
 Spellings that look alike to a reader become the same: `Non\u2011Commercial`,
 `NonCommercial` and `non_commercial`; soft hyphens and fillers go.
@@ -20,7 +20,10 @@ _WHOLE = str.maketrans(
 
 
 def fold(text: str) -> str:
-    """`text` in lower case, without accents, hyphens and slashes as blanks."""
+    """`text` in lower case, without accents, hyphens and slashes as blanks.
+
+    "Créative-Commons/BY" -> "creative commons by"
+    """
     whole = unicodedata.normalize("NFKD", text)
     seen = "".join(
         each
