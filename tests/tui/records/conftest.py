@@ -11,7 +11,7 @@ from tests.records.making import CHEAP
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medassist.records.vault.Cost", lambda: CHEAP)
+    monkeypatch.setattr("medassist.records.vault.GuessCost", lambda: CHEAP)
 
 
 @pytest.fixture
