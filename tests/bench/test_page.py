@@ -14,7 +14,8 @@ from medassist.bench.recommend import recommend
 from medassist.bench.results import ROUND, Figure
 from medassist.bench.rows import rows
 from medassist.bench.verdict import sat, verdicts
-from medassist.commands.bench.measuring import Request, measure_and_print
+from medassist.commands.bench.measuring import measure_and_print
+from medassist.commands.bench.request import Request
 from medassist.exams.figures import MEAN_KLD, PPL, PPL_RATIO, SAME_TOP
 from medassist.report.parts import SERIES
 from tests.bench.lines import SETTINGS, app, exam, line, model, speed

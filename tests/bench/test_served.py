@@ -25,7 +25,8 @@ from medassist.bench.served import Served, memory_of, processes
 from medassist.bench.table import as_text
 from medassist.bench.targets import targets
 from medassist.bench.work import Wishes, Work
-from medassist.commands.bench.measuring import Request, served_by_ollama
+from medassist.commands.bench.measuring import served_by_ollama
+from medassist.commands.bench.request import Request
 from medassist.core.ollama_host import read_host
 from tests.bench.measured import SMALL
 from tests.convert.ollama.fake_ollama import FakeOllama, Model

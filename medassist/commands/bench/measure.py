@@ -193,7 +193,8 @@ def measure(
     anywhere; the result is a file of lines, appended as each measurement is over.
     """
     from medassist.bench.work import Wishes
-    from medassist.commands.bench.measuring import Request, measure_and_print
+    from medassist.commands.bench.measuring import measure_and_print
+    from medassist.commands.bench.request import Request
     from medassist.core.processor import physical_cores
 
     cores = (physical_cores(),)

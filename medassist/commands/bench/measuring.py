@@ -5,12 +5,11 @@ Tables and rows go to standard output, everything else to standard error.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -19,7 +18,6 @@ from medassist.bench import against, events, exam_results, llama_bench
 from medassist.bench.against import Code, Compared
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import UsageError
-from medassist.bench.left import Left
 from medassist.bench.machine import Sensors
 from medassist.bench.page import as_html
 from medassist.bench.recommend import Recommendation, recommend
@@ -32,35 +30,20 @@ from medassist.bench.targets import Target, named, rows_of, target, targets
 from medassist.bench.verdict import Verdict, sat, verdicts
 from medassist.bench.work import Wishes
 from medassist.commands.ask_print import Status
+from medassist.commands.bench.request import Request
+from medassist.commands.bench.watching import (
+    Agree,
+    agreed,
+    in_lines,
+    is_live,
+    on_screen,
+)
 from medassist.core.files import make_folder, write_whole
 from medassist.core.paths import data_dir
-from medassist.core.terminal import confirm, room, say
-from medassist.core.words import duration
+from medassist.core.terminal import room, say
 
-ASK_ABOVE_S = 600.0
 FOLDER = "bench"
 STOPPED = 130
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the command line said."""
-
-    wishes: Wishes
-    models: tuple[str, ...] = ()
-    adapters: tuple[Path, ...] = ()
-    ollama: tuple[str, ...] = ()
-    ollama_host: str | None = None
-    reference: Path | None = None
-    target_speed: float | None = None
-    against: Path | None = None
-    wait_s: float = 30.0
-    out: Path | None = None
-    resume: bool = False
-    form: str = "table"
-    html: Path | None = None
-    plain: bool = False
-    yes: bool = False
 
 
 def measure_and_print(request: Request) -> int:
@@ -197,9 +180,7 @@ def _measure(
     sensors = Sensors()
     observer = Observer(sensors, wait_s=request.wait_s)
 
-    def measuring(
-        agreed: Callable[[events.Planned], bool],
-    ) -> Generator[events.Event]:
+    def measuring(agree: Agree) -> Generator[events.Event]:
         return run(
             wishes,
             wanted,
@@ -207,95 +188,18 @@ def _measure(
             observer=observer,
             sensors=sensors,
             served=served,
-            agreed=agreed,
+            agreed=agree,
         )
 
     if is_live(request):
         names = [row.name for row in (*wanted, *(served.models if served else ()))]
-        return _on_screen(request, measuring, names, results)
+        return on_screen(request, measuring, names, results)
 
-    def agreed(planned: events.Planned) -> bool:
-        return _agreed(planned, request, results.file)
+    def agree(planned: events.Planned) -> bool:
+        return agreed(planned, request, results.file)
 
-    with closing(measuring(agreed)) as happening:
-        return _in_lines(happening, status)
-
-
-def is_live(request: Request) -> bool:
-    """Whether a screen shows how far it is: where somebody sits at a terminal."""
-    return (
-        request.form == "table"
-        and not request.plain
-        and os.environ.get("TERM") != "dumb"
-        and all(s.isatty() for s in (sys.stdin, sys.stdout, sys.stderr))
-    )
-
-
-def _on_screen(
-    request: Request,
-    measuring: Callable[[Callable[[events.Planned], bool]], Generator[events.Event]],
-    names: Sequence[str],
-    results: ResultsFile,
-) -> events.Ended | None:
-    from medassist.tui.bench.app import BenchApp, watch
-
-    app = BenchApp(
-        measuring,
-        names,
-        results.lines,
-        str(results.file),
-        None if request.yes else ASK_ABOVE_S,
-    )
-    return watch(app)
-
-
-def _in_lines(happening: Iterable[events.Event], status: Status) -> events.Ended | None:
-    ended: events.Ended | None = None
-    left = Left()
-    for event in happening:
-        match event:
-            case events.Planned():
-                left.begin(event.seconds)
-            case events.Began():
-                status.show(
-                    f"{event.number} of {event.of}: {event.row}: {event.what}"
-                    f"{_left(left, event)}"
-                )
-            case events.Progressed():
-                speed = f", {event.speed:.1f} tok/s" if event.speed else ""
-                status.show(
-                    f"{event.row}: {event.what} {event.done:.0f} of "
-                    f"{event.total:.0f}{speed}"
-                )
-            case events.Said():
-                status.say(event.text)
-            case events.Failed():
-                status.say(f"medassist: {event.row}, {event.what}: {event.message}")
-            case events.Measured():
-                pass
-            case events.Ended():
-                ended = event
-    return ended
-
-
-def _left(left: Left, event: events.Began) -> str:
-    seconds = left.seconds(event.number - 1, event.of)
-    return f", about {duration(seconds)} left" if seconds else ""
-
-
-def _agreed(planned: events.Planned, request: Request, file: Path) -> bool:
-    for note in planned.notes:
-        say(note, err=True)
-    if not planned.steps:
-        return True
-    takes = f"about {duration(planned.seconds)}" if planned.seconds else "a while"
-    done = f", {planned.done:,} are done already" if planned.done else ""
-    say(f"{planned.steps:,} measurements{done}: {takes}. Result: {file}", err=True)
-    if (planned.seconds or 0.0) < ASK_ABOVE_S or request.yes:
-        return True
-    if not sys.stdin.isatty():
-        raise UsageError(f"It takes {takes}. Add --yes to let it run unasked.")
-    return confirm("Begin?", err=True)
+    with closing(measuring(agree)) as happening:
+        return in_lines(happening, status)
 
 
 def _report(

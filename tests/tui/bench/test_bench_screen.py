@@ -110,7 +110,8 @@ async def test_figures_come_as_they_are_measured() -> None:
         await page.until_seen("0 of 6")
         script.tell(Measured(speed(Q8, [12.34])[0], 1, 6))
         await page.until_seen("12.3")
-        await page.until_seen("1 of 6, about 90 s left")
+        await page.until_seen("1 of 6, about")
+        assert "left" in page.seen
 
 
 async def test_a_long_measurement_tells_how_far_it_is_and_how_fast() -> None:
