@@ -32,12 +32,15 @@ SERVICES: dict[str, str] = {
     "signin": "{region}.signin.aws.amazon.com",
 }
 """What is asked, by boto3's name of the service."""
-_ONE_FOR_ALL = {
+_OTHERWISE = {
     ("iam", "aws-cn"): "iam.cn-north-1.amazonaws.com.cn",
     ("iam", "aws-us-gov"): "iam.us-gov.amazonaws.com",
     ("iam", "aws-eusc"): "iam.eusc-de-east-1.amazonaws.eu",
+    ("signin", "aws-cn"): "{region}.signin.amazonaws.cn",
+    ("signin", "aws-us-gov"): "{region}.signin.amazonaws-us-gov.com",
+    ("signin", "aws-eusc"): "{region}.signin.amazonaws-eusc.eu",
 }
-"""Services without regions, whose host is another in each partition."""
+"""Hosts that are formed otherwise in a partition."""
 _SIGN_IN = ("sso", "sso-oidc", "signin", "sts")
 PRICE_REGION = "us-east-1"
 """The list of prices is asked here for all regions: no data goes there."""
@@ -79,8 +82,8 @@ def host_of(service: str, region: str) -> str:
     """The endpoint of `service` for `region`."""
     if service == "pricing":
         region = price_region(region)
-    alone = _ONE_FOR_ALL.get((service, partition_of(region)))
-    return alone or SERVICES[service].format(region=region, suffix=suffix_of(region))
+    form = _OTHERWISE.get((service, partition_of(region)), SERVICES[service])
+    return form.format(region=region, suffix=suffix_of(region))
 
 
 def price_region(region: str) -> str:

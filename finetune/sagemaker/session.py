@@ -25,6 +25,7 @@ from medassist.core.network import LOOKUPS, let_through, was_refused
 from medassist.core.way_out import DIRECT, WayOut
 
 if TYPE_CHECKING:
+    import boto3.session
     from botocore.awsrequest import AWSPreparedRequest, AWSResponse
     from botocore.session import Session
 
@@ -53,10 +54,16 @@ class Aws:
 
     region: str
     profile: str | None
-    _session: Session = field(repr=False)
+    _session: boto3.session.Session = field(repr=False)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
         """Boto3's client of a service of `hosts.SERVICES`, at its own endpoint."""
+        if service not in self._clients:
+            self._clients[service] = self._make(service)
+        return self._clients[service]
+
+    def _make(self, service: str) -> Any:
         from botocore.config import Config
 
         if service not in hosts.SERVICES:
@@ -73,10 +80,7 @@ class Aws:
         if service == "pricing":
             region = hosts.price_region(region)
         with told(f"reach {service} in {region}"):
-            import boto3.session
-
-            session = boto3.session.Session(botocore_session=self._session)
-            return session.client(
+            return self._session.client(
                 service,  # pyright: ignore[reportCallIssue, reportArgumentType]
                 region_name=region,
                 config=config,
@@ -110,6 +114,7 @@ def opened(wish: Wish, tell: Tell = lambda _: None) -> Generator[Aws]:
     Raises:
         SageMakerError: no region, no profile of that name, no credentials.
     """
+    import boto3.session
     import botocore.session
 
     with ExitStack() as doors:
@@ -123,7 +128,7 @@ def opened(wish: Wish, tell: Tell = lambda _: None) -> Generator[Aws]:
             _name_process(session, scoped, tell)
             if session.get_credentials() is None:
                 raise SageMakerError(NO_CREDENTIALS)
-        yield Aws(region, wish.profile, session)
+        yield Aws(region, wish.profile, boto3.session.Session(botocore_session=session))
 
 
 def _region(wish: Wish, session: Session) -> str:
@@ -142,11 +147,11 @@ def _region(wish: Wish, session: Session) -> str:
 def _chain(session: Session) -> list[dict[str, Any]]:
     """The profile, and those that it takes its credentials from."""
     profiles: dict[str, dict[str, Any]] = session.full_config.get("profiles", {})
-    name: str | None = session.profile or "default"
+    name = str(session.profile or "default")
     chain: list[dict[str, Any]] = []
     while name in profiles and len(chain) < 10:
         chain.append({"name": name, **profiles[name]})
-        name = profiles[name].get("source_profile")
+        name = str(profiles[name].get("source_profile"))
     return chain
 
 
@@ -192,7 +197,7 @@ class _Gate:
         self._doors = doors
         self._open: set[tuple[str, int]] = set()
         self._http = URLLib3Session(
-            verify=_trusted(way, doors),
+            verify=_trusted(way, doors),  # pyright: ignore[reportArgumentType]
             proxies={"https": way.proxy, "http": way.proxy} if way.proxy else {},
             timeout=(CONNECT_S, SILENCE_S),
             max_pool_connections=10,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,18 @@ class Cloud:
     fake: Fake
     home: Path
     """Where the user's ~/.aws would be: config, credentials."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions_are_read_once() -> Iterator[None]:
+    """botocore reads its descriptions of the services, many MB, anew a session."""
+    import botocore.loaders
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            botocore.loaders, "create_loader", cache(botocore.loaders.create_loader)
+        )
+        yield
 
 
 @pytest.fixture(scope="session")
