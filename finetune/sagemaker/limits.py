@@ -13,7 +13,7 @@ All of it is computed in whole seconds, rounded down, and exactly: no floats.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from fractions import Fraction
 from math import floor
 
@@ -32,6 +32,7 @@ SHORTEST_S = 300
 """A training that may last less is not worth its start."""
 LONGEST_RUNTIME_S = 28 * 24 * 3600
 HOUR = 3600
+MOST_DOLLARS = 1_000_000
 
 
 class OverBudget(SageMakerError):
@@ -73,6 +74,24 @@ class Limits:
             f"ends by itself after {duration(self.inside_s)} < stopped after "
             f"{duration(self.runtime_s)}{spot}; ${self.worst:.2f} at worst"
         )
+
+
+def dollars(text: str) -> Decimal:
+    """An amount of dollars as it is typed: 25, 4.50, $25.
+
+    Raises:
+        SageMakerError: it is none.
+    """
+    try:
+        amount = Decimal(text.strip().removeprefix("$"))
+        cents = amount.quantize(Decimal("0.01"), ROUND_DOWN)
+    except InvalidOperation:
+        cents = Decimal(0)
+    if not cents.is_finite() or not 0 < cents <= MOST_DOLLARS:
+        raise SageMakerError(
+            f"{text!r:.50} is no amount of dollars for a training, such as 25 or 4.50"
+        )
+    return cents
 
 
 def cost(seconds: float | Fraction, price: Decimal, instances: int = 1) -> Decimal:
