@@ -262,7 +262,7 @@ def _four_bits(dtype: torch.dtype) -> Any:
         import bitsandbytes  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise FinetuneError(
-            "method: qlora needs bitsandbytes: pip install bitsandbytes"
+            "method: qlora needs bitsandbytes: pip install 'medassist[qlora]'"
         ) from error
     from transformers import BitsAndBytesConfig
 
