@@ -55,6 +55,18 @@ class Prices(Part):
         return {name: str(value) for name, value in values.items()}
 
 
+class BaseForm(Part):
+    """The form of a base that need not be at hand."""
+
+    hidden: int
+    feed_forward: int
+    layers: int
+    heads: int
+    key_value_heads: int
+    vocabulary: int
+    tied: bool = False
+
+
 class Places(Part):
     """The table."""
 
@@ -66,7 +78,13 @@ class Places(Part):
     training_images: dict[Literal["gpu", "cpu"], str]
     instances: dict[str, Instance]
     prices: tuple[Prices, ...]
-    storage: dict[Literal["s3", "logs"], float]
+    storage: dict[Literal["s3", "logs"], Decimal]
+    bases: dict[str, BaseForm]
+
+    @field_validator("storage", mode="before")
+    @classmethod
+    def _exactly(cls, values: dict[str, float]) -> dict[str, str]:
+        return {name: str(value) for name, value in values.items()}
 
 
 @cache
