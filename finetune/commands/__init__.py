@@ -6,7 +6,16 @@ called, so that `--help` waits for no torch.
 
 from __future__ import annotations
 
-from finetune.commands import evaluate, fetch, prepare, push, report, sweep, train
+from finetune.commands import (
+    evaluate,
+    fetch,
+    prepare,
+    push,
+    report,
+    sagemaker,
+    sweep,
+    train,
+)
 from medassist.core.verbs import verbs
 
 app = verbs(
@@ -21,3 +30,4 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("fetch")(fetch.fetch)
 app.command("report")(report.report)
 app.command("push")(push.push)
+app.add_typer(sagemaker.app)

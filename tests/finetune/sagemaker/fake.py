@@ -275,9 +275,9 @@ class Fake:
         begins = job.created + self.STARTING
         if job.thread is not None:
             if job.outcome is None:
-                stopping = job.stop.is_set()
-                state = ("Stopping",) * 2 if stopping else ("InProgress", "Training")
-                return *state, job.created, None
+                if job.stop.is_set():
+                    return "Stopping", "Stopping", job.created, None
+                return "InProgress", "Training", job.created, None
             secondary = job.outcome.secondary or job.outcome.status
             return job.outcome.status, secondary, begins, job.ended_at
         if job.outcome is not None:
@@ -356,6 +356,12 @@ class Fake:
             "LastModifiedTime": self.endpoints[name]["created"],
             "EndpointStatus": self.endpoints[name].get("status", "InService"),
         }
+
+    def ListNotebookInstances(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = "leftover"
+        arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:notebook-instance/{name}"
+        found = {"NotebookInstanceName": name, "NotebookInstanceArn": arn}
+        return {"NotebookInstances": [found]}
 
     def DescribeEndpoint(self, request: dict[str, Any]) -> dict[str, Any]:
         name = self._one(self.endpoints, request["EndpointName"], "endpoint")

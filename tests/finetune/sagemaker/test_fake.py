@@ -35,7 +35,7 @@ def request(name: str = "job-1", **changes: Any) -> dict[str, Any]:
 def test_a_job_takes_time_and_is_billed_from_its_start(aws: Aws, cloud: Cloud) -> None:
     sagemaker = aws.client("sagemaker")
     sagemaker.create_training_job(**request())
-    seen = []
+    seen, job = [], {}
     for _ in range(5):
         job = sagemaker.describe_training_job(TrainingJobName="job-1")
         seen.append(job["SecondaryStatus"])

@@ -1,0 +1,177 @@
+"""What a run has cost, and what still costs: the ledger, and what AWS says now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from finetune.sagemaker import places
+from finetune.sagemaker.bucket_check import bytes_under
+from finetune.sagemaker.errors import NotThere, SageMakerError, told
+from finetune.sagemaker.ledger import Ledger, Made
+from finetune.sagemaker.limits import cost
+from finetune.sagemaker.session import Aws
+from finetune.sagemaker.teardown import ENDED, billed_seconds, bucket_and_prefix
+from medassist.core.words import duration, size
+
+CANNOT_SEE = (
+    "Not seen here: requests and transfers, logs, keys of KMS, other regions and "
+    "accounts, taxes and discounts. The bill of AWS has the last word, a day later"
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one thing has cost."""
+
+    what: str
+    dollars: Decimal
+    at_worst: Decimal
+    """What it can still come to; as `dollars`, where it has ended."""
+    told: str
+    per_month: Decimal = Decimal(0)
+    """What it costs from now on, as long as it is there."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """All of it."""
+
+    lines: tuple[Line, ...]
+    others: tuple[str, ...] = ()
+    """What else in the account costs by the hour, made for this run or not."""
+    not_seen: str = CANNOT_SEE
+
+    @property
+    def spent(self) -> Decimal:
+        """Dollars so far."""
+        return sum((line.dollars for line in self.lines), Decimal(0))
+
+    @property
+    def at_worst(self) -> Decimal:
+        """Dollars when all that runs has ended as late as it can."""
+        return sum((line.at_worst for line in self.lines), Decimal(0))
+
+
+def costs(aws: Aws, ledger: Ledger, now: float, *, everything: bool = False) -> Costs:
+    """What the things of a ledger cost.
+
+    Args:
+        aws: the account.
+        ledger: of a run.
+        now: seconds since 1970.
+        everything: look for what else in the region costs by the hour.
+
+    Raises:
+        SageMakerError: the account cannot be asked.
+    """
+    lines = [_of(aws, made, now) for made in ledger.made if _may_cost(made)]
+    return Costs(tuple(lines), running(aws) if everything else ())
+
+
+def told_costs(found: Costs) -> str:
+    """As a person reads it."""
+    lines = [
+        f"  ${line.dollars:8.2f}  {line.what}: {line.told}" for line in found.lines
+    ]
+    lines.append(f"  ${found.spent:8.2f}  so far; at worst ${found.at_worst:.2f}")
+    month = sum((line.per_month for line in found.lines), Decimal(0))
+    if month:
+        lines.append(f"  ${month:8.2f}  a month for what lies in S3, until `teardown`")
+    lines += [f"  running now: {other}" for other in found.others]
+    return "\n".join([*lines, found.not_seen])
+
+
+def running(aws: Aws) -> tuple[str, ...]:
+    """What in this region of the account is billed by the hour now."""
+    sagemaker = aws.client("sagemaker")
+    found: list[str] = []
+    asked = (
+        ("list_endpoints", "Endpoints", "EndpointName", {}, "endpoint"),
+        (
+            "list_training_jobs",
+            "TrainingJobSummaries",
+            "TrainingJobName",
+            {"StatusEquals": "InProgress"},
+            "training job",
+        ),
+        (
+            "list_notebook_instances",
+            "NotebookInstances",
+            "NotebookInstanceName",
+            {"StatusEquals": "InService"},
+            "notebook instance",
+        ),
+    )
+    for operation, part, name, only, what in asked:
+        try:
+            with told(f"list each {what}"):
+                for page in sagemaker.get_paginator(operation).paginate(**only):
+                    found += [f"{what} {each[name]}" for each in page[part]]
+        except SageMakerError as error:
+            found.append(f"whether there is a {what} is not known: {error}")
+    return tuple(found)
+
+
+def _may_cost(made: Made) -> bool:
+    return made.kind in ("training-job", "endpoint", "objects")
+
+
+def _of(aws: Aws, made: Made, now: float) -> Line:
+    match made.kind:
+        case "training-job":
+            return _job(aws, made)
+        case "endpoint":
+            return _endpoint(made, now)
+        case _:
+            return _objects(aws, made)
+
+
+def _job(aws: Aws, made: Made) -> Line:
+    what, price = f"job {made.name}", made.price or Decimal(0)
+    if made.billed_s is None:
+        try:
+            with told(f"look at the job {made.name}"):
+                job = aws.client("sagemaker").describe_training_job(
+                    TrainingJobName=made.name
+                )
+        except NotThere:
+            return Line(what, Decimal(0), Decimal(0), "it never began")
+        billed, ended = billed_seconds(job), job["TrainingJobStatus"] in ENDED
+    else:
+        billed, ended = made.billed_s, True
+    spent = cost(billed, price, made.instances)
+    at = f"{duration(billed)} at ${price.normalize():f} an hour"
+    if made.instances > 1:
+        at += f" on {made.instances}"
+    if ended:
+        return Line(what, spent, spent, at)
+    return Line(what, spent, max(spent, made.worst), f"{at} so far; it runs")
+
+
+def _endpoint(made: Made, now: float) -> Line:
+    price = made.price or Decimal(0)
+    end = min(now if made.gone_at is None else made.gone_at, made.until or now)
+    seconds = max(0, round(end - made.asked_at))
+    spent = cost(seconds, price, made.instances)
+    worst = spent
+    if made.state != "gone" and made.until is not None:
+        worst = cost(round(made.until - made.asked_at), price, made.instances)
+    return Line(
+        f"endpoint {made.name}",
+        spent,
+        max(spent, worst),
+        f"{duration(seconds)} at ${price.normalize():f} an hour",
+    )
+
+
+def _objects(aws: Aws, made: Made) -> Line:
+    what = made.name
+    if made.state == "gone":
+        return Line(what, Decimal(0), Decimal(0), "deleted")
+    try:
+        held = bytes_under(aws, *bucket_and_prefix(made.name))
+    except NotThere:
+        return Line(what, Decimal(0), Decimal(0), "not there")
+    month = Decimal(held) * places.table().storage["s3"] / 10**9
+    return Line(what, Decimal(0), Decimal(0), size(held), month)
