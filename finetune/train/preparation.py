@@ -48,6 +48,7 @@ from finetune.train.tuner import Tuner
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.way_out import DIRECT, WayOut
 
+TOKENIZER = ".tokenizer"  # under checkpoints/: the one that belongs to the adapter
 TOKENS = ".tokens"  # under checkpoints/: the rows, taken away when it is done
 
 
@@ -165,7 +166,8 @@ def prepare(
 
 def forget(prepared: Prepared) -> None:
     """Take away what was made for a training that does not take place."""
-    shutil.rmtree(prepared.run.checkpoints / TOKENS, ignore_errors=True)
+    for name in (TOKENS, TOKENIZER):
+        shutil.rmtree(prepared.run.checkpoints / name, ignore_errors=True)
 
 
 def _limits(

@@ -18,7 +18,7 @@ from finetune.train.checkpoint import (
     save_adapter,
 )
 from finetune.train.metrics import MetricsFile, Step
-from finetune.train.preparation import Prepared, forget
+from finetune.train.preparation import TOKENIZER, Prepared, forget
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.run_folder import Run
@@ -46,6 +46,8 @@ def train(prepared: Prepared, console: Console) -> TrainingResult | None:
     first = read_state(prepared.resumed).step if prepared.resumed else 0
     metrics = MetricsFile(run.root / METRICS, first if first else -1) if main else None
     board = _board(run) if main and prepared.wishes.tensorboard else None
+    if main:  # so that a checkpoint's adapter has all that an adapter needs
+        prepared.tokenizer.save_pretrained(run.checkpoints / TOKENIZER)
     try:
         with TrainingProgress(console, prepared.estimate.steps) as progress:
             if metrics is not None:
