@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from finetune.commands.sagemaker import cost, plan, role, teardown
+from finetune.commands.sagemaker import (
+    cost,
+    fetch,
+    logs,
+    plan,
+    role,
+    status,
+    stop,
+    teardown,
+    train,
+)
 from medassist.core.verbs import verbs
 
 app = verbs(
@@ -12,5 +22,10 @@ app = verbs(
 )
 app.command("plan")(plan.plan)
 app.command("role")(role.role)
+app.command("train")(train.train)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
+app.command("stop")(stop.stop)
+app.command("fetch")(fetch.fetch)
 app.command("cost")(cost.cost)
 app.command("teardown")(teardown.teardown)

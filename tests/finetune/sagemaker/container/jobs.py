@@ -95,7 +95,7 @@ class Container:
 
     def run(self, **environment: str) -> tuple[int, str]:
         """Start it and wait for its end: exit status, and all that it said."""
-        process = self.start(**environment)
+        process = self.start(first=False, **environment)
         said, _ = process.communicate(timeout=400)
         return process.returncode, said
 

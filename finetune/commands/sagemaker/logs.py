@@ -1,0 +1,103 @@
+"""`finetune sagemaker logs`: what a job says, to its end if wished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from finetune.commands.sagemaker.options import (
+    InstanceRole,
+    Json,
+    Profile,
+    Region,
+    RunArgument,
+    account,
+    ledger_of,
+)
+from medassist.core.terminal import Proxy, say, show
+
+if TYPE_CHECKING:
+    from finetune.sagemaker.ledger import Books
+    from finetune.sagemaker.session import Aws
+    from finetune.sagemaker.watch import Status
+
+POLL_S = 10.0
+
+
+def logs(
+    run: RunArgument,
+    follow_it: Annotated[
+        bool, typer.Option("--follow", "-f", help="Until the job has ended.")
+    ] = False,
+    since: Annotated[
+        float | None,
+        typer.Option("--since", metavar="MINUTES", min=0, help="Only the last ones."),
+    ] = None,
+    region: Region = None,
+    profile: Profile = None,
+    instance_role: InstanceRole = False,
+    proxy: Proxy = None,
+    json: Json = False,
+) -> None:
+    """Print the log of a run's newest job, and in the end how the job is."""
+    ledger = ledger_of(run)
+    with account(
+        region or ledger.region, profile, instance_role=instance_role, proxy=proxy
+    ) as aws:
+        from finetune.sagemaker.ledger import open_books
+
+        books = open_books(run, aws.account, aws.region)
+        first = int(1000 * (time.time() - 60 * since)) if since is not None else 0
+        found = follow(aws, books, run, since=first, once=not follow_it, err=json)
+    from finetune.sagemaker.watch import told_status
+
+    show(found, told_status(found), json=json)
+    if found.status == "Failed":
+        raise typer.Exit(1)
+
+
+def follow(
+    aws: Aws,
+    books: Books,
+    run: Path,
+    *,
+    since: int = 0,
+    once: bool = False,
+    err: bool = False,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Status:
+    """Print a job's log as it grows; its status at the end.
+
+    Args:
+        aws: the account.
+        books: of the run, which learn what the job cost.
+        run: the run folder.
+        since: milliseconds since 1970, of the first line.
+        once: only what is there now.
+        err: on standard error, where standard output is for a program.
+        sleep: waits between two looks.
+
+    Raises:
+        BrokenOff: Ctrl-C; the job goes on, and that is said.
+    """
+    from finetune.sagemaker.start import BrokenOff
+    from finetune.sagemaker.watch import last_job, log_lines, status
+
+    made, tokens = last_job(books.ledger, run), dict[str, str]()
+    try:
+        while True:
+            found = status(aws, books, made, time.time())
+            for line in log_lines(aws, made.name, tokens, since):
+                say(line, err=err)
+            if once or found.ended:
+                return found
+            sleep(POLL_S)
+    except KeyboardInterrupt:
+        raise BrokenOff(
+            f"no longer followed. The job {made.name} goes on and costs; end it with: "
+            f"medassist finetune sagemaker stop {run}"
+        ) from None

@@ -1,0 +1,71 @@
+"""What a job is given: folders of files under keys that their contents decide.
+
+Equal contents have equal keys, so that code and base are sent once a bucket, and an
+upload that broke off goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from medassist.core.files import sha256_of_file
+from medassist.core.progress import Watcher, unwatched
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file of a channel."""
+
+    path: str
+    """In the channel, with slashes."""
+    file: Path
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Channel:
+    """An input of a job."""
+
+    name: str
+    about: str
+    """What it is, for the user."""
+    pieces: tuple[Piece, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(piece.size for piece in self.pieces)
+
+    @property
+    def sha256(self) -> str:
+        """Of the paths and the contents."""
+        told = "".join(f"{p.path}\0{p.sha256}\n" for p in self.pieces)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    def prefix(self, under: str) -> str:
+        """Where in the bucket it lies, with a slash at its end."""
+        return f"{under}/{self.name}/{self.sha256[:24]}/"
+
+
+def channel_of(
+    name: str, about: str, files: Mapping[str, Path], watcher: Watcher = unwatched
+) -> Channel:
+    """The channel that holds `files`, by their paths in it.
+
+    Links are followed here and never sent as links.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    return Channel(
+        name,
+        about,
+        tuple(
+            Piece(path, file, file.stat().st_size, sha256_of_file(file, watcher))
+            for path, file in sorted(files.items())
+        ),
+    )

@@ -1,0 +1,226 @@
+"""Start a training job: bucket, upload, request; each is written down first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from finetune.sagemaker import strict
+from finetune.sagemaker.bucket import make_bucket
+from finetune.sagemaker.bundle import Bundle
+from finetune.sagemaker.errors import NotThere, SageMakerError, code_of, told
+from finetune.sagemaker.job import Options, Order, job_name, request
+from finetune.sagemaker.ledger import Books, Ledger
+from finetune.sagemaker.plan import Plan
+from finetune.sagemaker.session import Aws
+from finetune.sagemaker.upload import upload
+from finetune.sagemaker.watch import describe, status
+from finetune.train.run_folder import Run
+from medassist.core.progress import Watcher, unwatched
+
+ROLE_S = 30.0
+"""So long IAM may take to know of a new role everywhere."""
+AGAIN_S = 5.0
+
+
+class BrokenOff(SageMakerError):
+    """The user stopped the program; the message says what still runs and costs."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in S3 the things of a run lie."""
+
+    bucket: str
+    prefix: str
+    """Of everything; without slashes at its ends."""
+    own: str
+    """Of the run alone: its input, checkpoints, results."""
+
+    @property
+    def own_uri(self) -> str:
+        return f"s3://{self.bucket}/{self.own}/"
+
+    def under(self, channel: str) -> str:
+        """The prefix that a channel lies under; code and base are shared by runs."""
+        return f"{self.own}/input" if channel == "run" else self.prefix
+
+
+@dataclass(frozen=True)
+class Started:
+    """A job that was started."""
+
+    job: str
+    arn: str
+    run: str
+    region: str
+    sent: int
+    """Bytes that were sent for it."""
+    output: str
+    checkpoints: str
+
+
+def place_of(
+    ledger: Ledger | None, bucket: str, prefix: str, recipe: str, now: float
+) -> Place:
+    """Where a run lies: where it lay for the job before, else a prefix of its own."""
+    prefix = prefix.strip("/")
+    root = f"s3://{bucket}/{prefix}/runs/"
+    for made in reversed(ledger.of("objects") if ledger is not None else ()):
+        if made.name.startswith(root) and made.state != "gone" and not made.shared:
+            own = made.name.removeprefix(f"s3://{bucket}/").rstrip("/")
+            return Place(bucket, prefix, own)
+    return Place(bucket, prefix, f"{prefix}/runs/{job_name(recipe, now)}")
+
+
+def order_of(
+    run: Run,
+    plan: Plan,
+    bundle: Bundle,
+    place: Place,
+    role: str,
+    options: Options,
+    *,
+    base_from: str | None,
+    now: float,
+) -> Order:
+    """All that makes the job; checkpoints are shared by the jobs of one recipe.
+
+    Raises:
+        SageMakerError: the plan refuses.
+    """
+    if plan.limits is None or plan.price is None or plan.reasons:
+        raise SageMakerError("refused:\n" + "\n".join(f"- {r}" for r in plan.reasons))
+    inputs = {
+        each.name: f"s3://{place.bucket}/{each.prefix(place.under(each.name))}"
+        for each in bundle.channels
+    }
+    if bundle.base is None:
+        inputs["base"] = str(base_from).rstrip("/") + "/"
+    return Order(
+        name=job_name(run.recipe.name, now),
+        recipe=run.recipe.name,
+        run=place.own,
+        role=role,
+        image=plan.image,
+        instance=plan.instance,
+        instances=plan.instances,
+        price=plan.price.dollars,
+        limits=plan.limits,
+        inputs=inputs,
+        output=f"{place.own_uri}output",
+        checkpoints=f"{place.own_uri}checkpoints/{run.recipe_sha256[:16]}",
+        options=options,
+    )
+
+
+def settle(aws: Aws, books: Books, run: Run, now: float) -> None:
+    """Learn what the jobs before have cost; none of them may still be at work.
+
+    Raises:
+        SageMakerError: one is at work, and would share its checkpoints.
+    """
+    for made in books.ledger.of("training-job"):
+        if made.state == "gone" or made.billed_s is not None:
+            continue
+        try:
+            found = status(aws, books, made, now)
+        except NotThere:
+            continue  # it never came to be, or is long gone
+        if not found.ended:
+            raise SageMakerError(
+                f"the job {made.name} of this run is still at work ({found.status}); "
+                f"see `medassist finetune sagemaker status {run.root}`"
+            )
+
+
+def start(
+    aws: Aws,
+    books: Books,
+    run: Run,
+    bundle: Bundle,
+    place: Place,
+    order: Order,
+    *,
+    watcher: Watcher = unwatched,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Started:
+    """Send what is not there yet, and start the job.
+
+    Raises:
+        SageMakerError: the request is not one that AWS takes (nothing is sent then),
+            an upload broke off, or AWS refuses.
+        BrokenOff: Ctrl-C; it says what is left.
+    """
+    asked = request(order)
+    wrong = strict.complaints(aws.client("sagemaker"), "CreateTrainingJob", asked)
+    if wrong:
+        raise SageMakerError(
+            "SageMaker would not take this job, so nothing was sent: "
+            + "; ".join(wrong)
+        )
+    sent = 0
+    with _left_told(run, order):
+        make_bucket(aws, books, place.bucket, order.options.kms_key)
+        for channel in bundle.channels:
+            shared = channel.name != "run"
+            uri = order.inputs[channel.name] if shared else place.own_uri
+            with books.making("objects", uri, shared=shared):
+                under = place.under(channel.name)
+                sent += upload(aws, place.bucket, under, channel, watcher=watcher)
+        with books.making(
+            "training-job",
+            order.name,
+            price=order.price,
+            instances=order.instances,
+            hard_s=order.limits.hard_s,
+        ):
+            arn = _create(aws, asked, sleep)
+    return Started(
+        order.name,
+        arn,
+        str(run.root),
+        aws.region,
+        sent,
+        order.output,
+        order.checkpoints,
+    )
+
+
+def _create(aws: Aws, asked: dict[str, Any], sleep: Callable[[float], None]) -> str:
+    from botocore.exceptions import ClientError
+
+    client, name, waited = aws.client("sagemaker"), asked["TrainingJobName"], 0.0
+    while True:
+        try:
+            with told(f"start the job {name}"):
+                return str(client.create_training_job(**asked)["TrainingJobArn"])
+        except SageMakerError as error:
+            cause = error.__cause__
+            code = code_of(cause) if isinstance(cause, ClientError) else ""
+            if code == "ResourceInUse":
+                # The answer to the first request was lost; it was carried out.
+                return str(describe(aws, name)["TrainingJobArn"])
+            assumed = code == "ValidationException" and "assum" in str(cause).lower()
+            if not assumed or waited >= ROLE_S:
+                raise
+            sleep(AGAIN_S)
+            waited += AGAIN_S
+
+
+@contextmanager
+def _left_told(run: Run, order: Order) -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise BrokenOff(
+            f"stopped. The job {order.name} may have been asked for: `medassist "
+            f"finetune sagemaker status {run.root}` says whether it runs and costs. "
+            "What was sent lies in S3; the same command goes on from there, and "
+            "teardown --data deletes it"
+        ) from None

@@ -1,0 +1,164 @@
+"""A whole life of a job on the fakes, by the real commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from finetune.commands import app
+from finetune.commands.prepare import prepare
+from finetune.sagemaker import bucket as buckets
+from finetune.sagemaker import wheelhouse
+from finetune.sagemaker.ledger import read_ledger
+from finetune.sagemaker.session import Aws
+from finetune.train.result import read_training
+from tests.finetune.sagemaker.conftest import Cloud
+from tests.finetune.sagemaker.fake import ACCOUNT, REGION
+from tests.finetune.sagemaker.scripted import Trainer
+from tests.finetune.train.conftest import llama as llama
+
+ROWS = """
+- kind: value
+  asks: ["What is a normal {what} {n}?"]
+  says: ["A normal {what} {n} is five."]
+  words:
+    what: [heart, liver, skin, lung, knee, ear]
+    n: ["1", "2", "3", "4", "5", "6", "7", "8"]
+"""
+BUCKET = f"medassist-{ACCOUNT}-{REGION}"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/medassist-sagemaker"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, llama: Path) -> Path:
+    """A prepared run of twenty steps, with its manifest."""
+    folder = tmp_path_factory.mktemp("prepared")
+    (folder / "rows").mkdir()
+    (folder / "rows/own.yaml").write_text(ROWS, "utf-8")
+    recipe = {
+        "name": "small",
+        "base": str(llama),
+        "data": {
+            "sources": [{"name": "own-rows", "path": "rows", "licence": "CC0"}],
+            "split": {"train": 0.6, "validation": 0.2, "test": 0.2},
+        },
+        "train": {
+            "steps": 20, "rows": 2, "rows_at_once": 1, "max_length": 96,
+            "packing": False, "rate": 0.01,
+        },
+        "evaluate": {"generate": 2, "max_new_tokens": 8},
+    }  # fmt: skip
+    file = folder / "recipe.yaml"
+    file.write_text(yaml.safe_dump(recipe), "utf-8")
+    prepare([str(file)], out=folder / "run")
+    return folder
+
+
+@pytest.fixture
+def run(prepared: Path, tmp_path: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(prepared / "run", tmp_path / "run"))
+
+
+@pytest.fixture
+def trainer(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Trainer]:
+    """Jobs are done for real; of their packages only medassist's own is installed."""
+    nothing = tmp_path / "packages.txt"
+    nothing.write_text("", "utf-8")
+    monkeypatch.setattr(wheelhouse, "LIST", nothing)
+    # moto is spoken to without https, and would keep all of it out.
+    monkeypatch.setattr(buckets, "_https_alone", _open_to_http)
+    trainer = Trainer(tmp_path / "containers")
+    cloud.fake.trainer = trainer
+    yield trainer
+
+
+def _open_to_http(aws: Aws, name: str) -> dict[str, Any]:
+    arn = f"arn:aws:s3:::{name}"
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": "s3:*"}
+    return {
+        "Version": "2012-10-17",
+        "Statement": [{**allowed, "Resource": [arn, f"{arn}/*"]}],
+    }
+
+
+def call(*words: str, code: int = 0) -> Result:
+    done = CliRunner().invoke(app, ["sagemaker", *words])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == code, done.output
+    return done
+
+
+def train(run: Path, recipe: Path, *more: str) -> dict[str, Any]:
+    done = call(
+        *("train", str(recipe), "--out", str(run), "--role", ROLE, "--yes", "--json"),
+        *("--instance", "ml.m5.large", "--budget", "2", *more),
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_run_is_trained_there_and_evaluated_here(
+    cloud: Cloud, trainer: Trainer, run: Path, prepared: Path
+) -> None:
+    started = train(run, prepared / "recipe.yaml")
+    job = cloud.fake.wait(started["job"])
+    assert job.request["EnableNetworkIsolation"] is True
+    assert not any(run.glob("adapter/*"))
+
+    followed = call("logs", str(run), "--follow").stdout
+    assert '"step":20' in followed
+    assert "Completed" in followed.splitlines()[-4:][0] or "Completed" in followed
+    shown = json.loads(call("status", str(run), "--json").stdout)
+    assert shown["status"] == "Completed"
+    assert shown["checkpoint_step"] == 20
+    ledger = read_ledger(run)
+    assert ledger is not None and ledger.of("training-job")[0].billed_s
+
+    call("fetch", str(run))
+    assert read_training(run).stopped_why == "finished"
+    done = CliRunner().invoke(app, ["evaluate", str(run), "--json"])
+    assert done.exit_code == 0, done.output
+    assert (run / "evaluation.json").is_file()
+    # Its base is named as it lies here, so that it can be converted.
+    config = json.loads((run / "adapter/adapter_config.json").read_text("utf-8"))
+    assert Path(config["base_model_name_or_path"]).is_dir()
+
+    # The data of the test part never left.
+    names = [
+        each["Key"] for each in trainer.s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+    ]
+    assert any(name.endswith("data/train.jsonl") for name in names)
+    assert not any(name.endswith("test.jsonl") for name in names)
+
+
+def test_a_job_that_is_stopped_keeps_its_adapter_and_the_next_goes_on(
+    cloud: Cloud, trainer: Trainer, run: Path, prepared: Path
+) -> None:
+    trainer.stop_at_line = '{"step":6'
+    first = train(run, prepared / "recipe.yaml")
+    cloud.fake.wait(first["job"])
+    call("fetch", str(run))
+    stopped = read_training(run)
+    assert stopped.stopped_why == "asked"
+    assert 6 <= stopped.steps < 20
+
+    trainer.stop_at_line = ""
+    cloud.fake.turn(2)
+    second = train(run, prepared / "recipe.yaml", "--tag", "owner=us")
+    assert second["checkpoints"] == first["checkpoints"]
+    assert second["sent"] == 0
+    cloud.fake.wait(second["job"])
+    lines = call("logs", str(run)).stdout
+    assert f"goes on from step {stopped.steps}" in lines
+    call("fetch", str(run))
+    assert read_training(run).steps == 20
