@@ -442,3 +442,15 @@ def test_charts_are_whole_xml(run: Path) -> None:
     for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL):
         etree.fromstring(svg)
         assert "nan" not in svg and "inf" not in svg.replace("info", "")
+
+
+def test_a_training_that_was_stopped_is_called_unfinished_and_how_to_go_on(
+    run: Path,
+) -> None:
+    file = run / "training.json"
+    training = json.loads(file.read_text("utf-8"))
+    write_text(file, json.dumps({**training, "stopped_why": "asked"}))
+    said = words(run)
+    assert "It was stopped, so it is not finished." in said
+    assert "The training was stopped and is not finished." in said
+    assert "--resume" in said
