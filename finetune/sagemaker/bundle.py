@@ -15,7 +15,7 @@ from finetune.train.base_gguf import unpacked_base
 from finetune.train.base_model import WANTED, find_base
 from finetune.train.run_folder import Run
 from medassist.core.progress import Watcher, unwatched
-from medassist.core.run_folder import DATA, MANIFEST, RECIPE
+from medassist.core.run_folder import DATA, RECIPE
 from medassist.core.words import size
 
 SPLITS = ("train", "validation")
@@ -81,8 +81,6 @@ def make_bundle(
         for name in SPLITS
         if run.split(name).is_file()
     }
-    if run.manifest_file.is_file():
-        files[f"{DATA}/{MANIFEST}"] = run.manifest_file
     return Bundle(
         channel_of("code", "this program and the packages it needs", code),
         channel_of(

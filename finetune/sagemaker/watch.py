@@ -174,7 +174,7 @@ def failure(found: dict[str, Any]) -> str:
          "--instance, or another region"),
         ("InternalServerError", "the fault is on AWS's side; start it again"),
         ("ClientError: Data download failed", "the role may not read the bucket; see "
-         "`medassist finetune sagemaker role --print`"),
+         "`medassist finetune sagemaker role`"),
         ("does not suffice", "see docs/recipes.md for what makes it smaller"),
     )  # fmt: skip
     hint = next((words for part, words in kinds if part in said), "")
