@@ -115,7 +115,7 @@ def status(aws: Aws, books: Books, made: Made, now: float) -> Status:
                 "again with train"
             ) from None
         raise
-    state, secondary = found["TrainingJobStatus"], found["SecondaryStatus"]
+    state, secondary = str(found["TrainingJobStatus"]), str(found["SecondaryStatus"])
     seconds = int(
         found.get("BillableTimeInSeconds") or found.get("TrainingTimeInSeconds") or 0
     )
