@@ -45,7 +45,9 @@ def measured(files, file: Path, *, resume: bool = False, every: bool = False) ->
     measure(wanted, targets([files.base], [files.adapter]), file, resume=resume)
 
 
-def in_one_sitting(files, folder: Path, *, every: bool) -> dict[object, object]:
+def in_one_sitting(
+    files, folder: Path, *, every: bool
+) -> dict[object, tuple[object, ...]]:
     file = folder / "whole.jsonl"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDASSIST_HOME", str(folder / "home"))

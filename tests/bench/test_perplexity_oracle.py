@@ -41,6 +41,7 @@ def theirs(model: Path, reference: Path, text: Path, folder: Path) -> dict[str, 
         "llama-perplexity", "-m", reference, *settings, "--kl-divergence-base", kept
     )
     compared = (*settings, "--kl-divergence-base", kept, "--kl-divergence")
+    said = ""
     for _ in range(TRIES):
         said = run_tool("llama-perplexity", "-m", model, *compared)
         if f"{SAME_TOP}:" in said:
