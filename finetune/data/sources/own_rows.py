@@ -64,6 +64,11 @@ class Item(BaseModel):
     @model_validator(mode="after")
     def _every_place_has_a_word(self) -> Self:
         for text in (*self.asks, *self.says):
+            if left := re.search(r"[{}]", _PLACE.sub("", text)):
+                raise ValueError(
+                    f"{text[:60]!r} has a {left[0]} that belongs to no place; a place "
+                    "is one word in braces, such as {drug}"
+                )
             for place in _PLACE.findall(text):
                 if place not in self.words and any(place not in e for e in self.each):
                     raise ValueError(

@@ -65,15 +65,13 @@ def test_each_row_has_its_kind_and_id_and_no_licence_but_its_owners(tmp_path):
     assert len({r.id for r in records}) == len(records)
 
 
-def test_a_place_reaches_no_object(tmp_path):
-    text = "- {kind: k, asks: ['{a.__class__}', '{a}'], says: [x], words: {a: [b]}}"
-    assert set(said(rows(tmp_path, text))) == {"{a.__class__}", "b"}
-
-
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("- {kind: k, asks: ['{who}?'], says: [x]}", "the place who"),
+        # No object is reached, no form is chosen; and nothing learns the braces.
+        ("- {kind: k, asks: ['{a.b}'], says: [x], words: {a: [b]}}", "no place"),
+        ("- {kind: k, asks: [a], says: ['{a:A} is'], words: {a: [b]}}", "no place"),
         ("- {kind: k, asks: [a], says: [b], each: [{c: d}], words: {e: f}}", "words"),
         ("- {kind: k, says: [b]}", "0.asks"),
         ("- {kind: k, asks: [a], says: [b], row: 3}", "0.row"),
