@@ -55,7 +55,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         os.environ["MEDASSIST_HOME"] = home
         if base.is_file():
-            SMOLLM2.folder.mkdir(mode=0o700)
+            SMOLLM2.folder.mkdir(mode=0o700, parents=True)
             SMOLLM2.file.symlink_to(base)
         settings = Path(home) / "config" / "settings.toml"
         settings.parent.mkdir(mode=0o700)
