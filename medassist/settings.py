@@ -31,7 +31,8 @@ class Settings(BaseModel):
     keys: dict[str, str] = {}
     """Keys of one's own: the name of a binding, and the key that it gets."""
     sampling: Sampling = Sampling()
-    """How the next token is chosen; max_tokens = 0 writes until the answer ends."""
+    """How the next token is chosen; max_tokens = 0 writes until the answer ends, and
+    max_thought_tokens = 0 lets a thought go on as long as an answer has room."""
     context: int | None = Field(default=None, ge=64)
     """Tokens that each pane can hold; left out, as the model says, at most 4096."""
     kv: Literal["f16", "q8_0"] = "f16"
@@ -117,20 +118,24 @@ def save_settings(settings: Settings) -> None:
         ) from None
 
 
-# TOML has no null. A key that is left out stands for None; only max_tokens has
-# another default, so there 0 says it.
+# TOML has no null. A key that is left out stands for None; only these have another
+# default, so there 0 says it.
+_ZERO_IS_NONE = ("max_tokens", "max_thought_tokens")
 
 
 def _from_toml(values: dict[str, Any]) -> dict[str, Any]:
     sampling: object = values.get("sampling")
-    if isinstance(sampling, dict) and sampling.get("max_tokens") == 0:  # pyright: ignore[reportUnknownMemberType]
-        return {**values, "sampling": {**sampling, "max_tokens": None}}
-    return values
+    if not isinstance(sampling, dict):
+        return values
+    said = cast("dict[str, Any]", sampling)
+    none = {name: None for name in _ZERO_IS_NONE if said.get(name) == 0}
+    return {**values, "sampling": {**said, **none}} if none else values
 
 
 def _to_toml(values: dict[str, Any]) -> dict[str, Any]:
     sampling = dict(values["sampling"])
-    sampling["max_tokens"] = sampling["max_tokens"] or 0
+    for name in _ZERO_IS_NONE:
+        sampling[name] = sampling[name] or 0
     sampling["stop"] = list(sampling["stop"])
     return {**values, "sampling": sampling}
 

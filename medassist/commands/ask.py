@@ -23,6 +23,8 @@ from medassist.commands.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from medassist.core.values import PaneName, Sampling
     from medassist.settings import Settings
 
@@ -64,7 +66,26 @@ def ask(
     ] = None,
     max_tokens: Annotated[
         int | None,
-        typer.Option(min=0, help="Longest answer; 0: until it ends by itself."),
+        typer.Option(
+            min=0,
+            help="Longest answer, at most half of the context; 0: until it ends by "
+            "itself.",
+        ),
+    ] = None,
+    max_thought_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Longest thought of a model that thinks before it answers; 0: as "
+            "long as an answer has room.",
+        ),
+    ] = None,
+    think: Annotated[
+        bool | None,
+        typer.Option(
+            "--think/--no-think",
+            help="Whether it thinks, where its chat template lets one choose.",
+        ),
     ] = None,
     context: Context = None,
     threads: Threads = None,
@@ -106,6 +127,13 @@ def ask(
     files, notice = choose_files(base, tuned, adapter, pane)
     settings = _settings(context, threads, gpu_layers, kv)
     usual = known.sampling_for(settings.sampling) if known else settings.sampling
+    said = {
+        "seed": seed,
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+        "max_thought_tokens": max_thought_tokens,
+        "thinking": None if think is None else "on" if think else "off",
+    }
     panes: tuple[PaneName, ...] = (pane,) if pane else files.panes
     by_pane: dict[PaneName, tuple[str | None, Sampling]] = {}
     if asked is not None:
@@ -114,14 +142,14 @@ def ask(
             chosen = own.sampling or usual
             by_pane[each] = (
                 (own.system or None) if system is None else system,
-                _sampling(chosen, seed, temperature, max_tokens),
+                _sampling(chosen, said),
             )
     request = Request(
         question=text,
         files=files,
         panes=panes,
         mode=mode.value,
-        sampling=_sampling(usual, seed, temperature, max_tokens),
+        sampling=_sampling(usual, said),
         options=with_tuned_threads(files, settings.engine_options),
         system=system,
         by_pane=by_pane,
@@ -153,24 +181,21 @@ def _settings(
 
 
 def _sampling(
-    settings: Sampling,
-    seed: int | None,
-    temperature: float | None,
-    max_tokens: int | None,
+    settings: Sampling, said: Mapping[str, int | float | str | None]
 ) -> Sampling:
+    """The user's sampling, with what the command line says in its place."""
     from dataclasses import asdict
 
     from pydantic import ValidationError
 
     from medassist.core.validated import validated
 
-    changes: dict[str, int | float | None] = {}
-    if seed is not None:
-        changes["seed"] = seed
-    if temperature is not None:
-        changes["temperature"] = temperature
-    if max_tokens is not None:
-        changes["max_tokens"] = max_tokens or None
+    changes: dict[str, int | float | str | None] = {
+        name: value for name, value in said.items() if value is not None
+    }
+    for name in ("max_tokens", "max_thought_tokens"):
+        if changes.get(name) == 0:
+            changes[name] = None
     try:
         return validated(type(settings), {**asdict(settings), **changes})
     except ValidationError as error:

@@ -166,18 +166,48 @@ class AnswersAsText:
 
     def _written(self, event: Written) -> None:
         self._begin()
-        text = self._cleaners[event.pane].push(event.text)
-        if event.pane == self._live_pane:
-            self._answer(text)
+        pane = event.pane
+        if event.restart:
+            self._restart(pane)
+        text = self._cleaners[pane].push(event.text)
+        if pane == self._live_pane and not self._may_be_thought(event):
+            waited, self._waiting[pane] = self._waiting[pane], ""
+            self._answer(waited + text)
         else:
-            self._waiting[event.pane] += text
+            self._waiting[pane] += text
+            if pane == self._live_pane:
+                self._status.show(f"{pane}: thinking, {event.tokens:,} tokens")
+
+    def _may_be_thought(self, event: Written) -> bool:
+        """Whether what comes as the answer can still turn out to be a thought.
+
+        A model may close a thought that nobody has seen it open. What is printed
+        cannot be taken back: for a pipe it waits to the end, for who reads along
+        only where the model is known to think.
+        """
+        if not sys.stdout.isatty():
+            return True
+        info = self._info.get(event.pane)
+        told_apart = event.restart or event.thought_tokens > 0
+        return bool(info and info.thinks) and not told_apart
+
+    def _restart(self, pane: PaneName) -> None:
+        self._cleaners[pane] = Cleaner()
+        self._waiting[pane] = ""
+        if pane == self._live_pane and self._begun:
+            self._status.say(
+                f"medassist: what stands above is what the {pane} model thought; its "
+                "answer follows."
+            )
+            _print("\n\n")
 
     def _finish(self, event: Answered) -> None:
         self._begin()
         self._answered[event.pane] = event
-        rest = self._cleaners[event.pane].finish()
+        rest = self._waiting[event.pane] + self._cleaners[event.pane].finish()
+        self._waiting[event.pane] = ""
         if event.pane != self._live_pane:
-            self._waiting[event.pane] += rest
+            self._waiting[event.pane] = rest
             return
         self._answer(rest)
         # The answers after this one may be finished too.
@@ -194,6 +224,8 @@ class AnswersAsText:
         """Everything has been printed as it came."""
 
     async def failed(self, message: str) -> None:
+        if self._live_pane:
+            self._answer(self._waiting[self._live_pane])
         if self._begun:
             _print("\n")
 
@@ -219,12 +251,31 @@ class AnswersAsText:
         _print("\n")
         figures = answer.figures
         if figures.ending == "length":
+            context = self._info[answer.pane].context
+            more = (
+                "a larger --context"
+                if figures.tokens_answered >= context // 2
+                or figures.context_used >= context
+                else "--max-tokens"
+            )
             self._status.say(
                 f"medassist: the {answer.pane} model's answer was cut off after "
-                f"{figures.tokens_written:,} tokens; --max-tokens allows more."
+                f"{figures.tokens_answered:,} tokens; {more} allows more."
             )
         elif figures.ending == "stopped":
             self._status.say(f"medassist: the {answer.pane} model was stopped.")
+        if answer.thought and not answer.text.strip():
+            self._status.say(
+                f"medassist: the {answer.pane} model thought for "
+                f"{figures.tokens_thought:,} tokens and gave no answer; --json shows "
+                "the thought."
+            )
+        elif answer.thought:
+            self._status.say(
+                f"{answer.pane}: thought for {figures.tokens_thought:,} tokens, which "
+                "--json shows",
+                always=False,
+            )
         if figures.ttft_s is not None and figures.tok_per_s is not None:
             self._status.say(
                 f"{answer.pane}: {figures.tokens_written:,} tokens, "
@@ -324,6 +375,8 @@ class AnswersAsJson:
         figures = answer.figures
         found: dict[str, Any] = {
             "text": answer.text,
+            "thought": answer.thought or None,
+            "thought_tokens": figures.tokens_thought,
             "model": str(weights),
             "sha256": await self._sha256(weights, stopped),
             "tokens_read": figures.tokens_read,

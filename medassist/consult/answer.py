@@ -71,6 +71,11 @@ class Answer:
         """Known once the model has been asked."""
         self.state: State = "waiting"
         self.text = ""
+        self.thought = ""
+        """What the model thought before it answered; never sent back to it."""
+        self.thought_tokens = 0
+        self.restarts = 0
+        """How often what had come as the answer turned out to be a thought."""
         self.read_done = 0
         self.read_total = 0
         self.tokens = 0
@@ -105,11 +110,30 @@ class Answer:
         self.text += piece
         self.tokens = tokens
 
-    def finish(self, text: str, figures: Figures) -> None:
+    def think(self, piece: str, tokens: int, restart: bool = False) -> None:
+        """A further piece of a thought has come; it now has `tokens` tokens.
+
+        Args:
+            piece: of the thought.
+            tokens: of all thoughts so far.
+            restart: what had come as the answer is part of the thought.
+        """
+        if self.over:
+            return
+        if restart:
+            self.text = ""
+            self.restarts += 1
+        self.thought += piece
+        self.thought_tokens = tokens
+
+    def finish(self, text: str, figures: Figures, thought: str = "") -> None:
         """The answer is whole, or was stopped: `text` is all of it."""
         if self.over:
             return
-        self.text, self.figures = text, figures
+        if not text.startswith(self.text):
+            self.restarts += 1
+        self.text, self.figures, self.thought = text, figures, thought
+        self.thought_tokens = figures.tokens_thought
         self.tokens = figures.tokens_written
         self.state = "stopped" if figures.ending == "stopped" else "finished"
 

@@ -22,6 +22,9 @@ Mode = Literal["together", "in-turn"]
 Role = Literal["system", "user", "assistant"]
 StopReason = Literal["end", "length", "stopped"]
 KvType = Literal["f16", "q8_0"]
+Thinking = Literal["auto", "on", "off"]
+"""Whether a model shall think first, where its template lets one choose; `auto`: as
+the template has it by itself."""
 CHUNK = 128
 """Tokens read at a time: small enough to stop quickly, large enough to read fast."""
 KEPT_COPY_BYTES = 64 * 2**20
@@ -122,8 +125,13 @@ class Sampling:
     repeat_penalty: Annotated[float, Gt(0)] = 1.1
     """Divides the likelihood of what the answer's last 64 tokens hold; 1 is off."""
     seed: Annotated[int, Ge(0), Le(MAX_SEED)] = 42
-    max_tokens: Annotated[int, Ge(1)] | None = 512
-    """`None`: until the answer ends or the context is full."""
+    max_tokens: Annotated[int, Ge(1)] | None = 1024
+    """The longest answer, at most half of the context; `None`: until it ends or the
+    context is full."""
+    max_thought_tokens: Annotated[int, Ge(1)] | None = 2048
+    """After so many the thought is closed, so that the answer begins. It is less where
+    the context would have no room left for an answer. `None`: only then."""
+    thinking: Thinking = "auto"
     stop: tuple[str, ...] = ()
     """Texts that end the answer and are never shown, not even in part."""
 
@@ -150,6 +158,10 @@ class PaneInfo:
     flash_attention: bool
     kv: KvType
     adapter: Path | None = None
+    thinks: bool = False
+    """Its template or its tokens speak of thoughts."""
+    thinking_switch: bool = False
+    """Its template lets one choose whether it thinks."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +182,13 @@ class Figures:
     """Tokens after the first by the seconds they took, as the reader saw them."""
     context_used: int
     """Tokens of prompt and answer together."""
+    tokens_thought: int = 0
+    """Those of `tokens_written` that are none of the answer."""
+
+    @property
+    def tokens_answered(self) -> int:
+        """Tokens of the answer, without those of the thought before it."""
+        return self.tokens_written - self.tokens_thought
 
 
 @dataclass(frozen=True)

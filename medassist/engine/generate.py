@@ -17,10 +17,11 @@ from medassist.core.errors import ModelFileError
 from medassist.core.values import Figures, Mode, PaneName, Sampling, StopReason, TooLong
 from medassist.engine.context import CHUNK, Chunk, matching
 from medassist.engine.loaded_pair import LoadedPane
-from medassist.engine.prompt import room_to_answer
+from medassist.engine.prompt import longest_answer, longest_thought, room_to_answer
 from medassist.engine.sampler import Sampler
 from medassist.engine.wire import Answered, Ask, Reading, Written
-from medassist.text.detokenizer import Detokenizer
+from medassist.text.thought_marks import ENDS_MESSAGE
+from medassist.text.written import Shown, WrittenText
 
 SHOW_EVERY_S = 0.05
 """Pieces of text are sent at most this often: a process that wakes up for each
@@ -40,6 +41,7 @@ class RunningAnswer:
         sampling: how to go on from it.
         giver: another pane from which chunks of the same prompt can be taken over.
         asked_at: when the question came, by `time.perf_counter`.
+        opened: the mark of the thought that the prompt has opened; empty: none.
     """
 
     id: int
@@ -48,10 +50,12 @@ class RunningAnswer:
     sampling: Sampling
     giver: LoadedPane | None = None
     asked_at: float = field(default_factory=time.perf_counter)
+    opened: str = ""
     writing: bool = False
     _read: int = 0
     _reused: int = 0
     _written: int = 0
+    _thought: int = 0
     _first_at: float | None = None
     _last_at: float | None = None
 
@@ -68,18 +72,19 @@ class RunningAnswer:
             ModelFileError: what the model computes shows that its file is damaged.
         EngineError: llama.cpp failed.
         """
-        text = Detokenizer((*self.sampling.stop, *self.pane.ends.stops))
+        text = WrittenText(self.sampling.stop, self.pane.ends.stops, self.opened)
         whole = yield from self._prefill()
         reason: StopReason = "stopped"
         if whole:
             self.writing = True
             reason = yield from self._decode(text)
-        if rest := text.finish():
+        if rest := text.finish(reason == "end"):
             yield self._piece(rest)
         yield Answered(
             id=self.id,
             pane=self.pane.name,
             text=text.text,
+            thought=text.thought,
             figures=self._figures(reason),
             sampling=self.sampling,
         )
@@ -90,6 +95,7 @@ class RunningAnswer:
             tokens_read=self._read,
             tokens_reused=self._reused,
             tokens_written=self._written,
+            tokens_thought=self._thought,
             ttft_s=None if self._first_at is None else self._first_at - self.asked_at,
             tok_per_s=self._speed(),
             context_used=self.pane.context.length,
@@ -111,43 +117,88 @@ class RunningAnswer:
         context.require_sound()
         return True
 
-    def _decode(self, text: Detokenizer) -> Generator[Step, None, StopReason]:
+    def _decode(self, text: WrittenText) -> Generator[Step, None, StopReason]:
         context = self.pane.context
         vocabulary = self.pane.prompts.vocabulary
-        further_ends = self.pane.ends.tokens
-        most = self.sampling.max_tokens
-        pending = ""
+        room = context.size - context.length
+        most = longest_answer(context.size, self.sampling.max_tokens)
+        most_thought = longest_thought(room, most, self.sampling.max_thought_tokens)
+        pending = Shown()
         shown_at = 0.0
         with Sampler(self.sampling, vocabulary.size) as sampler:
             while not context.aborted:
                 token = sampler.sample(context)
                 now = time.perf_counter()
-                if vocabulary.ends_answer(token) or token in further_ends:
+                if self._ends(token, text):
                     reason: StopReason = "end"
                     break
                 self._written += 1
                 self._first_at = self._first_at or now
                 self._last_at = now
-                pending += text.push(vocabulary.piece(token))
+                pending = pending.then(self._take(token, text))
                 if text.stopped:
                     reason = "end"
                     break
-                if self._written == most or context.length == context.size:
+                answered = self._written - self._thought
+                if answered >= most or context.length == context.size:
                     reason = "length"
                     break
                 if pending and now - shown_at >= SHOW_EVERY_S:
                     yield self._piece(pending)
-                    pending, shown_at = "", now
+                    pending, shown_at = Shown(), now
                 else:
                     yield None
                 if not context.write(token):
                     reason = "stopped"
                     break
+                if text.thinking and self._thought >= most_thought:
+                    closed = self._close_thought(text)
+                    if closed is None:
+                        reason = "stopped" if context.aborted else "length"
+                        break
+                    pending = pending.then(closed)
             else:
                 reason = "stopped"
         if pending:
             yield self._piece(pending)
         return reason
+
+    def _ends(self, token: int, text: WrittenText) -> bool:
+        """Whether `token` ends all that the model writes."""
+        vocabulary = self.pane.prompts.vocabulary
+        if text.thinking and vocabulary.thought_marks.get(token) == ENDS_MESSAGE:
+            return False  # of the thought: the answer comes in a message of its own
+        return vocabulary.ends_answer(token) or token in self.pane.ends.tokens
+
+    def _take(self, token: int, text: WrittenText) -> Shown:
+        """Put a token to what was written; what can be shown of it."""
+        vocabulary = self.pane.prompts.vocabulary
+        piece = vocabulary.piece(token)
+        mark = vocabulary.thought_marks.get(token)
+        thinking = text.thinking
+        shown = text.push_mark(mark, piece) if mark else text.push(piece)
+        if shown.restart:
+            self._thought = self._written
+        elif thinking or text.thinking:
+            self._thought += 1
+        return shown
+
+    def _close_thought(self, text: WrittenText) -> Shown | None:
+        """End a thought in the model's place, so that the answer has room.
+
+        Returns:
+            What can be shown of it; `None` where the context is full, or reading was
+            stopped.
+        """
+        context = self.pane.context
+        closing = self.pane.prompts.vocabulary.tokenize(text.closing, special=True)
+        shown = Shown()
+        for token in closing:
+            if context.length == context.size or not context.write(token):
+                return None
+            self._written += 1
+            shown = shown.then(self._take(token, text))
+        return shown
 
     def _reading(self) -> Reading:
         return Reading(
@@ -158,8 +209,16 @@ class RunningAnswer:
             reused=self._reused,
         )
 
-    def _piece(self, text: str) -> Written:
-        return Written(id=self.id, pane=self.pane.name, text=text, tokens=self._written)
+    def _piece(self, shown: Shown) -> Written:
+        return Written(
+            id=self.id,
+            pane=self.pane.name,
+            text=shown.text,
+            tokens=self._written,
+            thought=shown.thought,
+            thought_tokens=self._thought,
+            restart=shown.restart,
+        )
 
     def _speed(self) -> float | None:
         if self._first_at is None or self._last_at is None or self._written < 2:
@@ -196,7 +255,9 @@ def check_length(
     begun = time.perf_counter()
     for name, question in ask.panes.items():
         pane = panes[name]
-        tokens = pane.prompts.tokens(question.messages)
+        thinking = question.sampling.thinking
+        prompts = pane.prompts
+        tokens = prompts.tokens(question.messages, thinking=thinking)
         size = pane.info.context
         fits = size - room_to_answer(size, question.sampling.max_tokens)
         if len(tokens) > fits:
@@ -211,7 +272,13 @@ def check_length(
         giver = panes.get("base") if pane.info.shares_prefill else None
         answers.append(
             RunningAnswer(
-                ask.id, pane, tokens, question.sampling, giver, asked_at=begun
+                ask.id,
+                pane,
+                tokens,
+                question.sampling,
+                giver,
+                asked_at=begun,
+                opened=prompts.template.opened_thought(question.messages, thinking),
             )
         )
     return refused or answers

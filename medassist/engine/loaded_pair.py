@@ -21,6 +21,7 @@ from medassist.engine.extra_ends import ExtraEnds
 from medassist.engine.prompt import Prompts, last_occurrence
 from medassist.engine.template import ChatTemplate
 from medassist.engine.weights import Adapter, Weights
+from medassist.text.thought_marks import thinks
 
 PROBE = (Message(role="user", content="?"),)
 
@@ -152,6 +153,8 @@ class LoadedPair:
             threads=threads,
             flash_attention=flash,
             kv=options.kv,
+            thinks=thinks(template.source) or bool(vocabulary.thought_marks),
+            thinking_switch=template.thinking_switch,
         )
         return LoadedPane(name, context, prompts, info, ends)
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medassist.core.values import Message
+from medassist.core.values import Message, Thinking
 from medassist.engine.context import CHUNK, Chunk, chunks_of
 from medassist.engine.template import ChatTemplate
 from medassist.engine.vocabulary import NONE, Vocabulary
@@ -41,13 +41,21 @@ class Prompts:
     adapted: bool = False
     invocation: tuple[int, ...] = ()
 
-    def tokens(self, messages: Sequence[Message], *, ask: bool = True) -> list[int]:
+    def tokens(
+        self,
+        messages: Sequence[Message],
+        *,
+        ask: bool = True,
+        thinking: Thinking = "auto",
+    ) -> list[int]:
         """The token ids of a conversation, with BOS once where the model wants it.
 
         Raises:
             TemplateError: the model's template refused it.
         """
-        rendered = self.template.render([self._as_text(m) for m in messages], ask=ask)
+        rendered = self.template.render(
+            [self._as_text(m) for m in messages], ask=ask, thinking=thinking
+        )
         tokens: list[int] = []
         for index, part in enumerate(ENCLOSED.split(rendered)):
             text = part.translate(MARKS)
@@ -112,6 +120,24 @@ class Prompts:
         if start or self.vocabulary.adds_bos:
             return [bos, *tokens[start:]]
         return tokens
+
+
+def longest_answer(context: int, max_tokens: int | None) -> int:
+    """Tokens that an answer may have: `max_tokens`, at most half of the context."""
+    return context if max_tokens is None else max(1, min(max_tokens, context // 2))
+
+
+def longest_thought(room: int, answer: int, max_tokens: int | None) -> int:
+    """Tokens that a thought may have, so that an answer of `answer` tokens has room.
+
+    Args:
+        room: what the prompt leaves of the context.
+        answer: the longest answer; half of the room is always left to it if it can
+            be that long.
+        max_tokens: the most in any case.
+    """
+    left = room - min(answer, room // 2)
+    return left if max_tokens is None else min(max_tokens, left)
 
 
 def room_to_answer(context: int, max_tokens: int | None) -> int:

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Sequence, Sized
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,13 +28,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from medassist.core.errors import EngineError
 from medassist.core.plain_template import is_plain, plain_stops, plain_template
-from medassist.core.values import Message
+from medassist.core.values import Message, Thinking
 from medassist.text.answer_end import AnswerEnd, Turn, answer_end
+from medassist.text.thought_marks import opened_by, thinks
 
 MAX_TEMPLATE_CHARACTERS = 1_000_000
 MAX_BUILT = 10_000_000
 TIME_LIMIT_S = 2.0
 HARD_LIMIT_S = 6.0
+THINKING_NAMES = ("enable_thinking", "thinking")
+"""What templates call the choice whether a model thinks before it answers."""
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
 
 
@@ -81,7 +85,12 @@ class ChatTemplate:
             self._template = _environment().from_string(self.source)
 
     def render(
-        self, messages: Sequence[Message], *, ask: bool = True, fold: bool = True
+        self,
+        messages: Sequence[Message],
+        *,
+        ask: bool = True,
+        fold: bool = True,
+        thinking: Thinking = "auto",
     ) -> str:
         """The prompt for `messages`.
 
@@ -90,19 +99,54 @@ class ChatTemplate:
             ask: whether the prompt ends where the model's answer begins.
             fold: where the template refuses a system turn, put its text before the
                 first question.
+            thinking: whether the model shall think, where the template knows of it.
 
         Raises:
             TemplateError: the template refused the conversation or broke its bounds.
         """
         try:
-            return self._render(messages, ask)
+            return self._render(messages, ask, thinking)
         except TemplateRefusal:
             folded = _without_system(messages)
             if not fold or folded == list(messages):
                 raise
             # Some models know no system turn and their templates refuse one: there
             # its text stands before the first question, as their makers advise.
-            return self._render(folded, ask)
+            return self._render(folded, ask, thinking)
+
+    def opened_thought(
+        self, messages: Sequence[Message], thinking: Thinking = "auto"
+    ) -> str:
+        """The mark of the thought that the prompt opens for the model; empty: none.
+
+        Only what the template writes for the answer is looked at: a question may
+        speak of thoughts as it likes.
+
+        Raises:
+            TemplateError: the template refused the conversation or broke its bounds.
+        """
+        if not thinks(self.source):
+            return ""
+        asked = self.render(messages, thinking=thinking)
+        told = self.render(messages, ask=False, thinking=thinking)
+        pairs = zip(asked, told, strict=False)
+        alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        said = messages[-1].content.strip()
+        # Some templates always ask for an answer: it stands behind the question.
+        end = asked[alike:] or asked.rpartition(said)[2]
+        return opened_by(end)
+
+    @property
+    def thinking_switch(self) -> bool:
+        """Whether the template lets one choose whether the model thinks."""
+        if not any(name in self.source for name in THINKING_NAMES):
+            return False
+        probe = [Message(role="user", content="?")]
+        try:
+            on, off = (self.render(probe, thinking=way) for way in ("on", "off"))
+        except TemplateError:
+            return False
+        return on != off
 
     @property
     def further_stops(self) -> tuple[str, ...]:
@@ -125,11 +169,15 @@ class ChatTemplate:
 
         return answer_end(render, specials)
 
-    def _render(self, messages: Sequence[Message], ask: bool) -> str:
+    def _render(
+        self, messages: Sequence[Message], ask: bool, thinking: Thinking = "auto"
+    ) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]
+        chosen = thinking == "on"
+        switch = {} if thinking == "auto" else dict.fromkeys(THINKING_NAMES, chosen)
         with self._bounded():
             return self._template.render(
-                messages=turns, add_generation_prompt=ask, **self._tokens
+                messages=turns, add_generation_prompt=ask, **switch, **self._tokens
             )
 
     @contextmanager

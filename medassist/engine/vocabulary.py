@@ -10,6 +10,7 @@ from pathlib import Path
 import llama_cpp.llama_cpp as llama
 
 from medassist.core.errors import ModelFileError
+from medassist.text.thought_marks import MARKS
 
 NO_VOCABULARY = 0
 UNKNOWN = 1 << 0
@@ -112,6 +113,20 @@ class Vocabulary:
     def added_texts(self) -> tuple[str, ...]:
         """The texts that are always taken for one token, longest first."""
         return self._texts(USER_DEFINED)
+
+    @cached_property
+    def thought_marks(self) -> dict[int, str]:
+        """The tokens that are nothing but a mark of a thought, each with its mark.
+
+        Control tokens write no text, so that otherwise nobody would see them. Some
+        vocabularies keep tokens of one text apart by spaces without width.
+        """
+        marks: dict[int, str] = {}
+        for token in self._tokens_with(CONTROL | UNKNOWN | USER_DEFINED):
+            text = self.text(token).rstrip("\u200b")
+            if text in MARKS:
+                marks[token] = text
+        return marks
 
     def _texts(self, attributes: int) -> tuple[str, ...]:
         texts = {self.text(t) for t in self._tokens_with(attributes)}

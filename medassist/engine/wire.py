@@ -103,7 +103,13 @@ class Written(Value):
     pane: PaneName
     text: str
     tokens: int
-    """Tokens of the answer so far."""
+    """Tokens that were written so far, those of the thought among them."""
+    thought: str = ""
+    """A further piece of what the model thinks."""
+    thought_tokens: int = 0
+    """Tokens of the thought so far."""
+    restart: bool = False
+    """What was sent as the answer was thought: `text` begins the answer anew."""
 
 
 class Answered(Value):
@@ -115,6 +121,8 @@ class Answered(Value):
     text: str
     figures: Figures
     sampling: Sampling
+    thought: str = ""
+    """What the model thought, without the marks around it."""
 
 
 class DoesNotFit(Value):

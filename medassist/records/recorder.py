@@ -54,6 +54,9 @@ class _KeptAnswer:
     tokens: int = 0
     conditions: bool = False
     over: bool = False
+    thought: int = 0
+    """Characters of the thought."""
+    restarts: int = 0
 
 
 @dataclass(frozen=True)
@@ -265,6 +268,13 @@ class _Changes:
             self._add(rows.set_conditions, kept.id, answer.conditions)
             kept = replace(kept, conditions=True)
         text = answer.text
+        if answer.over or len(answer.thought) != kept.thought:
+            if answer.thought or kept.thought:
+                self._add(rows.set_thought, kept.id, answer.thought)
+            kept = replace(kept, thought=len(answer.thought))
+        if answer.restarts != kept.restarts:
+            self._add(rows.begin_anew, kept.id)
+            kept = replace(kept, restarts=answer.restarts, length=0)
         if answer.over:
             self._add(
                 rows.end,
@@ -323,7 +333,7 @@ def _apply(
 
 
 def _has_begun(answer: Answer) -> bool:
-    return answer.over or bool(answer.text)
+    return answer.over or bool(answer.text or answer.thought)
 
 
 def _kept_of(saved: Saved) -> _Kept:

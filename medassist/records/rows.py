@@ -202,6 +202,21 @@ def append(db: Connection, answer: int, start: int, piece: str, tokens: int) -> 
         )
 
 
+def set_thought(db: Connection, answer: int, thought: str) -> None:
+    """What the model has thought so far."""
+    db.execute(
+        "UPDATE answer SET thought = ? WHERE id = ?", (storable(thought), answer)
+    )
+
+
+def begin_anew(db: Connection, answer: int) -> None:
+    """What had come of an answer turned out to be a thought."""
+    db.execute("DELETE FROM piece WHERE answer = ?", (answer,))
+    db.execute(
+        "UPDATE answer SET length = 0 WHERE id = ? AND state = 'writing'", (answer,)
+    )
+
+
 def end(
     db: Connection,
     answer: int,

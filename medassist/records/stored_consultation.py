@@ -135,8 +135,8 @@ def _turn(db: Connection, number: int, answers: dict[Answer, int]) -> Turn:
     shown: dict[PaneName, int] = {}
     rows = db.execute(
         "SELECT answer.id, pane, seed, state, shown, tokens, failure, conditions,"
-        " figures, passage.text, name, quantization, demonstration, adapter, files"
-        " FROM answer JOIN source ON source.id = answer.source"
+        " figures, thought, passage.text, name, quantization, demonstration, adapter,"
+        " files FROM answer JOIN source ON source.id = answer.source"
         " LEFT JOIN passage ON passage.answer = answer.id"
         " WHERE answer.turn = ? ORDER BY answer.id",
         (number,),
@@ -155,13 +155,16 @@ def _turn(db: Connection, number: int, answers: dict[Answer, int]) -> Turn:
 
 
 def _answer(db: Connection, row: Any) -> Answer:
-    number, _, seed, state, _, tokens, failure, conditions, figures, text, *source = row
+    number, _, seed, state, _, tokens, failure, conditions, figures = row[:9]
+    thought, text, *source = row[9:]
     answer = Answer(_source(*source), seed)
     answer.text = text if text is not None else pieces(db, number)
     answer.tokens = tokens
+    answer.thought = thought
     answer.failure = failure
     answer.conditions = _conditions(conditions)
     answer.figures = None if figures is None else Figures(**json.loads(figures))
+    answer.thought_tokens = answer.figures.tokens_thought if answer.figures else 0
     match state:
         case "ended":
             answer.state = "finished"

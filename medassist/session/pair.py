@@ -316,9 +316,10 @@ class Pair:
                     case "reading":
                         answer.read(event.done, event.total)
                     case "written":
+                        answer.think(event.thought, event.thought_tokens, event.restart)
                         answer.write(event.text, event.tokens)
                     case "answered":
-                        answer.finish(event.text, event.figures)
+                        answer.finish(event.text, event.figures, event.thought)
         except EngineError as error:
             self.error = error
             if isinstance(error, EngineDied) or self._engine.state == "dead":

@@ -141,7 +141,7 @@ def _open_pair(kind: AdapterKind, adapter: Path) -> DefaultPair:
         kind=kind,
         is_open=True,
         notice=NOTICE,
-        sampling=Sampling(max_tokens=512),
+        sampling=Sampling(),
         why=f"{name} lies in {base.parent} and our adapter on it in the program",
     )
 

@@ -32,7 +32,7 @@ class Detokenizer:
 
     def push(self, piece: bytes) -> str:
         """Take the bytes of a token; returns what can be shown now."""
-        return self._show(self._decode.decode(piece))
+        return self.push_text(self._decode.decode(piece))
 
     def finish(self) -> str:
         """The answer is over; returns what was held back and is no stop string.
@@ -48,7 +48,8 @@ class Detokenizer:
             self._shown.append(held)
         return held
 
-    def _show(self, new: str) -> str:
+    def push_text(self, new: str) -> str:
+        """The same with text, where somebody else has put the characters together."""
         if self.stopped:
             return ""
         text = self._held + new

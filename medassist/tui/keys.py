@@ -158,6 +158,12 @@ COMMANDS: Final = (
         "asked with the answer that is shown.",
     ),
     Command(
+        "thoughts", "alt+t", "answers.show_thoughts", "screen", _READ,
+        "Show what the models thought",
+        "Unfolds what a model wrote before its answer, and folds it again. A thought "
+        "is no answer: it is not copied, compared, judged or sent back.",
+    ),
+    Command(
         "copy", "f9", "answers.copy", "screen", _READ,
         "Copy the answer",
         "Copies the last answer of the pane that has the focus; from the question, "

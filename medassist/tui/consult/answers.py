@@ -89,6 +89,15 @@ class Answers:
         else:
             self._face.say(self._face.keymap.name(wording.NO_OTHER_ANSWER))
 
+    def show_thoughts(self) -> None:
+        """Unfold what the models thought, in every turn, or fold it again."""
+        if self.veil is not None:
+            self._face.say(self._face.keymap.name(wording.THOUGHTS_HIDDEN))
+            return
+        for pane in self.panes.all:
+            pane.thoughts = not pane.thoughts
+        self._face.run_worker(self.draw(), group="draw-turns")
+
     def _last(self) -> dict[PaneName, Answer]:
         """What is shown of the last turn in the focused pane, else in every pane."""
         consultation, focused = self._session.consultation, self.panes.focused

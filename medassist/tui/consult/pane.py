@@ -161,6 +161,8 @@ class Pane(Vertical):
         self._earlier = Button("", classes="earlier", compact=True)
         self._hidden = 0  # turns before the first one that is mounted
         self._all: Sequence[Turn] = ()
+        self.thoughts = False
+        """What the model thought is unfolded."""
         self.veil: Veil | None = None
         """Over the names of the models, while they are hidden."""
 
@@ -207,7 +209,7 @@ class Pane(Vertical):
         for view in views[-1:] if last else views:
             if view.turn in self._all:  # else it is being taken away
                 at = self._all.index(view.turn)
-                await view.draw(self._all[:at], self.veil)
+                await view.draw(self._all[:at], self.veil, self.thoughts)
 
     @on(Button.Pressed, ".earlier")
     async def _show_earlier(self, event: Button.Pressed) -> None:

@@ -15,6 +15,7 @@ from medassist.core.clean import clean
 from medassist.core.values import PaneName
 from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.consult.review_lines import ReviewLines
+from medassist.tui.consult.thought_view import ThoughtView
 from medassist.tui.line import Line
 from medassist.tui.wording import consult as wording
 
@@ -28,6 +29,7 @@ class TurnView(Vertical):
         self._pane: PaneName = pane
         self._model = Line(classes="foot")
         self._answer: Answer | None = None
+        self._thought = ThoughtView()
         self._text = AnswerText()
         self._review = ReviewLines()
         self._foot = Static("", markup=False, classes="foot")
@@ -39,16 +41,21 @@ class TurnView(Vertical):
             classes="question",
         )
         yield self._model
+        yield self._thought
         yield self._text
         yield self._review
         yield self._foot
 
-    async def draw(self, before: Sequence[Turn], veil: Veil | None) -> None:
+    async def draw(
+        self, before: Sequence[Turn], veil: Veil | None, thoughts: bool = False
+    ) -> None:
         """Bring the view up to date.
 
         Args:
             before: The turns above it.
-            veil: What hides the models' names, if they are hidden.
+            veil: What hides the models' names, if they are hidden. It hides thoughts
+                too: whether a model thinks, and how long, tells which one it is.
+            thoughts: What the model thought is unfolded.
         """
         self.set_class(self.turn.left_out, "-left-out")
         story = "\n".join(turn.question for turn in (*before, self.turn))
@@ -56,6 +63,7 @@ class TurnView(Vertical):
         self._model.display = bool(model)
         self._model.say(wording.FROM_HERE.format(model=model))
         answer = self.turn.shown(self._pane)
+        self._thought.draw(None if veil else answer, thoughts)
         if answer is None:
             self._say(wording.NOT_ASKED, failed=False)
             return

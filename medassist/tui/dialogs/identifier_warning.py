@@ -99,7 +99,8 @@ async def warn_of_consultation(
     """
     turns = list(dict.fromkeys(t for branch in consultation.branches for t in branch))
     answers = [a for turn in turns for pane in turn.panes for a in turn.answers(pane)]
-    texts = dict.fromkeys([t.question for t in turns] + [a.text for a in answers])
+    written = [text for a in answers for text in (a.text, a.thought)]
+    texts = dict.fromkeys([t.question for t in turns] + written)
     decided = await warn(face, [text for text in texts if text.strip()], "saving")
     if decided is None:
         return None
@@ -108,6 +109,7 @@ async def warn_of_consultation(
     for answer in answers:
         if answer.over:
             answer.text = decided.redact(answer.text)
+            answer.thought = decided.redact(answer.thought)
     return decided.warnings
 
 

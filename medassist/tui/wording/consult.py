@@ -119,6 +119,11 @@ CHECK = "Check: "
 TAKEN_OVER = "taken over from the other pane"
 NOT_ASKED = "this pane was not asked"
 LEFT_OUT = "no longer sent"
+ENDED_THINKING = "the model thought, and gave no answer"
+THOUGHTS_HIDDEN = (
+    "What the models thought is hidden with their names: whether one thinks tells "
+    "which it is."
+)
 FROM_HERE = "from here: {model}"
 PAIR_STATES: dict[PairState, str] = {
     "starting": "starting",
@@ -163,7 +168,8 @@ def answer_status(
         case "reading":
             return f"reading {answer.read_done}/{answer.read_total}"
         case "writing":
-            said = ["writing", f"{answer.tokens} token{_s(answer.tokens)}"]
+            doing = "writing" if answer.text else "thinking"
+            said = [doing, f"{answer.tokens} token{_s(answer.tokens)}"]
             if seconds and seconds > 0.5 and answer.tokens > 1:
                 said.append(f"{(answer.tokens - 1) / seconds:.1f} tok/s")
             return SEPARATOR.join(said)
@@ -199,6 +205,14 @@ def name(pane: PaneName, sides: Sides) -> str:
     return letter if sides.hidden else f"{letter} ({ROLES[pane]})"
 
 
+def thought(answer: Answer, unfolded: bool) -> str:
+    """The line above an answer that tells of the thought before it."""
+    tokens = f"{answer.thought_tokens:,} tokens"
+    thinks = not answer.over and not answer.text
+    said = f"thinking, {tokens}" if thinks else f"thought for {tokens}"
+    return f"{said}{SEPARATOR}{{thoughts}} {'folds' if unfolded else 'unfolds'} it"
+
+
 def foot(answer: Answer, place: int, count: int, hidden: bool = False) -> str:
     """The line below an answer: what the reader has to know of it; may be empty.
 
@@ -214,10 +228,11 @@ def foot(answer: Answer, place: int, count: int, hidden: bool = False) -> str:
     elif answer.state == "failed":
         said.append(answer.failure or "failed")
     elif answer.figures is not None and answer.figures.ending == "length":
-        limit = "its limit" if hidden else f"{answer.figures.tokens_written} tokens"
+        limit = "its limit" if hidden else f"{answer.figures.tokens_answered} tokens"
         said.append(f"cut off at {limit}")
     elif answer.state == "finished" and not answer.text.strip():
-        said.append("the model ended without a word")
+        thought = bool(answer.thought.strip()) and not hidden
+        said.append(ENDED_THINKING if thought else "the model ended without a word")
     if count > 1:
         said.append(f"answer {place + 1} of {count}")
     return SEPARATOR.join(said)
@@ -231,7 +246,7 @@ def ending(answer: Answer) -> str:
         case "failed":
             return f"failed: {answer.failure}" if answer.failure else "failed"
         case "finished" if answer.figures and answer.figures.ending == "length":
-            return f"cut off at {answer.figures.tokens_written} tokens"
+            return f"cut off at {answer.figures.tokens_answered} tokens"
         case "finished":
             return "the model ended it"
         case _:

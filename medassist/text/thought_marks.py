@@ -1,0 +1,72 @@
+"""The marks between which models write what they think before they answer.
+
+One table for all who have to know it: who tells thoughts from answers, and who asks a
+model's vocabulary and template whether it thinks at all.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one family of models encloses a thought."""
+
+    opens: str
+    closes: str
+    label: str = ""
+    """A word that it writes first in each thought, and that is none of it."""
+
+
+FORMS = (
+    Form("<think>", "</think>"),  # Qwen, DeepSeek-R1, QwQ, Magistral of 2025
+    Form("<thinking>", "</thinking>"),
+    Form("<thought>", "</thought>"),  # EXAONE Deep
+    Form("<reasoning>", "</reasoning>"),
+    Form("<seed:think>", "</seed:think>"),  # Seed-OSS
+    Form("[THINK]", "[/THINK]"),  # Magistral, Ministral
+    Form("<unused94>", "<unused95>", label="thought"),  # MedGemma
+    Form("<|channel>", "<channel|>", label="thought"),  # Gemma 4
+    Form("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A
+    Form("<|begin_of_thought|>", "<|end_of_thought|>"),
+    Form("◁think▷", "◁/think▷"),  # Kimi
+)
+
+# Harmony (gpt-oss) writes messages, each with a header that names its channel.
+START, CHANNEL, MESSAGE = "<|start|>", "<|channel|>", "<|message|>"
+ENDS_MESSAGE = "<|end|>"
+ENDS_ALL = ("<|return|>", "<|call|>")
+HARMONY_MARKS = (START, CHANNEL, MESSAGE, ENDS_MESSAGE, *ENDS_ALL)
+ANSWERS = "final"
+"""The channel that the user is to see; what is in others is thought."""
+HARMONY_CLOSES = f"{ENDS_MESSAGE}{START}assistant{CHANNEL}{ANSWERS}{MESSAGE}"
+
+OPENS = {form.opens: form for form in FORMS}
+CLOSES = {form.closes: form for form in FORMS}
+MARKS = (*OPENS, *CLOSES, *HARMONY_MARKS)
+PATTERN = re.compile("|".join(map(re.escape, sorted(MARKS, key=len, reverse=True))))
+
+
+def opened_by(prompt_end: str) -> str:
+    """The mark of a thought that a prompt begins and leaves open; empty: none.
+
+    Args:
+        prompt_end: what a template writes behind the conversation, for the answer.
+    """
+    last = None
+    for found in PATTERN.finditer(prompt_end):
+        last = found
+    if last is None:
+        return ""
+    if last[0] in OPENS:
+        return last[0]
+    header = prompt_end.rpartition(CHANNEL)[2] if CHANNEL in prompt_end else ""
+    thinks = bool(header) and not header.strip().startswith(ANSWERS)
+    return CHANNEL if last[0] == MESSAGE and thinks else ""
+
+
+def thinks(text: str) -> bool:
+    """Whether a chat template, or the text of a token, speaks of thoughts."""
+    return CHANNEL in text or any(mark in text for mark in (*OPENS, *CLOSES))
