@@ -98,7 +98,8 @@ def ask(
     """Put one question to both models and print the answers.
 
     Without a model it is the default pair of `medassist models`, at first the starter
-    pair. Two answers are printed one below the other, the first as it is written.
+    pair. Two answers are printed one below the other, on a
+    terminal the first as it is written.
     Progress is shown on a terminal only. Red flags in the question, and once the
     intended use, are told on standard error.
     """

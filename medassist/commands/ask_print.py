@@ -1,9 +1,11 @@
 """What `medassist ask` prints: answers as text or as JSON, and a line of progress.
 
 Standard output carries the answers alone. As text, two answers stand one below the
-other: the first is shown as it is written, and what the second writes meanwhile
-waits until the first has ended. What a model wrote is cleaned before a terminal sees
-it; JSON escapes everything beyond ASCII, so it needs no cleaning.
+other: on a terminal the first is shown as it is written, and what the second writes
+meanwhile waits until the first has ended. A pipe gets an answer as a whole, unless it
+is long, for what looks like one can turn out to be a thought. What a model wrote is
+cleaned before a terminal sees it; JSON escapes everything beyond ASCII, so it needs no
+cleaning.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from medassist.engine.wire import Answered, Loading, Reading, Written
 from medassist.library.hashes import remembered_sha256
 
 LOOK_EVERY_S = 0.05
+HELD_TOKENS = 1024
+"""So long what looks like an answer is held back from a pipe."""
 
 
 class Output(Protocol):
@@ -182,11 +186,11 @@ class AnswersAsText:
         """Whether what comes as the answer can still turn out to be a thought.
 
         A model may close a thought that nobody has seen it open. What is printed
-        cannot be taken back: for a pipe it waits to the end, for who reads along
-        only where the model is known to think.
+        cannot be taken back: for a pipe it waits for a good while, for who reads
+        along only where the model is known to think.
         """
         if not sys.stdout.isatty():
-            return True
+            return event.tokens <= HELD_TOKENS
         info = self._info.get(event.pane)
         told_apart = event.restart or event.thought_tokens > 0
         return bool(info and info.thinks) and not told_apart
@@ -204,21 +208,18 @@ class AnswersAsText:
     def _finish(self, event: Answered) -> None:
         self._begin()
         self._answered[event.pane] = event
-        rest = self._waiting[event.pane] + self._cleaners[event.pane].finish()
-        self._waiting[event.pane] = ""
+        self._waiting[event.pane] += self._cleaners[event.pane].finish()
         if event.pane != self._live_pane:
-            self._waiting[event.pane] = rest
             return
-        self._answer(rest)
         # The answers after this one may be finished too.
         while (pane := self._live_pane) and (answer := self._answered.get(pane)):
+            self._answer(self._waiting[pane])
             self._end(answer)
             self._live += 1
             self._begun = False
             if self._live_pane:
                 _print("\n")
                 self._heading()
-                self._answer(self._waiting[self._live_pane])
 
     async def finished(self, stopped: Callable[[], bool]) -> None:
         """Everything has been printed as it came."""
@@ -251,13 +252,9 @@ class AnswersAsText:
         _print("\n")
         figures = answer.figures
         if figures.ending == "length":
-            context = self._info[answer.pane].context
-            more = (
-                "a larger --context"
-                if figures.tokens_answered >= context // 2
-                or figures.context_used >= context
-                else "--max-tokens"
-            )
+            most = answer.sampling.max_tokens
+            reached = most is not None and figures.tokens_answered >= most
+            more = "--max-tokens" if reached else "a larger --context"
             self._status.say(
                 f"medassist: the {answer.pane} model's answer was cut off after "
                 f"{figures.tokens_answered:,} tokens; {more} allows more."

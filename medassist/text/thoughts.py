@@ -50,6 +50,8 @@ class Thoughts:
         self._held = ""
         self._parts: list[Part] = []
         self._answer = ""
+        self._lead = ""
+        """White space before the answer, which is shown once that follows."""
         self._thoughts: list[str] = [""] if opened else []
         self._in_passing = ""
         """The mark in the middle of an answer that opened the last thought."""
@@ -87,9 +89,8 @@ class Thoughts:
         if not self.over:
             keep = _begun_mark(self._held)
             sure = self._held[: len(self._held) - keep]
-            if not self._waits(sure):
-                self._take(sure)
-                self._held = self._held[len(sure) :]
+            self._take(sure)
+            self._held = self._held[len(sure) :]
         return self._given()
 
     def push_mark(self, mark: str, text: str) -> list[Part]:
@@ -111,6 +112,9 @@ class Thoughts:
             ended: it came to its own end, and was not cut off or stopped.
         """
         self._flush()
+        if self._lead and not self.thinking and not self._thoughts:
+            lead, self._lead, self._answer = self._lead, "", self._lead
+            self._parts.append(Part("answer", lead))
         if ended and self._in_passing and self.thinking:
             # Never closed: the answer spoke of the mark, and went on.
             self._give(self._in_passing + self._thoughts.pop())
@@ -129,10 +133,6 @@ class Thoughts:
     def _given(self) -> list[Part]:
         parts, self._parts = self._parts, []
         return parts
-
-    def _waits(self, text: str) -> bool:
-        """White space at the start is shown once an answer follows it."""
-        return not self.thinking and not self._answer and not text.strip()
 
     def _take(self, text: str) -> None:
         """`text` without marks, to what is being written now."""
@@ -165,9 +165,13 @@ class Thoughts:
             self._parts.append(Part("thought", text))
 
     def _give(self, text: str) -> None:
+        text = self._lead + text
+        self._lead = ""
         if not self._answer and self._thoughts:
             text = text.lstrip()
-        if text:
+        if not self._answer and not text.strip():
+            self._lead = text
+        elif text:
             self._answer += text
             self._parts.append(Part("answer", text))
 

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 from medassist.commands.ask_print import Status
 from medassist.commands.ask_run import AskError, ExitCode, Request, run
 from medassist.core.errors import EngineDied
-from medassist.core.values import PairFiles, PaneName, Sampling, TooLong
-from medassist.engine.wire import Loading, Reading
+from medassist.core.values import Figures, PairFiles, PaneName, Sampling, TooLong
+from medassist.engine.wire import Answered, Loading, Reading, Written
 from tests.stubs.scripted_engine import FakeEngine, answered, written
 
 BOTH: tuple[PaneName, ...] = ("base", "tuned")
@@ -75,9 +76,12 @@ def test_an_answer_that_is_finished_first_waits_for_its_place(
     assert out.index("First.") < out.index("## tuned") < out.index("Second.")
 
 
-def test_the_first_answer_is_shown_while_it_is_written(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+def test_the_first_answer_is_shown_on_a_terminal_while_it_is_written(
+    request_: Request,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     seen: list[str] = []
 
     class Watching(FakeEngine):
@@ -156,6 +160,8 @@ def test_json_is_one_object_of_the_promised_shape(
     weights = hashlib.sha256(b"weights").hexdigest()
     assert base == {
         "text": "\x1b[2J\x9b ü",
+        "thought": None,
+        "thought_tokens": 0,
         "model": str(request_.files.base),
         "sha256": weights,
         "tokens_read": 5,
@@ -172,11 +178,57 @@ def test_json_is_one_object_of_the_promised_shape(
     assert tuned["adapter_sha256"] == hashlib.sha256(b"lora").hexdigest()
 
 
+THOUGHTS = [
+    Written(id=1, pane="base", text="", tokens=2, thought="Hm, 900?", thought_tokens=2),
+    Written(id=1, pane="base", text="10 mg.", tokens=4, thought_tokens=2),
+    Answered(
+        id=1,
+        pane="base",
+        text="10 mg.",
+        thought="Hm, 900?",
+        figures=Figures("end", 5, 0, 4, 0.25, 12.5, 9, tokens_thought=2),
+        sampling=Sampling(),
+    ),
+]
+
+
+def test_a_thought_is_not_printed_and_stands_in_a_field_of_its_own(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = replace(request_, panes=("base",))
+    run(alone, FakeEngine(THOUGHTS))
+    out, _ = capsys.readouterr()
+    assert out == "10 mg.\n"
+    run(replace(alone, json=True), FakeEngine(THOUGHTS))
+    found = json.loads(capsys.readouterr().out)["answers"]["base"]
+    assert (found["text"], found["thought"]) == ("10 mg.", "Hm, 900?")
+    assert (found["thought_tokens"], found["tokens_written"]) == (2, 4)
+
+
+def test_what_turned_out_to_be_a_thought_reaches_no_pipe(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken_back = Written(
+        id=1, pane="base", text="10 mg.", tokens=4, thought="Hm, 900?", restart=True
+    )
+    events = [written("base", "Hm, 900?"), taken_back, THOUGHTS[-1]]
+    run(replace(request_, panes=("base",)), FakeEngine(events))
+    assert capsys.readouterr().out == "10 mg.\n"
+
+
+def test_a_thought_without_an_answer_is_said_to_be_one(
+    request_: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = answered("base", "").model_copy(update={"thought": "Hm."})
+    run(replace(request_, panes=("base",)), FakeEngine([bare]))
+    assert "gave no answer" in capsys.readouterr().err
+
+
 def test_an_answer_that_was_cut_off_is_said_to_be(
     request_: Request, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(request_, FakeEngine([answered("base", "", "length", 512)]))
-    assert "cut off after 512 tokens; --max-tokens" in capsys.readouterr().err
+    run(request_, FakeEngine([answered("base", "", "length", 1024)]))
+    assert "cut off after 1,024 tokens; --max-tokens" in capsys.readouterr().err
 
 
 def test_what_was_written_before_the_engine_died_stays(

@@ -36,6 +36,8 @@ class Script:
 
     answers: dict[PaneName, Sequence[str]] = field(default_factory=dict)
     """Pieces of the next answers of a pane; else it says `answer_of`."""
+    thoughts: dict[PaneName, str] = field(default_factory=dict)
+    """What a pane thinks before it answers; three tokens."""
     hold: asyncio.Event | None = None
     """After its first piece (or before it) each answer waits for this, or a stop."""
     hold_before_first: bool = False
@@ -150,12 +152,22 @@ class FakeEngine:
             pieces = [piece + " " for piece in pieces[:-1]] + [pieces[-1]]
         if script.hold_before_first:
             await self._hold(script.hold)
-        text = ""
+        text, thought = "", script.thoughts.get(pane, "")
+        if thought:
+            yield Written(
+                id=1, pane=pane, text="", tokens=3, thought=thought, thought_tokens=3
+            )
         for count, piece in enumerate(pieces, start=1):
             if self._is_stopped(pane):
                 break
             text += piece
-            yield Written(id=1, pane=pane, text=piece, tokens=count)
+            yield Written(
+                id=1,
+                pane=pane,
+                text=piece,
+                tokens=count,
+                thought_tokens=3 if thought else 0,
+            )
             await asyncio.sleep(0)
             if script.dies:
                 script.dies = False
@@ -170,6 +182,7 @@ class FakeEngine:
             id=1,
             pane=pane,
             text=text,
+            thought=thought,
             figures=Figures(
                 ending="stopped" if stopped else script.stop_reason,
                 tokens_read=2048,
@@ -178,6 +191,7 @@ class FakeEngine:
                 ttft_s=0.25,
                 tok_per_s=20.0,
                 context_used=812,
+                tokens_thought=3 if thought else 0,
             ),
             sampling=question.sampling,
         )
