@@ -211,6 +211,7 @@ def set_thought(db: Connection, answer: int, thought: str) -> None:
 
 def begin_anew(db: Connection, answer: int) -> None:
     """What had come of an answer turned out to be a thought."""
+    _go_on(db, answer)
     db.execute("DELETE FROM piece WHERE answer = ?", (answer,))
     db.execute(
         "UPDATE answer SET length = 0 WHERE id = ? AND state = 'writing'", (answer,)
