@@ -91,6 +91,8 @@ def in_words(sampling: Sampling) -> str:
     ]
     if sampling.max_tokens is not None:
         said.append(f"at most {sampling.max_tokens} tokens")
+    if sampling.thinking != "auto":
+        said.append(f"thinking {sampling.thinking}")
     if sampling.stop:
         said.append("stops at " + ", ".join(repr(text) for text in sampling.stop))
     return ", ".join(said)

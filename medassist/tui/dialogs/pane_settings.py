@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DIVIDER = "|"
+ZERO_IS_NONE = ("max_tokens", "max_thought_tokens")
+"""The limits of which an empty field and none at all are two things."""
 
 
 class PaneSettingsDialog(ModalScreen[NamedPair | None]):
@@ -82,7 +84,7 @@ class PaneSettingsDialog(ModalScreen[NamedPair | None]):
             asked.system, id=f"{pane}-system", tab_behavior="focus", compact=True
         )
         names = list(wording.FIELDS)
-        for group in (names[:4], names[4:]):
+        for group in (names[:3], names[3:6], names[6:]):
             with Horizontal(classes="row"):
                 for name in group:
                     with Vertical(classes="field"):
@@ -130,8 +132,9 @@ class PaneSettingsDialog(ModalScreen[NamedPair | None]):
             text = self.query_one(f"#{pane}-{name}", Input).value.strip()
             if text:
                 said[name] = text
-        if said.get("max_tokens") == "0":
-            said["max_tokens"] = None
+        for name in ZERO_IS_NONE:
+            if said.get(name) == "0":
+                said[name] = None
         stops = self.query_one(f"#{pane}-stop", Input).value
         found = tuple(stop for stop in stops.split(DIVIDER) if stop)
         if found:
@@ -147,6 +150,7 @@ def _shown(sampling: Sampling | None) -> Mapping[str, str]:
     if sampling is None:
         return {}
     shown = {name: str(getattr(sampling, name)) for name in wording.FIELDS}
-    if sampling.max_tokens is None:
-        shown["max_tokens"] = "0"
+    for name in ZERO_IS_NONE:
+        if getattr(sampling, name) is None:
+            shown[name] = "0"
     return {**shown, "stop": DIVIDER.join(sampling.stop)}

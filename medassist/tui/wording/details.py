@@ -122,6 +122,8 @@ def _sampling(conditions: Conditions | None) -> list[Fact]:
     ]
     if sampling.max_tokens is not None:
         said.append(f"at most {sampling.max_tokens} tokens")
+    if sampling.thinking != "auto":
+        said.append(f"thinking {sampling.thinking}")
     if sampling.stop:
         said.append("stops at " + ", ".join(repr(text) for text in sampling.stop))
     return [

@@ -24,11 +24,14 @@ FIELDS = {
     "repeat_penalty": "repeat penalty",
     "seed": "seed",
     "max_tokens": "longest answer",
+    "max_thought_tokens": "longest thought",
+    "thinking": "thinks: auto, on, off",
 }
 SYSTEM_PROMPT = "system prompt"
 EMPTY_FIELD = (
     "An empty field means: as in the settings, whose value is shown. A longest answer "
-    "of 0 ends by itself."
+    "of 0 ends by itself. A model thinks or not as you say where its template lets you "
+    "choose."
 )
 HOW_ASKED = "How the panes of {pair} are asked"
 STOPS = "texts that end an answer, with {divider} between them"
