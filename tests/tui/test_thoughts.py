@@ -41,4 +41,4 @@ async def test_who_thinks_is_not_told_while_names_are_hidden(
         await page.ask("One?")
         assert "thought for" not in page.seen
         await page.press("alt+t")
-        await page.until_seen("is hidden with their names")
+        await page.until_told("is hidden with their names")
