@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -50,14 +50,15 @@ def as_text(lines: Sequence[Line], verdicts: Sequence[Verdict]) -> str:
 def tables(lines: Sequence[Line], verdicts: Sequence[Verdict]) -> list[Table]:
     """All that was measured, in tables; those that have no row are left out."""
     found = rows(lines)
+    titles = _titles(lines)
     made = [
         _files(found),
         _raw(found),
         _app(found),
         _sustained(found),
         _quality(found),
-        _exams(found),
-        _said(verdicts),
+        _exams(found, titles),
+        _said(verdicts, titles),
     ]
     return [table for table in made if table is not None]
 
@@ -212,7 +213,16 @@ def _quality(found: Sequence[Row]) -> Table | None:
     )
 
 
-def _exams(found: Sequence[Row]) -> Table | None:
+def _titles(lines: Sequence[Line]) -> dict[str, str]:
+    """What each exam's paper is called: another file of a set has another title."""
+    return {
+        str(line.test["task"]): str(line.test["title"])
+        for line in lines
+        if line.kind == "exam" and line.test.get("title")
+    }
+
+
+def _exams(found: Sequence[Row], titles: Mapping[str, str]) -> Table | None:
     tasks = list(dict.fromkeys(task for row in found for task in row.exams))
     if not tasks:
         return None
@@ -229,18 +239,18 @@ def _exams(found: Sequence[Row]) -> Table | None:
         for row in _of_files(found)
         if row.exams
     ]
-    heads = ["model", *(TITLES.get(task, task) for task in tasks)]
+    heads = ["model", *(titles.get(task, TITLES.get(task, task)) for task in tasks)]
     return _table("exams", "Exams, right answers", heads, made)
 
 
-def _said(verdicts: Sequence[Verdict]) -> Table | None:
+def _said(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> Table | None:
     made: list[list[str]] = []
     for one in verdicts:
         found = one.flips
         made.append(
             [
                 one.row,
-                TITLES.get(one.task, one.task),
+                titles.get(one.task, TITLES.get(one.task, one.task)),
                 "-" if found is None else f"{found.right_to_wrong:,}",
                 "-" if found is None else f"{found.wrong_to_right:,}",
                 "-" if found is None else f"{one.clear:,}",

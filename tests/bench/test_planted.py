@@ -25,6 +25,8 @@ from medassist.bench.targets import target, targets
 from medassist.bench.verdict import Verdict, sat, verdicts
 from medassist.exams.log_probs import Logits
 from tests.bench.conftest import other_layer
+from tests.bench.lines import exam as exam_lines
+from tests.bench.lines import model
 from tests.bench.measured import SMALL, measure
 from tests.exams.papers import gold, medqa, write_lines
 from tests.tiny_models import TinyPair, write_model, write_pair
@@ -196,3 +198,14 @@ def test_the_table_has_all_of_it(planted):
     text = as_text(planted.lines, list(planted.verdicts.values()))
     for words in ("equal.gguf", "no worse by more than 1 point", "worse, by"):
         assert words in text
+
+
+def test_an_exam_is_called_as_the_file_is_that_was_read():
+    paper = "PubMedQA (pqal_train500.json.xz)"
+    of = model("Q8_0")
+    lines = [
+        one.model_copy(update={"test": {**one.test, "title": paper}})
+        for one in exam_lines(of, [True] * 20, task="pubmedqa")
+    ]
+    text = as_text(lines, [])
+    assert paper in text and "labelled test set" not in text
