@@ -2,7 +2,8 @@
 
 A spot job is started again on another computer, from the same folder of checkpoints,
 and only this file knows of the starts before. It stands next to the entry point in the
-container, so that this module imports the standard library alone.
+container, so that this module imports nothing beyond the standard library and the one
+writer of files, which needs no more either.
 
 A start that did not close its account was killed: what it may have used after its last
 line is charged to it (LOST_S), and each start after the first pays for its own boot,
@@ -12,9 +13,10 @@ which it cannot see (BOOT_S). So the sum is never less than what SageMaker bills
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from medassist.core.files import write_whole
 
 BOOT_S = 600.0
 LOST_S = 90.0
@@ -118,9 +120,4 @@ def load(folder: Path) -> Spent | None:
 
 def save(folder: Path, spent: Spent) -> None:
     """Write the account into `folder`, whole or not at all."""
-    half = folder / f".{FILE}.unfinished"
-    with half.open("w", encoding="utf-8") as out:
-        out.write(written(spent))
-        out.flush()
-        os.fsync(out.fileno())
-    half.replace(folder / FILE)
+    write_whole(folder / FILE, written(spent))
