@@ -7,6 +7,7 @@ small pair that lies in the package as a whole.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -156,12 +157,12 @@ class Demonstration:
 
 def demonstration(files: PairFiles) -> Demonstration:
     """Whether files that the program knows by itself answer, under whatever name."""
-    own = {path.resolve(): pair.notice for pair in _known() for path in _of(pair)}
+    own = {_real(path): pair.notice for pair in _known() for path in _of(pair)}
     panes: set[PaneName] = set()
     said = ""
     for pane in files.panes:
         for file in files.files(pane):
-            if notice := own.get(file.resolve()):
+            if notice := own.get(_real(file)):
                 panes.add(pane)
                 said = said or notice
     return Demonstration(frozenset(panes), said)
@@ -182,16 +183,18 @@ def _of(pair: DefaultPair) -> set[Path]:
 
 def is_known(path: Path) -> bool:
     """Whether `path` is a file of a pair that the program knows by itself."""
-    real = path.resolve()
-    return any(real == file.resolve() for pair in _known() for file in _of(pair))
+    real = _real(path)
+    return any(real == _real(file) for pair in _known() for file in _of(pair))
 
 
 def is_open_base(path: Path) -> bool:
     """Whether `path` is the base that others have made."""
-    try:
-        return path.resolve() == open_base.SMOLLM2.file.resolve()
-    except OSError:
-        return False
+    return _real(path) == _real(open_base.SMOLLM2.file)
+
+
+def _real(path: Path) -> str:
+    """What links lead to; of links in a circle the path itself, without an error."""
+    return os.path.realpath(path)
 
 
 def name_of(path: Path) -> str:

@@ -17,8 +17,13 @@ from medassist.core.clean import clean, escaped_json
 ROOT = Path(__file__).parents[2]
 EVIL = "a\x1b]52;c;SEFDS0VE\x1b\\b\x1b]0;OWNED\x07c\x9b2Jd\u202e\u200fe"
 OBEYED = set("\x1b\x07\x9b\x9d\u202e\u200f")
-PRINTS = {"medassist/core/terminal.py"}
-"""The one place that prints."""
+PRINTS = {
+    "medassist/core/terminal.py",
+    # Into a job's log, which `sagemaker logs` cleans when it shows it.
+    "finetune/sagemaker/container/child.py",
+    "finetune/sagemaker/container/job.py",
+}
+"""The one place that prints, and what has no terminal."""
 
 
 def printing(file: Path) -> Iterator[int]:

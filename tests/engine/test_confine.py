@@ -22,7 +22,7 @@ from tests.tiny_models import TinyPair
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing is held there")
 
-CHILD = "from medassist.engine import confine, confined, forbidden_calls\n"
+CHILD = "from medassist.engine import child_startup, confine, forbidden_calls\n"
 TRIAL = "medassist.engine.confinement_trial"
 WITHOUT = {
     confine.NETWORK_NAMESPACE: "confine.leave_network = lambda: False\n",
@@ -61,7 +61,7 @@ def attempted(folder: Path, shared: Path, before: str = "") -> Trial:
     """How a child fares that tries everything; `before` changes what holds it."""
     (folder / "model").write_text("m")
     (folder / "foreign").write_text("s")
-    script = f"{CHILD}{before}confined.main()"
+    script = f"{CHILD}{before}child_startup.main()"
     terminal, its_end = os.openpty()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(folder / "listening"))

@@ -12,8 +12,6 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
-import typer
-
 from medassist.bench import against, events, exam_results, llama_bench
 from medassist.bench.against import Code, Compared
 from medassist.bench.disturbance import Observer
@@ -220,10 +218,7 @@ def _report(
     if request.html is not None:
         write_whole(request.html, as_html(lines, found, best))
     text = printed(request.form, lines, found, best)
-    if sys.stdout.isatty():  # names of files stand in it
-        say(text, json=request.form.startswith("json"))
-    else:
-        typer.echo(text)
+    say(text, json=request.form.startswith("json"))
     if best is not None:
         say("\n".join(("", *best.said)), err=request.form != "table")
     code = Code.FAILED if ended.failed else Code.SAME
