@@ -320,7 +320,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(base, monkeypatc
     monkeypatch.setattr(
         gguf_file.shutil, "disk_usage", lambda _: usage(10**6, 10**6, 1000)
     )
-    refused_model(base, "0 MB are free there; make room")
+    refused_model(base, "1.0 kB are free there; make room")
 
 
 def test_a_disk_that_fills_while_a_file_is_written_leaves_nothing(base, monkeypatch):

@@ -39,7 +39,9 @@ def make(clone: Path, *words: str, ends: int = 0) -> tuple[int, str]:
         f'case "$*" in *"starter get"*) exit {ends};; esac\n'
     )
     python.chmod(0o755)
-    own = {n: v for n, v in os.environ.items() if n not in ("BASE", "MAKEFLAGS")}
+    # What the make that runs the tests was told is not for this one.
+    told = ("ARGS", "BASE", "MAKEFLAGS")
+    own = {n: v for n, v in os.environ.items() if n not in told}
     done = subprocess.run(
         ["make", *words], cwd=clone, env=own, capture_output=True, text=True
     )

@@ -115,7 +115,7 @@ def test_a_program_that_gives_credentials_is_named_before_it_runs(
         'print(json.dumps({"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "s"}))'
     )
     (cloud.home / "config").write_text(
-        f"[profile p]\ncredential_process = {sys.executable} {program}\n"
+        f'[profile p]\ncredential_process = "{sys.executable}" "{program}"\n'
     )
     heard: list[tuple[str, bool]] = []
     with opened(Wish(profile="p"), lambda text: heard.append((text, ran.exists()))):

@@ -25,7 +25,7 @@ def recipe(
 ) -> Path:
     (tmp_path / "rows").mkdir()
     (tmp_path / "rows" / "own.yaml").write_text(ROWS, "utf-8")
-    sources = [{"name": "own-rows", "path": "rows"}]
+    sources = [{"name": "own-rows", "path": "rows", "licence": "Apache 2.0"}]
     split = {"train": 1.0, "validation": 0.0, "test": 0.0}
     return write_recipe(
         {

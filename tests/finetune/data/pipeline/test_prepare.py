@@ -437,7 +437,8 @@ class Slow(OwnSource):
 if __name__ == "__main__":
     # A test runner in the background of a shell passes on that SIGINT is ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    prepare(settings(Path({data!r})), Path({run!r}), Wish(Machine("local", 2), tasks=6))
+    wish = PreparationWish(Machine("local", 2), tasks=6)
+    prepare(settings(Path({data!r})), Path({run!r}), wish)
 """
 
 
