@@ -1,9 +1,12 @@
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 # Each of these costs more than the front door as a whole may take.
 NOT_FOR_HELP = {
     "asyncio",
@@ -58,6 +61,61 @@ def test_of_another_room_its_verbs_load_the_options_alone(room: str) -> None:
     loaded = {m for m in modules_after(f"import {room}.commands") if m.startswith(room)}
     light = (f"{room}.commands", f"{room}.errors")
     assert {m for m in loaded if not m.startswith(light)} == {room}
+
+
+WITHOUT = """
+import importlib, pkgutil, sys
+
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {lacking!r}:
+            raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Lacking())
+import medassist
+for module in pkgutil.walk_packages(medassist.__path__, "medassist."):
+    if not module.name.endswith("__main__"):
+        try:
+            importlib.import_module(module.name)
+        except ModuleNotFoundError:
+            print(module.name)
+"""
+# What goes to a network that the user named, which the extras bring.
+NEEDS_AN_EXTRA = {
+    "medassist.bench.ollama",
+    "medassist.core.download",
+    "medassist.core.network",
+}
+CALLED = {
+    "huggingface-hub": "huggingface_hub",
+    "pyyaml": "yaml",
+    "python-pptx": "pptx",
+}
+"""Packages of the extras by the module that they are imported as, if it is another."""
+
+
+def test_the_plain_install_holds_all_that_the_app_imports() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+
+    def names(requirements: list[str]) -> set[str]:
+        return {re.split(r"[\[<>=]", each)[0] for each in requirements}
+
+    # `make run` installs what records need, too; rich, jinja2 and numpy come with what
+    # the app needs.
+    plain = names(project["dependencies"]) | names(extras["records"])
+    plain |= {"medassist", "rich", "jinja2", "numpy"}
+    wanted = ("convert", "finetune", "pull", "qlora", "sagemaker")
+    more = set[str]().union(*(names(extras[name]) for name in wanted)) - plain
+    lacking = {CALLED.get(name, name.replace("-", "_")) for name in more}
+    assert {"httpx2", "torch", "yaml", "boto3"} <= lacking
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(lacking=lacking)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(done.stdout.split()) == NEEDS_AN_EXTRA
 
 
 def test_help_loads_nothing_heavy_either() -> None:

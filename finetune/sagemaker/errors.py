@@ -186,7 +186,7 @@ def _of_service(error: Exception, doing: str) -> SageMakerError:
     if code in DENIED:
         return Refused(
             f"cannot {doing}: these credentials may not ({message}). `medassist "
-            "finetune sagemaker role --print` shows the rights that are needed; who "
+            "finetune sagemaker role` shows the rights that are needed; who "
             "runs the account can give them"
         )
     if code == "ResourceLimitExceeded":

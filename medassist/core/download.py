@@ -12,7 +12,13 @@ from typing import Literal
 import httpx2
 
 from medassist.core.errors import NetworkError
-from medassist.core.files import SHARED_FILE, give_name, open_own, write_whole
+from medassist.core.files import (
+    SHARED_FILE,
+    UNFINISHED,
+    give_name,
+    open_own,
+    write_whole,
+)
 from medassist.core.progress import Watcher
 
 PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
@@ -20,7 +26,6 @@ LONGEST_PAUSE = 60.0  # seconds that a server may ask for
 CHUNK = 1 << 20  # bytes
 AGAIN = (408, 425, 429, 500, 502, 503, 504)
 """Answers that mean: later, perhaps."""
-UNFINISHED = ".unfinished"
 
 Algorithm = Literal["md5", "sha256", "git-sha1"]
 

@@ -25,6 +25,8 @@ from medassist.core.progress import Watcher, unwatched
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 SHARED_FILE = 0o644
+UNFINISHED = ".unfinished"
+"""Ends the name of what is not whole yet, of a file or a folder."""
 PIECE = 1024 * 1024
 
 # On Windows some of these do not exist, nor does what they guard against.

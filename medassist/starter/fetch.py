@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from medassist.core.download import UNFINISHED
 from medassist.core.files import (
     PIECE,
+    UNFINISHED,
     copy_whole,
     give_name,
     make_folder,
