@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from convert.gguf.facts import read_model
+from convert.gguf.model import convert_model
+from convert.gguf.tensors import stored_tensors
 from convert.merge.gguf import merge_gguf
 from convert.quantization_types import quantization_types
 from convert.quantize import quantize
+from convert.unpack.folder import unpack
+from convert.verify import logits
 from convert.verify import merged_gguf as proof
+from convert.verify.gate import verify_model
 from convert.verify.merged_gguf import verify_merged
 from convert.verify.quantized_tensors import compare_tensors
 from convert.verify.result import require_verified
-from convert.verify.texts import prose
+from convert.verify.texts import prose, short_prompts
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.figures import MEAN_KLD, PPL_BASE
 from medassist.exams.scorer import compare_on_text
@@ -45,6 +51,31 @@ def test_an_adapter_is_merged_and_proven(
     assert new.template == old.template
     assert new.ends == old.ends == ("<|im_end|>",)
     assert {t.type for t in new.tensors} == {"F16", "F32"}
+
+
+@pytest.fixture
+def few_logits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All prompts of the gate take a minute and more on two cores."""
+    few = short_prompts()[:4]
+    monkeypatch.setattr(logits, "short_prompts", lambda: few)
+    monkeypatch.setattr(logits, "prose", lambda: prose()[:400])
+
+
+def test_unpacked_and_converted_anew_it_is_the_model(
+    real_base, decoded, few_logits, tmp_path
+):
+    folder = tmp_path / "folder"
+    unpack(real_base, folder)
+    again = convert_model(folder, tmp_path / "again-f16.gguf")
+    old, new = read_model(decoded), read_model(again)
+    assert (new.template, new.ends) == (old.template, old.ends)
+    expected = stored_tensors(decoded)
+    for name, weight in stored_tensors(again).items():
+        rows = slice(0, weight.shape[0])
+        assert np.array_equal(weight.floats(rows), expected.pop(name).floats(rows))
+    assert not expected
+    found = verify_model(folder, again)
+    assert found.passed, found.failed
 
 
 def loss(model: Path, against: Path) -> dict[str, float]:
