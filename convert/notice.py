@@ -14,10 +14,12 @@ def notice(card: Card) -> str:
         "",
         *_licence(card.licence),
     ]
+    if base := card.tuned_from:
+        lines[3:3] = [f"Base: {base.name}. Licence of the base: {base.licence}.", ""]
     for source in card.sources:
         lines += [
             "",
-            f"{source.title}. {source.licence}. {source.url}",
+            f"{source.title}. {source.licence}. {source.url}".rstrip(),
             source.attribution,
         ]
     lines += ["", *card.cannot]

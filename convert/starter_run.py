@@ -1,7 +1,7 @@
 """From the run folder of a starter pair to the files that the program ships.
 
 The run folder gets `gguf/` and a Modelfile, and its card the hashes of both. `ship`
-copies that into the package, beside a notice of all sources.
+copies the files into the package, beside a notice of all sources.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ FIRST_LINE = (
     "`make ollama` merges the pair into the file below, proves it, and makes the model."
 )
 SYSTEM = "You answer questions about health in plain language."
+"""Of a base of our own; one of others was taught with what its template says."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,9 @@ def tuned_modelfile(tuned: Path, card: Card, weights: str, *, first: str = "") -
         first: a comment at its top.
     """
     wishes = OllamaWishes(
-        system=SYSTEM, licences=(notice(card),), card_context=card.context
+        system=None if card.tuned_from else SYSTEM,
+        licences=(notice(card),),
+        card_context=card.context,
     )
     return modelfile(
         ModelfileParts(
@@ -168,7 +171,7 @@ def checkout_modelfile(tuned: Path, card: Card) -> str:
 
 
 def ship(run: Path, checkout: Path) -> Shipped:
-    """Put a converted run into the package in `checkout`, and its Modelfile on top.
+    """Put a converted run into the package in `checkout`.
 
     Raises:
         ConvertError: the run is not converted, its files are not those of its card,
@@ -201,8 +204,6 @@ def ship(run: Path, checkout: Path) -> Shipped:
         copy_whole(run / ARTICLES, target / ARTICLES, SHARED_FILE)
         said += f"\nThe file {ARTICLES} credits the open-access articles one by one.\n"
     write_whole(target / "NOTICE", said, SHARED_FILE)
-    text = checkout_modelfile(run / "gguf" / STARTER_TUNED, card)
-    write_whole(checkout / MODELFILE, text, SHARED_FILE)
     return Shipped(target, total)
 
 

@@ -20,7 +20,7 @@ def starter(
         typer.Option(
             "--ship",
             metavar="DIR",
-            help="Also make it the pair of this clone: package and Modelfile.",
+            help="Also make it the small pair in the package of this clone.",
         ),
     ] = None,
 ) -> None:

@@ -19,7 +19,8 @@ from convert.ollama.settings import (
     OllamaWishes,
     settings_of,
 )
-from convert.starter_run import SYSTEM
+from medassist.core.run_folder import OWN_CARD
+from medassist.starter import OWN_ADAPTERS
 from tests.convert.chat_templates import (
     GEMMA_2,
     LLAMA_3,
@@ -58,14 +59,11 @@ def settings(**changed: object) -> OllamaSettings:
     return OllamaSettings(**values)
 
 
-def test_the_modelfile_of_the_clone_is_what_the_command_writes(tmp_path, monkeypatch):
+def test_the_modelfile_of_the_clone_is_what_the_command_writes(real_base, monkeypatch):
     monkeypatch.chdir(ROOT)
-    result = run(
-        "medassist/starter/base-q8_0.gguf",
-        "--adapter", "medassist/starter/adapter-plain.gguf",
-        "--card", "medassist/starter/card.json",
-        "--system", SYSTEM,
-    )  # fmt: skip
+    plain = STARTER / OWN_ADAPTERS["plain"]
+    card = plain.with_suffix(OWN_CARD)
+    result = run(real_base, "--adapter", plain, "--card", card)
     assert result.exception is None
     assert "Ollama from 0.34.1 on takes no ADAPTER" in result.stderr
     # The clone's names both in one file, with a line above that says who makes it.

@@ -14,17 +14,24 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from convert.gguf.adapter import convert_adapter
+from convert.gguf.facts import read_model
 from convert.gguf.model import About, convert_model
-from convert.merge.gguf import merge_gguf
 from convert.starter_run import FOR_OLLAMA, MOST_BYTES, checkout_modelfile
 from finetune.starter.chat import BEGIN, END, PAD, SPECIAL, prompt
 from medassist.core.card import Card, read_card
-from medassist.core.run_folder import CARD, STARTER_ADAPTERS
+from medassist.core.run_folder import CARD, OWN_CARD, STARTER_ADAPTERS
 from medassist.core.values import EngineOptions, Message
 from medassist.core.values import Sampling as SamplingSettings
 from medassist.engine.client import Engine
+from medassist.engine.template import ChatTemplate
 from medassist.engine.wire import Answered, Question
-from medassist.starter import FOLDER, SMALL_NOTICE, small_files, small_pair
+from medassist.starter import (
+    FOLDER,
+    OWN_ADAPTERS,
+    SMALL_NOTICE,
+    small_files,
+    small_pair,
+)
 from tests.convert import go_render
 from tests.convert.native import NativeModel, nmse
 from tests.convert.tiny_hf import hf_greedy, hf_logits
@@ -181,37 +188,34 @@ def test_greedy_text_of_the_shipped_numbers_is_that_of_hugging_face(
     assert found == hf_greedy(model, tokens, 32)
 
 
-def test_the_modelfile_of_the_checkout_is_that_of_the_pair(card, tmp_path):
+def test_the_modelfile_of_the_checkout_is_that_of_the_default_pair(real_base):
+    card = read_card((FOLDER / OWN_ADAPTERS["plain"]).with_suffix(OWN_CARD))
     text = (CHECKOUT / "Modelfile").read_text("utf-8")
-    merged = merge_gguf(BASE, ADAPTERS["plain"], tmp_path / "merged.gguf").file
-    assert text == checkout_modelfile(merged, card)
+    # Merged it reads and ends as its base does, so the base will do to derive it from.
+    assert text == checkout_modelfile(real_base, card)
     assert text.startswith("# `make ollama` merges the pair into the file below")
     weights = re.findall(r"^FROM (\S+)$", text, re.MULTILINE)
     assert weights == [f"./{FOR_OLLAMA.as_posix()}"]
     assert "build/" in (CHECKOUT / ".gitignore").read_text("utf-8").splitlines()
-    assert not re.search("^ADAPTER", text, re.MULTILINE)
-    base = Gguf(BASE)
-    tokens = base.value("tokenizer.ggml.tokens")
-    end = tokens[base.value("tokenizer.ggml.eot_token_id")]
-    assert re.findall(r'^PARAMETER stop "(.+)"$', text, re.MULTILINE) == [end]
-    assert f"num_ctx {base.value('llama.context_length')}" in text
-    assert "CC BY 4.0" in text
+    assert not re.search("^(ADAPTER|SYSTEM)", text, re.MULTILINE)
+    assert re.findall(r'^PARAMETER stop "(.+)"$', text, re.MULTILINE) == ["<|im_end|>"]
+    assert f"num_ctx {Gguf(real_base).value('llama.context_length')}" in text
+    assert "Apache-2.0" in text
     assert "not for clinical use" in text
 
 
 @go_render.needs_go
-def test_the_modelfile_renders_what_the_model_was_trained_on():
+def test_the_modelfile_renders_what_the_model_was_trained_on(real_base):
     text = (CHECKOUT / "Modelfile").read_text("utf-8")
     found = re.search(r'^TEMPLATE """(.*?)"""$', text, re.MULTILINE | re.DOTALL)
     assert found
-    system = re.search(r'^SYSTEM """(.*?)"""$', text, re.MULTILINE)
-    assert system
-    talk = [
-        {"role": "system", "content": system[1]},
-        {"role": "user", "content": QUESTIONS[0]},
-    ]
+    talk = [{"role": "user", "content": QUESTIONS[0]}]
     ((rendered,),) = go_render.render([(found[1], [talk])])
-    assert rendered == prompt(QUESTIONS[0], system[1])
+    own = ChatTemplate(
+        read_model(real_base).template, "the base", "<|im_start|>", "<|im_end|>"
+    )
+    assert rendered == own.render([Message(role="user", content=QUESTIONS[0])])
+    assert "SmolLM" in rendered  # the base's own system text, which was trained with
 
 
 async def test_the_tuned_model_answers_shortly_and_ends_by_itself():
