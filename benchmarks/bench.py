@@ -11,7 +11,7 @@ from benchmarks.random_llama import random_llama
 from benchmarks.table import Comparison
 from convert.gguf.model import convert_model
 from convert.quantize import quantize
-from convert.unpack.folder import unpack
+from convert.unpack.unpack import unpack
 from medassist.bench.speed import called, warm_up
 from medassist.engine.scorer import GgufScorer
 from medassist.engine.timing import TimedModel, TimedSettings

@@ -11,7 +11,7 @@ import torch
 from benchmarks.table import Comparison
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.examinee import HfExaminee
-from finetune.evaluate.model import AloneModel
+from finetune.evaluate.single_model import AloneModel
 from medassist.exams.multiple_choice import sit
 from medassist.exams.question_files import find_exams
 from tests.exams.exam_model import save_exam_model

@@ -14,7 +14,7 @@ from benchmarks.table import Comparison
 from medassist.consult.answer import Source
 from medassist.consult.verdict import now
 from medassist.core.values import PANES, Figures
-from medassist.records import rows
+from medassist.records import sql_writes
 from medassist.records.cipher import Connection
 from medassist.records.vault import Vault
 
@@ -49,18 +49,18 @@ def fill(db: Connection, first: int, last: int, chance: random.Random) -> None:
     for number in range(first, last):
         begun = now() - timedelta(hours=CONSULTATIONS - number)
         consultation = number * 100 + 1
-        rows.begin(db, consultation, text(chance, 8), begun)
+        sql_writes.begin(db, consultation, text(chance, 8), begun)
         after = None
         for place in range(TURNS):
             turn = consultation + 1 + place * 3
-            rows.add_turn(db, consultation, turn, after, text(chance, 40), begun)
+            sql_writes.add_turn(db, consultation, turn, after, text(chance, 40), begun)
             for side, pane in enumerate(PANES, start=1):
                 answer = turn + side
-                rows.add_answer(db, answer, turn, pane, SOURCES[pane], 42)
+                sql_writes.add_answer(db, answer, turn, pane, SOURCES[pane], 42)
                 whole = text(chance, WORDS)
-                rows.end(db, answer, "ended", whole, WORDS, FIGURES)
+                sql_writes.end(db, answer, "ended", whole, WORDS, FIGURES)
             after = turn
-        rows.set_leaf(db, consultation, after)
+        sql_writes.set_leaf(db, consultation, after)
 
 
 async def _fill(vault: Vault) -> None:

@@ -93,8 +93,8 @@ def compare(folder: Path, runs: int, threads: int) -> list[Comparison]:
 
 def _ours(root: Path, number: int) -> tuple[float, float]:
     from finetune.train.preparation import Wishes, prepare
-    from finetune.train.run_folder import open_run
-    from finetune.train.training import train
+    from finetune.train.train import train
+    from finetune.train.training_folder import open_run
 
     run = root / f"ours-{number}"
     shutil.copytree(root / "data", run / "data")
@@ -113,7 +113,7 @@ def _theirs(root: Path, number: int) -> tuple[float, float]:
     from trl.trainer.sft_trainer import SFTTrainer
 
     from finetune.train.base_model import load_base, load_tokenizer
-    from finetune.train.rows import RowOptions, write_rows
+    from finetune.train.training_rows import RowOptions, write_rows
 
     run = root / f"theirs-{number}"
     tokenizer = load_tokenizer(root / "base")

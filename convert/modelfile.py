@@ -14,8 +14,8 @@ from pydantic import BaseModel
 
 from convert.errors import ConvertError
 from convert.go_template.write import is_printable
+from convert.ollama.model_settings import OllamaSettings
 from convert.ollama.parameters import Parameter
-from convert.ollama.settings import OllamaSettings
 
 QUOTES = '"""'
 

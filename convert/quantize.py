@@ -16,7 +16,7 @@ from gguf import GGMLQuantizationType
 from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError
-from convert.gguf.facts import SHARD, GgufFacts, read_model
+from convert.gguf.contents import SHARD, GgufFacts, read_model
 from convert.gguf.file import refuse_target
 from convert.imatrix import read_imatrix
 from convert.out_name import out_file

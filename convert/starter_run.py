@@ -14,10 +14,10 @@ from pathlib import Path
 from convert.errors import ConvertError
 from convert.gguf.adapter import convert_adapter
 from convert.gguf.model import About, convert_model
-from convert.merge.gguf import merge_gguf
+from convert.merge.gguf_merge import merge_gguf
 from convert.modelfile import ModelfileParts, modelfile
 from convert.notice import heading, notice
-from convert.ollama.settings import OllamaWishes, settings_of
+from convert.ollama.model_settings import OllamaWishes, settings_of
 from medassist.core.card import Card, read_card, write_card
 from medassist.core.files import SHARED_FILE, copy_whole, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched

@@ -9,7 +9,7 @@ from finetune.data.records import Message
 from finetune.errors import FinetuneError
 from finetune.evaluate.pair import Pair, Side, load_pair
 from finetune.evaluate.recipe import SYSTEM_PROMPT
-from finetune.evaluate.writing import Writing, write
+from finetune.evaluate.written_answers import Writing, write
 from finetune.train.chat_format import CannotRender, prompt_ids
 from medassist.core.run_folder import ADAPTER, ADAPTER_WEIGHTS
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from convert.commands.verify import table
 from convert.errors import ConvertError
-from convert.merge.gguf import merge_gguf
+from convert.merge.gguf_merge import merge_gguf
 from convert.starter_run import FOR_OLLAMA, checkout_modelfile, tuned_modelfile
 from convert.verify.merged_gguf import verify_merged
 from convert.verify.result import hash_of, read_verified

@@ -14,12 +14,12 @@ import sys
 from pathlib import Path
 
 from medassist.bench import charts
+from medassist.bench.exam_verdict import sat, verdicts
+from medassist.bench.result_rows import rows
 from medassist.bench.results import read_results
-from medassist.bench.rows import rows
-from medassist.bench.verdict import sat, verdicts
 from medassist.report.charts.scatter import draw_scatter
+from medassist.report.elements import Scatter
 from medassist.report.page import TEMPLATES
-from medassist.report.parts import Scatter
 
 TO = Path(__file__).parents[1] / "docs" / "bench.svg"
 NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'

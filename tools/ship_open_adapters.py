@@ -21,11 +21,11 @@ from convert.errors import ConvertError
 from convert.gguf.adapter import convert_adapter
 from convert.gguf.model import About
 from convert.starter_run import checkout_modelfile
-from convert.unpack.folder import as_folder
+from convert.unpack.unpack import as_folder
 from convert.verify.gate import verify_adapter
 from convert.verify.result import hash_of
-from finetune.report.facts import read_facts
 from finetune.report.run_card import card_of
+from finetune.report.run_facts import read_facts
 from medassist.core.card import Card, read_card, write_card
 from medassist.core.errors import MedassistError
 from medassist.core.files import SHARED_FILE, copy_whole, write_whole

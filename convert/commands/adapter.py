@@ -62,7 +62,7 @@ def adapter(
         )
         from convert.gguf.model import About
         from convert.peft_adapter import read_adapter
-        from convert.unpack.folder import as_folder
+        from convert.unpack.unpack import as_folder
     about = About(name or adapter.resolve().name)
     weights = reads_weights(read_adapter(adapter))
     with (

@@ -94,7 +94,7 @@ def _ggufs(
 ) -> None:
     with room("convert"):
         from convert.commands.verify import table
-        from convert.merge.gguf import merge_gguf, read_merge_type
+        from convert.merge.gguf_merge import merge_gguf, read_merge_type
         from convert.verify.merged_gguf import verify_merged
     kind = read_merge_type(outtype)
     with watching(quiet=json) as watcher:

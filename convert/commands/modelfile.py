@@ -68,12 +68,12 @@ def modelfile(
     those that the model's files or you name, and no others; who named which is told.
     """
     with room("convert"):
-        from convert.gguf.facts import read_facts
+        from convert.gguf.contents import read_facts
         from convert.modelfile import ModelfileParts, WrittenModelfile, beside
         from convert.modelfile import modelfile as text_of
         from convert.notice import heading
         from convert.ollama.adapter_support import check_adapter
-        from convert.ollama.settings import settings_of
+        from convert.ollama.model_settings import settings_of
     from medassist.core.card import read_card
     from medassist.core.files import SHARED_FILE, write_whole
 

@@ -11,7 +11,7 @@ from convert.errors import ConvertError
 from medassist.core.files import read_text, without_line_end
 
 if TYPE_CHECKING:
-    from convert.ollama.settings import OllamaWishes
+    from convert.ollama.model_settings import OllamaWishes
 
 System = Annotated[
     str | None, typer.Option(metavar="TEXT", help="The system prompt of the model.")
@@ -100,8 +100,8 @@ def read_wishes(
         CardError: the card is none.
     """
     from convert.notice import notice
+    from convert.ollama.model_settings import OllamaWishes, read_message
     from convert.ollama.parameters import read_parameter
-    from convert.ollama.settings import OllamaWishes, read_message
     from medassist.core.card import read_card
 
     texts = [_text(file) for file in licences or []]

@@ -79,7 +79,7 @@ def publish(
     """
     with room("convert"):
         from convert.ollama import publish as work
-        from convert.ollama.names import read_name
+        from convert.ollama.model_names import read_name
         from convert.ollama.publish_plan import make_plans
         from convert.ollama.server import Server
         from medassist.core.ollama_host import read_host

@@ -84,7 +84,7 @@ def verify(
     with room("convert"):
         import torch
 
-        from convert.unpack.folder import as_folder
+        from convert.unpack.unpack import as_folder
         from convert.verify.gate import verify_adapter, verify_model
     if threads is not None:
         torch.set_num_threads(threads)

@@ -14,7 +14,7 @@ import numpy as np
 from gguf import GGUFType, Keys
 
 from convert.errors import ConvertError
-from convert.gguf.facts import GgufFacts, read_facts
+from convert.gguf.contents import GgufFacts, read_facts
 from convert.gguf.tensors import StoredTensor, stored_tensors
 from convert.hf_folder import Array
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from gguf import quants
 
-from convert.gguf.facts import shards_of
+from convert.gguf.contents import shards_of
 from convert.gguf.head import TensorFact, read_head, tensor_rows
 from convert.hf_folder import Array
 

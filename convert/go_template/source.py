@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from convert.errors import ConvertError
-from convert.gguf.facts import GgufFacts, read_facts
+from convert.gguf.contents import GgufFacts, read_facts
 from medassist.core.plain_template import plain_template
 from medassist.core.values import Role
 

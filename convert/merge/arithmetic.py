@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from convert.errors import ConvertError
-from convert.merge.plan import WeightPlan
+from convert.merge.weight_plan import WeightPlan
 from convert.peft_adapter import Lora, PeftAdapter
 
 BLOCK = 1 << 17

@@ -17,9 +17,9 @@ from convert.foreign import no_tokenizer
 from convert.gguf.lora import CANNOT_BE_MERGED
 from convert.hf_folder import CONFIG, INDEX, WEIGHTS, Weight, read_config, read_weights
 from convert.merge.arithmetic import merged_blocks, one_thread
-from convert.merge.folder import Beside, files_beside
-from convert.merge.plan import MergePlan, plan_merge
-from convert.merge.record import RECORD, MergeRecord
+from convert.merge.files_beside import Beside, files_beside
+from convert.merge.merge_record import RECORD, MergeRecord
+from convert.merge.weight_plan import MergePlan, plan_merge
 from convert.peft_adapter import PeftAdapter, read_adapter
 from convert.safetensors_file import write_safetensors
 from medassist.core.card import Sha256

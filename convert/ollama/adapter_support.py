@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convert.errors import ConvertError
-from convert.gguf.facts import GgufFacts
+from convert.gguf.contents import GgufFacts
 from convert.gguf.lora import INVOCATION, require_fit, require_lora
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert.errors import ConvertError
-from convert.gguf.facts import GgufFacts, read_facts, read_model
+from convert.gguf.contents import GgufFacts, read_facts, read_model
 from convert.go_template.source import ChatSource, source_of_gguf
 from convert.ollama.adapter_support import check_adapter
-from convert.ollama.names import ModelName
-from convert.ollama.settings import OllamaSettings, OllamaWishes, settings_from
+from convert.ollama.model_names import ModelName
+from convert.ollama.model_settings import OllamaSettings, OllamaWishes, settings_from
 
 
 @dataclass(frozen=True)

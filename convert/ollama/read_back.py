@@ -18,12 +18,12 @@ import numpy as np
 from pydantic import BaseModel
 
 from convert.errors import ConvertError
-from convert.gguf.facts import GgufFacts, same_number
+from convert.gguf.contents import GgufFacts, same_number
 from convert.gguf.head import TensorFact, read_head, tensor_bytes
 from convert.go_template.source import ChatSource, TemplateRefused
+from convert.ollama.model_settings import OllamaSettings
 from convert.ollama.publish_plan import PublishPlan
 from convert.ollama.server import Server
-from convert.ollama.settings import OllamaSettings
 from medassist.core.values import Role
 
 STORED = re.compile(r"^(FROM|ADAPTER) (.*sha256-([0-9a-f]{64}))\s*$", re.MULTILINE)

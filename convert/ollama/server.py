@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 
 from convert.errors import ConvertError
-from convert.ollama.settings import OllamaSettings
+from convert.ollama.model_settings import OllamaSettings
 from medassist.core.errors import NetworkError
 from medassist.core.network import connected
 from medassist.core.ollama_host import VARIABLE, Host

@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError, NeedsMerging
 from convert.gguf.adapter import check_convertible
-from convert.gguf.facts import read_facts
+from convert.gguf.contents import read_facts
 from convert.gguf.model import has_own_head, notes_of
 from convert.go_template.source import source_of_gguf
-from convert.merge.record import read_record
+from convert.merge.merge_record import read_record
+from convert.ollama.model_settings import template_end
 from convert.ollama.parameters import Parameter
-from convert.ollama.settings import template_end
-from convert.run.folder import ConvertibleRun
+from convert.run.convertible_run import ConvertibleRun
 from convert.run.ledger import Ledger
 from convert.run.run_steps import Planner, RunWishes
 from convert.run_card import write_on_card

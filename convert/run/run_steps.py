@@ -24,10 +24,10 @@ from convert.gguf.adapter import check_convertible, convert_adapter
 from convert.gguf.model import About, convert_model
 from convert.merge.merge import merge
 from convert.modelfile import ModelfileParts, beside, modelfile
-from convert.ollama.settings import OllamaSettings, OllamaWishes, settings_of
+from convert.ollama.model_settings import OllamaSettings, OllamaWishes, settings_of
 from convert.peft_adapter import PeftAdapter
 from convert.quantize import quantize
-from convert.run.folder import ConvertibleRun
+from convert.run.convertible_run import ConvertibleRun
 from convert.run.ledger import Hashed, LedgerStep
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.result import read_verified

@@ -20,7 +20,7 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
-from convert.gguf.facts import GgufFacts
+from convert.gguf.contents import GgufFacts
 from convert.vocabulary.pre_tokenizers import PreTokenizer, known, rules_named
 from medassist.engine.scorer import GgufVocabulary
 

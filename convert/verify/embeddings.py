@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from gguf import quants
 
-from convert.gguf.facts import shards_of
+from convert.gguf.contents import shards_of
 from convert.gguf.head import TensorFact, UnknownTensorTypeError, read_head, tensor_rows
 from convert.verify.stored_weights import Stored
 from medassist.core.progress import Watcher, unwatched

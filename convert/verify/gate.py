@@ -14,7 +14,7 @@ from pathlib import Path
 
 from convert.chat_template import template_in
 from convert.errors import ConvertError, in_our_words
-from convert.gguf.facts import read_model, shards_of
+from convert.gguf.contents import read_model, shards_of
 from convert.hf_folder import read_config
 from convert.quantize import quantize
 from convert.unfinished import folder_beside
@@ -36,13 +36,13 @@ from convert.verify.logits import (
     tokens_of,
     write_greedily,
 )
-from convert.verify.prompts import PromptCheck, compare_prompts
 from convert.verify.quantization_loss import LossText, measure_loss
 from convert.verify.quantized_tensors import compare_tensors
+from convert.verify.rendered_prompts import PromptCheck, compare_prompts
 from convert.verify.result import hash_of, hashes_of_parts, read_verified, record
 from convert.verify.streamed_model import StreamedModel
 from convert.verify.texts import CONTEXT
-from convert.verify.tokens import TokenCheck, compare_tokens
+from convert.verify.token_ids import TokenCheck, compare_tokens
 from convert.vocabulary import load_tokenizer
 from convert.vocabulary.tokenizer_folder import FILE as TOKENIZER
 from medassist.core.progress import Watcher, unwatched

@@ -25,11 +25,11 @@ from gguf import Keys
 
 from convert.encode import Kind
 from convert.errors import ConvertError, in_our_words
-from convert.gguf.facts import GgufFacts, read_model
+from convert.gguf.contents import GgufFacts, read_model
 from convert.gguf.head import entry_bytes, read_head
 from convert.gguf.lora import Lora
 from convert.gguf.tensors import StoredTensor, stored_tensors
-from convert.merge.gguf import Sources, values_of, write_model
+from convert.merge.gguf_merge import Sources, values_of, write_model
 from convert.safetensors_file import FLOATS
 from convert.unfinished import folder_beside
 from convert.verify.identity import (

@@ -20,8 +20,8 @@ from medassist.core.files import read_text
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, Estimate, QuantizationLoss
 from medassist.engine.scorer import GgufScorer
-from medassist.exams.figures import MEAN_KLD, PPL_RATIO, SAME_TOP, TextLoss
 from medassist.exams.log_probs import Logits
+from medassist.exams.perplexity import MEAN_KLD, PPL_RATIO, SAME_TOP, TextLoss
 from medassist.exams.scorer import compare_on_text
 
 BUILT_IN = "built-in"

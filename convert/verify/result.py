@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 
 from convert.errors import ConvertError
-from convert.gguf.facts import shards_of
+from convert.gguf.contents import shards_of
 from convert.run_card import write_on_card
 from medassist.core.card import Card, VerifiedFile
 from medassist.core.files import sha256_of_file

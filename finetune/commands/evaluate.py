@@ -99,8 +99,8 @@ def evaluate(
     with room("finetune"):
         import torch
 
+        from finetune.evaluate.evaluate import evaluate_run
         from finetune.evaluate.recipe import part_of
-        from finetune.evaluate.run import evaluate_run
     if threads is not None:
         torch.set_num_threads(threads)
     wishes = {

@@ -67,7 +67,7 @@ def sweep(
         from finetune.errors import FinetuneError
         from finetune.sweep.space import DEFAULT_SEARCH, read_axes
         from finetune.sweep.trials import sweep as run_sweep
-        from finetune.train.run_folder import locked, open_run
+        from finetune.train.training_folder import locked, open_run
     words = [*(grid or ()), *(more or ())]
     if not words and search is None:
         raise FinetuneError(

@@ -115,9 +115,9 @@ def train(
         from rich.console import Console
 
         from finetune.commands.prepare import prepare
-        from finetune.train import preparation, training
-        from finetune.train.run_folder import locked, open_run, root_of
+        from finetune.train import preparation, train
         from finetune.train.stop import asked_to_stop
+        from finetune.train.training_folder import locked, open_run, root_of
         from medassist.core.settings_file import way_out
         from medassist.core.way_out import DIRECT
     root = root_of(recipe, out)
@@ -154,7 +154,7 @@ def train(
             if sys.stdin.isatty() and not yes and not confirm("Train all the same?"):
                 preparation.forget(prepared)
                 raise typer.Exit(1)
-        result = training.train(prepared, console)
+        result = train.train(prepared, console)
     if result is not None:
         show(result, _result(result), json=json)
 

@@ -15,7 +15,7 @@ from finetune.data.records import DialogueRecord, TextRecord
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.pair import Pair, Side
 from finetune.evaluate.result import ItemLoss
-from finetune.evaluate.rows import Measured, Row, rows_of
+from finetune.evaluate.scored_rows import Measured, Row, rows_of
 from finetune.train.chat_format import CannotRender
 
 SIDES: tuple[Side, Side] = ("base", "tuned")

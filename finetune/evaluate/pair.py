@@ -23,8 +23,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from finetune.errors import FinetuneError
-from finetune.evaluate.model import CONTEXT_UNKNOWN, chosen_logits
 from finetune.evaluate.result import AdapterFacts, ModelFacts
+from finetune.evaluate.single_model import CONTEXT_UNKNOWN, chosen_logits
 from finetune.train.base_gguf import unpacked_base
 from finetune.train.base_model import (
     context_of,

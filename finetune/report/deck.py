@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from finetune.report.same_bytes import same_zip
 from finetune.report.slides import Slides
 from medassist.core.run_folder import PAGE
-from medassist.report.parts import (
+from medassist.report.elements import (
     Answers,
     Bars,
     Intervals,

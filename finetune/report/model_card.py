@@ -15,8 +15,12 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from finetune.evaluate.result import Comparison
-from finetune.report.facts import RunFacts
-from finetune.report.figures import (
+from finetune.report.public_names import is_hub_id
+from finetune.report.run_facts import RunFacts
+from finetune.report.sections.loss_curves import METHODS, epochs
+from finetune.report.sections.results import titles
+from finetune.report.tuned_licence import data_licences, licence_id
+from finetune.report.wording import (
     capital,
     difference,
     figure,
@@ -26,10 +30,6 @@ from finetune.report.figures import (
     short_verdict,
     subject,
 )
-from finetune.report.licence import data_licences, licence_id
-from finetune.report.names import is_hub_id
-from finetune.report.sections.results import titles
-from finetune.report.sections.training import METHODS, epochs
 from medassist.core.card import Card, TunedFrom, Tuning
 from medassist.core.words import duration
 from medassist.report.shown import shown_line

@@ -26,7 +26,7 @@ from medassist.report.charts.axes import (
     line_axes,
     number_form,
 )
-from medassist.report.parts import Bar, Bars, Intervals, Lines, Role
+from medassist.report.elements import Bar, Bars, Intervals, Lines, Role
 from medassist.report.shown import cut, shown_line
 
 MOST_ROWS = 12  # of intervals on a slide

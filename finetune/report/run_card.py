@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 
 from finetune.data.manifest import SourceFacts
-from finetune.data.sources.catalogue import notices
-from finetune.report.facts import RunFacts
-from finetune.report.licence import data_licences, licence_in_words
-from finetune.report.names import base_name
-from finetune.report.sections.training import METHODS
+from finetune.data.sources.source_notices import notices
+from finetune.report.public_names import base_name
+from finetune.report.run_facts import RunFacts
+from finetune.report.sections.loss_curves import METHODS
+from finetune.report.tuned_licence import data_licences, licence_in_words
 from finetune.train.result import TrainingResult
 from medassist.core.card import (
     AdapterKind,
@@ -20,7 +20,7 @@ from medassist.core.card import (
     TunedFrom,
     Tuning,
 )
-from medassist.text.licences.names import UNKNOWN
+from medassist.text.licences.named_licences import UNKNOWN
 
 CANNOT = (
     "It is not for clinical use: no diagnosis, no treatment, no dose may rest on it.",

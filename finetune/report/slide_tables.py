@@ -8,7 +8,7 @@ from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.util import Emu, Inches, Pt
 
-from medassist.report.parts import Column, Table
+from medassist.report.elements import Column, Table
 from medassist.report.shown import cut, shown_line
 
 SIZES = (18, 16, 14, 12)  # points: the largest that fits, else the smallest

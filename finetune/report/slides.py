@@ -17,7 +17,7 @@ from pptx.util import Pt
 
 from finetune.report.native_charts import add_chart
 from finetune.report.slide_tables import add_table
-from medassist.report.parts import Bars, Intervals, Lines, Table
+from medassist.report.elements import Bars, Intervals, Lines, Table
 from medassist.report.shown import cut, shown, shown_line
 
 TEMPLATE = Path(__file__).parent / "templates" / "slides.pptx"

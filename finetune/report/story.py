@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from finetune.report.facts import LEFT_OUT, RunFacts
-from finetune.report.names import base_name
+from finetune.report.public_names import base_name
+from finetune.report.run_facts import LEFT_OUT, RunFacts
 from finetune.report.sections.answers import answers
 from finetune.report.sections.data import data
 from finetune.report.sections.limits import limits, next_steps
 from finetune.report.sections.lineage import lineage, mismatches
+from finetune.report.sections.loss_curves import training
 from finetune.report.sections.overview import (
     objective,
     process,
@@ -16,10 +17,9 @@ from finetune.report.sections.overview import (
 )
 from finetune.report.sections.readers import readers, verdict_claim
 from finetune.report.sections.results import lead, results
-from finetune.report.sections.training import training
 from finetune.report.sections.worse import worse
 from medassist.exams.sign_test import sign_test
-from medassist.report.parts import Report, Section
+from medassist.report.elements import Report, Section
 
 
 def tell(facts: RunFacts, run: str = "RUN") -> Report:

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from finetune.errors import FinetuneError
 from finetune.report.deck import deck
-from finetune.report.facts import read_facts
 from finetune.report.model_card import model_card
 from finetune.report.run_card import card_of
+from finetune.report.run_facts import read_facts
 from finetune.report.story import tell
 from medassist.core.card import write_card
 from medassist.core.files import PRIVATE_FILE, SHARED_FILE, write_whole

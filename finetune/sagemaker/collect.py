@@ -18,7 +18,7 @@ from finetune.sagemaker.errors import SageMakerError, told
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.watch import checkpoints, objects, split_uri
 from finetune.train.result import read_training
-from finetune.train.run_folder import Run
+from finetune.train.training_folder import Run
 from medassist.core.files import SHARED_FILE, give_name, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import (

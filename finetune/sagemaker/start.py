@@ -18,7 +18,7 @@ from finetune.sagemaker.plan import Plan
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.upload import upload
 from finetune.sagemaker.watch import describe, status
-from finetune.train.run_folder import Run
+from finetune.train.training_folder import Run
 from medassist.core.progress import Watcher, unwatched
 
 ROLE_S = 30.0

@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerBase
 
 from finetune.data.documents import QuestionAnswer, focus_key
 from finetune.data.records import DialogueRecord, Licence, Message
-from finetune.data.sources.catalogue import notices
+from finetune.data.sources.source_notices import notices
 from finetune.errors import FinetuneError, Interrupted
 from finetune.recipe import TrainRecipe
 from finetune.starter.chat import SYSTEM_SENTENCES
@@ -31,9 +31,9 @@ from finetune.train.chat_format import CannotRender, encode
 from finetune.train.metrics import read_metrics
 from finetune.train.preparation import Wishes, prepare
 from finetune.train.result import TrainingResult, read_training
-from finetune.train.run_folder import Run
 from finetune.train.stop import asked_to_stop
-from finetune.train.training import train
+from finetune.train.train import train
+from finetune.train.training_folder import Run
 from medassist.core.card import AdapterKind, StageFigures
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.terminal import say_on

@@ -25,7 +25,7 @@ from finetune.data.documents import (
 )
 from finetune.data.records import TextRecord
 from finetune.data.sources import medquad, open_corpus
-from finetune.data.sources.catalogue import CATALOGUE, notices
+from finetune.data.sources.source_notices import CATALOGUE, notices
 from finetune.errors import FinetuneError
 from finetune.starter.chat import SYSTEM_SENTENCES
 from finetune.starter.invented_diseases import names_focus, renamed

@@ -23,7 +23,7 @@ from finetune.data.sources import (
     mts_dialog,
     pubmedqa,
 )
-from finetune.data.sources.contract import Broken, PassedOver, Source
+from finetune.data.sources.source import Broken, PassedOver, Source
 from finetune.errors import FinetuneError
 
 SHORTEST_ANSWER = 40  # characters; below stand remnants such as "See above."

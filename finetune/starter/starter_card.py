@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from finetune.data.sources.catalogue import notices
+from finetune.data.sources.source_notices import notices
 from finetune.starter.pretrain_checkpoint import Progress
 from finetune.starter.starter_folder import StarterFolder
 from finetune.starter.starter_recipe import Recipe

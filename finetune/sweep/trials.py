@@ -22,7 +22,7 @@ from finetune.sweep.result import Sweep, Trial, read_sweep, write_sweep
 from finetune.sweep.space import Axis, Setting, grid, with_setting
 from finetune.train.base_gguf import unpacked_base
 from finetune.train.result import read_training
-from finetune.train.run_folder import Run
+from finetune.train.training_folder import Run
 from medassist.core.run_folder import BASE, DATA, RECIPE, SWEEP
 from medassist.core.run_folder import TRAINING as TRAINED
 from medassist.core.unpacked import read_unpacked

@@ -11,7 +11,7 @@ from trl.trainer.sft_config import SFTConfig
 
 from finetune.recipe import LoraPart, TrainRecipe
 from finetune.train.hardware import Hardware
-from finetune.train.run_folder import Run
+from finetune.train.training_folder import Run
 
 
 def trainer_arguments(run: Run, hardware: Hardware) -> SFTConfig:
@@ -47,7 +47,7 @@ def trainer_arguments(run: Run, hardware: Hardware) -> SFTConfig:
         ),
         max_length=part.max_length,
         packing=part.packing,
-        packing_strategy="bfd_split",  # no row is longer: `rows.py` has divided them
+        packing_strategy="bfd_split",  # training_rows has divided longer ones
         eval_packing=part.packing,
         shuffle_dataset=part.packing,  # so that neighbours are not packed together
         logging_strategy="steps",

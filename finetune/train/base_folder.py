@@ -21,8 +21,8 @@ from finetune.train.base_model import (
 )
 from finetune.train.chat_format import give_template
 from finetune.train.hardware import Hardware
-from finetune.train.rows import default_invocation
-from finetune.train.run_folder import Run
+from finetune.train.training_folder import Run
+from finetune.train.training_rows import default_invocation
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.unpacked import is_gguf
 from medassist.core.way_out import WayOut

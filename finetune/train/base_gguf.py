@@ -40,7 +40,7 @@ def unpacked_base(name: str, run: Path, watcher: Watcher = unwatched) -> Path | 
             "from where you call the program"
         )
     try:
-        from convert.unpack.folder import unpack
+        from convert.unpack.unpack import unpack
 
         folder = RunFolder(run).base
         unpack(file, folder, watcher=watcher)

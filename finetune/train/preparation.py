@@ -35,14 +35,14 @@ from finetune.train.estimate import Estimate, Load, Shape
 from finetune.train.hardware import Hardware, choose
 from finetune.train.metrics import Step, StepListeners
 from finetune.train.result import Base, Method, Rows
-from finetune.train.rows import (
+from finetune.train.schedule import Schedule
+from finetune.train.training_folder import Run, check_resumed
+from finetune.train.training_rows import (
     RowOptions,
     SplitRows,
     count_lines,
     write_rows,
 )
-from finetune.train.run_folder import Run, check_resumed
-from finetune.train.schedule import Schedule
 from finetune.train.trial import tokens_per_second
 from finetune.train.tuner import Tuner
 from medassist.core.progress import Watcher, unwatched

@@ -15,7 +15,7 @@ import torch
 from datasets import Dataset
 
 from finetune.train.estimate import wait
-from finetune.train.rows import batches
+from finetune.train.training_rows import batches
 from finetune.train.tuner import Tuner
 
 ENOUGH = 1.0

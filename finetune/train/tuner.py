@@ -49,8 +49,8 @@ from finetune.train.checkpoint import (
 from finetune.train.course import Course, Limits
 from finetune.train.hardware import peak_memory
 from finetune.train.metrics import Step
-from finetune.train.rows import batches
 from finetune.train.schedule import Schedule
+from finetune.train.training_rows import batches
 
 TRAINER_STATE = "trainer_state.json"
 SLOWEST = 5  # rounds that the time of the next one is the longest of

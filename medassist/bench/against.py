@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from medassist.bench.errors import UsageError
+from medassist.bench.exam_verdict import Sat, Verdict, primary, sat, verdicts
 from medassist.bench.llama_bench import samples_of
 from medassist.bench.results import Line, Parameters, folded
 from medassist.bench.speed import called
-from medassist.bench.verdict import Sat, Verdict, primary, sat, verdicts
 from medassist.exams.timings import THRESHOLD, Change, Ratio, compared
 
 

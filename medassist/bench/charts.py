@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from medassist.bench.exam_verdict import Verdict, primary
+from medassist.bench.result_rows import Row, Speed
 from medassist.bench.results import Figure, Line, folded
-from medassist.bench.rows import Row, Speed
-from medassist.bench.verdict import Verdict, primary
-from medassist.exams.figures import MAXIMUM_KLD, MEAN_KLD, PPL, PPL_RATIO
-from medassist.report.parts import (
+from medassist.exams.perplexity import MAXIMUM_KLD, MEAN_KLD, PPL, PPL_RATIO
+from medassist.report.elements import (
     SERIES,
     Bar,
     BarGroup,

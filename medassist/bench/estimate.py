@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medassist.bench.asking import TRIAL
+from medassist.bench.app_session import TRIAL
 from medassist.bench.results import ROUND
 from medassist.bench.work import AnyStep, Wishes
 from medassist.exams.chunks import CONTEXT

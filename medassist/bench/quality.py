@@ -20,7 +20,8 @@ from medassist.core.errors import EngineError
 from medassist.core.files import NotAFileError, read_text, sha256_of_file
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.chunks import CONTEXT, Chunk
-from medassist.exams.figures import (
+from medassist.exams.log_probs import Comparison, Floats, compare, log_softmax
+from medassist.exams.perplexity import (
     MEAN_KLD,
     PPL,
     PPL_RATIO,
@@ -28,7 +29,6 @@ from medassist.exams.figures import (
     perplexity,
     text_loss,
 )
-from medassist.exams.log_probs import Comparison, Floats, compare, log_softmax
 
 DRAWS = 2000
 LEVEL = 0.95

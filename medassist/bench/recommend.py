@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medassist.bench.rows import Row
-from medassist.bench.verdict import Verdict, primary
+from medassist.bench.exam_verdict import Verdict, primary
+from medassist.bench.result_rows import Row
 from medassist.core.words import size
-from medassist.exams.figures import MEAN_KLD, SAME_TOP
+from medassist.exams.perplexity import MEAN_KLD, SAME_TOP
 
 BROKEN_KLD = 1.0
 """Nats, of our own choice: thirty times what quantizing to four bits costs (0.03 in

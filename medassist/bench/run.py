@@ -13,16 +13,16 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from medassist.bench import app, exam, load, quality, speed, sustained
+from medassist.bench import app_speed, exam, load, quality, speed, sustained
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import BenchError
 from medassist.bench.estimate import estimate
 from medassist.bench.events import Ended, Event, Failed, Planned
+from medassist.bench.exam_verdict import in_points
 from medassist.bench.machine import Sensors, this_machine
 from medassist.bench.results import Figure, Line, ResultsFile, key_of, now
 from medassist.bench.served import Served
 from medassist.bench.targets import Target
-from medassist.bench.verdict import in_points
 from medassist.bench.work import AnyStep, Wishes, Work
 from medassist.core.errors import EngineError
 from medassist.engine.timing import TimedModel, TimedSettings
@@ -118,7 +118,7 @@ def _parts(
     if "speed" in tests:
         found.append(_Part(speed.steps(work), lambda: speed.measure(work)))
     if tests & {"app", "memory"}:
-        found.append(_Part(app.steps(work), lambda: app.measure(work)))
+        found.append(_Part(app_speed.steps(work), lambda: app_speed.measure(work)))
     if served is not None:
         # After the app, whose words it is asked with.
         found.append(_Part(served.steps(work), lambda: served.measure(work)))

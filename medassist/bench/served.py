@@ -13,7 +13,7 @@ from typing import Protocol
 
 import psutil
 
-from medassist.bench.asking import TRIAL, question
+from medassist.bench.app_session import TRIAL, question
 from medassist.bench.errors import BenchError
 from medassist.bench.events import Event, Failed
 from medassist.bench.process_memory import process_memory

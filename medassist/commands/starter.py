@@ -52,7 +52,7 @@ def starter(
     with room("all"):
         from convert.commands.starter import say_where
         from convert.starter_run import convert_run, verify_run
-        from finetune.starter.command import make_starter
+        from finetune.starter.make_starter import make_starter
     make_starter(
         data,
         out,

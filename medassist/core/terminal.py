@@ -19,7 +19,7 @@ import typer
 from medassist.core.clean import clean, clean_line, escaped_json
 from medassist.core.errors import MedassistError
 from medassist.core.progress import Watcher, unwatched
-from medassist.core.spinning import spin_briefly
+from medassist.core.spin_time import spin_briefly
 from medassist.core.validated import to_json
 
 if TYPE_CHECKING:

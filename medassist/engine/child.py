@@ -19,7 +19,7 @@ from typing import Generic, Self, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from medassist.core.spinning import spin_briefly
+from medassist.core.spin_time import spin_briefly
 from medassist.engine.frames import FrameTooLarge, Hello, frame, read_frame
 from medassist.engine.last_words import LastWords
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from medassist.exams.chunks import Chunk
-from medassist.exams.figures import TextLoss, text_loss
 from medassist.exams.log_probs import Comparison, Logits, compare
+from medassist.exams.perplexity import TextLoss, text_loss
 
 
 class Scorer(Protocol):

@@ -18,7 +18,7 @@ from medassist.consult.verdict import Choice, Verdict
 from medassist.core.clean import clean_line
 from medassist.core.values import PANES, PaneName
 from medassist.records.cipher import Connection
-from medassist.records.rows import milliseconds, moment
+from medassist.records.sql_writes import milliseconds, moment
 from medassist.records.stored_consultation import verdict
 
 PAGE = 50

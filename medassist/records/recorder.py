@@ -20,11 +20,11 @@ from medassist.consult.sides import Sides
 from medassist.consult.turn import Turn
 from medassist.consult.verdict import Verdict, now
 from medassist.core.values import PANES, PaneName
-from medassist.records import rows
+from medassist.records import sql_writes
 from medassist.records.cipher import Connection
 from medassist.records.errors import Locked, RecordsError
 from medassist.records.record import FlagShown, Record
-from medassist.records.rows import StoredState
+from medassist.records.sql_writes import StoredState
 from medassist.records.stored_consultation import Saved
 from medassist.records.writer import Change
 
@@ -180,21 +180,21 @@ class _Changes:
             for turn in branch:
                 after = self._turn(turn, after)
         if after != self.kept.leaf:
-            self._add(rows.set_leaf, self._id, after)
+            self._add(sql_writes.set_leaf, self._id, after)
             self.kept.leaf = after
         self._vanished()
         for file, sha256 in self.record.hashes.items():
             if self.kept.hashes.get(file) != sha256:
-                self._add(rows.set_fingerprint, file, sha256)
+                self._add(sql_writes.set_fingerprint, file, sha256)
                 self.kept.hashes[file] = sha256
         if self._content:
-            self._add(rows.touch, self._id, now())
+            self._add(sql_writes.touch, self._id, now())
             if self.record.signed_off == self.kept.signed_off:
                 # What was signed off was something else.
                 self.record.signed_off = None
             self.kept.signed_off = None
         if self.record.signed_off != self.kept.signed_off:
-            self._add(rows.sign_off, self._id, self.record.signed_off)
+            self._add(sql_writes.sign_off, self._id, self.record.signed_off)
             self.kept.signed_off = self.record.signed_off
         return self._found
 
@@ -208,22 +208,24 @@ class _Changes:
         title = record.heading
         if kept.id is None:
             kept.id, kept.title = self._new_id(), title
-            self._add(rows.begin, kept.id, title, record.created)
+            self._add(sql_writes.begin, kept.id, title, record.created)
         if title != kept.title:
-            self._add(rows.rename, kept.id, title)
+            self._add(sql_writes.rename, kept.id, title)
             kept.title = title
         if record.sides != kept.sides:
-            self._add(rows.set_sides, kept.id, record.sides)
+            self._add(sql_writes.set_sides, kept.id, record.sides)
             kept.sides = record.sides
         for warning in record.warnings[kept.warnings :]:
-            self._add(rows.add_warning, kept.id, warning)
+            self._add(sql_writes.add_warning, kept.id, warning)
         kept.warnings = len(record.warnings)
 
     def _turn(self, turn: Turn, after: int | None) -> int:
         kept = self.kept.turns.get(turn)
         if kept is None:
             kept = _KeptTurn(self._new_id())
-            self._add(rows.add_turn, self._id, kept.id, after, turn.question, now())
+            self._add(
+                sql_writes.add_turn, self._id, kept.id, after, turn.question, now()
+            )
             self._content = True
         grown: set[PaneName] = set()
         for pane in PANES:
@@ -232,7 +234,7 @@ class _Changes:
                     grown.add(pane)  # and shows what was added last
                     number = self._new_id()
                     self._add(
-                        rows.add_answer,
+                        sql_writes.add_answer,
                         number,
                         kept.id,
                         pane,
@@ -246,15 +248,15 @@ class _Changes:
         for pane, answer, before in zip(PANES, shown, kept.shown, strict=True):
             if answer is not None and (answer is not before or pane in grown):
                 number = self.kept.answers[answer].id
-                self._add(rows.show, kept.id, pane, number)
+                self._add(sql_writes.show, kept.id, pane, number)
         if turn.left_out != kept.left_out:
-            self._add(rows.leave_out, kept.id, turn.left_out)
+            self._add(sql_writes.leave_out, kept.id, turn.left_out)
         flags = self.record.flags.get(turn, ())
         if flags != kept.flags:
-            self._add(rows.set_flags, kept.id, flags)
+            self._add(sql_writes.set_flags, kept.id, flags)
         verdicts = turn.verdicts
         for verdict in verdicts[len(kept.verdicts) :]:
-            self._add(rows.add_verdict, kept.id, verdict)
+            self._add(sql_writes.add_verdict, kept.id, verdict)
         self.kept.turns[turn] = _KeptTurn(
             kept.id, turn.left_out, shown, flags, verdicts
         )
@@ -265,19 +267,19 @@ class _Changes:
         if kept.over:
             return
         if answer.conditions is not None and not kept.conditions:
-            self._add(rows.set_conditions, kept.id, answer.conditions)
+            self._add(sql_writes.set_conditions, kept.id, answer.conditions)
             kept = replace(kept, conditions=True)
         text = answer.text
         if answer.over or len(answer.thought) != kept.thought:
             if answer.thought or kept.thought:
-                self._add(rows.set_thought, kept.id, answer.thought)
+                self._add(sql_writes.set_thought, kept.id, answer.thought)
             kept = replace(kept, thought=len(answer.thought))
         if answer.restarts != kept.restarts:
-            self._add(rows.begin_anew, kept.id)
+            self._add(sql_writes.begin_anew, kept.id)
             kept = replace(kept, restarts=answer.restarts, length=0)
         if answer.over:
             self._add(
-                rows.end,
+                sql_writes.end,
                 kept.id,
                 _ENDED.get(answer.state, "failed"),
                 text,
@@ -289,7 +291,7 @@ class _Changes:
             self._content = True
         elif len(text) > kept.length:
             piece = text[kept.length :]
-            self._add(rows.append, kept.id, kept.length, piece, answer.tokens)
+            self._add(sql_writes.append, kept.id, kept.length, piece, answer.tokens)
             kept = replace(kept, length=len(text), tokens=answer.tokens)
             self._content = True
         self.kept.answers[answer] = kept
@@ -307,7 +309,7 @@ class _Changes:
                     if answer in self.kept.answers:
                         self._answer(answer)
             else:
-                self._add(rows.remove_turn, kept.id)
+                self._add(sql_writes.remove_turn, kept.id)
                 del self.kept.turns[turn]
                 self._content = True
         turns = self.kept.turns
@@ -315,7 +317,7 @@ class _Changes:
         for answer, kept in list(self.kept.answers.items()):
             if answer not in there and answer not in kept_answers:
                 if not _has_begun(answer):
-                    self._add(rows.remove_answer, kept.id)
+                    self._add(sql_writes.remove_answer, kept.id)
                     self._content = True
                 del self.kept.answers[answer]
 

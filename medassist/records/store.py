@@ -15,12 +15,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from medassist.records import deletion, history, rows, search, stored_consultation
+from medassist.records import deletion, history, search, sql_writes, stored_consultation
 from medassist.records.cipher import Connection, database_error
 from medassist.records.errors import InUse, Locked, of_database
 from medassist.records.history import PAGE, Filter, Judged, Summary
-from medassist.records.rows import StoredState
 from medassist.records.search import Hit
+from medassist.records.sql_writes import StoredState
 from medassist.records.stored_consultation import Saved
 from medassist.records.writer import Change, Writer
 
@@ -69,7 +69,7 @@ class Store:
         return next(self._ids)
 
     async def write(self, changes: Sequence[Change]) -> None:
-        """Do all of `changes` (of `medassist.records.rows`), or none, in this order."""
+        """Make all `changes` (of `sql_writes`), in this order, or none of them."""
 
         def all_of_them(db: Connection) -> None:
             for change in changes:
@@ -82,7 +82,7 @@ class Store:
     async def begin(self, title: str, created: datetime) -> int:
         """A consultation without turns; its number."""
         number = self.new_id()
-        await self._submit(lambda db: rows.begin(db, number, title, created))
+        await self._submit(lambda db: sql_writes.begin(db, number, title, created))
         return number
 
     async def add_turn(
@@ -92,9 +92,11 @@ class Store:
         turn = self.new_id()
         await self.write(
             [
-                lambda db: rows.add_turn(db, consultation, turn, after, question, time),
-                lambda db: rows.set_leaf(db, consultation, turn),
-                lambda db: rows.touch(db, consultation, time),
+                lambda db: sql_writes.add_turn(
+                    db, consultation, turn, after, question, time
+                ),
+                lambda db: sql_writes.set_leaf(db, consultation, turn),
+                lambda db: sql_writes.touch(db, consultation, time),
             ]
         )
         return turn
@@ -105,13 +107,15 @@ class Store:
         """An answer that is going to be written; its number."""
         answer = self.new_id()
         await self._submit(
-            lambda db: rows.add_answer(db, answer, turn, pane, source, seed)
+            lambda db: sql_writes.add_answer(db, answer, turn, pane, source, seed)
         )
         return answer
 
     async def append(self, answer: int, start: int, piece: str, tokens: int) -> None:
         """A further piece of an answer, which begins at character `start` of it."""
-        await self._submit(lambda db: rows.append(db, answer, start, piece, tokens))
+        await self._submit(
+            lambda db: sql_writes.append(db, answer, start, piece, tokens)
+        )
 
     async def end(
         self,
@@ -124,40 +128,40 @@ class Store:
     ) -> None:
         """The answer is over, and `text` is all of it."""
         await self._submit(
-            lambda db: rows.end(db, answer, state, text, tokens, figures, failure)
+            lambda db: sql_writes.end(db, answer, state, text, tokens, figures, failure)
         )
 
     # What others say about it
 
     async def set_flags(self, turn: int, flags: Sequence[FlagShown]) -> None:
         """The red flags that are shown with a turn."""
-        await self._submit(lambda db: rows.set_flags(db, turn, flags))
+        await self._submit(lambda db: sql_writes.set_flags(db, turn, flags))
 
     async def add_verdict(self, turn: int, verdict: Verdict) -> None:
         """A verdict on a turn; those before it stay."""
-        await self._submit(lambda db: rows.add_verdict(db, turn, verdict))
+        await self._submit(lambda db: sql_writes.add_verdict(db, turn, verdict))
 
     async def add_warning(self, consultation: int, warning: WarningGiven) -> None:
         """That identifiers were warned of."""
-        await self._submit(lambda db: rows.add_warning(db, consultation, warning))
+        await self._submit(lambda db: sql_writes.add_warning(db, consultation, warning))
 
     async def set_sides(self, consultation: int, sides: Sides) -> None:
         """Which pane is A, whether names are hidden, and when they were revealed."""
-        await self._submit(lambda db: rows.set_sides(db, consultation, sides))
+        await self._submit(lambda db: sql_writes.set_sides(db, consultation, sides))
 
     async def set_fingerprint(self, file: ModelFile, sha256: str) -> None:
         """The sha256 of a model's file."""
-        await self._submit(lambda db: rows.set_fingerprint(db, file, sha256))
+        await self._submit(lambda db: sql_writes.set_fingerprint(db, file, sha256))
 
     async def sign_off(self, consultation: int, time: datetime | None) -> None:
         """Signed off as reviewed at `time`; `None` takes it back."""
-        await self._submit(lambda db: rows.sign_off(db, consultation, time))
+        await self._submit(lambda db: sql_writes.sign_off(db, consultation, time))
 
     # History
 
     async def rename(self, consultation: int, title: str) -> None:
         """Give a consultation another title."""
-        await self._submit(lambda db: rows.rename(db, consultation, title))
+        await self._submit(lambda db: sql_writes.rename(db, consultation, title))
 
     async def delete(self, consultations: Sequence[int]) -> int:
         """Delete consultations for good; how many there were.

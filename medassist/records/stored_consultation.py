@@ -18,7 +18,7 @@ from medassist.core.values import PANES, Figures, PaneInfo, PaneName, Sampling
 from medassist.records.cipher import Connection
 from medassist.records.errors import RecordsError
 from medassist.records.record import FlagShown, Record, WarningGiven
-from medassist.records.rows import moment, pieces
+from medassist.records.sql_writes import moment, pieces
 
 NOT_YET_OVER = "This answer was still being written when it was read."
 

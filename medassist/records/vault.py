@@ -277,7 +277,7 @@ class Vault:
 
 
 def _open(folder: Path, key: bytearray, read_only: bool) -> tuple[Store, Lock | None]:
-    from medassist.records import rows
+    from medassist.records import sql_writes
     from medassist.records.cipher import Connection, connect, database_error
     from medassist.records.migrations import check, migrate
 
@@ -302,7 +302,7 @@ def _open(folder: Path, key: bytearray, read_only: bool) -> tuple[Store, Lock | 
         opened.append(connect(file, key))
         migrate(opened[0], file)
         opened[0].execute("BEGIN IMMEDIATE")
-        broken_off = rows.end_broken_off(opened[0])
+        broken_off = sql_writes.end_broken_off(opened[0])
         opened[0].execute("COMMIT")
         opened.append(connect(file, key, read_only=True))
         store = Store(file, opened[1], opened[0])

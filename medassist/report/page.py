@@ -21,7 +21,7 @@ from medassist.report.charts.intervals import draw_intervals
 from medassist.report.charts.lines import draw_lines
 from medassist.report.charts.scatter import draw_scatter
 from medassist.report.charts.two_sided import draw_two_sided
-from medassist.report.parts import (
+from medassist.report.elements import (
     Answers,
     Bars,
     Intervals,

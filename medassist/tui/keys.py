@@ -33,7 +33,7 @@ class Command:
         id: Its name in settings.toml.
         key: Its key, unless the user has chosen another.
         action: The name of the method `action_...`; or `part.method`, where a part of
-            the screen does it (`parts.py`).
+            the screen does it (`screen_of_parts.py`).
         place: What has that method or part: the composer, the consult screen, the app,
             or one of the screens on top of it; "dialog" is most of those.
         group: The heading that the help lists it under.

@@ -5,7 +5,7 @@ import pytest
 from medassist.bench.against import Code, compare
 from medassist.bench.errors import UsageError
 from tests.bench.lines import MACHINE, app, exam, model, speed
-from tests.bench.test_verdict import answers, changed
+from tests.bench.test_exam_verdict import answers, changed
 
 Q8 = model("Q8_0", 8000)
 OLD = [100.0, 101.0, 99.0, 100.5, 99.5]

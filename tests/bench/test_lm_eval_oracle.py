@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from convert.gguf.model import convert_model
-from convert.unpack.folder import unpack
+from convert.unpack.unpack import unpack
 from medassist.bench.events import Ended
 from medassist.bench.exam import CONTEXT, hashed
+from medassist.bench.exam_verdict import sat
 from medassist.bench.results import Item
 from medassist.bench.targets import Target, target
-from medassist.bench.verdict import sat
 from medassist.exams.multiple_choice import Asked, Reading
 from tests.bench.measured import SMALL, measure
 from tests.exams.exam_model import save_exam_model

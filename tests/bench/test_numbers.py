@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from medassist.commands.bench.numbers import numbers
+from medassist.commands.bench.number_lists import numbers
 
 
 @pytest.mark.parametrize(

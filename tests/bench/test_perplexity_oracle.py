@@ -11,11 +11,11 @@ import pytest
 
 from convert.quantize import quantize
 from medassist.bench.events import Ended
+from medassist.bench.result_rows import rows
 from medassist.bench.results import Figure
-from medassist.bench.rows import rows
 from medassist.bench.targets import target, targets
 from medassist.exams.chunks import CONTEXT
-from medassist.exams.figures import MEAN_KLD, PPL, PPL_BASE, PPL_RATIO, SAME_TOP
+from medassist.exams.perplexity import MEAN_KLD, PPL, PPL_BASE, PPL_RATIO, SAME_TOP
 from tests.bench.measured import SMALL, measure
 from tests.llama_source import run_tool
 from tests.tiny_models import random_weights, tokenizer, write_model
@@ -27,7 +27,7 @@ TRIES = 20
 """With a tiny model it may end before the thread that prints has printed all."""
 FLAT = 0.2
 ROUNDED_KLD = 0.0006
-"""Nats that its 16 bits for the reference add at most; see exams/figures.py."""
+"""Nats that its 16 bits for the reference add at most; see exams/perplexity.py."""
 
 
 def theirs(model: Path, reference: Path, text: Path, folder: Path) -> dict[str, float]:

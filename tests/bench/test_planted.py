@@ -17,12 +17,12 @@ import pytest
 
 from medassist.bench import exam
 from medassist.bench.events import Ended, Planned
+from medassist.bench.exam_verdict import Verdict, sat, verdicts
 from medassist.bench.recommend import Recommendation, broken, recommend
+from medassist.bench.result_rows import Row, rows
+from medassist.bench.result_tables import as_text
 from medassist.bench.results import Line
-from medassist.bench.rows import Row, rows
-from medassist.bench.table import as_text
 from medassist.bench.targets import target, targets
-from medassist.bench.verdict import Verdict, sat, verdicts
 from medassist.exams.log_probs import Logits
 from tests.bench.conftest import other_layer
 from tests.bench.lines import exam as exam_lines

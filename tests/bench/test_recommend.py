@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+from medassist.bench.exam_verdict import sat, verdicts
 from medassist.bench.recommend import recommend
+from medassist.bench.result_rows import rows
 from medassist.bench.results import Figure
-from medassist.bench.rows import rows
-from medassist.bench.verdict import sat, verdicts
-from medassist.exams.figures import MEAN_KLD, SAME_TOP
+from medassist.exams.perplexity import MEAN_KLD, SAME_TOP
 from tests.bench.lines import app, exam, line, model, speed
-from tests.bench.test_verdict import answers, changed
+from tests.bench.test_exam_verdict import answers, changed
 
 Q8, Q4, Q2 = model("Q8_0", 8000), model("Q4_0", 4000), model("Q2_K", 2000)
 BEFORE = answers(2500)

@@ -11,14 +11,14 @@ import pytest
 
 from medassist.bench.errors import BenchError, UsageError
 from medassist.bench.events import Began, Ended, Failed, Measured, Planned
+from medassist.bench.exam_verdict import sat, verdicts
 from medassist.bench.recommend import broken
+from medassist.bench.result_rows import rows
+from medassist.bench.result_tables import as_text
 from medassist.bench.results import read_results
-from medassist.bench.rows import rows
-from medassist.bench.table import as_text
 from medassist.bench.targets import target, targets
-from medassist.bench.verdict import sat, verdicts
 from medassist.core.errors import EngineError, ModelFileError
-from medassist.exams.figures import MEAN_KLD, PPL, SAME_TOP
+from medassist.exams.perplexity import MEAN_KLD, PPL, SAME_TOP
 from tests.bench.measured import SMALL, measure
 from tests.exams.papers import write_papers
 

@@ -12,20 +12,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from medassist.bench.asking import Asking
+from medassist.bench.app_session import Asking
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import BenchError
 from medassist.bench.events import Ended, Event, Failed, Measured
 from medassist.bench.machine import Sensors, this_machine
 from medassist.bench.ollama import Ollama
+from medassist.bench.result_rows import rows
+from medassist.bench.result_tables import as_text
 from medassist.bench.results import ResultsFile, read_results
-from medassist.bench.rows import rows
 from medassist.bench.run import run
 from medassist.bench.served import Served, memory_of, processes
-from medassist.bench.table import as_text
 from medassist.bench.targets import targets
 from medassist.bench.work import Wishes, Work
-from medassist.commands.bench.measuring import served_by_ollama
+from medassist.commands.bench.measurement import served_by_ollama
 from medassist.commands.bench.request import Request
 from medassist.core.ollama_host import read_host
 from tests.bench.measured import SMALL

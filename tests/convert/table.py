@@ -19,7 +19,7 @@ from transformers.utils import logging
 
 from convert.gguf.file import Quantization
 from convert.gguf.model import convert_model
-from convert.verify.tokens import compare_tokens
+from convert.verify.token_ids import compare_tokens
 from tests.convert.contents import Contents, contents
 from tests.convert.families import FAMILIES, save_family, some_tokens, without_masks
 from tests.convert.greedy import same_greedy

@@ -11,7 +11,7 @@ from convert.errors import ConvertError
 from convert.go_template.derive import read_turns
 from convert.go_template.source import read_source, without_system
 from convert.go_template.write import go_template
-from convert.ollama.settings import OllamaWishes, settings_of
+from convert.ollama.model_settings import OllamaWishes, settings_of
 from convert.turns import SystemTurn
 from medassist.core.values import Role
 from tests.convert import go_render

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 from convert.commands import app
 from convert.errors import ConvertError
 from convert.gguf.adapter import convert_adapter
-from convert.gguf.facts import read_model
+from convert.gguf.contents import read_model
 from convert.gguf.head import read_head
 from convert.gguf.model import About, convert_model
 from convert.gguf.tensors import stored_tensors
 from convert.merge import merge
-from convert.merge.gguf import MergeType, merge_gguf
+from convert.merge.gguf_merge import MergeType, merge_gguf
 from convert.quantize import quantize
 from convert.verify.merged_gguf import verify_merged
 from convert.verify.result import require_verified

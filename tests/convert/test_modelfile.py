@@ -14,7 +14,7 @@ from convert.errors import ConvertError
 from convert.gguf.model import convert_model
 from convert.go_template.source import read_source
 from convert.modelfile import ModelfileParts, modelfile
-from convert.ollama.settings import (
+from convert.ollama.model_settings import (
     OllamaSettings,
     OllamaWishes,
     settings_of,

@@ -19,11 +19,11 @@ from typer.testing import CliRunner
 
 from convert.chat_template import TEMPLATE
 from convert.commands import app
-from convert.gguf.facts import read_facts
+from convert.gguf.contents import read_facts
 from convert.gguf.model import convert_model
 from convert.run.convert import convert_run_folder
 from convert.run.run_steps import RunWishes
-from convert.verify.prompts import compare_prompts
+from convert.verify.rendered_prompts import compare_prompts
 from medassist.core.plain_template import is_plain, plain_template
 from medassist.core.values import EngineOptions, Message, PairFiles
 from medassist.engine.loaded_pair import LoadedPair

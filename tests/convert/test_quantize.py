@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from convert.errors import ConvertError
-from convert.gguf.facts import read_model
+from convert.gguf.contents import read_model
 from convert.gguf.head import read_head
 from convert.quantization_types import (
     HOPELESS,

@@ -14,9 +14,9 @@ import pytest
 from typer.testing import CliRunner
 
 from convert.commands import app
-from convert.gguf.facts import read_facts
+from convert.gguf.contents import read_facts
 from convert.go_template.source import read_source
-from convert.ollama.settings import OllamaWishes, settings_of
+from convert.ollama.model_settings import OllamaWishes, settings_of
 from convert.run.convert import convert_run_folder
 from convert.run.run_steps import RunWishes
 from convert.verify.gate import verify_model

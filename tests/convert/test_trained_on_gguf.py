@@ -17,7 +17,7 @@ from convert.gguf.model import convert_model
 from convert.quantize import quantize
 from convert.run.convert import RunConverted, convert_run_folder
 from convert.run.run_steps import RunWishes
-from convert.unpack import reading
+from convert.unpack import tokenizer_check
 from convert.verify.result import require_verified
 from medassist.core.files import sha256_of_file
 from tests.convert.tiny_hf import HfFolders
@@ -27,7 +27,7 @@ from tests.convert.tiny_hf import HfFolders
 def _few_odd_texts() -> Generator[None]:
     """All of them are read where unpacking itself is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "ODD", 20)
+        patch.setattr(tokenizer_check, "ODD", 20)
         yield
 
 

@@ -16,8 +16,8 @@ from tokenizers import Regex, pre_tokenizers
 from convert.errors import ConvertError
 from convert.gguf.model import About, convert_model
 from convert.quantize import quantize
-from convert.unpack import reading
-from convert.unpack.folder import unpack
+from convert.unpack import tokenizer_check
+from convert.unpack.unpack import unpack
 from convert.verify.logits import LIMITS
 from convert.vocabulary.pre_tokenizers import known
 from medassist.core.files import sha256_of_file
@@ -87,9 +87,9 @@ def test_what_it_computes_is_what_llama_cpp_computes(q4, unpacked, tmp_path):
 
 
 def test_it_reads_digits_as_the_gguf_says(q4, unpacked):
-    found = reading.load_tokenizer(unpacked)
+    found = tokenizer_check.load_tokenizer(unpacked)
     with GgufVocabulary(q4) as vocabulary:
-        texts = [TEXT, *reading.odd_texts()]
+        texts = [TEXT, *tokenizer_check.odd_texts()]
         for text in texts:
             ids = found.encode(text, add_special_tokens=False)
             assert ids == vocabulary.tokenize(text, special=True), text
@@ -99,7 +99,7 @@ def test_it_reads_digits_as_the_gguf_says(q4, unpacked):
 
 def test_the_odd_texts_tell_every_known_way_to_split_from_the_others():
     """A tokenizer that splits as another name says is found out."""
-    texts = [*reading.odd_texts()]
+    texts = [*tokenizer_check.odd_texts()]
 
     def splits(name: str) -> list[object]:
         rules = next(rules for rules in known() if rules.name == name)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from convert.verify.prompts import compare_prompts
-from convert.verify.tokens import compare_tokens
+from convert.verify.rendered_prompts import compare_prompts
+from convert.verify.token_ids import compare_tokens
 from convert.vocabulary import load_tokenizer, read_vocabulary
 from tests.convert.published_vectors import read_vectors
 from tests.convert.tiny_vocabularies import vocabulary_gguf

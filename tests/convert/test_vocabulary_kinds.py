@@ -10,7 +10,7 @@ from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
-from convert.verify.tokens import compare_tokens
+from convert.verify.token_ids import compare_tokens
 from convert.vocabulary import load_tokenizer, read_vocabulary
 from convert.vocabulary.pre_tokenizers import known
 from medassist.engine.scorer import GgufVocabulary

@@ -12,8 +12,8 @@ import pytest
 
 from medassist.core.errors import EngineDied, EngineError
 from medassist.engine.scorer import GgufScorer
-from medassist.exams.figures import MEAN_KLD, PPL, SAME_TOP
 from medassist.exams.log_probs import log_softmax
+from medassist.exams.perplexity import MEAN_KLD, PPL, SAME_TOP
 from medassist.exams.scorer import compare_on_text
 from tests.convert.native import NativeModel, nmse
 from tests.tiny_models import SENTENCES, TinyPair, write_pair

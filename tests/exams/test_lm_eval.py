@@ -18,7 +18,7 @@ import torch
 from finetune.data.records import Message
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.examinee import HfExaminee
-from finetune.evaluate.model import AloneModel
+from finetune.evaluate.single_model import AloneModel
 from finetune.train.chat_format import render
 from medassist.exams.multiple_choice import result, sit
 from medassist.exams.question_files import find_exams

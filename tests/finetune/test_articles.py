@@ -7,7 +7,7 @@ import json
 import pytest
 
 from finetune.data.sources.articles import credits
-from finetune.data.sources.catalogue import notices
+from finetune.data.sources.source_notices import notices
 from finetune.errors import FinetuneError
 
 WHOLE = {

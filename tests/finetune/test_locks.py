@@ -10,7 +10,7 @@ import pytest
 from finetune.data.pipeline.preparation_lock import MAIN, WORKERS
 from finetune.data.pipeline.preparation_lock import locked as prepared_alone
 from finetune.errors import FinetuneError
-from finetune.train.run_folder import locked as trained_alone
+from finetune.train.training_folder import locked as trained_alone
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no locks")
 

@@ -22,7 +22,7 @@ from finetune.data.sources import (
     mts_dialog,
     pubmedqa,
 )
-from finetune.data.sources.catalogue import notices
+from finetune.data.sources.source_notices import notices
 from finetune.errors import FinetuneError
 from finetune.starter.questions import QUESTION_SETS
 from tests.finetune.test_sources import REAL

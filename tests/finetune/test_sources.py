@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from finetune.data.documents import focus_key, is_held_out
-from finetune.data.sources.catalogue import notices
+from finetune.data.sources.source_notices import notices
 from finetune.errors import FinetuneError
 from finetune.starter.corpus import read_open_corpus, read_text
 from finetune.starter.questions import QUESTION_SETS

@@ -9,7 +9,7 @@ import pytest
 
 from convert.encode import Kind
 from convert.gguf.tensors import stored_tensors
-from convert.merge.gguf import Sources, write_model
+from convert.merge.gguf_merge import Sources, write_model
 from medassist.core.progress import unwatched
 from tests.tiny_models import write_adapter
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convert.gguf.facts import read_model
+from convert.gguf.contents import read_model
 from convert.gguf.model import convert_model
 from convert.gguf.tensors import stored_tensors
-from convert.merge.gguf import merge_gguf
+from convert.merge.gguf_merge import merge_gguf
 from convert.quantization_types import quantization_types
 from convert.quantize import quantize
-from convert.unpack.folder import unpack
+from convert.unpack.unpack import unpack
 from convert.verify import logits
 from convert.verify import merged_gguf as proof
 from convert.verify.gate import verify_model
@@ -22,7 +22,7 @@ from convert.verify.quantized_tensors import compare_tensors
 from convert.verify.result import require_verified
 from convert.verify.texts import prose, short_prompts
 from medassist.engine.scorer import GgufScorer
-from medassist.exams.figures import MEAN_KLD, PPL_BASE
+from medassist.exams.perplexity import MEAN_KLD, PPL_BASE
 from medassist.exams.scorer import compare_on_text
 
 CHUNK = 96

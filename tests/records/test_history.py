@@ -18,8 +18,8 @@ from medassist.records.migrations import STEPS, VERSION, migrate, version_of
 from medassist.records.record import Record
 from medassist.records.recorder import Recorder
 from medassist.records.records_folder import DATABASE
-from medassist.records.rows import milliseconds
 from medassist.records.search import terms
+from medassist.records.sql_writes import milliseconds
 from medassist.records.vault import Vault
 from tests.records.making import PASSPHRASE, a_record, a_turn, answer
 

@@ -9,7 +9,7 @@ from medassist.consult.verdict import Verdict, now
 from medassist.core.values import PANES
 from medassist.records.record import Record, WarningGiven
 from medassist.records.recorder import Recorder
-from medassist.records.rows import BROKEN_OFF
+from medassist.records.sql_writes import BROKEN_OFF
 from medassist.records.store import Store
 from medassist.records.vault import Vault
 from tests.records.making import (

@@ -10,7 +10,7 @@ from medassist.report.charts.axes import power_axis, round_axis
 from medassist.report.charts.lines import draw_lines
 from medassist.report.charts.scatter import draw_scatter
 from medassist.report.charts.svg import WIDTH
-from medassist.report.parts import SERIES, Curve, Lines, Point, Scatter
+from medassist.report.elements import SERIES, Curve, Lines, Point, Scatter
 
 
 def test_each_power_of_ten_is_as_far_from_the_next():

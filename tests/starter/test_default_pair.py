@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from medassist import starter
 from medassist.bench.targets import named
 from medassist.bench.work import Wishes
-from medassist.commands.bench.measuring import chosen
+from medassist.commands.bench.measurement import chosen
 from medassist.commands.bench.request import Request
 from medassist.commands.front_door import app as medassist
 from medassist.core.card import read_card

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from convert.gguf.adapter import convert_adapter
-from convert.gguf.facts import read_model
+from convert.gguf.contents import read_model
 from convert.gguf.model import About, convert_model
 from convert.starter_run import FOR_OLLAMA, MOST_BYTES, checkout_modelfile
 from finetune.starter.chat import BEGIN, END, PAD, SPECIAL, prompt

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from medassist.bench.results import Figure, ResultsFile
-from medassist.exams.figures import PPL, PPL_RATIO
+from medassist.exams.perplexity import PPL, PPL_RATIO
 from tests.bench.lines import line, model, speed
 
 ROOT = Path(__file__).parents[2]

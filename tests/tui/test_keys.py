@@ -25,7 +25,7 @@ from medassist.tui.screens.help import Help
 from medassist.tui.screens.history import History
 from medassist.tui.screens.lock import LockScreen
 from medassist.tui.screens.models import Models
-from medassist.tui.screens.prompts import PromptLibrary
+from medassist.tui.screens.prompt_library import PromptLibrary
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import app_with, opened
 

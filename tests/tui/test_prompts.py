@@ -5,7 +5,7 @@ from pathlib import Path
 
 from textual.widgets import OptionList, TextArea
 
-from medassist.tui.screens.prompts import PromptLibrary
+from medassist.tui.screens.prompt_library import PromptLibrary
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import opened
 

@@ -46,7 +46,7 @@ def fetch(
         from finetune.sagemaker import collect
         from finetune.sagemaker.ledger import check_same
         from finetune.sagemaker.watch import describe, last_job
-        from finetune.train.run_folder import locked, open_run
+        from finetune.train.training_folder import locked, open_run
 
         check_same(run, ledger, aws.account, aws.region)
         job = describe(aws, last_job(ledger, run).name)

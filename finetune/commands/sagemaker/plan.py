@@ -97,7 +97,7 @@ def plan(
         from finetune.sagemaker.limits import dollars
         from finetune.sagemaker.plan import Wish, make_plan
         from finetune.sagemaker.plan_words import told
-        from finetune.train.run_folder import root_of
+        from finetune.train.training_folder import root_of
     wish = Wish(
         recipe=read_recipe(find_recipe(recipe)),
         root=root_of(recipe, out),

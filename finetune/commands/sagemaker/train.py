@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from finetune.sagemaker.job import Order
     from finetune.sagemaker.plan import Plan
     from finetune.sagemaker.start import Place
-    from finetune.train.run_folder import Run
+    from finetune.train.training_folder import Run
 
 
 def train(
@@ -148,7 +148,7 @@ def train(
         from finetune.sagemaker.ledger import open_books
         from finetune.sagemaker.limits import dollars
         from finetune.sagemaker.plan import Wish, make_plan
-        from finetune.train.run_folder import open_run
+        from finetune.train.training_folder import open_run
 
         run = open_run(recipe, out, resume=True)
         if run.finished() is not None:

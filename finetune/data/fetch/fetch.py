@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.fetch import hub, kaggle, pmc, trials, web
+from finetune.data.fetch import clinical_trials, hub, kaggle, pmc, web
 from finetune.data.fetch.download_plan import (
     DownloadPlan,
     FetchedFile,
@@ -14,8 +14,8 @@ from finetune.data.fetch.download_plan import (
     announced,
     carry_out,
 )
-from finetune.data.sources.contract import SourceInfo
 from finetune.data.sources.registry import SOURCES, source_info
+from finetune.data.sources.source import SourceInfo
 from finetune.errors import FinetuneError
 from medassist.core.errors import told_as
 from medassist.core.progress import Watcher
@@ -73,11 +73,11 @@ def fetch(
             return _dry(plan, wish.out)
         return kaggle.carry_out_kaggle(plan, wish.out, watcher, wish.way)
     if info.fetch == "ctgov":
-        plan = trials.plan_trials(ids=wish.ids, query=wish.query)
+        plan = clinical_trials.plan_trials(ids=wish.ids, query=wish.query)
         announce(announced(plan, wish.way))
         if wish.dry_run:
             return _dry(plan, wish.out)
-        return trials.carry_out_trials(
+        return clinical_trials.carry_out_trials(
             plan,
             wish.out,
             watcher,

@@ -15,8 +15,7 @@ from datetime import UTC, date, datetime
 from lxml import etree
 
 from finetune.data.records import Licence
-from medassist.text.licences.limits import Place
-from medassist.text.licences.names import (
+from medassist.text.licences.named_licences import (
     CC0,
     MINING,
     PUBLIC_DOMAIN,
@@ -27,6 +26,7 @@ from medassist.text.licences.names import (
     from_sentence,
     waives_data_alone,
 )
+from medassist.text.licences.restrictions import Place
 
 CONFLICT = "conflict"
 QUOTED = 160  # characters of a statement that go into the evidence

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from finetune.data.recipe import DataPart
-from finetune.data.sources.contract import Source, SourceInfo
+from finetune.data.sources.source import Source, SourceInfo
 from finetune.errors import FinetuneError
 
 PREFIX = ".work-"

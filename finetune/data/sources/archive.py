@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.sources.contract import Broken
 from finetune.data.sources.inputs import TARS
+from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import opened
 from finetune.errors import FinetuneError
 

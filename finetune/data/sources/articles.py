@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from finetune.data.sources.catalogue import notices
+from finetune.data.sources.source_notices import notices
 from finetune.errors import FinetuneError
 
 

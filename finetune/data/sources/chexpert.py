@@ -16,9 +16,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from finetune.data.records import Licence, TextRecord
-from finetune.data.sources.contract import Broken, Read, SourceInfo
 from finetune.data.sources.csv_rows import CsvRow, csv_rows
 from finetune.data.sources.inputs import inputs
+from finetune.data.sources.source import Broken, Read, SourceInfo
 
 NAME = "chexpert"
 WHAT = "CheXpert"

@@ -14,9 +14,9 @@ from typing import Any
 
 from finetune.data.records import Licence, TextRecord
 from finetune.data.sources.archive import documents, is_archive
-from finetune.data.sources.contract import Broken, Read, SourceInfo
 from finetune.data.sources.inputs import TARS, compressed, inputs
 from finetune.data.sources.json_items import json_items
+from finetune.data.sources.source import Broken, Read, SourceInfo
 from finetune.data.sources.text_lines import lines
 
 NAME = "clinical-trials"

@@ -15,10 +15,10 @@ from typing import Any
 
 from finetune.data.documents import sentences
 from finetune.data.records import Licence
-from finetune.data.sources.contract import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
+from finetune.data.sources.source import Broken, Read, SourceInfo
 
 SOURCE = "covid-qa"
 FILES = ("covidqa_ccby_train.json.xz",)

@@ -16,7 +16,7 @@ from typing import IO, Any
 import ijson
 from ijson.common import ObjectBuilder
 
-from finetune.data.sources.contract import LONGEST_RECORD
+from finetune.data.sources.source import LONGEST_RECORD
 from finetune.data.sources.text_lines import opened
 from finetune.errors import FinetuneError
 

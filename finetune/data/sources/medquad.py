@@ -13,9 +13,9 @@ from pathlib import Path
 
 from finetune.data.records import Licence
 from finetune.data.sources.archive import Member, documents
-from finetune.data.sources.contract import Broken, PassedOver, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import TARS, inputs
+from finetune.data.sources.source import Broken, PassedOver, Read, SourceInfo
 
 SOURCE = "medquad"
 ARCHIVE = "medquad-xml.tar.xz"

@@ -18,9 +18,9 @@ from typing import Any
 
 from finetune.data.jats.licence import CONFLICT
 from finetune.data.records import Licence
-from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import check_columns, csv_rows
-from medassist.text.licences.names import UNKNOWN, family
+from finetune.data.sources.source import Broken
+from medassist.text.licences.named_licences import UNKNOWN, family
 
 _VERSIONED = re.compile(r"(?:^|/)(PMC\d+)\.(\d+)\.(?:xml|json)$")
 _NUMBER = re.compile(r"PMC(\d+)")

@@ -15,7 +15,9 @@ from finetune.data.jats.parse import NotAnArticle
 from finetune.data.records import TextRecord
 from finetune.data.sources import pmc_layouts
 from finetune.data.sources.archive import Member, documents, is_archive, member_names
-from finetune.data.sources.contract import (
+from finetune.data.sources.inputs import TARS, compressed, inputs
+from finetune.data.sources.nearest import did_you_mean
+from finetune.data.sources.source import (
     ARTICLE_TYPE,
     RETRACTED,
     Broken,
@@ -23,8 +25,6 @@ from finetune.data.sources.contract import (
     Read,
     SourceInfo,
 )
-from finetune.data.sources.inputs import TARS, compressed, inputs
-from finetune.data.sources.nearest import did_you_mean
 from finetune.errors import FinetuneError
 
 NAME = "pmc-oa"

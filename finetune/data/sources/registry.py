@@ -31,14 +31,14 @@ from finetune.data.sources import (
     pubmedqa,
     table,
 )
-from finetune.data.sources.contract import (
+from finetune.data.sources.nearest import did_you_mean
+from finetune.data.sources.source import (
     LONGEST_RECORD,
     Broken,
     Reading,
     Source,
     SourceInfo,
 )
-from finetune.data.sources.nearest import did_you_mean
 from finetune.errors import FinetuneError
 
 SOURCES: Mapping[str, SourceInfo] = {

@@ -26,11 +26,11 @@ from finetune.data.sources.column_map import (
     kind_of,
     none_known,
 )
-from finetune.data.sources.contract import Broken, Columns, Read, Reading, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.missing_words import is_missing
 from finetune.data.sources.nearest import did_you_mean
+from finetune.data.sources.source import Broken, Columns, Read, Reading, SourceInfo
 from finetune.data.sources.table_rows import TableRow, table_rows
 from finetune.errors import FinetuneError
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.json_items import Keys, json_items
+from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import lines
 from finetune.errors import FinetuneError
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from finetune.data.records import Licence
-from finetune.data.sources.contract import RETRACTED
+from finetune.data.sources.source import RETRACTED
 from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult
-from medassist.text.licences import names
-from medassist.text.licences.names import RESTRICTED, UNKNOWN
+from medassist.text.licences import named_licences
+from medassist.text.licences.named_licences import RESTRICTED, UNKNOWN
 
 SENTENCE = 12  # words from which a licence's name is read as a statement
 _BETWEEN = re.compile(r"[\s_\-\u2010\u2011\u2013/,.]+")
@@ -69,13 +69,13 @@ def family(name: str) -> tuple[str, ...]:
 
 def _families(name: str) -> tuple[str, ...]:
     """The families that all of `name` speaks of; none where it is not understood."""
-    found = names.from_name(name)
+    found = named_licences.from_name(name)
     if not found and len(name.split()) >= SENTENCE:
-        said = names.from_sentence(name)
+        said = named_licences.from_sentence(name)
         found = tuple(each.name for each in said)
         if RESTRICTED in found:
             return ()
-    return tuple(dict.fromkeys(names.family(each) for each in found))
+    return tuple(dict.fromkeys(named_licences.family(each) for each in found))
 
 
 def _folded(name: str) -> str:

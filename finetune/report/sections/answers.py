@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from finetune.evaluate.result import Answer, Evaluation, Example
-from finetune.report.figures import counted, number
-from medassist.report.parts import Answers, Part, Section, Text
+from finetune.report.wording import counted, number
+from medassist.report.elements import Answers, Part, Section, Text
 from medassist.report.shown import cut
 
 MOST_EXAMPLES = 8

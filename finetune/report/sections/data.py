@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from finetune.data.manifest import Manifest, SourceFacts, StepCount
-from finetune.report.figures import capital, counted
+from finetune.report.wording import capital, counted
 from medassist.core.words import size
-from medassist.report.parts import Column, Items, Part, Section, Table, Text
+from medassist.report.elements import Column, Items, Part, Section, Table, Text
 
 MOST_REASONS = 6  # of a step, in its row; the rest are counted
 

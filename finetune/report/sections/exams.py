@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from finetune.evaluate.result import Evaluation, Exam
-from finetune.report.figures import number, probability
-from medassist.report.parts import Bar, BarGroup, Bars, Column, Table
+from finetune.report.wording import number, probability
+from medassist.report.elements import Bar, BarGroup, Bars, Column, Table
 
 
 def exam_bars(evaluation: Evaluation) -> Bars:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from finetune.evaluate.result import Comparison, Evaluation
-from finetune.report.facts import RunFacts
-from finetune.report.figures import counted, listed, number
+from finetune.report.run_facts import RunFacts
+from finetune.report.wording import counted, listed, number
 from finetune.train.metrics import Step
 from medassist.exams.statistics import LEAST_GROUPS, Outcome
-from medassist.report.parts import Items, Section
+from medassist.report.elements import Items, Section
 
 FEW = 200  # items: fewer show large differences only
 RISEN = 0.02  # of the lowest validation loss: more is no noise of a single figure

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from finetune.report.facts import EVALUATION, MANIFEST, RECIPE, TRAINING, RunFacts
+from finetune.report.run_facts import EVALUATION, MANIFEST, RECIPE, TRAINING, RunFacts
 from medassist.core.run_folder import ADAPTER_WEIGHTS
-from medassist.report.parts import Column, Part, Section, Table, Text
+from medassist.report.elements import Column, Part, Section, Table, Text
 
 
 def lineage(facts: RunFacts) -> Section:

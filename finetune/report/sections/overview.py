@@ -7,12 +7,12 @@ import re
 import yaml
 
 from finetune.recipe import TrainRecipe
-from finetune.report.facts import RunFacts
-from finetune.report.figures import counted, listed
-from finetune.report.names import base_name
-from finetune.report.sections.training import METHODS, epochs
+from finetune.report.public_names import base_name
+from finetune.report.run_facts import RunFacts
+from finetune.report.sections.loss_curves import METHODS, epochs
+from finetune.report.wording import counted, listed
 from medassist.core.words import duration
-from medassist.report.parts import (
+from medassist.report.elements import (
     Column,
     Items,
     Listing,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from finetune.report.figures import capital, counted, number, probability
 from finetune.report.verdicts import OUTCOMES, Outcome, Verdicts
+from finetune.report.wording import capital, counted, number, probability
 from medassist.exams.sign_test import SignTest, sign_test
-from medassist.report.parts import (
+from medassist.report.elements import (
     Bar,
     BarGroup,
     Bars,

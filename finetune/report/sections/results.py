@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from finetune.evaluate.result import Comparison, Evaluation, KindLoss
-from finetune.report.figures import (
+from finetune.report.sections.exams import exam_bars, exam_subjects, exam_table
+from finetune.report.wording import (
     KINDS,
     METRICS,
     capital,
@@ -21,9 +22,8 @@ from finetune.report.figures import (
     short_verdict,
     subject,
 )
-from finetune.report.sections.exams import exam_bars, exam_subjects, exam_table
 from medassist.exams.statistics import LEAST_GROUPS, Outcome
-from medassist.report.parts import (
+from medassist.report.elements import (
     Column,
     Interval,
     Intervals,

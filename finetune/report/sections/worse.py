@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from finetune.evaluate.result import Comparison, Evaluation
-from finetune.report.figures import (
+from finetune.report.sections.results import titles
+from finetune.report.wording import (
     capital,
     claim,
     counted,
@@ -14,9 +15,8 @@ from finetune.report.figures import (
     number,
     subject,
 )
-from finetune.report.sections.results import titles
 from medassist.exams.statistics import LEAST_GROUPS, Outcome
-from medassist.report.parts import (
+from medassist.report.elements import (
     Column,
     Items,
     Part,

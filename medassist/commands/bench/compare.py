@@ -29,7 +29,7 @@ def compare(
     """Hold a result against an older one: slower, the same, or not decided."""
     from medassist.bench import against
     from medassist.bench.results import read_results
-    from medassist.commands.bench.measuring import told
+    from medassist.commands.bench.measurement import told
     from medassist.core.terminal import say
 
     result = against.compare(

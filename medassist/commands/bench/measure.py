@@ -1,4 +1,4 @@
-"""`medassist bench MODEL...`: the options; what it does is in `measuring.py`."""
+"""`medassist bench MODEL...`: the options; what it does is in `measurement.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from medassist.commands.bench.numbers import numbers
+from medassist.commands.bench.number_lists import numbers
 from medassist.core.values import KvType
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def measure(
     anywhere; the result is a file of lines, appended as each measurement is over.
     """
     from medassist.bench.work import Wishes
-    from medassist.commands.bench.measuring import measure_and_print
+    from medassist.commands.bench.measurement import measure_and_print
     from medassist.commands.bench.request import Request
     from medassist.core.processor import physical_cores
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from medassist.core.clean import clean, clean_line
 from medassist.core.words import short_hash, size, tokens
-from medassist.library.facts import model_facts, pair_facts
+from medassist.library.model_facts import model_facts, pair_facts
 
 if TYPE_CHECKING:
     from medassist.library.catalogue import Catalogue, ListedModel, ListedPair

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from medassist.report.parts import Bars, Intervals, Lines
+from medassist.report.elements import Bars, Intervals, Lines
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)  # times a power of ten: what people count in
 SIDE = 0.45  # of the longest reach, that intervals have on either side at least

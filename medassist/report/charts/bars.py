@@ -16,7 +16,7 @@ from medassist.report.charts.svg import (
     text,
     upright,
 )
-from medassist.report.parts import Bars, Role
+from medassist.report.elements import Bars, Role
 
 HEIGHT, FLOOR = 320.0, 280.0
 WIDEST = 64.0

@@ -12,7 +12,7 @@ from medassist.report.charts.svg import (
     text,
     width_of,
 )
-from medassist.report.parts import Intervals
+from medassist.report.elements import Intervals
 
 ROW = 34.0
 TOP, BELOW = 34.0, 54.0

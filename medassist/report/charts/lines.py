@@ -17,7 +17,7 @@ from medassist.report.charts.svg import (
     upright,
     width_of,
 )
-from medassist.report.parts import Lines, Role
+from medassist.report.elements import Lines, Role
 
 HEIGHT, BOTTOM = 340.0, 288.0
 END = WIDTH - RIGHT

@@ -18,7 +18,7 @@ from medassist.report.charts.svg import (
     upright,
     width_of,
 )
-from medassist.report.parts import Point, Scatter
+from medassist.report.elements import Point, Scatter
 
 HEIGHT, BOTTOM = 360.0, 308.0
 END = WIDTH - RIGHT

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from html import escape
 
 from medassist.report.charts.axes import Axis
-from medassist.report.parts import Role
+from medassist.report.elements import Role
 from medassist.report.shown import shown_line
 
 WIDTH = 720.0

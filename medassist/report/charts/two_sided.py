@@ -12,7 +12,7 @@ from medassist.report.charts.svg import (
     text,
     width_of,
 )
-from medassist.report.parts import TwoSided
+from medassist.report.elements import TwoSided
 
 ROW, THICK = 38.0, 18.0
 TOP, BELOW = 34.0, 54.0

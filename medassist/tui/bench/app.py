@@ -27,7 +27,7 @@ from medassist.bench.left import Left
 from medassist.bench.results import Line as Found
 from medassist.core.clean import clean
 from medassist.tui import crash, first_look, keys, themes, wall
-from medassist.tui.bench.figures import table
+from medassist.tui.bench.figures_table import table
 from medassist.tui.line import Line
 from medassist.tui.screens.help import Help
 from medassist.tui.wording import bench as wording

@@ -28,7 +28,7 @@ from medassist.tui.consult.trouble import Trouble
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.face import Face
 from medassist.tui.line import Line
-from medassist.tui.parts import ScreenOfParts
+from medassist.tui.screen_of_parts import ScreenOfParts
 from medassist.tui.wording import consult as wording
 
 LEAST_WIDTH = 40
@@ -208,7 +208,7 @@ class ConsultScreen(ScreenOfParts[None]):
             await self.answers.show()
 
     def action_prompts(self) -> None:
-        from medassist.tui.screens.prompts import PromptLibrary
+        from medassist.tui.screens.prompt_library import PromptLibrary
 
         def insert(text: str | None) -> None:
             if text:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from medassist.core.clean import clean_line
 from medassist.core.words import short_hash, size, tokens
 from medassist.library.catalogue import Catalogue, ListedModel, ListedPair
-from medassist.library.facts import model_facts, pair_facts
+from medassist.library.model_facts import model_facts, pair_facts
 from medassist.session.choice import Choice
 from medassist.tui.wording import screens as wording
 

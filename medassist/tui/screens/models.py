@@ -25,7 +25,7 @@ from medassist.tui import keys
 from medassist.tui.buttons import button
 from medassist.tui.face import Face, face
 from medassist.tui.line import Line
-from medassist.tui.parts import ScreenOfParts
+from medassist.tui.screen_of_parts import ScreenOfParts
 from medassist.tui.screens.model_rows import ModelRow
 from medassist.tui.screens.models_flow import Library
 from medassist.tui.wording import screens as wording

@@ -17,7 +17,7 @@ from convert.commands import app
 from convert.errors import ConvertError
 from convert.gguf.model import convert_model
 from convert.quantize import quantize
-from convert.verify import gate, tokens
+from convert.verify import gate, token_ids
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.result import read_verified, require_verified
 from convert.verify.texts import prose
@@ -131,7 +131,7 @@ def test_an_end_of_generate_that_the_gguf_lost_is_named(hf, f16, tmp_path, monke
     """The gate asks transformers, not what the converter took for the ends."""
     model = shutil.copytree(hf.base, tmp_path / "model")
     change_json(model / "generation_config.json", eos_token_id=[1, 9])
-    monkeypatch.setattr(tokens, "end_tokens", lambda *_: (1,))
+    monkeypatch.setattr(token_ids, "end_tokens", lambda *_: (1,))
     found = verify_model(model, f16.base, threads=1)
     assert names(found.failed) == {"token ids"}
     assert "the end token 9" in said(found, "token ids")

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from finetune.commands import app
 from finetune.data.records import DialogueRecord
 from finetune.errors import FinetuneError, Interrupted
-from finetune.evaluate import run as evaluating
+from finetune.evaluate import evaluate as evaluating
+from finetune.evaluate.evaluate import evaluate_run
 from finetune.evaluate.result import evaluation_file, read_evaluation
-from finetune.evaluate.run import evaluate_run
 from finetune.train.base_model import load_tokenizer
 from finetune.train.chat_format import encode
 from medassist.core.run_folder import EVALUATING

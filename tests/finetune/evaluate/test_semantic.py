@@ -8,7 +8,7 @@ from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from finetune.errors import FinetuneError
 from finetune.evaluate.batches import Batches
-from finetune.evaluate.run import evaluate_run
+from finetune.evaluate.evaluate import evaluate_run
 from finetune.evaluate.semantic import Encoder
 from tests.convert.tiny_hf import tiny_tokenizer
 

@@ -16,7 +16,7 @@ from lxml import etree, html
 from pptx import Presentation
 
 from finetune.errors import FinetuneError
-from finetune.report.facts import read_facts
+from finetune.report.run_facts import read_facts
 from finetune.report.write import write_report
 from medassist.core.card import Card, read_card, write_card
 from tests.finetune.report.example_run import (

@@ -15,7 +15,7 @@ from finetune.report.slides import TEMPLATE
 from medassist.report.charts.bars import draw_bars
 from medassist.report.charts.intervals import draw_intervals
 from medassist.report.charts.lines import draw_lines
-from medassist.report.parts import (
+from medassist.report.elements import (
     Bar,
     BarGroup,
     Bars,

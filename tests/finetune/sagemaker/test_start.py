@@ -20,7 +20,7 @@ from finetune.sagemaker.job import Order
 from finetune.sagemaker.ledger import Books, open_books
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.teardown import How, take_down
-from finetune.train.run_folder import Run
+from finetune.train.training_folder import Run
 from tests.finetune.sagemaker.conftest import Cloud
 from tests.finetune.sagemaker.fake import REGION
 from tests.finetune.sagemaker.test_job import order as an_order

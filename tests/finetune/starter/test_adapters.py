@@ -28,7 +28,7 @@ from finetune.starter.starter_folder import StarterFolder
 from finetune.starter.tokenizer import token_id
 from finetune.train.chat_format import encode_dialogue
 from finetune.train.metrics import read_metrics
-from finetune.train.rows import fits_invocation
+from finetune.train.training_rows import fits_invocation
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from finetune.recipe import TrainRecipe, parse_recipe
 from finetune.train.preparation import Prepared, Wishes, prepare
 from finetune.train.result import TrainingResult
-from finetune.train.run_folder import open_run
-from finetune.train.training import train
+from finetune.train.train import train
+from finetune.train.training_folder import open_run
 from tests.convert.tiny_hf import tiny_tokenizer
 
 LICENCE = {"name": "CC0 1.0", "evidence": "written for this test"}

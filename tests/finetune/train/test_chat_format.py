@@ -13,7 +13,7 @@ from finetune.train.chat_format import (
     give_template,
     prompt_ids,
 )
-from finetune.train.rows import default_invocation, fits_invocation
+from finetune.train.training_rows import default_invocation, fits_invocation
 from tests.finetune.train.conftest import dialogue, text
 
 # A template as Mistral's and Llama 2's are: no header, an end token after the answer.

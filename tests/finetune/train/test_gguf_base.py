@@ -11,12 +11,12 @@ import pytest
 from convert.gguf.model import convert_model
 from finetune.errors import FinetuneError
 from finetune.evaluate.pair import load_pair
-from finetune.report.facts import read_facts
 from finetune.report.run_card import card_of
+from finetune.report.run_facts import read_facts
 from finetune.sweep.space import read_axes
 from finetune.sweep.trials import sweep
 from finetune.train.result import TrainingResult
-from finetune.train.run_folder import Run, open_run
+from finetune.train.training_folder import Run, open_run
 from medassist.core.files import sha256_of_file
 from tests.finetune.train.conftest import Trainings
 

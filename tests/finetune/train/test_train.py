@@ -19,9 +19,9 @@ from finetune.train.metrics import Step, read_metrics
 from finetune.train.preparation import Wishes
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import read_training
-from finetune.train.run_folder import open_run
 from finetune.train.shortage import smaller
-from finetune.train.training import train
+from finetune.train.train import train
+from finetune.train.training_folder import open_run
 from tests.finetune.train.conftest import (
     Trainings,
     console,
@@ -194,7 +194,7 @@ def test_a_training_killed_after_its_last_step_only_makes_its_adapter(
     whole, broken = (trainings.make(name, train=part) for name in ("whole", "broken"))
     trainings.train(whole)
     with monkeypatch.context() as patch:
-        patch.setattr("finetune.train.training._finish", _killed)
+        patch.setattr("finetune.train.train._finish", _killed)
         with pytest.raises(KeyboardInterrupt):
             trainings.train(broken)
     assert trainings.train(broken, RESUME).steps == 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medassist.text.licences.ids import address_of, hub_id
-from medassist.text.licences.names import from_address
+from medassist.text.licences.named_licences import from_address
 
 
 @pytest.mark.parametrize(

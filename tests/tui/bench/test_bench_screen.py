@@ -22,7 +22,7 @@ from medassist.bench.events import (
 )
 from medassist.bench.left import Left
 from medassist.tui.bench.app import BenchApp, watch
-from medassist.tui.bench.figures import table
+from medassist.tui.bench.figures_table import table
 from tests.bench.lines import app as app_lines
 from tests.bench.lines import exam, model, speed
 from tests.shown import Shown

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from finetune.commands import app
-from finetune.data.fetch import pmc, trials, web
+from finetune.data.fetch import clinical_trials, pmc, web
 from finetune.data.fetch.download_plan import FetchRecord
 from finetune.data.records import DialogueRecord
 from finetune.data.sources.registry import open_source
@@ -202,8 +202,8 @@ def test_a_repository_that_is_not_there_is_named(service, tmp_path, monkeypatch)
 def test_studies_come_page_by_page_and_go_on_after_a_break(
     service, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(trials, "STUDIES", f"{service.url}/api/v2/studies")
-    monkeypatch.setattr(trials, "PAGE", 2)
+    monkeypatch.setattr(clinical_trials, "STUDIES", f"{service.url}/api/v2/studies")
+    monkeypatch.setattr(clinical_trials, "PAGE", 2)
     asked: list[dict[str, str]] = []
 
     def studies(query: dict[str, str]) -> bytes:

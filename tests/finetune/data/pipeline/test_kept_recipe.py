@@ -10,7 +10,7 @@ import yaml
 
 from finetune.errors import FinetuneError
 from finetune.recipe import read_recipe
-from finetune.train.run_folder import open_run
+from finetune.train.training_folder import open_run
 from tests.finetune.data.pipeline.test_account import prepare, shown
 
 SOURCE = {"name": "table", "path": "rows.jsonl", "options": {"licence": "CC0"}}

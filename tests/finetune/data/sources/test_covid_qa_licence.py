@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from finetune.data.recipe import ALLOWED_LICENCES
-from finetune.data.sources.contract import Broken
 from finetune.data.sources.covid_qa import CovidQa
+from finetune.data.sources.source import Broken
 from finetune.data.steps.licences import LicenceStep
 
 

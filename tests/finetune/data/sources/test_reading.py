@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from finetune.data.sources.archive import Member, documents
-from finetune.data.sources.contract import Broken
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.json_items import json_items
+from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import BEGINNING, lines
 from finetune.errors import FinetuneError
 

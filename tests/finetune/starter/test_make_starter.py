@@ -15,7 +15,7 @@ from rich.console import Console
 from convert.errors import ConvertError
 from convert.starter_run import convert_run, ship, verify_run
 from finetune.errors import FinetuneError
-from finetune.starter.command import make_starter
+from finetune.starter.make_starter import make_starter
 from finetune.starter.starter_recipe import DEFAULT_RECIPE, read_recipe
 from medassist.core.card import read_card, write_card
 

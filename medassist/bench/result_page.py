@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medassist.bench import charts
+from medassist.bench.exam_verdict import Verdict, in_points, primary
 from medassist.bench.recommend import Recommendation
+from medassist.bench.result_rows import Row, rows
+from medassist.bench.result_tables import Table, computed_by, tables
 from medassist.bench.results import Line
-from medassist.bench.rows import Row, rows
-from medassist.bench.table import Table, computed_by, tables
-from medassist.bench.verdict import Verdict, in_points, primary
 from medassist.core.words import plural
-from medassist.report import parts
+from medassist.report import elements
+from medassist.report.elements import Items, Part, Report, Section, Text
 from medassist.report.page import page
-from medassist.report.parts import Items, Part, Report, Section, Text
 
 LOADED = "loaded"
 WIDE_COLUMNS = frozenset(("verdict", ""))
@@ -165,9 +165,9 @@ def _provenance(lines: Sequence[Line], found: Sequence[Row]) -> list[Part]:
     if notes:
         made.append(Items(tuple(notes)))
     made.append(
-        parts.Table(
+        elements.Table(
             "sha256 of the files",
-            (parts.Column("file"), parts.Column("sha256")),
+            (elements.Column("file"), elements.Column("sha256")),
             tuple(files.values()),
             codes=True,
         )
@@ -210,7 +210,7 @@ def _kld(found: Sequence[Row]) -> list[Part]:
     return [_part("Divergence, nats a token", heads, made)]
 
 
-def _drawn(chart: parts.Chart | None) -> list[Part]:
+def _drawn(chart: elements.Chart | None) -> list[Part]:
     return [] if chart is None else [chart]
 
 
@@ -227,7 +227,7 @@ def _part(
     heads: Sequence[str],
     made: Sequence[tuple[str, ...]],
     note: str = "",
-) -> parts.Table:
+) -> elements.Table:
     # How all of them alike were loaded is said once, below.
     kept = [
         at
@@ -236,14 +236,14 @@ def _part(
         and (head != LOADED or len({row[at] for row in made}) > 1)
     ]
     columns = tuple(
-        parts.Column(
+        elements.Column(
             heads[at],
             figures=at > 0 and heads[at] not in TEXT_COLUMNS,
             wide=heads[at] in WIDE_COLUMNS,
         )
         for at in kept
     )
-    return parts.Table(
+    return elements.Table(
         title,
         columns,
         # An interval stands below its figure: side by side they need too much room.

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError, in_our_words
-from convert.gguf.facts import read_facts
+from convert.gguf.contents import read_facts
 from convert.verify.corpus import Conversation, conversations
-from convert.verify.tokens import composed, parted
+from convert.verify.token_ids import composed, parted
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import blanks_of
 from convert.vocabulary.templates import asked_template, chat_templates

@@ -9,15 +9,15 @@ from html.parser import HTMLParser
 import pytest
 
 from medassist.bench.errors import UsageError
-from medassist.bench.page import as_html
+from medassist.bench.exam_verdict import sat, verdicts
 from medassist.bench.recommend import recommend
+from medassist.bench.result_page import as_html
+from medassist.bench.result_rows import rows
 from medassist.bench.results import ROUND, Figure
-from medassist.bench.rows import rows
-from medassist.bench.verdict import sat, verdicts
-from medassist.commands.bench.measuring import measure_and_print
+from medassist.commands.bench.measurement import measure_and_print
 from medassist.commands.bench.request import Request
-from medassist.exams.figures import MEAN_KLD, PPL, PPL_RATIO, SAME_TOP
-from medassist.report.parts import SERIES
+from medassist.exams.perplexity import MEAN_KLD, PPL, PPL_RATIO, SAME_TOP
+from medassist.report.elements import SERIES
 from tests.bench.lines import SETTINGS, app, exam, line, model, speed
 from tests.bench.measured import SMALL as FEW
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from convert.verify.corpus import conversations
-from convert.verify.prompts import compare_prompts
+from convert.verify.rendered_prompts import compare_prompts
 from convert.vocabulary import Vocabulary, load_tokenizer, read_vocabulary
 from convert.vocabulary.gguf_vocabulary import Templates
 from tests.convert.hf_from_gguf import CHATML

@@ -9,7 +9,7 @@ import pytest
 
 from convert.errors import ConvertError
 from convert.verify.corpus import SIZE, corpus
-from convert.verify.tokens import compare_tokens
+from convert.verify.token_ids import compare_tokens
 from convert.vocabulary import Vocabulary, load_tokenizer, read_vocabulary
 from tests.convert.tiny_vocabularies import (
     END,

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from medassist.bench.exam_verdict import Verdict
 from medassist.bench.recommend import broken
+from medassist.bench.result_rows import Row, rows, ttft
 from medassist.bench.results import Line
-from medassist.bench.rows import Row, rows, ttft
-from medassist.bench.verdict import Verdict
 from medassist.core.clean import clean_line
 from medassist.core.words import parameters, size
-from medassist.exams.figures import MEAN_KLD, PPL, PPL_RATIO, SAME_TOP
+from medassist.exams.perplexity import MEAN_KLD, PPL, PPL_RATIO, SAME_TOP
 from medassist.exams.question_files import TITLES
 
 WIDEST = 48

@@ -10,7 +10,7 @@ from typing import Any
 from convert.chat_template import TEMPLATE, TEMPLATES, template_of
 from convert.errors import ConvertError
 from convert.hf_folder import CONFIG, JsonFile
-from convert.merge.plan import MergePlan
+from convert.merge.weight_plan import MergePlan
 from convert.peft_adapter import PeftAdapter
 
 TOKENIZER_JSON, SENTENCEPIECE = "tokenizer.json", "tokenizer.model"

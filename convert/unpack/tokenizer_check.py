@@ -16,8 +16,8 @@ from transformers import PreTrainedTokenizerFast
 
 from convert.errors import ConvertError
 from convert.verify.corpus import corpus
-from convert.verify.prompts import compare_prompts
-from convert.verify.tokens import parted
+from convert.verify.rendered_prompts import compare_prompts
+from convert.verify.token_ids import parted
 from convert.vocabulary.tokenizer_folder import load_tokenizer
 from medassist.core.progress import Watcher
 from medassist.engine.scorer import GgufVocabulary

@@ -21,15 +21,15 @@ from gguf.quants import dequantize
 from convert.architectures import Architecture, architecture_of
 from convert.architectures.target import Target
 from convert.errors import ConvertError, in_our_words
-from convert.gguf.facts import GgufFacts, read_model
+from convert.gguf.contents import GgufFacts, read_model
 from convert.gguf.head import TensorFact, read_head, tensor_rows
 from convert.hf_folder import CONFIG, WEIGHTS, Array, JsonFile
 from convert.library_noise import keep_back_noise
 from convert.safetensors_file import TensorInfo, write_safetensors
 from convert.unfinished import folder_beside
-from convert.unpack.reading import check_reading
-from convert.unpack.settings import config_of
+from convert.unpack.config_json import config_of
 from convert.unpack.tokenizer import tokenizer_of
+from convert.unpack.tokenizer_check import check_reading
 from medassist.core.end_tokens import END_KEYS
 from medassist.core.files import SHARED_FILE, give_name, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched

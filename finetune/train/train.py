@@ -21,8 +21,8 @@ from finetune.train.metrics import MetricsFile, Step
 from finetune.train.preparation import TOKENIZER, Prepared, forget
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
-from finetune.train.run_folder import Run
 from finetune.train.shortage import shortage_told
+from finetune.train.training_folder import Run
 from finetune.train.tuner import NothingLearned
 from medassist.core.files import give_name, sha256_of_file
 from medassist.core.run_folder import ADAPTER_WEIGHTS, METRICS

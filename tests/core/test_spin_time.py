@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from medassist.core.spinning import SPIN_COUNT, VARIABLE
+from medassist.core.spin_time import SPIN_COUNT, VARIABLE
 from medassist.core.terminal import room
 from medassist.engine.child import environment
 

@@ -46,7 +46,12 @@ from finetune.evaluate.result import (
     write_evaluation,
 )
 from finetune.evaluate.rouge import rouge_l
-from finetune.evaluate.writing import Writing, prompt_of, read_prompts, write_both
+from finetune.evaluate.written_answers import (
+    Writing,
+    prompt_of,
+    read_prompts,
+    write_both,
+)
 from finetune.train.chat_format import CannotRender, render
 from medassist.core.progress import Watcher, unwatched
 from medassist.exams.multiple_choice import Answered, ExamError, Turn, plan, sit

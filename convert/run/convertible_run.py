@@ -14,7 +14,7 @@ from convert.errors import ConvertError
 from convert.foreign import of_folder, refuse_form
 from convert.hf_folder import JsonFile
 from convert.peft_adapter import PeftAdapter, read_adapter
-from convert.unpack.folder import unpack
+from convert.unpack.unpack import unpack
 from medassist.core.files import sha256_of_file
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import ADAPTER, ADAPTER_CONFIG, RunFolder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from finetune.data.manifest import Manifest
 from medassist.text.licences.ids import hub_id
-from medassist.text.licences.names import UNKNOWN
+from medassist.text.licences.named_licences import UNKNOWN
 
 # Data under these asks for nothing, or for credit, which the card gives.
 _CREDIT_AT_MOST = ("cc0-1.0", "pddl", "mit", "apache-2.0", "cc-by-4.0", "cc-by-3.0")

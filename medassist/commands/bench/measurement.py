@@ -16,26 +16,26 @@ from medassist.bench import against, events, exam_results, llama_bench
 from medassist.bench.against import Code, Compared
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import UsageError
+from medassist.bench.exam_verdict import Verdict, sat, verdicts
 from medassist.bench.machine import Sensors
-from medassist.bench.page import as_html
 from medassist.bench.recommend import Recommendation, recommend
+from medassist.bench.result_page import as_html
+from medassist.bench.result_rows import rows
+from medassist.bench.result_tables import as_text
 from medassist.bench.results import Line, ResultsFile, read_results
-from medassist.bench.rows import rows
 from medassist.bench.run import run
 from medassist.bench.served import Served, ServedModel
-from medassist.bench.table import as_text
 from medassist.bench.targets import Target, named, rows_of, target, targets
-from medassist.bench.verdict import Verdict, sat, verdicts
 from medassist.bench.work import Wishes
 from medassist.commands.ask_print import Status
-from medassist.commands.bench.request import Request
-from medassist.commands.bench.watching import (
+from medassist.commands.bench.progress_display import (
     Agree,
     agreed,
     in_lines,
     is_live,
     on_screen,
 )
+from medassist.commands.bench.request import Request
 from medassist.core.files import make_folder, write_whole
 from medassist.core.paths import data_dir
 from medassist.core.terminal import room, say

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
+from medassist.bench.exam_verdict import sat, verdicts
+from medassist.bench.result_rows import rows, ttft
+from medassist.bench.result_tables import as_text
 from medassist.bench.results import Figure
-from medassist.bench.rows import rows, ttft
-from medassist.bench.table import as_text
-from medassist.bench.verdict import sat, verdicts
-from medassist.commands.bench.measuring import declared_margin
+from medassist.commands.bench.measurement import declared_margin
 from tests.bench.lines import app, exam, line, model, speed
 
 Q4 = model("Q4_0", 4000)

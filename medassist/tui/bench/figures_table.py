@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 
+from medassist.bench.result_rows import Row, rows
 from medassist.bench.results import Line
-from medassist.bench.rows import Row, rows
 from medassist.core.clean import clean_line
 from medassist.core.words import size
-from medassist.exams.figures import MEAN_KLD, PPL
+from medassist.exams.perplexity import MEAN_KLD, PPL
 from medassist.tui.wording import bench as wording
 
 LEAST_NAME = 24

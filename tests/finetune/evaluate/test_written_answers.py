@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from finetune.evaluate.writing import Writing, Written, write
+from finetune.evaluate.written_answers import Writing, Written, write
 from finetune.train.chat_format import give_template
 from tests.convert.tiny_hf import tiny_tokenizer
 

@@ -1,8 +1,8 @@
 """Licences recognised in addresses, in sentences and in short names.
 
 Publishers write the same licence in dozens of ways. What is looked for is the licence
-itself, and separately every word that forbids or narrows something (limits.py), since
-there are articles whose link says CC BY and whose sentence says no derivatives.
+itself, and separately (restrictions.py) every word that forbids or narrows something,
+since there are articles whose link says CC BY and whose sentence says no derivatives.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote
 
-from medassist.text.licences.folding import fold
-from medassist.text.licences.limits import Place, is_beside, limits_of
+from medassist.text.licences.folded_text import fold
+from medassist.text.licences.restrictions import Place, is_beside, limits_of
 
 UNKNOWN = "unknown"
 RESTRICTED = "restricted"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from medassist.exams.chunks import chunks_of
-from medassist.exams.figures import text_loss
 from medassist.exams.log_probs import compare, log_softmax
+from medassist.exams.perplexity import text_loss
 
 TOKENS, SIZE = 60, 37
 

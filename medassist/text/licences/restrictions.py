@@ -1,7 +1,7 @@
 """What a text on its use forbids or narrows, in the languages that publishers use.
 
-The tables are in limits.toml. A statement counts as free of limits only if nothing in
-it denies or narrows but the clauses that are known to be harmless: a link that says
+The tables are in restrictions.toml. A statement counts as free of limits only if
+nothing in it denies or narrows but clauses that are known to be harmless: a link that says
 CC BY is worth nothing beside a sentence that is not understood.
 """
 
@@ -16,9 +16,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from medassist.text.licences.folding import fold, foreign_letters, written_small
+from medassist.text.licences.folded_text import fold, foreign_letters, written_small
 
-TABLES = Path(__file__).with_name("limits.toml")
+TABLES = Path(__file__).with_name("restrictions.toml")
 NEAR = 4  # words before a harmless phrase in which a denial turns it round
 LEAST_WORDS = 6  # of a statement whose language can be told
 FEW_WORDS = 5  # of a sentence in which a licence's name stands nearly alone
@@ -81,7 +81,7 @@ def limits_of(text: str, place: Place = "statement") -> Limits:
     """What in `text` forbids or narrows the use of what it speaks of.
 
     Args:
-        text: in any of the languages of limits.toml.
+        text: in any of the languages of restrictions.toml.
         place: where it stands. In a label, an unknown word says nothing; in a copyright
             line people's names stand, so that only words in small letters count there.
     """

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from finetune.report.figures import counted, number
-from finetune.report.names import base_name
+from finetune.report.public_names import base_name
+from finetune.report.wording import counted, number
 from finetune.train.metrics import Step
 from finetune.train.result import Method, TrainingResult
 from medassist.core.words import duration, size
-from medassist.report.parts import (
+from medassist.report.elements import (
     Column,
     Curve,
     Items,

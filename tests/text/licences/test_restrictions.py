@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from medassist.text.licences.limits import Limits, limits_of
-from medassist.text.licences.names import (
+from medassist.text.licences.named_licences import (
     RESTRICTED,
     NamedLicence,
     from_address,
     from_sentence,
 )
+from medassist.text.licences.restrictions import Limits, limits_of
 
 NARROWING = [
     "Nur für den privaten Gebrauch.",

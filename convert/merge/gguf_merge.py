@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from convert.encode import Kind, NotFiniteError, encode
 from convert.errors import ConvertError
-from convert.gguf.facts import FLOATS, GgufFacts, read_model
+from convert.gguf.contents import FLOATS, GgufFacts, read_model
 from convert.gguf.file import TYPES, LateTensor, add_late, kind_of, new_gguf
 from convert.gguf.head import read_head
 from convert.gguf.lora import GgufLora, Lora, read_lora

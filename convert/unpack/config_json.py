@@ -15,7 +15,7 @@ from gguf import GGUFWriter
 
 from convert.architectures import Architecture, architecture_of
 from convert.errors import ConvertError
-from convert.gguf.facts import GgufFacts, same_number
+from convert.gguf.contents import GgufFacts, same_number
 from convert.hf_folder import CONFIG, JsonFile
 
 CLASSES = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from medassist.bench.asking import TRIAL, Asked, Asking
+from medassist.bench.app_session import TRIAL, Asked, Asking
 from medassist.bench.events import Event, Failed
 from medassist.bench.process_memory import process_memory
 from medassist.bench.results import ROUND, Figure

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from medassist.bench.verdict import ALL, Verdict, primary, sat, verdicts
+from medassist.bench.exam_verdict import ALL, Verdict, primary, sat, verdicts
 from medassist.exams.statistics import Flips
 from tests.bench.lines import exam, model
 
