@@ -13,6 +13,9 @@ from finetune.sagemaker.container import contract
 from finetune.sagemaker.limits import Limits
 
 CONTAINER = "/opt/ml"
+RUN_TAG, RECIPE_TAG = "medassist:run", "medassist:recipe"
+NAMED = "medassist-"
+"""How the names of all begin that is made here."""
 VOLUME_GB = 100
 PENDING_S = 6 * 3600
 """A job that gets no instance for so long is given up; waiting is not billed."""
@@ -66,7 +69,7 @@ def job_name(recipe: str, now: float | None = None) -> str:
     """A name that no job of the account has: of the recipe and the second."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     plain = re.sub(r"[^A-Za-z0-9]+", "-", recipe).strip("-") or "run"
-    return f"medassist-{plain[: 63 - 11 - len(stamp)].rstrip('-')}-{stamp}"
+    return f"{NAMED}{plain[: 63 - 11 - len(stamp)].rstrip('-')}-{stamp}"
 
 
 def request(order: Order) -> dict[str, Any]:
@@ -130,8 +133,8 @@ def request(order: Order) -> dict[str, Any]:
         "EnableInterContainerTrafficEncryption": order.instances > 1,
         "ProfilerConfig": {"DisableProfiler": True},
         "Tags": [
-            {"Key": "medassist:run", "Value": order.run[:256]},
-            {"Key": "medassist:recipe", "Value": order.recipe},
+            {"Key": RUN_TAG, "Value": order.run[:256]},
+            {"Key": RECIPE_TAG, "Value": order.recipe},
             *({"Key": k, "Value": v} for k, v in options.tags.items()),
         ],
     }

@@ -1,4 +1,4 @@
-"""`finetune sagemaker role`: the rights that a training needs, shown or made."""
+"""`finetune sagemaker role`: the rights that a run needs, shown or made."""
 
 from __future__ import annotations
 
@@ -26,11 +26,16 @@ def role(
     create: Annotated[
         bool,
         typer.Option(
-            "--create", help="Make the role; without it the policies are shown."
+            "--create/--print", help="Make the roles, or show their policies alone."
         ),
     ] = False,
     name: Annotated[
-        str, typer.Option("--name", metavar="ROLE", help="Of the role.")
+        str,
+        typer.Option(
+            "--name",
+            metavar="ROLE",
+            help="Of the training's role; the others are ROLE-hosting, ROLE-schedule.",
+        ),
     ] = "medassist-sagemaker",
     prefix: Annotated[
         str,
@@ -60,14 +65,16 @@ def role(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Show the policies of a training job's role, or make the role.
+    """Show the policies of the roles that a run needs, or make the roles.
 
-    Three: who may take the role (SageMaker, for this account), what it may, and what
-    the one who starts the job may. Nothing is made without --create.
+    One for training jobs, one for endpoints, one for the schedule that deletes an
+    endpoint; each with who may take it and what it may. And what the one may who starts
+    them. Nothing is made without --create.
     """
     with account(region, profile, instance_role=instance_role, proxy=proxy) as aws:
         from finetune.sagemaker.ledger import open_books
-        from finetune.sagemaker.role import Scope, create_role, policies
+        from finetune.sagemaker.policies import TASKS, Scope, policies
+        from finetune.sagemaker.role import create_roles
         from medassist.core.validated import to_json
 
         scope = Scope(aws.region, aws.account, bucket, prefix.strip("/"), kms, vpc)
@@ -75,13 +82,20 @@ def role(
         if not create:
             show(found, to_json(found), json=json)
             return
-        say(to_json({"trust": found.trust, "role": found.role}), err=True)
+        roles = [found.of(task) for task in TASKS]
+        say(to_json(roles), err=True)
         if not yes:
+            names = ", ".join(role.name for role in roles)
             confirm(
-                f"Make the role {name} with these policies in account {aws.account}?",
+                f"Make the roles {names} with these policies in account {aws.account}?",
                 abort=True,
                 err=True,
             )
         books = open_books(run, aws.account, aws.region) if run is not None else None
-        arn = create_role(aws, scope, name, books)
-    show({"arn": arn, "name": name}, f"{arn}\nname it to `train` by --role", json=json)
+        arns = create_roles(aws, scope, name, books)
+    lines = [f"{arn}  ({task})" for task, arn in arns.items()]
+    show(
+        {"arn": arns["training"], "name": name, "arns": arns},
+        "\n".join([*lines, "name the first to `train` by --role"]),
+        json=json,
+    )
