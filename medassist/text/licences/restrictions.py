@@ -1,8 +1,8 @@
 """What a text on its use forbids or narrows, in the languages that publishers use.
 
 The tables are in restrictions.toml. A statement counts as free of limits only if
-nothing in it denies or narrows but clauses that are known to be harmless: a link that says
-CC BY is worth nothing beside a sentence that is not understood.
+nothing in it denies or narrows but clauses that are known to be harmless: a link that
+says CC BY is worth nothing beside a sentence that is not understood.
 """
 
 from __future__ import annotations
