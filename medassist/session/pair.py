@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         PairFiles,
         PaneInfo,
         Sampling,
+        Thinking,
         TooLong,
     )
     from medassist.engine.wire import (
@@ -110,6 +111,9 @@ class Pair:
         """How the panes are asked: as given, or as the library has it by the pair's
         name."""
         self._asks_as_given = asked is not None
+        self.thinking: Thinking | None = None
+        """Whether models think before they answer, where their templates let one
+        choose; `None`: as the settings have it."""
         self.error: EngineError | None = None
         """What went wrong last, in loading or in answering."""
         self.demonstration: frozenset[PaneName] = frozenset()
@@ -203,8 +207,24 @@ class Pair:
         """How `pane` chooses its tokens: as the pair has it, else as the user has."""
         own = self.asked.asked(pane).sampling if self.asked else None
         if own is None and self._default is not None:
-            return self._default.sampling_for(settings.sampling)
-        return own or settings.sampling
+            own = self._default.sampling_for(settings.sampling)
+        own = own or settings.sampling
+        return replace(own, thinking=self.thinking) if self.thinking else own
+
+    @property
+    def has_thinking_switch(self) -> bool:
+        """The template of one of its models lets one choose whether it thinks."""
+        return any(info.thinking_switch for info in self.infos.values())
+
+    def switch_thinking(self, settings: Settings) -> Thinking:
+        """Have the models think, or not, from the next question on; which it is.
+
+        The first switch is away from what the settings say: from what a template does
+        by itself it goes to not thinking.
+        """
+        now = {self.sampling(pane, settings).thinking for pane in self.panes}
+        self.thinking = "on" if now == {"off"} else "off"
+        return self.thinking
 
     def system(self, pane: PaneName) -> str:
         """What stands before every conversation of `pane`; empty: nothing."""

@@ -218,6 +218,12 @@ COMMANDS: Final = (
         "Both panes write side by side, or one answer after the other.",
     ),
     Command(
+        "thinking", "alt+m", "thinking", "screen", _MODELS,
+        "Think first, or not",
+        "Whether the models think before they answer, where their chat templates let "
+        "one choose; from the next question on.",
+    ),
+    Command(
         "restart", "ctrl+r", "loader.restart", "screen", _MODELS,
         "Start the models again",
         "After loading was stopped or failed, or the models' process has ended.",

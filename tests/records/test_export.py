@@ -15,7 +15,7 @@ from medassist.consult.verdict import Verdict, now
 from medassist.core.values import PANES
 from medassist.records.errors import RecordsError
 from medassist.records.export import SUFFIXES, Form, export, pdf, suggested_name
-from medassist.records.export.document import texts
+from medassist.records.export.document import THOUGHT, texts, thinks
 from medassist.records.record import Record, WarningGiven
 from tests.records.making import FLAG, SOURCES, a_record, a_turn, answer
 
@@ -264,3 +264,34 @@ def test_what_is_replaced_stands_in_no_part_of_the_file(
     said = content(record, tmp_path, form, redact=redact)
     assert "Johnson" not in said
     assert "[NAME]" in plain(said) or "NAME" in said
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_thought_is_exported_only_when_asked_for_and_said_to_be_none_of_the_answer(
+    tmp_path: Path, form: Form
+) -> None:
+    record = a_record()
+    thinker = record.consultation.turns[0].answers("base")[0]
+    thinker.thought = "Mr Perhaps weighs 900 kg"
+    assert "Perhaps" not in content(record, tmp_path, form)
+    redacted = content(
+        record,
+        tmp_path,
+        form,
+        thoughts=True,
+        redact=lambda text: text.replace("Mr Perhaps", "[NAME]"),
+    )
+    assert "weighs 900 kg" in redacted and "Perhaps" not in redacted
+    assert form == "json" or THOUGHT.split(".")[0] in plain(redacted)
+    assert any("Perhaps" in text for text in texts(record, thoughts=True))
+    assert not any("Perhaps" in text for text in texts(record))
+
+
+def test_while_names_are_hidden_no_thought_tells_which_model_thinks(
+    tmp_path: Path,
+) -> None:
+    record = a_record()
+    record.consultation.turns[0].answers("base")[0].thought = "Perhaps"
+    record.sides = Sides("tuned", blind=True)
+    assert not thinks(record)
+    assert "Perhaps" not in content(record, tmp_path, "json", thoughts=True)

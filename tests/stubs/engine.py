@@ -52,6 +52,8 @@ class Script:
     stop_reason: StopReason = "end"
     notices: tuple[str, ...] = ()
     name: str = "Tiny"
+    thinking_switch: bool = False
+    """The chat template lets one choose whether the model thinks."""
 
 
 class FakeEngine:
@@ -118,6 +120,7 @@ class FakeEngine:
             threads=2,
             flash_attention=False,
             kv="f16",
+            thinking_switch=self.script.thinking_switch,
         )
 
     async def ask(

@@ -54,6 +54,7 @@ def export(
     mask: Mask = unmasked,
     redact: Mask = unmasked,
     replace: bool = False,
+    thoughts: bool = False,
 ) -> Exported:
     """Write `record` to `file`, whole or not at all. Blocks: call it in a thread.
 
@@ -65,11 +66,12 @@ def export(
         mask: hides a model's name in a text; used while names are hidden.
         redact: gives each text of `document.texts` without identifiers.
         replace: write over a file that is there.
+        thoughts: what the models thought goes in too.
 
     Raises:
         RecordsError: there is a file already, or it cannot be written.
     """
-    document = compose(record, warned, mask, redact)
+    document = compose(record, warned, mask, redact, thoughts)
     notices: tuple[str, ...] = ()
     content: str | bytes
     match form:

@@ -38,6 +38,7 @@ def as_json(document: Document) -> str:
                         "shown": answer.shown,
                         "facts": dict(answer.facts),
                         "text": answer.text,
+                        **({"thought": answer.thought} if answer.thought else {}),
                     }
                     for answer in turn.answers
                 ],

@@ -22,6 +22,7 @@ Mask = Callable[[str], str]
 Value = str | int | float | bool | None
 
 UNREVIEWED = "DRAFT, UNREVIEWED"
+THOUGHT = "What the model thought first. It is no part of the answer:"
 INTENT = (
     "Written by language models for a clinician to check. Not a medical device, not "
     "for time-critical decisions."
@@ -50,6 +51,8 @@ class AnswerPart:
     """The reader saw this one last; the others are earlier ones."""
     facts: tuple[tuple[str, Value], ...]
     text: str
+    thought: str = ""
+    """What the model thought before; empty unless it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,30 @@ def unmasked(text: str) -> str:
     return text
 
 
-def texts(record: Record) -> tuple[str, ...]:
+def thinks(record: Record) -> bool:
+    """Whether there is a thought that may be exported.
+
+    While names are hidden there is none: whether a model thinks tells which it is.
+    """
+    turns = () if record.sides.hidden else record.consultation.turns
+    return any(
+        answer.thought.strip()
+        for turn in turns
+        for pane in PANES
+        for answer in turn.answers(pane)
+    )
+
+
+def texts(record: Record, thoughts: bool = False) -> tuple[str, ...]:
     """Every text of users and models, as `compose` gives it to `redact`."""
+    thoughts = thoughts and thinks(record)
     found = [record.heading]
     for turn in record.consultation.turns:
         found.append(clean(turn.question))
-        found += [clean(a.text) for pane in PANES for a in turn.answers(pane)]
+        answers = [a for pane in PANES for a in turn.answers(pane)]
+        found += [clean(answer.text) for answer in answers]
+        if thoughts:
+            found += [clean(answer.thought) for answer in answers]
         found += [verdict.note for verdict in turn.verdicts]
     return tuple(text for text in dict.fromkeys(found) if text.strip())
 
@@ -103,6 +124,7 @@ def compose(
     warned: Sequence[WarningGiven],
     mask: Mask,
     redact: Mask = unmasked,
+    thoughts: bool = False,
 ) -> Document:
     """What is to be said of `record`; all text in it is cleaned.
 
@@ -111,8 +133,11 @@ def compose(
         warned: the identifiers that the user was warned of.
         mask: hides a model's name in a text, while names are hidden.
         redact: gives each of `texts` without the identifiers in it.
+        thoughts: what the models thought is exported too, unless names are hidden.
     """
     hidden = record.sides.hidden
+
+    thoughts = thoughts and not hidden
 
     def shown(text: str) -> str:
         text = redact(text)
@@ -124,7 +149,7 @@ def compose(
         record.signed_off,
         hidden,
         tuple(
-            _turn(record, turn, number, shown)
+            _turn(record, turn, number, shown, thoughts)
             for number, turn in enumerate(record.consultation.turns, start=1)
         ),
         tuple(warned),
@@ -160,11 +185,13 @@ def warning_line(warning: WarningGiven) -> str:
     return f"{warning.count} x {clean_line(warning.kind)} ({warning.outcome})"
 
 
-def _turn(record: Record, turn: Turn, number: int, mask: Mask) -> TurnPart:
+def _turn(
+    record: Record, turn: Turn, number: int, mask: Mask, thoughts: bool
+) -> TurnPart:
     sides = record.sides
     panes = sorted(PANES, key=sides.letter)
     answers = [
-        _answer(record, pane, answer, place == turn.place(pane), mask)
+        _answer(record, pane, answer, place == turn.place(pane), mask, thoughts)
         for pane in panes
         for place, answer in enumerate(turn.answers(pane))
     ]
@@ -187,7 +214,12 @@ def _turn(record: Record, turn: Turn, number: int, mask: Mask) -> TurnPart:
 
 
 def _answer(
-    record: Record, pane: PaneName, answer: Answer, shown: bool, mask: Mask
+    record: Record,
+    pane: PaneName,
+    answer: Answer,
+    shown: bool,
+    mask: Mask,
+    thoughts: bool,
 ) -> AnswerPart:
     hidden = record.sides.hidden
     side = record.sides.letter(pane)
@@ -202,6 +234,7 @@ def _answer(
         shown,
         () if hidden else tuple(_facts(record, answer)),
         mask(clean(answer.text)),
+        mask(clean(answer.thought)).strip() if thoughts else "",
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from medassist.records.export.document import (
     HIDDEN,
     INTENT,
+    THOUGHT,
     AnswerPart,
     Document,
     TurnPart,
@@ -79,9 +80,15 @@ def _answer(answer: AnswerPart) -> str:
         f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
         for name, value in answer.facts
     )
+    thought = (
+        f"<details><summary>{escape(THOUGHT)}</summary>"
+        f'<div class="thought" dir="auto">{escape(answer.thought)}</div></details>'
+        if answer.thought
+        else ""
+    )
     return (
         f"<article><h3>{answer.side}: {escape(kind + answer.model)}</h3>"
         f"<p>State: {escape(answer.state)}</p>"
         f'<div class="answer" dir="auto">{escape(answer.text)}</div>'
-        f"<dl>{facts}</dl></article>"
+        f"{thought}<dl>{facts}</dl></article>"
     )

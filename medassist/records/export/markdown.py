@@ -11,6 +11,7 @@ import re
 from medassist.records.export.document import (
     HIDDEN,
     INTENT,
+    THOUGHT,
     AnswerPart,
     Document,
     TurnPart,
@@ -77,7 +78,10 @@ def _answer(answer: AnswerPart) -> list[str]:
         "",
     ]
     lines += [f"- {_escaped(n)}: {_escaped(str(v))}" for n, v in answer.facts]
-    return [*lines, "", *_fenced(answer.text)]
+    lines += ["", *_fenced(answer.text)]
+    if answer.thought:
+        lines += ["", THOUGHT, "", *_fenced(answer.thought)]
+    return lines
 
 
 def _fenced(text: str) -> list[str]:

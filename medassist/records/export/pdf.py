@@ -16,6 +16,7 @@ from medassist.records.errors import RecordsError
 from medassist.records.export.document import (
     HIDDEN,
     INTENT,
+    THOUGHT,
     AnswerPart,
     Document,
     time_line,
@@ -174,6 +175,9 @@ def _answer(answer: AnswerPart, writing: _Writing) -> None:
     if facts:
         writing.put(facts, SMALL)
     writing.put(answer.text or "(nothing)", boxed=True, after=3)
+    if answer.thought:
+        writing.put(THOUGHT, SMALL)
+        writing.put(answer.thought, SMALL, boxed=True, after=3)
 
 
 def _texts(document: Document) -> Iterator[str]:
@@ -183,7 +187,7 @@ def _texts(document: Document) -> Iterator[str]:
         for flag in turn.flags:
             yield f"{flag.title} {flag.text} {flag.source}"
         for answer in turn.answers:
-            yield f"{answer.model} {answer.text}"
+            yield f"{answer.model} {answer.text} {answer.thought}"
         for verdict in turn.verdicts:
             yield verdict.note
 

@@ -206,6 +206,8 @@ class Answers:
         infos = list(pair.infos.values())
         top.threads = infos[0].threads if infos else None
         top.memory = pair.memory
+        # While names are hidden nothing says whether a model can think.
+        top.thinking = None if consultation.sides.hidden else pair.thinking
         top.saved = session.record.word
         top.blind = consultation.sides.hidden
         top.branch = (consultation.branch + 1, len(consultation.branches))

@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from medassist.core.values import Mode
+from medassist.core.values import Mode, Thinking
 from medassist.tui.face import face
 from medassist.tui.wording import consult as wording
 
@@ -27,6 +27,8 @@ class GlobalLine(Widget):
     """Which of how many branches, from 1."""
     editing: reactive[bool] = reactive(False)
     mode: reactive[Mode] = reactive[Mode]("together")
+    thinking: reactive[Thinking | None] = reactive[Thinking | None](None)
+    """What was chosen for this pair; `None`: nothing."""
     scrolls_together: reactive[bool] = reactive(False)
     threads: reactive[int | None] = reactive[int | None](None)
     memory: reactive[int | None] = reactive[int | None](None)
@@ -44,6 +46,7 @@ class GlobalLine(Widget):
             wording.branch(which, count),
             face(self).keymap.name(wording.EDITING) if self.editing else "",
             wording.IN_TURN if self.mode == "in-turn" else self.mode,
+            wording.THINKING_SHORT[self.thinking] if self.thinking else "",
             wording.SCROLLS_TOGETHER if self.scrolls_together else "",
         ]
         if self.threads:

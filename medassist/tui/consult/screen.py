@@ -249,6 +249,17 @@ class ConsultScreen(ScreenOfParts[None]):
 
         self._face.push_screen(FlagDetails(shown), mark)
 
+    async def action_thinking(self) -> None:
+        pair = self.session.pair
+        if pair.state != "ready":
+            self.say(wording.NOT_LOADED_YET)
+        elif not pair.has_thinking_switch:
+            self.say(wording.NO_THINKING_SWITCH)
+        else:
+            chosen = pair.switch_thinking(await self._face.settings())
+            self.say(f"{wording.THINKING[chosen]} {wording.FROM_THE_NEXT}")
+            self.answers.draw_lines()
+
     def action_mode(self) -> None:
         mode = "in-turn" if self._face.mode == "together" else "together"
         self._face.choose_mode(mode)

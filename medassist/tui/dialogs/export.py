@@ -12,12 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets import Button, Checkbox, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from medassist.records.errors import RecordsError
 from medassist.records.export import SUFFIXES, Form, export, suggested_name
-from medassist.records.export.document import Mask, time_line, unmasked
+from medassist.records.export.document import Mask, thinks, time_line, unmasked
 from medassist.records.record import now
 from medassist.tui import keys
 from medassist.tui.buttons import button
@@ -28,7 +28,6 @@ from medassist.tui.wording import dialogs as wording
 if TYPE_CHECKING:
     from medassist.records.record import Record
     from medassist.session.consultation_record import ConsultationRecord
-    from medassist.tui.dialogs.identifier_warning import Decided
 
 
 class Export(ModalScreen[Path | None]):
@@ -74,6 +73,7 @@ class Export(ModalScreen[Path | None]):
                     markup=False,
                     compact=True,
                 )
+                yield Checkbox(wording.WITH_THOUGHTS, id="thoughts", compact=True)
                 yield Static(wording.FILE, markup=False, classes="label")
                 yield Input(str(Path.home() / self._name), id="file", compact=True)
             yield Static("", markup=False, id="problem")
@@ -85,6 +85,7 @@ class Export(ModalScreen[Path | None]):
     def on_mount(self) -> None:
         self._say("")
         self.query_one("#form", OptionList).highlighted = 0
+        self.query_one("#thoughts").display = thinks(self._record)
         self._draw_status()
 
     @property
@@ -170,14 +171,23 @@ class Export(ModalScreen[Path | None]):
                 return None
             replaces = True
         record = self._record
-        decided = await warn(face(self), texts(record), "exporting")
+        thoughts = self.query_one("#thoughts", Checkbox).value
+        decided = await warn(face(self), texts(record, thoughts), "exporting")
         if decided is None:
             return None
         done = await asyncio.to_thread(
-            _export, record, file, self._form, decided, self._mask, replaces
+            export,
+            record,
+            file,
+            self._form,
+            warned=decided.warnings,
+            mask=self._mask,
+            redact=decided.redact,
+            replace=replaces,
+            thoughts=thoughts,
         )
         self._kept.warned(decided.warnings)
-        for notice in done:
+        for notice in done.notices:
             self.notify(notice, severity="warning", timeout=15, markup=False)
         self.notify(wording.WRITTEN.format(file=file), timeout=10, markup=False)
         return file
@@ -185,21 +195,6 @@ class Export(ModalScreen[Path | None]):
     def action_back(self) -> None:
         if not self._busy:
             self.dismiss(None)
-
-
-def _export(
-    record: Record, file: Path, form: Form, decided: Decided, mask: Mask, replace: bool
-) -> tuple[str, ...]:
-    done = export(
-        record,
-        file,
-        form,
-        warned=decided.warnings,
-        mask=mask,
-        redact=decided.redact,
-        replace=replace,
-    )
-    return done.notices
 
 
 def _path(typed: str) -> Path | None:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from medassist.consult.answer import Answer, Source
 from medassist.consult.sides import Sides
-from medassist.core.values import Figures, PaneName, TooLong
+from medassist.core.values import Figures, PaneName, Thinking, TooLong
 from medassist.core.words import size
 from medassist.session.pair import PairState
 
@@ -44,6 +44,15 @@ DETAILS_HIDDEN = "The details are hidden until the verdict ({verdict})."
 # The models
 STARTED_AGAIN = "The models' process had ended; it is started again."
 NOT_LOADED = "The models are not loaded; choose others or start them again."
+NOT_LOADED_YET = "The models are not loaded yet."
+NO_THINKING_SWITCH = (
+    "The chat templates of these models do not let one choose whether they think first."
+)
+THINKING: dict[Thinking, str] = {
+    "on": "The models think before they answer.",
+    "off": "The models answer without thinking first.",
+}
+THINKING_SHORT: dict[Thinking, str] = {"on": "thinking", "off": "not thinking"}
 RUNNING = "The models are running."
 ENDED = "The models' process has ended; the text above is kept."
 MODELS_STAY = "While names are hidden the models stay: {verdict} or {new} first."

@@ -63,6 +63,7 @@ EXPORT = "Export this consultation"
 FORMAT = "Format"
 FILE = "File"
 WRITE = "Write"
+WITH_THOUGHTS = "With what the models thought before they answered"
 FORMS: tuple[tuple[Form, str], ...] = (
     ("markdown", "Markdown  to read and to edit"),
     ("html", "HTML      to read and to print"),
