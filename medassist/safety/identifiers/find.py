@@ -6,8 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from medassist.safety.identifiers import names, patterns
+from medassist.safety.identifiers import (
+    dates,
+    electronic,
+    names,
+    numbers,
+    places,
+    telephones,
+)
 from medassist.safety.identifiers.drugs import is_drug
+from medassist.safety.identifiers.written import Found, Written
 from medassist.safety.letters import folded, plain
 
 KINDS: Final = {
@@ -60,7 +68,9 @@ def find_identifiers(text: str) -> tuple[Identifier, ...]:
     time is proportional to the length.
     """
     seen = plain(text)
-    found = [*_no_drugs(seen.text, patterns.find(seen.text)), *names.find(seen.text)]
+    page = Written(seen.text)
+    found = [one for room in _ROOMS for one in room(page)]
+    found = [*_no_drugs(seen.text, found)]
     found.sort(key=lambda one: (not one[3], one[1] - one[2], one[1]))
     spans = (
         (kind, seen.span(start, end), sure)
@@ -93,10 +103,17 @@ def replace(text: str, found: Iterable[Identifier]) -> str:
     return "".join([*pieces, text[last:]])
 
 
-_Found = tuple[str, int, int, bool]
+_ROOMS: Final = (
+    electronic.find,
+    telephones.find,
+    numbers.find,
+    dates.find,
+    places.find,
+    names.find,
+)
 
 
-def _no_drugs(text: str, found: Iterable[_Found]) -> Iterator[_Found]:
+def _no_drugs(text: str, found: Iterable[Found]) -> Iterator[Found]:
     """Without the places that are a drug's: the Warfarin Clinic."""
     for one in found:
         kind, start, end, sure = one
@@ -105,7 +122,7 @@ def _no_drugs(text: str, found: Iterable[_Found]) -> Iterator[_Found]:
             yield kind, start, end, sure
 
 
-def _apart(text: str, found: Iterable[_Found]) -> Iterator[_Found]:
+def _apart(text: str, found: Iterable[Found]) -> Iterator[Found]:
     """Those that overlap none that came before them, and what is left of a name."""
     covered: set[int] = set()
     for kind, start, end, sure in found:

@@ -1,0 +1,144 @@
+"""What is known of words that are names, and of words that are none: names.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from medassist.safety.identifiers.drugs import is_drug
+from medassist.safety.identifiers.written import Word
+from medassist.safety.language.english import english_words, foreign_words
+from medassist.safety.letters import folded
+
+FOLDER: Final = Path(__file__).parent
+MIN_MEDICAL: Final = 6
+"""Letters; shorter words end so by chance: Rosa, Paloma."""
+READ: Final = frozenset({"german", "french", "spanish"})
+"""Languages beside English whose words are no names."""
+
+
+@cache
+def table() -> dict[str, Any]:
+    """What names.toml says."""
+    return tomllib.loads((FOLDER / "names.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def keys(name: str) -> frozenset[str]:
+    """A list of words of the table, in small letters and without marks."""
+    return frozenset(folded(word) for word in table()[name].split())
+
+
+@cache
+def never() -> frozenset[str]:
+    """Words that are nobody's name, whatever stands before them."""
+    return keys("never")
+
+
+def _listed(file: str, row: str) -> frozenset[str]:
+    lines = (FOLDER / file).read_text(encoding="utf-8").splitlines()
+    words = " ".join(line for line in lines if not line.startswith("#")).split()
+    return frozenset((*words, *keys(row)))
+
+
+@cache
+def given_names() -> frozenset[str]:
+    """The given names that are recognised without a cue."""
+    return _listed("given_names.txt", "given")
+
+
+@cache
+def family_names() -> frozenset[str]:
+    """The family names that are recognised without a cue."""
+    return _listed("family_names.txt", "family")
+
+
+@cache
+def _pieces(key: str) -> tuple[str, ...]:
+    for sign in "-'\u2019":
+        if sign in key:
+            return tuple(p for p in key.replace("\u2019", "-").replace("'", "-").split("-") if p)
+    return (key,)
+
+
+def is_given(word: Word) -> bool:
+    """A part of `word` is on the list of given names."""
+    return not given_names().isdisjoint(_pieces(word.key))
+
+
+def is_family(word: Word) -> bool:
+    """A part of `word` is on the list of family names."""
+    known = family_names()
+    return any(len(piece) > 2 and piece in known for piece in (word.key, *_pieces(word.key))) or (
+        word.key in known
+    )
+
+
+def is_word(word: Word, languages: frozenset[str] = READ) -> bool:
+    """A word of English, or of another language that the text has."""
+    return all(
+        piece in english_words()
+        or piece in keys("words-too")
+        or not languages.isdisjoint(foreign_words().get(piece, ()))
+        for piece in _pieces(word.key)
+    )
+
+
+def languages(words: Iterable[Word]) -> Counter[str]:
+    """How much of English and of the other languages is in `words`.
+
+    A word that English has too speaks for the other one by half.
+    """
+    found: Counter[str] = Counter()
+    for word in words:
+        if word.text[0].isupper() and len(word.text) < 3:
+            continue
+        theirs = foreign_words().get(word.key, ())
+        ours = word.key in english_words()
+        for language in theirs:
+            if language in READ:
+                found[language] += 1 if ours else 2
+        if ours and not theirs:
+            found["english"] += 2
+        elif "german" not in theirs and not word.text.isascii():
+            found["german"] += bool(_UMLAUT.search(word.text)) and word.text.islower()
+    return found
+
+
+_UMLAUT: Final = re.compile("[\u00e4\u00f6\u00fc\u00df]")
+
+
+def is_nobodys(word: Word) -> bool:
+    """`word` is no part of any name: a drug, a heading, a day."""
+    return word.key in never() or is_drug(word.text)
+
+
+def is_eponym(word: Word) -> bool:
+    """A sign, an illness or a thing is called so."""
+    known = keys("eponyms")
+    return word.key in known or all(piece in known for piece in _pieces(word.key))
+
+
+def is_thing(word: Word) -> bool:
+    """A medicine, a germ, a country or another thing that has a name."""
+    return (
+        word.key in keys("brands")
+        or word.key in keys("things")
+        or word.text in _medical_words()
+        or (len(word.key) > MIN_MEDICAL and word.key.endswith(_endings()))
+    )
+
+
+@cache
+def _medical_words() -> frozenset[str]:
+    return frozenset(table()["medical-words"].split())
+
+
+@cache
+def _endings() -> tuple[str, ...]:
+    return tuple(table()["medical-endings"].split())

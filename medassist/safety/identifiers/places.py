@@ -1,0 +1,158 @@
+"""Addresses, towns and institutions, in English, German, French and Spanish."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from medassist.safety.identifiers import name_words
+from medassist.safety.identifiers.written import Found, Written
+from medassist.safety.letters import CAPITAL, SMALL, folded, shape
+
+FOLDER: Final = Path(__file__).parent
+_NAME: Final = rf"[{CAPITAL}](?:[^\W\d_]|['\u2019-](?=[^\W\d_])){{1,25}}"
+_TOWN: Final = (
+    rf"(?:(?:Saint|St\.?|San|Santa|Bad|La|Le|Los|Las|El)[ -])?{_NAME}"
+    rf"(?:[ -](?:(?:am|an der|ob der|im|de la|de los|de|del|sur|sous|en|la|le|upon|on|of) )?"
+    rf"{_NAME}){{0,3}}"
+)
+_IN_NAMES: Final = r"(?:de la|de los|de las|de l['\u2019]|des|du|del|de|d['\u2019]|la|le|los)"
+
+
+@cache
+def table() -> dict[str, Any]:
+    """What places.toml says."""
+    return tomllib.loads((FOLDER / "places.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def towns() -> frozenset[str]:
+    """Towns of the world without their marks, in small letters; a row may hold several words."""
+    rows = (FOLDER / "towns.txt").read_text(encoding="utf-8").splitlines()
+    return frozenset(row for row in rows if not row.startswith("#"))
+
+
+def _words(name: str) -> str:
+    words = sorted(map(shape, table()[name].split()), key=len, reverse=True)
+    return "|".join(re.escape(word) for word in words)
+
+
+@cache
+def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
+    flat = r"(?:Flat|Apt|Apartment|Unit|Suite|Ste|No\.?|Apto\.?)"
+    zips = rf"(?:,? {_TOWN})?(?:,? [A-Z]{{2,3}})?(?:,? \d{{4,5}}(?:-\d{{4}})?(?![\w/]))?"
+    postcode = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)"
+    english = (
+        rf"(?:{flat} ?[\w/]{{1,6}}(?:, |/| ))?(?<![\w./])\d{{1,5}}(?:/\d{{1,4}})?[A-Za-z]?"
+        rf"(?:st|nd|rd|th)? "
+        rf"(?:(?:[NSEW]|North|South|East|West)\.? )?(?:{_NAME} ){{0,3}}(?:{_words('streets')})"
+        rf"(?!\w)\.?(?:,? {flat}\.? ?#?\w{{1,5}}|,? #\w{{1,5}})?"
+        rf"(?:,? (?:{_words('states-australia')}) \d{{4}}|{zips})(?:,? {postcode})?"
+    )
+    german = (
+        rf"(?:(?:(?:Am|An der|Im|In der|Zum|Zur|Auf der|Auf dem|Hinter der|Alte|Neue) {_NAME}"
+        rf"|(?:{_NAME}[ -]){{0,2}}[{CAPITAL}][{SMALL}]{{1,24}}(?:{_words('streets-german')})"
+        rf"|{_NAME}(?:er|s)?[ -](?:Stra\u00dfe|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring)))"
+        rf" \d{{1,4}}(?: ?[a-z](?!\w))?(?:, ?(?:[DAF]-|CH-)?\d{{4,5}} {_TOWN})?(?!\w)"
+    )
+    french = (
+        rf"(?<!\w)\d{{1,4}}(?: ?(?:bis|ter|quater))?,? (?:{_words('streets-french')}) "
+        rf"(?:{_IN_NAMES} ?)?{_NAME}(?:[ -](?:{_IN_NAMES} ?)?{_NAME}){{0,3}}"
+        rf"(?:,? (?:F-)?\d{{5}} {_TOWN})?"
+    )
+    spanish = (
+        rf"(?<!\w)(?:{_words('streets-spanish')}) ?(?:{_IN_NAMES} )?{_NAME}"
+        rf"(?: (?:{_IN_NAMES} )?{_NAME}){{0,3}},? (?:n\.?[\u00bao\u00b0] ?)?\d{{1,4}}"
+        rf"(?:, ?\d{{1,2}} ?[\u00ba\u00aa] ?[A-Z]{{0,5}})?(?:, ?\d{{5}} {_TOWN}|, {_TOWN})?"
+    )
+    return tuple(
+        (re.compile(form), sure)
+        for form, sure in (
+            (english, True),
+            (german, True),
+            (french, True),
+            (spanish, True),
+            (rf"(?<![\w-])(?:[DAF]-|CH-)?\d{{4,5}} {_TOWN}(?=[.,;\n]|$)", False),
+            (postcode, True),
+            (rf"{_NAME}(?: {_NAME})?,? [A-Z]{{2}},? \d{{5}}(?:-\d{{4}})?(?!\w)", True),
+            (
+                rf"{_NAME}(?: {_NAME})?,? (?:{_words('states-australia')}),? \d{{4}}(?!\w)",
+                True,
+            ),
+            (
+                r"(?<!\w)(?:ZIP|zip|[Pp]ost ?code|PLZ|[Cc]ode postal|C\.?P\.?)(?: code)?"
+                r"[: ]{1,3}\d{4,5}(?:-\d{4})?(?!\w)",
+                True,
+            ),
+            (r"(?<!\w)(?:P\.?O\.? ?[Bb]ox|Box|Postfach) \d{1,6}(?!\w)", True),
+            (
+                r"(?<!\w)(?:RR|R\.R\.|Rural Route|Star Route|HC|County Road|CR) ?#?\d{1,4}"
+                r"(?:,? [Bb]ox \d{1,6})?(?!\w)",
+                True,
+            ),
+        )
+    )
+
+
+@cache
+def _named() -> tuple[dict[str, list[re.Pattern[str]]], re.Pattern[str], re.Pattern[str]]:
+    row = table()
+    before: dict[str, list[str]] = {}
+    for phrase in row["before"]:
+        before.setdefault(folded(phrase.split()[0]), []).append(phrase)
+    places = {
+        first: [
+            re.compile(
+                rf"(?i:{'|'.join(shape(p) for p in sorted(phrases, key=len, reverse=True))})"
+                rf"(?!\w):? (?:the |der |dem |den )?(?P<it>{_TOWN})"
+            )
+        ]
+        for first, phrases in before.items()
+    }
+    last = _words("institutions")
+    return (
+        places,
+        re.compile(
+            rf"(?:St\.? )?(?:{_NAME}(?:'s|\u2019s)? ){{1,3}}(?:{last})(?!\w)"
+            rf"(?: (?:{last}|Center|Centre|Home)(?!\w)){{0,2}}"
+        ),
+        re.compile(
+            rf"(?<!\w)(?:{_words('institutions-first')}) (?:{_IN_NAMES} ?|in |am )?"
+            rf"(?:(?:{_NAME}|{_IN_NAMES})[ -]){{0,4}}{_NAME}"
+        ),
+    )
+
+
+@cache
+def _never() -> frozenset[str]:
+    return frozenset(table()["never"].split())
+
+
+def find(page: Written) -> Iterator[Found]:
+    """The places of `page`, but for towns that no word announces."""
+    form = page.form
+    for pattern, sure in _forms():
+        for match in pattern.finditer(form):
+            yield "PLACE", *match.span(), sure
+    announced, institution, institution_first = _named()
+    for word in page.words:
+        for pattern in announced.get(word.key, ()):
+            match = pattern.match(form, word.start)
+            if match is not None and match["it"].split()[0] not in _never():
+                yield "PLACE", *match.span("it"), True
+    for match in institution.finditer(form):
+        first = match.group().split()[0]
+        if first not in _never() and folded(first) not in name_words.never():
+            yield "PLACE", *match.span(), False
+    for match in institution_first.finditer(form):
+        yield "PLACE", *match.span(), False
+
+
+def is_town(name: str) -> bool:
+    """`name` is on the list of towns."""
+    key = folded(name).replace("-", " ").replace("\u2019", "'")
+    return key in towns()
