@@ -9,7 +9,7 @@ import pytest
 
 from medassist.safety.dose_mentions import names as drugs
 from medassist.safety.identifiers import KINDS, find_identifiers, replace
-from medassist.safety.identifiers.names import family_names, given_names
+from medassist.safety.identifiers.name_words import family_names, given_names
 from tests.growth import IN_PROPORTION, growth
 from tests.safety.identifier_notes import material, own_notes, real_notes, score
 

@@ -105,9 +105,9 @@ def replace(text: str, found: Iterable[Identifier]) -> str:
 
 _ROOMS: Final = (
     electronic.find,
-    telephones.find,
-    numbers.find,
     dates.find,
+    numbers.find,
+    telephones.find,
     places.find,
     names.find,
 )

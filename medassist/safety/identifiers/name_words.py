@@ -92,7 +92,7 @@ def is_word(word: Word, languages: frozenset[str] = READ) -> bool:
 def languages(words: Iterable[Word]) -> Counter[str]:
     """How much of English and of the other languages is in `words`.
 
-    A word that English has too speaks for the other one by half.
+    A word that both have speaks for each by half.
     """
     found: Counter[str] = Counter()
     for word in words:
@@ -103,8 +103,8 @@ def languages(words: Iterable[Word]) -> Counter[str]:
         for language in theirs:
             if language in READ:
                 found[language] += 1 if ours else 2
-        if ours and not theirs:
-            found["english"] += 2
+        if ours:
+            found["english"] += 1 if theirs else 2
         elif "german" not in theirs and not word.text.isascii():
             found["german"] += bool(_UMLAUT.search(word.text)) and word.text.islower()
     return found
@@ -130,8 +130,12 @@ def is_thing(word: Word) -> bool:
         word.key in keys("brands")
         or word.key in keys("things")
         or word.text in _medical_words()
-        or (len(word.key) > MIN_MEDICAL and word.key.endswith(_endings()))
     )
+
+
+def is_medical(word: Word) -> bool:
+    """Such a thing, or a word that ends as those for illnesses and drugs do."""
+    return is_thing(word) or (len(word.key) > MIN_MEDICAL and word.key.endswith(_endings()))
 
 
 @cache

@@ -15,6 +15,7 @@ from medassist.safety.identifiers.name_words import (
     is_eponym,
     is_family,
     is_given,
+    is_medical,
     is_nobodys,
     is_thing,
     is_word,
@@ -41,6 +42,8 @@ _DOSE: Final = re.compile(
     r"(?:m[glL]\b|mcg|\u00b5g|\u03bcg|g\b|units?|IE|UI|IU|%|tab|cap|puff|mmol|[-x]|/)"
 )
 _MEASURED: Final = re.compile(r"[ :]{1,2}[<>~]?\d")
+_ABBREVIATIONS: Final = re.compile(r"[A-Z]{2,}s$")
+_GOES_ON: Final = re.compile(r", [^\W\d_A-Z]|:|;| - ")
 _KIN_FOLLOWS: Final = re.compile(r" ?\((?:his |her |the )?([^\W\d_]{3,14})\)")
 _AGE_FOLLOWS: Final = re.compile(
     r"(?:,| is| \()? ?(?:an? |the )?\d{1,3}[ -]?(?:years?|yrs?|yo\b|y/o|y\.o|[FM]\b|ans|a\u00f1os|j\u00e4hrig)"
@@ -283,7 +286,7 @@ class _Reader:
         listed = [p for p in full if is_given(p) or is_family(p)]
         given = [p for p in full if is_given(p)]
         own = [p for p in listed if not is_eponym(p)]
-        before = self.words[run.first - 1].key if run.first else ""
+        before = self._before(run)
         spoken = self._does(run) and (bool(listed) or not all(map(self._is_word, full)))
         german = self._is_german(run.first)
         shouted = all(part.text.isupper() for part in full)
@@ -298,6 +301,8 @@ class _Reader:
             if german and not given:
                 return "", None
             return "NAME", bool(own)
+        if shouted and len(full) == 1:
+            return "", None
         if given and not begins and not self._is_word(given[0]) and not german and own:
             return "NAME", not shouted
         if own and not shouted and (not begins or self._goes_on(end) or self._owns(end)):
@@ -315,7 +320,7 @@ class _Reader:
     ) -> tuple[str, bool | None]:
         """Words that no list and no language knows, written as names are."""
         start, end = self._span(run)
-        if any(self._is_word(part) for part in full):
+        if any(self._is_word(part) or _ABBREVIATIONS.match(part.text) for part in full):
             return "", None
         initials = len(run.parts) > len(full)
         foreign = any(not part.text[0].isascii() and part.text.islower() for part in full)
@@ -360,12 +365,17 @@ class _Reader:
             self._is_word(p) or is_given(p) or is_family(p) or is_eponym(p) for p in run.parts
         )
 
+    def _before(self, run: Run) -> str:
+        """The word before, in the same phrase, or nothing."""
+        one = run.first - 1
+        return self.words[one].key if self._joined(one, run.first, (" ",)) else ""
+
     def _is_medicine(self, run: Run, left_alone: int) -> bool:
         start, end = self._span(run)
-        before = self.words[run.first - 1].key if run.first else ""
+        before = self._before(run)
         if _DOSE.match(self.text, end) or _MEASURED.match(self.text, end):
             return True
-        if before in keys("taken"):
+        if before in keys("taken") and len(run.parts) == 1:
             return True
         between = self.text[left_alone:start] if 0 <= left_alone <= start else ""
         return re.fullmatch(
@@ -374,7 +384,7 @@ class _Reader:
 
     def _is_medical(self, run: Run) -> bool:
         """Large words that are an illness, a test or a thing: "Atrial Fibrillation"."""
-        if any(is_thing(p) and not (is_given(p) and len(run.parts) > 1) for p in run.parts):
+        if any(is_medical(p) and not (is_given(p) and len(run.parts) > 1) for p in run.parts):
             return True
         if run.first and self.words[run.first - 1].key in keys("named-before"):
             return True
@@ -398,7 +408,12 @@ class _Reader:
         if after >= len(self.words) or not self._joined(run.last, after, (" ",)):
             return False
         word = self.words[after]
-        return word.text.islower() and word.key in keys("does")
+        if not word.text.islower():
+            return False
+        listed = any(is_given(p) or is_family(p) for p in run.parts)
+        return word.key in keys("does") or (
+            word.key in keys("does-or-is") and (listed or len(run.parts) > 1)
+        )
 
     def _is_followed_by_a_person(self, end: int) -> bool:
         """A kin, an age, a bed or a degree follows."""
@@ -452,8 +467,9 @@ class _Reader:
         counted = [languages(sentence) for sentence in sentences]
         whole = sum(counted, Counter[str]())
         for sentence, count in zip(sentences, counted, strict=True):
-            most = (count or whole).most_common(1)
-            yield from [bool(most) and most[0][0] == "german"] * len(sentence)
+            known = count if count["german"] != count["english"] else whole
+            german = known["german"] > known["english"]
+            yield from [german] * len(sentence)
 
     # Reading.
 
@@ -483,10 +499,12 @@ class _Reader:
             return None
         if is_nobodys(first):
             # "Le Goff", "El Masri"
-            joins = strong and first.key in keys("particles") and self._joined(at, at + 1, (" ",))
-            if not joins or is_nobodys(self.words[at + 1]):
+            joins = strong is not None and first.key in keys("particles") and self._joined(at, at + 1, (" ",))
+            if not joins or not self._may_follow(at + 1):
                 return None
-        if strong is False and not self._may_follow(at):
+        elif strong is False and not self._may_follow(at):
+            return None
+        if strong is None and not self._may_begin(at):
             return None
         parts = [first]
         last = at
@@ -510,7 +528,8 @@ class _Reader:
     def _may_follow(self, at: int) -> bool:
         """A word that may be a name where something hints at one."""
         word = self.words[at]
-        if is_thing(word) or is_eponym(word) and not (is_given(word) or is_family(word)):
+        listed = is_given(word) or is_family(word)
+        if is_thing(word) or ((is_medical(word) or is_eponym(word)) and not listed):
             return False
         if len(word.text) == 1:
             return True
@@ -522,6 +541,20 @@ class _Reader:
         if _DOSE.match(self.text, word.end):
             return False
         return not self._is_word(word) or is_given(word) or is_family(word)
+
+    def _may_begin(self, at: int) -> bool:
+        """A word that may be the first of a name that nothing announces."""
+        word = self.words[at]
+        if len(word.text) > 1:
+            return is_given(word) or is_family(word) or not self._is_word(word)
+        # An initial: "vitamin D. Next", "4 ng/L. Next" are none.
+        if self.text[max(0, word.start - 1) : word.start].strip("( \n\t"):
+            return False
+        if self._begins_sentence(word.start) or not at:
+            return True
+        after = at + 1
+        listed = after < len(self.words) and is_given(self.words[after])
+        return listed or self.words[at - 1].key in keys("taken") | keys("links") | _loosely_before()
 
     def _step(
         self, last: int, number: int, parts: list[Word], strong: bool | None
@@ -568,7 +601,7 @@ class _Reader:
             part.text.isupper() for part in parts
         ):
             return len(word.text) > 3 and (listed or not self._is_word(word))
-        return strong is True or listed or not self._is_word(word)
+        return (strong is True and len(parts) < 2) or listed or not self._is_word(word)
 
     def _may_be_reversed(self, number: int, parts: list[Word], strong: bool | None) -> bool:
         """ "Keller, Anna": after a family name alone, before the end of the list."""
@@ -582,7 +615,10 @@ class _Reader:
         first = parts[0]
         if is_thing(first) or is_eponym(first) or not self._begins_sentence(first.start):
             return False
-        return is_given(word) and not (self._is_word(first) and not is_family(first))
+        if self._is_word(first) and not is_family(first):
+            return False
+        unknown = not self._is_word(word) and not is_medical(first) and not is_medical(word)
+        return is_given(word) or (unknown and bool(_GOES_ON.match(self.text, word.end)))
 
 
 @cache

@@ -20,6 +20,10 @@ _TOWN: Final = (
     rf"(?:[ -](?:(?:am|an der|ob der|im|de la|de los|de|del|sur|sous|en|la|le|upon|on|of) )?"
     rf"{_NAME}){{0,3}}"
 )
+# "cc: Dr Keller, Port Ellery"
+_COPY: Final = re.compile(
+    rf"(?<!\w)[cC][cC]:? (?:[A-Z][a-z]{{1,8}}\.? )?{_NAME}(?: {_NAME}){{0,2}}, (?P<it>{_TOWN})"
+)
 _IN_NAMES: Final = r"(?:de la|de los|de las|de l['\u2019]|des|du|del|de|d['\u2019]|la|le|los)"
 
 
@@ -44,7 +48,7 @@ def _words(name: str) -> str:
 @cache
 def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     flat = r"(?:Flat|Apt|Apartment|Unit|Suite|Ste|No\.?|Apto\.?)"
-    zips = rf"(?:,? {_TOWN})?(?:,? [A-Z]{{2,3}})?(?:,? \d{{4,5}}(?:-\d{{4}})?(?![\w/]))?"
+    zips = rf"(?:,? {_TOWN})?(?:,? [A-Z]{{2,3}}(?!\w))?(?:,? \d{{4,5}}(?:-\d{{4}})?(?![\w/]))?"
     postcode = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)"
     english = (
         rf"(?:{flat} ?[\w/]{{1,6}}(?:, |/| ))?(?<![\w./])\d{{1,5}}(?:/\d{{1,4}})?[A-Za-z]?"
@@ -144,6 +148,8 @@ def find(page: Written) -> Iterator[Found]:
             match = pattern.match(form, word.start)
             if match is not None and match["it"].split()[0] not in _never():
                 yield "PLACE", *match.span("it"), True
+    for match in _COPY.finditer(form):
+        yield "PLACE", *match.span("it"), False
     for match in institution.finditer(form):
         first = match.group().split()[0]
         if first not in _never() and folded(first) not in name_words.never():
@@ -155,4 +161,4 @@ def find(page: Written) -> Iterator[Found]:
 def is_town(name: str) -> bool:
     """`name` is on the list of towns."""
     key = folded(name).replace("-", " ").replace("\u2019", "'")
-    return key in towns()
+    return key in towns() and key not in name_words.keys("things")

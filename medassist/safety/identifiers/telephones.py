@@ -44,6 +44,9 @@ _EXTENSION: Final = re.compile(r"\s?(?:x|ext\.?|extension|#)\s?\d{1,5}(?!\w)")
 _AMERICAN: Final = re.compile(
     r"(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}([ .-]))\d{3}(?(1)\1|[ .-])\d{4}$"
 )
+_DATE: Final = re.compile(
+    r"\d{1,2}([/.-])\d{1,2}\1(?:19|20)?\d\d|(?:19|20)\d\d([/.-])\d{1,2}\2\d{1,2}"
+)
 _LOCAL: Final = re.compile(r"[2-9]\d{2}[-.]\d{4}$")
 _GROUPED: Final = re.compile(
     r"\(?0\d{1,5}\)?(?:[ /-]{1,3}\d{2,8}){1,5}$|0\d{9,10}$"  # with a 0 in front
@@ -91,6 +94,8 @@ def find(page: Written) -> Iterator[Found]:
 
 def _is_number(number: str, extended: bool) -> bool | None:
     """Whether it is one for sure; `None` if it looks like none."""
+    if _DATE.fullmatch(number):
+        return None
     if number.startswith(("+", "00")):
         international = "+" + number.lstrip("+0") if number[0] == "0" else number
         return True if number[0] == "+" or is_valid(international, None) else None
