@@ -18,7 +18,10 @@ _ROWS: Final[tuple[tuple[str, str, float, str], ...]] = (
     ("kg", "kg", 1.0, r"kgs?|\u338f|kilogramm?s?|kilos?"),
     ("pound", "kg", 0.45359237, r"lbs?|pounds?"),
     ("g", "mg", 1e3, r"grams?|gramm|gm|g"),
-    ("mmhg", "mmhg", 1.0, r"mm\s?hg"),
+    ("mmhg", "mmhg", 1.0, r"mm\s?hg|torr"),
+    ("kpa", "mmhg", 7.50062, r"kpa"),
+    ("umol", "mmol", 1e-3, r"[µμu]mol|micromoles?"),
+    ("nmol", "mmol", 1e-6, r"nmol|nanomoles?"),
     ("mmol", "mmol", 1.0, r"mmol|millimoles?"),
     ("ml", "ml", 1.0, r"ml|\u3396|millilit(?:er|re)s?|cc"),
     ("dl", "ml", 100.0, r"dl"),
@@ -34,6 +37,7 @@ _ROWS: Final[tuple[tuple[str, str, float, str], ...]] = (
     ("cm", "cm", 1.0, r"cm|centimet(?:er|re)s?"),
     ("%", "%", 1.0, r"%|per\s?cent"),
     ("celsius", "celsius", 1.0, r"°\s?c|degrees\s+celsius"),
+    ("fahrenheit", "fahrenheit", 1.0, r"°\s?f|degrees\s+fahrenheit"),
     ("bpm", "bpm", 1.0, r"bpm|beats\s+(?:per|a)\s+minute"),
     ("tablet", "tablet", 1.0, r"tablets?|tabs?|tabletten?|capsules?|caps?"),
     ("puff", "puff", 1.0, r"puffs?"),
@@ -88,3 +92,33 @@ def unit(written: str) -> Unit | None:
     """The unit that is written so; `None` if it is not known."""
     written = written.strip()
     return next((unit for unit, form in _READ if form.fullmatch(written)), None)
+
+
+_AFTER_NUMBER: Final = re.compile(
+    rf"[ \u00a0\u202f]{{0,2}}(?:(?P<unit>{UNIT})(?:\s?/\s?(?P<per>{PER_UNIT}))?"
+    r"|(?P<count>(?:[x×*]\s?)?10\s?\^?\s?[*e]?\s?[9⁹]\s?/\s?l\b|[gk]/[lµμu]l?\b"
+    r"|(?:[x×]\s?1000\s?)?/\s?(?:mm3|mm³|[µμu]l|cmm)\b))",
+    re.IGNORECASE,
+)
+"""What follows the number of a measurement: a unit, or what cells are counted in."""
+
+
+@lru_cache(maxsize=512)
+def _measured(unit_written: str, per: str | None, count: str | None) -> str:
+    if count is not None:
+        small = count.lower()
+        return "/ul" if small[0] == "/" else "10^9/l"
+    found = unit(unit_written)
+    by = unit(per) if per else None
+    name = found.name if found else unit_written.lower()
+    return f"{name}/{by.name}" if by else name
+
+
+def unit_after(text: str, at: int) -> str:
+    """The unit of the measurement whose number ends at `at`; empty where none stands.
+
+    By the names of the units: "mmol/l", "g/dl", "%"; cells are counted in "10^9/l" or
+    "/ul". Degrees without a scale, or a scale without degrees, are no unit here.
+    """
+    match = _AFTER_NUMBER.match(text, at)
+    return _measured(match["unit"] or "", match["per"], match["count"]) if match else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from medassist.safety.letters import Plain, has_ended_line, plain
-from medassist.safety.red_flags.measures import Values, measures
+from medassist.safety.red_flags.measures import NAME, Values, measures
+from medassist.safety.red_flags.phrases import Hit
 from medassist.safety.red_flags.rules import (
     URGENCIES,
     Comparison,
@@ -16,10 +18,13 @@ from medassist.safety.red_flags.rules import (
     Urgency,
     rules,
 )
-from medassist.safety.red_flags.scope import scope
+from medassist.safety.red_flags.scope import Scope, scope
 from medassist.safety.red_flags.tokens import Tokens, tokens
+from medassist.safety.red_flags.values import Crossed, beyond, of_patients
 
 Span = tuple[int, int]
+MOST_LIMITS: Final = 5
+"""Limits that a reminder names; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +79,36 @@ def _read(seen: Plain) -> Iterator[RedFlag]:
     pieces = tokens(seen.text)
     if not len(pieces):
         return
-    values = measures(pieces, known.kinds)
-    evidence = _evidence(pieces, known, values)
+    hits = known.phrases.find(pieces)
+    names = [hit for hit in hits if hit.concept[0] == NAME]
+    values = measures(pieces, seen.text, names, known.kinds, known.not_a_pressure)
+    here = any(hit.concept == "a-patient-here" for hit in hits)
+    said = scope(pieces, known.cues, teaching_overruled=here)
+    concepts = frozenset(hit.concept for hit in hits)
+    values = of_patients(pieces, seen.text, values, said)
+    for flag, crossed in beyond(pieces, seen.text, values, said, concepts):
+        yield _of_values(flag, crossed, pieces, seen)
+    evidence = _evidence(hits, known, values, said)
+    there = set(evidence)
     for rule in known.flags:
-        found = _raised(rule, evidence, values)
+        found = _raised(rule, evidence, values, there)
         if found is not None:
             yield _flag(rule, found, pieces, seen)
 
 
 def _evidence(
-    pieces: Tokens, known: Rules, values: Values
+    hits: Iterable[Hit], known: Rules, values: Values, said: Scope
 ) -> dict[str, list[tuple[int, ...]]]:
     """The places of each concept that counts; of "here" too, whether it counts."""
-    hits = known.phrases.find(pieces)
-    here = any(hit.concept == "a-patient-here" for hit in hits)
-    said = scope(pieces, known.cues, teaching_overruled=here)
     evidence: dict[str, list[tuple[int, ...]]] = {}
     for hit in hits:
-        if said.counts(hit, past_counts=hit.concept in known.background):
-            evidence.setdefault(hit.concept, []).append(hit.places)
-    for name in list(values):
-        # Values of a teaching case are no values of a patient.
-        values[name] = [v for v in values[name] if said.supposed[v.places[0]] < 0]
-        if values[name]:
-            evidence.setdefault("someone", []).append(values[name][0].places)
+        concept = hit.concept
+        if concept[0] == NAME:
+            continue
+        if said.counts(hit, past_counts=concept in known.background):
+            evidence.setdefault(concept, []).append(hit.places)
+    for held in values.values():
+        evidence.setdefault("someone", []).append(held[0].places)
     for concept, comparison in known.contradicted:
         against = values.get(comparison.measure)
         if against and all(comparison.holds(value.number) for value in against):
@@ -110,13 +121,20 @@ def _evidence(
 
 
 def _raised(
-    rule: Rule, evidence: dict[str, list[tuple[int, ...]]], values: Values
+    rule: Rule,
+    evidence: dict[str, list[tuple[int, ...]]],
+    values: Values,
+    there: set[str],
 ) -> list[tuple[int, ...]] | None:
-    if any(concept in evidence for concept in rule.unless):
-        return None
     found: list[tuple[int, ...]] = []
     for way in rule.when:
-        found.extend(_places(way, evidence, values))
+        for need in way.needs:
+            if need.isdisjoint(there):
+                break
+        else:
+            found.extend(_places(way.groups, evidence, values))
+    if found and any(concept in evidence for concept in rule.unless):
+        return None
     if not found:
         return None
     # That somebody is spoken of is a condition, and nothing to point at.
@@ -163,22 +181,46 @@ def _holds(
 def _flag(
     rule: Rule, found: list[tuple[int, ...]], pieces: Tokens, seen: Plain
 ) -> RedFlag:
-    places = sorted({place for hit in found for place in hit})
-    spans: list[Span] = []
-    last = -2
-    for place in places:
-        if place == last + 1 and not pieces.breaks[place]:
-            spans[-1] = (spans[-1][0], pieces.ends[place])
-        else:
-            spans.append((pieces.starts[place], pieces.ends[place]))
-        last = place
     return RedFlag(
         rule.id,
         rule.title,
         rule.text,
-        tuple(seen.span(*span) for span in spans),
+        _spans(found, pieces, seen),
         rule.field,
         rule.urgency,
         rule.panel,
         rule.source,
     )
+
+
+def _of_values(
+    flag: str, crossed: Sequence[Crossed], pieces: Tokens, seen: Plain
+) -> RedFlag:
+    """The flag of values that speak for themselves: the limits that they are beyond."""
+    row = rules().value_flags[flag]
+    limits = list(dict.fromkeys(one.limit.said for one in crossed))
+    more = f"; {len(limits) - MOST_LIMITS} more" if len(limits) > MOST_LIMITS else ""
+    return RedFlag(
+        flag,
+        row.title,
+        f"Reminder: {'; '.join(limits[:MOST_LIMITS])}{more}. {row.say}",
+        _spans([one.value.places for one in crossed], pieces, seen),
+        flag.replace("-", " "),
+        row.urgency,
+        False,
+        "; ".join(dict.fromkeys(one.limit.source for one in crossed)),
+    )
+
+
+def _spans(
+    found: Iterable[tuple[int, ...]], pieces: Tokens, seen: Plain
+) -> tuple[Span, ...]:
+    spans: list[Span] = []
+    last = -2
+    for place in sorted({place for hit in found for place in hit}):
+        if place == last + 1 and not pieces.breaks[place]:
+            spans[-1] = (spans[-1][0], pieces.ends[place])
+        else:
+            spans.append((pieces.starts[place], pieces.ends[place]))
+        last = place
+    return tuple(seen.span(*span) for span in spans)

@@ -1,22 +1,25 @@
 """Measurements in a text: vital signs, laboratory values, ages, weeks of pregnancy.
 
-A value is taken from the first number after its name, if it lies in the range in which
-such a value can lie; the names and ranges are data (measures.toml).
+A value is taken from the first number after its name that can be one, in the unit that
+is written or, without one, in the unit in whose range it lies. Names, units and ranges
+are data (measures.toml); the names are found by the phrases of the rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from medassist.safety.red_flags.phrases import Hit
 from medassist.safety.red_flags.tokens import CLAUSE, SENTENCE, Tokens
+from medassist.text.units import unit_after
 
-REACH: Final = 5
-"""Words between the name of a value and its number at most."""
-MG_PER_MMOL_GLUCOSE: Final = 18.0
-HIGHEST_MMOL_GLUCOSE: Final = 65.0
-"""A glucose above this without a unit is meant in mg/dL."""
+NAME: Final = "="
+"""Begins the concepts of names of values: "=sodium"."""
+LATER: Final = 14
+"""Words after a value within which "now" gives a later one."""
 
 _NUMBER_WORDS: Final = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen"
@@ -36,49 +39,85 @@ _DAYS: Final = _set("d day days")
 _SEXES: Final = _set("m f male female man woman boy girl lady gentleman")
 _CELSIUS: Final = _set("degrees deg c celsius")
 _OLD: Final = _set("old baby infant newborn neonate f m boy girl child")
+NOW: Final = _set("now today currently repeat rpt tonight")
+"""What is measured again."""
+_TREND: Final = _set("to rpt repeat then now")
+_HIGH_OR_LOW: Final = re.compile(r" {0,2}[(*]{0,2}[HL]\b")
+"""The letter with which a laboratory marks a value; no unit of hours or litres."""
+_SCALE: Final = re.compile(r" ?°? ?([CF])\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A value that has a name: the words that announce it, and its possible range."""
+    """A value that has a name.
 
-    names: frozenset[str]
-    lowest: float
-    highest: float
+    Attributes:
+        base: The value it is.
+        units: Unit, factor to the first one, lowest and highest number in it.
+        reach: Words between the name and its number at most.
+        whole: Only whole numbers are one.
+        written: How the name's last word has to be written; empty: in any way.
+        loose: It counts with other signs and never by itself.
+    """
+
+    base: str
+    units: tuple[tuple[str, float, float, float], ...]
+    reach: int = 5
+    whole: bool = False
+    written: str = ""
+    loose: bool = False
+
+    def read(self, number: float, unit: str) -> float | None:
+        """`number` in the first unit; None where it cannot be such a value."""
+        if self.whole and not number.is_integer():
+            return None
+        if self.base == "temp":
+            if unit == "fahrenheit" or (not unit and 95 <= number <= 115):
+                number, unit = (number - 32) / 1.8, "celsius"
+        for name, factor, lowest, highest in self.units:
+            if unit in ("", name) and lowest <= number <= highest:
+                return number * factor
+        return None
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A measured value and the words, by place, that said it."""
+    """A measured value and the words, by place, that said it; the last is the number.
+
+    Attributes:
+        number: In the first unit of its kind.
+        places: Of the name's last word, where there is one, and of the number.
+        loose: It counts with other signs and never by itself.
+    """
 
     number: float
     places: tuple[int, ...]
+    loose: bool = False
 
 
 Values = dict[str, list[Value]]
 
 
-def measures(text: Tokens, kinds: Mapping[str, Kind]) -> Values:
+def measures(
+    text: Tokens,
+    raw: str,
+    names: Iterable[Hit],
+    kinds: Mapping[str, Kind],
+    not_a_pressure: frozenset[str] = frozenset(),
+) -> Values:
     """All values of `text`, by the name of their kind.
 
-    `age` is in years, `weeks-pregnant` in weeks, `temp` in degrees Celsius, `glucose`
-    in mmol/L, `sbp` and `dbp` in mmHg; the others are as measures.toml says.
+    `age` is in years, `weeks-pregnant` in weeks, `sbp` and `dbp` in mmHg; the others
+    are in the first unit that measures.toml gives.
+
+    Args:
+        text: The words.
+        raw: The text that they were made of.
+        names: Where names of values stand.
+        kinds: The kinds, by their own name.
+        not_a_pressure: Words beside which 70/30 is none.
     """
-    values: Values = {}
-    words = text.words
-    announced: dict[str, list[str]] = {}
-    for name, kind in kinds.items():
-        for word in kind.names:
-            announced.setdefault(word, []).append(name)
-    for place, word in enumerate(words):
-        for name in announced.get(word, ()):
-            for value in _after(text, place, kinds[name], name):
-                values.setdefault(name, []).append(value)
-    for place, word in enumerate(words):
-        number = _number(word)
-        if number is not None:
-            _by_shape(text, place, number, values)
-    return values
+    return _Reader(text, raw, kinds, not_a_pressure).read(names)
 
 
 def _number(word: str) -> float | None:
@@ -87,101 +126,202 @@ def _number(word: str) -> float | None:
     return _NUMBERS.get(word)
 
 
-def _after(text: Tokens, place: int, kind: Kind, name: str) -> list[Value]:
-    found: list[Value] = []
-    words = text.words
-    lower = -1
-    for at in range(place + 1, min(place + 1 + REACH, len(words))):
-        if text.breaks[at] == SENTENCE or (text.breaks[at] == CLAUSE and found):
-            break
-        word = words[at]
-        number = _number(word) if word[0].isdigit() else None
-        if name == "sbp" and number is not None and found and lower != at - 1:
-            # The second number of 150/95 is the diastolic one.
-            joined = found[-1].places[1] == at - 1
-            if joined and text.starts[at] - text.ends[at - 1] == 1:
-                lower = at
+class _Reader:
+    def __init__(
+        self,
+        text: Tokens,
+        raw: str,
+        kinds: Mapping[str, Kind],
+        not_a_pressure: frozenset[str],
+    ) -> None:
+        self._text, self._raw, self._kinds = text, raw, kinds
+        self._not_a_pressure = not_a_pressure
+        self._begins: dict[int, Kind] = {}
+        self._values: Values = {}
+
+    def read(self, names: Iterable[Hit]) -> Values:
+        longest = list(self._longest(names))
+        for hit, kind in longest:
+            if not kind.loose:
+                self._begins.setdefault(hit.places[0], kind)
+        for hit, kind in longest:
+            if not kind.units:
                 continue
-        if number is None:
-            if found and word not in ("to", "rpt", "repeat", "then", "now"):
+            found = self._after(hit.places[-1], kind)
+            if found:
+                found += self._later(found[-1].places[-1], kind)
+                self._values.setdefault(kind.base, []).extend(found)
+        for place, word in enumerate(self._text.words):
+            if word[0].isdigit() or word in _NUMBERS:
+                number = _number(word)
+                if number is not None:
+                    self._by_shape(place, number)
+        return self._values
+
+    def _longest(self, names: Iterable[Hit]) -> Iterator[tuple[Hit, Kind]]:
+        """The names; of those that overlap the one of most words."""
+        taken: dict[int, tuple[int, ...]] = {}
+        for hit in sorted(names, key=lambda hit: -len(hit.places)):
+            kind = self._kinds[hit.concept[len(NAME) :]]
+            if not self._is_name(hit, kind):
+                continue
+            if all(taken.get(at, hit.places) == hit.places for at in hit.places):
+                taken |= dict.fromkeys(hit.places, hit.places)
+                yield hit, kind
+
+    def _is_name(self, hit: Hit, kind: Kind) -> bool:
+        text = self._text
+        for at in hit.places[1:]:
+            # "SpO2" is a name, "PO 2 tablets" is none.
+            if text.words[at][0].isdigit() and text.starts[at] != text.ends[at - 1]:
+                return False
+        last = hit.places[-1]
+        written = self._raw[text.starts[last] : text.ends[last]]
+        return not kind.written or written == kind.written
+
+    def _unit(self, at: int) -> str:
+        end = self._text.ends[at]
+        if self._raw[end : end + 3].isspace() or _HIGH_OR_LOW.match(self._raw, end):
+            return ""
+        if scale := _SCALE.match(self._raw, end):
+            return {"C": "celsius", "F": "fahrenheit"}[scale[1]]
+        return unit_after(self._raw, end)
+
+    def _read(self, at: int, kind: Kind) -> float | None:
+        word = self._text.words[at]
+        if not (word[0].isdigit() and word.isascii()):
+            return None
+        return kind.read(float(word), self._unit(at))
+
+    def _after(self, place: int, kind: Kind) -> list[Value]:
+        found: list[Value] = []
+        text, words = self._text, self._text.words
+        lower = -1
+        for at in range(place + 1, min(place + 1 + kind.reach, len(words))):
+            if text.breaks[at] == SENTENCE or (text.breaks[at] == CLAUSE and found):
                 break
-            continue
-        number = _converted(name, number, words[at + 1 : at + 3])
-        if kind.lowest <= number <= kind.highest:
-            found.append(Value(number, (place, at)))
-        elif found:
-            break
-    return found
+            other = self._begins.get(at)
+            if other is not None and other.base != kind.base:
+                break
+            if not words[at][0].isdigit():
+                if found and words[at] not in _TREND:
+                    break
+                continue
+            if kind.base == "sbp" and found and lower != at - 1:
+                # The second number of 150/95 is the diastolic one.
+                joined = found[-1].places[1] == at - 1
+                if joined and text.starts[at] - text.ends[at - 1] == 1:
+                    lower = at
+                    continue
+            number = self._read(at, kind)
+            if number is not None:
+                found.append(Value(number, (place, at), kind.loose))
+            elif found:
+                break
+        return found
 
+    def _later(self, after: int, kind: Kind) -> list[Value]:
+        """What "now" or "today" gives as the value of the same name."""
+        text, words = self._text, self._text.words
+        for at in range(after + 1, min(after + 1 + LATER, len(words))):
+            if text.breaks[at] == SENTENCE or at in self._begins:
+                return []
+            if not words[at][0].isdigit():
+                continue
+            near = words[max(after + 1, at - 2) : at + 2]
+            if NOW.isdisjoint(near):
+                continue
+            number = self._read(at, kind)
+            if number is not None:
+                return [Value(number, (after, at), kind.loose)]
+        return []
 
-def _converted(name: str, number: float, after: list[str]) -> float:
-    if name == "glucose" and (after[:1] == ["mg"] or number > HIGHEST_MMOL_GLUCOSE):
-        return number / MG_PER_MMOL_GLUCOSE
-    if name == "temp" and 95 <= number <= 110:
-        return (number - 32) / 1.8
-    return number
+    def _add(
+        self, name: str, value: float, places: tuple[int, ...], loose: bool = False
+    ) -> None:
+        self._values.setdefault(name, []).append(Value(value, places, loose))
 
+    def _by_shape(self, place: int, number: float) -> None:
+        """Values that are known by how they are written: 84/50, 54M, 36/40, 38.9."""
+        text, words, count = self._text, self._text.words, len(self._text)
+        after = words[place + 1] if place + 1 < count else ""
+        then = words[place + 2] if place + 2 < count else ""
+        if place + 1 < count and text.breaks[place + 1] > 0:
+            after = then = ""
+        # Written together: 84/50, 36/40, 30+5, 8/12; one character stands between.
+        joined = after and text.starts[place + 1] - text.ends[place] == 1
+        second = _number(after) if joined and after[0].isdigit() else None
+        if second is not None:
+            self._by_two(place, number, second)
+            return
+        if after == "over" and then[:1].isdigit():
+            low = float(then) if then.isascii() else 0.0
+            if 50 <= number <= 300 and 20 <= low < number - 5:
+                self._pressure(place, place + 2, number, low)
+            return
+        if after == "v" and words[place - 1 : place] == ["e"]:
+            self._coma(place)
+        old = then in _OLD
+        in_years = after in _YEARS and (old or after in ("yo", "yro", "yr"))
+        by_sex = after in _SEXES and number > 0 and number.is_integer()
+        both = (place, place + 1)
+        if number <= 110 and (in_years or by_sex):
+            self._add("age", number, both)
+        elif (
+            after in _MONTHS
+            and number <= 36
+            and (old or after == "mo" or self._stands_alone(place))
+        ):
+            self._add("age", number / 12, both)
+        elif after in _WEEKS and number <= 52 and old:
+            self._add("age", number / 52, both)
+        elif after in _DAYS and number <= 90 and old:
+            self._add("age", number / 365, both)
+        elif after in _WEEKS and 4 <= number <= 43:
+            self._add("weeks", number, both)
+        elif after in ("f", "fahrenheit") and 97 <= number <= 108:
+            self._add("temp", (number - 32) / 1.8, (place,))
+        elif (after in _CELSIUS and 34 <= number <= 42.5) or _looks_like_fever(
+            words[place], number, after
+        ):
+            self._add("temp", number, (place,), loose=True)
 
-def _by_shape(text: Tokens, place: int, number: float, values: Values) -> None:
-    """Values that are known by how they are written: 84/50, 54M, 36/40, 38.9."""
-    words, count = text.words, len(text)
-    after = words[place + 1] if place + 1 < count else ""
-    then = words[place + 2] if place + 2 < count else ""
-    broken = place + 1 < count and text.breaks[place + 1] > 0
-    here = (place,)
-
-    def add(name: str, value: float, places: tuple[int, ...]) -> None:
-        values.setdefault(name, []).append(Value(value, places))
-
-    if broken:
-        after = then = ""
-    # Written together: 84/50, 36/40, 30+5, 8/12; one character stands between.
-    joined = after and text.starts[place + 1] - text.ends[place] == 1
-    second = _number(after) if joined and after[0].isdigit() else None
-    if second is not None:
+    def _by_two(self, place: int, number: float, second: float) -> None:
         both = (place, place + 1)
         if second == 40 and 4 <= number <= 42:
-            add("weeks-pregnant", number, both)
+            self._add("weeks-pregnant", number, both)
         elif second == 12 and number <= 36:
-            add("age", number / 12, both)
+            self._add("age", number / 12, both)
         elif second == 52 and number <= 16:
-            add("weeks", number, both)
+            self._add("weeks", number, both)
         elif number > second + 5 and 50 <= number <= 300 and 20 <= second <= 200:
-            add("sbp", number, both)
-            add("dbp", second, both)
+            self._pressure(place, place + 1, number, second)
         elif 20 <= number <= 42 and second <= 6 and number.is_integer():
-            add("weeks-pregnant", number, both)
-        return
-    old = then in _OLD
-    in_years = after in _YEARS and (old or after in ("yo", "yro", "yr"))
-    by_sex = after in _SEXES and number > 0 and number.is_integer()
-    if number <= 110 and (in_years or by_sex):
-        add("age", number, (place, place + 1))
-    elif (
-        after in _MONTHS
-        and number <= 36
-        and (old or after == "mo" or _stands_alone(text, place))
-    ):
-        add("age", number / 12, (place, place + 1))
-    elif after in _WEEKS and number <= 52 and old:
-        add("age", number / 52, (place, place + 1))
-    elif after in _DAYS and number <= 90 and old:
-        add("age", number / 365, (place, place + 1))
-    elif after in _WEEKS and 4 <= number <= 43:
-        add("weeks", number, (place, place + 1))
-    elif after in ("f", "fahrenheit") and 97 <= number <= 108:
-        add("temp", (number - 32) / 1.8, here)
-    elif (after in _CELSIUS and 34 <= number <= 42.5) or _looks_like_fever(
-        words[place], number, after
-    ):
-        add("temp", number, here)
+            self._add("weeks-pregnant", number, both)
 
+    def _pressure(self, first: int, last: int, high: float, low: float) -> None:
+        words = self._text.words
+        near = (*words[max(0, first - 4) : first], *words[last + 1 : last + 3])
+        loose = not self._not_a_pressure.isdisjoint(near)
+        places = tuple(range(first, last + 1))
+        self._add("sbp", high, places, loose)
+        self._add("dbp", low, places, loose)
 
-def _stands_alone(text: Tokens, place: int) -> bool:
-    """A number and its unit between two commas: "..., 9 months": an age."""
-    end = place + 2
-    begins = place == 0 or text.breaks[place] > 0
-    return begins and (end >= len(text) or text.breaks[end] > 0)
+    def _coma(self, place: int) -> None:
+        """E1V2M4: eyes, voice and movement add up to the scale."""
+        parts = self._text.words[place : place + 5]
+        if len(parts) < 5 or parts[1::2] != ["v", "m"]:
+            return
+        points = [_number(part) for part in parts[::2]]
+        score = sum(point for point in points if point is not None)
+        if None not in points and 3 <= score <= 15:
+            self._add("gcs", score, tuple(range(place - 1, place + 5)))
+
+    def _stands_alone(self, place: int) -> bool:
+        """A number and its unit between two commas: "..., 9 months": an age."""
+        text, end = self._text, place + 2
+        begins = place == 0 or text.breaks[place] > 0
+        return begins and (end >= len(text) or text.breaks[end] > 0)
 
 
 def _looks_like_fever(word: str, number: float, after: str) -> bool:

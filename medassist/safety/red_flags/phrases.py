@@ -18,12 +18,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise, takewhile
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from medassist.safety.language.english import english_words
 from medassist.safety.red_flags.tokens import SENTENCE, Tokens, normal
 
+STEM_HEAD: Final = 3
+"""Letters by which stems are looked up; none has fewer."""
 SHORTEST_MISSPELT: Final = 6
 """Letters a word has at least to be recognised with one slip in it: in shorter words
 a slip makes another word (chest and chess)."""
@@ -46,7 +48,9 @@ class PhraseWord:
     gap: int
 
     def fits(self, word: str) -> bool:
-        if word in self.exact or (self.stems and word.startswith(self.stems)):
+        if word in self.exact:
+            return True
+        if self.stems and word.startswith(self.stems):
             return True
         return self.number and word[0].isdigit()
 
@@ -71,8 +75,7 @@ class Phrase:
     within: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A phrase in a text: the places of the words that made it, in order."""
 
     concept: str
@@ -112,8 +115,8 @@ def _item(piece: str, gap: int, lists: Mapping[str, Sequence[str]]) -> PhraseWor
             words.extend(lists[choice[1:-1]])
         else:
             words.append(choice)
-    if not all(word.rstrip("*") for word in words):
-        raise ValueError(f"{piece!r} holds an empty word")
+    if not all(len(word) > STEM_HEAD if word.endswith("*") else word for word in words):
+        raise ValueError(f"{piece!r} holds an empty word, or too short a stem")
     stems = tuple(normal(word[:-1]) for word in words if word.endswith("*"))
     exact = frozenset(normal(word) for word in words if not word.endswith("*"))
     return PhraseWord(exact - {"#"}, stems, "#" in exact, gap)
@@ -152,21 +155,33 @@ def _commonness(item: PhraseWord) -> int:
 class _Begun:
     """The searches that begin from one word.
 
-    Most phrases name the word that comes next, so that most need no search at all
-    where another word stands there.
+    Most phrases are one word, or name the word that comes next: where it stands there
+    nothing is left to search, and where another one does nothing is begun.
     """
 
     def __init__(self) -> None:
+        self.alone: list[str] = []
+        """Concepts of phrases of this word alone."""
+        self.pairs: dict[str, list[str]] = {}
+        """Those of this word and the next one, by the next."""
         self._anywhere: list[_Entry] = []
         self._before: dict[str, list[_Entry]] = {}
 
     def add(self, entry: _Entry) -> None:
-        following = entry.part[entry.at + 1] if entry.at + 1 < len(entry.part) else None
+        length = len(entry.part)
+        if length == 1 and not entry.other:
+            self.alone.append(entry.phrase.concept)
+            return
+        following = entry.part[entry.at + 1] if entry.at + 1 < length else None
         if following is None or following.gap or following.stems or following.number:
             self._anywhere.append(entry)
             return
+        is_pair = length == 2 and not entry.other
         for word in following.exact:
-            self._before.setdefault(word, []).append(entry)
+            if is_pair:
+                self.pairs.setdefault(word, []).append(entry.phrase.concept)
+            else:
+                self._before.setdefault(word, []).append(entry)
 
     def at(self, following: str) -> list[_Entry]:
         """Those worth trying where the next word is `following`."""
@@ -180,6 +195,8 @@ class Phrases:
     def __init__(self, phrases: Iterable[Phrase]) -> None:
         self._exact: dict[str, _Begun] = {}
         self._stems: dict[str, _Begun] = {}
+        # By their first letters: most words begin no stem, and one look tells.
+        self._stems_by_head: dict[str, list[str]] = {}
         self._numbers = _Begun()
         self._vocabulary: set[str] = set()
         self._remembered: dict[str, list[_Begun]] = {}
@@ -196,7 +213,8 @@ class Phrases:
             for item in (*phrase.part, *phrase.other):
                 self._vocabulary |= item.exact
                 self._stem_words |= set(item.stems)
-        self._lengths = sorted({len(stem) for stem in self._stem_words})
+        for stem in sorted(self._stem_words):
+            self._stems_by_head.setdefault(stem[:STEM_HEAD], []).append(stem)
 
     def find(self, text: Tokens, *, mend: bool = True) -> list[Hit]:
         """Every place where a phrase stands; a concept can have many.
@@ -213,6 +231,11 @@ class Phrases:
             if begun is None:
                 begun = known[word] = self._begun(word)
             for searches in begun:
+                for concept in searches.alone:
+                    hits.append(Hit(concept, (place,)))
+                pairs = searches.pairs.get(following)
+                if pairs and breaks[place + 1] != SENTENCE:
+                    hits += [Hit(concept, (place, place + 1)) for concept in pairs]
                 for entry in searches.at(following):
                     places = _found(entry, place, words, breaks)
                     if places is not None:
@@ -233,9 +256,13 @@ class Phrases:
         if word[0].isdigit():
             begun.append(self._numbers)
         else:
-            lengths = takewhile(len(word).__ge__, self._lengths)
-            begun.extend([self._stems.get(word[:length]) for length in lengths])
+            begun.extend([self._stems.get(stem) for stem in self._stems_of(word)])
         return [searches for searches in begun if searches]
+
+    def _stems_of(self, word: str) -> list[str]:
+        """The stems that `word` begins with; most words begin with none."""
+        alike = self._stems_by_head.get(word[:STEM_HEAD])
+        return [stem for stem in alike if word.startswith(stem)] if alike else []
 
     def _mended(self, words: list[str]) -> list[str]:
         """`words` with one slip of the pen in a long word put right.
@@ -263,11 +290,7 @@ class Phrases:
         return one if one in self._vocabulary else word
 
     def _knows(self, word: str) -> bool:
-        return word in self._vocabulary or any(
-            word[:length] in self._stem_words
-            for length in self._lengths
-            if length <= len(word)
-        )
+        return word in self._vocabulary or bool(self._stems_of(word))
 
     @cached_property
     def _slips(self) -> dict[str, str]:
@@ -328,11 +351,13 @@ def _part(
     places = [place]
     last = len(words) - 1
     for item in part[at + 1 :]:
+        exact = item.exact
         for _ in range(item.gap + 1):
             place += 1
             if place > last or breaks[place] == SENTENCE:
                 return None
-            if item.fits(words[place]):
+            word = words[place]
+            if word in exact or item.fits(word):
                 break
         else:
             return None

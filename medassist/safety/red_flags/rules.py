@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from medassist.safety.red_flags.measures import Kind
+from medassist.safety.red_flags.measures import NAME, Kind
 from medassist.safety.red_flags.phrases import Phrase, Phrases, parse
 from medassist.safety.red_flags.scope import Cues
 from medassist.safety.red_flags.tokens import normal
@@ -76,12 +76,45 @@ class CueFile(_Strict):
     phrases: dict[str, list[str]]
 
 
-class KindRow(_Strict):
-    """A line of measures.toml."""
+class LimitRow(_Strict):
+    """A limit of measures.toml beyond which a value speaks for itself."""
 
-    names: str
-    lowest: float
-    highest: float
+    holds: str = Field(alias="is", pattern=r"^[<>]=?\d")
+    ages: tuple[float, float] = (0, 200)
+    unless: tuple[str, ...] = ()
+    source: str
+
+
+class KindRow(_Strict):
+    """A row of measures.toml; what each line means is said at its head."""
+
+    names: tuple[str, ...]
+    base: str = Field("", alias="is")
+    units: tuple[tuple[str, float, float, float], ...] = ()
+    reach: int = 5
+    whole: bool = False
+    written: str = ""
+    loose: bool = False
+    called: str = ""
+    laboratory: bool = False
+    alone: tuple[LimitRow, ...] = ()
+
+
+class ValueFlagRow(_Strict):
+    """The flag of values that speak for themselves."""
+
+    title: str = Field(min_length=5, max_length=80)
+    say: str = Field(min_length=40, max_length=400)
+    urgency: Urgency
+
+
+class MeasureFile(_Strict):
+    """measures.toml."""
+
+    sources: dict[str, str]
+    not_a_pressure: str = Field(alias="not-a-pressure")
+    flags: dict[str, ValueFlagRow]
+    measures: dict[str, KindRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +151,20 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """Groups that must all hold.
+
+    Attributes:
+        groups: The groups.
+        needs: Of each of these sets one concept has to be there: what the groups ask
+            for at least, so that most ways are over with one look.
+    """
+
+    groups: tuple[Group, ...]
+    needs: tuple[frozenset[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A flag and when it is raised: one of `when`, all groups of it."""
 
@@ -128,8 +175,29 @@ class Rule:
     urgency: Urgency
     panel: bool
     source: str
-    when: tuple[tuple[Group, ...], ...]
+    when: tuple[Way, ...]
     unless: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit beyond which a value speaks for itself.
+
+    Attributes:
+        comparison: What holds beyond it, in the first unit of the value.
+        said: It in words: "sodium of 120 mmol/L or less".
+        ages: In years; from the first up to the second.
+        unless: Concepts under which such a value is no news.
+        source: What it stands on.
+        flag: Which flag it raises.
+    """
+
+    comparison: Comparison
+    said: str
+    ages: tuple[float, float]
+    unless: tuple[str, ...]
+    source: str
+    flag: str
 
 
 @dataclass(frozen=True)
@@ -140,6 +208,10 @@ class Rules:
     phrases: Phrases
     cues: Cues
     kinds: dict[str, Kind]
+    not_a_pressure: frozenset[str]
+    limits: dict[str, tuple[Limit, ...]]
+    """By the value that they are of."""
+    value_flags: dict[str, ValueFlagRow]
     background: frozenset[str]
     measured: tuple[tuple[str, Comparison], ...]
     """Concepts that a value makes true as well as their phrases do."""
@@ -173,18 +245,12 @@ def rules() -> Rules:
         concepts |= field.concepts
         background |= set(field.background)
         fields.append(field)
-    kinds = {
-        name: Kind(frozenset(map(normal, row.names.split())), row.lowest, row.highest)
-        for name, row in (
-            (name, KindRow.model_validate(row))
-            for name, row in _read("measures.toml").items()
-        )
-    }
+    measured = MeasureFile.model_validate(_read("measures.toml"))
     known = concepts.keys()
     flags = tuple(rule for field in fields for rule in _rules(field, known))
     return Rules(
         flags,
-        Phrases(_parsed(concepts, lists)),
+        Phrases([*_parsed(concepts, lists), *_names(measured, lists)]),
         Cues(
             {
                 name: frozenset(map(normal, words.split()))
@@ -192,11 +258,62 @@ def rules() -> Rules:
             },
             Phrases(_parsed(cue_file.phrases, lists)),
         ),
-        kinds,
+        {name: _kind(name, row) for name, row in measured.measures.items()},
+        frozenset(map(normal, measured.not_a_pressure.split())),
+        {
+            name: tuple(_limits(name, row, measured.sources, known))
+            for name, row in measured.measures.items()
+            if row.alone
+        },
+        measured.flags,
         frozenset(background),
         tuple(_measured(concepts)),
         tuple(_measured({name: [text] for name, text in shared.contradicted.items()})),
     )
+
+
+def _names(
+    file: MeasureFile, lists: dict[str, tuple[str, ...]]
+) -> Iterator[Phrase]:
+    for name, row in file.measures.items():
+        for phrase in row.names:
+            yield parse(NAME + name, phrase, lists)
+
+
+def _kind(name: str, row: KindRow) -> Kind:
+    return Kind(
+        row.base or name, row.units, row.reach, row.whole, row.written, row.loose
+    )
+
+
+_BEYOND: Final = {
+    "<=": "{} or less",
+    ">=": "{} or more",
+    "<": "less than {}",
+    ">": "more than {}",
+}
+
+
+def _limits(
+    name: str, row: KindRow, sources: dict[str, str], known: object
+) -> Iterator[Limit]:
+    called, _, unit = row.called.removesuffix(")").partition(" (")
+    for limit in row.alone:
+        comparison = _COMPARISON.fullmatch(name + limit.holds)
+        if comparison is None:
+            raise ValueError(f"measures.toml: {name} {limit.holds} is no limit")
+        _, sign, bound = comparison.groups()
+        for concept in limit.unless:
+            _term(f"measures.toml, {name}", concept, known)
+        amount = f"{bound} {unit}".strip()
+        yield Limit(
+            Comparison(name, _sign(sign), float(bound)),
+            f"{called} of {_BEYOND[sign].format(amount)}",
+            limit.ages,
+            limit.unless,
+            sources[limit.source],
+            "laboratory-values" if row.laboratory else "vital-signs",
+        )
 
 
 def _read(name: str) -> dict[str, object]:
@@ -224,7 +341,7 @@ def _measured(concepts: dict[str, list[str]]) -> Iterator[tuple[str, Comparison]
 def _rules(field: FieldFile, known: object) -> Iterator[Rule]:
     for name, row in field.flags.items():
         when = tuple(
-            tuple(_group(name, text, known) for text in way) for way in row.when
+            _way(tuple(_group(name, text, known) for text in way)) for way in row.when
         )
         for concept in row.unless:
             _term(name, concept, known)
@@ -239,6 +356,16 @@ def _rules(field: FieldFile, known: object) -> Iterator[Rule]:
             when,
             row.unless,
         )
+
+
+def _way(groups: tuple[Group, ...]) -> Way:
+    needs = [group.terms for group in groups]
+    concepts = [
+        frozenset(term for term in terms if isinstance(term, str))
+        for terms in needs
+        if all(isinstance(term, str) for term in terms)
+    ]
+    return Way(groups, tuple(concepts))
 
 
 def _group(flag: str, text: str, known: object) -> Group:

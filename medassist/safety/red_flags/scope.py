@@ -47,6 +47,8 @@ class Scope:
         harmless: Words that say nothing with others either: "swollen lymph nodes".
         halves: Words that say nothing without the one that follows, and which that is:
             "vomited, blood tests sent" tells of no blood that was vomited.
+        usual: Where something is said to be as always.
+        someone: Where somebody is spoken of.
     """
 
     denied: list[int]
@@ -56,6 +58,8 @@ class Scope:
     compound: frozenset[int]
     harmless: frozenset[int]
     halves: Mapping[int, int]
+    usual: Sequence[int] = ()
+    someone: Sequence[int] = ()
 
     def counts(self, hit: Hit, *, past_counts: bool = False) -> bool:
         """`hit` is said to be so, now, of the patient."""
@@ -96,7 +100,13 @@ def scope(text: Tokens, cues: Cues, teaching_overruled: bool = False) -> Scope:
     harmless = frozenset(at for one in cue_hits.get("harmless", ()) for at in one)
     halves = {places[0]: places[-1] for places in cue_hits.get("half", ())}
     denied, past, others, supposed = ([-1] * size for _ in range(4))
-    said = Scope(denied, past, others, supposed, compound, harmless, halves)
+    usual, someone = (
+        [places[0] for places in cue_hits.get(name, ())]
+        for name in ("usual", "someone")
+    )
+    said = Scope(
+        denied, past, others, supposed, compound, harmless, halves, usual, someone
+    )
     _Denials(text, cues.words, cue_hits, said.denied).mark()
     _past(text, cues.words, cue_hits, said.past)
     _others(text, cues.words, cue_hits, said.others)
@@ -216,10 +226,9 @@ def _past(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None:
     whole = {places[0] for places in hits.get("past", ())}
     lists_of_past = [places[0] for places in hits.get("past-list", ())]
     since = {at for places in hits.get("since-then", ()) for at in places}
+    previous = lists["previous"]
     for at, word in enumerate(words):
-        if _is_year(text, at, lists) and at not in since:
-            whole.add(at)
-        if word in lists["previous"] and at not in since:
+        if word in previous or (word[0] in "12" and _is_year(text, at, lists)):
             whole.add(at)
     whole -= since
     for first, end in _segments(text):

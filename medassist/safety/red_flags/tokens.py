@@ -17,9 +17,10 @@ SENTENCE: Final = 2
 # Every alternative takes at least one character and none can be taken in two ways, so
 # the time is proportional to the length, whatever the text.
 _PIECE: Final = re.compile(
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?)"
-    r"|(?P<without>(?<![^\W_])[wW]/[oO](?![^\W_]))"
+    r"(?P<without>(?<![^\W_])[wW]/[oO](?![^\W_]))"
     r"|(?P<word>[^\W\d_]+(?:['\u2019`][^\W\d_]+)*)"
+    r"|(?P<comma>(?<![\d,])\d{1,4},\d{1,2}(?![\d,]))"
+    r"|(?P<number>\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?)"
     r"|(?P<query>(?<!\w)\?(?=[^\W\d_]))"
     r"|(?P<sentence>[.;!\n\r]|\?(?![^\W\d_]))"
     r"|(?P<clause>,|:|\?|\u2014|\u2013|->|(?<=\s)-(?=\s))"
@@ -32,7 +33,7 @@ class Tokens:
     """Words and numbers of a text; the four lists are of one length.
 
     Attributes:
-        words: Normalised by `normal`; numbers as they stand, without commas.
+        words: Normalised by `normal`; numbers with a point, without other commas.
         starts: First character of each.
         ends: The character after each.
         breaks: What stands before each: 0, `CLAUSE` or `SENTENCE`.
@@ -64,18 +65,6 @@ def normal(word: str) -> str:
     return word
 
 
-def _word(kind: str | None, piece: str) -> str:
-    match kind:
-        case "number":
-            return piece.replace(",", "")
-        case "query":
-            return "query"
-        case "without":
-            return "without"
-        case _:
-            return normal(piece)
-
-
 def tokens(text: str) -> Tokens:
     """The words and numbers of `text`, a plain one (`medassist.safety.letters`)."""
     words: list[str] = []
@@ -84,15 +73,24 @@ def tokens(text: str) -> Tokens:
     breaks: list[int] = []
     pending = 0
     for piece in _PIECE.finditer(text):
-        match piece.lastgroup:
-            case "sentence":
-                pending = SENTENCE
-            case "clause":
-                pending = max(pending, CLAUSE)
-            case kind:
-                words.append(_word(kind, piece.group()))
-                starts.append(piece.start())
-                ends.append(piece.end())
-                breaks.append(pending)
-                pending = 0
+        kind = piece.lastgroup
+        if kind == "word":
+            words.append(normal(piece.group()))
+        elif kind == "clause":
+            pending = pending or CLAUSE
+            continue
+        elif kind == "sentence":
+            pending = SENTENCE
+            continue
+        elif kind == "number":
+            words.append(piece.group().replace(",", ""))
+        elif kind == "comma":
+            words.append(piece.group().replace(",", "."))
+        else:
+            words.append(kind or "")
+        start, end = piece.span()
+        starts.append(start)
+        ends.append(end)
+        breaks.append(pending)
+        pending = 0
     return Tokens(words, starts, ends, breaks)

@@ -1,0 +1,219 @@
+"""Values that speak for themselves: a saturation of 82 %, a sodium of 105.
+
+Whether a value is beyond a limit is arithmetic; most of this file asks whether the text
+tells it of a patient who is ill now. It is not where the value is a target, a limit, a
+range or a general statement, where it is over, denied or as always, and where a later
+value has taken its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from medassist.safety.red_flags.measures import NOW, Value, Values
+from medassist.safety.red_flags.rules import Limit, rules
+from medassist.safety.red_flags.scope import Scope
+from medassist.safety.red_flags.tokens import SENTENCE, Tokens
+
+ADULT: Final = 40.0
+"""Years that are taken where a text tells no age."""
+AGES_BY_WORD: Final = (
+    ("newborn-words", 0.02),
+    ("infant-words", 0.5),
+    ("toddler-words", 2.0),
+    ("child-words", 6.0),
+)
+USUAL_AFTER: Final = 9
+"""Words after a value in which it can be called the usual one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """A value and the limit that it is beyond."""
+
+    value: Value
+    limit: Limit
+
+
+def of_patients(text: Tokens, raw: str, values: Values, said: Scope) -> Values:
+    """The values without those of teaching cases and of statements in general."""
+    reader = _Reader(text, raw, said)
+    kept: Values = {}
+    for measure, held in values.items():
+        told = [v for v in held if not reader.is_of_nobody(v)]
+        if told:
+            kept[measure] = told
+    return kept
+
+
+def beyond(
+    text: Tokens, raw: str, values: Values, said: Scope, concepts: frozenset[str]
+) -> Iterator[tuple[str, list[Crossed]]]:
+    """The flags of the values that speak for themselves, each with what raises it.
+
+    Args:
+        text: The words.
+        raw: The text that they were made of.
+        values: Its measurements.
+        said: What the words are said of.
+        concepts: The concepts that the text names, past ones included.
+    """
+    age = _age(values, concepts)
+    found: dict[str, list[Crossed]] = {}
+    reader = _Reader(text, raw, said)
+    limits = rules().limits
+    for measure, held in values.items():
+        for limit in limits.get(measure, ()):
+            if not limit.ages[0] <= age < limit.ages[1]:
+                continue
+            over = [v for v in held if not v.loose and limit.comparison.holds(v.number)]
+            if not over or not concepts.isdisjoint(limit.unless):
+                continue
+            found.setdefault(limit.flag, []).extend(
+                Crossed(value, limit)
+                for value in over
+                if reader.is_news(value, limit)
+                and not _replaced(value, held, over, text)
+            )
+    yield from ((flag, crossed) for flag, crossed in found.items() if crossed)
+
+
+def _age(values: Values, concepts: frozenset[str]) -> float:
+    """Years of the youngest whose age is told; a child's by its word."""
+    told = [value.number for value in values.get("age", ())]
+    if told:
+        return min(told)
+    return next((years for word, years in AGES_BY_WORD if word in concepts), ADULT)
+
+
+def _replaced(
+    value: Value, held: Collection[Value], over: Collection[Value], text: Tokens
+) -> bool:
+    """A value of now is no more beyond the limit."""
+    at = value.places[-1]
+    return any(
+        other.places[-1] > at
+        and other not in over
+        and not NOW.isdisjoint(text.words[at + 1 : other.places[-1] + 3])
+        for other in held
+    )
+
+
+class _Reader:
+    """Asks of one value after the other what the text says of it."""
+
+    def __init__(self, text: Tokens, raw: str, said: Scope) -> None:
+        self._text, self._raw, self._said = text, raw, said
+        self._lists = rules().cues.words
+
+    def is_news(self, value: Value, limit: Limit) -> bool:
+        """Whether the value is said of a patient, as of now, and as something new."""
+        supposed, others = self._said.supposed, self._said.others
+        if any(supposed[place] >= 0 or others[place] >= 0 for place in value.places):
+            return False
+        return not (
+            self._is_denied(value)
+            or self._is_past(value.places[-1])
+            or self._is_limit(value, limit)
+            or self._is_usual(value)
+        )
+
+    def is_of_nobody(self, value: Value) -> bool:
+        """Whether it is supposed, or said in general: a potassium of 6.8 is dangerous."""
+        return self._said.supposed[value.places[0]] >= 0 or self._is_general(value)
+
+    def _clause(self, at: int) -> tuple[int, int]:
+        """First word of the clause of `at`, and the one after its last."""
+        breaks = self._text.breaks
+        first, end = at, at + 1
+        while first > 0 and not breaks[first]:
+            first -= 1
+        while end < len(breaks) and not breaks[end]:
+            end += 1
+        return first, end
+
+    def _sentence(self, at: int) -> tuple[int, int]:
+        breaks = self._text.breaks
+        first, end = at, at + 1
+        while first > 0 and breaks[first] != SENTENCE:
+            first -= 1
+        while end < len(breaks) and breaks[end] != SENTENCE:
+            end += 1
+        return first, end
+
+    def _is_denied(self, value: Value) -> bool:
+        """A "no" of its own clause: lists that go on do not deny values."""
+        first, _ = self._clause(value.places[0])
+        return any(self._said.denied[place] >= first for place in value.places)
+
+    def _is_past(self, at: int) -> bool:
+        cue = self._said.past[at]
+        if cue < 0:
+            return False
+        _, end = self._clause(at)
+        # "K 7.4, previously 4.5" and "7.4 previously 4.5" tell of the 7.4 of now.
+        later = self._text.words[cue + 1 : end] if cue > at else ()
+        return not any(word[0].isdigit() for word in later)
+
+    def _is_limit(self, value: Value, limit: Limit) -> bool:
+        """A target, a threshold, a range of reference, or the wrong side of a sign."""
+        at, name = value.places[-1], value.places[0]
+        words, lists = self._text.words, self._lists
+        first, _ = self._clause(name)
+        between = words[name:at]
+        before = words[max(first, name - 5) : name]
+        after = words[at + 1 : at + 3]
+        if not lists["target"].isdisjoint(before) or not lists["target-value"].isdisjoint(
+            between
+        ):
+            return True
+        if after[:1] == ["or"] and not lists["or-beyond"].isdisjoint(after):
+            return True
+        if words[at - 1] == "by" or (
+            words[at - 1] == "of" and not lists["change"].isdisjoint(words[at - 2 : at])
+        ):
+            return True
+        sign = self._sign(name, at)
+        if not sign:
+            return False
+        start, end = self._sentence(at)
+        if not lists["orders"].isdisjoint(words[start:end]):
+            return True
+        return sign not in limit.comparison.sign
+
+    def _sign(self, name: int, at: int) -> str:
+        """Whether the number is told as a bound, by a sign or a word; which one."""
+        text = self._text
+        end = text.ends[name] if name < at else max(0, text.starts[at] - 3)
+        raw = self._raw[end : text.starts[at]]
+        words = text.words[name:at]
+        if "<" in raw or "≤" in raw or not self._lists["below"].isdisjoint(words):
+            return "<"
+        if ">" in raw or "≥" in raw or not self._lists["above"].isdisjoint(words):
+            return ">"
+        return ""
+
+    def _is_general(self, value: Value) -> bool:
+        name, words = value.places[0], self._text.words
+        start, end = self._sentence(value.places[-1])
+        first = name
+        while first > start and words[first - 1] not in self._lists["article"]:
+            first -= 1
+            if name - first > 2:
+                return False
+        if first == start or words[first - 1] not in self._lists["article"]:
+            return False
+        if any(start <= place < end for place in self._said.someone):
+            return False
+        return not self._lists["general"].isdisjoint(words[start:end])
+
+    def _is_usual(self, value: Value) -> bool:
+        at = value.places[-1]
+        start, end = self._sentence(at)
+        first, _ = self._clause(value.places[0])
+        return any(
+            at < place <= min(at + USUAL_AFTER, end) or first <= place < value.places[0]
+            for place in self._said.usual
+        )
