@@ -1,7 +1,8 @@
 """What is raised by values and emergencies that speak for themselves: misses, false alarms.
 
-    .venv/bin/python tools/score_values.py             # the cases the rules saw
-    .venv/bin/python tools/score_values.py --unseen    # the third kept back
+    .venv/bin/python tools/score_values.py           # the cases the rules saw
+    .venv/bin/python tools/score_values.py unseen    # the third kept back
+    .venv/bin/python tools/score_values.py later     # written when the rules were there
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 def main() -> None:
     """Print the figures by kind, and the texts with --texts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--unseen", action="store_true", help="the third kept back")
+    parser.add_argument("set", choices=("seen", "unseen", "later"), nargs="?", default="seen")
     parser.add_argument("--texts", action="store_true", help="print what went wrong")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -27,7 +28,7 @@ def main() -> None:
     wrong: Counter[str] = Counter()
     cases: Counter[str] = Counter()
     anything = 0
-    for case in read("unseen" if args.unseen else "seen"):
+    for case in read(args.set):
         found = {flag.id for flag in find_red_flags(case.text)}
         cases[case.kind] += 1
         anything += bool(case.wanted and found)

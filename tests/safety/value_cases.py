@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+Which = Literal["seen", "unseen", "later"]
 FOLDER = Path(__file__).parent / "cases"
 
 
@@ -26,8 +27,8 @@ class ValueCase:
 
 
 @cache
-def read(which: Literal["seen", "unseen"]) -> tuple[ValueCase, ...]:
-    name = "values.tsv" if which == "seen" else "values_unseen.tsv"
+def read(which: Which) -> tuple[ValueCase, ...]:
+    name = {"seen": "values.tsv"}.get(which, f"values_{which}.tsv")
     lines = (FOLDER / name).read_text("utf-8").splitlines()
     return tuple(_case(line) for line in lines if not line.startswith("#"))
 

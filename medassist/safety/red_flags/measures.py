@@ -88,11 +88,13 @@ class Value:
         number: In the first unit of its kind.
         places: Of the name's last word, where there is one, and of the number.
         loose: It counts with other signs and never by itself.
+        named: A name announces it; else its form does: 74/45.
     """
 
     number: float
     places: tuple[int, ...]
     loose: bool = False
+    named: bool = True
 
 
 Values = dict[str, list[Value]]
@@ -163,7 +165,7 @@ class _Reader:
         taken: dict[int, tuple[int, ...]] = {}
         for hit in sorted(names, key=lambda hit: -len(hit.places)):
             kind = self._kinds[hit.concept[len(NAME) :]]
-            if not self._is_name(hit, kind):
+            if kind.units and not self._is_name(hit, kind):
                 continue
             if all(taken.get(at, hit.places) == hit.places for at in hit.places):
                 taken |= dict.fromkeys(hit.places, hit.places)
@@ -239,7 +241,9 @@ class _Reader:
     def _add(
         self, name: str, value: float, places: tuple[int, ...], loose: bool = False
     ) -> None:
-        self._values.setdefault(name, []).append(Value(value, places, loose))
+        self._values.setdefault(name, []).append(
+            Value(value, places, loose, named=False)
+        )
 
     def _by_shape(self, place: int, number: float) -> None:
         """Values that are known by how they are written: 84/50, 54M, 36/40, 38.9."""

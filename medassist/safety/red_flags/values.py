@@ -38,7 +38,7 @@ class Crossed:
 
 
 def of_patients(text: Tokens, raw: str, values: Values, said: Scope) -> Values:
-    """The values without those of teaching cases and of statements in general."""
+    """The values without what is over, denied, supposed or said in general."""
     reader = _Reader(text, raw, said)
     kept: Values = {}
     for measure, held in values.items():
@@ -113,16 +113,19 @@ class _Reader:
         supposed, others = self._said.supposed, self._said.others
         if any(supposed[place] >= 0 or others[place] >= 0 for place in value.places):
             return False
-        return not (
-            self._is_denied(value)
-            or self._is_past(value.places[-1])
-            or self._is_limit(value, limit)
-            or self._is_usual(value)
-        )
+        return not (self._is_limit(value, limit) or self._is_usual(value))
 
     def is_of_nobody(self, value: Value) -> bool:
-        """Whether it is supposed, or said in general: a potassium of 6.8 is dangerous."""
-        return self._said.supposed[value.places[0]] >= 0 or self._is_general(value)
+        """Whether it is over, denied, supposed, or said of nobody.
+
+        "A potassium of 6.8 is dangerous", "not 7.1", "7.1 in 2018".
+        """
+        return (
+            self._said.supposed[value.places[0]] >= 0
+            or self._is_denied(value)
+            or self._is_past(value.places[-1])
+            or self._is_general(value)
+        )
 
     def _clause(self, at: int) -> tuple[int, int]:
         """First word of the clause of `at`, and the one after its last."""
@@ -175,7 +178,7 @@ class _Reader:
             words[at - 1] == "of" and not lists["change"].isdisjoint(words[at - 2 : at])
         ):
             return True
-        sign = self._sign(name, at)
+        sign = self._sign(name, at) if value.named else ""
         if not sign:
             return False
         start, end = self._sentence(at)
@@ -185,10 +188,8 @@ class _Reader:
 
     def _sign(self, name: int, at: int) -> str:
         """Whether the number is told as a bound, by a sign or a word; which one."""
-        text = self._text
-        end = text.ends[name] if name < at else max(0, text.starts[at] - 3)
-        raw = self._raw[end : text.starts[at]]
-        words = text.words[name:at]
+        text, words = self._text, self._text.words[name:at]
+        raw = self._raw[text.ends[name] : text.starts[at]]
         if "<" in raw or "≤" in raw or not self._lists["below"].isdisjoint(words):
             return "<"
         if ">" in raw or "≥" in raw or not self._lists["above"].isdisjoint(words):
