@@ -29,6 +29,7 @@ from medassist.safety.letters import folded
 SHORTEST_KNOWN: Final = 3
 """Letters of a part of a name that is looked for in the rest of the text."""
 MOST_PARTS: Final = 7
+MOST_TITLES: Final = 5
 _ENDS: Final = '.!?:;\n\r"*-|\t#>_`\u2022\u00b7'
 """What a sentence, a row of a list or a cell of a table begins after."""
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
@@ -155,7 +156,7 @@ class _Reader:
             return None
         at = number + 1
         # "Prof. Dr. med. X", "Mr and Mrs X"
-        while at < len(self.words) and (
+        while at < min(number + MOST_TITLES, len(self.words)) and (
             self.words[at].key in keys("titles") or self.words[at].key in keys("after-titles")
         ):
             at += 1
