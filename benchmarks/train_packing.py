@@ -92,7 +92,7 @@ def compare(folder: Path, runs: int, threads: int) -> list[Comparison]:
 
 
 def _ours(root: Path, number: int) -> tuple[float, float]:
-    from finetune.train.preparation import Wishes, prepare
+    from finetune.train.preparation import TrainingWishes, prepare
     from finetune.train.train import train
     from finetune.train.training_folder import open_run
 
@@ -100,7 +100,9 @@ def _ours(root: Path, number: int) -> tuple[float, float]:
     shutil.copytree(root / "data", run / "data")
     recipe = _recipe(root)
     (run / "recipe.yaml").write_text(yaml.safe_dump(recipe), "utf-8")
-    prepared = prepare(open_run(str(run), None, resume=False), Wishes(device="cpu"))
+    prepared = prepare(
+        open_run(str(run), None, resume=False), TrainingWishes(device="cpu")
+    )
     result = train(prepared, Console(quiet=True))
     assert result is not None  # there is one process alone
     return result.tokens_per_second, result.best.validation_loss or 0.0

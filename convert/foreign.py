@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from convert.errors import ConvertError
-from convert.foreign_forms import FORMS, NO_TOKENIZER, TOKENIZER_FILES, Form
+from convert.foreign_forms import FORMS, NO_TOKENIZER, TOKENIZER_FILES, ForeignForm
 from convert.foreign_forms import Sight as Sight
 from convert.supported_models import TAKEN
 
@@ -96,7 +96,7 @@ def refuse_form(said: str | None) -> None:
         raise ConvertError(said)
 
 
-def _sentence(form: Form, file: Path, name: str, match: re.Match[str]) -> str:
+def _sentence(form: ForeignForm, file: Path, name: str, match: re.Match[str]) -> str:
     found = match[1] if match.re.groups else match[0]
     what, to_do = (_filled(text, found) for text in (form.what, form.to_do))
     return f"{file} holds {name}: {what}; {to_do}"

@@ -28,7 +28,7 @@ class Sight(StrEnum):
 
 
 @dataclass(frozen=True)
-class Form:
+class ForeignForm:
     """A line of the table.
 
     Attributes:
@@ -84,48 +84,48 @@ _MLX_FUSE = (
     "--save-path OUT --dequantize, and give that: medassist convert gguf OUT MODEL.gguf"
 )
 
-FORMS: tuple[Form, ...] = (
+FORMS: tuple[ForeignForm, ...] = (
     # What wrappers of training put into the names.
-    Form(
+    ForeignForm(
         _TENSORS,
         r"(?:^|\.)(_orig_mod\.)",
         "torch.compile puts `_orig_mod.` before the names of what it compiled",
         _TAKE_OUT,
     ),
-    Form(
+    ForeignForm(
         _TENSORS,
         r"(?:^|\.)(_fsdp_wrapped_module\.)",
         "FSDP puts `_fsdp_wrapped_module.` before the names of what it wraps",
         _TAKE_OUT,
     ),
-    Form(
+    ForeignForm(
         _TENSORS,
         r"(?:^|\.)(_checkpoint_wrapped_module\.)",
         "activation checkpointing puts `_checkpoint_wrapped_module.` before the names "
         "of what it wraps",
         _TAKE_OUT,
     ),
-    Form(
+    ForeignForm(
         _TENSORS,
         r"(?:^|\.)(_forward_module\.)",
         "Lightning puts `_forward_module.` before the names of what it wraps",
         _TAKE_OUT,
     ),
-    Form(
+    ForeignForm(
         _TENSORS,
         r"(?:^|\.)(_flat_param)",
         "it is FSDP's own storage, in which the parameters of a layer lie in one row",
         "save with FSDP's state dict type FULL_STATE_DICT, or join the parts with "
         "accelerate merge-weights",
     ),
-    Form(
+    ForeignForm(
         _TENSORS,
         r"(?:^|\.)(module\.)",
         "DistributedDataParallel, DataParallel and DeepSpeed put `module.` before the "
         "names of what they wrap",
         _TAKE_OUT,
     ),
-    Form(
+    ForeignForm(
         _ADAPTER,
         r"^(base_model\.model\.base_model\.model\.)",
         "PEFT's prefix stands there twice: the model was wrapped twice, or an adapter "
@@ -133,7 +133,7 @@ FORMS: tuple[Form, ...] = (
         "let one of the two stand: "
         + _rename("k.replace('{found}', 'base_model.model.')"),
     ),
-    Form(
+    ForeignForm(
         _ADAPTER,
         r"\.(?:lora_\w+|modules_to_save|trainable_tokens_delta)(\.(?!weight\b|bias\b)"
         r"\w+)(?:\.|$)",
@@ -143,19 +143,19 @@ FORMS: tuple[Form, ...] = (
         + _rename("k.replace('{found}', '')"),
     ),
     # Of other libraries and other kinds of models.
-    Form(
+    ForeignForm(
         _ADAPTER,
         r"(\.lora_[ab])$",
         "names that end in lora_a and lora_b are those of MLX",
         _MLX_FUSE,
     ),
-    Form(
+    ForeignForm(
         _ADAPTER,
         r"(^lora_unet_|^lora_te\d?_|^unet\.|^text_encoder\.|\.lora_up\.|\.lora_down\.)",
         "it is an adapter of a model that draws pictures",
         "give an adapter of a language model, as PEFT saves it",
     ),
-    Form(
+    ForeignForm(
         _TENSORS,
         r"(?:^|\.)(language_model\.|vision_tower\.|vision_model\.|visual\."
         r"|multi_modal_projector\.)",
@@ -165,7 +165,7 @@ FORMS: tuple[Form, ...] = (
         "(an adapter is merged into its own base first: PEFT's merge_and_unload), or "
         "train on the base of text alone",
     ),
-    Form(
+    ForeignForm(
         _ADAPTER,
         r"(?:^|\.)((?:score|classifier|qa_outputs|v_head|pre_classifier)\.)",
         "it is the head of a classifier (or of a reward model), which gives labels or "
@@ -173,7 +173,7 @@ FORMS: tuple[Form, ...] = (
         "train with task_type CAUSAL_LM for a model that writes; a classifier stays "
         "with transformers",
     ),
-    Form(
+    ForeignForm(
         _MODEL,
         r"(?:^|\.)((?:score|classifier|qa_outputs|v_head|pre_classifier)\.)",
         "it is the head of a classifier (or of a reward model), which gives labels or "
@@ -181,20 +181,20 @@ FORMS: tuple[Form, ...] = (
         "give the language model that it was made from; a classifier stays with "
         "transformers",
     ),
-    Form(
+    ForeignForm(
         _MODEL,
         r"(?:^|\.)(lora_[AB]\.|base_layer\.)",
         "an adapter lies in the model's weights, not merged",
         _UNMERGED,
     ),
-    Form(
+    ForeignForm(
         _MODEL,
         r"^(base_model\.model\.)",
         "the weights were saved from a PeftModel, with its prefix in the names",
         "save them from its get_base_model(), or take `{found}` out of the names: "
         + _rename("k.removeprefix('{found}')"),
     ),
-    Form(
+    ForeignForm(
         _ADAPTER,
         r"^((?!base_model\.model\.).*)\.lora_\w+",
         "PEFT puts `base_model.model.` before the names, which is missing: the state "
@@ -203,31 +203,31 @@ FORMS: tuple[Form, ...] = (
         + _rename("'base_model.model.' + k"),
     ),
     # What quantizing leaves.
-    Form(
+    ForeignForm(
         _MODEL,
         r"(\.SCB|\.weight_format)$",
         "it is a scale of the 8-bit numbers of bitsandbytes",
         _UNQUANTIZED,
     ),
-    Form(
+    ForeignForm(
         _MODEL,
         r"(\.absmax|\.nested_absmax|\.quant_map|\.nested_quant_map|\.quant_state\.\w+)$",
         "it is a part of the 4-bit numbers of bitsandbytes",
         _UNQUANTIZED,
     ),
-    Form(
+    ForeignForm(
         _MODEL,
         r"(\.qweight|\.qzeros|\.g_idx)$",
         "it is a part of the numbers of GPTQ or AWQ",
         "take the model that was quantized",
     ),
-    Form(
+    ForeignForm(
         _MODEL,
         r"(\.weight_scale(?:_inv)?|\.input_scale|\.weight_packed|\.weight_zero_point)$",
         "it is a part of numbers in FP8 or of compressed-tensors",
         "take the model in bfloat16 that was quantized",
     ),
-    Form(
+    ForeignForm(
         _MODEL,
         r"(\.scales|\.biases)$",
         "it is a part of the numbers of a model that MLX (or AWQ) quantized",
@@ -235,14 +235,14 @@ FORMS: tuple[Form, ...] = (
         "--mlx-path OUT --dequantize",
     ),
     # Models of other saves.
-    Form(
+    ForeignForm(
         _MODEL,
         r"^(tok_embeddings\.|layers\.\d+\.attention\.w[qkvo]\.)",
         "these are the names of the makers' own files (Meta's or Mistral's), not of "
         "transformers",
         "take the model in the form of transformers, with model.safetensors",
     ),
-    Form(
+    ForeignForm(
         _MODEL,
         r"^(layers\.\d+\.|embed_tokens\.|norm\.)",
         "the names lack `model.`: the inner model was saved by itself, without an "
@@ -252,109 +252,109 @@ FORMS: tuple[Form, ...] = (
         "file here: take the model that has lm_head.weight",
     ),
     # Adapters of others, by their config.
-    Form(
+    ForeignForm(
         (Sight.ADAPTER_KEY,),
         r"^(fine_tune_type|lora_parameters)$",
         "it is the config of an MLX adapter",
         _MLX_FUSE,
     ),
     # Folders.
-    Form(
+    ForeignForm(
         _FOLDER,
         "adapters.safetensors",
         "it is the adapter of an MLX training",
         _MLX_FUSE,
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "checkpoint-*/{wanted}",
         "it is a trainer's folder, in which each checkpoint is a folder of its own",
         "give one of them, {found} being the last",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "snapshots/*/{wanted}",
         "it is a repository's folder in the hub's cache, which holds the files of each "
         "version under snapshots/",
         "give {found}",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "models--*/snapshots/*/{wanted}",
         "it is the root of the hub's cache, and models lie in it by name and version",
         "give the folder of the one that you mean, such as {found}",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "hub/models--*/snapshots/*/{wanted}",
         "it holds the hub's cache, and models lie in it by name and version",
         "give the folder of the one that you mean, such as {found}",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "model-*-of-*.safetensors",
         "it is one part of a model that was saved in several, and the index that says "
         "which tensor is where, model.safetensors.index.json, is missing",
         "get the index from where the part came from, with all parts beside it",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "zero_to_fp32.py",
         "it is a checkpoint of DeepSpeed, with the weights in parts",
         "join them, in that folder: python zero_to_fp32.py . OUT --safe_serialization",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "global_step*/",
         "it is a checkpoint of DeepSpeed, with the weights in parts",
         "join them with the zero_to_fp32.py that DeepSpeed puts beside them, with "
         "--safe_serialization",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "pytorch_model_fsdp*/",
         "it is a sharded checkpoint of FSDP",
         "join it: accelerate merge-weights DIR OUT",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "*.distcp",
         "it is a sharded checkpoint of torch",
         "join it: accelerate merge-weights DIR OUT",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "consolidated*",
         "it is the makers' own form of the weights (Meta's or Mistral's), not that of "
         "transformers",
         "take the model in the form of transformers, with model.safetensors",
     ),
-    Form(
+    ForeignForm(
         (Sight.OTHER_FRAMEWORK,),
         "*.onnx",
         "it is a model for ONNX, whose weights are compiled into a graph",
         "take the model in the form of transformers, with model.safetensors",
     ),
-    Form(
+    ForeignForm(
         (Sight.OTHER_FRAMEWORK,),
         "tf_model.h5",
         "it is a model for TensorFlow",
         "take the model in the form of transformers, with model.safetensors",
     ),
-    Form(
+    ForeignForm(
         (Sight.OTHER_FRAMEWORK,),
         "flax_model.msgpack",
         "it is a model for Flax",
         "take the model in the form of transformers, with model.safetensors",
     ),
-    Form(
+    ForeignForm(
         _FOLDER,
         "*/{wanted}",
         "what is looked for lies a folder deeper",
         "give the folder of the one that you mean, such as {found}",
     ),
     # Classes, whose own words are before the last one, which is for all others.
-    Form(
+    ForeignForm(
         _CLASS,
         r".*For(?:Sequence|Token)Classification|.*ForQuestionAnswering"
         r"|.*ForMultipleChoice|.*RewardModel",
@@ -362,7 +362,7 @@ FORMS: tuple[Form, ...] = (
         "give the language model that it was made from; a classifier stays with "
         "transformers",
     ),
-    Form(
+    ForeignForm(
         _CLASS,
         r"(?:M?T5|UM?T5|Bart|MBart|BigBird|Pegasus|Led|LED|Whisper|Marian|M2M100"
         r"|Blenderbot|Switch).*",
@@ -370,7 +370,7 @@ FORMS: tuple[Form, ...] = (
         "use it with transformers, or take a model that is a decoder alone: "
         + ", ".join(TAKEN),
     ),
-    Form(
+    ForeignForm(
         _CLASS,
         r".*ForConditionalGeneration|.*ForImageTextToText|.*ForVision2Seq|Llava.*"
         r"|.*VL.*",
@@ -378,19 +378,19 @@ FORMS: tuple[Form, ...] = (
         "use llama.cpp's own convert_hf_to_gguf.py, which knows many of these (with "
         "--mmproj for the images), or take the model of text alone",
     ),
-    Form(
+    ForeignForm(
         _CLASS,
         r".*ForMaskedLM|.*Bert.*",
         "it fills gaps or turns texts into vectors, and does not write",
         "take a model of the kind that ends in ForCausalLM",
     ),
-    Form(
+    ForeignForm(
         _CLASS,
         r"Peft.*",
         "it is the wrapper in which PEFT trains, saved as a model",
         _UNMERGED,
     ),
-    Form(
+    ForeignForm(
         _CLASS,
         r"\w+Model(?<!HeadModel)(?<!HeadsModel)",
         "it is the inner model, saved by itself, without the layer that makes words",
@@ -398,22 +398,22 @@ FORMS: tuple[Form, ...] = (
         "AutoModelForCausalLM and save_pretrained it; else take the model whose class "
         "ends in ForCausalLM",
     ),
-    Form(
+    ForeignForm(
         _CLASS,
         r".*Moe.*|Mixtral.*|Dbrx.*|Deepseek.*|GptOss.*|Jamba.*",
         "it is a model of experts",
         _LLAMA_CPP,
     ),
-    Form(
+    ForeignForm(
         _CLASS,
         "not named",
         "nothing says what the weights are",
         "put the name of the class under `architectures`, as transformers saves it",
     ),
-    Form(_CLASS, r".*", "it is none that is written here", _LLAMA_CPP),
+    ForeignForm(_CLASS, r".*", "it is none that is written here", _LLAMA_CPP),
 )
 
-NO_TOKENIZER = Form(
+NO_TOKENIZER = ForeignForm(
     _FOLDER,
     "",
     "it holds no tokenizer (tokenizer.json, tokenizer.model, or vocab.json with "

@@ -21,7 +21,7 @@ from convert.gguf.file import refuse_target
 from convert.imatrix import read_imatrix
 from convert.out_name import out_file
 from convert.quantization_types import QuantizationType, quantization_types
-from convert.quantize_wire import REPLIES, Job, Tensor
+from convert.quantize_wire import REPLIES, QuantizeJob, Tensor
 from convert.unfinished import folder_beside
 from medassist.core.files import SHARED_FILE, end_of_links, give_name
 from medassist.core.processor import physical_cores
@@ -229,7 +229,7 @@ def _one(
         with folder_beside(target) as folder:
             half = folder / target.name
             half.touch(SHARED_FILE)  # the child may write to it, and make no file
-            job = Job(
+            job = QuantizeJob(
                 files=tuple(file.resolve() for file in facts.files),
                 target=half.resolve(),
                 ftype=kind.ftype,
@@ -256,7 +256,9 @@ def _one(
     )
 
 
-def _run(job: Job, model: Path, target: Path, name: str, watcher: Watcher) -> int:
+def _run(
+    job: QuantizeJob, model: Path, target: Path, name: str, watcher: Watcher
+) -> int:
     """Run the child; returns how many tensors took another type."""
     what = f"Quantizing to {name}"
     try:

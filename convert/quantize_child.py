@@ -16,7 +16,7 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 
 from convert.imatrix import ImportanceMatrix, read_imatrix
-from convert.quantize_wire import JOB, Done, Job, Tensor
+from convert.quantize_wire import JOB, Done, QuantizeJob, Tensor
 
 if TYPE_CHECKING:
     from medassist.engine.child_startup import Confined
@@ -54,7 +54,7 @@ def serve(process: Confined) -> None:
     os._exit(FAILED if code else 0)
 
 
-def _run(job: Job) -> int:
+def _run(job: QuantizeJob) -> int:
     """Quantize; returns what llama.cpp does."""
     params = llama.llama_model_quantize_default_params()
     params.ftype = job.ftype

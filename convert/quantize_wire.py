@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
-class Job(BaseModel):
+class QuantizeJob(BaseModel):
     """What to quantize.
 
     Attributes:
@@ -54,7 +54,7 @@ class Done(BaseModel):
     fallbacks: int
 
 
-JOB: TypeAdapter[Job] = TypeAdapter(Job)
+JOB: TypeAdapter[QuantizeJob] = TypeAdapter(QuantizeJob)
 REPLIES: TypeAdapter[Tensor | Done] = TypeAdapter(
     Annotated[Tensor | Done, Field(discriminator="kind")]
 )

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from gguf import GGUFWriter
 
-from convert.architectures.target import Target
+from convert.architectures.target import TensorTarget
 from convert.architectures.tied import HEAD, OWN_HEAD, are_one
 from convert.errors import ConvertError
 from convert.hf_folder import Array, JsonFile, Weight
@@ -102,39 +102,39 @@ class Sizes:
         writer.add_key_length(self.head)
         writer.add_value_length(self.head)
 
-    def outside(self) -> dict[str, Target]:
+    def outside(self) -> dict[str, TensorTarget]:
         """Embedding, last norm and output layer under their usual names."""
         table = (self.vocabulary, self.hidden)
         targets = {
-            "model.embed_tokens.weight": Target("token_embd.weight", table),
-            "model.norm.weight": Target("output_norm.weight", (self.hidden,)),
+            "model.embed_tokens.weight": TensorTarget("token_embd.weight", table),
+            "model.norm.weight": TensorTarget("output_norm.weight", (self.hidden,)),
         }
         if not self.tied:
-            targets[HEAD] = Target("output.weight", table)
+            targets[HEAD] = TensorTarget("output.weight", table)
         return targets
 
-    def feed_forward_targets(self) -> dict[str, Target]:
+    def feed_forward_targets(self) -> dict[str, TensorTarget]:
         """Gate, up and down under their usual names."""
         inner = (self.feed_forward, self.hidden)
         return {
-            "mlp.gate_proj.weight": Target("ffn_gate.weight", inner),
-            "mlp.up_proj.weight": Target("ffn_up.weight", inner),
-            "mlp.down_proj.weight": Target("ffn_down.weight", inner[::-1]),
+            "mlp.gate_proj.weight": TensorTarget("ffn_gate.weight", inner),
+            "mlp.up_proj.weight": TensorTarget("ffn_up.weight", inner),
+            "mlp.down_proj.weight": TensorTarget("ffn_down.weight", inner[::-1]),
         }
 
-    def attention_targets(self) -> dict[str, Target]:
+    def attention_targets(self) -> dict[str, TensorTarget]:
         """Q, K, V and O under their usual names, in their own order."""
         return {
-            "self_attn.q_proj.weight": Target(
+            "self_attn.q_proj.weight": TensorTarget(
                 "attn_q.weight", (self.queries, self.hidden)
             ),
-            "self_attn.k_proj.weight": Target(
+            "self_attn.k_proj.weight": TensorTarget(
                 "attn_k.weight", (self.keys, self.hidden)
             ),
-            "self_attn.v_proj.weight": Target(
+            "self_attn.v_proj.weight": TensorTarget(
                 "attn_v.weight", (self.keys, self.hidden)
             ),
-            "self_attn.o_proj.weight": Target(
+            "self_attn.o_proj.weight": TensorTarget(
                 "attn_output.weight", (self.hidden, self.queries)
             ),
         }
@@ -202,12 +202,12 @@ class Architecture(ABC):
         """Write the hyper-parameters."""
 
     @cached_property
-    def targets(self) -> dict[str, Target]:
+    def targets(self) -> dict[str, TensorTarget]:
         """Where each weight of a whole model goes, by its Hugging Face name."""
         return self.place_weights()
 
     @abstractmethod
-    def place_weights(self) -> dict[str, Target]:
+    def place_weights(self) -> dict[str, TensorTarget]:
         """The table behind `targets`, made once."""
 
     @property
@@ -220,7 +220,7 @@ class Architecture(ABC):
         """What a user should know: sentences."""
         return ()
 
-    def target(self, name: str) -> Target | None:
+    def target(self, name: str) -> TensorTarget | None:
         """Where the tensor `name` goes; `None` for one that is left out.
 
         Raises:

@@ -10,7 +10,7 @@ from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
-from convert.architectures.target import Target, each_layer
+from convert.architectures.target import TensorTarget, each_layer
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
@@ -88,7 +88,7 @@ class Gemma2(Architecture):
         if self.rope.base != 10000:  # what llama.cpp takes where nothing is said
             writer.add_rope_freq_base(self.rope.base)
 
-    def place_weights(self) -> dict[str, Target]:
+    def place_weights(self) -> dict[str, TensorTarget]:
         """Where each weight goes."""
         return _targets(self.sizes, {})
 
@@ -147,14 +147,14 @@ class Gemma3(Architecture):
         if self.output_cap is not None:
             writer.add_final_logit_softcapping(self.output_cap)
 
-    def place_weights(self) -> dict[str, Target]:
+    def place_weights(self) -> dict[str, TensorTarget]:
         """Where each weight goes."""
         head = (self.sizes.head,)
         return _targets(
             self.sizes,
             {
-                "self_attn.q_norm.weight": Target("attn_q_norm.weight", head),
-                "self_attn.k_norm.weight": Target("attn_k_norm.weight", head),
+                "self_attn.q_norm.weight": TensorTarget("attn_q_norm.weight", head),
+                "self_attn.k_norm.weight": TensorTarget("attn_k_norm.weight", head),
             },
         )
 
@@ -236,16 +236,18 @@ def _gemma3_rope(config: JsonFile, layers: str, key: str, base: float) -> Rope:
     )
 
 
-def _targets(sizes: Sizes, beside: dict[str, Target]) -> dict[str, Target]:
+def _targets(sizes: Sizes, beside: dict[str, TensorTarget]) -> dict[str, TensorTarget]:
     norm = (sizes.hidden,)
     layer = {
-        "input_layernorm.weight": Target("attn_norm.weight", norm),
+        "input_layernorm.weight": TensorTarget("attn_norm.weight", norm),
         **sizes.attention_targets(),
         **beside,
-        "post_attention_layernorm.weight": Target("post_attention_norm.weight", norm),
-        "pre_feedforward_layernorm.weight": Target("ffn_norm.weight", norm),
+        "post_attention_layernorm.weight": TensorTarget(
+            "post_attention_norm.weight", norm
+        ),
+        "pre_feedforward_layernorm.weight": TensorTarget("ffn_norm.weight", norm),
         **sizes.feed_forward_targets(),
-        "post_feedforward_layernorm.weight": Target("post_ffw_norm.weight", norm),
+        "post_feedforward_layernorm.weight": TensorTarget("post_ffw_norm.weight", norm),
     }
     targets = sizes.outside() | each_layer("model.layers", sizes.layers, layer)
     return {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gguf import GGUFWriter
 
 from convert.architectures.architecture import BUFFERS, MOST_LAYERS, Architecture, Sizes
-from convert.architectures.target import Target, each_layer
+from convert.architectures.target import TensorTarget, each_layer
 from convert.architectures.tied import HEAD
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
@@ -73,38 +73,40 @@ class Gpt2(Architecture):
         writer.add_head_count(self.sizes.heads)
         writer.add_layer_norm_eps(self.sizes.norm_epsilon)
 
-    def target(self, name: str) -> Target | None:
+    def target(self, name: str) -> TensorTarget | None:
         """Where `name` goes; the first checkpoints had no `transformer.` before it."""
         bare = name.removeprefix("transformer.")
         return super().target(
             name if bare.startswith("lm_head.") else f"transformer.{bare}"
         )
 
-    def place_weights(self) -> dict[str, Target]:
+    def place_weights(self) -> dict[str, TensorTarget]:
         """Where each weight goes."""
         sizes = self.sizes
         hidden, inner = sizes.hidden, sizes.feed_forward
-        layer: dict[str, Target] = {}
+        layer: dict[str, TensorTarget] = {}
         for theirs, ours in (("ln_1", "attn_norm"), ("ln_2", "ffn_norm")):
             for part in ("weight", "bias"):
-                layer[f"{theirs}.{part}"] = Target(f"{ours}.{part}", (hidden,))
+                layer[f"{theirs}.{part}"] = TensorTarget(f"{ours}.{part}", (hidden,))
         for theirs, ours, shape in (
             ("attn.c_attn", "attn_qkv", (hidden, 3 * hidden)),
             ("attn.c_proj", "attn_output", (hidden, hidden)),
             ("mlp.c_fc", "ffn_up", (hidden, inner)),
             ("mlp.c_proj", "ffn_down", (inner, hidden)),
         ):
-            layer[f"{theirs}.weight"] = Target(f"{ours}.weight", shape, transposed=True)
-            layer[f"{theirs}.bias"] = Target(f"{ours}.bias", shape[1:])
+            layer[f"{theirs}.weight"] = TensorTarget(
+                f"{ours}.weight", shape, transposed=True
+            )
+            layer[f"{theirs}.bias"] = TensorTarget(f"{ours}.bias", shape[1:])
         table = (sizes.vocabulary, hidden)
         targets = {
-            "transformer.wte.weight": Target("token_embd.weight", table),
-            "transformer.wpe.weight": Target(
+            "transformer.wte.weight": TensorTarget("token_embd.weight", table),
+            "transformer.wpe.weight": TensorTarget(
                 "position_embd.weight", (sizes.context, hidden)
             ),
-            "transformer.ln_f.weight": Target("output_norm.weight", (hidden,)),
-            "transformer.ln_f.bias": Target("output_norm.bias", (hidden,)),
+            "transformer.ln_f.weight": TensorTarget("output_norm.weight", (hidden,)),
+            "transformer.ln_f.bias": TensorTarget("output_norm.bias", (hidden,)),
         }
         if not sizes.tied:
-            targets[HEAD] = Target("output.weight", table)
+            targets[HEAD] = TensorTarget("output.weight", table)
         return targets | each_layer("transformer.h", sizes.layers, layer)

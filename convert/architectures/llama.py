@@ -8,7 +8,7 @@ from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
-from convert.architectures.target import Target, each_layer
+from convert.architectures.target import TensorTarget, each_layer
 from convert.hf_folder import Array, JsonFile
 
 ROTATED = ("self_attn.q_proj.", "self_attn.k_proj.")
@@ -79,13 +79,13 @@ class Llama(Architecture):
             return {}
         return {"rope_freqs.weight": self.rope.llama3_factors(self.sizes.head)}
 
-    def place_weights(self) -> dict[str, Target]:
+    def place_weights(self) -> dict[str, TensorTarget]:
         """Where each weight goes."""
         sizes = self.sizes
         layer = {
-            "input_layernorm.weight": Target("attn_norm.weight", (sizes.hidden,)),
+            "input_layernorm.weight": TensorTarget("attn_norm.weight", (sizes.hidden,)),
             **sizes.attention_targets(),
-            "post_attention_layernorm.weight": Target(
+            "post_attention_layernorm.weight": TensorTarget(
                 "ffn_norm.weight", (sizes.hidden,)
             ),
             **sizes.feed_forward_targets(),
@@ -127,7 +127,7 @@ class Mistral(Llama):
         return replace(plain, window=config.positive("sliding_window"))
 
 
-def _bias(weight: Target) -> Target:
+def _bias(weight: TensorTarget) -> TensorTarget:
     return replace(
         weight, name=weight.name.replace(".weight", ".bias"), shape=weight.shape[:1]
     )

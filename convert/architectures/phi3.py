@@ -10,7 +10,7 @@ from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
-from convert.architectures.target import Target, each_layer
+from convert.architectures.target import TensorTarget, each_layer
 from convert.errors import ConvertError
 from convert.hf_folder import Array, JsonFile
 
@@ -123,19 +123,25 @@ class Phi3(Architecture):
             for key, factors in self.factors().items()
         }
 
-    def place_weights(self) -> dict[str, Target]:
+    def place_weights(self) -> dict[str, TensorTarget]:
         """Where each weight goes."""
         sizes = self.sizes
         hidden, inner = sizes.hidden, sizes.feed_forward
         joined = sizes.queries + 2 * sizes.keys
         layer = {
-            "input_layernorm.weight": Target("attn_norm.weight", (hidden,)),
-            "self_attn.qkv_proj.weight": Target("attn_qkv.weight", (joined, hidden)),
-            "self_attn.o_proj.weight": Target(
+            "input_layernorm.weight": TensorTarget("attn_norm.weight", (hidden,)),
+            "self_attn.qkv_proj.weight": TensorTarget(
+                "attn_qkv.weight", (joined, hidden)
+            ),
+            "self_attn.o_proj.weight": TensorTarget(
                 "attn_output.weight", (hidden, sizes.queries)
             ),
-            "post_attention_layernorm.weight": Target("ffn_norm.weight", (hidden,)),
-            "mlp.gate_up_proj.weight": Target("ffn_up.weight", (2 * inner, hidden)),
-            "mlp.down_proj.weight": Target("ffn_down.weight", (hidden, inner)),
+            "post_attention_layernorm.weight": TensorTarget(
+                "ffn_norm.weight", (hidden,)
+            ),
+            "mlp.gate_up_proj.weight": TensorTarget(
+                "ffn_up.weight", (2 * inner, hidden)
+            ),
+            "mlp.down_proj.weight": TensorTarget("ffn_down.weight", (hidden, inner)),
         }
         return sizes.outside() | each_layer("model.layers", sizes.layers, layer)

@@ -8,7 +8,7 @@ from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
-from convert.architectures.target import Target, each_layer
+from convert.architectures.target import TensorTarget, each_layer
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
@@ -66,23 +66,23 @@ class Qwen2(Architecture):
             self.sizes.write_head(writer)
         self.rope.write(writer)
 
-    def beside_attention(self) -> dict[str, Target]:
+    def beside_attention(self) -> dict[str, TensorTarget]:
         """What stands in a layer beside the usual weights."""
         queries, keys = (self.sizes.queries,), (self.sizes.keys,)
         return {
-            "self_attn.q_proj.bias": Target("attn_q.bias", queries),
-            "self_attn.k_proj.bias": Target("attn_k.bias", keys),
-            "self_attn.v_proj.bias": Target("attn_v.bias", keys),
+            "self_attn.q_proj.bias": TensorTarget("attn_q.bias", queries),
+            "self_attn.k_proj.bias": TensorTarget("attn_k.bias", keys),
+            "self_attn.v_proj.bias": TensorTarget("attn_v.bias", keys),
         }
 
-    def place_weights(self) -> dict[str, Target]:
+    def place_weights(self) -> dict[str, TensorTarget]:
         """Where each weight goes."""
         norm = (self.sizes.hidden,)
         layer = {
-            "input_layernorm.weight": Target("attn_norm.weight", norm),
+            "input_layernorm.weight": TensorTarget("attn_norm.weight", norm),
             **self.sizes.attention_targets(),
             **self.beside_attention(),
-            "post_attention_layernorm.weight": Target("ffn_norm.weight", norm),
+            "post_attention_layernorm.weight": TensorTarget("ffn_norm.weight", norm),
             **self.sizes.feed_forward_targets(),
         }
         return self.sizes.outside() | each_layer(
@@ -102,10 +102,10 @@ class Qwen3(Qwen2):
         config.refuse("attention_bias")
         return self
 
-    def beside_attention(self) -> dict[str, Target]:
+    def beside_attention(self) -> dict[str, TensorTarget]:
         """The norms of query and key."""
         head = (self.sizes.head,)
         return {
-            "self_attn.q_norm.weight": Target("attn_q_norm.weight", head),
-            "self_attn.k_norm.weight": Target("attn_k_norm.weight", head),
+            "self_attn.q_norm.weight": TensorTarget("attn_q_norm.weight", head),
+            "self_attn.k_norm.weight": TensorTarget("attn_k_norm.weight", head),
         }

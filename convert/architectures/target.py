@@ -14,7 +14,7 @@ BLOCK = 1 << 19
 
 
 @dataclass(frozen=True)
-class Target:
+class TensorTarget:
     """The place of a weight in a GGUF."""
 
     name: str
@@ -69,8 +69,8 @@ class Target:
 
 
 def each_layer(
-    prefix: str, layers: int, table: Mapping[str, Target]
-) -> dict[str, Target]:
+    prefix: str, layers: int, table: Mapping[str, TensorTarget]
+) -> dict[str, TensorTarget]:
     """The `table` of a layer for each of `layers`: PREFIX.0.NAME to blk.0.NAME."""
     return {
         f"{prefix}.{layer}.{name}": replace(target, name=f"blk.{layer}.{target.name}")

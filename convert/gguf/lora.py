@@ -29,7 +29,7 @@ CANNOT_BE_MERGED = (
 
 
 @dataclass(frozen=True)
-class Lora:
+class WeightChange:
     """What an adapter adds to one weight: (rows, rank) x (rank, columns) x scale."""
 
     left: StoredTensor
@@ -50,7 +50,7 @@ class GgufLora:
     """A plain LoRA that fits its base."""
 
     facts: GgufFacts
-    loras: dict[str, Lora]
+    loras: dict[str, WeightChange]
     """By the name of the weight."""
 
 
@@ -173,9 +173,9 @@ def _require_shapes(
     )
 
 
-def _lora(name: str, stored: dict[str, StoredTensor], alpha: float) -> Lora:
+def _lora(name: str, stored: dict[str, StoredTensor], alpha: float) -> WeightChange:
     a, b = stored[f"{name}{A}"], stored[f"{name}{B}"]
     scale = alpha / b.fact.shape[0] if alpha else 1.0
     if name == EMBEDDING:
-        return Lora(a, b, turned=True, scale=scale)
-    return Lora(b, a, turned=False, scale=scale)
+        return WeightChange(a, b, turned=True, scale=scale)
+    return WeightChange(b, a, turned=False, scale=scale)

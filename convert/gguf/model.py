@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gguf import GGML_QUANT_VERSION, GGUFWriter
 
 from convert.architectures import Architecture, architecture_of
-from convert.architectures.target import Target
+from convert.architectures.target import TensorTarget
 from convert.architectures.tied import OWN_HEAD
 from convert.encode import Kind, NotFiniteError, encode
 from convert.errors import ConvertError
@@ -44,7 +44,7 @@ class Model:
 
     folder: Path
     architecture: Architecture
-    weights: tuple[tuple[Weight, Target], ...]
+    weights: tuple[tuple[Weight, TensorTarget], ...]
     vocabulary: Vocabulary
 
     @classmethod
@@ -64,7 +64,7 @@ class Model:
         config = read_config(folder)
         stored = read_weights(folder)
         architecture = architecture_of(config).over(stored)
-        weights: list[tuple[Weight, Target]] = []
+        weights: list[tuple[Weight, TensorTarget]] = []
         for weight in stored:
             if target := _target(architecture, weight, stored):
                 _check_shape(weight, target)
@@ -182,7 +182,7 @@ def _notes(architecture: Architecture) -> tuple[str, ...]:
 
 def _target(
     architecture: Architecture, weight: Weight, stored: list[Weight]
-) -> Target | None:
+) -> TensorTarget | None:
     try:
         return architecture.target(weight.name)
     except ConvertError:
@@ -199,7 +199,7 @@ def _form_of(stored: list[Weight]) -> str | None:
     return next((said for said in told if said), None)
 
 
-def _check_shape(weight: Weight, target: Target) -> None:
+def _check_shape(weight: Weight, target: TensorTarget) -> None:
     if weight.shape != target.shape:
         raise ConvertError(
             f"{weight.source.file}: {weight.name} has the shape {weight.shape}, and "
@@ -211,7 +211,7 @@ def _check_shape(weight: Weight, target: Target) -> None:
 def _add(
     writer: GGUFWriter,
     weight: Weight,
-    target: Target,
+    target: TensorTarget,
     quantization: Quantization,
     after: Weight | None,
 ) -> None:

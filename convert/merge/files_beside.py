@@ -30,7 +30,7 @@ _LEGAL = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
 
 
 @dataclass(frozen=True)
-class Beside:
+class FilesBeside:
     """Files of the merged model that are no weights."""
 
     copied: dict[str, Path]
@@ -41,7 +41,7 @@ class Beside:
 
 def files_beside(
     base: Path, config: JsonFile, adapter: PeftAdapter, plan: MergePlan
-) -> Beside:
+) -> FilesBeside:
     """What to put beside the merged weights.
 
     Raises:
@@ -61,7 +61,7 @@ def files_beside(
     if (file := tokenizer.get(TOKENIZER_JSON)) is not None:
         _check_size(file, plan)
     written[CONFIG] = json.dumps(_merged_config(config, plan), indent=2) + "\n"
-    return Beside(copied | tokenizer, written)
+    return FilesBeside(copied | tokenizer, written)
 
 
 def _merged_config(config: JsonFile, plan: MergePlan) -> dict[str, Any]:

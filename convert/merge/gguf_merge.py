@@ -22,7 +22,7 @@ from convert.errors import ConvertError
 from convert.gguf.contents import FLOATS, GgufFacts, read_model
 from convert.gguf.file import TYPES, LateTensor, add_late, kind_of, new_gguf
 from convert.gguf.head import read_head
-from convert.gguf.lora import GgufLora, Lora, read_lora
+from convert.gguf.lora import GgufLora, WeightChange, read_lora
 from convert.gguf.tensors import StoredTensor, stored_tensors
 from convert.quantization_types import quantization_types
 from convert.quantize import requantize
@@ -261,7 +261,7 @@ def _kept(tensor: StoredTensor) -> LateTensor:
 
 
 def _decoded(
-    tensor: StoredTensor, lora: Lora | None, kind: Kind, out: Path
+    tensor: StoredTensor, lora: WeightChange | None, kind: Kind, out: Path
 ) -> LateTensor:
     """A weight in a type of its own, with what `lora` adds to it."""
     step = max(1, BLOCK // max(1, tensor.fact.shape[0]))

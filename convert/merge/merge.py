@@ -17,7 +17,7 @@ from convert.foreign import no_tokenizer
 from convert.gguf.lora import CANNOT_BE_MERGED
 from convert.hf_folder import CONFIG, INDEX, WEIGHTS, Weight, read_config, read_weights
 from convert.merge.arithmetic import merged_blocks, one_thread
-from convert.merge.files_beside import Beside, files_beside
+from convert.merge.files_beside import FilesBeside, files_beside
 from convert.merge.merge_record import RECORD, MergeRecord
 from convert.merge.weight_plan import MergePlan, plan_merge
 from convert.peft_adapter import PeftAdapter, read_adapter
@@ -232,7 +232,7 @@ def _write_shards(
 
 
 def _write_beside(
-    half: Path, plan: MergePlan, beside: Beside, record: MergeRecord
+    half: Path, plan: MergePlan, beside: FilesBeside, record: MergeRecord
 ) -> None:
     for name, source in beside.copied.items():
         (half / name).parent.mkdir(exist_ok=True)

@@ -19,7 +19,7 @@ import numpy as np
 from gguf.quants import dequantize
 
 from convert.architectures import Architecture, architecture_of
-from convert.architectures.target import Target
+from convert.architectures.target import TensorTarget
 from convert.errors import ConvertError, in_our_words
 from convert.gguf.contents import GgufFacts, read_model
 from convert.gguf.head import TensorFact, read_head, tensor_rows
@@ -144,7 +144,7 @@ class _Stored:
     """A weight that is still in its GGUF."""
 
     name: str
-    target: Target
+    target: TensorTarget
     file: Path
     tensor: TensorFact
 

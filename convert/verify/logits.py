@@ -38,7 +38,7 @@ PART_OF_VARIANCE = 1e-12  # keeps the quotient finite for a model that says noth
 
 
 @dataclass(frozen=True)
-class Prompt:
+class PromptTokens:
     """Tokens that both models read.
 
     Attributes:
@@ -53,7 +53,7 @@ class Prompt:
 class GreedyText:
     """Greedy text of the GGUF after a prompt."""
 
-    prompt: Prompt
+    prompt: PromptTokens
     tokens: tuple[int, ...]
 
     @property
@@ -143,7 +143,7 @@ def read_prompts(
     context: int,
     size: int,
     invocation: Sequence[int] = (),
-) -> list[Prompt]:
+) -> list[PromptTokens]:
     """The 32 prompts in a model's tokens, the longest one last.
 
     Args:
@@ -154,18 +154,18 @@ def read_prompts(
             middle, so that the text before is read without the adapter.
     """
     texts = [*short_prompts(), prose()]
-    prompts: list[Prompt] = []
+    prompts: list[PromptTokens] = []
     room = min(context, LONGEST) - len(invocation)
     for text in texts:
         tokens = tokenizer.encode(text, verbose=False)[:room]
         if not tokens or max(tokens) >= size:
             continue
         if not invocation:
-            prompts.append(Prompt(tuple(tokens)))
+            prompts.append(PromptTokens(tuple(tokens)))
             continue
         middle = (len(tokens) + 1) // 2
         whole = (*tokens[:middle], *invocation, *tokens[middle:])
-        prompts.append(Prompt(whole, _last(whole, invocation)))
+        prompts.append(PromptTokens(whole, _last(whole, invocation)))
     return prompts
 
 
@@ -179,7 +179,9 @@ def _last(tokens: Sequence[int], part: Sequence[int]) -> int:
     )
 
 
-def write_greedily(gguf: GgufScorer, prompts: Sequence[Prompt]) -> list[GreedyText]:
+def write_greedily(
+    gguf: GgufScorer, prompts: Sequence[PromptTokens]
+) -> list[GreedyText]:
     """What the GGUF writes after a few of the prompts."""
     context = gguf.opened.context
     chosen = [p for p in prompts if len(p.tokens) + GREEDY_TOKENS < context]
@@ -213,7 +215,7 @@ def hidden_states(
 def compare_logits(
     model: StreamedModel,
     gguf: GgufScorer,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[PromptTokens],
     written: Sequence[GreedyText],
     *,
     limit: float,
@@ -250,7 +252,7 @@ def compare_logits(
 def compare_adapted(
     model: StreamedModel,
     gguf: GgufScorer,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[PromptTokens],
     written: Sequence[GreedyText],
     *,
     limit: float,

@@ -27,7 +27,7 @@ from convert.encode import Kind
 from convert.errors import ConvertError, in_our_words
 from convert.gguf.contents import GgufFacts, read_model
 from convert.gguf.head import entry_bytes, read_head
-from convert.gguf.lora import Lora
+from convert.gguf.lora import WeightChange
 from convert.gguf.tensors import StoredTensor, stored_tensors
 from convert.merge.gguf_merge import Sources, values_of, write_model
 from convert.safetensors_file import FLOATS
@@ -43,7 +43,7 @@ from convert.verify.logits import (
     LEAST_EFFECT,
     Difference,
     Greedy,
-    Prompt,
+    PromptTokens,
     effect_of,
     write_greedily,
 )
@@ -223,7 +223,7 @@ def _same(found: StoredTensor, original: StoredTensor) -> bool:
 
 
 def _changed(
-    found: StoredTensor, original: StoredTensor, lora: Lora
+    found: StoredTensor, original: StoredTensor, lora: WeightChange
 ) -> tuple[float, float, float]:
     """Some rows of a changed weight against what they are to be, in float64.
 
@@ -378,7 +378,7 @@ def _effect(change: Difference, noise: Difference) -> Check:
 def _as_it_is(
     sources: Sources,
     merged: GgufScorer,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[PromptTokens],
     plain: Sequence[Logits],
     threads: int | None,
 ) -> tuple[Check, Difference]:
@@ -403,10 +403,10 @@ def _exactly(model: Path, adapter: Path | None, threads: int | None) -> GgufScor
     return GgufScorer(model, adapter, context=CONTEXT, exact=True, threads=threads)
 
 
-def _prompts(model: GgufScorer) -> list[Prompt]:
+def _prompts(model: GgufScorer) -> list[PromptTokens]:
     room = min(model.opened.context, LONGEST)
     read = (model.tokenize(text)[:room] for text in [*short_prompts(), prose()])
-    return [Prompt(tuple(tokens)) for tokens in read if tokens]
+    return [PromptTokens(tuple(tokens)) for tokens in read if tokens]
 
 
 def _types(*ggufs: Path) -> set[str]:

@@ -21,7 +21,7 @@ from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, Estimate, QuantizationLoss
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.log_probs import Logits
-from medassist.exams.perplexity import MEAN_KLD, PPL_RATIO, SAME_TOP, TextLoss
+from medassist.exams.perplexity import MEAN_KLD, PPL_RATIO, SAME_TOP, TextDivergence
 from medassist.exams.scorer import compare_on_text
 
 BUILT_IN = "built-in"
@@ -128,7 +128,7 @@ def measure_loss(
     return _check(found, quantization), loss
 
 
-def _check(found: TextLoss, quantization: str) -> Check:
+def _check(found: TextDivergence, quantization: str) -> Check:
     """A bound that a broken file does not keep.
 
     Eight times what the type cost a model of 8 B, and never more than 3 nats (see

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from finetune.data.manifest import Manifest, SourceFacts
-    from finetune.data.pipeline.prepare import Prepared
+    from finetune.data.pipeline.prepare import PreparedData
 
 
 def prepare(
@@ -121,7 +121,7 @@ def prepare(
     is RUN/data/manifest.json. Broken off, the same command goes on where it stopped.
     """
     with room("finetune"):
-        from finetune.data.pipeline.executors import Machine, Slurm
+        from finetune.data.pipeline.executors import Slurm, StageRunner
         from finetune.data.pipeline.prepare import PreparationWish
         from finetune.data.pipeline.prepare import prepare as run
         from finetune.data.wishes import Changes, asked_for
@@ -150,7 +150,7 @@ def prepare(
             seed,
         ),
     )
-    machine = Machine(executor, workers or os.cpu_count() or 1, slurm)
+    machine = StageRunner(executor, workers or os.cpu_count() or 1, slurm)
     wish = PreparationWish(machine, tasks, force, asked.base)
     try:
         with watching(quiet=json) as watcher:
@@ -169,7 +169,7 @@ def prepare(
         show(prepared.manifest, _told(prepared.manifest, out, prepared.anew), json=json)
 
 
-def _sent(prepared: Prepared, out: Path, *, as_json: bool) -> None:
+def _sent(prepared: PreparedData, out: Path, *, as_json: bool) -> None:
     jobs = ", ".join(prepared.jobs)
     if as_json:
         from json import dumps

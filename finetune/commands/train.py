@@ -13,7 +13,7 @@ from medassist.core.terminal import Proxy, confirm, room, say, show, watching
 from medassist.core.words import duration, memory
 
 if TYPE_CHECKING:
-    from finetune.train.preparation import Prepared
+    from finetune.train.preparation import PreparedTraining
     from finetune.train.result import TrainingResult
 
 
@@ -129,7 +129,7 @@ def train(
         show(done, f"{folder.root} is trained already.\n{_result(done)}", json=json)
         return
     console = Console(stderr=True, quiet=json)
-    wishes = preparation.Wishes(
+    wishes = preparation.TrainingWishes(
         resume=resume,
         device=device,
         price=price,
@@ -159,7 +159,7 @@ def train(
         show(result, _result(result), json=json)
 
 
-def _before(prepared: Prepared) -> str:
+def _before(prepared: PreparedTraining) -> str:
     found, recipe = prepared.estimate, prepared.run.recipe
     data, method = prepared.train, prepared.method
     lines = [
@@ -191,7 +191,7 @@ def _before(prepared: Prepared) -> str:
     return "\n".join(lines)
 
 
-def _doubt(prepared: Prepared) -> str:
+def _doubt(prepared: PreparedTraining) -> str:
     from finetune.train.shortage import smaller
 
     found, budget = prepared.estimate, prepared.wishes.budget

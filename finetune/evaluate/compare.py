@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from finetune.evaluate.result import (
-    Answer,
+    AnsweredItem,
     Comparison,
     Exam,
     ExamFigures,
@@ -91,7 +91,7 @@ def compare_losses(items: Sequence[ItemLoss], seed: int) -> list[Comparison]:
     return found
 
 
-def compare_answers(answers: Sequence[Answer], seed: int) -> list[Comparison]:
+def compare_answers(answers: Sequence[AnsweredItem], seed: int) -> list[Comparison]:
     """ROUGE-L, and the semantic score where there is one, of generated answers."""
     if not answers:
         return []
@@ -218,6 +218,6 @@ def _comparison(
     )
 
 
-def _group(item: ItemLoss | Answer) -> str:
+def _group(item: ItemLoss | AnsweredItem) -> str:
     # A group's name is unique within its source alone.
     return f"{item.source}\n{item.group}"

@@ -33,15 +33,15 @@ from finetune.evaluate.losses import SIDES, measure
 from finetune.evaluate.pair import Pair, load_pair
 from finetune.evaluate.recipe import EvaluatePart
 from finetune.evaluate.result import (
-    Answer,
+    AnsweredItem,
+    ComparedModels,
     DataFacts,
     Evaluation,
+    EvaluationSettings,
     Exam,
     ExamItem,
     Example,
     ItemLoss,
-    Models,
-    Settings,
     evaluation_file,
     write_evaluation,
 )
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 BLOCK = 128  # items between two looks at the journal
 VERSIONS = ("torch", "transformers", "peft", "numpy")
 LOSS: TypeAdapter[ItemLoss | str] = TypeAdapter(ItemLoss | str)
-ANSWER: TypeAdapter[Answer | str] = TypeAdapter(Answer | str)
+ANSWER: TypeAdapter[AnsweredItem | str] = TypeAdapter(AnsweredItem | str)
 EXAMPLE = TypeAdapter(Example)
 EXAM_ITEM = TypeAdapter(ExamItem)
 
@@ -160,7 +160,7 @@ def evaluate_run(
             answers = _with_semantic_scores(work, encoder, answers)
         watcher("Comparing", 0, 1)
         evaluation = Evaluation(
-            models=Models(base=pair.base, tuned=pair.tuned),
+            models=ComparedModels(base=pair.base, tuned=pair.tuned),
             data=_data(held_out, losses),
             losses=kind_losses(losses),
             comparisons=(
@@ -172,7 +172,7 @@ def evaluate_run(
             examples=tuple(examples),
             answers=tuple(answers),
             items=tuple(losses),
-            settings=Settings(
+            settings=EvaluationSettings(
                 seed=part.seed,
                 limit=limit,
                 generated=len(answers),
@@ -228,7 +228,7 @@ def _losses(work: Work) -> list[ItemLoss]:
     return scored
 
 
-def _answers(work: Work) -> list[Answer]:
+def _answers(work: Work) -> list[AnsweredItem]:
     dialogues = [r for r in work.held_out.records if isinstance(r, DialogueRecord)]
     count = min(work.part.generate, len(dialogues))
     chosen = [dialogues[i * len(dialogues) // count] for i in range(count)]
@@ -264,7 +264,7 @@ def _answers(work: Work) -> list[Answer]:
                 reference = record.messages[-1].content
                 kept.add(
                     block[place],
-                    Answer(
+                    AnsweredItem(
                         id=record.id,
                         source=record.source,
                         group=record.group,
@@ -280,12 +280,12 @@ def _answers(work: Work) -> list[Answer]:
                 )
                 work.watcher("Answers", len(kept.found), count)
         found = [kept.found[at] for at in sorted(kept.found)]
-    return [one for one in found if isinstance(one, Answer)]
+    return [one for one in found if isinstance(one, AnsweredItem)]
 
 
 def _with_semantic_scores(
-    work: Work, encoder: Encoder, answers: Sequence[Answer]
-) -> list[Answer]:
+    work: Work, encoder: Encoder, answers: Sequence[AnsweredItem]
+) -> list[AnsweredItem]:
     work.watcher("Semantic scores", 0, len(answers))
     texts = [(a.base, a.reference) for a in answers]
     texts += [(a.tuned, a.reference) for a in answers]

@@ -15,7 +15,7 @@ from finetune.data.records import DialogueRecord, TextRecord
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.pair import Pair, Side
 from finetune.evaluate.result import ItemLoss
-from finetune.evaluate.scored_rows import Measured, Row, rows_of
+from finetune.evaluate.scored_rows import ScoredRecord, ScoredRow, rows_of
 from finetune.train.chat_format import CannotRender
 
 SIDES: tuple[Side, Side] = ("base", "tuned")
@@ -53,8 +53,8 @@ def measure(
     Raises:
         FinetuneError: memory does not suffice for one row.
     """
-    rows: list[Row] = []
-    facts: dict[int, Measured] = {}
+    rows: list[ScoredRow] = []
+    facts: dict[int, ScoredRecord] = {}
     for place, record in enumerate(records):
         try:
             own, facts[place] = rows_of(
@@ -102,7 +102,7 @@ def measure(
         )
 
 
-def losses_of(pair: Pair, rows: Sequence[Row]) -> list[Sums]:
+def losses_of(pair: Pair, rows: Sequence[ScoredRow]) -> list[Sums]:
     """The losses of the pair, as it is switched now, on rows in one batch."""
     width = max(len(row.tokens) for row in rows)
     wanted = torch.zeros(len(rows), width, dtype=torch.bool)
@@ -124,5 +124,5 @@ def losses_of(pair: Pair, rows: Sequence[Row]) -> list[Sums]:
     ]
 
 
-def _length(row: Row) -> int:
+def _length(row: ScoredRow) -> int:
     return len(row.tokens)

@@ -48,7 +48,7 @@ class AdapterFacts(Part):
     parameters: int
 
 
-class Models(Part):
+class ComparedModels(Part):
     """The two that were compared."""
 
     base: ModelFacts
@@ -126,7 +126,7 @@ class KindLoss(Part):
     tuned: Loss
 
 
-class Answer(Part):
+class AnsweredItem(Part):
     """What both models answered to a question of the held-out data."""
 
     id: str
@@ -276,7 +276,7 @@ class Comparison(Part):
         return in_words(self.outcome, self.n, self.groups)
 
 
-class Settings(Part):
+class EvaluationSettings(Part):
     """What the figures depend on besides models and data."""
 
     seed: int
@@ -302,16 +302,16 @@ class Evaluation(Part):
     """The whole file."""
 
     version: Literal[1] = 1
-    models: Models
+    models: ComparedModels
     data: DataFacts
     losses: tuple[KindLoss, ...]
     """One for each kind of record that the split has."""
     comparisons: tuple[Comparison, ...]
     exams: tuple[Exam, ...] = ()
     examples: tuple[Example, ...] = ()
-    answers: tuple[Answer, ...] = ()
+    answers: tuple[AnsweredItem, ...] = ()
     items: tuple[ItemLoss, ...]
-    settings: Settings
+    settings: EvaluationSettings
     seconds: float
     """Of computing, over all sittings."""
     hardware: str

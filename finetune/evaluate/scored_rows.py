@@ -19,7 +19,7 @@ from finetune.train.chat_format import Encoded, encode, encode_dialogue
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoredRow:
     """What a model reads at a time.
 
     Attributes:
@@ -34,7 +34,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Measured:
+class ScoredRecord:
     """What was made of a record.
 
     Attributes:
@@ -53,7 +53,7 @@ def rows_of(
     context: int,
     *,
     answer_by_answer: bool = False,
-) -> tuple[list[Row], Measured]:
+) -> tuple[list[ScoredRow], ScoredRecord]:
     """The rows of a record; none where nothing of it can be scored.
 
     Args:
@@ -69,11 +69,11 @@ def rows_of(
     """
     if isinstance(record, TextRecord):
         rows = list(_text(place, encode(tokenizer, record), context))
-        return rows, Measured(len(record.text.encode()) if rows else 0, 0)
+        return rows, ScoredRecord(len(record.text.encode()) if rows else 0, 0)
     sizes = [len(m.content.encode()) for m in record.messages if _answers(m.role)]
     if not answer_by_answer or len(sizes) == 1:
         return _dialogue(place, encode(tokenizer, record), sizes, context)
-    rows, size, cut = list[Row](), 0, 0
+    rows, size, cut = list[ScoredRow](), 0, 0
     ends = [at + 1 for at, m in enumerate(record.messages) if _answers(m.role)]
     for end, own in zip(ends, sizes, strict=True):
         encoded = encode_dialogue(tokenizer, record.messages[:end])
@@ -84,16 +84,16 @@ def rows_of(
         last = Encoded(encoded.ids, learned, encoded.answers[-1:])
         found, measured = _dialogue(place, last, [own], context)
         rows, size, cut = rows + found, size + measured.bytes, cut + measured.cut
-    return rows, Measured(size, cut)
+    return rows, ScoredRecord(size, cut)
 
 
-def _text(place: int, encoded: Encoded, context: int) -> Iterator[Row]:
+def _text(place: int, encoded: Encoded, context: int) -> Iterator[ScoredRow]:
     for start, first, end in windows(len(encoded.ids), context):
         flags = tuple(
             at >= max(1, first) and encoded.learned[at] for at in range(start, end)
         )
         if any(flags):
-            yield Row(place, encoded.ids[start:end], flags)
+            yield ScoredRow(place, encoded.ids[start:end], flags)
 
 
 def windows(length: int, context: int) -> Iterator[tuple[int, int, int]]:
@@ -108,7 +108,7 @@ def windows(length: int, context: int) -> Iterator[tuple[int, int, int]]:
 
 def _dialogue(
     place: int, encoded: Encoded, sizes: list[int], context: int
-) -> tuple[list[Row], Measured]:
+) -> tuple[list[ScoredRow], ScoredRecord]:
     cut = max(0, len(encoded.ids) - context)
     # The first token of a row is guessed from nothing.
     whole = [at for at in encoded.answers if at > cut]
@@ -117,9 +117,9 @@ def _dialogue(
         flag and at >= first for at, flag in enumerate(encoded.learned[cut:], start=cut)
     )
     if not any(scored):
-        return [], Measured(0, cut)
+        return [], ScoredRecord(0, cut)
     size = sum(sizes[len(sizes) - len(whole) :])
-    return [Row(place, encoded.ids[cut:], scored)], Measured(size, cut)
+    return [ScoredRow(place, encoded.ids[cut:], scored)], ScoredRecord(size, cut)
 
 
 def _answers(role: str) -> bool:

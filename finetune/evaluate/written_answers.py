@@ -23,7 +23,7 @@ from medassist.text.detokenizer import Detokenizer
 PROMPTS = Path(__file__).with_name("prompts.yaml")
 
 
-class Prompt(BaseModel):
+class ExamplePrompt(BaseModel):
     """A prompt of prompts.yaml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,7 +33,7 @@ class Prompt(BaseModel):
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenAnswer:
     """What a model wrote.
 
     Attributes:
@@ -60,9 +60,9 @@ class Writing:
     seed: int = 0
 
 
-def read_prompts(file: Path = PROMPTS) -> list[Prompt]:
+def read_prompts(file: Path = PROMPTS) -> list[ExamplePrompt]:
     """The prompts that both models answer for people to read."""
-    return TypeAdapter(list[Prompt]).validate_python(
+    return TypeAdapter(list[ExamplePrompt]).validate_python(
         yaml.safe_load(file.read_text("utf-8"))
     )
 
@@ -81,7 +81,7 @@ def prompt_of(
 
 def write_both(
     pair: Pair, prompts: Sequence[Sequence[int]], batches: Batches, how: Writing
-) -> Iterator[tuple[int, Written, Written]]:
+) -> Iterator[tuple[int, WrittenAnswer, WrittenAnswer]]:
     """What base and tuned write after each prompt, in one go for both.
 
     Yields:
@@ -90,7 +90,7 @@ def write_both(
     Raises:
         FinetuneError: memory does not suffice for one answer.
     """
-    found: dict[Side, dict[int, Written]] = {"base": {}, "tuned": {}}
+    found: dict[Side, dict[int, WrittenAnswer]] = {"base": {}, "tuned": {}}
     for side, written in found.items():
         with pair.side(side):
             for place, text in batches.run(
@@ -114,7 +114,7 @@ def write(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     how: Writing,
-) -> list[Written]:
+) -> list[WrittenAnswer]:
     """What a model writes after each prompt, all in one batch.
 
     Args:
@@ -156,9 +156,9 @@ def write(
 
 def _written(
     tokenizer: PreTrainedTokenizerBase, row: list[int], ends: AnswerEnds
-) -> Written:
+) -> WrittenAnswer:
     end = next((at for at, token in enumerate(row) if token in ends.tokens), None)
     text = Detokenizer(ends.texts)
     text.push(str(tokenizer.decode(row[:end], skip_special_tokens=True)).encode())
     text.finish()
-    return Written(text.text.strip(), end is not None or text.stopped)
+    return WrittenAnswer(text.text.strip(), end is not None or text.stopped)

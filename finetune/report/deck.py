@@ -13,12 +13,12 @@ from finetune.report.same_bytes import same_zip
 from finetune.report.slides import Slides
 from medassist.core.run_folder import PAGE
 from medassist.report.elements import (
-    Answers,
     Bars,
     Intervals,
     Items,
     Lines,
     Listing,
+    QuestionWithAnswers,
     Report,
     Section,
     Table,
@@ -87,13 +87,13 @@ def _section(slides: Slides, section: Section) -> None:
                 _table(slides, section, part, introduction())
             case Lines() | Intervals() | Bars() if part.on_slides:
                 _chart(slides, part, introduction())
-            case Answers() if answers < MOST_ANSWERS:
+            case QuestionWithAnswers() if answers < MOST_ANSWERS:
                 flush()
                 answers += 1
                 _answers(slides, part)
             case Text() | Items() | Table() | Lines() | Intervals() | Bars():
                 pass  # stands on the page alone
-            case Answers() | Listing():
+            case QuestionWithAnswers() | Listing():
                 pass
     flush()
     if section.notes and slides.count > first:
@@ -143,7 +143,7 @@ def _left_out(rows: int) -> str:
     return f"{rows:,} more rows stand in {PAGE}." if rows else ""
 
 
-def _answers(slides: Slides, part: Answers) -> None:
+def _answers(slides: Slides, part: QuestionWithAnswers) -> None:
     slides.answers(
         part.heading,
         cut(_one(part.question), MOST_QUESTION),

@@ -11,7 +11,7 @@ from finetune.data.manifest import Manifest, read_manifest
 from finetune.errors import FinetuneError
 from finetune.evaluate.result import Evaluation, read_evaluation
 from finetune.recipe import TrainRecipe, read_recipe
-from finetune.report.verdicts import Verdicts, read_verdicts
+from finetune.report.verdicts import ExportedVerdicts, read_verdicts
 from finetune.train.metrics import Step, read_metrics
 from finetune.train.result import TrainingResult, read_training
 from medassist.core.card import Card, read_card
@@ -48,7 +48,7 @@ class RunFacts:
     training: TrainingResult | None
     evaluation: Evaluation | None
     card: Card | None
-    verdicts: Verdicts | None
+    verdicts: ExportedVerdicts | None
     hashes: dict[str, str]
     missing: tuple[str, ...]
 

@@ -34,7 +34,7 @@ OUTCOMES: tuple[Outcome, ...] = ("tuned", "base", "tie", "both poor")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ExportedVerdict:
     """One verdict, with the sides taken back to the models."""
 
     consultation: str
@@ -46,7 +46,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Verdicts:
+class ExportedVerdicts:
     """All verdicts of an export that concern one pair.
 
     Attributes:
@@ -56,7 +56,7 @@ class Verdicts:
     """
 
     pair: str
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ExportedVerdict, ...]
     others: int
 
     def count(self, outcome: Outcome) -> int:
@@ -79,7 +79,7 @@ class Verdicts:
         return sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
-def read_verdicts(file: Path, pair: str) -> Verdicts:
+def read_verdicts(file: Path, pair: str) -> ExportedVerdicts:
     """The verdicts of the export `file` on the pair named `pair`.
 
     An export with one pair alone is taken whatever its name is; of several, the one
@@ -102,7 +102,7 @@ def read_verdicts(file: Path, pair: str) -> Verdicts:
         )
     chosen = pair if pair in pairs else pairs[0]
     kept = tuple(verdict for verdict in found if verdict.pair == chosen)
-    return Verdicts(chosen, kept, len(found) - len(kept))
+    return ExportedVerdicts(chosen, kept, len(found) - len(kept))
 
 
 def _text(file: Path) -> str:
@@ -122,7 +122,7 @@ def _text(file: Path) -> str:
         raise FinetuneError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _rows(file: Path, text: str) -> Iterator[Verdict]:
+def _rows(file: Path, text: str) -> Iterator[ExportedVerdict]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
@@ -141,7 +141,7 @@ def _rows(file: Path, text: str) -> Iterator[Verdict]:
         ) from None
 
 
-def _verdict(where: str, row: dict[str, str]) -> Verdict:
+def _verdict(where: str, row: dict[str, str]) -> ExportedVerdict:
     sides = {"A": row["side_a"].lower(), "B": row["side_b"].lower()}
     if sorted(sides.values()) != ["base", "tuned"]:
         raise FinetuneError(
@@ -167,7 +167,7 @@ def _verdict(where: str, row: dict[str, str]) -> Verdict:
             "2026-11-21T14:05:00"
         ) from None
     reasons = (reason.strip() for reason in row["reasons"].split(";"))
-    return Verdict(
+    return ExportedVerdict(
         consultation=row["consultation"],
         pair=row["pair"],
         outcome=outcome,

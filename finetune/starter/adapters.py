@@ -29,7 +29,7 @@ from finetune.starter.starter_recipe import Recipe
 from finetune.starter.text_loss import TextLoss
 from finetune.train.chat_format import CannotRender, encode
 from finetune.train.metrics import read_metrics
-from finetune.train.preparation import Wishes, prepare
+from finetune.train.preparation import TrainingWishes, prepare
 from finetune.train.result import TrainingResult, read_training
 from finetune.train.stop import asked_to_stop
 from finetune.train.train import train
@@ -136,7 +136,7 @@ def train_adapter(
     run.recipe.write(run.recipe_file)
     say_on(console, f"the {kind} adapter")
     with asked_to_stop() as asked:
-        prepared = prepare(run, Wishes(resume=True, device=device), asked=asked)
+        prepared = prepare(run, TrainingWishes(resume=True, device=device), asked=asked)
         try:
             train(prepared, console)
         except Interrupted as stopped:

@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 
 @dataclass(frozen=True)
-class Axis:
+class Dimension:
     """A key and what it may be."""
 
     key: str
@@ -56,14 +56,14 @@ class Axis:
         return self.low == int(self.low) and self.high == int(self.high)
 
 
-def read_axes(words: Sequence[str]) -> list[Axis]:
+def read_axes(words: Sequence[str]) -> list[Dimension]:
     """The axes that `lr=1e-4,2e-4 r=8..64` names.
 
     Raises:
         FinetuneError: a word is no axis, or names no key of a recipe (the nearest is
             given).
     """
-    axes: list[Axis] = []
+    axes: list[Dimension] = []
     for word in itertools.chain.from_iterable(w.split() for w in words):
         name, equals, values = word.partition("=")
         if not equals or not values:
@@ -80,13 +80,13 @@ def read_axes(words: Sequence[str]) -> list[Axis]:
                 raise FinetuneError(f"{word}: a range is LOW..HIGH in numbers")
             if not float(low) < float(high):
                 raise FinetuneError(f"{word}: the range ends before it begins")
-            axes.append(Axis(key, (), float(low), float(high)))
+            axes.append(Dimension(key, (), float(low), float(high)))
         else:
-            axes.append(Axis(key, tuple(_value(v) for v in values.split(","))))
+            axes.append(Dimension(key, tuple(_value(v) for v in values.split(","))))
     return axes
 
 
-def grid(axes: Sequence[Axis]) -> Iterator[Setting]:
+def grid(axes: Sequence[Dimension]) -> Iterator[Setting]:
     """Every combination, the last axis moving fastest.
 
     Raises:

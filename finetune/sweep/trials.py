@@ -19,7 +19,7 @@ from pathlib import Path
 from finetune.errors import FinetuneError, Interrupted
 from finetune.recipe import TrainRecipe
 from finetune.sweep.result import Sweep, Trial, read_sweep, write_sweep
-from finetune.sweep.space import Axis, Setting, grid, with_setting
+from finetune.sweep.space import Dimension, Setting, grid, with_setting
 from finetune.train.base_gguf import unpacked_base
 from finetune.train.result import read_training
 from finetune.train.training_folder import Run
@@ -34,7 +34,7 @@ _WORST = 1e9
 
 def sweep(
     run: Run,
-    axes: Sequence[Axis],
+    axes: Sequence[Dimension],
     words: Sequence[str],
     search: int | None,
     options: Sequence[str],
@@ -113,7 +113,7 @@ def _begin(
 
 
 def _next(
-    state: Sweep, recipe: TrainRecipe, axes: Sequence[Axis], search: int | None
+    state: Sweep, recipe: TrainRecipe, axes: Sequence[Dimension], search: int | None
 ) -> Setting | None:
     """The setting of the next trial; None where all are done."""
     for trial in state.trials:
@@ -126,7 +126,7 @@ def _next(
     return _suggest(state, recipe, axes) if len(state.trials) < search else None
 
 
-def _suggest(state: Sweep, recipe: TrainRecipe, axes: Sequence[Axis]) -> Setting:
+def _suggest(state: Sweep, recipe: TrainRecipe, axes: Sequence[Dimension]) -> Setting:
     """What Optuna would try next, told of all trials so far.
 
     The study is made anew each time from sweep.json, so that a sweep that was broken

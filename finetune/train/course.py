@@ -25,7 +25,7 @@ _KEPT = (
 
 
 @dataclass
-class Limits:
+class TrainingLimits:
     """What ends a training before its last step."""
 
     patience: int | None

@@ -86,7 +86,7 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class TrainingEstimate:
     """What is shown before a training starts."""
 
     trainable: int

@@ -30,11 +30,11 @@ from finetune.train.arguments import (
 from finetune.train.base_folder import BaseFolder, load_model, open_base
 from finetune.train.base_model import hash_base
 from finetune.train.checkpoint import newest
-from finetune.train.course import Limits
-from finetune.train.estimate import Estimate, Load, Shape
+from finetune.train.course import TrainingLimits
+from finetune.train.estimate import Load, Shape, TrainingEstimate
 from finetune.train.hardware import Hardware, choose
 from finetune.train.metrics import Step, StepListeners
-from finetune.train.result import Base, Method, Rows
+from finetune.train.result import Base, Method, RowCounts
 from finetune.train.schedule import Schedule
 from finetune.train.training_folder import Run, check_resumed
 from finetune.train.training_rows import (
@@ -53,7 +53,7 @@ TOKENS = ".tokens"  # under checkpoints/: the rows, taken away when it is done
 
 
 @dataclass(frozen=True)
-class Wishes:
+class TrainingWishes:
     """What a call says beside the recipe."""
 
     resume: bool = False
@@ -70,19 +70,19 @@ class Wishes:
 
 
 @dataclass
-class Prepared:
+class PreparedTraining:
     """All that a training needs, and what it is expected to take."""
 
     run: Run
-    wishes: Wishes
+    wishes: TrainingWishes
     hardware: Hardware
     tuner: Tuner
     tokenizer: PreTrainedTokenizerBase
     base: Base
     method: Method
-    train: Rows
-    validation: Rows | None
-    estimate: Estimate
+    train: RowCounts
+    validation: RowCounts | None
+    estimate: TrainingEstimate
     notes: list[str]
     resumed: Path | None
     report: StepListeners
@@ -90,12 +90,12 @@ class Prepared:
 
 def prepare(
     run: Run,
-    wishes: Wishes,
+    wishes: TrainingWishes,
     *,
     watcher: Watcher = unwatched,
     clock: Callable[[], float] = time.monotonic,
     asked: Callable[[], bool] = lambda: False,
-) -> Prepared:
+) -> PreparedTraining:
     """Load all that a training needs, and estimate it.
 
     Args:
@@ -139,7 +139,7 @@ def prepare(
     )
     packed = len(cast("Any", tuner.train_dataset))
     trainable = sum(p.numel() for p in tuner.adapted.parameters() if p.requires_grad)
-    return Prepared(
+    return PreparedTraining(
         run=run,
         wishes=wishes,
         hardware=hardware,
@@ -164,7 +164,7 @@ def prepare(
     )
 
 
-def forget(prepared: Prepared) -> None:
+def forget(prepared: PreparedTraining) -> None:
     """Take away what was made for a training that does not take place."""
     for name in (TOKENS, TOKENIZER):
         shutil.rmtree(prepared.run.checkpoints / name, ignore_errors=True)
@@ -172,16 +172,18 @@ def forget(prepared: Prepared) -> None:
 
 def _limits(
     recipe: TrainRecipe,
-    wishes: Wishes,
+    wishes: TrainingWishes,
     validated: bool,
     asked: Callable[[], bool],
     clock: Callable[[], float],
-) -> Limits:
+) -> TrainingLimits:
     seconds = None
     if wishes.budget is not None and wishes.price is not None:
         seconds = 3600 * wishes.budget / wishes.price
     patience = recipe.train.patience if validated else None
-    return Limits(patience, seconds, recipe.train.checkpoint_minutes * 60, asked, clock)
+    return TrainingLimits(
+        patience, seconds, recipe.train.checkpoint_minutes * 60, asked, clock
+    )
 
 
 def _rows(
@@ -220,7 +222,7 @@ def _tuner(
     base: BaseFolder,
     arguments: SFTConfig,
     splits: tuple[SplitRows, SplitRows | None],
-    limits: Limits,
+    limits: TrainingLimits,
     report: Callable[[Step], None],
     began: float,
 ) -> Tuner:
@@ -288,8 +290,8 @@ def _estimate(
     trainable: int,
     splits: tuple[SplitRows, SplitRows | None],
     tuner: Tuner,
-    wishes: Wishes,
-) -> Estimate:
+    wishes: TrainingWishes,
+) -> TrainingEstimate:
     """What is to be expected of a training that is ready to begin."""
     tokens, validation = splits[0].figures.tokens, splits[1]
     packed = len(cast("Any", tuner.train_dataset))
@@ -314,7 +316,7 @@ def _estimate(
         matrix = estimates.matrix_speed(hardware.device, hardware.dtype)
         speed = estimates.expected_speed(shape, load, matrix)
     seconds = total / speed / hardware.processes
-    return Estimate(
+    return TrainingEstimate(
         trainable=trainable,
         parameters=shape.parameters,
         tokens_per_epoch=tokens,

@@ -52,7 +52,7 @@ class Method(Part):
     """Of an activated LoRA: the tokens that switch it on."""
 
 
-class Rows(Part):
+class RowCounts(Part):
     """What the training read of one split."""
 
     records: int
@@ -99,8 +99,8 @@ class TrainingResult(Part):
     """Of data/train.jsonl and data/validation.jsonl, by file name."""
     base: Base
     method: Method
-    train: Rows
-    validation: Rows | None = None
+    train: RowCounts
+    validation: RowCounts | None = None
     steps: int
     planned_steps: int
     epochs: float

@@ -18,7 +18,7 @@ from finetune.train.checkpoint import (
     save_adapter,
 )
 from finetune.train.metrics import MetricsFile, Step
-from finetune.train.preparation import TOKENIZER, Prepared, forget
+from finetune.train.preparation import TOKENIZER, PreparedTraining, forget
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.shortage import shortage_told
@@ -30,7 +30,7 @@ from medassist.core.run_folder import ADAPTER_WEIGHTS, METRICS
 PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
 
 
-def train(prepared: Prepared, console: Console) -> TrainingResult | None:
+def train(prepared: PreparedTraining, console: Console) -> TrainingResult | None:
     """Train, and write adapter and training.json.
 
     Returns:
@@ -81,7 +81,7 @@ def train(prepared: Prepared, console: Console) -> TrainingResult | None:
     return result
 
 
-def _steps(prepared: Prepared) -> None:
+def _steps(prepared: PreparedTraining) -> None:
     """All steps that are left; none of a training that only wants its adapter."""
     tuner, resumed = prepared.tuner, prepared.resumed
     if resumed is None:
@@ -98,7 +98,7 @@ def _nothing_learned(run: Run) -> Interrupted:
     )
 
 
-def _finish(prepared: Prepared) -> TrainingResult:
+def _finish(prepared: PreparedTraining) -> TrainingResult:
     """Make the adapter of the best checkpoint, and the account of the training."""
     run, tuner, course = prepared.run, prepared.tuner, prepared.tuner.course
     step = course.best_step or tuner.state.global_step

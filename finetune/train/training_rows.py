@@ -30,7 +30,7 @@ from finetune.train.chat_format import (
     render,
 )
 from finetune.train.labels import IGNORED
-from finetune.train.result import Rows
+from finetune.train.result import RowCounts
 from medassist.core.progress import Watcher, unwatched
 
 FEATURES = Features(
@@ -64,7 +64,7 @@ class SplitRows:
     """A split's rows before packing, in an Arrow file, and what they hold."""
 
     file: Path
-    figures: Rows
+    figures: RowCounts
     """`rows` counts them before packing."""
     has_text: bool
 
@@ -142,7 +142,7 @@ def write_rows(
             else f"{file} is empty; look at data/manifest.json for the step that took "
             "its records"
         )
-    figures = Rows(
+    figures = RowCounts(
         records=total,
         used=used,
         left_out=dict(left_out),

@@ -46,7 +46,7 @@ from finetune.train.checkpoint import (
     restore_random,
     write_checkpoint,
 )
-from finetune.train.course import Course, Limits
+from finetune.train.course import Course, TrainingLimits
 from finetune.train.hardware import peak_memory
 from finetune.train.metrics import Step
 from finetune.train.schedule import Schedule
@@ -64,7 +64,7 @@ class Tuner(SFTTrainer):
         *,
         arguments: SFTConfig,
         validate_every: int,
-        limits: Limits,
+        limits: TrainingLimits,
         schedule: Schedule,
         recipe_sha256: str,
         report: Callable[[Step], None],

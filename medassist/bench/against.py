@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from medassist.bench.errors import UsageError
-from medassist.bench.exam_verdict import Sat, Verdict, primary, sat, verdicts
+from medassist.bench.exam_verdict import ExamVerdict, Sat, primary, sat, verdicts
 from medassist.bench.llama_bench import samples_of
 from medassist.bench.results import Line, Parameters, folded
 from medassist.bench.speed import called
@@ -60,7 +60,7 @@ class SpeedChange:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ResultComparison:
     """A result against an older one.
 
     Attributes:
@@ -70,7 +70,7 @@ class Compared:
     """
 
     speeds: tuple[SpeedChange, ...]
-    answers: tuple[Verdict, ...]
+    answers: tuple[ExamVerdict, ...]
     notes: tuple[str, ...]
 
     @property
@@ -90,7 +90,7 @@ def compare(
     old: Sequence[Line],
     margin: float,
     threshold: float = THRESHOLD,
-) -> Compared:
+) -> ResultComparison:
     """What `new` says beside `old`.
 
     Args:
@@ -110,7 +110,7 @@ def compare(
             "The two results have nothing that could be compared. "
             + (" ".join(notes) or "No file of the one is measured in the other.")
         )
-    return Compared(tuple(speeds), tuple(answers), tuple(notes))
+    return ResultComparison(tuple(speeds), tuple(answers), tuple(notes))
 
 
 def _speeds(
@@ -187,10 +187,10 @@ def _mark(line: Line) -> tuple[str, ...]:
 
 def _answers(
     new: Sequence[Line], old: Sequence[Line], margin: float, notes: list[str]
-) -> list[Verdict]:
+) -> list[ExamVerdict]:
     before = {row.sha256: row for row in sat(old)}
     by_name = {row.row: row for row in before.values()}
-    found: list[Verdict] = []
+    found: list[ExamVerdict] = []
     for row in sat(new):
         other = before.get(row.sha256)
         if other is None and row.row in by_name:

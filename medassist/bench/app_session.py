@@ -37,7 +37,7 @@ def question(number: int | str, words: int) -> str:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnswerTimes:
     """What one pane's answer took, as the reader saw it.
 
     Attributes:
@@ -53,8 +53,8 @@ class Asked:
     written: int
 
 
-class Quiet:
-    """The face and the panel of a session that nobody looks at."""
+class SilentListener:
+    """Listener and flag panel of a session that nobody looks at."""
 
     def say(self, sentence: str, warning: bool = False) -> None:
         """Tell nobody."""
@@ -89,8 +89,8 @@ class Asking:
         self._pair = Pair(
             Choice(files.base, files.tuned, files.adapter), make, NamedPair()
         )
-        face = Quiet()
-        self._session = Session(self._pair, face, face)
+        listener = SilentListener()
+        self._session = Session(self._pair, listener, listener)
         self._settings = Settings(sampling=Sampling(max_tokens=tokens))
         self._runner = asyncio.Runner()
         self._count = 0
@@ -110,7 +110,9 @@ class Asking:
         if self._pair.state != "ready":
             raise self._pair.error or EngineError(self._pair.trouble)
 
-    def ask(self, words: int, panes: tuple[PaneName, ...]) -> dict[PaneName, Asked]:
+    def ask(
+        self, words: int, panes: tuple[PaneName, ...]
+    ) -> dict[PaneName, AnswerTimes]:
         """Put a question of so many words that shares no beginning with another.
 
         Raises:
@@ -120,7 +122,7 @@ class Asking:
 
     async def _ask(
         self, words: int, panes: tuple[PaneName, ...]
-    ) -> dict[PaneName, Asked]:
+    ) -> dict[PaneName, AnswerTimes]:
         from medassist.consult.consultation import Consultation
 
         self._count += 1
@@ -144,12 +146,12 @@ class Asking:
                 f"context of the app's pane, which has room for {worst.fits:,}. Take "
                 "fewer with -p."
             )
-        found: dict[PaneName, Asked] = {}
+        found: dict[PaneName, AnswerTimes] = {}
         for pane, answer in asked.answers.items():
             figures = answer.figures
             if figures is None:
                 raise EngineError(f"The {pane} pane did not answer.")
-            found[pane] = Asked(
+            found[pane] = AnswerTimes(
                 firsts.get(pane, 0.0),
                 figures.tok_per_s,
                 figures.tokens_read + figures.tokens_reused,

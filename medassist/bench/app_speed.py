@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from medassist.bench.app_session import TRIAL, Asked, Asking
+from medassist.bench.app_session import TRIAL, AnswerTimes, Asking
 from medassist.bench.events import Event, Failed
 from medassist.bench.process_memory import process_memory
 from medassist.bench.results import ROUND, Figure
@@ -80,7 +80,7 @@ def _ask(work: Work, asking: Asking, left: list[Step]) -> Generator[Event]:
         )
 
 
-def samples(found: dict[PaneName, Asked]) -> dict[str, tuple[float, ...]]:
+def samples(found: dict[PaneName, AnswerTimes]) -> dict[str, tuple[float, ...]]:
     """What is kept of a question: by pane where both were asked."""
     kept: dict[str, tuple[float, ...]] = {}
     for pane, asked in found.items():

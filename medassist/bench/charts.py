@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from medassist.bench.exam_verdict import Verdict, primary
-from medassist.bench.result_rows import Row, Speed
+from medassist.bench.exam_verdict import ExamVerdict, primary
+from medassist.bench.result_rows import ResultRow, Speed
 from medassist.bench.results import Figure, Line, folded
 from medassist.exams.perplexity import MAXIMUM_KLD, MEAN_KLD, PPL, PPL_RATIO
 from medassist.report.elements import (
@@ -19,8 +19,8 @@ from medassist.report.elements import (
     Point,
     Role,
     Scatter,
-    Sides,
     TwoSided,
+    TwoSidedRow,
 )
 
 MB = 1e6
@@ -37,7 +37,7 @@ BEST = "none is smaller and better"
 ENDING = ".gguf"
 
 
-def roles(found: Sequence[Row]) -> dict[str, Role]:
+def roles(found: Sequence[ResultRow]) -> dict[str, Role]:
     """A colour and a shape for each row's files, the same in every chart."""
     marks = dict.fromkeys(row.mark for row in found)
     return {mark: SERIES[at % len(SERIES)] for at, mark in enumerate(marks)}
@@ -48,7 +48,9 @@ def short(name: str) -> str:
     return name.replace(ENDING, "")
 
 
-def quality_by_size(found: Sequence[Row], verdicts: Sequence[Verdict]) -> Chart | None:
+def quality_by_size(
+    found: Sequence[ResultRow], verdicts: Sequence[ExamVerdict]
+) -> Chart | None:
     """Right answers against the reference's by the size of the file.
 
     Where no exam was sat, the perplexity against the reference's.
@@ -93,7 +95,7 @@ def quality_by_size(found: Sequence[Row], verdicts: Sequence[Verdict]) -> Chart 
 
 
 def _by_size(
-    found: Sequence[Row],
+    found: Sequence[ResultRow],
     values: Mapping[str, Figure],
     title: str,
     label: str,
@@ -141,7 +143,7 @@ def _by_size(
     )
 
 
-def speeds(found: Sequence[Row]) -> list[Chart]:
+def speeds(found: Sequence[ResultRow]) -> list[Chart]:
     """Raw speed of reading and of writing, by depth where there are several."""
     charts: list[Chart] = []
     for writes, title in ((False, "Reading"), (True, "Writing")):
@@ -154,7 +156,7 @@ def speeds(found: Sequence[Row]) -> list[Chart]:
     return charts
 
 
-def _of_kind(row: Row, writes: bool) -> dict[float, Speed]:
+def _of_kind(row: ResultRow, writes: bool) -> dict[float, Speed]:
     """The speeds of one kind by depth; of several lengths the first one."""
     by_depth: dict[float, Speed] = {}
     for speed in row.raw.values():
@@ -166,8 +168,8 @@ def _of_kind(row: Row, writes: bool) -> dict[float, Speed]:
 
 
 def _by_depth(
-    by_row: Sequence[tuple[Row, Mapping[float, Speed]]],
-    found: Sequence[Row],
+    by_row: Sequence[tuple[ResultRow, Mapping[float, Speed]]],
+    found: Sequence[ResultRow],
     title: str,
 ) -> Chart:
     curves = [
@@ -193,8 +195,8 @@ def _by_depth(
 
 
 def _at_one_depth(
-    by_row: Sequence[tuple[Row, Mapping[float, Speed]]],
-    found: Sequence[Row],
+    by_row: Sequence[tuple[ResultRow, Mapping[float, Speed]]],
+    found: Sequence[ResultRow],
     title: str,
     depth: float,
 ) -> Chart:
@@ -225,12 +227,12 @@ def _at_one_depth(
     )
 
 
-def _row_roles(found: Sequence[Row]) -> list[Role]:
+def _row_roles(found: Sequence[ResultRow]) -> list[Role]:
     """A role for each way of loading: a model may be there in several."""
     return [SERIES[at % len(SERIES)] for at in range(len(found))]
 
 
-def _labels(found: Sequence[Row]) -> list[str]:
+def _labels(found: Sequence[ResultRow]) -> list[str]:
     """Names of rows; with how it was loaded where a model is there twice."""
     names = [row.name for row in found]
     return [
@@ -241,7 +243,7 @@ def _labels(found: Sequence[Row]) -> list[str]:
     ]
 
 
-def over_minutes(lines: Sequence[Line], found: Sequence[Row]) -> Chart | None:
+def over_minutes(lines: Sequence[Line], found: Sequence[ResultRow]) -> Chart | None:
     """The speed of writing over minutes, where it was measured."""
     whole = [line for line in folded(lines) if line.kind == "sustained"]
     colours = roles(found)
@@ -275,7 +277,7 @@ def over_minutes(lines: Sequence[Line], found: Sequence[Row]) -> Chart | None:
     )
 
 
-def divergences(found: Sequence[Row]) -> Chart | None:
+def divergences(found: Sequence[ResultRow]) -> Chart | None:
     """Percentiles of the divergence from the reference, token by token."""
     colours = roles(found)
     rows = {row.mark: row for row in found if MEAN_KLD in row.quality}
@@ -307,7 +309,7 @@ def divergences(found: Sequence[Row]) -> Chart | None:
     )
 
 
-def flipped(verdicts: Sequence[Verdict]) -> Chart | None:
+def flipped(verdicts: Sequence[ExamVerdict]) -> Chart | None:
     """Answers that were lost and won, either side of zero."""
     rows = [one for one in primary(verdicts) if one.flips is not None]
     if not rows:
@@ -317,7 +319,7 @@ def flipped(verdicts: Sequence[Verdict]) -> Chart | None:
         "Answers that changed",
         f"of {rows[0].flips.items if rows[0].flips else 0:,} questions",
         tuple(
-            Sides(
+            TwoSidedRow(
                 short(one.row),
                 one.flips.right_to_wrong,
                 one.flips.wrong_to_right,

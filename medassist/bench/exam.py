@@ -11,7 +11,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from medassist.bench.events import Event, Failed, Progressed
-from medassist.bench.results import ROUND, Figure, Item
+from medassist.bench.results import ROUND, ExamItem, Figure
 from medassist.bench.targets import Target
 from medassist.bench.work import Step, Work, settings
 from medassist.core.errors import EngineError
@@ -162,10 +162,10 @@ def hashed(readings: Sequence[Reading]) -> dict[int, str]:
     return found
 
 
-def item(question: Question, answer: Answered, tokens: str) -> Item:
+def item(question: Question, answer: Answered, tokens: str) -> ExamItem:
     """An answer as it is kept."""
     best = sorted(answer.scores, reverse=True)
-    return Item(
+    return ExamItem(
         id=question.id,
         group=question.group,
         tokens=tokens,

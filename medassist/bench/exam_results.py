@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from medassist.bench.results import Item, Line, folded
+from medassist.bench.results import ExamItem, Line, folded
 from medassist.exams.statistics import standard_error
 
 
@@ -34,18 +34,18 @@ def _of_row(row: str, lines: Sequence[Line]) -> dict[str, object]:
     }
 
 
-def _tasks(line: Line) -> dict[str, list[Item]]:
+def _tasks(line: Line) -> dict[str, list[ExamItem]]:
     """The items by lm-eval's tasks: each subject of MMLU is one of its own."""
     task = str(line.test.get("task"))
     if task != "mmlu_medical":
         return {task: list(line.items)}
-    found: dict[str, list[Item]] = {}
+    found: dict[str, list[ExamItem]] = {}
     for item in line.items:
         found.setdefault(f"mmlu_{item.group}", []).append(item)
     return found
 
 
-def _figures(task: str, items: Sequence[Item]) -> dict[str, object]:
+def _figures(task: str, items: Sequence[ExamItem]) -> dict[str, object]:
     right = [float(item.choice == item.gold) for item in items]
     norm = [float(item.choice_norm == item.gold) for item in items]
     return {

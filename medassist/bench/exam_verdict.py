@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from medassist.bench.results import Item, Line, folded
+from medassist.bench.results import ExamItem, Line, folded
 from medassist.exams.margins import MARGIN, in_sequence, items_needed, no_worse
 from medassist.exams.statistics import Flips, flips, holm, mcnemar, score_interval
 
@@ -19,7 +19,7 @@ CLEAR_NATS = 0.1
 ALPHA = 0.05
 LEAST_ITEMS = 10
 ALL = "all exams"
-Answers = Mapping[str, Mapping[str, Item]]
+Answers = Mapping[str, Mapping[str, ExamItem]]
 """By task, the answers by the question's id."""
 
 
@@ -41,7 +41,7 @@ class Sat:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ExamVerdict:
     """A row against the reference in an exam, or in all of them.
 
     Attributes:
@@ -118,7 +118,7 @@ def sat(lines: Iterable[Line]) -> list[Sat]:
 
 def verdicts(
     rows: Sequence[Sat], reference: str | None = None, margin: float = MARGIN
-) -> list[Verdict]:
+) -> list[ExamVerdict]:
     """Every row but the reference against it, exam by exam and in all of them.
 
     Args:
@@ -135,7 +135,7 @@ def verdicts(
     tasks = list(first.answers)
     if len(tasks) > 1:
         tasks.append(ALL)
-    found: list[Verdict] = []
+    found: list[ExamVerdict] = []
     for task in tasks:
         found += _of_task(task, first, others, margin)
     return found
@@ -147,7 +147,7 @@ def in_points(share: float) -> str:
     return f"{points:g} point{'' if points == 1 else 's'}"
 
 
-def primary(found: Sequence[Verdict]) -> list[Verdict]:
+def primary(found: Sequence[ExamVerdict]) -> list[ExamVerdict]:
     """The verdicts that count: of all exams together, or of the only one."""
     together = [verdict for verdict in found if verdict.task == ALL]
     return together or list(found)
@@ -155,7 +155,7 @@ def primary(found: Sequence[Verdict]) -> list[Verdict]:
 
 def _of_task(
     task: str, first: Sat, others: Sequence[Sat], margin: float
-) -> list[Verdict]:
+) -> list[ExamVerdict]:
     made = [_compared(task, first, row, margin) for row in others]
     whole = [one for one in made if one.flips is not None]
     adjusted = iter(holm([one.p for one in whole]))
@@ -168,10 +168,10 @@ def _of_task(
     ]
 
 
-def _compared(task: str, first: Sat, row: Sat, margin: float) -> Verdict:
-    plain = Verdict(task, row.row, first.row, None, margin=margin)
+def _compared(task: str, first: Sat, row: Sat, margin: float) -> ExamVerdict:
+    plain = ExamVerdict(task, row.row, first.row, None, margin=margin)
     tasks = list(first.answers) if task == ALL else [task]
-    pairs: list[tuple[Item, Item]] = []
+    pairs: list[tuple[ExamItem, ExamItem]] = []
     for one in tasks:
         base, own = first.answers[one], row.answers.get(one, {})
         shared = [key for key in base if key in own]

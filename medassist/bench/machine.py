@@ -26,7 +26,7 @@ BATTERY = "sys/class/power_supply"
 
 
 @dataclass(frozen=True)
-class Reading:
+class SensorReading:
     """A sensor's value, or why there is none."""
 
     value: float | None
@@ -107,19 +107,19 @@ class Sensors:
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
 
-    def frequency_mhz(self) -> Reading:
+    def frequency_mhz(self) -> SensorReading:
         """The mean of the cores."""
         files = sorted(self.root.glob(f"{CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq"))
         found = [value for file in files if (value := _number(file)) is not None]
         if not found:
-            return Reading(None, "the system shows no frequency (cpufreq)")
-        return Reading(sum(found) / len(found) / 1000)
+            return SensorReading(None, "the system shows no frequency (cpufreq)")
+        return SensorReading(sum(found) / len(found) / 1000)
 
     def governor(self) -> str:
         """How the system chooses frequencies; empty where it does not tell."""
         return _text(self.root / CPU / "cpu0/cpufreq/scaling_governor")
 
-    def temperature_c(self) -> Reading:
+    def temperature_c(self) -> SensorReading:
         """The hottest zone."""
         found = [
             value / 1000
@@ -127,31 +127,33 @@ class Sensors:
             if (value := _number(file)) is not None
         ]
         if not found:
-            return Reading(None, "the system shows no thermal zone")
-        return Reading(max(found))
+            return SensorReading(None, "the system shows no thermal zone")
+        return SensorReading(max(found))
 
-    def throttled(self) -> Reading:
+    def throttled(self) -> SensorReading:
         """How often the processor has slowed itself down because of heat."""
         files = self.root.glob(f"{CPU}/cpu[0-9]*/thermal_throttle/core_throttle_count")
         found = [value for file in files if (value := _number(file)) is not None]
         if not found:
-            return Reading(None, "the processor counts no throttling that can be read")
-        return Reading(sum(found))
+            return SensorReading(
+                None, "the processor counts no throttling that can be read"
+            )
+        return SensorReading(sum(found))
 
-    def pressure(self) -> Reading:
+    def pressure(self) -> SensorReading:
         """Percent of the last 10 s in which some program waited for a core."""
         text = _text(self.root / "proc/pressure/cpu")
         some = re.search(r"^some avg10=([\d.]+)", text)
         if some is None:
-            return Reading(None, "the system tells no pressure (PSI)")
-        return Reading(float(some[1]))
+            return SensorReading(None, "the system tells no pressure (PSI)")
+        return SensorReading(float(some[1]))
 
-    def stolen(self) -> Reading:
+    def stolen(self) -> SensorReading:
         """Seconds in which a hypervisor gave the cores to others, since the start."""
         words = _text(self.root / "proc/stat").partition("\n")[0].split()
         if len(words) < 9 or words[0] != "cpu":
-            return Reading(None, "the system counts no time that was stolen")
-        return Reading(int(words[8]) / 100)
+            return SensorReading(None, "the system counts no time that was stolen")
+        return SensorReading(int(words[8]) / 100)
 
     def energy(self) -> Energy:
         """The counter of the processor's energy, else what a battery gives."""

@@ -19,8 +19,8 @@ from medassist.bench.work import Step, Work, settings
 from medassist.core.errors import EngineError
 from medassist.core.files import NotAFileError, read_text, sha256_of_file
 from medassist.engine.scorer import GgufScorer
-from medassist.exams.chunks import CONTEXT, Chunk
-from medassist.exams.log_probs import Comparison, Floats, compare, log_softmax
+from medassist.exams.chunks import CONTEXT, ScoredChunk
+from medassist.exams.log_probs import Floats, TokenComparison, compare, log_softmax
 from medassist.exams.perplexity import (
     MEAN_KLD,
     PPL,
@@ -75,7 +75,7 @@ def _read(
     work: Work, step: Step, reference: Target | None, text: str
 ) -> Generator[Event]:
     threads = settings(work.wishes)[0].threads
-    parts: list[Comparison] = []
+    parts: list[TokenComparison] = []
     losses: list[Floats] = []
     with ExitStack() as stack:
         enter = stack.enter_context
@@ -107,7 +107,7 @@ def _read(
     )
 
 
-def compared_figures(parts: Sequence[Comparison]) -> dict[str, Figure]:
+def compared_figures(parts: Sequence[TokenComparison]) -> dict[str, Figure]:
     """llama-perplexity's figures; the leading ones with intervals over chunks.
 
     Args:
@@ -154,13 +154,13 @@ def _plain(means: Floats) -> Floats:
     return means
 
 
-def _losses(log_probs: Floats, chunk: Chunk) -> Floats:
+def _losses(log_probs: Floats, chunk: ScoredChunk) -> Floats:
     targets = chunk.targets
     return -log_probs[np.arange(len(targets)), targets]
 
 
 def _by_chunk(
-    parts: Sequence[Comparison], losses: Sequence[Floats]
+    parts: Sequence[TokenComparison], losses: Sequence[Floats]
 ) -> dict[str, tuple[float, ...]]:
     """Sums that every figure with an interval can be computed from again."""
     if not parts:

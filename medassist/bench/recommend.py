@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medassist.bench.exam_verdict import Verdict, primary
-from medassist.bench.result_rows import Row
+from medassist.bench.exam_verdict import ExamVerdict, primary
+from medassist.bench.result_rows import ResultRow
 from medassist.core.words import size
 from medassist.exams.perplexity import MEAN_KLD, SAME_TOP
 
@@ -25,13 +25,13 @@ class Recommendation:
         said: the grounds, a sentence each.
     """
 
-    row: Row | None
+    row: ResultRow | None
     said: tuple[str, ...]
 
 
 def recommend(
-    rows: Sequence[Row],
-    verdicts: Sequence[Verdict],
+    rows: Sequence[ResultRow],
+    verdicts: Sequence[ExamVerdict],
     target_speed: float,
     margin: float,
 ) -> Recommendation:
@@ -57,7 +57,10 @@ def recommend(
 
 
 def _grounds(
-    row: Row, verdict: Verdict | None, reference: str | None, target_speed: float
+    row: ResultRow,
+    verdict: ExamVerdict | None,
+    reference: str | None,
+    target_speed: float,
 ) -> str:
     parts: list[str] = []
     speed = row.written_per_s
@@ -73,7 +76,7 @@ def _grounds(
     )
 
 
-def broken(row: Row) -> str:
+def broken(row: ResultRow) -> str:
     """Why a file's divergence shows that it is broken; empty where it does not."""
     kld, same = row.quality.get(MEAN_KLD), row.quality.get(SAME_TOP)
     if kld is not None and (kld.low or 0.0) > BROKEN_KLD:
@@ -90,8 +93,8 @@ def broken(row: Row) -> str:
 
 
 def _missing(
-    row: Row,
-    verdict: Verdict | None,
+    row: ResultRow,
+    verdict: ExamVerdict | None,
     reference: str | None,
     target_speed: float,
     margin: float,

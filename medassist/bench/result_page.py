@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medassist.bench import charts
-from medassist.bench.exam_verdict import Verdict, in_points, primary
+from medassist.bench.exam_verdict import ExamVerdict, in_points, primary
 from medassist.bench.recommend import Recommendation
-from medassist.bench.result_rows import Row, rows
-from medassist.bench.result_tables import Table, computed_by, tables
+from medassist.bench.result_rows import ResultRow, rows
+from medassist.bench.result_tables import ResultTable, computed_by, tables
 from medassist.bench.results import Line
 from medassist.core.words import plural
 from medassist.report import elements
@@ -26,7 +26,7 @@ NOT_DECISIVE = "Not decisive: "
 
 def as_html(
     lines: Sequence[Line],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[ExamVerdict],
     best: Recommendation | None = None,
 ) -> str:
     """The whole page.
@@ -41,7 +41,7 @@ def as_html(
 
 def report(
     lines: Sequence[Line],
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[ExamVerdict],
     best: Recommendation | None = None,
 ) -> Report:
     """What stands on the page."""
@@ -85,7 +85,7 @@ def report(
     )
 
 
-def not_decisive(verdicts: Sequence[Verdict]) -> str:
+def not_decisive(verdicts: Sequence[ExamVerdict]) -> str:
     """What the questions do not tell, in a sentence; empty where they tell all."""
     open_ = [one for one in primary(verdicts) if not one.shown and not one.no_worse]
     if not open_:
@@ -99,7 +99,9 @@ def not_decisive(verdicts: Sequence[Verdict]) -> str:
     )
 
 
-def _lead(verdicts: Sequence[Verdict], best: Recommendation | None) -> tuple[str, ...]:
+def _lead(
+    verdicts: Sequence[ExamVerdict], best: Recommendation | None
+) -> tuple[str, ...]:
     if best is not None:
         return best.said[:1]
     counted = primary(verdicts)
@@ -113,9 +115,9 @@ def _lead(verdicts: Sequence[Verdict], best: Recommendation | None) -> tuple[str
 
 
 def _said(
-    verdicts: Sequence[Verdict],
+    verdicts: Sequence[ExamVerdict],
     best: Recommendation | None,
-    shown: dict[str, Table],
+    shown: dict[str, ResultTable],
 ) -> list[Part]:
     made: list[Part] = []
     if best is not None and len(best.said) > 1:
@@ -141,7 +143,7 @@ def _said(
     return [*made, *_table(shown, "verdicts")]
 
 
-def _provenance(lines: Sequence[Line], found: Sequence[Row]) -> list[Part]:
+def _provenance(lines: Sequence[Line], found: Sequence[ResultRow]) -> list[Part]:
     files = {
         facts.sha256: (facts.name, facts.sha256)
         for row in found
@@ -175,7 +177,7 @@ def _provenance(lines: Sequence[Line], found: Sequence[Row]) -> list[Part]:
     return made
 
 
-def _files(table: Table | None) -> list[Part]:
+def _files(table: ResultTable | None) -> list[Part]:
     """What the files are, and what they need: side by side they find no room."""
     if table is None:
         return []
@@ -191,7 +193,7 @@ def _files(table: Table | None) -> list[Part]:
     ]
 
 
-def _kld(found: Sequence[Row]) -> list[Part]:
+def _kld(found: Sequence[ResultRow]) -> list[Part]:
     """The figures of the chart of divergences."""
     made = [
         (
@@ -214,7 +216,7 @@ def _drawn(chart: elements.Chart | None) -> list[Part]:
     return [] if chart is None else [chart]
 
 
-def _table(shown: dict[str, Table], *names: str) -> list[Part]:
+def _table(shown: dict[str, ResultTable], *names: str) -> list[Part]:
     return [
         _part(table.title, table.heads, table.rows, " ".join(table.notes))
         for name in names

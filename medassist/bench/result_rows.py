@@ -41,7 +41,7 @@ class Speed:
 
 
 @dataclass
-class Row:
+class ResultRow:
     """All that is known of a model in one way of loading it.
 
     Attributes:
@@ -103,12 +103,12 @@ class Row:
         return raw[0].median if raw else None
 
 
-def rows(lines: Sequence[Line]) -> list[Row]:
+def rows(lines: Sequence[Line]) -> list[ResultRow]:
     """The rows of `lines`, in their order.
 
     What does not depend on how a model was loaded stands in each of its rows.
     """
-    found: dict[tuple[str, str], Row] = {}
+    found: dict[tuple[str, str], ResultRow] = {}
     whole = [line for line in folded(lines) if line.model is not None]
     for line in whole:
         if line.kind == "speed":
@@ -143,25 +143,25 @@ def _loaded(line: Line) -> str:
     return line.settings.model_copy(update={"n_ctx": 0}).model_dump_json()
 
 
-def _alike(row: Row, line: Line) -> bool:
+def _alike(row: ResultRow, line: Line) -> bool:
     one, other = row.settings, line.settings
     if one is None or other is None:
         return True
     return one.model_copy(update={"n_ctx": 0}) == other.model_copy(update={"n_ctx": 0})
 
 
-def _row(found: dict[tuple[str, str], Row], line: Line) -> Row:
+def _row(found: dict[tuple[str, str], ResultRow], line: Line) -> ResultRow:
     assert line.model is not None
     key = _mark(line), _loaded(line)
     if key not in found:
-        found[key] = Row(line.row, line.model, line.adapter, line.settings)
+        found[key] = ResultRow(line.row, line.model, line.adapter, line.settings)
     row = found[key]
     if not row.model.type and line.model.type:
         row.model = line.model
     return row
 
 
-def _take(row: Row, line: Line) -> None:
+def _take(row: ResultRow, line: Line) -> None:
     row.notes += [note for note in line.notes if note not in row.notes]
     row.disturbed = row.disturbed or line.disturbance.disturbed
     match line.kind:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from medassist.bench.exam_verdict import Verdict
+from medassist.bench.exam_verdict import ExamVerdict
 from medassist.bench.recommend import broken
-from medassist.bench.result_rows import Row, rows, ttft
+from medassist.bench.result_rows import ResultRow, rows, ttft
 from medassist.bench.results import Line
 from medassist.core.clean import clean_line
 from medassist.core.words import parameters, size
@@ -21,7 +21,7 @@ DISTURBED = "*"
 
 
 @dataclass(frozen=True)
-class Table:
+class ResultTable:
     """A table of the result; its cells hold names of files, which are not cleaned.
 
     Attributes:
@@ -41,13 +41,13 @@ class Table:
     widest: int = WIDEST
 
 
-def as_text(lines: Sequence[Line], verdicts: Sequence[Verdict]) -> str:
+def as_text(lines: Sequence[Line], verdicts: Sequence[ExamVerdict]) -> str:
     """All that was measured, in tables, with what may be said of it."""
     parts = [_as_text(table) for table in tables(lines, verdicts)]
     return "\n\n".join([*parts, "\n".join(computed_by(lines))]).rstrip()
 
 
-def tables(lines: Sequence[Line], verdicts: Sequence[Verdict]) -> list[Table]:
+def tables(lines: Sequence[Line], verdicts: Sequence[ExamVerdict]) -> list[ResultTable]:
     """All that was measured, in tables; those that have no row are left out."""
     found = rows(lines)
     titles = _titles(lines)
@@ -63,7 +63,7 @@ def tables(lines: Sequence[Line], verdicts: Sequence[Verdict]) -> list[Table]:
     return [table for table in made if table is not None]
 
 
-def _files(found: Sequence[Row]) -> Table | None:
+def _files(found: Sequence[ResultRow]) -> ResultTable | None:
     made: list[list[str]] = []
     for row in _of_files(found):
         memory = row.memory
@@ -91,7 +91,7 @@ def _files(found: Sequence[Row]) -> Table | None:
     return _table("files", "Files, memory, loading", heads, made)
 
 
-def _raw(found: Sequence[Row]) -> Table | None:
+def _raw(found: Sequence[ResultRow]) -> ResultTable | None:
     tests = list(dict.fromkeys(name for row in found for name in row.raw))
     if not tests:
         return None
@@ -121,7 +121,7 @@ def _raw(found: Sequence[Row]) -> Table | None:
     )
 
 
-def _app(found: Sequence[Row]) -> Table | None:
+def _app(found: Sequence[ResultRow]) -> ResultTable | None:
     made: list[list[str]] = []
     for row in _of_files(found):
         for panes, samples in row.app.items():
@@ -166,7 +166,7 @@ def _bounded(value: float, low: float | None, high: float | None) -> str:
     return f"{value:.2f} s [{low:.2f}, {high:.2f}]"
 
 
-def _sustained(found: Sequence[Row]) -> Table | None:
+def _sustained(found: Sequence[ResultRow]) -> ResultTable | None:
     made = [
         [row.name, row.loaded or "-"]
         + [
@@ -183,7 +183,7 @@ def _sustained(found: Sequence[Row]) -> Table | None:
     return _table("sustained", "Sustained", [*heads, "below 95 % after"], made)
 
 
-def _quality(found: Sequence[Row]) -> Table | None:
+def _quality(found: Sequence[ResultRow]) -> ResultTable | None:
     made: list[list[str]] = []
     for row in _of_files(found):
         if row.quality:
@@ -222,7 +222,7 @@ def _titles(lines: Sequence[Line]) -> dict[str, str]:
     }
 
 
-def _exams(found: Sequence[Row], titles: Mapping[str, str]) -> Table | None:
+def _exams(found: Sequence[ResultRow], titles: Mapping[str, str]) -> ResultTable | None:
     tasks = list(dict.fromkeys(task for row in found for task in row.exams))
     if not tasks:
         return None
@@ -243,7 +243,9 @@ def _exams(found: Sequence[Row], titles: Mapping[str, str]) -> Table | None:
     return _table("exams", "Exams, right answers", heads, made)
 
 
-def _said(verdicts: Sequence[Verdict], titles: Mapping[str, str]) -> Table | None:
+def _said(
+    verdicts: Sequence[ExamVerdict], titles: Mapping[str, str]
+) -> ResultTable | None:
     made: list[list[str]] = []
     for one in verdicts:
         found = one.flips
@@ -286,15 +288,15 @@ def computed_by(lines: Sequence[Line]) -> list[str]:
     return [clean_line(line) for line in made]
 
 
-def _of_files(found: Iterable[Row]) -> list[Row]:
+def _of_files(found: Iterable[ResultRow]) -> list[ResultRow]:
     """A row for each file, where it was loaded in several ways."""
-    seen: dict[str, Row] = {}
+    seen: dict[str, ResultRow] = {}
     for row in found:
         seen.setdefault(row.mark, row)
     return list(seen.values())
 
 
-def _types(row: Row) -> str:
+def _types(row: ResultRow) -> str:
     """The types that most of the weights have."""
     total = sum(row.model.types.values())
     if not total:
@@ -314,14 +316,14 @@ def _table(
     made: Sequence[Sequence[str]],
     note: str = "",
     widest: int = WIDEST,
-) -> Table | None:
+) -> ResultTable | None:
     if not made:
         return None
     rows = tuple(tuple(row) for row in made)
-    return Table(name, title, tuple(heads), rows, (note,) if note else (), widest)
+    return ResultTable(name, title, tuple(heads), rows, (note,) if note else (), widest)
 
 
-def _as_text(table: Table) -> str:
+def _as_text(table: ResultTable) -> str:
     cells = [
         [_short(clean_line(cell), table.widest) for cell in row]
         for row in (table.heads, *table.rows)

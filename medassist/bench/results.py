@@ -97,7 +97,7 @@ class Figure(Part):
     unit: str = ""
 
 
-class Item(Part):
+class ExamItem(Part):
     """A question of an exam as a model answered it."""
 
     id: str
@@ -132,7 +132,7 @@ class Line(Part):
     samples: dict[str, tuple[float, ...]] = {}
     """Measured one by one, by name: `ns`, `ttft_s`, ..."""
     figures: dict[str, Figure] = {}
-    items: tuple[Item, ...] = ()
+    items: tuple[ExamItem, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -33,7 +33,7 @@ WARM = "warm"
 ONE, BOTH = "one", "both"
 
 
-class Answer(Protocol):
+class ServedAnswer(Protocol):
     """What an answer took, as the server says."""
 
     @property
@@ -57,7 +57,7 @@ class Server(Protocol):
 
     def ask(
         self, name: str, text: str, tokens: int, context: int, threads: int
-    ) -> Answer: ...
+    ) -> ServedAnswer: ...
     def unload(self, name: str) -> None: ...
 
 
@@ -165,7 +165,9 @@ class Served:
                 notes=self._notes(),
             )
 
-    def _asked(self, work: Work, step: ServedStep, words: int) -> dict[str, Answer]:
+    def _asked(
+        self, work: Work, step: ServedStep, words: int
+    ) -> dict[str, ServedAnswer]:
         tokens = max((1, *work.wishes.written))
         if step.test["panes"] == ONE:
             return {"": self._ask(work, step.target, words, tokens)}
@@ -177,7 +179,9 @@ class Served:
             }
             return {pane: one.result() for pane, one in asked.items()}
 
-    def _ask(self, work: Work, model: ServedModel, words: int, tokens: int) -> Answer:
+    def _ask(
+        self, work: Work, model: ServedModel, words: int, tokens: int
+    ) -> ServedAnswer:
         self._count += 1
         return self.server.ask(
             model.called,
@@ -236,7 +240,7 @@ class Served:
         )
 
 
-def samples(found: dict[str, Answer]) -> dict[str, tuple[float, ...]]:
+def samples(found: dict[str, ServedAnswer]) -> dict[str, tuple[float, ...]]:
     """What is kept of answers, by what stands behind the names of their pane."""
     kept: dict[str, tuple[float, ...]] = {}
     for pane, answer in found.items():

@@ -29,7 +29,7 @@ class Lane:
     setting: Setting
 
 
-class Kept:
+class LoadedModels:
     """Models that are loaded, as many as fit into memory; the others are loaded anew.
 
     Args:
@@ -83,7 +83,7 @@ class Kept:
         for lane in tuple(self._open):
             self.drop(lane)
 
-    def __enter__(self) -> Kept:
+    def __enter__(self) -> LoadedModels:
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -140,7 +140,7 @@ def measure(work: Work) -> Generator[Event]:
     """
     rows = lanes(work)
     broken: set[Lane] = set()
-    with Kept(_context(work)) as kept:
+    with LoadedModels(_context(work)) as kept:
         for number, order in in_rounds(work.wishes.repetitions, len(rows)):
             for lane in (rows[row] for row in order):
                 left = [
@@ -159,7 +159,7 @@ def measure(work: Work) -> Generator[Event]:
 
 
 def _round(
-    work: Work, kept: Kept, lane: Lane, left: list[Parameters], number: int
+    work: Work, kept: LoadedModels, lane: Lane, left: list[Parameters], number: int
 ) -> Generator[Event]:
     model = kept.model(lane)
     yield from work.quiet(kept.pids)

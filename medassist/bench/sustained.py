@@ -7,7 +7,7 @@ from statistics import fmean
 
 from medassist.bench.events import Event, Failed, Progressed
 from medassist.bench.results import Figure
-from medassist.bench.speed import Kept, Lane, lanes
+from medassist.bench.speed import Lane, LoadedModels, lanes
 from medassist.bench.work import Step, Work
 from medassist.core.errors import EngineError
 from medassist.engine.timing import TimedModel
@@ -34,7 +34,7 @@ def measure(work: Work) -> Generator[Event]:
             continue
         yield work.begin(step, f"sustained {work.wishes.sustained_s / 60:g} min")
         try:
-            with Kept(_context(work)) as kept:
+            with LoadedModels(_context(work)) as kept:
                 yield from _sustain(work, kept.model(lane), lane, step)
         except EngineError as error:
             yield Failed(lane.target.name, "sustained", str(error))

@@ -104,7 +104,7 @@ def ask(
     intended use, are told on standard error.
     """
     from medassist.commands.ask_notice import say_intended_use
-    from medassist.commands.ask_run import Request, choose_files, read_question, run
+    from medassist.commands.ask_run import AskRequest, choose_files, read_question, run
     from medassist.engine.client import Engine
     from medassist.engine.confine import forbid_core_dumps
     from medassist.library.tuned_threads import with_tuned_threads
@@ -145,7 +145,7 @@ def ask(
                 (own.system or None) if system is None else system,
                 _sampling(chosen, said),
             )
-    request = Request(
+    request = AskRequest(
         question=text,
         files=files,
         panes=panes,

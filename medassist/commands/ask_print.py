@@ -31,7 +31,7 @@ HELD_TOKENS = 1024
 """So long what looks like an answer is held back from a pipe."""
 
 
-class Output(Protocol):
+class AnswerOutput(Protocol):
     """Takes the events of one question as they come."""
 
     def checked(self, checked: CheckedQuestion) -> None: ...
@@ -47,7 +47,7 @@ class Output(Protocol):
     async def failed(self, message: str) -> None: ...
 
 
-class Status:
+class StatusLine:
     """One line of progress, redrawn in place; nothing where no terminal shows it."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -107,7 +107,7 @@ class AnswersAsText:
     """Prints answers as they are written, under headings where there are two."""
 
     def __init__(
-        self, panes: Sequence[PaneName], notice: str | None, status: Status
+        self, panes: Sequence[PaneName], notice: str | None, status: StatusLine
     ) -> None:
         self._panes = tuple(panes)
         self._notice = notice
@@ -294,7 +294,7 @@ class AnswersAsJson:
         mode: Mode,
         files: PairFiles,
         notice: str | None,
-        status: Status,
+        status: StatusLine,
     ) -> None:
         self._question = question
         self._mode = mode

@@ -19,7 +19,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO
 
 from medassist.commands.ask_notice import CheckedQuestion
-from medassist.commands.ask_print import AnswersAsJson, AnswersAsText, Output, Status
+from medassist.commands.ask_print import (
+    AnswerOutput,
+    AnswersAsJson,
+    AnswersAsText,
+    StatusLine,
+)
 from medassist.core.errors import EngineError, LoadStopped, MedassistError
 from medassist.core.files import without_line_end
 from medassist.core.values import (
@@ -65,7 +70,7 @@ class AskError(MedassistError):
 
 
 @dataclass(frozen=True)
-class Request:
+class AskRequest:
     """One question, to whom it goes, and how it is answered."""
 
     question: str
@@ -153,7 +158,7 @@ def _pair(base: Path | None, tuned: Path | None, adapter: Path | None) -> PairFi
     return PairFiles(base=base, tuned=tuned, adapter=adapter)
 
 
-def run(request: Request, make_engine: MakeEngine) -> ExitCode:
+def run(request: AskRequest, make_engine: MakeEngine) -> ExitCode:
     """Ask, print, and say how it went.
 
     `make_engine` is `medassist.engine.client.Engine`.
@@ -163,8 +168,8 @@ def run(request: Request, make_engine: MakeEngine) -> ExitCode:
         EngineError: the pair cannot be loaded, or its process ended.
         OSError: standard output cannot be written.
     """
-    status = Status(sys.stderr)
-    output: Output = (
+    status = StatusLine(sys.stderr)
+    output: AnswerOutput = (
         AnswersAsJson(
             request.question, request.mode, request.files, request.notice, status
         )
@@ -183,13 +188,15 @@ def run(request: Request, make_engine: MakeEngine) -> ExitCode:
         status.clear()
 
 
-async def _run(request: Request, make_engine: MakeEngine, output: Output) -> ExitCode:
+async def _run(
+    request: AskRequest, make_engine: MakeEngine, output: AnswerOutput
+) -> ExitCode:
     pair = Pair(
         Choice(request.files.base, request.files.tuned, request.files.adapter),
         lambda files, _settings: make_engine(files, request.options),
         NamedPair(panes={pane: _asked(request, pane) for pane in request.panes}),
     )
-    session = Session(pair, Quiet(), FlagsTold(output))
+    session = Session(pair, PrintingListener(), FlagsTold(output))
     interrupts = _Interrupts(session)
     try:
         with interrupts:
@@ -206,13 +213,13 @@ async def _run(request: Request, make_engine: MakeEngine, output: Output) -> Exi
     return ExitCode.STOPPED if interrupts.count else ExitCode.ANSWERED
 
 
-def _asked(request: Request, pane: PaneName) -> PaneSettings:
+def _asked(request: AskRequest, pane: PaneName) -> PaneSettings:
     plain = (request.system, request.sampling)
     system, sampling = request.by_pane.get(pane, plain)
     return PaneSettings(system=system or "", sampling=sampling)
 
 
-async def _ask(session: Session, request: Request, output: Output) -> None:
+async def _ask(session: Session, request: AskRequest, output: AnswerOutput) -> None:
     settings = Settings()
     asked = session.begin(request.question, request.sampling.seed, request.panes)
     # Beside the loading, which takes longer, the question is checked; what is found
@@ -230,7 +237,7 @@ async def _ask(session: Session, request: Request, output: Output) -> None:
 
 
 async def _load(
-    session: Session, request: Request, settings: Settings, output: Output
+    session: Session, request: AskRequest, settings: Settings, output: AnswerOutput
 ) -> None:
     pair = session.pair
     await session.load(settings, output.loading)
@@ -250,8 +257,8 @@ def _does_not_fit(too_long: Sequence[TooLong]) -> AskError:
     )
 
 
-class Quiet:
-    """The face of a session of one question: what it has to say is printed."""
+class PrintingListener:
+    """Prints what the session of one question has to say."""
 
     def say(self, sentence: str, warning: bool = False) -> None: ...
     def record_changed(self) -> None: ...
@@ -260,7 +267,7 @@ class Quiet:
 class FlagsTold:
     """Tells what the rules found in the question, before a model is asked."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: AnswerOutput) -> None:
         self._output = output
 
     def show(self, raised: Sequence[Raised], reason: str, foreign: bool) -> None:

@@ -15,7 +15,7 @@ from finetune.commands import app as finetune
 from medassist.core.terminal import room, watching
 
 
-class Device(StrEnum):
+class TrainingDevice(StrEnum):
     """Where a model is trained."""
 
     AUTO = "auto"
@@ -36,8 +36,9 @@ def starter(
         typer.Option(metavar="FILE", help="Sizes, mix, rates; default: our own."),
     ] = None,
     device: Annotated[
-        Device, typer.Option(help="Where to train; auto takes a GPU if there is one.")
-    ] = Device.AUTO,
+        TrainingDevice,
+        typer.Option(help="Where to train; auto takes a GPU if there is one."),
+    ] = TrainingDevice.AUTO,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what is in the run folder.")
     ] = False,

@@ -11,7 +11,7 @@ import typer
 from medassist.core.terminal import RoomError, say
 
 if TYPE_CHECKING:
-    from medassist.consult.verdicts import Judged
+    from medassist.consult.verdicts import JudgedTurn
     from medassist.tui.keys import Keymap
 
 NO_RECORDS = (
@@ -51,7 +51,7 @@ def verdicts(
         say(f"Written to {table}.", err=True)
 
 
-async def _read() -> list[Judged]:
+async def _read() -> list[JudgedTurn]:
     from medassist.consult.verdicts import of_records
     from medassist.records.errors import RecordsError
     from medassist.records.vault import Vault
@@ -86,7 +86,7 @@ def _keymap() -> Keymap:
     return Keymap(look().keys)
 
 
-def _write(file: Path, given: list[Judged]) -> None:
+def _write(file: Path, given: list[JudgedTurn]) -> None:
     from medassist.consult.verdict_table import table
     from medassist.core.files import write_new
 
@@ -98,7 +98,7 @@ def _write(file: Path, given: list[Judged]) -> None:
         ) from None
 
 
-def _as_json(given: list[Judged]) -> str:
+def _as_json(given: list[JudgedTurn]) -> str:
     from dataclasses import asdict
     from json import dumps
 

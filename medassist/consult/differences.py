@@ -70,7 +70,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Row:
+class SentencePair:
     """Two sentences beside each other, or one that the other answer has not."""
 
     a: Sentence | None
@@ -97,7 +97,7 @@ class Row:
 class Differences:
     """All that differs, in the order of the answers."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[SentencePair, ...]
 
     @property
     def against(self) -> tuple[Fact, ...]:
@@ -105,7 +105,7 @@ class Differences:
         found = {fact for row in self.rows for fact in row.against}
         return tuple(fact for fact in FACTS if fact in found)
 
-    def first(self, fact: Fact) -> tuple[Row, ...]:
+    def first(self, fact: Fact) -> tuple[SentencePair, ...]:
         """The rows where `fact` differs; contradictions before what one leaves out."""
         rows = [row for row in self.rows if fact in row.facts]
         return tuple(sorted(rows, key=lambda row: fact not in row.against))
@@ -155,7 +155,7 @@ def compare(a: str, b: str) -> Differences:
     partners = _partners(first, second)
     subjects = (_subjects(first), _subjects(second))
     everywhere = (_values(first), _values(second))
-    rows: list[Row] = []
+    rows: list[SentencePair] = []
     taken = {*partners.values()}
     waiting = [j for j in range(len(second)) if j not in taken]
     for i, one in enumerate(first):
@@ -268,7 +268,7 @@ def _denied(one: _Read, other: _Read) -> bool:
     return bool(one.denials) != bool(other.denials)
 
 
-def _beside(one: _Read, other: _Read) -> Row:
+def _beside(one: _Read, other: _Read) -> SentencePair:
     marks_a, against_a = _stated_of(one, other)
     marks_b, against_b = _stated_of(other, one)
     against = against_a | against_b
@@ -279,7 +279,7 @@ def _beside(one: _Read, other: _Read) -> Row:
             _placed(other, start, end, "negation") for start, end in other.denials
         ]
     words_a, words_b = _words(one.sentence, other.sentence)
-    return Row(
+    return SentencePair(
         one.sentence,
         other.sentence,
         _sorted(marks_a, words_a),
@@ -307,7 +307,7 @@ def _alone(
     everywhere: set[tuple[str, Key]],
     *,
     in_a: bool,
-) -> Row:
+) -> SentencePair:
     """A sentence without a partner: its doses are held against those of its drug."""
     marks: list[Mark] = []
     against: set[Fact] = set()
@@ -321,8 +321,8 @@ def _alone(
     whole = Mark(one.sentence.start, one.sentence.end, "words")
     found = _sorted(marks, [whole])
     if in_a:
-        return Row(one.sentence, None, found, (), frozenset(against))
-    return Row(None, one.sentence, (), found, frozenset(against))
+        return SentencePair(one.sentence, None, found, (), frozenset(against))
+    return SentencePair(None, one.sentence, (), found, frozenset(against))
 
 
 def _subjects(read: Sequence[_Read]) -> dict[str, dict[str, set[Key]]]:

@@ -20,7 +20,7 @@ import io
 from collections.abc import Iterable
 from datetime import UTC
 
-from medassist.consult.verdicts import Judged, standing
+from medassist.consult.verdicts import JudgedTurn, standing
 
 COLUMNS = (
     "consultation",
@@ -38,7 +38,7 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
-def table(given: Iterable[Judged]) -> str:
+def table(given: Iterable[JudgedTurn]) -> str:
     """The verdicts that stand, one a line, in the order in which they were given."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")

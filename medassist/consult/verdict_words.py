@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from medassist.consult.verdicts import Judged, PairFigures, figures
+from medassist.consult.verdicts import JudgedTurn, PairFigures, figures
 from medassist.core.words import plural
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ NOTES = (
 )
 
 
-def as_text(given: Iterable[Judged]) -> str:
+def as_text(given: Iterable[JudgedTurn]) -> str:
     """All figures, as they are printed; empty: there is no verdict."""
     found = figures(given)
     if not found:

@@ -29,7 +29,7 @@ _Z_POWER = 0.8416212335729143
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedTurn:
     """A verdict with what it was about; nothing of question or answers is in it."""
 
     consultation: str
@@ -97,7 +97,7 @@ def pair_name(base: str, tuned: str) -> str:
     return f"{base or '?'} / {tuned or '?'}"
 
 
-def judged(consultation: str, number: str, turn: Turn) -> list[Judged]:
+def judged(consultation: str, number: str, turn: Turn) -> list[JudgedTurn]:
     """Every verdict on `turn`, as it stands in memory.
 
     Args:
@@ -108,7 +108,7 @@ def judged(consultation: str, number: str, turn: Turn) -> list[Judged]:
     found = {pane: turn.own_answer(pane) for pane in PANES}
     names = [answer.source.label if answer else "" for answer in found.values()]
     return [
-        Judged(
+        JudgedTurn(
             consultation,
             number,
             pair_name(names[0], names[1]),
@@ -120,8 +120,8 @@ def judged(consultation: str, number: str, turn: Turn) -> list[Judged]:
     ]
 
 
-class Kept(Protocol):
-    """What is used of `medassist.records.history.Judged`."""
+class VerdictOnRecord(Protocol):
+    """What is used of `medassist.records.history.RecordedVerdict`."""
 
     @property
     def consultation(self) -> int: ...
@@ -139,10 +139,10 @@ class Kept(Protocol):
     def seeds(self) -> tuple[int, ...]: ...
 
 
-def of_records(found: Iterable[Kept]) -> list[Judged]:
+def of_records(found: Iterable[VerdictOnRecord]) -> list[JudgedTurn]:
     """The verdicts that the records hold, but for those whose names are hidden yet."""
     return [
-        Judged(
+        JudgedTurn(
             str(one.consultation),
             str(one.turn),
             pair_name(one.models.get("base", ""), one.models.get("tuned", "")),
@@ -163,9 +163,9 @@ def question_hash(question: str) -> str:
     return hashlib.sha256(question.strip().encode("utf-8", "replace")).hexdigest()
 
 
-def standing(given: Iterable[Judged]) -> list[Judged]:
+def standing(given: Iterable[JudgedTurn]) -> list[JudgedTurn]:
     """Of several verdicts on a turn the last blind and the last open one, in order."""
-    last: dict[tuple[str, str, bool], Judged] = {}
+    last: dict[tuple[str, str, bool], JudgedTurn] = {}
     for one in given:
         key = (one.consultation, one.turn, one.verdict.blind)
         last.pop(key, None)
@@ -173,9 +173,9 @@ def standing(given: Iterable[Judged]) -> list[Judged]:
     return list(last.values())
 
 
-def figures(given: Iterable[Judged]) -> tuple[PairFigures, ...]:
+def figures(given: Iterable[JudgedTurn]) -> tuple[PairFigures, ...]:
     """The figures of every pair, blind verdicts before open ones."""
-    groups: dict[tuple[str, bool], list[Judged]] = defaultdict(list)
+    groups: dict[tuple[str, bool], list[JudgedTurn]] = defaultdict(list)
     for one in standing(given):
         groups[one.pair, not one.verdict.blind].append(one)
     return tuple(
@@ -197,7 +197,7 @@ def missing(wins: int, losses: int) -> int | None:
     return max(0, math.ceil((spread / (share - 0.5)) ** 2) - count)
 
 
-def _figures(pair: str, blind: bool, given: Sequence[Judged]) -> PairFigures:
+def _figures(pair: str, blind: bool, given: Sequence[JudgedTurn]) -> PairFigures:
     from medassist.exams.sign_test import sign_test  # numpy with it
 
     outcomes = Counter(one.outcome for one in given)
@@ -221,7 +221,7 @@ def _figures(pair: str, blind: bool, given: Sequence[Judged]) -> PairFigures:
     )
 
 
-def _repeats(given: Sequence[Judged]) -> tuple[int, int]:
+def _repeats(given: Sequence[JudgedTurn]) -> tuple[int, int]:
     """How many pairs of verdicts concern the same question, and how many agree."""
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     for one in given:

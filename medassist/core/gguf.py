@@ -13,7 +13,7 @@ from pathlib import Path
 
 from medassist.core.errors import ModelFileError
 from medassist.core.files import NotAFileError, open_file
-from medassist.core.gguf_kinds import SHARD, Kind, kind_by_header, wrong_file
+from medassist.core.gguf_kinds import SHARD, OtherKind, kind_by_header, wrong_file
 from medassist.core.gguf_name import model_name
 from medassist.core.gguf_reader import HeaderReader, Metadata
 
@@ -55,7 +55,7 @@ class GgufHeader:
         return self.text("general.type") == "adapter"
 
     @property
-    def other_kind(self) -> Kind | None:
+    def other_kind(self) -> OtherKind | None:
         """What the file is where it is no model to be answered with; else `None`."""
         return kind_by_header(self.metadata, self.tensors, self.path.name)
 

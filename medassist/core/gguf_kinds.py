@@ -24,7 +24,7 @@ RANKS_OR_EMBEDS = (1, 2, 3, 4)
 
 
 @dataclass(frozen=True)
-class Kind:
+class OtherKind:
     """A kind of file that is no model to be answered with.
 
     Attributes:
@@ -53,8 +53,8 @@ class _Row:
     give: str
 
     @property
-    def kind(self) -> Kind:
-        return Kind(self.found, self.give)
+    def kind(self) -> OtherKind:
+        return OtherKind(self.found, self.give)
 
 
 @dataclass(frozen=True)
@@ -83,26 +83,28 @@ def _table() -> _Table:
     return from_json(_Table, TABLE.read_bytes())
 
 
-def begins_like(first: bytes) -> Kind:
+def begins_like(first: bytes) -> OtherKind:
     """What a file is that does not begin as a GGUF does, by its first bytes."""
     for row in _table().first_bytes:
         if first.startswith(bytes.fromhex(row.hex)):
             return row.kind
     if not any(first):
-        return Kind("a file of zeros", "copy or download it again: it was never filled")
+        return OtherKind(
+            "a file of zeros", "copy or download it again: it was never filled"
+        )
     start = first.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return Kind(
+        return OtherKind(
             "a web page that was saved in its place",
             "download the file itself, not the page that shows it",
         )
     # A length of eight bytes, then JSON.
     if first[8:10] == b'{"' and first[5:8] == bytes(3):
-        return Kind(
+        return OtherKind(
             "weights as safetensors",
             "convert the folder that it lies in: medassist convert gguf FOLDER",
         )
-    return Kind(
+    return OtherKind(
         "a file of another kind (it does not begin with GGUF)",
         "choose a file that ends in .gguf",
     )
@@ -110,7 +112,7 @@ def begins_like(first: bytes) -> Kind:
 
 def kind_by_header(
     metadata: Mapping[str, object], tensors: int, name: str
-) -> Kind | None:
+) -> OtherKind | None:
     """What a GGUF is that is no model to be answered with; `None`: it may be one.
 
     Args:
@@ -142,7 +144,7 @@ def kind_by_header(
     return None
 
 
-def _part(metadata: Mapping[str, object], name: str) -> Kind | None:
+def _part(metadata: Mapping[str, object], name: str) -> OtherKind | None:
     """What a part of a split model is that cannot be loaded by its name."""
     count, number = metadata.get("split.count", 1), metadata.get("split.no", 0)
     if not isinstance(count, int) or not isinstance(number, int) or count < 2:
@@ -150,17 +152,17 @@ def _part(metadata: Mapping[str, object], name: str) -> Kind | None:
     named = SHARD.search(name)
     first = f"{name[: named.start()] if named else 'NAME'}-00001-of-{count:05}.gguf"
     if number > 0:
-        return Kind(
+        return OtherKind(
             f"part {number + 1} of {count} of a model",
             f"give the first part, {first}, with the others beside it",
         )
     if named is None or (int(named[1]), int(named[2])) != (1, count):
-        return Kind(
+        return OtherKind(
             f"the first of {count} parts of a model under a name of its own",
             f"call it {first}, and the others likewise: they are found by their names",
         )
     return None
 
 
-def _named(rows: Sequence[_Named], name: object) -> Kind | None:
+def _named(rows: Sequence[_Named], name: object) -> OtherKind | None:
     return next((row.kind for row in rows if name in row.names), None)

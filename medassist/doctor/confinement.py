@@ -18,7 +18,7 @@ from medassist.engine.confinement_trial import (
     LISTENING,
     MODEL,
     REPLY,
-    Trial,
+    ConfinementTrial,
     Try,
 )
 from medassist.engine.last_words import LastWords
@@ -55,7 +55,7 @@ class Tried:
         do: what the user can do about that.
     """
 
-    trial: Trial | None
+    trial: ConfinementTrial | None
     problem: str = ""
     do: str = ""
 
@@ -145,7 +145,7 @@ def confinement(tried: Tried) -> list[Finding]:
     return found
 
 
-def _gap(able: list[str], trial: Trial) -> Finding:
+def _gap(able: list[str], trial: ConfinementTrial) -> Finding:
     missing = [layer for layer in ALL_LAYERS if layer not in trial.confined]
     if sys.platform == "linux":
         do = ". ".join(WHAT_TO_DO[layer] for layer in missing)

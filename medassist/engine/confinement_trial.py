@@ -59,7 +59,7 @@ class Try(Value):
     shared: Path | None = None
 
 
-class Trial(Value):
+class ConfinementTrial(Value):
     """What a child that is confined as the models' child is can still do."""
 
     confined: str
@@ -71,7 +71,7 @@ class Trial(Value):
 
 
 COMMAND: TypeAdapter[Try] = TypeAdapter(Try)
-REPLY: TypeAdapter[Trial] = TypeAdapter(Trial)
+REPLY: TypeAdapter[ConfinementTrial] = TypeAdapter(ConfinementTrial)
 
 
 def serve(process: Confined) -> None:
@@ -104,7 +104,9 @@ def serve(process: Confined) -> None:
     for what, deed in deeds.items():
         attempts[what] = _attempt(deed)
     process.channel.send(
-        Trial(confined=confined, threads=threads, attempts=attempts, processors=found)
+        ConfinementTrial(
+            confined=confined, threads=threads, attempts=attempts, processors=found
+        )
     )
 
 

@@ -41,7 +41,7 @@ X32_BIT: Final = 0x40000000
 
 
 @dataclass(frozen=True)
-class Machine:
+class SystemCalls:
     """A kind of processor, as the kernel counts its calls."""
 
     architecture: int
@@ -53,7 +53,7 @@ class Machine:
 
 
 # Of each call the reason stands once, at x86-64.
-_X86_64 = Machine(
+_X86_64 = SystemCalls(
     architecture=0xC000003E,
     seccomp=317,
     socket=41,
@@ -94,7 +94,7 @@ _X86_64 = Machine(
         "userfaultfd": 323,
     },
 )
-_AARCH64 = Machine(
+_AARCH64 = SystemCalls(
     architecture=0xC00000B7,
     seccomp=277,
     socket=198,
@@ -128,7 +128,7 @@ _AARCH64 = Machine(
         "userfaultfd": 282,
     },
 )
-MACHINES: Mapping[str, Machine] = {"x86_64": _X86_64, "aarch64": _AARCH64}
+MACHINES: Mapping[str, SystemCalls] = {"x86_64": _X86_64, "aarch64": _AARCH64}
 
 
 class _Program(ctypes.Structure):
@@ -159,7 +159,7 @@ def forbid_calls() -> bool:
     return held == 0
 
 
-def program(machine: Machine) -> bytes:
+def program(machine: SystemCalls) -> bytes:
     """The filter for `machine`, as the kernel takes it: 8 bytes an instruction."""
     code = [
         _step(LOAD, ARCHITECTURE),

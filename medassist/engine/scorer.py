@@ -34,7 +34,7 @@ from medassist.engine.scorer_wire import (
     Tokens,
     Write,
 )
-from medassist.exams.chunks import CONTEXT, LEAST_CHUNKS, Chunk, chunks_of
+from medassist.exams.chunks import CONTEXT, LEAST_CHUNKS, ScoredChunk, chunks_of
 from medassist.exams.log_probs import Logits
 
 WORKER = "medassist.engine.scorer_worker"
@@ -176,7 +176,7 @@ class GgufScorer(_Asked):
         tokens = self._tokens(Tokenize(text=text))
         return tokens if self.opened.bos is None else [self.opened.bos, *tokens]
 
-    def chunks(self, text: str) -> list[Chunk]:
+    def chunks(self, text: str) -> list[ScoredChunk]:
         """`text` cut into chunks for this model, as llama-perplexity cuts it.
 
         Raises:

@@ -18,7 +18,7 @@ LEAST_CHUNKS = 2  # as llama-perplexity asks for
 
 
 @dataclass(frozen=True)
-class Chunk:
+class ScoredChunk:
     """Tokens to read; those after `first` are scored.
 
     Attributes:
@@ -37,7 +37,7 @@ class Chunk:
 
 def chunks_of(
     tokens: Sequence[int], bos: int | None, context: int = CONTEXT
-) -> list[Chunk]:
+) -> list[ScoredChunk]:
     """Cut a text's tokens into chunks of `context`; what is left over is dropped.
 
     Args:
@@ -46,10 +46,10 @@ def chunks_of(
             `None` where the model was trained without.
         context: tokens of a chunk.
     """
-    chunks: list[Chunk] = []
+    chunks: list[ScoredChunk] = []
     for start in range(0, len(tokens) - context + 1, context):
         own = list(tokens[start : start + context])
         if bos is not None:
             own[0] = bos
-        chunks.append(Chunk(tuple(own), context // 2))
+        chunks.append(ScoredChunk(tuple(own), context // 2))
     return chunks

@@ -20,7 +20,7 @@ VALUES_AT_A_TIME = 1 << 22
 
 
 @dataclass(frozen=True)
-class Comparison:
+class TokenComparison:
     """Two models on the same tokens; all arrays are (T,).
 
     Attributes:
@@ -44,7 +44,7 @@ def log_softmax(logits: Logits) -> Floats:
     return shifted
 
 
-def compare(logits: Logits, base: Logits, targets: Ids) -> Comparison:
+def compare(logits: Logits, base: Logits, targets: Ids) -> TokenComparison:
     """Compare a model with a base (reference) model, token by token.
 
     Args:
@@ -69,7 +69,7 @@ def compare(logits: Logits, base: Logits, targets: Ids) -> Comparison:
         )
         kld[rows] = (np.exp(wanted) * difference).sum(axis=-1)
     same_top = logits.argmax(axis=-1) == base.argmax(axis=-1)
-    return Comparison(nll, base_nll, kld, same_top)
+    return TokenComparison(nll, base_nll, kld, same_top)
 
 
 def _taken(log_probs: Floats, targets: Ids) -> Floats:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from medassist.exams.log_probs import Comparison, Floats
+from medassist.exams.log_probs import Floats, TokenComparison
 
 KLD_PERCENTILES = (99.9, 99.0, 95.0, 90.0, 50.0, 10.0, 5.0, 1.0, 0.1)
 DELTA_P_PERCENTILES = (99.9, 99.0, 95.0, 90.0, 75.0, 50.0, 25.0, 10.0, 5.0, 1.0, 0.1)
@@ -44,7 +44,7 @@ class Figure(BaseModel):
         return f"{self.value:.6f}{error}{' ' * bool(self.unit)}{self.unit}"
 
 
-class TextLoss(BaseModel):
+class TextDivergence(BaseModel):
     """What quantizing changed in a model's guesses on a text.
 
     Attributes:
@@ -83,7 +83,7 @@ def perplexity(losses: Floats) -> Figure:
     return Figure(value=value, error=value * (loss.error or 0.0))
 
 
-def text_loss(parts: Sequence[Comparison], context: int) -> TextLoss:
+def text_loss(parts: Sequence[TokenComparison], context: int) -> TextDivergence:
     """The figures of a text that was compared chunk by chunk.
 
     Args:
@@ -100,7 +100,7 @@ def text_loss(parts: Sequence[Comparison], context: int) -> TextLoss:
     share = float(same.mean())
     error = math.sqrt(share * (1 - share) / max(1, len(same) - 1))
     figures[SAME_TOP] = Figure(value=100 * share, error=100 * error, unit="%")
-    return TextLoss(
+    return TextDivergence(
         tokens=len(nll), chunks=len(parts), context=context, figures=figures
     )
 

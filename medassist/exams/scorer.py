@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from medassist.exams.chunks import Chunk
-from medassist.exams.log_probs import Comparison, Logits, compare
-from medassist.exams.perplexity import TextLoss, text_loss
+from medassist.exams.chunks import ScoredChunk
+from medassist.exams.log_probs import Logits, TokenComparison, compare
+from medassist.exams.perplexity import TextDivergence, text_loss
 
 
 class Scorer(Protocol):
@@ -31,13 +31,13 @@ def _nobody(what: str, done: int, total: int) -> None:
 
 
 def compare_on_text(
-    model: Scorer, base: Scorer, chunks: Sequence[Chunk], told: Told = _nobody
-) -> TextLoss:
+    model: Scorer, base: Scorer, chunks: Sequence[ScoredChunk], told: Told = _nobody
+) -> TextDivergence:
     """What `model` lost against `base`, of which it is a quantization, on a text.
 
     The logits of one chunk at a time are held, of both models.
     """
-    parts: list[Comparison] = []
+    parts: list[TokenComparison] = []
     for number, chunk in enumerate(chunks):
         told("Divergence", number, len(chunks))
         # The last token is read by nobody: what would come after it is not known.

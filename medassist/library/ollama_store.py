@@ -69,7 +69,7 @@ class OllamaModel:
 
 
 @dataclass(frozen=True)
-class Store:
+class OllamaStore:
     """What was found, and what of it cannot be used."""
 
     root: Path
@@ -90,7 +90,7 @@ def store_root() -> Path | None:
     return None
 
 
-def read_store(root: Path | None = None) -> Store | None:
+def read_store(root: Path | None = None) -> OllamaStore | None:
     """The models of the store at `root`, or of this computer's; `None`: there is none.
 
     A model that cannot be used is a sentence in `problems`.
@@ -108,7 +108,7 @@ def read_store(root: Path | None = None) -> Store | None:
             models.append(_read(root, file, name))
         except LibraryError as error:
             problems.append(str(error))
-    return Store(root, tuple(models), tuple(problems))
+    return OllamaStore(root, tuple(models), tuple(problems))
 
 
 def find(name: str) -> OllamaModel:

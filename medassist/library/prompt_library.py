@@ -45,7 +45,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Prompts:
+class StoredPrompts:
     """All of them in the order of their titles, and what could not be read."""
 
     prompts: tuple[Prompt, ...]
@@ -57,7 +57,7 @@ def prompts_dir() -> Path:
     return config_dir() / FOLDER_NAME
 
 
-def load_prompts() -> Prompts:
+def load_prompts() -> StoredPrompts:
     """Every prompt there is; what cannot be read is a sentence."""
     found: dict[str, Prompt] = {}
     problems: list[str] = []
@@ -73,7 +73,7 @@ def load_prompts() -> Prompts:
             except LibraryError as error:
                 problems.append(clean_line(str(error)))
     ordered = sorted(found.values(), key=lambda prompt: prompt.title.casefold())
-    return Prompts(tuple(ordered), tuple(problems))
+    return StoredPrompts(tuple(ordered), tuple(problems))
 
 
 def read_prompt(file: Path, is_own: bool) -> Prompt:

@@ -60,7 +60,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Judged:
+class RecordedVerdict:
     """A verdict with what it was about, for statistics over many consultations."""
 
     consultation: int
@@ -186,7 +186,7 @@ def _models(db: Connection, consultation: int) -> dict[PaneName, str]:
     return {pane: clean_line(label(name, adapter)) for pane, name, adapter, _ in rows}
 
 
-def verdicts(db: Connection) -> tuple[Judged, ...]:
+def verdicts(db: Connection) -> tuple[RecordedVerdict, ...]:
     """Every verdict, in the order in which they were given."""
     rows = db.execute(
         "SELECT consultation.id, turn.id, verdict.choice, verdict.side_a,"  # noqa: S608
@@ -196,11 +196,11 @@ def verdicts(db: Connection) -> tuple[Judged, ...]:
         " FROM verdict JOIN turn ON turn.id = verdict.turn"
         " JOIN consultation ON consultation.id = turn.consultation ORDER BY verdict.id"
     )
-    found: list[Judged] = []
+    found: list[RecordedVerdict] = []
     for consultation, turn, *given, last, hidden, question in rows.fetchall():
         models, hashes, seeds = _judged_models(db, turn)
         found.append(
-            Judged(
+            RecordedVerdict(
                 consultation,
                 turn,
                 verdict(*given),

@@ -32,7 +32,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Hit:
+class SearchHit:
     """A consultation that was found, and a place in it."""
 
     summary: Summary
@@ -65,7 +65,7 @@ def terms(typed: str) -> tuple[str, ...]:
 
 def search(
     db: Connection, typed: str, chosen: Filter, offset: int, limit: int = PAGE
-) -> tuple[Hit, ...]:
+) -> tuple[SearchHit, ...]:
     """The consultations in which all that is typed stands, the latest first.
 
     The index says which passages hold a word; whose they are is read once for all.
@@ -89,7 +89,7 @@ def search(
     lines = [summary(db, row) for row in rows.fetchall()]
     candidates = _candidates(matches, owners, {line.id for line in lines})
     places = _places(db, candidates, wanted)
-    return tuple(Hit(line, *places.get(line.id, (None, ()))) for line in lines)
+    return tuple(SearchHit(line, *places.get(line.id, (None, ()))) for line in lines)
 
 
 def _passages(db: Connection, term: str) -> set[int]:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, TypeVar
 from medassist.records import deletion, history, search, sql_writes, stored_consultation
 from medassist.records.cipher import Connection, database_error
 from medassist.records.errors import InUse, Locked, of_database
-from medassist.records.history import PAGE, Filter, Judged, Summary
-from medassist.records.search import Hit
+from medassist.records.history import PAGE, Filter, RecordedVerdict, Summary
+from medassist.records.search import SearchHit
 from medassist.records.sql_writes import StoredState
 from medassist.records.stored_consultation import Saved
 from medassist.records.writer import Change, Writer
@@ -185,7 +185,7 @@ class Store:
 
     async def search(
         self, typed: str, chosen: Filter = NOTHING, offset: int = 0, limit: int = PAGE
-    ) -> tuple[Hit, ...]:
+    ) -> tuple[SearchHit, ...]:
         """The consultations in which all that was typed stands."""
         return await self._read(
             lambda db: search.search(db, typed, chosen, offset, limit)
@@ -197,7 +197,7 @@ class Store:
             lambda db: stored_consultation.reopen(db, consultation, branch)
         )
 
-    async def verdicts(self) -> tuple[Judged, ...]:
+    async def verdicts(self) -> tuple[RecordedVerdict, ...]:
         """Every verdict, in the order in which they were given."""
         return await self._read(history.verdicts)
 

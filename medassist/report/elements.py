@@ -203,7 +203,7 @@ class Scatter:
 
 
 @dataclass(frozen=True)
-class Sides:
+class TwoSidedRow:
     """A row of a chart with bars to both sides of zero.
 
     Attributes:
@@ -222,7 +222,7 @@ class TwoSided:
 
     title: str
     x_label: str
-    rows: tuple[Sides, ...]
+    rows: tuple[TwoSidedRow, ...]
     told: str
     left: str
     right: str
@@ -230,7 +230,7 @@ class TwoSided:
 
 
 @dataclass(frozen=True)
-class Answers:
+class QuestionWithAnswers:
     """One question and what was answered to it."""
 
     heading: str
@@ -250,7 +250,7 @@ class Listing:
 
 
 Chart = Lines | Intervals | Bars | Scatter | TwoSided
-Part = Text | Items | Table | Chart | Answers | Listing
+Part = Text | Items | Table | Chart | QuestionWithAnswers | Listing
 
 
 @dataclass(frozen=True)

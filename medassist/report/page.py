@@ -22,13 +22,13 @@ from medassist.report.charts.lines import draw_lines
 from medassist.report.charts.scatter import draw_scatter
 from medassist.report.charts.two_sided import draw_two_sided
 from medassist.report.elements import (
-    Answers,
     Bars,
     Intervals,
     Items,
     Lines,
     Listing,
     Part,
+    QuestionWithAnswers,
     Report,
     Scatter,
     Table,
@@ -81,7 +81,7 @@ class _Drawer:
                 return self._chart(part, draw_scatter)
             case TwoSided():
                 return self._chart(part, draw_two_sided)
-            case Answers():
+            case QuestionWithAnswers():
                 return macros.answers(part)
             case Listing():
                 return macros.listing(part)

@@ -56,7 +56,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Options:
+class ChoiceOptions:
     """What the command line said; `None` where it said nothing."""
 
     mode: Literal["together", "in-turn"] | None = None

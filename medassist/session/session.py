@@ -1,6 +1,6 @@
-"""One conversation with a pair, without a face: the screen and `ask` stand on it.
+"""One conversation with a pair, without Textual: the screen and `ask` stand on it.
 
-What a face calls, all of it:
+All that a screen or command calls:
 
     load            load the pair, or load it again
     choose          another pair takes the place of this one
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from medassist.settings import Settings
 
 
-class Face(Protocol):
-    """Who shows the session to somebody."""
+class SessionListener(Protocol):
+    """Whoever shows the session: told what the user should know."""
 
     def say(self, sentence: str, warning: bool = False) -> None:
         """Tell the user something that needs no answer."""
@@ -72,7 +72,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AskOutcome:
     """How asking went.
 
     Attributes:
@@ -89,20 +89,26 @@ class Session:
 
     Args:
         pair: answers; may be shared with other sessions.
-        face: shows the session.
+        listener: told what the user should know, and when the record changes.
         panel: shows the red flags; a question is asked once they stand there.
         vault: where the consultation is kept; by default in the user's own records.
     """
 
     def __init__(
-        self, pair: Pair, face: Face, panel: Panel, vault: Vault | None = None
+        self,
+        pair: Pair,
+        listener: SessionListener,
+        panel: Panel,
+        vault: Vault | None = None,
     ) -> None:
         self.pair = pair
         self.consultation = Consultation()
         self.fingerprints = Fingerprints()
         self.red_flags = RedFlags(panel, lambda: self.red_flags.keep_in(self.record))
-        self.record = ConsultationRecord(self, lambda said: face.say(said, True), vault)
-        self._face = face
+        self.record = ConsultationRecord(
+            self, lambda said: listener.say(said, True), vault
+        )
+        self._listener = listener
 
     # The pair
 
@@ -164,7 +170,7 @@ class Session:
         settings: Settings,
         mode: Mode,
         watch: Watch | None = None,
-    ) -> Outcome:
+    ) -> AskOutcome:
         """Have `asked` checked for red flags, and then answered by the pair.
 
         Waits for the pair where it is still being loaded.
@@ -180,7 +186,7 @@ class Session:
         pair = self.pair
         await pair.settled.wait()
         if pair.state != "ready":
-            return Outcome(ready=False)
+            return AskOutcome(ready=False)
         sources = pair.sources
         for pane, answer in asked.answers.items():
             answer.source = sources[pane]
@@ -189,7 +195,7 @@ class Session:
         too_long = await pair.ask(
             self.consultation, asked.answers, settings, mode, watch
         )
-        return Outcome(ready=True, too_long=too_long)
+        return AskOutcome(ready=True, too_long=too_long)
 
     def take_back(self, asked: Asked) -> str:
         """Take back a turn that was never answered; its question again."""
@@ -208,7 +214,7 @@ class Session:
 
     def record_changed(self) -> None:
         """How the consultation is kept has changed."""
-        self._face.record_changed()
+        self._listener.record_changed()
 
     async def learn_files(self) -> list[Fingerprint]:
         """Compute what is not known of the files that answered, while nothing runs."""

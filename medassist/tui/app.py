@@ -19,7 +19,7 @@ from textual.screen import Screen
 
 from medassist.core.values import Mode
 from medassist.intended_use import INTENDED_USE_VERSION
-from medassist.session.choice import Choice, Options
+from medassist.session.choice import Choice, ChoiceOptions
 from medassist.session.default_pair import opening
 from medassist.session.pair import MakeEngine, Pair
 from medassist.tui import clipboard, crash, first_look, keys, themes, wall
@@ -62,7 +62,7 @@ class ConsultApp(App[int]):
     def __init__(
         self,
         choice: Choice | None = None,
-        options: Options | None = None,
+        options: ChoiceOptions | None = None,
         *,
         make_engine: MakeEngine | None = None,
         debug: bool = False,
@@ -70,7 +70,7 @@ class ConsultApp(App[int]):
     ) -> None:
         super().__init__()
         wall.build()
-        self._options = options or Options()
+        self._options = options or ChoiceOptions()
         self._make_engine = make_engine
         self._debug = debug
         self._on_first_frame = on_first_frame
@@ -398,7 +398,7 @@ def run(
         return 2
     app = ConsultApp(
         opening(base, tuned, adapter, pair),
-        Options(mode, context, threads, gpu_layers, kv),
+        ChoiceOptions(mode, context, threads, gpu_layers, kv),
         debug=debug,
         on_first_frame=on_first_frame,
     )

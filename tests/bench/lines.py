@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from medassist.bench.results import (
     ROUND,
     Disturbance,
+    ExamItem,
     Figure,
     FileFacts,
-    Item,
     Line,
     Parameters,
     SettingsFacts,
@@ -111,7 +111,7 @@ def exam(
 ) -> list[Line]:
     """Answers to as many questions, of which the first choice is right."""
     items = [
-        Item(
+        ExamItem(
             id=f"q{n}",
             tokens=f"{tokens}{n}",
             gold=0,

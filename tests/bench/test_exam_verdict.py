@@ -4,14 +4,14 @@ import random
 
 import pytest
 
-from medassist.bench.exam_verdict import ALL, Verdict, primary, sat, verdicts
+from medassist.bench.exam_verdict import ALL, ExamVerdict, primary, sat, verdicts
 from medassist.exams.statistics import Flips
 from tests.bench.lines import exam, model
 
 Q8, Q4, Q2 = model("Q8_0", 8000), model("Q4_0", 4000), model("Q2_K", 2000)
 
 
-def of(verdict: Verdict) -> Flips:
+def of(verdict: ExamVerdict) -> Flips:
     """What changed, where it could be compared."""
     assert verdict.flips is not None
     return verdict.flips

@@ -16,7 +16,7 @@ from convert.unpack.unpack import unpack
 from medassist.bench.events import Ended
 from medassist.bench.exam import CONTEXT, hashed
 from medassist.bench.exam_verdict import sat
-from medassist.bench.results import Item
+from medassist.bench.results import ExamItem
 from medassist.bench.targets import Target, target
 from medassist.exams.multiple_choice import Asked, Reading
 from tests.bench.measured import SMALL, measure
@@ -42,7 +42,7 @@ def model(request, tmp_path) -> tuple[str, Path, Path]:
     return request.param, folder, convert_model(folder, gguf, quantization="f32")
 
 
-def ours(gguf: Target, exams: Path, folder: Path) -> dict[str, list[Item]]:
+def ours(gguf: Target, exams: Path, folder: Path) -> dict[str, list[ExamItem]]:
     """The answers that `medassist bench` keeps, by lm-eval's names of the tasks."""
     wishes = replace(SMALL, tests=frozenset(("exams",)), exams=exams, shots=5)
     events = measure(wishes, [gguf], folder / "r.jsonl")

@@ -17,9 +17,9 @@ import pytest
 
 from medassist.bench import exam
 from medassist.bench.events import Ended, Planned
-from medassist.bench.exam_verdict import Verdict, sat, verdicts
+from medassist.bench.exam_verdict import ExamVerdict, sat, verdicts
 from medassist.bench.recommend import Recommendation, broken, recommend
-from medassist.bench.result_rows import Row, rows
+from medassist.bench.result_rows import ResultRow, rows
 from medassist.bench.result_tables import as_text
 from medassist.bench.results import Line
 from medassist.bench.targets import target, targets
@@ -49,8 +49,8 @@ class Planted:
     broken: Path
     notes: tuple[str, ...]
     lines: Sequence[Line]
-    verdicts: dict[str, Verdict]
-    rows: dict[str, Row]
+    verdicts: dict[str, ExamVerdict]
+    rows: dict[str, ResultRow]
 
     def advice(self, margin: float = 0.01) -> Recommendation:
         return recommend(

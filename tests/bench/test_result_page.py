@@ -15,7 +15,7 @@ from medassist.bench.result_page import as_html
 from medassist.bench.result_rows import rows
 from medassist.bench.results import ROUND, Figure
 from medassist.commands.bench.measurement import measure_and_print
-from medassist.commands.bench.request import Request
+from medassist.commands.bench.request import BenchRequest
 from medassist.exams.perplexity import MEAN_KLD, PPL, PPL_RATIO, SAME_TOP
 from medassist.report.elements import SERIES
 from tests.bench.lines import SETTINGS, app, exam, line, model, speed
@@ -210,7 +210,7 @@ def test_every_file_is_named_with_its_whole_sha256(whole):
 def test_the_page_is_written_beside_what_is_printed(files, tmp_path, capsys):
     to, out = tmp_path / "page.html", tmp_path / "r.jsonl"
     wishes = replace(FEW, tests=frozenset(("speed",)))
-    request = Request(wishes, (str(files.base),), out=out, html=to, wait_s=0)
+    request = BenchRequest(wishes, (str(files.base),), out=out, html=to, wait_s=0)
     assert measure_and_print(request) == 0
     assert "Raw speed" in capsys.readouterr().out
     assert files.base.stem in Page(to.read_text("utf-8")).text
@@ -223,7 +223,7 @@ def test_a_page_that_could_not_be_written_is_said_before_anything_is_measured(
     files, tmp_path
 ):
     nowhere = tmp_path / "nowhere" / "page.html"
-    request = Request(FEW, (str(files.base),), html=nowhere)
+    request = BenchRequest(FEW, (str(files.base),), html=nowhere)
     with pytest.raises(UsageError, match="There is no folder"):
         measure_and_print(request)
 

@@ -26,7 +26,7 @@ from medassist.bench.served import Served, memory_of, processes
 from medassist.bench.targets import targets
 from medassist.bench.work import Wishes, Work
 from medassist.commands.bench.measurement import served_by_ollama
-from medassist.commands.bench.request import Request
+from medassist.commands.bench.request import BenchRequest
 from medassist.core.ollama_host import read_host
 from tests.bench.measured import SMALL
 from tests.convert.ollama.fake_ollama import FakeOllama, Model
@@ -52,7 +52,9 @@ def fake(tmp_path: Path) -> Iterator[FakeOllama]:
 
 
 def served(fake, stack: ExitStack, *names: str) -> Served:
-    found = served_by_ollama(Request(SMALL, ollama=names, ollama_host=fake.host), stack)
+    found = served_by_ollama(
+        BenchRequest(SMALL, ollama=names, ollama_host=fake.host), stack
+    )
     assert found is not None
     found.pids = lambda: [psutil.Process().pid]
     return found
@@ -178,7 +180,7 @@ def test_where_no_server_answers_it_is_said_before_anything_is_measured():
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{chosen.getsockname()[1]}"
-    request = Request(SMALL, ollama=("x",), ollama_host=host)
+    request = BenchRequest(SMALL, ollama=("x",), ollama_host=host)
     with (
         ExitStack() as stack,
         pytest.raises(BenchError, match=r"No Ollama answers at .*`ollama serve`"),

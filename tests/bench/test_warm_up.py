@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from medassist.bench.speed import MOST_WARM_UPS, Kept, Lane, called, warm_up
+from medassist.bench.speed import MOST_WARM_UPS, Lane, LoadedModels, called, warm_up
 from medassist.bench.targets import targets
 from medassist.bench.work import Setting, Wishes, in_rounds, settings
 
@@ -53,7 +53,7 @@ def test_a_model_makes_room_for_the_next_where_memory_is_short(files, monkeypatc
         [files.base, files.merged]
     ))  # fmt: skip
     monkeypatch.setattr(fit, "available_memory", lambda: 10**12)
-    with Kept(64) as kept:
+    with LoadedModels(64) as kept:
         first = kept.model(one)
         kept.model(two)
         assert kept.model(one) is first

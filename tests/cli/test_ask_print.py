@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from medassist.commands.ask_print import Status
-from medassist.commands.ask_run import AskError, ExitCode, Request, run
+from medassist.commands.ask_print import StatusLine
+from medassist.commands.ask_run import AskError, AskRequest, ExitCode, run
 from medassist.core.errors import EngineDied
 from medassist.core.values import Figures, PairFiles, PaneName, Sampling, TooLong
 from medassist.engine.wire import Answered, Loading, Reading, Written
@@ -24,12 +24,12 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AskRequest:
     monkeypatch.setenv("MEDASSIST_HOME", str(tmp_path / "home"))
     base, adapter = tmp_path / "base.gguf", tmp_path / "lora.gguf"
     base.write_bytes(b"weights")
     adapter.write_bytes(b"lora")
-    return Request(
+    return AskRequest(
         question="What is asthma?",
         files=PairFiles(base=base, adapter=adapter),
         panes=BOTH,
@@ -39,7 +39,7 @@ def request_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
 
 
 def test_two_answers_stand_one_below_the_other_though_written_in_turns(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine = FakeEngine(
         [
@@ -63,7 +63,7 @@ def test_two_answers_stand_one_below_the_other_though_written_in_turns(
 
 
 def test_an_answer_that_is_finished_first_waits_for_its_place(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = [
         written("tuned", "Second."),
@@ -77,7 +77,7 @@ def test_an_answer_that_is_finished_first_waits_for_its_place(
 
 
 def test_the_first_answer_is_shown_on_a_terminal_while_it_is_written(
-    request_: Request,
+    request_: AskRequest,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -95,7 +95,7 @@ def test_the_first_answer_is_shown_on_a_terminal_while_it_is_written(
 
 
 def test_one_answer_alone_has_no_heading(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine = FakeEngine([written("tuned", "Yes."), answered("tuned", "Yes.")])
     run(replace(request_, panes=("tuned",), notice="A demonstration."), engine)
@@ -106,7 +106,7 @@ def test_one_answer_alone_has_no_heading(
 
 
 def test_the_notice_of_the_starter_pair_stands_above_two_answers(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine = FakeEngine([answered("base", ""), answered("tuned", "")])
     run(replace(request_, notice="A demonstration."), engine)
@@ -114,7 +114,7 @@ def test_the_notice_of_the_starter_pair_stands_above_two_answers(
 
 
 def test_control_bytes_of_a_model_reach_no_terminal(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # An escape sequence that writes the clipboard, split over two pieces, and a
     # model that has one in its name.
@@ -133,7 +133,7 @@ def test_control_bytes_of_a_model_reach_no_terminal(
 
 
 def test_json_is_one_object_of_the_promised_shape(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = [
         written("base", "\x1b[2J"),
@@ -193,7 +193,7 @@ THOUGHTS = [
 
 
 def test_a_thought_is_not_printed_and_stands_in_a_field_of_its_own(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alone = replace(request_, panes=("base",))
     run(alone, FakeEngine(THOUGHTS))
@@ -206,7 +206,7 @@ def test_a_thought_is_not_printed_and_stands_in_a_field_of_its_own(
 
 
 def test_what_turned_out_to_be_a_thought_reaches_no_pipe(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     taken_back = Written(
         id=1, pane="base", text="10 mg.", tokens=4, thought="Hm, 900?", restart=True
@@ -217,7 +217,7 @@ def test_what_turned_out_to_be_a_thought_reaches_no_pipe(
 
 
 def test_a_thought_without_an_answer_is_said_to_be_one(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bare = answered("base", "").model_copy(update={"thought": "Hm."})
     run(replace(request_, panes=("base",)), FakeEngine([bare]))
@@ -225,14 +225,14 @@ def test_a_thought_without_an_answer_is_said_to_be_one(
 
 
 def test_an_answer_that_was_cut_off_is_said_to_be(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(request_, FakeEngine([answered("base", "", "length", 1024)]))
     assert "cut off after 1,024 tokens; --max-tokens" in capsys.readouterr().err
 
 
 def test_what_was_written_before_the_engine_died_stays(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     engine = FakeEngine([written("base", "One"), EngineDied("It died.")])
     with pytest.raises(EngineDied):
@@ -242,7 +242,7 @@ def test_what_was_written_before_the_engine_died_stays(
 
 
 def test_json_keeps_the_answer_that_was_finished_before_the_engine_died(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = [answered("base", "One."), written("tuned", "T"), EngineDied("It died.")]
     with pytest.raises(EngineDied):
@@ -255,7 +255,7 @@ def test_json_keeps_the_answer_that_was_finished_before_the_engine_died(
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_a_question_that_does_not_fit_prints_no_answer(
-    request_: Request, capsys: pytest.CaptureFixture[str], as_json: bool
+    request_: AskRequest, capsys: pytest.CaptureFixture[str], as_json: bool
 ) -> None:
     too_long = [
         TooLong(pane="base", tokens=9000, fits=1792, droppable=()),
@@ -268,7 +268,7 @@ def test_a_question_that_does_not_fit_prints_no_answer(
 
 
 def test_the_system_message_and_the_settings_reach_both_models(
-    request_: Request,
+    request_: AskRequest,
 ) -> None:
     engine = FakeEngine([])
     sampling = Sampling(temperature=0, seed=7)
@@ -282,7 +282,7 @@ def test_the_system_message_and_the_settings_reach_both_models(
 
 
 def test_progress_is_drawn_in_place_and_wiped_before_the_answer(
-    request_: Request,
+    request_: AskRequest,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -307,7 +307,7 @@ def test_progress_is_drawn_in_place_and_wiped_before_the_answer(
 
 def test_where_no_terminal_is_there_is_no_progress() -> None:
     stream = io.StringIO()
-    status = Status(stream)
+    status = StatusLine(stream)
     status.loading(Loading(file=Path("m.gguf"), fraction=0.5))
     status.say("figures", always=False)
     status.clear()
@@ -315,7 +315,7 @@ def test_where_no_terminal_is_there_is_no_progress() -> None:
 
 
 def test_no_model_speaks_before_the_flags_are_told(
-    request_: Request, capsys: pytest.CaptureFixture[str]
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told_before: list[str] = []
 
@@ -331,7 +331,7 @@ def test_no_model_speaks_before_the_flags_are_told(
 
 
 def test_rules_that_cannot_be_read_are_told_and_hold_nothing_up(
-    request_: Request,
+    request_: AskRequest,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

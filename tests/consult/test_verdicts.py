@@ -13,7 +13,7 @@ from medassist.consult.verdict import Choice, Reason, Verdict
 from medassist.consult.verdict_table import COLUMNS, table
 from medassist.consult.verdict_words import as_text
 from medassist.consult.verdicts import (
-    Judged,
+    JudgedTurn,
     figures,
     judged,
     missing,
@@ -33,8 +33,8 @@ def given(
     blind: bool = True,
     question: str = "",
     reasons: tuple[Reason, ...] = (),
-) -> Judged:
-    return Judged(
+) -> JudgedTurn:
+    return JudgedTurn(
         str(number),
         "1",
         "Heron / Kestrel",
@@ -125,7 +125,7 @@ def test_the_table_is_read_by_the_report_and_holds_no_question(tmp_path: Path) -
 
 def test_a_models_name_is_no_formula_in_a_spreadsheet() -> None:
     one = given(1, "A")
-    bad = Judged("1", "1", "=cmd()", one.verdict, one.question_sha256)
+    bad = JudgedTurn("1", "1", "=cmd()", one.verdict, one.question_sha256)
     assert ",'=cmd()," in table([bad])
 
 

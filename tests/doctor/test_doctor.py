@@ -23,7 +23,7 @@ from medassist.doctor.models import models
 from medassist.doctor.offline import offline
 from medassist.doctor.records import FOLDER, records
 from medassist.engine import confine
-from medassist.engine.confinement_trial import Trial
+from medassist.engine.confinement_trial import ConfinementTrial
 from medassist.engine.devices import Device, Processors
 from medassist.records import vault
 from medassist.settings import Settings
@@ -346,13 +346,13 @@ def test_a_file_of_certificates_that_cannot_be_used_is_wrong(tmp_path: Path) -> 
 # Confinement and machine
 
 
-def a_trial(confined: str, **able: str) -> Trial:
+def a_trial(confined: str, **able: str) -> ConfinementTrial:
     processor = Device(kind="CPU", name="x", free_bytes=1, total_bytes=1)
     found = Processors(
         version="0", features=(), gpu_offload=False, devices=(processor,), threads=1
     )
     attempts = {"read its model": "allowed", "send (UDP)": "refused", **able}
-    return Trial.model_validate(
+    return ConfinementTrial.model_validate(
         {"confined": confined, "threads": 1, "attempts": attempts, "processors": found}
     )
 

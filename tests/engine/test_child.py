@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from convert.quantize_wire import REPLIES as QUANTIZED
-from convert.quantize_wire import Done, Job, Tensor
+from convert.quantize_wire import Done, QuantizeJob, Tensor
 from medassist.core.values import EngineOptions, PairFiles
 from medassist.engine import child, confine, confinement_trial, scorer_wire
 from medassist.engine import template_probe as probing
@@ -38,7 +38,7 @@ def children(tiny: TinyPair, tmp_path: Path) -> Children:
     (tmp_path / "foreign").touch()
     load = Load(files=PairFiles(base=tiny.base), options=EngineOptions(threads=1))
     reading = scorer_wire.Open(model=tiny.base, context=32, exact=True, threads=1)
-    job = Job(
+    job = QuantizeJob(
         files=(tiny.base,),
         target=target,
         ftype=PLAIN_F16,
@@ -60,7 +60,7 @@ def children(tiny: TinyPair, tmp_path: Path) -> Children:
         "medassist.engine.confinement_trial": (
             trial,
             confinement_trial.REPLY,
-            confinement_trial.Trial,
+            confinement_trial.ConfinementTrial,
         ),
         "convert.quantize_child": (job, QUANTIZED, Done),
     }

@@ -14,8 +14,8 @@ import pytest
 
 from medassist.core.values import PairFiles
 from medassist.engine import confine
-from medassist.engine.confinement_trial import Trial, Try
-from medassist.engine.forbidden_calls import MACHINES, Machine
+from medassist.engine.confinement_trial import ConfinementTrial, Try
+from medassist.engine.forbidden_calls import MACHINES, SystemCalls
 from medassist.engine.frames import Hello, frame, read_frame
 from tests.engine.conversation import tiny_engine
 from tests.tiny_models import TinyPair
@@ -57,7 +57,7 @@ def shared() -> Iterator[Path]:
     file.unlink()
 
 
-def attempted(folder: Path, shared: Path, before: str = "") -> Trial:
+def attempted(folder: Path, shared: Path, before: str = "") -> ConfinementTrial:
     """How a child fares that tries everything; `before` changes what holds it."""
     (folder / "model").write_text("m")
     (folder / "foreign").write_text("s")
@@ -81,7 +81,7 @@ def attempted(folder: Path, shared: Path, before: str = "") -> Trial:
     assert done.returncode == 0, done.stderr
     answers = io.BytesIO(done.stdout)
     hello = Hello.model_validate_json(read_frame(answers) or b"")
-    trial = Trial.model_validate_json(read_frame(answers) or b"")
+    trial = ConfinementTrial.model_validate_json(read_frame(answers) or b"")
     assert hello.confined == trial.confined
     return trial
 
@@ -107,7 +107,7 @@ def needs(*layers: str) -> None:
         pytest.skip(f"this system permits: {held}")
 
 
-def refused(trial: Trial) -> set[str]:
+def refused(trial: ConfinementTrial) -> set[str]:
     return {what for what, how in trial.attempts.items() if how == "refused"}
 
 
@@ -200,7 +200,7 @@ def test_the_numbers_of_the_calls_are_the_kernels(name: str) -> None:
     assert machine.refused.keys() == MACHINES["x86_64"].refused.keys()
 
 
-def numbers(machine: Machine) -> Mapping[str, int]:
+def numbers(machine: SystemCalls) -> Mapping[str, int]:
     named = ("seccomp", "socket", "sendto")
     return {**machine.refused, **{name: getattr(machine, name) for name in named}}
 

@@ -12,7 +12,7 @@ from medassist import starter
 from medassist.bench.targets import named
 from medassist.bench.work import Wishes
 from medassist.commands.bench.measurement import chosen
-from medassist.commands.bench.request import Request
+from medassist.commands.bench.request import BenchRequest
 from medassist.commands.front_door import app as medassist
 from medassist.core.card import read_card
 from medassist.core.files import sha256_of_file
@@ -197,7 +197,7 @@ def test_bench_measures_the_open_pair_and_without_its_base_the_small_one(
     base = fetched(tiny_base, tiny)
     rows = [(base, None), (base, plain)]
     assert named("starter") == rows
-    assert [(t.model, t.adapter) for t in chosen(Request(Wishes()))] == rows
+    assert [(t.model, t.adapter) for t in chosen(BenchRequest(Wishes()))] == rows
     remove(tiny_base, lambda _: None)
     small = starter.small_pair()
     assert named("starter") == [(small.base, None), (small.base, small.adapter)]

@@ -12,7 +12,7 @@ from medassist.core.values import PaneName
 from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.dialogs.verdict import VerdictPanel
 from medassist.tui.screens.differences import DifferencesScreen
-from medassist.tui.screens.verdicts import Verdicts
+from medassist.tui.screens.verdicts import VerdictsScreen
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tui.page import Page, copied_by, foot, opened
 
@@ -211,7 +211,7 @@ async def test_verdicts_are_counted_and_written_for_a_study(
         await page.ask("What of Mrs Quill?")
         await judge(page, "2", "5", "8")
         await page.press("alt+v")
-        await page.until_on_top(Verdicts)
+        await page.until_on_top(VerdictsScreen)
         await page.until_seen("1 verdict: tuned 1, base 0")
         assert "Tiny base / Tiny tuned + adapter  (names seen)" in page.seen
         for said in ("Written to", "is there already"):

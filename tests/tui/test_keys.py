@@ -24,7 +24,7 @@ from medassist.tui.dialogs.verdict import VerdictPanel
 from medassist.tui.screens.help import Help
 from medassist.tui.screens.history import History
 from medassist.tui.screens.lock import LockScreen
-from medassist.tui.screens.models import Models
+from medassist.tui.screens.models import ModelsScreen
 from medassist.tui.screens.prompt_library import PromptLibrary
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import app_with, opened
@@ -37,7 +37,7 @@ def settings(home: Path) -> Path:
 ON_TOP: dict[keys.Place, list[type[Screen[Any]] | type[BenchApp]]] = {
     "text": [FlagDetails, IdentifierWarning, IntendedUse],
     "history": [History],
-    "models": [Models],
+    "models": [ModelsScreen],
     "prompts": [PromptLibrary],
     "verdict": [VerdictPanel],
     "identifiers": [IdentifierWarning],
@@ -87,7 +87,7 @@ async def test_every_command_of_the_table_can_be_carried_out(
         if command.place in nodes:
             assert callable(_what_does(command, nodes[command.place]))
         for screen in ON_TOP.get(command.place, ()):
-            of = Models(Choice(), Choice()) if screen is Models else screen
+            of = ModelsScreen(Choice(), Choice()) if screen is ModelsScreen else screen
             assert callable(_what_does(command, of))
             bound = [getattr(binding, "id", None) for binding in screen.BINDINGS]
             assert command.id in bound

@@ -15,7 +15,7 @@ from medassist.session.choice import Choice
 from medassist.session.default_pair import opening
 from medassist.tui.dialogs.pane_settings import PaneSettingsDialog
 from medassist.tui.line import Line
-from medassist.tui.screens.models import Models
+from medassist.tui.screens.models import ModelsScreen
 from tests.finetune.data.fetch.server import FakeService, serving
 from tests.library.hub import REPO, HubFiles
 from tests.stubs.engine import FakeEngines
@@ -52,27 +52,27 @@ def hub(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubFiles]:
         yield HubFiles(own, storage)
 
 
-async def open_models(page: Page) -> Models:
+async def open_models(page: Page) -> ModelsScreen:
     await page.press("ctrl+g")
-    await page.until_on_top(Models)
+    await page.until_on_top(ModelsScreen)
     screen = page.screen
-    assert isinstance(screen, Models)
+    assert isinstance(screen, ModelsScreen)
     await page.until(lambda: screen.library.rows and not screen.library._busy)
     return screen
 
 
-async def choose(page: Page, screen: Models, name: str) -> None:
+async def choose(page: Page, screen: ModelsScreen, name: str) -> None:
     names = [row.key for row in screen.library.rows]
     screen.query_one("#list", DataTable).move_cursor(row=names.index(name))
     await page.until(lambda: screen.chosen and screen.chosen.key == name)
     await page.pause()
 
 
-def told(screen: Models) -> str:
+def told(screen: ModelsScreen) -> str:
     return screen.query_one("#working", Line).text
 
 
-async def until_told(page: Page, screen: Models, words: str) -> None:
+async def until_told(page: Page, screen: ModelsScreen, words: str) -> None:
     await page.until(lambda: words in told(screen) and not screen.library._busy)
 
 

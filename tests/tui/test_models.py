@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from medassist.session.choice import Choice
 from medassist.tui.dialogs.choose import ChooseModels, completed
-from medassist.tui.screens.models import Models
+from medassist.tui.screens.models import ModelsScreen
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tiny_models import TinyPair, write_pair
 from tests.tui.page import Page, opened
@@ -36,7 +36,7 @@ def test_a_path_is_completed_to_folders_and_models_alone(tmp_path: Path) -> None
 async def name_files(page: Page) -> None:
     """Go to where files are named by hand."""
     await page.press("ctrl+g")
-    await page.until_on_top(Models)
+    await page.until_on_top(ModelsScreen)
     await page.until_seen("starter")
     await page.press("f")
     await page.until_on_top(ChooseModels)
@@ -104,7 +104,7 @@ async def test_a_file_that_is_no_model_is_refused_on_the_screen_where_it_was_nam
             await page.push("#load")
             await page.until(lambda said=said: said in problem(page.screen))
         await page.press("escape")
-        await page.until_on_top(Models)
+        await page.until_on_top(ModelsScreen)
         await page.press("escape")
         await page.until_back()
         assert page.session.pair.state == "ready"

@@ -24,7 +24,7 @@ SMALLEST = 4  # records of a group for each of its cuts, or it is not divided
 
 
 @dataclass(frozen=True)
-class Group:
+class SplitGroup:
     """A document or patient, with the split that its hash chose."""
 
     key: int
@@ -57,7 +57,7 @@ class Arrangement:
     said: tuple[str, ...] = ()
 
 
-def arrange(groups: Sequence[Group], split: Split, seed: int) -> Arrangement:
+def arrange(groups: Sequence[SplitGroup], split: Split, seed: int) -> Arrangement:
     """Find a place for every group, so that every split that is asked for has one.
 
     The same groups get the same places, in whatever order they come.
@@ -76,7 +76,7 @@ def arrange(groups: Sequence[Group], split: Split, seed: int) -> Arrangement:
 
 
 def _divided(
-    groups: Sequence[Group],
+    groups: Sequence[SplitGroup],
     cut: Mapping[int, tuple[Stretch, ...]],
     wanted: Sequence[str],
 ) -> Arrangement:
@@ -107,7 +107,7 @@ def _divided(
 
 
 def _stretches(
-    group: Group, wanted: Sequence[str], split: Split, seed: int
+    group: SplitGroup, wanted: Sequence[str], split: Split, seed: int
 ) -> tuple[Stretch, ...]:
     """The group's records for each split, in an order that depends on the seed."""
     usable = group.records - GAP * (len(wanted) - 1)
@@ -129,14 +129,16 @@ def _stretches(
     return tuple(found)
 
 
-def _moved(groups: Sequence[Group], wanted: Sequence[str], split: Split) -> Arrangement:
+def _moved(
+    groups: Sequence[SplitGroup], wanted: Sequence[str], split: Split
+) -> Arrangement:
     """Whole groups in other splits: first for train, then for those that are empty."""
     now = {each.key: each.split for each in groups}
     total = sum(each.records for each in groups)
     least = LEAST * split.train * total
     said: list[str] = []
 
-    def of(name: str) -> list[Group]:
+    def of(name: str) -> list[SplitGroup]:
         return [each for each in groups if now[each.key] == name]
 
     def size(name: str) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter
 
 from finetune.data.sources.source import Columns
-from finetune.data.steps.licences import Decision
+from finetune.data.steps.licences import LicenceDecision
 from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult
 from medassist.core.files import write_whole
 
@@ -138,7 +138,7 @@ class Counts(_Counted):
         source.unused.update(columns.unused)
         source.missing.update(columns.missing)
 
-    def decided(self, record: AnyRecord, decision: Decision) -> None:
+    def decided(self, record: AnyRecord, decision: LicenceDecision) -> None:
         """Count the decision on a record's licence."""
         key = json.dumps([record.licence.name, decision.used, decision.why])
         new = LicenceTally(evidence=record.licence.evidence)

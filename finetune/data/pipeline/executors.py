@@ -56,7 +56,7 @@ class Slurm:
 
 
 @dataclass(frozen=True)
-class Machine:
+class StageRunner:
     """On what the stages run."""
 
     executor: Executor
@@ -130,7 +130,7 @@ def as_sentence(error: OSError, data: Path) -> FinetuneError:
     return FinetuneError(f"{where}: {error.strerror or error}; nothing of it is lost")
 
 
-def run_here(work: WorkFolder, stage: Stage, machine: Machine) -> None:
+def run_here(work: WorkFolder, stage: Stage, machine: StageRunner) -> None:
     """Run a stage on this machine or on Ray, to its end.
 
     Raises:
@@ -163,7 +163,9 @@ def run_here(work: WorkFolder, stage: Stage, machine: Machine) -> None:
         )
 
 
-def submit(work: WorkFolder, stages: Sequence[Stage], machine: Machine) -> list[str]:
+def submit(
+    work: WorkFolder, stages: Sequence[Stage], machine: StageRunner
+) -> list[str]:
     """Send all stages to Slurm, each to begin when the one before has ended.
 
     Returns:

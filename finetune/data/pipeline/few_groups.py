@@ -17,7 +17,7 @@ from finetune.data.pipeline.arrangement import (
     LEAST,
     TRAIN,
     Arrangement,
-    Group,
+    SplitGroup,
     arrange,
 )
 from finetune.data.pipeline.counts import Counts
@@ -119,15 +119,17 @@ def _sizes(work: WorkFolder, name: str) -> dict[int, int]:
     return dict(zip(keys.tolist(), times.tolist(), strict=True))
 
 
-def _groups(work: WorkFolder, sizes: Mapping[str, Mapping[int, int]]) -> list[Group]:
-    groups: dict[int, Group] = {}
+def _groups(
+    work: WorkFolder, sizes: Mapping[str, Mapping[int, int]]
+) -> list[SplitGroup]:
+    groups: dict[int, SplitGroup] = {}
     for split, of_split in sizes.items():
         for part in split_parts(work, split):
             keys = _keys(part).tolist()
             for key, line in zip(keys, read_lines(part), strict=True):
                 if key not in groups:
                     name = RECORD.validate_json(line).group
-                    groups[key] = Group(key, name, of_split[key], split)
+                    groups[key] = SplitGroup(key, name, of_split[key], split)
     return list(groups.values())
 
 

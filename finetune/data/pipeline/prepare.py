@@ -17,7 +17,7 @@ from finetune.data.pipeline import (
     split_writer,
 )
 from finetune.data.pipeline.counts import added_up
-from finetune.data.pipeline.executors import Machine, as_sentence, run_here, submit
+from finetune.data.pipeline.executors import StageRunner, as_sentence, run_here, submit
 from finetune.data.pipeline.final_files import STEPS
 from finetune.data.pipeline.nothing_left import refuse_nothing
 from finetune.data.pipeline.preparation_lock import locked
@@ -61,7 +61,7 @@ _BY_AMOUNT = (
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedData:
     """What came of a call.
 
     Attributes:
@@ -86,7 +86,7 @@ class PreparationWish:
         base: where relative paths of the settings begin.
     """
 
-    machine: Machine
+    machine: StageRunner
     tasks: int = 0
     force: bool = False
     base: Path = Path()
@@ -94,7 +94,7 @@ class PreparationWish:
 
 def prepare(
     settings: DataPart, run: Path, wish: PreparationWish, watcher: Watcher = unwatched
-) -> Prepared:
+) -> PreparedData:
     """Prepare data in `run`, or go on where an earlier call was broken off.
 
     Raises:
@@ -114,7 +114,7 @@ def prepare(
             fingerprint = inputs_hash(inputs, exams)
             there = _already(run, settings, fingerprint, force=wish.force)
             if there is not None:
-                return Prepared(there, anew=False)
+                return PreparedData(there, anew=False)
             tasks = wish.tasks or _tasks(len(inputs), total, wish.machine.workers)
             plan = PreparationPlan(
                 _work(data, settings, fingerprint, tasks),
@@ -129,8 +129,8 @@ def prepare(
             _lay_out(plan, inputs, exams, watcher)
             if wish.machine.executor == "slurm":
                 jobs = _sent(plan, wish.machine, again=wish.force)
-                return Prepared(None, anew=True, jobs=jobs)
-            return Prepared(_done(plan, inputs, wish.machine, watcher), anew=True)
+                return PreparedData(None, anew=True, jobs=jobs)
+            return PreparedData(_done(plan, inputs, wish.machine, watcher), anew=True)
     except OSError as error:
         raise as_sentence(error, data) from error
 
@@ -153,7 +153,7 @@ def _tasks(files: int, total: int, workers: int) -> int:
     return max(1, min(files, wanted, MOST_TASKS))
 
 
-def _workers(total: int, machine: Machine) -> int:
+def _workers(total: int, machine: StageRunner) -> int:
     small = machine.executor == "local" and total <= SMALL
     return 1 if small else machine.workers
 
@@ -222,7 +222,10 @@ def _lay_out(
 
 
 def _done(
-    plan: PreparationPlan, inputs: Sequence[Input], machine: Machine, watcher: Watcher
+    plan: PreparationPlan,
+    inputs: Sequence[Input],
+    machine: StageRunner,
+    watcher: Watcher,
 ) -> Manifest:
     work = plan.work
     machine = replace(machine, workers=plan.workers)
@@ -248,7 +251,9 @@ def _done(
     return manifest
 
 
-def _sent(plan: PreparationPlan, machine: Machine, *, again: bool) -> tuple[str, ...]:
+def _sent(
+    plan: PreparationPlan, machine: StageRunner, *, again: bool
+) -> tuple[str, ...]:
     """Send the stages to Slurm.
 
     Raises:

@@ -30,7 +30,7 @@ _NO_CODE = ("", "no-cc code", "none", "unknown")
 
 
 @dataclass(frozen=True)
-class Beside:
+class ArticleMetadata:
     """What the metadata or the file list says of an article."""
 
     code: str = ""
@@ -55,22 +55,22 @@ def newest(names: Iterable[str]) -> dict[str, int]:
     return latest
 
 
-def read_metadata(content: bytes, name: str) -> Beside:
+def read_metadata(content: bytes, name: str) -> ArticleMetadata:
     """What a metadata file says; nothing where it is not readable."""
     try:
         found: Any = json.loads(content)
     except ValueError:
-        return Beside()
+        return ArticleMetadata()
     if not isinstance(found, dict):
-        return Beside()
-    return Beside(
+        return ArticleMetadata()
+    return ArticleMetadata(
         code=str(found.get("license_code") or ""),
         retracted=found.get("is_retracted") in (True, "true", "yes", 1),
         where=f"{PurePosixPath(name).name} license_code",
     )
 
 
-def metadata_beside(file: Path) -> Beside:
+def metadata_beside(file: Path) -> ArticleMetadata:
     """The metadata of an article that is a file of its own."""
     name = f"{file.name.removesuffix('.xml')}.json"
     for place in (
@@ -82,7 +82,7 @@ def metadata_beside(file: Path) -> Beside:
             return read_metadata((place / name).read_bytes(), name)
         except OSError:
             continue
-    return Beside()
+    return ArticleMetadata()
 
 
 class FileList:
@@ -119,7 +119,7 @@ class FileList:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def find(self, pmcid: str) -> Beside | None:
+    def find(self, pmcid: str) -> ArticleMetadata | None:
         """What the list says of an article; none if it is not listed."""
         import numpy as np
 
@@ -131,7 +131,7 @@ class FileList:
         if at == len(self._entries) or int(self._entries[at]) >> 16 != wanted:
             return None
         entry = int(self._entries[at]) & 0xFFFF
-        return Beside(
+        return ArticleMetadata(
             code=self._codes[entry >> 1],
             retracted=bool(entry & 1),
             where=f"{self._name} License",
@@ -180,7 +180,7 @@ def _columns(file: Path, found: list[str]) -> tuple[str, str]:
     return number, "License"
 
 
-def with_beside(licence: Licence, beside: Beside | None) -> Licence:
+def with_beside(licence: Licence, beside: ArticleMetadata | None) -> Licence:
     """The article's licence and what lies beside it as one; a conflict is unknown."""
     if beside is None or beside.code.strip().lower() in _NO_CODE:
         return licence
@@ -198,7 +198,9 @@ def with_beside(licence: Licence, beside: Beside | None) -> Licence:
     return Licence(name=licence.name, evidence=f"{licence.evidence}; {told}")
 
 
-def metadata_in(names_and_contents: Iterable[tuple[str, bytes]]) -> dict[str, Beside]:
+def metadata_in(
+    names_and_contents: Iterable[tuple[str, bytes]],
+) -> dict[str, ArticleMetadata]:
     """The metadata of an archive's articles by `PMCID.version`."""
     return {
         PurePosixPath(name).name.removesuffix(".json"): read_metadata(content, name)

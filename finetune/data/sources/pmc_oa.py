@@ -39,7 +39,7 @@ class FoundArticle:
 
     key: str
     article: Article
-    beside: pmc_layouts.Beside | None
+    beside: pmc_layouts.ArticleMetadata | None
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class _Versions:
     """What an archive in the new layout holds, which takes a first reading of it."""
 
     latest: dict[str, int]
-    metadata: dict[str, pmc_layouts.Beside]
+    metadata: dict[str, pmc_layouts.ArticleMetadata]
 
     @classmethod
     def of(cls, file: Path) -> _Versions:
@@ -168,7 +168,7 @@ class _Versions:
 def _read(
     member: Member,
     file: Path,
-    beside: pmc_layouts.Beside | None,
+    beside: pmc_layouts.ArticleMetadata | None,
     listed: pmc_layouts.FileList | None,
 ) -> Iterator[FoundArticle | Broken]:
     name = member.name

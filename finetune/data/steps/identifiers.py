@@ -19,8 +19,8 @@ from finetune.data.records import TextRecord
 from finetune.data.steps.step_result import (
     AnyRecord,
     Dropped,
-    Finding,
     Kept,
+    RecordFinding,
     StepResult,
 )
 
@@ -68,7 +68,7 @@ class IdentifierStep:
 
     def __call__(self, record: AnyRecord) -> StepResult:
         found = [
-            Finding(rule, f"{place}, character {at}")
+            RecordFinding(rule, f"{place}, character {at}")
             for place, text in _places(record)
             for rule, at in find_identifiers(text)
         ]

@@ -26,7 +26,7 @@ _SEVERAL = re.compile(r"\s*(?:;|\+|&|\band\b)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Decision:
+class LicenceDecision:
     """Whether a licence is allowed, and in what words."""
 
     family: str
@@ -92,16 +92,18 @@ class LicenceStep:
         self._allowed = {each for name in names for each in family(name)}
         self._retracted = any(name.casefold() == RETRACTED for name in names)
 
-    def decide(self, record: AnyRecord) -> Decision:
+    def decide(self, record: AnyRecord) -> LicenceDecision:
         """What becomes of `record`, and why; counted for the manifest."""
         if RETRACTED in record.meta and not self._retracted:
-            return Decision(RETRACTED, False, "the article was retracted")
+            return LicenceDecision(RETRACTED, False, "the article was retracted")
         families = family(record.licence.name)
         shown = " and ".join(families)
         refused = [each for each in families if each not in self._allowed]
         if refused:
-            return Decision(shown, False, f"{refused[0]} is not on the list of allowed")
-        return Decision(shown, True, f"{shown} is on the list of allowed")
+            return LicenceDecision(
+                shown, False, f"{refused[0]} is not on the list of allowed"
+            )
+        return LicenceDecision(shown, True, f"{shown} is on the list of allowed")
 
     def __call__(self, record: AnyRecord) -> StepResult:
         return self.decide(record).verdict(record)

@@ -24,7 +24,7 @@ class Dropped:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RecordFinding:
     """Something the user should look at, in a record that stays."""
 
     rule: str
@@ -37,7 +37,7 @@ class Kept:
 
     record: AnyRecord
     changed: tuple[str, ...] = ()
-    found: tuple[Finding, ...] = ()
+    found: tuple[RecordFinding, ...] = ()
 
 
 StepResult = Kept | Dropped

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from finetune.evaluate.result import Answer, Evaluation, Example
+from finetune.evaluate.result import AnsweredItem, Evaluation, Example
 from finetune.report.wording import counted, number
-from medassist.report.elements import Answers, Part, Section, Text
+from medassist.report.elements import Part, QuestionWithAnswers, Section, Text
 from medassist.report.shown import cut
 
 MOST_EXAMPLES = 8
@@ -67,8 +67,8 @@ def spread(found: tuple[T, ...], most: int) -> tuple[T, ...]:
     return tuple(found[place * len(found) // most] for place in range(most))
 
 
-def _example(example: Example) -> Answers:
-    return Answers(
+def _example(example: Example) -> QuestionWithAnswers:
+    return QuestionWithAnswers(
         heading=f"Prompt {example.id}",
         question=cut(example.prompt, MOST_PROMPT),
         base=cut(example.base, MOST_ANSWER),
@@ -77,13 +77,13 @@ def _example(example: Example) -> Answers:
     )
 
 
-def _answer(answer: Answer) -> Answers:
+def _answer(answer: AnsweredItem) -> QuestionWithAnswers:
     overlap = (
         f"ROUGE-L with the reference: base {number(100 * answer.base_rouge_l, 1)}, "
         f"tuned {number(100 * answer.tuned_rouge_l, 1)} of 100."
     )
     ended = _ended(base=answer.base_ended, tuned=answer.tuned_ended)
-    return Answers(
+    return QuestionWithAnswers(
         heading=f"Held-out question {answer.id}",
         question=cut(answer.prompt, MOST_PROMPT),
         base=cut(answer.base, MOST_ANSWER),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finetune.report.verdicts import OUTCOMES, Outcome, Verdicts
+from finetune.report.verdicts import OUTCOMES, ExportedVerdicts, Outcome
 from finetune.report.wording import capital, counted, number, probability
 from medassist.exams.sign_test import SignTest, sign_test
 from medassist.report.elements import (
@@ -27,7 +27,7 @@ OUTCOME_NAMES: dict[Outcome, str] = {
 }
 
 
-def readers(verdicts: Verdicts) -> Section:
+def readers(verdicts: ExportedVerdicts) -> Section:
     """The section."""
     test = sign_test(verdicts.count("tuned"), verdicts.count("base"))
     count = len(verdicts.verdicts)
@@ -96,12 +96,12 @@ def _p(value: float) -> str:
     return written if written.startswith("<") else f"= {written}"
 
 
-def _period(verdicts: Verdicts) -> tuple[str, str]:
+def _period(verdicts: ExportedVerdicts) -> tuple[str, str]:
     days = sorted(verdict.when.date().isoformat() for verdict in verdicts.verdicts)
     return days[0], days[-1]
 
 
-def _counts(verdicts: Verdicts) -> Table:
+def _counts(verdicts: ExportedVerdicts) -> Table:
     count = len(verdicts.verdicts)
     return Table(
         "Verdicts",
@@ -122,7 +122,7 @@ def _counts(verdicts: Verdicts) -> Table:
     )
 
 
-def _bars(verdicts: Verdicts) -> Bars:
+def _bars(verdicts: ExportedVerdicts) -> Bars:
     told = ", ".join(
         f"{OUTCOME_NAMES[outcome].lower()} {verdicts.count(outcome):,}"
         for outcome in OUTCOMES
@@ -170,7 +170,7 @@ def _interval(test: SignTest) -> Intervals:
     )
 
 
-def _reasons(verdicts: Verdicts) -> Table | None:
+def _reasons(verdicts: ExportedVerdicts) -> Table | None:
     rows = [
         (OUTCOME_NAMES[outcome], reason, f"{count:,}")
         for outcome in OUTCOMES

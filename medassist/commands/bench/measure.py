@@ -23,7 +23,7 @@ against each other, `medassist bench tune MODEL` finds the best number of thread
 """
 
 
-class Form(StrEnum):
+class OutputForm(StrEnum):
     """How the result is printed."""
 
     TABLE = "table"
@@ -171,8 +171,8 @@ def measure(
         typer.Option("--resume", help="Go on with --out, or with the last result."),
     ] = False,
     form: Annotated[
-        Form, typer.Option("-o", "--output", help="How it is printed.")
-    ] = Form.TABLE,
+        OutputForm, typer.Option("-o", "--output", help="How it is printed.")
+    ] = OutputForm.TABLE,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -194,7 +194,7 @@ def measure(
     """
     from medassist.bench.work import Wishes
     from medassist.commands.bench.measurement import measure_and_print
-    from medassist.commands.bench.request import Request
+    from medassist.commands.bench.request import BenchRequest
     from medassist.core.processor import physical_cores
 
     cores = (physical_cores(),)
@@ -220,7 +220,7 @@ def measure(
     )
     if not any((*wishes.prompts, *wishes.written)):
         raise typer.BadParameter("-p 0 with -n 0 leaves nothing to measure")
-    request = Request(
+    request = BenchRequest(
         wishes=wishes,
         models=tuple(models or ()),
         adapters=tuple(adapter or ()),

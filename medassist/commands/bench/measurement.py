@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from medassist.bench import against, events, exam_results, llama_bench
-from medassist.bench.against import Code, Compared
+from medassist.bench.against import Code, ResultComparison
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import UsageError
-from medassist.bench.exam_verdict import Verdict, sat, verdicts
+from medassist.bench.exam_verdict import ExamVerdict, sat, verdicts
 from medassist.bench.machine import Sensors
 from medassist.bench.recommend import Recommendation, recommend
 from medassist.bench.result_page import as_html
@@ -27,7 +27,7 @@ from medassist.bench.run import run
 from medassist.bench.served import Served, ServedModel
 from medassist.bench.targets import Target, named, rows_of, target, targets
 from medassist.bench.work import Wishes
-from medassist.commands.ask_print import Status
+from medassist.commands.ask_print import StatusLine
 from medassist.commands.bench.progress_display import (
     Agree,
     agreed,
@@ -35,7 +35,7 @@ from medassist.commands.bench.progress_display import (
     is_live,
     on_screen,
 )
-from medassist.commands.bench.request import Request
+from medassist.commands.bench.request import BenchRequest
 from medassist.core.files import make_folder, write_whole
 from medassist.core.paths import data_dir
 from medassist.core.terminal import room, say
@@ -44,7 +44,7 @@ FOLDER = "bench"
 STOPPED = 130
 
 
-def measure_and_print(request: Request) -> int:
+def measure_and_print(request: BenchRequest) -> int:
     """Measure what is asked for, print it, and say how it went.
 
     Returns:
@@ -63,7 +63,7 @@ def measure_and_print(request: Request) -> int:
 
 
 def _measure_and_print(
-    request: Request, served: Served | None, old: Sequence[Line] | None
+    request: BenchRequest, served: Served | None, old: Sequence[Line] | None
 ) -> int:
     wanted = chosen(request)
     wishes = request.wishes
@@ -73,7 +73,7 @@ def _measure_and_print(
         if not any(t.facts.sha256 == reference.facts.sha256 for t in wanted):
             wanted = [reference, *wanted]
     file = result_file(request)
-    status = Status(sys.stderr)
+    status = StatusLine(sys.stderr)
     with ResultsFile(file, resume=request.resume) as results:
         try:
             ended = _measure(request, wishes, wanted, served, results, status)
@@ -88,7 +88,7 @@ def _measure_and_print(
     return _report(request, wishes, ended, old, file)
 
 
-def chosen(request: Request) -> list[Target]:
+def chosen(request: BenchRequest) -> list[Target]:
     """The rows: models and adapters, or the default pair.
 
     Raises:
@@ -114,7 +114,7 @@ def chosen(request: Request) -> list[Target]:
     return [target(model, adapter) for model, adapter in rows_of(files)]
 
 
-def served_by_ollama(request: Request, kept_open: ExitStack) -> Served | None:
+def served_by_ollama(request: BenchRequest, kept_open: ExitStack) -> Served | None:
     """The models of a running Ollama that are rows, too.
 
     Args:
@@ -137,7 +137,7 @@ def served_by_ollama(request: Request, kept_open: ExitStack) -> Served | None:
     return Served(server, version, models, host.is_local)
 
 
-def result_file(request: Request) -> Path:
+def result_file(request: BenchRequest) -> Path:
     """Where the result goes: what was said, the last one, or a new one.
 
     Raises:
@@ -168,12 +168,12 @@ def _changed(file: Path) -> float:
 
 
 def _measure(
-    request: Request,
+    request: BenchRequest,
     wishes: Wishes,
     wanted: Sequence[Target],
     served: Served | None,
     results: ResultsFile,
-    status: Status,
+    status: StatusLine,
 ) -> events.Ended | None:
     sensors = Sensors()
     observer = Observer(sensors, wait_s=request.wait_s)
@@ -201,7 +201,7 @@ def _measure(
 
 
 def _report(
-    request: Request,
+    request: BenchRequest,
     wishes: Wishes,
     ended: events.Ended,
     old: Sequence[Line] | None,
@@ -243,7 +243,7 @@ def declared_margin(lines: Sequence[Line], wished: float) -> float:
 def printed(
     form: str,
     lines: Sequence[Line],
-    found: Sequence[Verdict],
+    found: Sequence[ExamVerdict],
     best: Recommendation | None = None,
 ) -> str:
     """The result in one of its forms."""
@@ -266,7 +266,7 @@ def printed(
             return as_text(lines, found)
 
 
-def told(result: Compared) -> str:
+def told(result: ResultComparison) -> str:
     """A comparison with an older result, a line each."""
     made = ["Against the older result"]
     made += [f"  {one.row}: {one.test}: {one.said}" for one in result.speeds]

@@ -11,8 +11,8 @@ from medassist.bench import events
 from medassist.bench.errors import UsageError
 from medassist.bench.left import Left
 from medassist.bench.results import ResultsFile
-from medassist.commands.ask_print import Status
-from medassist.commands.bench.request import Request
+from medassist.commands.ask_print import StatusLine
+from medassist.commands.bench.request import BenchRequest
 from medassist.core.terminal import confirm, say
 from medassist.core.words import duration
 
@@ -21,7 +21,7 @@ Agree = Callable[[events.Planned], bool]
 Measuring = Callable[[Agree], Generator[events.Event]]
 
 
-def is_live(request: Request) -> bool:
+def is_live(request: BenchRequest) -> bool:
     """Whether a screen shows how far it is: where somebody sits at a terminal."""
     return (
         request.form == "table"
@@ -32,7 +32,7 @@ def is_live(request: Request) -> bool:
 
 
 def on_screen(
-    request: Request,
+    request: BenchRequest,
     measuring: Measuring,
     names: Sequence[str],
     results: ResultsFile,
@@ -50,7 +50,9 @@ def on_screen(
     return watch(app)
 
 
-def in_lines(happening: Iterable[events.Event], status: Status) -> events.Ended | None:
+def in_lines(
+    happening: Iterable[events.Event], status: StatusLine
+) -> events.Ended | None:
     """Tell what happens in lines; returns the end, where it came to one."""
     ended: events.Ended | None = None
     left = Left()
@@ -85,7 +87,7 @@ def _left(left: Left, event: events.Began) -> str:
     return f", about {duration(seconds)} left" if seconds else ""
 
 
-def agreed(planned: events.Planned, request: Request, file: Path) -> bool:
+def agreed(planned: events.Planned, request: BenchRequest, file: Path) -> bool:
     """Say what is planned, and ask the user where it takes long."""
     for note in planned.notes:
         say(note, err=True)

@@ -9,7 +9,7 @@ from medassist.bench.work import Wishes
 
 
 @dataclass(frozen=True)
-class Request:
+class BenchRequest:
     """What the command line said."""
 
     wishes: Wishes

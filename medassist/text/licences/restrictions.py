@@ -56,7 +56,7 @@ class _Tables(BaseModel):
 
 
 @dataclass(frozen=True)
-class Limits:
+class Restrictions:
     """The words of a text that forbid something; empty where nothing does.
 
     Attributes:
@@ -77,7 +77,7 @@ def _tables() -> _Tables:
     return _Tables.model_validate(tomllib.loads(TABLES.read_text("utf-8")))
 
 
-def limits_of(text: str, place: Place = "statement") -> Limits:
+def limits_of(text: str, place: Place = "statement") -> Restrictions:
     """What in `text` forbids or narrows the use of what it speaks of.
 
     Args:
@@ -88,7 +88,7 @@ def limits_of(text: str, place: Place = "statement") -> Limits:
     tables = _tables()
     shown = _LICENCE_ADDRESS.sub(" creative commons ", text)
     plain = _without_harmless(fold(_ADDRESS.sub(" ", shown)))
-    found = Limits(
+    found = Restrictions(
         commerce=_first(tables.commerce, plain),
         changes=_first(tables.changes, plain),
         other=_first(tables.limits, plain),
@@ -96,11 +96,11 @@ def limits_of(text: str, place: Place = "statement") -> Limits:
     small = written_small(text)
     if place == "copyright":
         doubt = _denial(plain, tables.doubts & small)
-        return Limits(found.commerce, found.changes, found.other, doubt)
+        return Restrictions(found.commerce, found.changes, found.other, doubt)
     doubt = _denial(plain, tables.doubts) or foreign_letters(text) or _unread(plain)
     if not doubt and place == "statement":
         doubt = _not_understood(plain, small)
-    return Limits(found.commerce, found.changes, found.other, doubt)
+    return Restrictions(found.commerce, found.changes, found.other, doubt)
 
 
 def is_beside(word: str) -> bool:

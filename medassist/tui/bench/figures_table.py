@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from medassist.bench.result_rows import Row, rows
+from medassist.bench.result_rows import ResultRow, rows
 from medassist.bench.results import Line
 from medassist.core.clean import clean_line
 from medassist.core.words import size
@@ -16,16 +16,16 @@ LEAST_NAME = 24
 GAP = 2
 
 
-def _raw(kind: str) -> Callable[[Row], str]:
-    def cell(row: Row) -> str:
+def _raw(kind: str) -> Callable[[ResultRow], str]:
+    def cell(row: ResultRow) -> str:
         found = [s for name, s in row.raw.items() if name.startswith(kind)]
         return f"{found[0].median:.1f}" if found else ""
 
     return cell
 
 
-def _sample(name: str, form: str) -> Callable[[Row], str]:
-    def cell(row: Row) -> str:
+def _sample(name: str, form: str) -> Callable[[ResultRow], str]:
+    def cell(row: ResultRow) -> str:
         for samples in row.app.values():
             if samples.get(name):
                 return form.format(median(samples[name]))
@@ -34,37 +34,37 @@ def _sample(name: str, form: str) -> Callable[[Row], str]:
     return cell
 
 
-def _figure(name: str, digits: int) -> Callable[[Row], str]:
-    def cell(row: Row) -> str:
+def _figure(name: str, digits: int) -> Callable[[ResultRow], str]:
+    def cell(row: ResultRow) -> str:
         found = row.quality.get(name)
         return f"{found.value:.{digits}f}" if found else ""
 
     return cell
 
 
-def _right(row: Row) -> str:
+def _right(row: ResultRow) -> str:
     """Right answers of all exams together."""
     count = sum(items for _, items in row.exams.values())
     right = sum(share * items for share, items in row.exams.values())
     return f"{100 * right / count:.1f} %" if count else ""
 
 
-def _resident(row: Row) -> str:
+def _resident(row: ResultRow) -> str:
     found = row.memory.get("resident")
     return size(int(found.value)) if found else ""
 
 
-def _load(row: Row) -> str:
+def _load(row: ResultRow) -> str:
     found = row.load.get("warm", {}).get("ready_s")
     return f"{median(found):.2f} s" if found else ""
 
 
-def _sustained(row: Row) -> str:
+def _sustained(row: ResultRow) -> str:
     found = row.sustained.get("last by first")
     return f"{found.value:.2f}" if found else ""
 
 
-COLUMNS: tuple[tuple[str, int, Callable[[Row], str]], ...] = (
+COLUMNS: tuple[tuple[str, int, Callable[[ResultRow], str]], ...] = (
     ("read/s", 7, _raw("pp")),
     ("write/s", 7, _raw("tg")),
     ("right", 7, _right),
@@ -92,7 +92,7 @@ def table(lines: Sequence[Line], names: Sequence[str], width: int) -> list[str]:
         column for column in COLUMNS if not found or any(map(column[2], found))
     ] or list(COLUMNS)
     room = width - LEAST_NAME
-    shown: list[tuple[str, int, Callable[[Row], str]]] = []
+    shown: list[tuple[str, int, Callable[[ResultRow], str]]] = []
     for column in used:
         if column[1] + GAP <= room:
             shown.append(column)
@@ -119,7 +119,7 @@ def _short(name: str) -> str:
 def _line(
     row: tuple[str, list[str]],
     wide: int,
-    shown: Sequence[tuple[str, int, Callable[[Row], str]]],
+    shown: Sequence[tuple[str, int, Callable[[ResultRow], str]]],
 ) -> str:
     name, cells = row
     if len(name) > wide:

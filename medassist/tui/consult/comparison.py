@@ -21,7 +21,7 @@ from medassist.tui.face import Face
 from medassist.tui.wording import consult as wording
 
 if TYPE_CHECKING:
-    from medassist.consult.verdicts import Judged
+    from medassist.consult.verdicts import JudgedTurn
 
 
 class Comparison:
@@ -144,14 +144,14 @@ class Comparison:
         for sentence in held:
             self._face.say(sentence, warning=True)
 
-    def _given(self) -> list[Judged]:
+    def _given(self) -> list[JudgedTurn]:
         """The verdicts of this session that can be shown."""
         from medassist.consult.verdicts import judged
 
         consultations = list(self._judged)
         if self._session.consultation not in consultations:
             consultations.append(self._session.consultation)
-        found: list[Judged] = []
+        found: list[JudgedTurn] = []
         for number, consultation in enumerate(consultations, start=1):
             turns = {t: None for branch in consultation.branches for t in branch}
             for place, turn in enumerate(turns):
@@ -159,17 +159,17 @@ class Comparison:
         return found
 
     def verdicts(self) -> None:
-        from medassist.tui.screens.verdicts import Verdicts
+        from medassist.tui.screens.verdicts import VerdictsScreen
 
-        self._face.push_screen(Verdicts(self._all_given))
+        self._face.push_screen(VerdictsScreen(self._all_given))
 
-    async def _all_given(self) -> list[Judged]:
+    async def _all_given(self) -> list[JudgedTurn]:
         """What the open records hold, and what of the session they do not."""
         from medassist.consult.verdicts import of_records
         from medassist.records.errors import RecordsError
 
         store = self._session.record.store
-        kept: list[Judged] = []
+        kept: list[JudgedTurn] = []
         if store is not None:
             await self._session.record.save()
             try:

@@ -137,10 +137,10 @@ class Loader:
         self._face.run_worker(self._choose("", session.pair.choice), group="choose")
 
     async def _choose(self, problem: str, former: Choice) -> None:
-        from medassist.tui.screens.models import Models
+        from medassist.tui.screens.models import ModelsScreen
 
         session, pair = self._session, self._session.pair
-        screen = Models(pair.choice, former, problem, pair.freed)
+        screen = ModelsScreen(pair.choice, former, problem, pair.freed)
         choice = await self._face.push_screen_wait(screen)
         await pair.read_asked()
         if choice is None or (choice == pair.choice and not self._trouble.display):

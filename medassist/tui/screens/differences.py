@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from medassist.consult.differences import Differences, Fact, Mark, Row
+    from medassist.consult.differences import Differences, Fact, Mark, SentencePair
     from medassist.text.sentences import Sentence
 
 BESIDE_FROM = 100
@@ -128,7 +128,7 @@ class _Drawing:
         return Group()
 
     def _table(
-        self, rows: tuple[Row, ...] | list[Row], fact: Fact | None
+        self, rows: tuple[SentencePair, ...] | list[SentencePair], fact: Fact | None
     ) -> RenderableType:
         cells = [
             (
@@ -165,7 +165,7 @@ class _Drawing:
         sentence: Sentence | None,
         marks: tuple[Mark, ...],
         side: int,
-        row: Row,
+        row: SentencePair,
         fact: Fact | None,
     ) -> Text:
         if sentence is None:

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 from medassist.records.deletion import WHAT_DELETION_MEANS
 from medassist.records.errors import Locked, RecordsError
 from medassist.records.history import PAGE, Filter, Summary
-from medassist.records.search import Hit, Piece
+from medassist.records.search import Piece, SearchHit
 from medassist.tui import keys
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.dialogs.one_line import OneLine
@@ -232,7 +232,7 @@ class History(Screen[Chosen | None]):
         self.notify(sentence, severity="warning", timeout=10, markup=False)
 
 
-def _entry(line: Summary, hit: Hit | None, here: bool, width: int) -> Content:
+def _entry(line: Summary, hit: SearchHit | None, here: bool, width: int) -> Content:
     """An entry of the list: two lines, or three where something was searched for."""
     time = f"{line.changed.astimezone():%Y-%m-%d %H:%M}"
     title = line.title or wording.NO_TITLE

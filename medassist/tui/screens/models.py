@@ -34,7 +34,7 @@ LABEL = 16
 AGAIN_S = 0.2
 
 
-class Models(ScreenOfParts[Choice | None]):
+class ModelsScreen(ScreenOfParts[Choice | None]):
     """Dismissed with the models to be loaded, or with `None` to leave all as it is.
 
     Args:

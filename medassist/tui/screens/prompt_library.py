@@ -36,7 +36,7 @@ class PromptLibrary(ModalScreen[str | None]):
         *keys.bindings("prompts"),
         *keys.same("prompts", "back"),
     ]
-    CSS_PATH = "prompts.tcss"
+    CSS_PATH = "prompt_library.tcss"
     AUTO_FOCUS = "#list"
 
     def __init__(self) -> None:

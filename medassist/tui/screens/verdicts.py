@@ -21,10 +21,10 @@ from medassist.tui.face import face
 from medassist.tui.wording import screens as wording
 
 if TYPE_CHECKING:
-    from medassist.consult.verdicts import Judged
+    from medassist.consult.verdicts import JudgedTurn
 
 
-class Verdicts(ModalScreen[None]):
+class VerdictsScreen(ModalScreen[None]):
     """What the verdicts of this session and of open records say.
 
     Args:
@@ -38,10 +38,10 @@ class Verdicts(ModalScreen[None]):
     CSS_PATH = "verdicts.tcss"
     AUTO_FOCUS = "#text"
 
-    def __init__(self, gather: Callable[[], Awaitable[list[Judged]]]) -> None:
+    def __init__(self, gather: Callable[[], Awaitable[list[JudgedTurn]]]) -> None:
         super().__init__()
         self._gather = gather
-        self._given: list[Judged] = []
+        self._given: list[JudgedTurn] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
@@ -84,7 +84,7 @@ class Verdicts(ModalScreen[None]):
             self.query_one("#said", Static).update(said)
 
 
-def _written(file: Path, given: list[Judged]) -> str:
+def _written(file: Path, given: list[JudgedTurn]) -> str:
     """Write the table; what is to be said of it."""
     from medassist.consult.verdict_table import table
     from medassist.core.files import write_new

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from finetune.evaluate.written_answers import Writing, Written, write
+from finetune.evaluate.written_answers import Writing, WrittenAnswer, write
 from finetune.train.chat_format import give_template
 from tests.convert.tiny_hf import tiny_tokenizer
 
@@ -49,7 +49,7 @@ class Scripted(LlamaForCausalLM):
         return out
 
 
-def written(template: str | None, *texts: str, tokens: int = 60) -> list[Written]:
+def written(template: str | None, *texts: str, tokens: int = 60) -> list[WrittenAnswer]:
     tokenizer = tiny_tokenizer()
     tokenizer.chat_template = template  # pyright: ignore[reportAttributeAccessIssue]
     give_template(tokenizer)
@@ -68,14 +68,14 @@ def test_an_answer_ends_before_the_next_question_that_the_model_asks_itself(
     template: str | None, runs_on: str
 ) -> None:
     first, second = written(template, "Rest it." + runs_on, "Wash it<|end|>")
-    assert first == Written("Rest it.", ended=True)
-    assert second == Written("Wash it", ended=True)
+    assert first == WrittenAnswer("Rest it.", ended=True)
+    assert second == WrittenAnswer("Wash it", ended=True)
 
 
 def test_a_token_that_the_template_ends_answers_with_ends_one() -> None:
     turns = "{% for m in messages %}<|user|>{{ m.content }}<|system|>{% endfor %}"
     (found,) = written(turns, "Rest it.<|system|> And more.")
-    assert found == Written("Rest it.", ended=True)
+    assert found == WrittenAnswer("Rest it.", ended=True)
 
 
 def test_an_answer_at_its_limit_is_not_said_to_have_ended() -> None:

@@ -23,10 +23,12 @@ from finetune.data.manifest import (
 from finetune.data.recipe import DataPart, SourcePart
 from finetune.evaluate.result import (
     AdapterFacts,
-    Answer,
+    AnsweredItem,
+    ComparedModels,
     Comparison,
     DataFacts,
     Evaluation,
+    EvaluationSettings,
     Exam,
     ExamFigures,
     ExamItem,
@@ -37,8 +39,6 @@ from finetune.evaluate.result import (
     KindLoss,
     Loss,
     ModelFacts,
-    Models,
-    Settings,
     write_evaluation,
 )
 from finetune.recipe import TrainRecipe
@@ -47,7 +47,7 @@ from finetune.train.result import (
     Best,
     Cost,
     Method,
-    Rows,
+    RowCounts,
     TrainingResult,
     write_training,
 )
@@ -283,7 +283,7 @@ def training(folder: Path) -> TrainingResult:
             trainable=537_600,
             chat_format="the tokenizer's template",
         ),
-        train=Rows(
+        train=RowCounts(
             records=960,
             used=955,
             left_out={"longer than max_length": 5},
@@ -318,7 +318,7 @@ def evaluation(folder: Path) -> Evaluation:
     items = tuple(item(luck, number) for number in range(RECORDS))
     exam = exam_of(luck)
     return Evaluation(
-        models=Models(
+        models=ComparedModels(
             base=ModelFacts(
                 name="tiny-base",
                 sha256={"model.safetensors": "ba" * 32},
@@ -374,7 +374,7 @@ def evaluation(folder: Path) -> Evaluation:
             ),
         ),
         answers=tuple(
-            Answer(
+            AnsweredItem(
                 id=f"medquad-{number}",
                 source="medquad",
                 group=f"page-{number}",
@@ -390,7 +390,7 @@ def evaluation(folder: Path) -> Evaluation:
             for number in range(12)
         ),
         items=items,
-        settings=Settings(
+        settings=EvaluationSettings(
             seed=0,
             limit=None,
             generated=12,

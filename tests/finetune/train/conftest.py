@@ -13,7 +13,7 @@ from rich.console import Console
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from finetune.recipe import TrainRecipe, parse_recipe
-from finetune.train.preparation import Prepared, Wishes, prepare
+from finetune.train.preparation import PreparedTraining, TrainingWishes, prepare
 from finetune.train.result import TrainingResult
 from finetune.train.train import train
 from finetune.train.training_folder import open_run
@@ -135,12 +135,14 @@ class Trainings:
         self.recipe(**parts).write(run / "recipe.yaml")
         return run
 
-    def prepare(self, run: Path, wishes: Wishes | None = None, **more: Any) -> Prepared:
-        wishes = wishes or Wishes(device="cpu", threads=1)
+    def prepare(
+        self, run: Path, wishes: TrainingWishes | None = None, **more: Any
+    ) -> PreparedTraining:
+        wishes = wishes or TrainingWishes(device="cpu", threads=1)
         return prepare(open_run(str(run), None, resume=wishes.resume), wishes, **more)
 
     def train(
-        self, run: Path, wishes: Wishes | None = None, **more: Any
+        self, run: Path, wishes: TrainingWishes | None = None, **more: Any
     ) -> TrainingResult:
         result = train(self.prepare(run, wishes, **more), console())
         assert result is not None  # the process that writes

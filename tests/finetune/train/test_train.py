@@ -16,7 +16,7 @@ import finetune.train.checkpoint as checkpoints
 from finetune.errors import FinetuneError, Interrupted
 from finetune.train.checkpoint import CheckpointFull, newest, read_state
 from finetune.train.metrics import Step, read_metrics
-from finetune.train.preparation import Wishes
+from finetune.train.preparation import TrainingWishes
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import read_training
 from finetune.train.shortage import smaller
@@ -30,7 +30,7 @@ from tests.finetune.train.conftest import (
     write_split,
 )
 
-RESUME = Wishes(resume=True, device="cpu", threads=1)
+RESUME = TrainingWishes(resume=True, device="cpu", threads=1)
 
 
 def losses(run: Path) -> dict[int, float]:
@@ -221,7 +221,7 @@ def test_a_budget_stops_the_training_before_it_is_exceeded(
         now += 1.0  # each look at the clock costs a second
         return now
 
-    wishes = Wishes(device="cpu", threads=1, price=3600.0, budget=90.0)
+    wishes = TrainingWishes(device="cpu", threads=1, price=3600.0, budget=90.0)
     result = trainings.train(run, wishes, clock=clock)
     assert result.stopped_why == "budget"
     assert 0 < result.steps < result.planned_steps
@@ -229,7 +229,7 @@ def test_a_budget_stops_the_training_before_it_is_exceeded(
     assert 30 < result.cost.spent <= 90
     assert newest(run / "checkpoints") is not None
     # More money, and it goes on where it was.
-    more = Wishes(True, "cpu", 3600.0, 1e6, threads=1)
+    more = TrainingWishes(True, "cpu", 3600.0, 1e6, threads=1)
     assert trainings.train(run, more).steps == result.planned_steps
 
 

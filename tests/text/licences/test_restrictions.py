@@ -10,7 +10,7 @@ from medassist.text.licences.named_licences import (
     from_address,
     from_sentence,
 )
-from medassist.text.licences.restrictions import Limits, limits_of
+from medassist.text.licences.restrictions import Restrictions, limits_of
 
 NARROWING = [
     "Nur für den privaten Gebrauch.",
@@ -78,12 +78,12 @@ GRANTS = [
 
 @pytest.mark.parametrize("statement", NARROWING)
 def test_a_statement_that_narrows_the_use_is_seen(statement):
-    assert limits_of(statement) != Limits()
+    assert limits_of(statement) != Restrictions()
 
 
 @pytest.mark.parametrize("statement", GRANTS)
 def test_a_grant_narrows_nothing(statement):
-    assert limits_of(statement) == Limits()
+    assert limits_of(statement) == Restrictions()
 
 
 def test_the_words_that_narrow_are_quoted():
@@ -94,14 +94,14 @@ def test_the_words_that_narrow_are_quoted():
 
 def test_a_copyright_line_may_hold_names_that_are_words_elsewhere():
     line = "© 2016 Nur A, Sin B, No C, 李 D and Pas E"
-    assert limits_of(line, "copyright") == Limits()
+    assert limits_of(line, "copyright") == Restrictions()
     assert limits_of(f"{line}. Reuse only by agreement.", "copyright").doubt
     assert limits_of(f"{line}. All rights reserved.", "copyright").other
     assert limits_of(f"{line}. No commercial use.", "copyright").commerce
 
 
 def test_a_label_of_unknown_words_says_nothing_unless_it_denies():
-    assert limits_of("gold-hybrid", "label") == Limits()
+    assert limits_of("gold-hybrid", "label") == Restrictions()
     assert limits_of("non-commercial", "label").commerce
     assert limits_of("restricted", "label").doubt
 

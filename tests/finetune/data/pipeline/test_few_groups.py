@@ -12,15 +12,15 @@ import pytest
 
 from finetune.data.manifest import Manifest
 from finetune.data.pipeline import few_groups
-from finetune.data.pipeline.arrangement import Group, arrange
-from finetune.data.pipeline.executors import Machine
+from finetune.data.pipeline.arrangement import SplitGroup, arrange
+from finetune.data.pipeline.executors import StageRunner
 from finetune.data.pipeline.prepare import PreparationWish, prepare
 from finetune.data.recipe import DataPart, Split
 from finetune.data.steps.split import SPLITS, split_of
 from finetune.errors import FinetuneError
 from tests.finetune.data.pipeline.own_source import prose, read_split, write
 
-HERE = PreparationWish(Machine("local", 1))
+HERE = PreparationWish(StageRunner("local", 1))
 WHOLE, NO_TEST = Split(), Split(train=0.9, validation=0.1, test=0)
 SEEDS = range(5)
 
@@ -153,15 +153,15 @@ def test_train_that_must_stay_empty_is_an_error_with_the_way_out(tmp_path, monke
         prepared(tmp_path, file, split=shares)
 
 
-def groups_of(sizes: Sequence[int], split: Split, seed: int) -> list[Group]:
+def groups_of(sizes: Sequence[int], split: Split, seed: int) -> list[SplitGroup]:
     names = [f"document {n}" for n in range(len(sizes))]
     return [
-        Group(n, name, size, split_of(name, split, seed))
+        SplitGroup(n, name, size, split_of(name, split, seed))
         for n, (name, size) in enumerate(zip(names, sizes, strict=True))
     ]
 
 
-def outcome(groups: Sequence[Group], split: Split, seed: int) -> Counter[str]:
+def outcome(groups: Sequence[SplitGroup], split: Split, seed: int) -> Counter[str]:
     """The records of each split, as it is arranged."""
     found = arrange(groups, split, seed)
     records: Counter[str] = Counter()

@@ -13,7 +13,7 @@ import pytest
 
 from finetune.data.manifest import read_manifest
 from finetune.data.pipeline import prepare as preparing
-from finetune.data.pipeline.executors import Machine, as_sentence
+from finetune.data.pipeline.executors import StageRunner, as_sentence
 from finetune.data.pipeline.preparation_lock import locked
 from finetune.data.pipeline.prepare import PreparationWish, prepare
 from finetune.data.recipe import DataPart
@@ -36,7 +36,7 @@ INFO = SourceInfo(
     kind="either",
     open_source=OwnSource,
 )
-HERE = PreparationWish(Machine("local", 1))
+HERE = PreparationWish(StageRunner("local", 1))
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +138,7 @@ def test_one_process_or_several_parts_or_one_make_the_same_data(tmp_path, monkey
     write(data / "7.jsonl", [{"text": prose(205)}, {"text": prose(1) + " More."}])
     prepare(settings(data), tmp_path / "one", HERE)
     monkeypatch.setattr(preparing, "SMALL", 0)
-    several = PreparationWish(Machine("local", 2), tasks=3)
+    several = PreparationWish(StageRunner("local", 2), tasks=3)
     prepare(settings(data), tmp_path / "many", several)
     one, many = manifest_of(tmp_path / "one"), manifest_of(tmp_path / "many")
     assert many.timing.workers == 2
