@@ -152,9 +152,17 @@ def _written_with_months(page: Written) -> Iterator[Found]:
             last = match.end()
             yield "DATE", match.start(), last, True
             break
+    for match in _HOLIDAY.finditer(form):
+        yield "DATE", *match.span(), True
     # 18APR49: no word stands alone in it.
     for match in _joined().finditer(form):
         yield "DATE", *match.span(), True
+
+
+_HOLIDAY: Final = re.compile(
+    r"(?<!\w)(?:Christmas|Easter|Thanksgiving|Halloween|New Year's|Weihnachten|Ostern|No\u00ebl"
+    r"|P\u00e2ques|Navidad)(?: Day| Eve)?,? (?:of )?(?:19|20)\d\d(?!\w)"
+)
 
 
 @cache
@@ -182,12 +190,17 @@ _OLD: Final = re.compile(
     r"|(?: ?-?(?:[FMfmWw\u2640\u2642](?![\w.])))(?=[ ,.;:)]|$))"
 )
 _TOLD: Final = re.compile(
-    r"(?<!\w)(?i:aged?|turned|turns|turning|alter|\u00e2ge|\u00e2g\u00e9e?|edad|is now|now|age of|de)"
+    r"(?<!\w)(?i:aged?|turned|turns|turning|alter|\u00e2ge|\u00e2g\u00e9e?|edad|is now|now|age of|de"
+    r"|(?:he|she|pt|patient|who|mother|father|wife|husband) is)"
     r"[ ]?[:=]?[ ]?(?P<it>9\d|1[01]\d)(?![\w%/]|[.,]\d| ?(?:mg|kg|cm|ml|mm|%|bpm|beats|units))"
 )
 _TOLD_IN_WORDS: Final = re.compile(
     rf"(?<!\w)(?i:(?P<it>{_IN_WORDS})(?P<years>[ -]?(?:years?|yrs?|j\u00e4hrige?[nrs]?|Jahre?"
     rf"|ans|a\u00f1os)(?!\w)(?:[ -](?:old|alte?[nrs]?))?)?)(?!\w)"
+)
+_BIRTHDAY: Final = re.compile(
+    r"(?<!\w)(?:9\d|1[01]\d)(?:st|nd|rd|th|\.|e|\u00e8me|\u00ba)? (?i:birthday|geburtstag|anniversaire"
+    r"|cumplea\u00f1os)"
 )
 _NINE: Final = re.compile(r"(?i:ninet|hundre|quatre-vingt|cent|nonant|novent|cien|neunz)")
 _IS: Final = re.compile(
@@ -211,6 +224,8 @@ def ages(page: Written) -> Iterator[Found]:
         for match in _TOLD.finditer(form):
             if form[match.start()] not in "dD" or _years_follow(form, match.end()):
                 yield "AGE", *match.span("it"), True
+        for match in _BIRTHDAY.finditer(form):
+            yield "AGE", *match.span(), True
     for first in _NINE.finditer(form):
         start = form.rfind(" ", 0, first.start()) + 1
         match = _TOLD_IN_WORDS.match(form, max(start, first.start() - 12))

@@ -89,6 +89,14 @@ def is_word(word: Word, languages: frozenset[str] = READ) -> bool:
     )
 
 
+def is_known(name: str) -> bool:
+    """Every word of `name` is a word of a language, a heading or a thing."""
+    return all(
+        is_word(word) or word.key in never() or is_medical(word) or is_eponym(word)
+        for word in (Word(0, len(part), part, folded(part)) for part in name.split())
+    )
+
+
 def languages(words: Iterable[Word]) -> Counter[str]:
     """How much of English and of the other languages is in `words`.
 
@@ -121,7 +129,8 @@ def is_nobodys(word: Word) -> bool:
 def is_eponym(word: Word) -> bool:
     """A sign, an illness or a thing is called so."""
     known = keys("eponyms")
-    return word.key in known or all(piece in known for piece in _pieces(word.key))
+    pieces = [piece for piece in _pieces(word.key) if len(piece) > 2]
+    return word.key in known or (bool(pieces) and all(piece in known for piece in pieces))
 
 
 def is_thing(word: Word) -> bool:

@@ -30,6 +30,8 @@ SHORTEST_KNOWN: Final = 3
 """Letters of a part of a name that is looked for in the rest of the text."""
 MOST_PARTS: Final = 7
 MOST_TITLES: Final = 5
+LANGUAGE_IS_HERE: Final = 4
+"""What the words of a language weigh that a page has: two that English lacks."""
 _ENDS: Final = '.!?:;\n\r"*-|\t#>_`\u2022\u00b7'
 """What a sentence, a row of a list or a cell of a table begins after."""
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
@@ -44,7 +46,7 @@ _DOSE: Final = re.compile(
 )
 _MEASURED: Final = re.compile(r"[ :]{1,2}[<>~]?\d")
 _ABBREVIATIONS: Final = re.compile(r"[A-Z]{2,}s$")
-_GOES_ON: Final = re.compile(r", [^\W\d_A-Z]|:|;| - ")
+_IS_LISTED: Final = re.compile(r"(?:,|,? (?:and|or|und|oder|et|ou|y|o)) [^\W\d_a-z]|\s?[/|+]")
 _KIN_FOLLOWS: Final = re.compile(r" ?\((?:his |her |the )?([^\W\d_]{3,14})\)")
 _AGE_FOLLOWS: Final = re.compile(
     r"(?:,| is| \()? ?(?:an? |the )?\d{1,3}[ -]?(?:years?|yrs?|yo\b|y/o|y\.o|[FM]\b|ans|a\u00f1os|j\u00e4hrig)"
@@ -447,7 +449,9 @@ class _Reader:
         if self._languages_here is None:
             count = languages(self.words)
             self._languages_here = frozenset(
-                language for language, weight in count.items() if weight > 2
+                language
+                for language, weight in count.items()
+                if weight >= LANGUAGE_IS_HERE and 3 * weight >= count["english"]
             )
         return is_word(word, self._languages_here)
 
@@ -496,14 +500,13 @@ class _Reader:
         if at >= len(self.words):
             return None
         first = self.words[at]
-        if not _is_large(first) or first.key in keys("titles"):
+        if first.key in keys("particles") and (strong is not None or first.text.isupper()):
+            found = self._after_particles(at, strong)
+            if found is not None:
+                return found
+        if not _is_large(first) or first.key in keys("titles") or is_nobodys(first):
             return None
-        if is_nobodys(first):
-            # "Le Goff", "El Masri"
-            joins = strong is not None and first.key in keys("particles") and self._joined(at, at + 1, (" ",))
-            if not joins or not self._may_follow(at + 1):
-                return None
-        elif strong is False and not self._may_follow(at):
+        if strong is False and not self._may_follow(at):
             return None
         if strong is None and not self._may_begin(at):
             return None
@@ -525,6 +528,26 @@ class _Reader:
         if all(len(part.text) == 1 for part in parts) and not (strong and len(parts) > 1):
             return None
         return Run(at, last, tuple(parts))
+
+    def _after_particles(self, at: int, strong: bool | None) -> Run | None:
+        """ "Le Goff", "de Vries", "DE LA CRUZ"."""
+        own = at
+        while own < min(at + 3, len(self.words)) and self.words[own].key in keys("particles"):
+            own += 1
+        if any(not self._joined(n - 1, n, (" ",)) for n in range(at + 1, own + 1)):
+            return None
+        if own >= len(self.words) or self.words[own].key in keys("particles"):
+            return None
+        known = is_given(self.words[own]) or is_family(self.words[own])
+        if not (strong or known) or (strong is False and not self._may_follow(own)):
+            return None
+        found = self._read(own, strong=strong)
+        given = found.last + 1 if found else own
+        if found and strong is None and self._joined(found.last, given, (", ",)):
+            if _is_large(self.words[given]) and is_given(self.words[given]):
+                parts = (*found.parts, self.words[given])
+                return Run(at, given, parts)
+        return found and Run(at, found.last, found.parts)
 
     def _may_follow(self, at: int) -> bool:
         """A word that may be a name where something hints at one."""
@@ -619,7 +642,7 @@ class _Reader:
         if self._is_word(first) and not is_family(first):
             return False
         unknown = not self._is_word(word) and not is_medical(first) and not is_medical(word)
-        return is_given(word) or (unknown and bool(_GOES_ON.match(self.text, word.end)))
+        return is_given(word) or (unknown and not _IS_LISTED.match(self.text, word.end))
 
 
 @cache

@@ -14,12 +14,18 @@ from medassist.safety.identifiers.written import Found, Written
 from medassist.safety.letters import CAPITAL, SMALL, folded, shape
 
 FOLDER: Final = Path(__file__).parent
-_NAME: Final = rf"[{CAPITAL}](?:[^\W\d_]|['\u2019-](?=[^\W\d_])){{1,25}}"
+_NAME: Final = rf"[{CAPITAL}](?:[^\W\d_]|['\u2019-](?=[^\W\d_])){{1,25}}(?!\w)"
 _TOWN: Final = (
     rf"(?:(?:Saint|St\.?|San|Santa|Bad|La|Le|Los|Las|El)[ -])?{_NAME}"
     rf"(?:[ -](?:(?:am|an der|ob der|im|de la|de los|de|del|sur|sous|en|la|le|upon|on|of) )?"
     rf"{_NAME}){{0,3}}"
 )
+_POSTCODE: Final = re.compile(r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)")
+_BEFORE_POSTCODE: Final = re.compile(
+    rf"(?:(?:Flat|Apt|Unit|Suite) \w{{1,5}}, )?(?:{_NAME}(?: {_NAME}){{0,2}}, ){{0,3}}"
+    rf"(?:{_NAME}(?: {_NAME})?,? )?$"
+)
+_CITY_STATE: Final = re.compile(rf"(?P<city>{_NAME}(?: {_NAME}){{0,2}}), (?P<state>[A-Z]{{2}})(?!\w)")
 # "cc: Dr Keller, Port Ellery"
 _COPY: Final = re.compile(
     rf"(?<!\w)[cC][cC]:? (?:[A-Z][a-z]{{1,8}}\.? )?{_NAME}(?: {_NAME}){{0,2}}, (?P<it>{_TOWN})"
@@ -49,12 +55,12 @@ def _words(name: str) -> str:
 def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     flat = r"(?:Flat|Apt|Apartment|Unit|Suite|Ste|No\.?|Apto\.?)"
     zips = rf"(?:,? {_TOWN})?(?:,? [A-Z]{{2,3}}(?!\w))?(?:,? \d{{4,5}}(?:-\d{{4}})?(?![\w/]))?"
-    postcode = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)"
+    postcode = _POSTCODE.pattern
     english = (
         rf"(?:{flat} ?[\w/]{{1,6}}(?:, |/| ))?(?<![\w./])\d{{1,5}}(?:/\d{{1,4}})?[A-Za-z]?"
         rf"(?:st|nd|rd|th)? "
         rf"(?:(?:[NSEW]|North|South|East|West)\.? )?(?:{_NAME} ){{0,3}}(?:{_words('streets')})"
-        rf"(?!\w)\.?(?:,? {flat}\.? ?#?\w{{1,5}}|,? #\w{{1,5}})?"
+        rf"(?!\w)\.?(?: (?:NW|NE|SW|SE|[NSEW])(?!\w))?(?:,? {flat}\.? ?#?\w{{1,5}}|,? #\w{{1,5}})?"
         rf"(?:,? (?:{_words('states-australia')}) \d{{4}}|{zips})(?:,? {postcode})?"
     )
     german = (
@@ -81,7 +87,6 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
             (french, True),
             (spanish, True),
             (rf"(?<![\w-])(?:[DAF]-|CH-)?\d{{4,5}} {_TOWN}(?=[.,;\n]|$)", False),
-            (postcode, True),
             (rf"{_NAME}(?: {_NAME})?,? [A-Z]{{2}},? \d{{5}}(?:-\d{{4}})?(?!\w)", True),
             (
                 rf"{_NAME}(?: {_NAME})?,? (?:{_words('states-australia')}),? \d{{4}}(?!\w)",
@@ -102,24 +107,33 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     )
 
 
-@cache
-def _named() -> tuple[dict[str, list[re.Pattern[str]]], re.Pattern[str], re.Pattern[str]]:
-    row = table()
-    before: dict[str, list[str]] = {}
-    for phrase in row["before"]:
-        before.setdefault(folded(phrase.split()[0]), []).append(phrase)
-    places = {
+def _after(phrases: list[str]) -> dict[str, list[re.Pattern[str]]]:
+    """For the first word of each phrase: a pattern of the place after it."""
+    by_first: dict[str, list[str]] = {}
+    for phrase in phrases:
+        by_first.setdefault(folded(phrase.split()[0]), []).append(shape(phrase))
+    return {
         first: [
             re.compile(
-                rf"(?i:{'|'.join(shape(p) for p in sorted(phrases, key=len, reverse=True))})"
-                rf"(?!\w):? (?:the |der |dem |den )?(?P<it>{_TOWN})"
+                rf"(?i:{'|'.join(sorted(listed, key=len, reverse=True))})(?!\w):? "
+                rf"(?:the |der |dem |den )?(?P<it>{_TOWN})"
             )
         ]
-        for first, phrases in before.items()
+        for first, listed in by_first.items()
     }
+
+
+@cache
+def _named() -> tuple[
+    dict[str, list[re.Pattern[str]]],
+    dict[str, list[re.Pattern[str]]],
+    re.Pattern[str],
+    re.Pattern[str],
+]:
     last = _words("institutions")
     return (
-        places,
+        _after(table()["before"]),
+        _after(table()["before-unknown"]),
         re.compile(
             rf"(?:St\.? )?(?:{_NAME}(?:'s|\u2019s)? ){{1,3}}(?:{last})(?!\w)"
             rf"(?: (?:{last}|Center|Centre|Home)(?!\w)){{0,2}}"
@@ -142,20 +156,45 @@ def find(page: Written) -> Iterator[Found]:
     for pattern, sure in _forms():
         for match in pattern.finditer(form):
             yield "PLACE", *match.span(), sure
-    announced, institution, institution_first = _named()
+    yield from _with_codes(form)
+    announced, unknown, institution, institution_first = _named()
     for word in page.words:
         for pattern in announced.get(word.key, ()):
             match = pattern.match(form, word.start)
             if match is not None and match["it"].split()[0] not in _never():
                 yield "PLACE", *match.span("it"), True
+        for pattern in unknown.get(word.key, ()):
+            match = pattern.match(form, word.start)
+            if match is not None and not name_words.is_known(match["it"]):
+                yield "PLACE", *match.span("it"), False
     for match in _COPY.finditer(form):
         yield "PLACE", *match.span("it"), False
     for match in institution.finditer(form):
         first = match.group().split()[0]
         if first not in _never() and folded(first) not in name_words.never():
-            yield "PLACE", *match.span(), False
+            whose = "'s " in match.group() or "\u2019s " in match.group()
+            yield "PLACE", *match.span(), whose or match.group().count(" ") > 1
     for match in institution_first.finditer(form):
-        yield "PLACE", *match.span(), False
+        if not name_words.is_known(match.group().rsplit(" ", 1)[-1]):
+            yield "PLACE", *match.span(), False
+
+
+def _with_codes(form: str) -> Iterator[Found]:
+    """Post codes of Britain with what stands before them, and a town with its state."""
+    for match in _POSTCODE.finditer(form):
+        start = match.start()
+        if start and form[start - 1].isalnum():
+            continue
+        before = _BEFORE_POSTCODE.search(form, max(0, start - 70), start)
+        yield "PLACE", before.start() if before else start, match.end(), True
+    for match in _CITY_STATE.finditer(form):
+        if match["state"] in _states() and is_town(match["city"]):
+            yield "PLACE", *match.span(), False
+
+
+@cache
+def _states() -> frozenset[str]:
+    return frozenset(table()["states"].split())
 
 
 def is_town(name: str) -> bool:

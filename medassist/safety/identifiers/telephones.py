@@ -27,7 +27,7 @@ _WORDS: Final = (
     r"|home|work|handy|mobil(?:nummer)?|festnetz|ruf(?:nummer)?|telefonnummer|erreichbar"
     r"|portable|t\u00e9l(?:\u00e9phone)?|m\u00f3vil|tel\u00e9fono|celular|tfno|unter)"
 )
-_SHORT_WORDS: Final = r"(?:bleep|pager|beeper|ext(?:ension|n)?|durchwahl|poste|anexo|dect)"
+_SHORT_WORDS: Final = r"(?:bleep|paged?|pager|beeper|ext(?:ension|n)?|durchwahl|poste|anexo|dect)"
 _FAX_WORDS: Final = r"(?:tele)?fax|t\u00e9l\u00e9copie|facsimile"
 _LINK: Final = (
     r"(?:'?s)?(?:[ .-]{1,2}(?:no|nr|n\u00b0|number|num|line|is|was|him|her|on|at|under))"
@@ -36,9 +36,9 @@ _LINK: Final = (
 _ANNOUNCED: Final = re.compile(rf"(?i:(?<!\w){_WORDS}{_LINK})$")
 _FAXED: Final = re.compile(rf"(?i:(?<!\w)(?:{_FAX_WORDS}){_LINK})$")
 _SHORT: Final = re.compile(
-    rf"(?<!\w)(?i:{_SHORT_WORDS}){_LINK}(?P<it>#?\d{{2,3}}-?\d{{1,5}})(?![\w%/]|\.\d)"
+    rf"(?<!\w)(?i:{_SHORT_WORDS}){_LINK}(?P<it>[x#]?\d{{2,3}}-?\d{{1,5}})(?![\w%/]|\.\d)"
 )
-_SHORT_FIRST: Final = re.compile(r"(?i:\b(?:bleep|pager|beeper|ext|durchwahl|poste|dect)\b)")
+_SHORT_FIRST: Final = re.compile(r"(?i:\b(?:bleep|paged?|pager|beeper|ext|durchwahl|poste|dect)\b)")
 _EXTENSION: Final = re.compile(r"\s?(?:x|ext\.?|extension|#)\s?\d{1,5}(?!\w)")
 # Groups that make a number one of North America, with their signs.
 _AMERICAN: Final = re.compile(
