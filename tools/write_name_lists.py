@@ -102,10 +102,15 @@ def census_family(folder: Path) -> Iterator[str]:
 
 
 def parts(names: Iterable[str]) -> set[str]:
-    """The words of names in Latin letters, in small ones and without marks."""
+    """The words of names in Latin letters, in small ones and without marks.
+
+    With the women's forms of Slavic ones.
+    """
     from medassist.safety.letters import folded
 
     found = {folded(part) for name in names for part in re.split(r"[\W_]+", name)}
+    found |= {name[:-1] + "a" for name in found if name.endswith(("ski", "cki", "dzki"))}
+    found |= {name + "a" for name in found if name.endswith(("ov", "ev"))}
     return {p for p in found if len(p) >= SHORTEST and p.isascii() and p.isalpha()}
 
 

@@ -16,7 +16,7 @@ _TOP: Final = (
 )
 _LABEL: Final = r"[A-Za-z0-9](?:[\w-]{0,61}[A-Za-z0-9])?"
 _EMAIL: Final = re.compile(
-    r"[\w.+'\u2019-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}(?![\w-])"
+    r"(?<![\w.+'\u2019-])[\w.+'\u2019-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}(?![\w-])"
 )
 # "x (at) y (dot) org"
 _SPOKEN_EMAIL: Final = re.compile(

@@ -314,7 +314,7 @@ class _Reader:
             if begins and all(map(self._is_word, full)):
                 return "", None
             return "NAME", False
-        if german or any(map(is_eponym, full)):
+        if german or all(map(is_eponym, full)):
             return "", None
         return self._by_form(run, full, begins, left_alone)
 
@@ -618,6 +618,9 @@ class _Reader:
 
     def _goes_with(self, word: Word, parts: list[Word], strong: bool | None) -> bool:
         """`word` can be of one name with what stands before it."""
+        if len(word.text) == 1:
+            initial = self.text[word.end : word.end + 1] == "." or word.text not in "AI"
+            return not word.text.isascii() or initial
         listed = is_given(word) or is_family(word)
         if is_thing(word) and not listed:
             return False

@@ -14,7 +14,7 @@ from medassist.safety.identifiers.written import Found, Written
 from medassist.safety.letters import CAPITAL, SMALL, folded, shape
 
 FOLDER: Final = Path(__file__).parent
-_NAME: Final = rf"[{CAPITAL}](?:[^\W\d_]|['\u2019-](?=[^\W\d_])){{1,25}}(?!\w)"
+_NAME: Final = rf"[{CAPITAL}](?<!\w[{CAPITAL}])(?:[^\W\d_]|['\u2019-](?=[^\W\d_])){{1,25}}(?!\w)"
 _TOWN: Final = (
     rf"(?:(?:Saint|St\.?|San|Santa|Bad|La|Le|Los|Las|El)[ -])?{_NAME}"
     rf"(?:[ -](?:(?:am|an der|ob der|im|de la|de los|de|del|sur|sous|en|la|le|upon|on|of) )?"
@@ -65,7 +65,7 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     )
     german = (
         rf"(?:(?:(?:Am|An der|Im|In der|Zum|Zur|Auf der|Auf dem|Hinter der|Alte|Neue) {_NAME}"
-        rf"|(?:{_NAME}[ -]){{0,2}}[{CAPITAL}][{SMALL}]{{1,24}}(?:{_words('streets-german')})"
+        rf"|(?:{_NAME}[ -]){{0,2}}[{CAPITAL}](?<!\w[{CAPITAL}])[{SMALL}]{{1,24}}(?:{_words('streets-german')})"
         rf"|{_NAME}(?:er|s)?[ -](?:Stra\u00dfe|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring)))"
         rf" \d{{1,4}}(?: ?[a-z](?!\w))?(?:, ?(?:[DAF]-|CH-)?\d{{4,5}} {_TOWN})?(?!\w)"
     )
