@@ -337,6 +337,8 @@ class _Reader:
             return "NAME", False
         if len(full) > 1 and (not begins or self._goes_on(end)):
             return "NAME", False
+        if places.is_town(self.text[start:end]) and not begins:
+            return "PLACE", False
         if (not begins and len(full[0].text) > 2) or foreign:
             return "NAME", False
         return "", None

@@ -32,7 +32,7 @@ _NUMBER: Final = (
 )
 _LINK: Final = (
     r"(?:\s{0,2}(?:is|was|of|ending in|ends in|ending|last four|last 4|on file|lautet|est|es|[:=#.]|n[o\u00b0\u00ba]\.?)"
-    r"(?!\w)){0,3}\s{0,2}[#(]?"
+    r"(?!\w)){0,3}\s{0,2}(?:(?!\(\d\d\))[#(])?"
 )
 
 

@@ -99,8 +99,8 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
             ),
             (r"(?<!\w)(?:P\.?O\.? ?[Bb]ox|Box|Postfach) \d{1,6}(?!\w)", True),
             (
-                r"(?<!\w)(?:RR|R\.R\.|Rural Route|Star Route|HC|County Road|CR) ?#?\d{1,4}"
-                r"(?:,? [Bb]ox \d{1,6})?(?!\w)",
+                r"(?<!\w)(?:(?:Rural Route|Star Route|County Road) #?\d{1,4}"
+                r"(?:,? [Bb]ox \d{1,6})?|(?:RR|R\.R\.|HC) ?#?\d{1,4},? [Bb]ox \d{1,6})(?!\w)",
                 True,
             ),
         )
