@@ -1,4 +1,4 @@
-"""The command `medassist`: the screen or a verb, and how it ends."""
+"""The command `medassist`: opens the screen or runs a verb; errors and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the program is for and what it is not for, and the version of that text.
+"""The text on intended use, and its version.
 
 The screen shows it before the first question and wants it accepted; `medassist ask`
 says it once.

@@ -1,1 +1,1 @@
-"""A consultation: turns, two panes with a history each. Pure Python, no I/O."""
+"""A consultation: turns, verdicts and differences. Pure Python, no I/O."""

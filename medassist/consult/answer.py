@@ -1,4 +1,4 @@
-"""One answer of one pane, from the question to its end."""
+"""One answer of one pane, while it is written and afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ State = Literal["waiting", "reading", "writing", "finished", "stopped", "failed"
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file as it was when the model was loaded from it."""
+    """A model file, with its size and time when it was loaded."""
 
     path: Path
     size: int
@@ -47,7 +47,7 @@ def label(name: str, adapter: str) -> str:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What an answer was written under."""
+    """Settings under which an answer was written."""
 
     setup: PaneInfo
     sampling: Sampling
@@ -58,7 +58,7 @@ class Conditions:
 
 
 class Answer:
-    """Grows while a model writes it. Its text is what the engine wrote, uncleaned.
+    """An answer in progress or finished; its text is uncleaned engine output.
 
     The states run one way: waiting, reading, writing, and then one of finished,
     stopped and failed, which last.
@@ -84,12 +84,12 @@ class Answer:
 
     @property
     def over(self) -> bool:
-        """Nothing more will come."""
+        """Whether the answer is finished, stopped or failed."""
         return self.state in ("finished", "stopped", "failed")
 
     @property
     def counts(self) -> bool:
-        """The answer belongs to the history that the model is asked with.
+        """Whether the answer is part of the history sent with later questions.
 
         A stopped answer does: the reader has seen it and may ask about it. A failed
         one does not, nor one that holds nothing.
@@ -138,12 +138,12 @@ class Answer:
         self.state = "stopped" if figures.ending == "stopped" else "finished"
 
     def fail(self, sentence: str) -> None:
-        """Something went wrong; what was written is kept."""
+        """Mark it as failed; what was written is kept."""
         if self.over:
             return
         self.failure, self.state = sentence, "failed"
 
     def stop(self) -> None:
-        """The user stopped it before the model could say anything about it."""
+        """Mark it as stopped by the user before the model wrote anything."""
         if not self.over:
             self.state = "stopped"

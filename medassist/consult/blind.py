@@ -54,7 +54,7 @@ _MADE_BY = re.compile(
 
 @dataclass(frozen=True)
 class Veil:
-    """The names that are hidden, and how."""
+    """The names that are hidden, and their replacement."""
 
     names: tuple[str, ...]
     """As the user is shown them, and the stems of the files."""

@@ -1,4 +1,4 @@
-"""A consultation: the turns, and what each pane is asked with."""
+"""A consultation: turns, branches, and the history that each pane is asked with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SEEDS = 2**32 - 1  # one less than there are: the last means a random one
 
 
 class Consultation:
-    """Two panes and their turns. Each pane is asked with its own history.
+    """Turns of two panes; each pane is asked with its own history.
 
     A question that is edited and asked again begins a branch: the turns before it are
     the same, and the branch that it was asked in at first is kept.
@@ -37,12 +37,12 @@ class Consultation:
 
     @property
     def branch(self) -> int:
-        """Which of the branches is shown, from 0."""
+        """Index of the branch that is shown, from 0."""
         return self._branch
 
     @property
     def over(self) -> bool:
-        """No answer is being written."""
+        """Whether no answer is being written."""
         return not self.turns or self.turns[-1].over
 
     def ask(self, question: str, sources: Mapping[PaneName, Source], seed: int) -> Turn:
@@ -91,7 +91,7 @@ class Consultation:
         self._branch = len(self._branches) - 1
 
     def next_branch(self) -> bool:
-        """Show the next branch, after the last the first again.
+        """Show the next branch; after the last, the first.
 
         Returns:
             Whether there is another one.
@@ -104,11 +104,11 @@ class Consultation:
         return len(self._branches) > 1
 
     def add_branch(self, turns: Sequence[Turn]) -> None:
-        """A branch that is not shown: of a consultation that is opened again."""
+        """Add a branch that is not shown, when a stored consultation is loaded."""
         self._branches.append(list(turns))
 
     def withdraw(self, panes: Sequence[PaneName]) -> str:
-        """Take back what was asked of `panes` last and never began; its question.
+        """Undo the last question to `panes`, which never began; return its text.
 
         A turn in which no answer is left goes with it, and a branch that it began.
         """
@@ -121,7 +121,7 @@ class Consultation:
         return turn.question
 
     def messages(self, pane: PaneName) -> tuple[Message, ...]:
-        """What `pane` is asked with: its own history, then the last question."""
+        """The messages to send to `pane`: its own history and the last question."""
         return (
             *self._history(pane, self.turns[:-1]),
             Message("user", self.turns[-1].question),

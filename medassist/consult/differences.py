@@ -1,4 +1,4 @@
-"""What one answer says and the other does not.
+"""Differences between two answers: sentences, doses, numbers and negations.
 
 Sentences that share most of their words are held against each other, each with one
 of the other answer at most; then what differs in them is looked for: first doses,
@@ -62,7 +62,7 @@ _CANCELS = re.compile(r"[\s,]*(?:\w+\s+){0,2}$")
 
 @dataclass(frozen=True)
 class Mark:
-    """What differs, from `start` up to `end` of the text."""
+    """A differing span of a text, from `start` up to `end`."""
 
     start: int
     end: int
@@ -71,7 +71,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class SentencePair:
-    """Two sentences beside each other, or one that the other answer has not."""
+    """Two matching sentences, or one without a match in the other answer."""
 
     a: Sentence | None
     b: Sentence | None
@@ -82,7 +82,7 @@ class SentencePair:
 
     @property
     def same(self) -> bool:
-        """Both say it in the same words."""
+        """Whether both sentences have the same words."""
         return bool(self.a and self.b) and not (self.marks_a or self.marks_b)
 
     @property
@@ -95,13 +95,13 @@ class SentencePair:
 
 @dataclass(frozen=True)
 class Differences:
-    """All that differs, in the order of the answers."""
+    """All differences of two answers, in the order of the answers."""
 
     rows: tuple[SentencePair, ...]
 
     @property
     def against(self) -> tuple[Fact, ...]:
-        """In what the answers contradict each other somewhere."""
+        """The kinds of facts in which the answers contradict each other."""
         found = {fact for row in self.rows for fact in row.against}
         return tuple(fact for fact in FACTS if fact in found)
 
@@ -112,7 +112,7 @@ class Differences:
 
     @property
     def summary(self) -> str:
-        """How much differs, in a line."""
+        """The number of differences, in one line."""
         both = [row for row in self.rows if row.a and row.b]
         same = sum(row.same for row in both)
         only_a = sum(row.b is None for row in self.rows)
@@ -145,7 +145,7 @@ class _Read:
 
 @lru_cache(maxsize=8)
 def compare(a: str, b: str) -> Differences:
-    """What differs between two answers; the same each time.
+    """Compare two answers; deterministic.
 
     Args:
         a: the answer of side A, cleaned.
@@ -172,7 +172,7 @@ def compare(a: str, b: str) -> Differences:
 
 
 def disagreement(a: str, b: str) -> tuple[Fact, ...]:
-    """In which of doses, numbers and negations two answers contradict each other.
+    """The kinds of facts (doses, numbers, negations) that two answers contradict.
 
     What one of them leaves out is no contradiction. Empty: none was found, which
     does not say that they agree.

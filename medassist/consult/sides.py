@@ -1,4 +1,4 @@
-"""Which pane stands as A and which as B, and whether their names are hidden."""
+"""Which pane is shown as A and which as B, and whether names are hidden."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Letter = Literal["A", "B"]
 
 @dataclass(frozen=True)
 class Sides:
-    """Which pane is A, and whether names are hidden."""
+    """Assignment of panes to sides A and B, and whether names are hidden."""
 
     side_a: PaneName = "base"
     blind: bool = False
@@ -24,11 +24,11 @@ class Sides:
 
     @property
     def hidden(self) -> bool:
-        """No name of a model may be shown."""
+        """Whether model names are hidden."""
         return self.blind and self.revealed is None
 
     def letter(self, pane: PaneName) -> Letter:
-        """The side that `pane` stands on."""
+        """The letter of the side that `pane` is on."""
         return "A" if pane == self.side_a else "B"
 
     def order(self, panes: Iterable[PaneName]) -> tuple[PaneName, ...]:
@@ -36,12 +36,12 @@ class Sides:
         return tuple(sorted(panes, key=self.letter))
 
     def reveal(self, time: datetime) -> Sides:
-        """The same sides with the names to be seen, from `time` on."""
+        """The same sides with the names visible, from `time` on."""
         return replace(self, revealed=time) if self.hidden else self
 
 
 def drawn() -> Sides:
-    """Blind sides, by the system's own random numbers: nothing on screen tells them."""
+    """Randomly assigned blind sides, from the system's random numbers."""
     import secrets  # costs what the start of the program has no time for
 
     return Sides("tuned" if secrets.randbelow(2) else "base", blind=True)

@@ -1,4 +1,4 @@
-"""Doses, numbers and frequencies in a sentence, in a form that can be compared."""
+"""Extracts doses, numbers and frequencies from a sentence in comparable form."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from medassist.text.quantities import Key, Kind, quantities
 
 @dataclass(frozen=True, slots=True)
 class StatedValue:
-    """A dose, a number or how often, from `start` up to `end` of the sentence.
+    """A dose, number or frequency, from `start` up to `end` of the sentence.
 
     Attributes:
         kind: What it is.

@@ -1,4 +1,4 @@
-"""A turn: one question, and what each pane answered to it."""
+"""A turn: one question and each pane's answers to it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Turn:
 
     @property
     def over(self) -> bool:
-        """Every pane's latest answer has come to its end."""
+        """Whether the latest answers of all panes are finished."""
         return all(answers[-1].over for answers in self._answers.values())
 
     def answers(self, pane: PaneName) -> tuple[Answer, ...]:
@@ -50,16 +50,16 @@ class Turn:
         return answers[self._shown[pane]] if answers else None
 
     def place(self, pane: PaneName) -> int:
-        """Which of the answers of `pane` is shown, from 0."""
+        """Index of the answer of `pane` that is shown, from 0."""
         return self._shown.get(pane, 0)
 
     def add(self, pane: PaneName, answer: Answer) -> None:
-        """`pane` answers again; the new answer is shown."""
+        """Add another answer of `pane`, which is then shown."""
         self._answers.setdefault(pane, []).append(answer)
         self._shown[pane] = len(self._answers[pane]) - 1
 
     def withdraw(self, pane: PaneName) -> None:
-        """Take back the latest answer of `pane`, one that never began."""
+        """Remove the latest answer of `pane`, which never began."""
         answers = self._answers[pane]
         answers.pop()
         if not answers:
@@ -68,7 +68,7 @@ class Turn:
         self._shown[pane] = len(answers) - 1
 
     def show_earlier(self, pane: PaneName) -> bool:
-        """Show the answer before the shown one, after the first the latest again.
+        """Show the previous answer; after the first, the latest.
 
         Returns:
             Whether there is another answer to show.
@@ -80,7 +80,7 @@ class Turn:
         return True
 
     def judge(self, verdict: Verdict) -> None:
-        """Add a verdict; those before it stay."""
+        """Add a verdict; earlier ones are kept."""
         self.verdicts = (*self.verdicts, verdict)
 
     def take_over(self, pane: PaneName) -> None:

@@ -1,4 +1,4 @@
-"""What a reader thought of the two answers of a turn."""
+"""A clinician's verdict on the two answers of a turn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the clinician thought of a turn."""
+    """A clinician's verdict on a turn."""
 
     choice: Choice
     side_a: PaneName

@@ -1,4 +1,4 @@
-"""Verdicts as a CSV for a study: no word of question or answers is in it.
+"""Verdicts as a CSV table for a study, without any text of questions or answers.
 
 `finetune report --verdicts` reads it. The columns:
 
@@ -39,7 +39,7 @@ _FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def table(given: Iterable[JudgedTurn]) -> str:
-    """The verdicts that stand, one a line, in the order in which they were given."""
+    """The verdicts in force, one a line, in the order given."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""The figures of verdicts in words, for the screen and for the command."""
+"""Verdict statistics in words, for the screen and for the command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOTES = (
 
 
 def as_text(given: Iterable[JudgedTurn]) -> str:
-    """All figures, as they are printed; empty: there is no verdict."""
+    """All statistics as printed; empty without verdicts."""
     found = figures(given)
     if not found:
         return ""
@@ -34,12 +34,12 @@ def as_text(given: Iterable[JudgedTurn]) -> str:
 
 
 def heading(found: PairFigures) -> str:
-    """Which pair, and how it was judged."""
+    """Name of the pair, and whether it was judged blind."""
     return f"{found.pair}  ({'blind' if found.blind else 'names seen'})"
 
 
 def lines(found: PairFigures) -> list[str]:
-    """What is to be said of a pair, a line each."""
+    """The statistics of a pair, a line each."""
     said = [
         f"  {found.count} {plural(found.count, 'verdict')}: tuned {found.tuned}, "
         f"base {found.base}, ties {found.ties}, both poor {found.both_poor}",

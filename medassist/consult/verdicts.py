@@ -1,4 +1,4 @@
-"""What many verdicts say of a pair, and what they do not.
+"""Statistics of many verdicts on a pair.
 
 Blind and open verdicts are counted apart: who sees the names judges them too. Ties
 and two poor answers are counted, and left out of the test, which asks whether one was
@@ -30,7 +30,7 @@ _Z_POWER = 0.8416212335729143
 
 @dataclass(frozen=True)
 class JudgedTurn:
-    """A verdict with what it was about; nothing of question or answers is in it."""
+    """A verdict with the turn and pair it is on; no text of question or answers."""
 
     consultation: str
     turn: str
@@ -42,13 +42,13 @@ class JudgedTurn:
 
     @property
     def outcome(self) -> str:
-        """Who won, or that nobody did."""
+        """The winner, or how it was undecided."""
         return self.verdict.winner or self.verdict.choice
 
 
 @dataclass(frozen=True)
 class PairFigures:
-    """The verdicts on one pair, given in one way.
+    """Statistics of the verdicts on one pair, blind or open.
 
     Attributes:
         pair: its name.
@@ -83,22 +83,22 @@ class PairFigures:
 
     @property
     def count(self) -> int:
-        """All verdicts."""
+        """Number of all verdicts."""
         return self.tuned + self.base + self.ties + self.both_poor
 
     @property
     def decisive(self) -> int:
-        """Verdicts for one of the two."""
+        """Number of verdicts for one of the two."""
         return self.tuned + self.base
 
 
 def pair_name(base: str, tuned: str) -> str:
-    """How a pair is called in figures and exports."""
+    """A pair's name in statistics and exports."""
     return f"{base or '?'} / {tuned or '?'}"
 
 
 def judged(consultation: str, number: str, turn: Turn) -> list[JudgedTurn]:
-    """Every verdict on `turn`, as it stands in memory.
+    """All verdicts on `turn`, from memory.
 
     Args:
         consultation: its number.
@@ -121,7 +121,7 @@ def judged(consultation: str, number: str, turn: Turn) -> list[JudgedTurn]:
 
 
 class VerdictOnRecord(Protocol):
-    """What is used of `medassist.records.history.RecordedVerdict`."""
+    """The part of `medassist.records.history.RecordedVerdict` that is used here."""
 
     @property
     def consultation(self) -> int: ...
@@ -140,7 +140,7 @@ class VerdictOnRecord(Protocol):
 
 
 def of_records(found: Iterable[VerdictOnRecord]) -> list[JudgedTurn]:
-    """The verdicts that the records hold, but for those whose names are hidden yet."""
+    """The stored verdicts, without those whose names are still hidden."""
     return [
         JudgedTurn(
             str(one.consultation),
@@ -156,7 +156,7 @@ def of_records(found: Iterable[VerdictOnRecord]) -> list[JudgedTurn]:
 
 
 def question_hash(question: str) -> str:
-    """The sha256 of a question; spaces at its ends do not matter.
+    """The sha256 of a question, without blanks at its ends.
 
     It tells whether two questions are equal. Who guesses a question can check it.
     """
@@ -164,7 +164,7 @@ def question_hash(question: str) -> str:
 
 
 def standing(given: Iterable[JudgedTurn]) -> list[JudgedTurn]:
-    """Of several verdicts on a turn the last blind and the last open one, in order."""
+    """The verdicts on a turn that count: the last blind and the last open one."""
     last: dict[tuple[str, str, bool], JudgedTurn] = {}
     for one in given:
         key = (one.consultation, one.turn, one.verdict.blind)
@@ -174,7 +174,7 @@ def standing(given: Iterable[JudgedTurn]) -> list[JudgedTurn]:
 
 
 def figures(given: Iterable[JudgedTurn]) -> tuple[PairFigures, ...]:
-    """The figures of every pair, blind verdicts before open ones."""
+    """The statistics of every pair, blind verdicts before open ones."""
     groups: dict[tuple[str, bool], list[JudgedTurn]] = defaultdict(list)
     for one in standing(given):
         groups[one.pair, not one.verdict.blind].append(one)

@@ -1,1 +1,1 @@
-"""What everything stands on: it imports nothing of the house."""
+"""The bottom layer: values, files, GGUF headers, network and guard."""

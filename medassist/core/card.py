@@ -1,4 +1,4 @@
-"""card.json: what a model is, where it comes from, what it can and cannot do.
+"""card.json: a model's lineage, licences, figures and limits.
 
 This is the only reader and writer of that file.
 """
@@ -24,7 +24,7 @@ class CardError(MedassistError):
 
 
 class Part:
-    """A part of a card, without fields that nobody knows."""
+    """Base of all parts of a card; unknown fields are refused."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 

@@ -1,4 +1,4 @@
-"""Which tokens begin and end a text to llama.cpp where a model's file does not say so.
+"""llama.cpp's default begin and end tokens, for model files that name none.
 
 One table for all who have to know it: the converter, which names other ends under a
 key, and the check of a model file, which tells where its answers end.
@@ -18,7 +18,7 @@ TABLE = Path(__file__).with_name("end_tokens.json")
 
 @dataclass(frozen=True)
 class KnownEnds:
-    """What llama.cpp takes for granted of tokens, by their texts."""
+    """llama.cpp's built-in begin and end tokens, by their texts."""
 
     ends_by_heart: frozenset[str]
     """It ends an answer at them whatever the keys of the file say."""

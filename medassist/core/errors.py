@@ -1,4 +1,4 @@
-"""What can go wrong below the rooms. Every message is a sentence for the user."""
+"""Errors of the bottom layer. Every message is a sentence for the user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class MedassistError(Exception):
-    """What went wrong, in a sentence for the user. Each package's errors are of it.
+    """Base of all errors whose message is a sentence for the user.
 
     Attributes:
         exit_code: with which a command ends that meets it.
@@ -57,7 +57,7 @@ class SettingsError(MedassistError):
 
 @contextmanager
 def told_as(kind: type[Exception]) -> Generator[None]:
-    """Raise what goes wrong on the way as the error of a room, with its sentence."""
+    """Convert errors raised in the block to the error class of a package."""
     try:
         yield
     except NetworkError as error:

@@ -1,4 +1,4 @@
-"""Reading and writing files whose names somebody else may have chosen.
+"""Reads and writes files safely: odd file types refused, writes whole or not at all.
 
 A name can stand for anything: opening a named pipe waits for a writer who never comes,
 a device may have no end, and a link can lead to a file that is nobody's business. Here
@@ -45,7 +45,7 @@ MOST_LINKS = 40
 
 
 class NotAFileError(OSError):
-    """The name stands for no file; `strerror` says what it stands for."""
+    """The path is not a regular file; `strerror` says what it is."""
 
     def __init__(self, file: Path, what: str) -> None:
         self.what = what
@@ -98,7 +98,7 @@ def without_line_end(text: str) -> str:
 
 
 def require_file(file: Path, mode: int) -> None:
-    """Make sure that what has `mode` is a file.
+    """Raise `NotAFileError` unless `mode` is that of a regular file.
 
     Raises:
         NotAFileError: it is something else.
@@ -110,7 +110,7 @@ def require_file(file: Path, mode: int) -> None:
 
 
 def open_own(file: Path) -> int:
-    """A descriptor of a file of the program's own, a lock or what is half fetched.
+    """Open a lock or a partial download of the program's own; its descriptor.
 
     It is made if need be, for the user alone (0600), to be read and written. A link is
     not followed: whoever can place one there would choose what is written to.
@@ -156,7 +156,7 @@ def make_folder(folder: Path) -> None:
 
 
 def end_of_links(file: Path) -> Path:
-    """The file that is written where `file` is: itself, or what it is a link to.
+    """Follow symbolic links to the file that a write to `file` would replace.
 
     Raises:
         OSError: a link on the way is another user's, or they lead in a circle.
@@ -224,7 +224,7 @@ def _begin(file: Path, *, alone: bool) -> tuple[int, Path]:
 
 
 def give_name(half: Path, file: Path, *, outlasts_power_cut: bool = True) -> None:
-    """Give what is whole in `half`, a file or a folder, its name.
+    """Rename the finished `half`, a file or a folder, to its final name.
 
     Raises:
         OSError: it cannot be had, or not be brought to the disk.
@@ -239,7 +239,7 @@ def give_name(half: Path, file: Path, *, outlasts_power_cut: bool = True) -> Non
 
 
 def sync(path: Path) -> None:
-    """Bring a file, or the names in a folder, to the disk itself.
+    """Flush a file, or the names in a folder, to the disk.
 
     Raises:
         OSError: it cannot be opened.

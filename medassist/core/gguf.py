@@ -1,4 +1,4 @@
-"""What a GGUF file says of itself, read before llama.cpp sees the file.
+"""The header of a GGUF file, read and checked before llama.cpp opens the file.
 
 llama.cpp trusts what it parses further than a file from outside deserves: a length out
 of range can end the process. `header_reader` reads the bytes with bounds; here stands
@@ -20,7 +20,7 @@ from medassist.core.gguf_reader import HeaderReader, Metadata
 
 @dataclass(frozen=True)
 class GgufHeader:
-    """What a GGUF file says of itself, and whether it is whole."""
+    """The metadata of a GGUF file, and whether the file is complete."""
 
     path: Path
     metadata: Metadata

@@ -1,4 +1,4 @@
-"""What the numbers of a GGUF header can be at all.
+"""Plausible bounds for the numbers in a GGUF header.
 
 llama.cpp makes room for as many tokens, layers and heads as a header says. A number
 that is damaged asks for all memory there is, or turns negative in a variable that is

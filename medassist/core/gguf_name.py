@@ -1,4 +1,4 @@
-"""What a model is called: as its file says within, or as the file itself is called.
+"""A model's display name, from its metadata or its file name.
 
 Converters write `general.name` from the folder that they were given, which may be a
 trainer's own (`Smollm2 135M 8k Lc100K Mix1 Ep2`, or `Model`). Who publishes a file

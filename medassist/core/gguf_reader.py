@@ -1,4 +1,4 @@
-"""The bytes of a GGUF header, read with bounds.
+"""Reads the bytes of a GGUF header, within bounds.
 
 Every count and length is held against the size of the file first, and what is wrong
 becomes a sentence. Long arrays (the vocabulary) are skipped, not read.
@@ -55,7 +55,7 @@ Metadata = Mapping[str, Scalar | tuple[Scalar, ...]]
 
 @dataclass(frozen=True)
 class Contents:
-    """What a header holds."""
+    """Metadata and tensor list of a header."""
 
     metadata: Metadata
     """Keys and values; arrays of text, and numbers beyond 1,024, are left out."""

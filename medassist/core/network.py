@@ -1,4 +1,4 @@
-"""The one way out: a client that reaches the hosts that were named, and nothing else.
+"""HTTP client that reaches only the hosts it was made for.
 
 Only what the user asked for by name comes here, a download or a publication. The
 offline guard stays on: it is opened for a named host when a request to it comes up, or,

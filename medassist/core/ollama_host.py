@@ -1,4 +1,4 @@
-"""Where an Ollama listens, as its user names it."""
+"""Address of an Ollama server, from an option, OLLAMA_HOST or the default."""
 
 from __future__ import annotations
 

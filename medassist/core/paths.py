@@ -1,4 +1,4 @@
-"""Where things live on this computer.
+"""Folders for settings, data and cache on this computer.
 
 Settings, data and caches are the user's own: folders are made with 0700, so that
 nobody else on the computer can look into them. `MEDASSIST_HOME` moves all of them
@@ -24,7 +24,7 @@ _only_looked_at = False
 
 @contextmanager
 def only_looked_at() -> Generator[None]:
-    """While it lasts, no folder is made below and no permission is changed.
+    """Context in which no folder is created and no permission changed.
 
     For who wants to say how things stand (`medassist doctor`).
     """
@@ -37,7 +37,7 @@ def only_looked_at() -> Generator[None]:
 
 
 def config_dir() -> Path:
-    """The folder of settings.toml; made where it is not there.
+    """The folder of settings.toml; created if missing.
 
     Raises:
         OSError: it cannot be made.
@@ -46,7 +46,7 @@ def config_dir() -> Path:
 
 
 def data_dir() -> Path:
-    """The folder of what the user keeps; made where it is not there.
+    """The folder of the user's data; created if missing.
 
     Raises:
         OSError: it cannot be made.
@@ -55,12 +55,12 @@ def data_dir() -> Path:
 
 
 def data_place() -> Path:
-    """Where that folder is or would be, for who only looks into it."""
+    """Path of the data folder, for callers that only read; it is not created."""
     return _home("data")
 
 
 def cache_dir() -> Path:
-    """The folder of what can be made again; made where it is not there.
+    """The folder of data that can be made again; created if missing.
 
     Raises:
         OSError: it cannot be made.

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Watcher(Protocol):
-    """Who is told how long work goes."""
+    """Callback that is told how far long-running work is."""
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """`what` is at `done` of `total` (bytes, tensors, prompts; 0 to the end)."""
@@ -14,4 +14,4 @@ class Watcher(Protocol):
 
 
 def unwatched(what: str, done: int, total: int) -> None:
-    """A watcher for callers that show nothing."""
+    """A watcher that shows nothing."""

@@ -1,4 +1,4 @@
-"""verify.json: what the converter's gate found, beside the files that it looked at.
+"""verify.json: results of the converter's gate, stored beside the files checked.
 
 An entry goes by the sha256 of its file, so that a file that was changed or replaced is
 an unverified one, whatever its name. What a later version adds to an entry is passed
@@ -34,7 +34,7 @@ class _Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Check(_Part):
-    """One check: what was compared, whether it holds, and the sentence that says so."""
+    """One check: what was compared, whether it passed, and a sentence about it."""
 
     name: str
     passed: bool
@@ -73,7 +73,7 @@ class QuantizationLoss(_Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Verified(_Part):
-    """What the gate found about one file.
+    """The gate's result for one file.
 
     Attributes:
         kind: a model, or an adapter on one.
@@ -125,7 +125,7 @@ class _Table(_Part):
 
 
 def read_proofs(gguf: Path) -> dict[str, Verified]:
-    """The entries of the verify.json beside `gguf`, by sha256; none without one.
+    """The entries of the verify.json beside `gguf`, by sha256; empty without one.
 
     Raises:
         ProofsError: it cannot be read, or is none of this version.
@@ -135,7 +135,7 @@ def read_proofs(gguf: Path) -> dict[str, Verified]:
 
 
 def proof_of(gguf: Path, hashed: Callable[[Path], str]) -> Verified | None:
-    """What the gate found about this very file, or `None` where it never saw it.
+    """The gate's result for exactly this file; `None` if it was never checked.
 
     Args:
         gguf: the first file of a split one.
@@ -173,7 +173,7 @@ def write_proof(gguf: Path, found: Verified) -> None:
 
 
 def verdict(gguf: Path, hashed: Callable[[Path], str | None]) -> Verdict:
-    """What the gate said about this very file.
+    """The gate's verdict on exactly this file.
 
     A card beside the file says it too, and travels where verify.json does not.
 

@@ -1,4 +1,4 @@
-"""What stands where in a run folder, for whoever trains, converts, reports or imports.
+"""File names and paths in a run folder.
 
 A file under its final name is whole. Whatever a part makes has its name here, so that
 no two parts can look for the same thing under different names.
@@ -52,13 +52,13 @@ LARGEST_PAPER = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The paths in the run folder `root`, whether anything stands there or not."""
+    """The paths in the run folder `root`, whether the files exist or not."""
 
     root: Path
 
     @property
     def recipe_file(self) -> Path:
-        """What was wished for, every default written out."""
+        """The recipe as it is used, every default written out."""
         return self.root / RECIPE
 
     @property
@@ -68,7 +68,7 @@ class RunFolder:
 
     @property
     def manifest_file(self) -> Path:
-        """What the data is, and where it comes from."""
+        """Sources, licences and counts of the data."""
         return self.data / MANIFEST
 
     def split(self, name: str) -> Path:
@@ -77,7 +77,7 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """Where a training that was broken off goes on."""
+        """Checkpoints, from which an interrupted training resumes."""
         return self.root / CHECKPOINTS
 
     @property
@@ -87,7 +87,7 @@ class RunFolder:
 
     @property
     def training_file(self) -> Path:
-        """What a training came to."""
+        """Settings, cost and result of the training."""
         return self.root / TRAINING
 
     @property
@@ -112,17 +112,17 @@ class RunFolder:
 
     @property
     def evaluation_file(self) -> Path:
-        """Base against tuned model."""
+        """Comparison of base and tuned model."""
         return self.root / EVALUATION
 
     @property
     def evaluating(self) -> Path:
-        """What an evaluation that has not ended has found so far."""
+        """Findings of an evaluation that has not ended."""
         return self.root / EVALUATING
 
     @property
     def card_file(self) -> Path:
-        """What the model is; see `medassist.core.card`."""
+        """The run's card; see `medassist.core.card`."""
         return self.root / CARD
 
     @property
@@ -132,27 +132,27 @@ class RunFolder:
 
     @property
     def articles(self) -> Path:
-        """Who is to be credited for the articles, one by one."""
+        """Credits for the articles, one by one."""
         return self.root / ARTICLES
 
     @property
     def merged(self) -> Path:
-        """Base and adapter in one, in Hugging Face's format."""
+        """The merged model, in Hugging Face's format."""
         return self.root / MERGED
 
     @property
     def gguf(self) -> Path:
-        """The GGUFs, with what the gate found of them."""
+        """The GGUFs, with verify.json."""
         return self.root / GGUF
 
     @property
     def ledger(self) -> Path:
-        """Which steps of a conversion are done, out of which files."""
+        """Conversion steps that are done, with the hashes of their files."""
         return self.gguf / STEPS
 
     @property
     def modelfile(self) -> Path:
-        """For Ollama."""
+        """The Modelfile for Ollama."""
         return self.root / MODELFILE
 
     @property

@@ -11,7 +11,7 @@ from medassist.core.files import sha256_of_file
 
 @dataclass(frozen=True)
 class SeenFile:
-    """What a file held, and by what it is known that it still does.
+    """A file's hash, with the size and time by which a change is noticed.
 
     Attributes:
         size: In bytes.
@@ -24,12 +24,12 @@ class SeenFile:
     sha256: str
 
     def is_still(self, status: os.stat_result) -> bool:
-        """Whether a file of this `status` has kept its size and its time of change."""
+        """Whether a file of this `status` has the same size and time of change."""
         return (self.size, self.changed_ns) == (status.st_size, status.st_mtime_ns)
 
 
 def seen(file: Path, before: SeenFile | None = None) -> SeenFile:
-    """What `file` holds now; it is read unless it is still as it was `before`.
+    """Hash `file`, unless it is unchanged since `before`.
 
     Size and time are those from before it is read: of a file that changes meanwhile
     they are no longer true, and the next look reads it again.

@@ -30,7 +30,7 @@ UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 
 @dataclass(frozen=True)
 class SettingsContents:
-    """What stands in the file; nothing, where there is none."""
+    """Contents of settings.toml; empty where there is no file."""
 
     file: Path
     text: str
@@ -76,7 +76,7 @@ def settings_file() -> Path:
 
 
 def read_settings_file() -> SettingsContents:
-    """The file as it stands.
+    """Read settings.toml.
 
     Raises:
         SettingsError: it cannot be read, or is no TOML.

@@ -1,4 +1,4 @@
-"""How long compute threads spin before they sleep, set by environment variables."""
+"""OpenMP spin time: how long idle compute threads stay awake, set by environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ holds up all of them. Measured on two cores with a busy program beside: llama.cp
 
 
 def spin_briefly(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let the threads of the libraries that are loaded from now on sleep soon.
+    """Let compute threads of libraries loaded from now on sleep soon when idle.
 
     OpenMP reads it when it is loaded, with torch or llama.cpp. What the user has set
     stays.

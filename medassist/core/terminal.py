@@ -40,12 +40,12 @@ SECONDS_BETWEEN_LINES = 10.0  # of progress where nobody watches a bar
 
 
 class RoomError(MedassistError):
-    """A room cannot be entered; the message says what to install."""
+    """A package's libraries are missing; the message says what to install."""
 
 
 @contextmanager
 def room(extra: str) -> Generator[None]:
-    """Turn the lack of a room's libraries into a sentence.
+    """Turn a missing library of an optional package into a sentence.
 
     What they compute with is loaded within, and waits as the engine's threads do.
 
@@ -70,7 +70,7 @@ def room(extra: str) -> Generator[None]:
 
 @contextmanager
 def watching(*, quiet: bool = False) -> Generator[Watcher]:
-    """A watcher that draws bars on a terminal, and writes lines elsewhere.
+    """A watcher that draws progress bars on a terminal, and lines elsewhere.
 
     Both go to standard error: what a verb prints can be piped. `quiet` shows nothing.
     """
@@ -140,7 +140,7 @@ def say(text: str, *, err: bool = False, json: bool = False) -> None:
 
 
 def say_where(error: Exception) -> None:
-    """Print the traceback of an error, whose message can quote anything, cleaned."""
+    """Print the cleaned traceback of an error, whose message may quote anything."""
     say("".join(traceback.format_exception(error)).rstrip("\n"), err=True)
 
 
@@ -183,7 +183,7 @@ def run_package(app: typer.Typer, package: str) -> NoReturn:
 
 
 def confirm(question: str, *, abort: bool = False, err: bool = False) -> bool:
-    """Ask for a yes, which is not the answer of who only presses Enter."""
+    """Ask for a yes; Enter alone is no."""
     return typer.confirm(clean(question), default=False, abort=abort, err=err)
 
 

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class NotOfThisKindError(ValueError):
-    """What was read has another form; the message names the field and says why."""
+    """The input is not of the expected form; the message names the field."""
 
 
 def validated(kind: type[T], values: object) -> T:

@@ -1,4 +1,4 @@
-"""The values that every room speaks of: panes, messages, files, sampling, figures.
+"""Values shared by all packages: panes, messages, files, sampling, figures.
 
 Each is defined here and nowhere else. They are plain dataclasses, so that the first
 frame waits for no checking library; what comes from outside (a settings file, a
@@ -47,7 +47,7 @@ class Message:
 
 @dataclass(frozen=True)
 class PairFiles:
-    """The files of a pair. Four shapes are allowed.
+    """The files of a pair, in one of four allowed combinations.
 
     - base and adapter: one set of weights, the adapter on the tuned pane;
     - base and tuned: two models, the second one merged;
@@ -92,7 +92,7 @@ DEFAULT_CONTEXT = 4096
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How a pair is loaded. `None` means: chosen for this machine and model."""
+    """How to load a pair; `None`: chosen for this machine and model."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 
@@ -138,7 +138,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class PaneInfo:
-    """What stands behind a pane once it is loaded."""
+    """The model that was loaded for a pane."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 
@@ -166,7 +166,7 @@ class PaneInfo:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a finished answer took."""
+    """Token counts and times of a finished answer."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 

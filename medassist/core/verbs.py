@@ -19,14 +19,14 @@ from medassist.core.clean import clean
 
 
 class Door(TyperCommand):
-    """A verb of which the list shows one line; the verb is imported when it is called.
+    """Stands for a verb in the list of verbs; imports it when it is called.
 
     It is registered (`app.command(cls=Door)`) with a function that imports the verb and
     returns it, and whose docstring is the line.
     """
 
     def make_context(self, *args: Any, **more: Any) -> Any:
-        """The context of the verb behind the door; what is invoked is the verb."""
+        """The context of the verb itself, so that the verb is what runs."""
         behind = self.callback() if self.callback else None
         if not isinstance(behind, typer.Typer):
             raise TypeError(f"the door of {self.name} leads to no command")
@@ -34,7 +34,7 @@ class Door(TyperCommand):
 
 
 def verbs(name: str, help_text: str) -> typer.Typer:
-    """A command of several verbs, which shows them when it is called alone."""
+    """A command with subcommands, which prints its help when called alone."""
     # The completion that Typer would offer binds the words `python -m`.
     app = typer.Typer(
         cls=Verbs,
@@ -49,7 +49,7 @@ def verbs(name: str, help_text: str) -> typer.Typer:
 
 
 def alone(verb: Callable[..., None], *, epilog: str | None = None) -> typer.Typer:
-    """A command of one verb."""
+    """A command without subcommands."""
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.command(epilog=epilog)(verb)
     return app
@@ -60,7 +60,7 @@ def _nothing() -> None:
 
 
 class Verbs(TyperGroup):
-    """Verbs whose complaints about their words are cleaned.
+    """Command group whose usage errors are cleaned before they are printed.
 
     What was typed stands in them, and a shell types names of files too.
     """

@@ -35,7 +35,7 @@ def address_of(url: str) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class WayOut:
-    """The table [network] of settings.toml, or what --proxy says.
+    """Proxy and certificates of downloads, from [network] of settings.toml or --proxy.
 
     Raises:
         ValueError: `proxy` is no address of a proxy.
@@ -62,7 +62,7 @@ class WayOut:
         return _LOGIN.sub(r"\1…@", self.proxy)
 
     def trust_in(self, context: ssl.SSLContext) -> None:
-        """Have `context` trust what `ca_file` holds, beside what it trusts already.
+        """Add the certificates in `ca_file` to those that `context` trusts.
 
         Raises:
             NetworkError: the file is not there, or holds no certificates.
@@ -82,7 +82,7 @@ class WayOut:
             ) from None
 
     def without_login(self, text: str) -> str:
-        """What a library says, without the proxy's name and password."""
+        """A library's message without the proxy's user name and password."""
         login = urlsplit(self.proxy).netloc.rpartition("@")[0]
         return text.replace(login, "…") if login else text
 

@@ -1,10 +1,10 @@
-"""Figures as people read them: bytes, seconds, numbers of weights and tokens."""
+"""Formats bytes, seconds, and numbers of weights and tokens for people."""
 
 from __future__ import annotations
 
 
 def size(number: int | None) -> str:
-    """Bytes in the units of the field: 4.7 GB, 12 MB."""
+    """Bytes of a file: 4.7 GB, 12 MB."""
     if number is None:
         return "?"
     for unit, worth in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -15,12 +15,12 @@ def size(number: int | None) -> str:
 
 
 def memory(number: int) -> str:
-    """Bytes of memory, in the units that memory is sold in: 1.3 GiB."""
+    """Bytes of memory, in binary units: 1.3 GiB."""
     return f"{number / 2**30:.1f} GiB"
 
 
 def duration(seconds: float) -> str:
-    """How long something takes, as a person says it: 4.2 s, 48 s, 12 min, 3 h 20 min.
+    """Seconds for people: 4.2 s, 48 s, 12 min, 3 h 20 min.
 
     The next unit begins where the rounding of it is small: 95 s are not `2 min`.
     """
@@ -33,7 +33,7 @@ def duration(seconds: float) -> str:
 
 
 def parameters(number: int) -> str:
-    """How many weights: 7.2 B, 361 M."""
+    """Number of weights: 7.2 B, 361 M."""
     for unit, worth in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= worth:
             value = number / worth
@@ -42,15 +42,15 @@ def parameters(number: int) -> str:
 
 
 def tokens(number: int | None) -> str:
-    """Tokens of a context: 4,096."""
+    """Number of tokens: 4,096."""
     return f"{number:,}" if number else "?"
 
 
 def short_hash(sha256: str | None) -> str:
-    """The beginning of a hash, enough to compare by eye."""
+    """The first digits of a hash, enough to compare by eye."""
     return sha256[:8] if sha256 else "?"
 
 
 def plural(count: int, word: str) -> str:
-    """`word` as it stands after `count`: answer, answers."""
+    """`word` in the form that follows `count`: answer, answers."""
     return word if count == 1 else f"{word}s"

@@ -1,4 +1,4 @@
-"""A child process that is spoken with from an event loop, beside a running screen."""
+"""A child process used from an event loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLOSE_WITHIN_S = 1.0
 
 
 class AsyncChild:
-    """A child that answers while others are served; made by `start`.
+    """A child process with asynchronous messages; made by `start`.
 
     Attributes:
         words: what it printed.
@@ -39,14 +39,14 @@ class AsyncChild:
         return cls(process)
 
     async def send(self, data: bytes) -> None:
-        """Send a frame; a child that died says so through its answers."""
+        """Send a frame; the death of the child shows in `receive`."""
         assert self._process.stdin is not None
         self._process.stdin.write(data)
         with contextlib.suppress(ConnectionError):
             await self._process.stdin.drain()
 
     def post(self, data: bytes) -> None:
-        """Send a frame and wait for nothing."""
+        """Send a frame without waiting."""
         if self._process.stdin is not None:
             with contextlib.suppress(ConnectionError, RuntimeError):
                 self._process.stdin.write(data)
@@ -72,12 +72,12 @@ class AsyncChild:
         return code
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the child."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
 
     def memory(self) -> int | None:
-        """Its resident bytes; `None` where it has ended."""
+        """Resident bytes of the child; `None` after its end."""
         if self._process.returncode is not None:
             return None
         try:
@@ -86,7 +86,7 @@ class AsyncChild:
             return None
 
     async def close(self) -> None:
-        """Let it end, and wait for that."""
+        """Ask the child to end, and wait for it."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:

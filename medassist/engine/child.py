@@ -1,4 +1,4 @@
-"""The one way in which a child process is started, spoken with, and ended.
+"""Starts child processes, exchanges messages with them, and ends them.
 
 What comes from outside (a model, a template, a matrix) is read in a child, since
 native code may block, print, or end the process that it runs in. How it gives up what
@@ -32,7 +32,7 @@ Reply = TypeVar("Reply")
 
 
 def command(module: str) -> tuple[str, ...]:
-    """The command line of a child that does what `module` is for."""
+    """The command line that starts the child `module`."""
     return (sys.executable, "-P", "-m", "medassist.engine.child_startup", module)
 
 
@@ -53,12 +53,12 @@ def environment() -> dict[str, str]:
 
 
 def not_a_message(error: ValidationError) -> str:
-    """Why a child is ended that sent what Pydantic refuses."""
+    """Error text for a message from a child that Pydantic refuses."""
     return f"it sent what is no message ({error.error_count()} faults)"
 
 
 class ChildEnded(Exception):
-    """The child ended, or was ended, before it answered.
+    """The child ended before it answered.
 
     Attributes:
         code: the exit code; negative for a signal.
@@ -76,7 +76,7 @@ class ChildEnded(Exception):
 
 
 class Child(Generic[Reply]):
-    """A child that is asked and waited for; a context manager.
+    """A child process with blocking messages; a context manager.
 
     Args:
         module: what it runs; see `confined`.
@@ -144,7 +144,7 @@ class Child(Generic[Reply]):
             raise self.ended(not_a_message(error)) from None
 
     def receive_into(self, room: memoryview) -> None:
-        """Fill `room` with the bare bytes that follow an answer.
+        """Fill `room` with the raw bytes that follow a message.
 
         Raises:
             ChildEnded: it ended first.
@@ -158,7 +158,7 @@ class Child(Generic[Reply]):
             room = room[count:]
 
     def ended(self, broken: str = "") -> ChildEnded:
-        """How it ended; `broken` says why it is to be ended now."""
+        """How the child ended; `broken` says why it is to be ended now."""
         if broken:
             self._process.kill()
         code = self._process.wait()
@@ -166,7 +166,7 @@ class Child(Generic[Reply]):
         return ChildEnded(code, self._words, broken, self._late)
 
     def close(self) -> None:
-        """Let it end, and wait for that."""
+        """Ask the child to end, and wait for it."""
         self._timer.cancel()
         process = self._process
         if process.stdin is not None:

@@ -20,7 +20,7 @@ from medassist.engine.frames import Channel, Hello
 
 
 class Confined:
-    """This process, without network, other programs and other processes.
+    """The child process itself, after it gave up network and other processes.
 
     Attributes:
         channel: to the app.
@@ -37,7 +37,7 @@ class Confined:
         self.channel = Channel()
 
     def keep_files(self, read: Iterable[Path], written: Iterable[Path] = ()) -> str:
-        """Give up all files but these and the program's, and tell the app what holds.
+        """Restrict file access to these files, and tell the app what is enforced.
 
         Native libraries must be loaded before; nothing from outside may be opened
         before.
@@ -63,7 +63,7 @@ class Confined:
 
 
 def main() -> None:
-    """Be the child that is named on the command line."""
+    """Run the child that the command line names."""
     process = Confined()
     importlib.import_module(sys.argv[1]).serve(process)
     sys.stderr.flush()

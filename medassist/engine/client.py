@@ -1,4 +1,4 @@
-"""The app's side of the engine: one loaded pair, in a child process of its own.
+"""The engine's client in the app: a loaded pair in a child process of its own.
 
 Native code can block, write on the terminal or abort. Here it does so elsewhere:
 a child that dies becomes an error that names file and cause, and can be started
@@ -128,7 +128,7 @@ class Engine:
     async def ask(
         self, panes: Mapping[PaneName, Question], mode: Mode = "together"
     ) -> AsyncGenerator[AskEvent]:
-        """Ask a question in one pane or both, and yield what happens.
+        """Ask a question in one pane or both, and yield events.
 
         Ends when each pane has its `Answered`; or, where a prompt does not fit, after
         a `TooLong` for each pane that is the matter, and nothing has run. Leaving the
@@ -176,7 +176,7 @@ class Engine:
             self._post(Stop(id=self._asking, pane=pane))
 
     async def prepare(self, panes: Mapping[PaneName, Sequence[Message]]) -> None:
-        """Read finished conversations into the caches while the user reads and types.
+        """Read finished conversations into the caches in the background.
 
         A question that comes meanwhile goes first. Nothing is lost if this fails:
         the next question then takes longer.
@@ -193,7 +193,7 @@ class Engine:
                 pass
 
     def memory(self) -> int | None:
-        """Resident bytes of the child; `None` where there is none."""
+        """Resident bytes of the child; `None` without one."""
         return self._child.memory() if self._child else None
 
     @property
@@ -202,7 +202,7 @@ class Engine:
         return self._child.pid if self._child else None
 
     async def close(self) -> None:
-        """End the child and free all that it holds."""
+        """End the child and free its memory."""
         self.state = "closed"
         await self._end_child()
 

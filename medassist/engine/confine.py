@@ -1,4 +1,4 @@
-"""Confinement of the child that runs llama.cpp: no network, no writing.
+"""Confinement of child processes that run native code: no network, no writing.
 
 A model file comes from outside, and the code that parses it is native. So the
 child gives up what it does not need before it opens one: the network by an empty
@@ -86,7 +86,7 @@ def leave_network() -> bool:
 
 
 def drop_privileges() -> None:
-    """Be no more than a user, where root runs the program or a namespace made us it.
+    """Drop the privileges of root, whether of the program or of a namespace.
 
     Only the right to read the files of others stays: a model in a container may be
     another user's. With the right to measure (CAP_PERFMON), for one, root reads the
@@ -105,7 +105,7 @@ def drop_privileges() -> None:
 
 
 def forbid_core_dumps() -> None:
-    """A core dump would hold the patient's story: there is none from this process."""
+    """Disable core dumps, which would hold the patient's text."""
     if sys.platform == "win32":
         return
     import resource
@@ -116,7 +116,7 @@ def forbid_core_dumps() -> None:
 
 
 def keep_one_thread() -> None:
-    """Keep numpy's library from starting threads, which nobody here uses.
+    """Keep numpy's BLAS library from starting threads.
 
     Landlock holds the thread that calls it and those that come after it. Must run
     before numpy is imported; an import without these threads is also faster.
@@ -126,7 +126,7 @@ def keep_one_thread() -> None:
 
 
 def forbid_growth() -> None:
-    """No write of this process to a file has an effect, where Landlock is missing.
+    """Limit file size to 0 where Landlock is missing, so that writes fail.
 
     Files can still be made, emptied and removed. Pipes and devices are not files.
     """
@@ -137,7 +137,7 @@ def forbid_growth() -> None:
 
 
 def restrict_files(models: Iterable[Path], written: Iterable[Path] = ()) -> bool:
-    """Forbid writing anywhere, and reading all but `models` and the program itself.
+    """Forbid all writing, and reading of anything but `models` and the program.
 
     A GPU's devices stay writable, since it is used through them, and so do the files
     in `written`, which must be there already. Holds for the calling thread and those
@@ -169,7 +169,7 @@ def restrict_files(models: Iterable[Path], written: Iterable[Path] = ()) -> bool
 
 
 def describe(namespace: bool, landlock: bool, seccomp: bool = False) -> str:
-    """What holds the child, in the words that `medassist ask --json` prints."""
+    """The confinement in the words of `medassist ask --json`."""
     held = [NETWORK_NAMESPACE] * namespace + [LANDLOCK] * landlock
     held += [SECCOMP] * seccomp
     return ", ".join(held) or GUARD_ONLY

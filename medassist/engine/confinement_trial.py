@@ -1,4 +1,4 @@
-"""A trial of the confinement: a child that gives up what the models' child gives up.
+"""Trial of the confinement: a confined child tries what should be forbidden.
 
 It then tries what it must not be able to, and prints how each attempt went. Nothing
 that it tries leaves the computer or lasts: what it writes would be in a folder that
@@ -48,7 +48,7 @@ Deed = Literal[
 
 
 class Try(Value):
-    """Try everything: the only command.
+    """Command: try everything.
 
     Attributes:
         folder: holds what is tried on.
@@ -60,7 +60,7 @@ class Try(Value):
 
 
 class ConfinementTrial(Value):
-    """What a child that is confined as the models' child is can still do."""
+    """What the confined child was still able to do."""
 
     confined: str
     """In the words of `confine.describe`."""
@@ -75,7 +75,7 @@ REPLY: TypeAdapter[ConfinementTrial] = TypeAdapter(ConfinementTrial)
 
 
 def serve(process: Confined) -> None:
-    """Give up what the models' child gives up, try everything, and tell."""
+    """Confine this process as the models' child is, try everything, and report."""
     command = process.channel.receive(COMMAND)
     if command is None:
         return

@@ -1,4 +1,4 @@
-"""A context: one pane's KV cache, and what it holds.
+"""A llama.cpp context: one pane's KV cache and what it holds.
 
 Numbers that a cache holds depend, in their last bits, on how the tokens were cut
 into batches. So a prompt is always read in the same chunks, counted from its

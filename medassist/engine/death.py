@@ -1,4 +1,4 @@
-"""Explains why the child process ended, and what the user can do."""
+"""Explains why a child process ended, and what the user can do."""
 
 from __future__ import annotations
 

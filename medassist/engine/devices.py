@@ -1,4 +1,4 @@
-"""What llama.cpp would compute on here, as llama.cpp itself sees it.
+"""Processors and GPUs that llama.cpp can use here.
 
 To be asked in a process of its own: a library that was compiled for another
 processor ends the process that loads it, and drivers of GPUs start threads.
@@ -44,7 +44,7 @@ class Processors(BaseModel):
 
 
 def processors() -> Processors:
-    """Ask llama.cpp. Loads it, which takes about 0.2 s.
+    """Ask llama.cpp for its devices; loads it, which takes about 0.2 s.
 
     Raises:
         ImportError: llama-cpp-python is not installed, or its library does not load.
@@ -67,14 +67,14 @@ def processors() -> Processors:
 
 
 def used_features() -> tuple[str, ...]:
-    """What the build uses of the processor; llama.cpp must have been started."""
+    """Processor features used by the build; llama.cpp must have been started."""
     import llama_cpp.llama_cpp as llama
 
     return _features(llama.llama_print_system_info().decode(errors="replace"))
 
 
 def commit_of_llama() -> str:
-    """The commit of llama.cpp that was compiled; empty where it does not say so."""
+    """The commit that llama.cpp was compiled from; empty if unknown."""
     from llama_cpp._ggml import libggml
 
     try:

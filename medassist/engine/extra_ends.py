@@ -11,7 +11,7 @@ from medassist.text.answer_end import AnswerEnd
 
 @dataclass(frozen=True)
 class ExtraEnds:
-    """Where answers end by the template and, without help, not by llama.cpp."""
+    """End tokens and stop strings of the template that llama.cpp does not know."""
 
     tokens: frozenset[int] = frozenset()
     stops: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""System calls that the child gives up: those that reach out of it.
+"""seccomp filter: system calls that the child gives up.
 
 Landlock holds files and, since Linux 6.7, TCP; the empty network namespace holds the
 rest of the network where the system lets a user make one, which several distributions
@@ -42,7 +42,7 @@ X32_BIT: Final = 0x40000000
 
 @dataclass(frozen=True)
 class SystemCalls:
-    """A kind of processor, as the kernel counts its calls."""
+    """System call numbers of one processor architecture."""
 
     architecture: int
     """AUDIT_ARCH_..., which tells a 64-bit call from a 32-bit one."""
@@ -138,7 +138,7 @@ class _Program(ctypes.Structure):
 
 
 def forbid_calls() -> bool:
-    """Give up the calls above, in every thread of this process and for good.
+    """Install the filter in every thread of this process, for good.
 
     Returns whether the kernel holds this process to it; `False` on other systems, on
     processors that are not in the table, and where the kernel was built without.
@@ -160,7 +160,7 @@ def forbid_calls() -> bool:
 
 
 def program(machine: SystemCalls) -> bytes:
-    """The filter for `machine`, as the kernel takes it: 8 bytes an instruction."""
+    """The BPF program for `machine`, 8 bytes an instruction."""
     code = [
         _step(LOAD, ARCHITECTURE),
         _step(EQUAL, machine.architecture, then=1),

@@ -1,4 +1,4 @@
-"""How the app and its child processes speak: frames on a pipe, checked by Pydantic.
+"""Length-prefixed frames between the app and its child processes, checked by Pydantic.
 
 A frame is the length of a message in bytes (4 bytes, big-endian), then the message as
 UTF-8 JSON. The first one comes from the app and says what to do; the first answer of
@@ -36,7 +36,7 @@ class Hello(Value):
 
 
 class Refused(Value):
-    """It could not be done; the message says why."""
+    """The command failed; the message says why."""
 
     kind: Literal["refused"] = "refused"
     message: str
@@ -45,11 +45,11 @@ class Refused(Value):
 
 
 class FrameTooLarge(ValueError):
-    """A message does not fit on the pipe."""
+    """A message is larger than the protocol allows."""
 
 
 def frame(message: BaseModel) -> bytes:
-    """The bytes of `message` on the pipe.
+    """Encode `message` as a frame.
 
     Raises:
         FrameTooLarge: the message is larger than `MAX_FRAME_BYTES`.
@@ -65,7 +65,7 @@ def frame(message: BaseModel) -> bytes:
 
 
 def length_of(head: bytes) -> int:
-    """The bytes of the message that `head` announces.
+    """The length of the message that the header `head` announces.
 
     Raises:
         FrameTooLarge: it is more than either side sends.
@@ -77,7 +77,7 @@ def length_of(head: bytes) -> int:
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:
-    """The next message; `None` where the stream ends.
+    """Read the next message; `None` at the end of the stream.
 
     Raises:
         FrameTooLarge: what is announced is no message.
@@ -91,7 +91,7 @@ def read_frame(stream: BinaryIO) -> bytes | None:
 
 
 class Channel:
-    """A child's frames to and from the app, out of the reach of native code.
+    """The child's end of the pipe, out of reach of native code.
 
     Native code writes to descriptors 1 and 2 as it likes: 1 is bent to 2, which the
     app keeps as the last words of the process, and frames go over copies that this
@@ -112,7 +112,7 @@ class Channel:
         os.close(nothing)
 
     def receive(self, commands: TypeAdapter[Command]) -> Command | None:
-        """The next command; `None` when the app has gone.
+        """Wait for the next command; `None` once the app has gone.
 
         Raises:
             pydantic.ValidationError: it is no such command.
@@ -124,7 +124,7 @@ class Channel:
         return None if body is None else commands.validate_json(body)
 
     def send(self, message: BaseModel, following: memoryview | bytes = b"") -> None:
-        """Send a message to the app, and what follows it as bare bytes.
+        """Send a message to the app, and raw bytes after it.
 
         Ends this process where nobody reads any more.
 
@@ -147,5 +147,5 @@ class Channel:
 
 
 def leave() -> None:
-    """End this process at once; whoever would read an error has gone."""
+    """End this process at once, without reporting errors."""
     os._exit(0)

@@ -1,4 +1,4 @@
-"""The last output of a child process, and the line of it that says why it ended.
+"""The last output of a child process, and the line that explains its end.
 
 llama.cpp ends a process by a failed check: it prints the check, then the stack, call
 by call, so the check is soon far from the end. It is kept whatever follows.
@@ -34,7 +34,7 @@ _IN_WORDS = {
 
 
 class LastWords:
-    """Collects what a child prints, in pieces as they come."""
+    """Collects the end of what a child prints."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque(maxlen=KEPT)
@@ -42,7 +42,7 @@ class LastWords:
         self._rest = b""
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes that were printed."""
+        """Append printed bytes."""
         *whole, self._rest = (self._rest + data).splitlines(keepends=True) or [b""]
         if self._rest.endswith((b"\n", b"\r")):
             whole.append(self._rest)
@@ -65,7 +65,7 @@ class LastWords:
 
     @property
     def why(self) -> str:
-        """The check that failed first, else the last line that is not of a stack."""
+        """The first failed check, else the last line that is not a stack trace."""
         if self._rest:
             self._take(self._rest)
             self._rest = b""

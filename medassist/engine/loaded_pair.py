@@ -1,4 +1,4 @@
-"""A pair in memory: one set of weights where it can be one, a context for each pane."""
+"""A pair in memory: shared weights where possible, and a context for each pane."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROBE = (Message(role="user", content="?"),)
 
 @dataclass(frozen=True)
 class LoadedPane:
-    """One pane: its cache, how it reads conversations, and what stands behind it."""
+    """A loaded pane: its cache, prompt builder and model information."""
 
     name: PaneName
     context: Context

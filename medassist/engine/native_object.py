@@ -1,4 +1,4 @@
-"""Native objects that have one owner and are freed once."""
+"""Base class of native objects that have one owner and are freed once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NativeObject:
         self._closed = False
 
     def close(self) -> None:
-        """Free what this object owns; what stands on it must be closed before."""
+        """Free the object; whatever depends on it must be closed first."""
         if not self._closed:
             self._closed = True
             self._free()

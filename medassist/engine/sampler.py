@@ -1,4 +1,4 @@
-"""The choice of the next token, by llama.cpp's chain of samplers."""
+"""Chooses the next token with llama.cpp's sampler chain."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MIN_KEEP = 1
 
 
 class Sampler(NativeObject):
-    """A chain for one answer: its seed begins anew with it.
+    """A sampler chain for one answer, seeded anew.
 
     The repeat penalty looks at the answer alone and not at the prompt, or the
     names of the very things that were asked about would be held down.
@@ -53,7 +53,7 @@ class Sampler(NativeObject):
         add(llama.llama_sampler_init_dist(sampling.seed))
 
     def sample(self, context: Context) -> int:
-        """The token that follows what `context` decoded last.
+        """The next token, from the logits that `context` computed last.
 
         Raises:
             ModelFileError: what stands for it shows that the model's file is damaged.

@@ -1,4 +1,4 @@
-"""A GGUF as an exam's model, in a child process: native code may end it, not us."""
+"""Client of the scorer: a GGUF in a child process that gives logits for exams."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class _Asked:
 
 
 class GgufScorer(_Asked):
-    """A GGUF, perhaps with an adapter, that reads texts; close it after use.
+    """A GGUF, perhaps with an adapter, in a scorer process; close it after use.
 
     Args:
         model: a GGUF file, the first one of a split model.
@@ -238,7 +238,7 @@ class GgufScorer(_Asked):
 
 
 class GgufVocabulary(_Asked):
-    """The tokens and the chat template of a GGUF, as llama.cpp reads them.
+    """Tokens and chat template of a GGUF, as llama.cpp reads them.
 
     Close it after use.
 
@@ -277,7 +277,7 @@ class GgufVocabulary(_Asked):
         return self._tokens(Tokenize(text=text, special=True, whole=True))
 
     def text(self, token: int) -> str:
-        """How `token` is written in the vocabulary; empty for no token."""
+        """The spelling of `token` in the vocabulary; empty if there is none."""
         return self._described.texts[token] if 0 <= token < self.size else ""
 
     def piece(self, token: int) -> bytes:
@@ -294,13 +294,13 @@ class GgufVocabulary(_Asked):
 
     @cached_property
     def adds_blank(self) -> bool:
-        """Whether llama.cpp puts a blank before text."""
+        """Whether llama.cpp puts a blank before the text."""
         ids = self.tokenize("a", special=False)
         return bool(ids) and self.text(ids[0]).startswith(BLANK)
 
     @cached_property
     def pads(self) -> bool:
-        """Whether a beginning blank of a text gets another one in front."""
+        """Whether a leading blank of a text gets a second one."""
         ids = self.tokenize(" a", special=False)
         return "".join(map(self.text, ids)).count(BLANK) > 1
 

@@ -1,4 +1,4 @@
-"""llama.cpp for exams: many tokens in, logits of many positions out."""
+"""Computes logits at many positions with llama.cpp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The messages between an exam and the child process that runs its GGUF.
+"""Messages between the scorer's client and its child process.
 
 As with the pair, a message is a frame of JSON. Logits follow their `Rows` as bare
 float32 of this machine, since a chunk of a large vocabulary has 130 MB of them.
@@ -15,7 +15,7 @@ from medassist.engine.frames import Refused, Value
 
 
 class Open(Value):
-    """Load a model; the first command.
+    """First command: load a model.
 
     Attributes:
         context: tokens that are read at a time, at most; fewer where the model was
@@ -34,7 +34,7 @@ class Open(Value):
 
 
 class OpenVocabulary(Value):
-    """Load what a GGUF says of its tokens and no weights; the first command.
+    """First command: load the vocabulary of a GGUF, without weights.
 
     Attributes:
         model: may hold nothing but a vocabulary.
@@ -45,7 +45,7 @@ class OpenVocabulary(Value):
 
 
 class Tokenize(Value):
-    """The tokens of a text.
+    """Command: tokenize a text.
 
     Attributes:
         special: whether the text of a control token stands for that token.
@@ -59,7 +59,7 @@ class Tokenize(Value):
 
 
 class Describe(Value):
-    """What the vocabulary says of the tokens from `first` on, `count` of them."""
+    """Command: describe the `count` tokens from `first` on."""
 
     kind: Literal["describe"] = "describe"
     first: int
@@ -67,7 +67,7 @@ class Describe(Value):
 
 
 class Read(Value):
-    """The logits after each token from position `first` on.
+    """Command: compute the logits after each token from position `first` on.
 
     Attributes:
         adapted_from: the position from which the adapter counts; `None` for never.
@@ -80,7 +80,7 @@ class Read(Value):
 
 
 class Write(Value):
-    """The `count` likeliest tokens after `tokens`, one after the other."""
+    """Command: generate `count` tokens greedily after `tokens`."""
 
     kind: Literal["write"] = "write"
     tokens: tuple[int, ...]
@@ -89,14 +89,14 @@ class Write(Value):
 
 
 class Opening(Value):
-    """A file is about to be opened; before `Opened`, once for each file."""
+    """A file is about to be opened; sent once for each file, before `Opened`."""
 
     kind: Literal["opening"] = "opening"
     file: Path
 
 
 class Opened(Value):
-    """What was loaded.
+    """The model is loaded.
 
     Attributes:
         quantization: F16, Q4_K_M and so on.
@@ -118,7 +118,7 @@ class Opened(Value):
 
 
 class OpenedVocabulary(Value):
-    """What a vocabulary says of itself.
+    """The vocabulary is loaded.
 
     Attributes:
         size: its tokens.
@@ -137,7 +137,7 @@ class OpenedVocabulary(Value):
 
 
 class Described(Value):
-    """One thing a token, in their order.
+    """Properties of tokens, one list each, in their order.
 
     Attributes:
         texts: how each is written in the vocabulary.
@@ -156,14 +156,14 @@ class Described(Value):
 
 
 class Tokens(Value):
-    """Token ids: of a text, or likeliest after others."""
+    """Token ids, of a text or generated."""
 
     kind: Literal["tokens"] = "tokens"
     tokens: tuple[int, ...]
 
 
 class Rows(Value):
-    """That many rows of logits follow."""
+    """Header of that many rows of logits."""
 
     kind: Literal["rows"] = "rows"
     rows: int

@@ -1,4 +1,4 @@
-"""The child process of an exam: it loads a GGUF, and reads texts with it.
+"""The scorer's child process: loads a GGUF and computes logits.
 
 It gives up network and file system before it opens the file (`confined`). Started by
 `scorer` alone.
@@ -179,6 +179,6 @@ def _go_on(_fraction: float) -> bool:
 
 
 def serve(process: Confined) -> None:
-    """Load what the app names, and answer until the app goes."""
+    """Load the file that the app names, and answer until the app goes."""
     with ExitStack() as stack:
         _Worker(process, stack).run()

@@ -19,7 +19,7 @@ Logits = npt.NDArray[np.float32]
 
 
 def fault_of(logits: Logits) -> str:
-    """What is wrong with `logits` of (V,) or (T, V), for `damaged`; "": nothing is.
+    """What is wrong with `logits` of (V,) or (T, V); "" if nothing is.
 
     The least and the greatest of a row tell: they are no number where any is none.
     """
@@ -35,7 +35,7 @@ def fault_of(logits: Logits) -> str:
 
 
 def damaged(file: Path, fault: str, *, base: Path | None = None) -> ModelFileError:
-    """The error that says that `file` is damaged.
+    """The error for a damaged `file`.
 
     Args:
         file: the file.

@@ -1,4 +1,4 @@
-"""The chat template of a model, which is a program from outside: rendered in a box.
+"""Renders chat templates, which are untrusted programs, in a sandbox.
 
 A template comes with the model file. It runs in Jinja's immutable sandbox, in the
 child process, with bounds on time, memory and the size of what it may build.
@@ -46,7 +46,7 @@ class TemplateError(EngineError):
 
 
 class TemplateRefusal(TemplateError):
-    """A chat template says that it cannot take this conversation."""
+    """The chat template refuses this conversation."""
 
 
 class ChatTemplate:
@@ -117,7 +117,7 @@ class ChatTemplate:
     def opened_thought(
         self, messages: Sequence[Message], thinking: Thinking = "auto"
     ) -> str:
-        """The mark of the thought that the prompt opens for the model; empty: none.
+        """The thought mark that the prompt leaves open; empty: none.
 
         Only what the template writes for the answer is looked at: a question may
         speak of thoughts as it likes.
@@ -138,7 +138,7 @@ class ChatTemplate:
 
     @property
     def thinking_switch(self) -> bool:
-        """Whether the template lets one choose whether the model thinks."""
+        """Whether the template lets thinking be switched on or off."""
         if not any(name in self.source for name in THINKING_NAMES):
             return False
         probe = [Message(role="user", content="?")]
@@ -150,11 +150,11 @@ class ChatTemplate:
 
     @property
     def further_stops(self) -> tuple[str, ...]:
-        """Texts that end an answer besides what the template itself ends it with."""
+        """Further texts that end an answer, besides the template's own end."""
         return plain_stops(self.source)
 
     def answer_end(self, specials: Iterable[str]) -> AnswerEnd:
-        """How the template ends an answer; nothing is known of one that fails.
+        """How the template ends an answer; empty if it fails.
 
         Args:
             specials: the texts of the model's control and added tokens.

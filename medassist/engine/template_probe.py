@@ -1,4 +1,4 @@
-"""What the chat template of a model file does, found out in a process of its own.
+"""Child process that examines the chat template of a model file.
 
 A template is a program from outside. It is rendered here in its sandbox, with no
 network and no files but the model's, and what it wrote is the only answer. Started by
@@ -39,13 +39,13 @@ PROBES = (
 
 
 class Probe(Value):
-    """Look at the template of this model: the only command."""
+    """The only command: examine the template of this model."""
 
     file: Path
 
 
 class Probed(Value):
-    """What was found of one model file."""
+    """Findings about the template of one model file."""
 
     template: Literal["own", "none", "broken"]
     trouble: str = ""
@@ -74,7 +74,7 @@ REPLIES: TypeAdapter[Probed | Refused] = TypeAdapter(Probed | Refused)
 
 
 def probe(path: Path) -> Probed:
-    """Look at the template of the model at `path`, in this process.
+    """Examine the template of the model at `path`, in this process.
 
     Raises:
         ModelFileError: the file is no GGUF.
@@ -147,7 +147,7 @@ def _specials(header: GgufHeader, tokens: list[str]) -> list[str]:
 
 
 def serve(process: Confined) -> None:
-    """Probe the file that the app names, and tell what was found."""
+    """Probe the file that the app names, and send the findings."""
     command = process.channel.receive(COMMAND)
     if command is None:
         return

@@ -1,4 +1,4 @@
-"""A model whose raw speed is measured, in a child process of its own."""
+"""Client of the timing process: a model whose raw speed is measured."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WORKER = "medassist.engine.timing_worker"
 
 @dataclass(frozen=True)
 class TimedSettings:
-    """How a model is loaded to be measured; as the app loads it, by default.
+    """How to load the model to be timed; by default as the app does.
 
     Attributes:
         context: tokens that the cache holds.
@@ -48,7 +48,7 @@ class TimedSettings:
 
 
 class TimedModel:
-    """A GGUF, perhaps with an adapter, that reads and writes drawn tokens.
+    """A GGUF, perhaps with an adapter, in a timing process, fed random tokens.
 
     Close it after use.
 

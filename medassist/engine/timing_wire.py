@@ -1,4 +1,4 @@
-"""The messages between a measurement and the child process whose speed it measures."""
+"""Messages between a measurement and its timing process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from medassist.engine.frames import Refused, Value
 
 
 class OpenTimed(Value):
-    """Load a model as the app does; the first command.
+    """First command: load a model as the app does.
 
     Attributes:
         adapter: computes with every token where it is given.
@@ -32,7 +32,7 @@ class OpenTimed(Value):
 
 
 class Run(Value):
-    """Read `prompt` tokens and then write `written`, after `depth` tokens.
+    """Command: read `prompt` tokens, then write `written`, after `depth` tokens.
 
     The `depth` tokens are in the cache before the time is taken.
 
@@ -48,14 +48,14 @@ class Run(Value):
 
 
 class Opening(Value):
-    """A file is about to be opened; once for each."""
+    """A file is about to be opened; sent once for each."""
 
     kind: Literal["opening"] = "opening"
     file: Path
 
 
 class OpenedTimed(Value):
-    """What was loaded, and how long that took.
+    """The model is loaded, and how long that took.
 
     Attributes:
         description: architecture, size and quantization as llama.cpp says them.
@@ -86,7 +86,7 @@ class OpenedTimed(Value):
 
 
 class Took(Value):
-    """How long a run took.
+    """Duration of a run.
 
     Attributes:
         ns: of wall time.

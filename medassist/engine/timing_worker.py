@@ -1,4 +1,4 @@
-"""The child process whose speed is measured: the app's own loop, without text.
+"""The timing process: runs the app's own loop on random tokens.
 
 It reads and writes as the app's child does, with the same weights, cache, chunks and
 calls, but the tokens are drawn and none is chosen: a number of tokens is exactly that
@@ -167,6 +167,6 @@ def _go_on(_fraction: float) -> bool:
 
 
 def serve(process: Confined) -> None:
-    """Load the model that the app names, and take times until the app goes."""
+    """Load the model that the app names, and time runs until the app goes."""
     with ExitStack() as stack:
         _Worker(process, stack).run()

@@ -20,7 +20,7 @@ NONE = -1
 
 
 class Vocabulary:
-    """The vocabulary of a loaded model; lives as long as the model does."""
+    """The vocabulary of a loaded model, valid as long as the model."""
 
     def __init__(self, model: llama.llama_model_p, path: Path) -> None:
         vocab = llama.llama_model_get_vocab(model)
@@ -82,17 +82,17 @@ class Vocabulary:
 
     @property
     def bos(self) -> int:
-        """The token that begins a text, or -1."""
+        """The BOS token, or -1."""
         return int(llama.llama_vocab_bos(self.vocab))  # pyright: ignore[reportArgumentType]
 
     @property
     def eos(self) -> int:
-        """The token that ends a text, or -1."""
+        """The EOS token, or -1."""
         return int(llama.llama_vocab_eos(self.vocab))  # pyright: ignore[reportArgumentType]
 
     @property
     def adds_bos(self) -> bool:
-        """Whether the model was trained on prompts that begin with BOS."""
+        """Whether prompts begin with BOS."""
         return bool(llama.llama_vocab_get_add_bos(self.vocab))
 
     @property
@@ -116,7 +116,7 @@ class Vocabulary:
 
     @cached_property
     def thought_marks(self) -> dict[int, str]:
-        """The tokens that are nothing but a mark of a thought, each with its mark.
+        """Tokens that are a thought mark and nothing else, with their marks.
 
         Control tokens write no text, so that otherwise nobody would see them. Some
         vocabularies keep tokens of one text apart by spaces without width.

@@ -1,4 +1,4 @@
-"""Models and adapters in memory: native objects, each with one owner that frees it."""
+"""Weights and adapters in memory: native objects, each with one owner."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def start_llama() -> None:
 
 
 def complaint() -> str:
-    """What llama.cpp complained of first, for the end of an error message.
+    """llama.cpp's first complaint, as the end of an error message.
 
     The later lines only say that what stands above them failed.
     """
@@ -187,7 +187,7 @@ class Adapter(NativeObject):
 
 
 def use_adapter(context: object, adapter: Adapter | None) -> None:
-    """Have a native context compute with `adapter`, whole; `None`: with none."""
+    """Set or (with `None`) clear the adapter of a native context."""
     if adapter is None:
         _set_adapters(context, None, 0, None)
         return

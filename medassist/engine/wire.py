@@ -1,4 +1,4 @@
-"""The messages between the app and the child process that runs a pair.
+"""Messages between the app and the child process that runs a pair.
 
 Commands travel from the app to the child, events from the child to the app, each as a
 frame (`frames`). Both sides validate what they read; the child is fed by a file from
@@ -27,7 +27,7 @@ from medassist.engine.frames import Hello, Value
 
 
 class Question(Value):
-    """What one pane is asked: its own history, ending with the user's turn."""
+    """A question to one pane, with its history."""
 
     messages: tuple[Message, ...] = Field(min_length=1)
     sampling: Sampling = Sampling()
@@ -50,7 +50,7 @@ class Ask(Value):
 
 
 class Prepare(Value):
-    """Read these conversations into the caches while nothing else is to be done."""
+    """Command: read these conversations into the caches while idle."""
 
     kind: Literal["prepare"] = "prepare"
     id: int
@@ -58,7 +58,7 @@ class Prepare(Value):
 
 
 class Stop(Value):
-    """Stop request `id`: in one pane, or in all."""
+    """Command: stop request `id`, in one pane or in all."""
 
     kind: Literal["stop"] = "stop"
     id: int
@@ -96,7 +96,7 @@ class Reading(Value):
 
 
 class Written(Value):
-    """A further piece of an answer; whole characters, stop strings kept out."""
+    """A further piece of an answer: whole characters, stop strings withheld."""
 
     kind: Literal["written"] = "written"
     id: int
@@ -113,7 +113,7 @@ class Written(Value):
 
 
 class Answered(Value):
-    """An answer is finished: its whole text and what it took."""
+    """An answer is finished: its text and figures."""
 
     kind: Literal["answered"] = "answered"
     id: int
@@ -126,7 +126,7 @@ class Answered(Value):
 
 
 class DoesNotFit(Value):
-    """The prompt of a pane is too long."""
+    """The prompt of a pane is too long for its context."""
 
     kind: Literal["does_not_fit"] = "does_not_fit"
     id: int
@@ -135,7 +135,7 @@ class DoesNotFit(Value):
 
 
 class Done(Value):
-    """Request `id` is over: all that it had to say has been said."""
+    """Request `id` is finished."""
 
     kind: Literal["done"] = "done"
     id: int

@@ -1,4 +1,4 @@
-"""The child process: it owns llama.cpp, reads commands and writes events.
+"""The engine's child process: owns llama.cpp, reads commands and sends events.
 
 It gives up network and file system before it opens a model (`confined`), and ends when
 the app does. Started by `client.Engine` alone.
@@ -42,7 +42,7 @@ PROGRESS_EVERY_S = 0.05
 
 
 class Stops:
-    """Which request runs, and which the user wants stopped. Used by two threads."""
+    """Stop requests, shared by two threads: which request runs and which to stop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -60,7 +60,7 @@ class Stops:
                 self._abort(stop.pane)
 
     def arrived(self, request: int) -> None:
-        """A question has come: a preparation that runs gives way to it."""
+        """Note a new question, which interrupts a running preparation."""
         with self._lock:
             self._newest = request
             if self._yielding:
@@ -69,7 +69,7 @@ class Stops:
     def begin(
         self, request: int, contexts: Mapping[PaneName, Context], *, yielding: bool
     ) -> None:
-        """Request `request` begins on `contexts`; `yielding` to a later question."""
+        """Note that `request` begins on `contexts`."""
         with self._lock:
             self._running, self._yielding = request, yielding
             self._contexts = contexts
@@ -83,7 +83,7 @@ class Stops:
             self._wanted = {w for w in self._wanted if w[0] > request}
 
     def end(self) -> None:
-        """Nothing runs."""
+        """Note that nothing runs."""
         with self._lock:
             self._running, self._yielding, self._contexts = None, False, {}
 
@@ -213,7 +213,7 @@ class Worker:
 
 
 def contexts_of(pair: LoadedPair, request: Ask | Prepare) -> dict[PaneName, Context]:
-    """The contexts that a request computes on."""
+    """The contexts that a request uses."""
     return {name: pair.panes[name].context for name in request.panes}
 
 

@@ -1,1 +1,1 @@
-"""How well a model knows a text, and how far two models differ. No torch here."""
+"""Exams, perplexity and their statistics, for one model or two. No torch here."""

@@ -1,4 +1,4 @@
-"""A text cut as llama-perplexity cuts it: chunks, whose second halves count.
+"""Cuts a text into chunks as llama-perplexity does; the second half of each counts.
 
 The first half of a chunk gives the model something to go on; a token near the start
 of a text is hard to guess for any model, and would hide what is to be measured.
@@ -19,7 +19,7 @@ LEAST_CHUNKS = 2  # as llama-perplexity asks for
 
 @dataclass(frozen=True)
 class ScoredChunk:
-    """Tokens to read; those after `first` are scored.
+    """Tokens to read; those after index `first` are scored.
 
     Attributes:
         tokens: what the model reads, BOS at its start where the model wants one.
@@ -31,7 +31,7 @@ class ScoredChunk:
 
     @property
     def targets(self) -> Ids:
-        """The tokens that the positions from `first` on should have guessed."""
+        """The tokens to be predicted at the positions from `first` on."""
         return np.array(self.tokens[self.first + 1 :], np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Questions out of the rows of published exams, as lm-eval puts them.
+"""Questions from the rows of published exams, with lm-eval's prompts.
 
 - MedQA: `question`, `options` {A to D} and `answer_idx`, as the authors publish them,
   or `sent1`, `ending0` to `ending3` and `label`.

@@ -1,4 +1,4 @@
-"""Rows out of the files of an exam, plain or compressed, within bounds.
+"""Reads the rows of exam files, plain or compressed, within bounds.
 
 A file that is compressed can become a thousand times as large, so what is counted is
 what comes out of it.
@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 
 
 def rows(file: Path) -> Iterator[tuple[int, Row]]:
-    """The numbered objects of JSON lines; nothing of a file whose first line is none.
+    """The numbered objects of a JSON lines file; nothing if line 1 is not an object.
 
     Raises:
         ExamError: it cannot be read, or a later line is no object.

@@ -1,4 +1,4 @@
-"""From logits to losses, in numpy: what a model gave each next token.
+"""Per-token losses and divergences from logits, in numpy.
 
 Rows are converted to float64 a few at a time: a vocabulary of 256,000 tokens makes
 a chunk of 256 rows half a gigabyte.
@@ -21,7 +21,7 @@ VALUES_AT_A_TIME = 1 << 22
 
 @dataclass(frozen=True)
 class TokenComparison:
-    """Two models on the same tokens; all arrays are (T,).
+    """Two models' losses and divergence on the same tokens; all arrays are (T,).
 
     Attributes:
         nll: what the model lost on each token, in nats.

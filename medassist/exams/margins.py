@@ -1,4 +1,4 @@
-"""Non-inferiority of one model to another, and how many questions that takes.
+"""Non-inferiority of one model to another, and how many questions it needs.
 
 "No difference shown" is not "no worse": of a few questions nothing is ever shown. That
 a model is no worse by more than a margin is shown where the whole interval of the
@@ -43,7 +43,7 @@ def equal_within(found: Flips, margin: float = MARGIN, level: float = LEVEL) -> 
 
 
 def in_sequence(shown: Sequence[bool]) -> list[bool | None]:
-    """What counts of tests in a fixed order: `None` after the first that failed."""
+    """Results of tests in a fixed order: `None` after the first that failed."""
     counted: list[bool | None] = []
     open_still = True
     for one in shown:
@@ -74,7 +74,7 @@ def items_needed(
     level: float = LEVEL,
     power: float = POWER,
 ) -> int | None:
-    """Questions of which "no worse by more than `margin`" is shown, most times.
+    """Questions needed to show "no worse by more than `margin`" most times.
 
     Source: the usual normal approximation, with the variance at the margin and at the
     truth, as in Tango 1998.

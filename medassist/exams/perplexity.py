@@ -1,4 +1,4 @@
-"""Perplexity and divergence with their standard errors, as llama-perplexity has them.
+"""Perplexity and KL divergence with standard errors, as llama-perplexity has them.
 
 The names are those of its lines, so that a figure can be laid beside a published
 one. Two things differ: it keeps the reference's log-probabilities in 16 bits and
@@ -45,7 +45,7 @@ class Figure(BaseModel):
 
 
 class TextDivergence(BaseModel):
-    """What quantizing changed in a model's guesses on a text.
+    """How a quantized model's predictions differ from the original's on a text.
 
     Attributes:
         tokens: that were scored.
@@ -68,7 +68,7 @@ class TextDivergence(BaseModel):
 
 
 def mean(values: Floats) -> Figure:
-    """The mean and its standard error."""
+    """The mean of `values` and its standard error."""
     count = len(values)
     if count == 0:
         raise ValueError("there is no mean of nothing")
@@ -84,7 +84,7 @@ def perplexity(losses: Floats) -> Figure:
 
 
 def text_loss(parts: Sequence[TokenComparison], context: int) -> TextDivergence:
-    """The figures of a text that was compared chunk by chunk.
+    """The figures of a text from its comparisons chunk by chunk.
 
     Args:
         parts: one for each chunk.

@@ -1,4 +1,4 @@
-"""Exams out of files in their published formats, plain or compressed (.gz, .xz, .bz2).
+"""Reads exams in their published formats, plain or compressed (.gz, .xz, .bz2).
 
 Prompts are those of lm-eval's tasks `medqa_4options`, `medmcqa`, `pubmedqa` and
 `mmlu_*`, so that accuracies can be laid beside published ones.
@@ -50,7 +50,7 @@ EXPECTED = (
 
 @dataclass(frozen=True)
 class ExamPaper:
-    """An exam as it was found.
+    """An exam read from a file.
 
     Attributes:
         task: its short name.
@@ -82,7 +82,7 @@ class FolderExams:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """Why a file is no exam."""
+    """Why a file is not an exam."""
 
     why: str
 

@@ -1,4 +1,4 @@
-"""What an exam asks of a model, whichever program runs it; and scoring with it."""
+"""Protocol of a model that gives logits, and comparing two of them on a text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from medassist.exams.perplexity import TextDivergence, text_loss
 
 
 class Scorer(Protocol):
-    """A model that reads tokens and says what it expects next."""
+    """A model that reads tokens and gives logits."""
 
     def logits(self, tokens: Sequence[int], first: int = 0) -> Logits:
         """The logits after each of `tokens` from position `first` on: (T, V)."""
@@ -19,7 +19,7 @@ class Scorer(Protocol):
 
 
 class Told(Protocol):
-    """Who is told how far a scoring is."""
+    """Callback that is told how far the scoring is."""
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """`what` has done that many of `total` chunks."""
@@ -33,7 +33,7 @@ def _nobody(what: str, done: int, total: int) -> None:
 def compare_on_text(
     model: Scorer, base: Scorer, chunks: Sequence[ScoredChunk], told: Told = _nobody
 ) -> TextDivergence:
-    """What `model` lost against `base`, of which it is a quantization, on a text.
+    """Compare `model` with `base`, of which it is a quantization, on a text.
 
     The logits of one chunk at a time are held, of both models.
     """

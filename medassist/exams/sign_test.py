@@ -1,4 +1,4 @@
-"""How often one of two was preferred: the exact test and the exact interval.
+"""Sign test with exact p and interval: how often one of two was preferred.
 
 Source: Clopper and Pearson 1934.
 """
@@ -14,7 +14,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class SignTest:
-    """How often one of two was preferred, ties left out.
+    """Result of a sign test, ties left out.
 
     Attributes:
         wins: of the one.
@@ -36,7 +36,7 @@ class SignTest:
 
 
 def sign_p(wins: int, losses: int) -> float:
-    """The exact two-sided p that a fair coin falls at least as unevenly."""
+    """Exact two-sided p of a fair coin falling at least as unevenly."""
     count, ways, tail = wins + losses, 1, 0
     for k in range(min(wins, losses) + 1):
         tail += ways

@@ -38,7 +38,7 @@ Answers = Sequence[bool] | npt.NDArray[np.bool_]
 
 
 class Outcome(StrEnum):
-    """What may be said of the second of two models, in a figure."""
+    """Conclusion about the second of two models, in one figure."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -171,7 +171,7 @@ def paired_difference(
 
 
 def outcome(low: float, high: float, groups: int, *, higher_is_better: bool) -> Outcome:
-    """What the interval of a difference says of the second model.
+    """The conclusion that the interval of a difference allows.
 
     Args:
         low: of the interval.
@@ -187,7 +187,7 @@ def outcome(low: float, high: float, groups: int, *, higher_is_better: bool) -> 
 
 
 def in_words(found: Outcome, items: int, groups: int) -> str:
-    """An outcome as it is printed; what stands in brackets are its numbers."""
+    """An outcome in words, its numbers in brackets."""
     if found is Outcome.NOT_SHOWN:
         return f"{found} (n = {items:,})"
     if found is Outcome.TOO_FEW:
@@ -197,7 +197,7 @@ def in_words(found: Outcome, items: int, groups: int) -> str:
 
 
 def verdict(found: PairedDifference, *, higher_is_better: bool) -> str:
-    """What may be said of the second model, in words."""
+    """The conclusion about the second model, in words."""
     said = outcome(
         found.low, found.high, found.groups, higher_is_better=higher_is_better
     )
@@ -248,7 +248,7 @@ def paired_answers(
 
 
 def flips(base: Answers, tuned: Answers) -> Flips:
-    """Which answers were right, of both models on the same questions.
+    """Count which answers changed between two models on the same questions.
 
     Raises:
         ValueError: the numbers of answers differ.
@@ -265,12 +265,12 @@ def flips(base: Answers, tuned: Answers) -> Flips:
 
 
 def mcnemar(found: Flips) -> float:
-    """The exact two-sided p of McNemar's test: were the flips a fair coin's?"""
+    """Exact two-sided p of McNemar's test on the flips."""
     return sign_p(found.right_to_wrong, found.wrong_to_right)
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """p-values adjusted for having made all these tests, in the same order."""
+    """Holm-adjusted p-values, in the order given."""
     adjusted = [0.0] * len(ps)
     least = 0.0
     for rank, at in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
@@ -280,7 +280,7 @@ def holm(ps: Sequence[float]) -> list[float]:
 
 
 def standard_error(values: Sequence[float] | Values) -> float | None:
-    """Of a mean: sample standard deviation by the root of n; `None` below two."""
+    """Standard error of a mean; `None` for fewer than two values."""
     found = np.asarray(values, np.float64)
     if len(found) < 2:
         return None

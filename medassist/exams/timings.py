@@ -21,7 +21,7 @@ TAIL = 0.05
 
 
 class Change(StrEnum):
-    """What may be said of a speed that was measured twice."""
+    """Conclusion about a speed that was measured twice."""
 
     SLOWER = "slower"
     SAME = "same"
@@ -31,7 +31,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Percentile:
-    """A percentile of what was measured, with bounds that are measurements too.
+    """A percentile with its bounds, which are measurements too.
 
     Attributes:
         value: the measurement at its rank.
@@ -48,7 +48,7 @@ class Percentile:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A speed by another.
+    """Ratio of two speeds, with its interval.
 
     Attributes:
         ratio: of the geometric means.
@@ -102,7 +102,7 @@ def compared(
     threshold: float = THRESHOLD,
     level: float = LEVEL,
 ) -> Ratio:
-    """How the speeds `new` stand to the speeds `old`, and what may be said of it.
+    """Compare the speeds `new` with the speeds `old`.
 
     Args:
         new: tokens a second, or another figure of which more is better.
@@ -141,7 +141,7 @@ def compared(
 
 
 def t_quantile(share: float, freedom: float) -> float:
-    """Where Student's distribution reaches `share` (above one half).
+    """Quantile of Student's t distribution (`share` above one half).
 
     Args:
         share: of the distribution below.

@@ -1,4 +1,4 @@
-"""A report as one page of HTML: what it consists of, its charts, and its look.
+"""HTML reports: elements, charts and page layout.
 
 Whoever has something to report makes `parts`; `page` lays them out, without a script
 and without anything from outside.

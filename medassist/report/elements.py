@@ -1,4 +1,4 @@
-"""What a report consists of, before it is a page or slides.
+"""Elements of a report: texts, tables, charts and sections, before any layout.
 
 The sections are made once from what is reported; a page, and slides where there are
 some, only lay them out, so that both say the same. Texts are plain and untrusted:
@@ -105,7 +105,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and what it may be between."""
+    """An estimate with its interval."""
 
     label: str
     value: float
@@ -118,7 +118,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Intervals:
-    """Estimates with intervals, one below the other, against a line at `at`."""
+    """A forest plot: estimates with intervals, against a line at `at`."""
 
     title: str
     x_label: str
@@ -173,7 +173,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Point:
-    """Something with two figures, the upright one with what it may be between."""
+    """A point of two figures; the vertical one has an interval."""
 
     label: str
     x: float
@@ -185,7 +185,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points by two figures.
+    """A scatter plot.
 
     Attributes:
         line: places of the points that a line goes through, in the order of x.
@@ -204,7 +204,7 @@ class Scatter:
 
 @dataclass(frozen=True)
 class TwoSidedRow:
-    """A row of a chart with bars to both sides of zero.
+    """One row of a two-sided bar chart.
 
     Attributes:
         left: how far it reaches to the left.
@@ -218,7 +218,7 @@ class TwoSidedRow:
 
 @dataclass(frozen=True)
 class TwoSided:
-    """Bars to both sides of zero, one row below the other; they are counts."""
+    """Bar chart of counts to both sides of zero."""
 
     title: str
     x_label: str
@@ -231,7 +231,7 @@ class TwoSided:
 
 @dataclass(frozen=True)
 class QuestionWithAnswers:
-    """One question and what was answered to it."""
+    """One question and its answers, side by side."""
 
     heading: str
     question: str
@@ -243,7 +243,7 @@ class QuestionWithAnswers:
 
 @dataclass(frozen=True)
 class Listing:
-    """Text that is shown letter by letter: a recipe."""
+    """Text in a fixed-width font: a recipe."""
 
     caption: str
     text: str
@@ -255,7 +255,7 @@ Part = Text | Items | Table | Chart | QuestionWithAnswers | Listing
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the page, and a slide or more.
+    """A section of the page; on slides, one slide or more.
 
     Attributes:
         name: of the anchor.

@@ -1,4 +1,4 @@
-"""The report as one page of HTML: no script, nothing from outside.
+"""A report as one HTML page, without scripts or outside resources.
 
 The page's content-security policy lets a browser apply its one style sheet, named by
 its hash, and fetch nothing; every text is escaped on its way in.

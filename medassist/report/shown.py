@@ -1,4 +1,4 @@
-"""What may be shown of a text that comes from outside.
+"""Makes text from outside fit to be shown in a report.
 
 Answers of models, records and names of files can hold characters that XML forbids, or
 that reorder and hide text. Every text passes here on its way into a page, a slide or a
@@ -23,12 +23,12 @@ _NOT_CHARACTERS = re.compile(
 
 
 def shown(text: str) -> str:
-    """`text` without what XML forbids and a reader could not see."""
+    """`text` without characters that XML forbids or a reader cannot see."""
     return _NOT_CHARACTERS.sub("", clean(text))
 
 
 def shown_line(text: str) -> str:
-    """The same on one line."""
+    """`text` as `shown` makes it, on one line."""
     return " ".join(shown(text).split())
 
 

@@ -1,1 +1,1 @@
-"""One conversation with a pair, without Textual: the screen and `ask` stand on it."""
+"""One conversation with a pair, independent of Textual."""

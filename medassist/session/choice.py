@@ -1,4 +1,4 @@
-"""The models that the user chose, as paths.
+"""The user's choice of models, as paths.
 
 `engine.protocol.PairFiles` says the same, checked; it is made where the engine is
 made, since importing it costs a third of the time to the first frame.
@@ -15,7 +15,7 @@ from medassist.core.values import PANES, PaneName
 
 @dataclass(frozen=True)
 class Choice:
-    """The files of a pair; without any file it is the starter pair."""
+    """The files of a pair; without any file, the starter pair."""
 
     base: Path | None = None
     tuned: Path | None = None
@@ -29,7 +29,7 @@ class Choice:
 
     @property
     def panes(self) -> tuple[PaneName, ...]:
-        """The panes that can answer."""
+        """The panes that these files can answer in."""
         if self.is_starter:
             return PANES
         tuned = self.tuned or self.adapter
@@ -37,7 +37,7 @@ class Choice:
 
     @property
     def problem(self) -> str | None:
-        """Why these files are no pair, in a sentence; `None` if they are one."""
+        """Why these files are not a pair, in a sentence; `None` if they are."""
         if self.adapter and not self.base:
             return "An adapter needs the base model that it was trained on."
         if self.adapter and self.tuned:
@@ -46,7 +46,7 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """How it is called where there is little room."""
+        """A short name for narrow places."""
         if self.is_starter:
             return "the starter pair"
         if self.pair:
@@ -57,7 +57,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class ChoiceOptions:
-    """What the command line said; `None` where it said nothing."""
+    """Options of the command line; `None` where an option was not given."""
 
     mode: Literal["together", "in-turn"] | None = None
     context: int | None = None
@@ -66,5 +66,5 @@ class ChoiceOptions:
     kv: Literal["f16", "q8_0"] | None = None
 
     def changes(self) -> dict[str, int | str]:
-        """What differs from the user's settings."""
+        """The given options as changes to the user's settings."""
         return {name: value for name, value in vars(self).items() if value is not None}

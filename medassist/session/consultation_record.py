@@ -1,4 +1,4 @@
-"""What is kept of a session's consultation, and where it stands.
+"""Saving of a session's consultation in the records, and its status.
 
 The `Record` is there whether or not it is ever saved: verdicts, red flags and sides
 are put into it, and `feed` is called whenever something may have changed. While the
@@ -86,25 +86,25 @@ class ConsultationRecord:
 
     @property
     def is_open(self) -> bool:
-        """What comes now is saved, or is at least tried."""
+        """Whether what comes now is saved, or at least tried to be."""
         store = self.store
         return self._wanted and store is not None and not store.read_only
 
     @property
     def keeps(self) -> bool:
-        """Leaving now loses nothing of what has been written."""
+        """Whether everything written so far is saved."""
         if self.locked:
             return self._whole_when_locked
         return self.is_open and not self.trouble
 
     @property
     def trouble(self) -> str:
-        """Why not everything is saved, in a sentence; empty: nothing is wrong."""
+        """Why not everything is saved, in a sentence; empty if it is."""
         return self._recorder.trouble if self._recorder else ""
 
     @property
     def id(self) -> int | None:
-        """The consultation's number in the records; `None`: it is not in them."""
+        """The consultation's number in the records; `None` if it is not saved."""
         record = self._record
         if record is None or record.consultation is not self._holder.consultation:
             return None
@@ -112,7 +112,7 @@ class ConsultationRecord:
 
     @property
     def word(self) -> str:
-        """How it stands, for the line at the top."""
+        """Status for the line at the top."""
         if self.locked:
             return "locked"
         if not self.is_open:
@@ -128,7 +128,7 @@ class ConsultationRecord:
     # Saving
 
     def feed(self) -> None:
-        """Something may have changed: save it soon, and go on until nothing does."""
+        """Save changes soon, in the background, until there are none."""
         if not self.is_open or self._record_is_empty:
             return
         self._more = True
@@ -140,7 +140,7 @@ class ConsultationRecord:
         return self.id is None and not self._holder.consultation.turns
 
     async def save(self) -> bool:
-        """Save now what there is; whether all of it is on the disk."""
+        """Save everything now; whether all of it is on the disk."""
         if not self.is_open:
             return False
         saved = await self._the_recorder.save(at_once=True)
@@ -225,14 +225,14 @@ class ConsultationRecord:
         return notice
 
     def opened(self) -> None:
-        """The records have been opened: save what is there already."""
+        """Save what is there already, after the records were opened."""
         self.locked, self._wanted = False, True
         self._told = ""
         self.feed()
         self._holder.record_changed()
 
     async def lock(self) -> bool:
-        """Save what there is and forget the key; whether there was one.
+        """Save everything and forget the key; whether there was one.
 
         An answer that is being written goes on in memory, and what comes of it is
         saved when the records are unlocked.
@@ -251,14 +251,14 @@ class ConsultationRecord:
         return True
 
     async def give_up(self) -> None:
-        """Close the records as they are; nothing more is saved."""
+        """Close the records without saving more."""
         self._wanted = False
         if self._vault is not None:
             await self._vault.lock()
         self._holder.record_changed()
 
     async def close(self) -> None:
-        """The same on the way out, within a bound."""
+        """Save and lock on the way out, within a time limit."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.lock(), CLOSE_S)
 
@@ -270,7 +270,7 @@ class ConsultationRecord:
     # Another consultation
 
     def adopt(self, saved: Saved) -> None:
-        """Go on with a consultation out of the records."""
+        """Continue a consultation from the records."""
         from medassist.records.recorder import Recorder
 
         assert self._vault is not None
@@ -280,12 +280,12 @@ class ConsultationRecord:
         self._holder.consultation = saved.record.consultation
 
     def begin_anew(self) -> None:
-        """An empty consultation takes the place of this one."""
+        """Start the record of a new, empty consultation."""
         self._stop_feeding()
         self._holder.consultation = Consultation()
 
     def warned(self, warnings: tuple[WarningGiven, ...]) -> None:
-        """The user was told of identifiers and has decided."""
+        """Record that the user was warned of identifiers, and decided."""
         record = self.content
         record.warnings = (*record.warnings, *warnings)
         self.feed()

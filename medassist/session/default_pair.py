@@ -21,7 +21,7 @@ from medassist.starter import STARTER
 def opening(
     base: Path | None, tuned: Path | None, adapter: Path | None, pair: str | None
 ) -> Choice:
-    """The models to begin with.
+    """The models to open first.
 
     Args:
         base: the base model, as the command line names it.

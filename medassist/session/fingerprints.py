@@ -1,4 +1,4 @@
-"""The sha256 of the files that answered, computed while nothing is being written."""
+"""Computes the sha256 of the files that answered, while the models are idle."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_URGENT = 19
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is known of a file's content."""
+    """The hash of a file, or why there is none."""
 
     sha256: str
     """64 hexadecimal digits; empty: `problem` says why."""
@@ -36,13 +36,13 @@ class Fingerprints:
         self._one_at_a_time = asyncio.Lock()
 
     def of(self, file: ModelFile) -> Fingerprint | None:
-        """What is known of `file`; `None` until it has been computed."""
+        """The fingerprint of `file`; `None` until it has been computed."""
         return self._known.get(file)
 
     async def compute(
         self, files: Iterable[ModelFile], free: Callable[[], bool]
     ) -> list[Fingerprint]:
-        """Compute what is not known of `files`, as long as `free` allows the next.
+        """Compute missing fingerprints of `files`, as long as `free` says so.
 
         The reading competes with the models for the processor. A file that has been
         begun is read to its end, at the lowest priority where the system has one.

@@ -1,4 +1,4 @@
-"""The pair that answers: its engine, and what a session has to know of it.
+"""The pair that a session asks: its files, engine and settings.
 
 The engine writes into the consultation; a screen looks at both when it draws. So a
 token costs the screen nothing, and it draws as often as it can afford.
@@ -55,7 +55,7 @@ CLOSE_S = 2.0
 
 
 class EngineLike(Protocol):
-    """What a session uses of `medassist.engine.client.Engine`."""
+    """The part of `medassist.engine.client.Engine` that a session uses."""
 
     state: Literal["new", "loading", "ready", "dead", "closed"]
     confined: str | None
@@ -142,7 +142,7 @@ class Pair:
 
     @property
     def freed(self) -> int:
-        """Bytes that closing it gives back; its files' pages count as free already."""
+        """Bytes freed by closing it; pages of its files count as free already."""
         files = {file for stamps in self._stamps.values() for file in stamps}
         return max(0, (self.memory or 0) - sum(file.size for file in files))
 
@@ -204,7 +204,7 @@ class Pair:
             self.notices = (*self.notices, problem)
 
     def sampling(self, pane: PaneName, settings: Settings) -> Sampling:
-        """How `pane` chooses its tokens: as the pair has it, else as the user has."""
+        """Sampling of `pane`: the pair's own settings, else the user's."""
         own = self.asked.asked(pane).sampling if self.asked else None
         if own is None and self._default is not None:
             own = self._default.sampling_for(settings.sampling)
@@ -227,7 +227,7 @@ class Pair:
         return self.thinking
 
     def system(self, pane: PaneName) -> str:
-        """What stands before every conversation of `pane`; empty: nothing."""
+        """The system prompt of `pane`; empty: none."""
         return self.asked.asked(pane).system if self.asked else ""
 
     async def _new_engine(self, settings: Settings) -> EngineLike:
@@ -275,7 +275,7 @@ class Pair:
             self._engine.stop(pane)
 
     def notice_death(self) -> bool:
-        """Whether the models' process ended while nothing was asked of it."""
+        """Whether the models' process ended while idle."""
         died = self.state == "ready" and self._engine and self._engine.state == "dead"
         if died:
             self.state = "dead"

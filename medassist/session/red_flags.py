@@ -1,4 +1,4 @@
-"""The red flags of the consultation on the screen: found, shown, marked as read.
+"""Red flags of a consultation: found, shown, and marked as read.
 
 The rules run on a question when it has been sent and before a model is asked; what
 they find stands above the answers until the clinician has marked it as read. What a
@@ -23,12 +23,12 @@ DRAWN_S = 1.0
 
 
 def not_checked(reason: str) -> str:
-    """That questions are not checked, and why; empty where they are."""
+    """A sentence on why questions are not checked; empty if they are."""
     return f"Questions are not checked for red flags: {reason}" if reason else ""
 
 
 class Panel(Protocol):
-    """Where the flags are shown."""
+    """Where red flags are shown."""
 
     def show(self, raised: tuple[Raised, ...], reason: str, foreign: bool) -> None: ...
 
@@ -37,7 +37,7 @@ class Panel(Protocol):
 
 @dataclass(frozen=True)
 class ShownFlag:
-    """A flag that has been shown, the turn that raised it, and whether it was read."""
+    """A red flag that was shown, its turn, and whether it was read."""
 
     raised: Raised
     turn: Turn
@@ -77,7 +77,7 @@ class RedFlags:
             self._warming = asyncio.create_task(asyncio.to_thread(_read_rules))
 
     async def check(self, consultation: Consultation, turn: Turn) -> None:
-        """Show the flags of the question of `turn`; return when they stand there.
+        """Find the flags of the question of `turn`; return once they are shown.
 
         Never fails and never keeps a question from being asked. A turn that is
         answered again is not checked again.
@@ -123,11 +123,11 @@ class RedFlags:
 
     @property
     def problem(self) -> str:
-        """That questions are not checked, in a sentence; empty: they are."""
+        """Why questions are not checked, in a sentence; empty if they are."""
         return not_checked(self.reason)
 
     def follow(self, consultation: Consultation) -> None:
-        """Begin anew where `consultation` is another than before.
+        """Start anew if `consultation` is another than before.
 
         What was asked in it already, before it was saved and opened again, is checked
         in the background: whether its flags were read is not kept.
@@ -157,17 +157,17 @@ class RedFlags:
 
     @property
     def unread(self) -> tuple[Raised, ...]:
-        """What stands above the answers, the most urgent first."""
+        """The unread flags, the most urgent first."""
         return tuple(shown.raised for shown in self.shown if not shown.read)
 
     def mark_read(self, seen: Sequence[ShownFlag]) -> None:
-        """The clinician has read `seen`; what came meanwhile stays."""
+        """Mark `seen` as read; newer flags stay unread."""
         read = [shown.raised for shown in seen]
         self._shown = [replace(s, read=s.read or s.raised in read) for s in self._shown]
         self._draw()
 
     def keep_in(self, record: ConsultationRecord) -> None:
-        """Put what was shown into the record, whether or not it is ever saved."""
+        """Put the shown flags into the record."""
         if not self._by_turn:
             return
         from medassist.records.record import FlagShown

@@ -1,4 +1,4 @@
-"""The pair that the program opens with: which files it has is said here alone.
+"""The default pair: its files, names and hashes, and whether they are here.
 
 It is a small open model of others, which `medassist starter get` brings, with an
 adapter of our own on exactly those weights. Where one of the two is missing it is the
@@ -85,18 +85,18 @@ class DefaultPair:
 
     @property
     def lacking(self) -> str:
-        """For who opens it without having asked for it; empty: nothing is lacking."""
+        """What is missing, in a sentence; empty: nothing is."""
         return f"The starter pair is {self.told}" if self.remedy else ""
 
     def sampling_for(self, users: Sampling) -> Sampling:
-        """How it is asked: what the user has changed stands, the rest suits it."""
+        """Sampling for this pair: the user's changes, else the pair's own values."""
         default = vars(Sampling())
         changed = {n: v for n, v in vars(users).items() if v != default[n]}
         return replace(self.sampling, **changed)
 
 
 def default_pair() -> DefaultPair:
-    """The pair that the program opens with as long as the user names no other."""
+    """The pair that the program opens unless the user names another."""
     kind, adapter = _own_adapter()
     name = open_base.SMOLLM2.name
     if kind is None:
@@ -109,7 +109,7 @@ def default_pair() -> DefaultPair:
 
 
 def small_pair() -> DefaultPair:
-    """The pair whose files all lie in the package: 9 M parameters, nothing to fetch."""
+    """The pair shipped in the package: 9 M parameters, nothing to download."""
     return DefaultPair(
         title="the small pair",
         base=FOLDER / STARTER_BASE,
@@ -122,7 +122,7 @@ def small_pair() -> DefaultPair:
 
 
 def small_files() -> tuple[Path, ...]:
-    """All files of the small pair, its plain adapter for Ollama too."""
+    """All files of the small pair, with its plain adapter for Ollama."""
     return tuple(FOLDER / n for n in (STARTER_BASE, *STARTER_ADAPTERS.values()))
 
 
@@ -149,14 +149,14 @@ def _open_pair(kind: AdapterKind, adapter: Path) -> DefaultPair:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """Which panes answer by a model that is here to be shown, and what is said then."""
+    """Which panes run a demonstration model, and what to tell the user."""
 
     panes: frozenset[PaneName]
     notice: str
 
 
 def demonstration(files: PairFiles) -> Demonstration:
-    """Whether files that the program knows by itself answer, under whatever name."""
+    """Find the panes of `files` that run a demonstration model, under any name."""
     own = {_real(path): pair.notice for pair in _known() for path in _of(pair)}
     panes: set[PaneName] = set()
     said = ""
@@ -182,13 +182,13 @@ def _of(pair: DefaultPair) -> set[Path]:
 
 
 def is_known(path: Path) -> bool:
-    """Whether `path` is a file of a pair that the program knows by itself."""
+    """Whether `path` is a file of one of the built-in pairs."""
     real = _real(path)
     return any(real == _real(file) for pair in _known() for file in _of(pair))
 
 
 def is_open_base(path: Path) -> bool:
-    """Whether `path` is the base that others have made."""
+    """Whether `path` is the open base model of the default pair."""
     return _real(path) == _real(open_base.SMOLLM2.file)
 
 
@@ -198,12 +198,12 @@ def _real(path: Path) -> str:
 
 
 def name_of(path: Path) -> str:
-    """What the model in `path` is called, where its file calls itself otherwise."""
+    """The display name of a built-in model, where its file says another."""
     return open_base.SMOLLM2.name if is_open_base(path) else ""
 
 
 def expected_sha256(path: Path) -> str | None:
-    """The sha256 that a file of a known pair has; `None`: nothing says it.
+    """The sha256 that a file of a built-in pair must have; `None`: not known.
 
     Raises:
         CardError: the card that should say it cannot be read.

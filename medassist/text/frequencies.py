@@ -1,4 +1,4 @@
-"""How often a day: `twice daily`, `bd` and `every 12 hours` are the same."""
+"""Dosing frequencies: `twice daily`, `bd` and `every 12 hours` are the same."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _HOURS: Final = {"d": 24.0, "w": 168.0, "h": 1.0}
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """How often something is given.
+    """How often something is given, with its place in the text.
 
     Attributes:
         start: Its first character.
@@ -70,7 +70,7 @@ class Frequency:
 
 @lru_cache(maxsize=64)
 def frequencies(text: str) -> tuple[Frequency, ...]:
-    """Every statement of how often in `text`, in order."""
+    """Every dosing frequency in `text`, in order."""
     return tuple(
         Frequency(match.start(), match.start() + len(match.group().rstrip()), by_day)
         for match in matches(text)

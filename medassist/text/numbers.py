@@ -1,4 +1,4 @@
-"""Numbers as people write them, and what each can mean.
+"""Reads numbers as people write them, with all possible meanings.
 
 Decimal signs and thousands differ between countries: "1.000" is one to some readers and
 a thousand to others. Where a text does not say which it means, a number has two
@@ -103,7 +103,7 @@ def small_letters(written: str) -> str:
 
 
 def certain(written: str) -> Signs:
-    """The decimal sign that a number shows beyond doubt; none for most."""
+    """The decimal separator that a number shows beyond doubt; mostly none."""
     match _form(written):
         case "lakh" | "commas":
             return frozenset({"point"})
@@ -119,7 +119,7 @@ def certain(written: str) -> Signs:
 
 
 def signs(numbers: Iterable[str]) -> Signs:
-    """The decimal signs that the numbers of a text show beyond doubt."""
+    """The decimal separators that the numbers of a text show beyond doubt."""
     found: set[Sign] = set()
     for written in numbers:
         found |= certain(written)
@@ -130,7 +130,7 @@ def signs(numbers: Iterable[str]) -> Signs:
 def readings(
     written: str, known: Signs = frozenset(), before: str = ""
 ) -> tuple[float, ...]:
-    """What a number can mean, the likelier first; more than one where it is in doubt.
+    """Possible values of a number, the likelier first.
 
     "1.5" -> (1.5,), "1.000" -> (1.0, 1000.0)
 
@@ -187,7 +187,7 @@ def readings(
 
 
 def parted(written: str) -> bool:
-    """Whether a word space parts it, so that it may be two numbers: "2 500"."""
+    """Whether a blank may part it into two numbers: "2 500"."""
     return _form(written) == "grouped" and len(_grouped(written)) > 1
 
 

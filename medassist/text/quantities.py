@@ -1,4 +1,4 @@
-"""Amounts in a text: value, unit and what it is given for, each with its place.
+"""Quantities in a text: value, unit, substance, and where each stands.
 
 The one reader of quantities: what marks doses, what compares two answers and what
 checks a dose all stand on it. 0.5 g and 500 mg are the same here. What a dose means,
@@ -72,7 +72,7 @@ _LETTER_AND_HYPHEN: Final = re.compile(r"[^\W\d_]-$")
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An amount, or a number without a unit.
+    """A value with its unit, or a number without one.
 
     Attributes:
         kind: "dose" for what can be given to a patient; a concentration is measured
@@ -98,7 +98,7 @@ class Quantity:
 
     @property
     def of(self) -> str:
-        """What it measures: only of these can two be held together."""
+        """The quantity's dimension; only equal ones are comparable."""
         return "/".join([self.unit.of if self.unit else "", *self.per])
 
     @property

@@ -1,4 +1,4 @@
-"""An answer cut into sentences, with where each of them stands."""
+"""Splits an answer into sentences, with their positions."""
 
 from __future__ import annotations
 

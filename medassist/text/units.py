@@ -89,7 +89,7 @@ PER_UNIT: Final = (
 
 @lru_cache(maxsize=512)
 def unit(written: str) -> Unit | None:
-    """The unit that is written so; `None` if it is not known."""
+    """The unit that is written as `written`; `None` if it is not known."""
     written = written.strip()
     return next((unit for unit, form in _READ if form.fullmatch(written)), None)
 

@@ -1,4 +1,4 @@
-"""What a chart shows, whoever draws it: its axes, their round numbers, its words."""
+"""Axes of a chart: ranges, round tick values, tick labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIDE = 0.45  # of the longest reach, that intervals have on either side at least
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis.
+    """An axis: its range, ticks and labels.
 
     Attributes:
         label: its title.
@@ -53,7 +53,7 @@ class Axis:
 
 
 def figure_word(value: float, decimals: int) -> str:
-    """A figure in a chart: 1,234.5."""
+    """A number as a chart shows it: 1,234.5."""
     return f"{value:,.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -63,7 +63,7 @@ def number_form(decimals: int) -> str:
 
 
 def line_axes(chart: Lines) -> tuple[Axis, Axis]:
-    """Across and up. Across ends where the data end, which need not be a tick."""
+    """The axes of a line chart; the horizontal one ends where the data end."""
     zero = [0.0] if chart.from_zero else []
     xs = [*zero, *(x for curve in chart.curves for x, _ in curve.points)]
     across = round_axis(chart.x_label, xs, ticks=7)
@@ -82,7 +82,7 @@ def line_axes(chart: Lines) -> tuple[Axis, Axis]:
 
 
 def interval_axis(chart: Intervals) -> Axis:
-    """Across. Both sides of the line are shown, or left and right have no place."""
+    """The horizontal axis of a forest plot, which shows both sides of the line."""
     values = [v for row in chart.rows for v in (row.low, row.high, row.value)]
     reach = max((abs(value - chart.at) for value in values), default=1.0)
     around = (chart.at - SIDE * reach, chart.at + SIDE * reach)
@@ -90,14 +90,14 @@ def interval_axis(chart: Intervals) -> Axis:
 
 
 def bar_axis(chart: Bars) -> Axis:
-    """Up, from zero."""
+    """The vertical axis of a bar chart, from zero."""
     bars = [bar for group in chart.groups for bar in group.bars]
     highest = max((bar.high or bar.value for bar in bars), default=0.0)
     return round_axis(chart.y_label, [0.0, max(highest, chart.top or 0.0) or 1.0])
 
 
 def bar_decimals(chart: Bars) -> int:
-    """Of the figures that are written at the bars."""
+    """Decimals of the figures written at the bars."""
     return 0 if chart.whole else 1
 
 
@@ -126,7 +126,7 @@ def round_axis(label: str, values: list[float], *, ticks: int = 6) -> Axis:
 
 
 def power_axis(label: str, values: list[float]) -> Axis:
-    """An axis from one power of ten to another; what is not above 0 is ignored."""
+    """An axis between powers of ten; values that are not above 0 are ignored."""
     found = [v for v in values if math.isfinite(v) and v > 0] or [1.0]
     low = math.floor(math.log10(min(found)) + 1e-9)
     high = max(math.ceil(math.log10(max(found)) - 1e-9), low + 1)

@@ -1,4 +1,4 @@
-"""Bars from zero, in groups, with their intervals, as SVG."""
+"""Grouped bar chart with intervals, as SVG."""
 
 from __future__ import annotations
 

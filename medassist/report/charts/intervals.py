@@ -1,4 +1,4 @@
-"""Estimates with their intervals, one below the other, as SVG: a forest plot."""
+"""Forest plot: estimates with intervals, one below the other, as SVG."""
 
 from __future__ import annotations
 

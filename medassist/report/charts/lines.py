@@ -1,4 +1,4 @@
-"""A line chart as SVG: how a loss went."""
+"""Line chart of losses, as SVG."""
 
 from __future__ import annotations
 

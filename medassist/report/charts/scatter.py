@@ -1,4 +1,4 @@
-"""Points by two figures, with intervals, and a line through the best, as SVG."""
+"""Scatter plot with intervals, and a line through the best points, as SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The letters of SVG: elements, escaped text, the marks of each role."""
+"""SVG elements: escaped text, lines, and the marks of each role."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def mark(role: Role, x: float, y: float, size: float = 5.0) -> str:
 
 
 def upright(axis: Axis, bottom: float) -> list[str]:
-    """The axis at the left of a chart that reaches from `TOP` to `bottom`."""
+    """The vertical axis at the left, from `TOP` to `bottom`."""
     drawn = [text(axis.label, 16, (TOP + bottom) / 2, anchor="middle", turned=True)]
     for tick in axis.ticks:
         y = axis.place(tick, bottom, TOP)
@@ -104,7 +104,7 @@ def legend(
     sample: Callable[[Role, float], str],
     width: float,
 ) -> tuple[str, float]:
-    """The names of what is drawn, each behind a `sample` of it, `width` wide.
+    """A legend: names, each behind a `sample` that is `width` wide.
 
     Returns:
         the names, of which the last row lies where the first one of a chart is; and the
@@ -142,7 +142,7 @@ def picture(
     content: str,
     above: float = 0.0,
 ) -> str:
-    """A whole SVG.
+    """A complete SVG document.
 
     Args:
         number: of the chart on its page, for the ids.
@@ -166,12 +166,12 @@ def picture(
 
 
 def width_of(words: str) -> float:
-    """About how wide a label is."""
+    """Approximate width of a label."""
     return CHARACTER * len(words)
 
 
 def shortened(words: str, room: float) -> str:
-    """A label that fits into `room`."""
+    """`words` shortened to fit into `room`."""
     most = max(4, int(room / CHARACTER))
     return words if len(words) <= most else words[: most - 1].rstrip() + "…"
 

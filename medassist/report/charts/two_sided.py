@@ -1,4 +1,4 @@
-"""Counts to both sides of zero, one row below the other, as SVG."""
+"""Bar chart of counts to both sides of zero, one row below the other, as SVG."""
 
 from __future__ import annotations
 

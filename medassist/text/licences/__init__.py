@@ -1,1 +1,1 @@
-"""What a licence's text says: its names, and whatever in it forbids or narrows."""
+"""Reads licence texts: names, and words that forbid or restrict."""

@@ -36,7 +36,7 @@ def fold(text: str) -> str:
 
 
 def foreign_letters(text: str) -> str:
-    """The first word of `text` that is written in another script than Latin, or ``."""
+    """The first word of `text` in a script other than Latin, or ""."""
     for word in text.split():
         for letter in word:
             if letter.isalpha() and not _is_latin(letter):
@@ -45,7 +45,7 @@ def foreign_letters(text: str) -> str:
 
 
 def written_small(text: str) -> frozenset[str]:
-    """The words of `text`, folded, that stand in it in small letters: no names."""
+    """Folded words of `text` that are written in small letters: no names."""
     words = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text))
     return frozenset(
         part for word in words if word.islower() for part in fold(word).split()

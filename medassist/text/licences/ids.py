@@ -1,4 +1,4 @@
-"""What others call a licence: the Hub's id of it, and the address of its text."""
+"""The Hub's ids of licences, and the addresses of their texts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def hub_id(licence: str) -> str | None:
 
 
 def address_of(licence: str) -> str | None:
-    """Where the text of a free licence of Creative Commons stands; None for others."""
+    """URL of the text of a free Creative Commons licence; None for others."""
     known = hub_id(licence) or ""
     if known == "cc0-1.0":
         return "https://creativecommons.org/publicdomain/zero/1.0/"

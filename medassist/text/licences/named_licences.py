@@ -1,4 +1,4 @@
-"""Licences recognised in addresses, in sentences and in short names.
+"""Recognises licences in URLs, sentences and short names.
 
 Publishers write the same licence in dozens of ways. What is looked for is the licence
 itself, and separately (restrictions.py) every word that forbids or narrows something,
@@ -88,7 +88,7 @@ class NamedLicence:
 
 
 def from_address(address: str) -> str | None:
-    """The licence that an address names: `CC BY 4.0`, `CC0 1.0`; none for others."""
+    """The licence that a URL names: `CC BY 4.0`, `CC0 1.0`; `None` for others."""
     if found := _URL.search(address):
         version = f" {found['version']}" if found["version"] else ""
         match (found["public"] or "").lower():
@@ -123,7 +123,7 @@ def from_sentence(text: str, place: Place = "statement") -> tuple[NamedLicence, 
 
 
 def from_name(text: str) -> tuple[str, ...]:
-    """The licences that a short name consists of: a cell's, a user's, a metadata's.
+    """The licences in a short name, as from a table cell or metadata.
 
     None unless all of it is understood: what stands beside the names may narrow them in
     more ways than can be listed.
@@ -152,7 +152,7 @@ def waives_data_alone(text: str) -> bool:
 
 
 def family(name: str) -> str:
-    """`CC BY-NC 4.0` without its version."""
+    """A licence's name without its version: `CC BY-NC 4.0` -> `CC BY-NC`."""
     return re.sub(r" \d\.\d$", "", name)
 
 

@@ -1,4 +1,4 @@
-"""What a text on its use forbids or narrows, in the languages that publishers use.
+"""Words of a licence text that forbid or restrict use, in publishers' languages.
 
 The tables are in restrictions.toml. A statement counts as free of limits only if
 nothing in it denies or narrows but clauses that are known to be harmless: a link that
@@ -57,7 +57,7 @@ class _Tables(BaseModel):
 
 @dataclass(frozen=True)
 class Restrictions:
-    """The words of a text that forbid something; empty where nothing does.
+    """The restricting words of a text; empty where there are none.
 
     Attributes:
         commerce: that forbid to use it commercially.
@@ -78,7 +78,7 @@ def _tables() -> _Tables:
 
 
 def limits_of(text: str, place: Place = "statement") -> Restrictions:
-    """What in `text` forbids or narrows the use of what it speaks of.
+    """The words in `text` that forbid or restrict use.
 
     Args:
         text: in any of the languages of restrictions.toml.
