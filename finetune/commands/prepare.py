@@ -196,7 +196,7 @@ def _told(manifest: Manifest, out: Path, anew: bool) -> str:
         if step.dropped:
             taken = ", ".join(f"{why} {n:,}" for why, n in step.dropped.items())
             lines.append(f"  {step.name}: {step.into:,} -> {step.out:,} ({taken})")
-        elif step.changed:
+        if step.changed:
             changed = ", ".join(f"{what} {n:,}" for what, n in step.changed.items())
             lines.append(f"  {step.name}: {step.out:,} ({changed})")
     lines += [

@@ -10,8 +10,10 @@ from pathlib import Path, PurePath
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from finetune.data.sources.archive import Member, documents, is_archive
-from finetune.data.sources.inputs import COMPRESSED
+from finetune.data.sources.archive import beginnings
+from finetune.data.sources.inputs import BESIDE, COMPRESSED, DATA, compressed
+from finetune.data.sources.packed import is_archive
+from finetune.data.sources.sheet_rows import first_row
 from finetune.data.sources.text_lines import opened
 from finetune.errors import FinetuneError
 
@@ -72,18 +74,30 @@ def _looked_at(path: Path) -> Iterator[str | None]:
     files = (
         file
         for file in sorted(path.rglob("*"))
-        if file.is_file() and not file.name.lower().startswith((".", *_BESIDE))
+        if file.is_file() and not _is_beside(file.name)
     )
     for file in islice(files, FILES_LOOKED_AT):
         yield from _in_file(file)
 
 
+def _is_beside(name: str) -> bool:
+    alone = PurePath(name.lower()).name
+    return (
+        alone.startswith((".", *_BESIDE))
+        or alone in BESIDE
+        or "__macosx" in name.lower()
+    )
+
+
 def _in_file(file: Path) -> Iterator[str | None]:
     if is_archive(file):
-        suffixes = (".xml", ".nxml", ".txt", ".json", ".csv", ".jsonl")
-        members = (m for m in documents(file, suffixes) if isinstance(m, Member))
-        for member in islice(members, MEMBERS_LOOKED_AT):
-            yield _by_marks(member.name, member.content[:BEGINNING])
+        members = beginnings(file, compressed(*DATA), BEGINNING)
+        shown = ((name, start) for name, start in members if not _is_beside(name))
+        for name, start in islice(shown, MEMBERS_LOOKED_AT):
+            yield _by_marks(name, start)
+        return
+    if file.name.lower().endswith((".xlsx", ".xlsm")):
+        yield _by_marks(file.name, first_row(file).encode())
         return
     with opened(file) as stream:
         yield _by_marks(file.name, stream.read(BEGINNING))

@@ -137,6 +137,7 @@ class Counts(_Counted):
             source.taken.setdefault(ours, Counter()).update(names)
         source.unused.update(columns.unused)
         source.missing.update(columns.missing)
+        self.step(READ).changed.update(columns.changed)
 
     def decided(self, record: AnyRecord, decision: LicenceDecision) -> None:
         """Count the decision on a record's licence."""

@@ -6,19 +6,21 @@ such an archive did not make a data set.
 
 from __future__ import annotations
 
-import lzma
-import tarfile
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.sources.inputs import TARS
+from finetune.data.sources.packed import (
+    is_archive,
+    named,
+    open_zip,
+    refusal,
+    tar_members,
+)
 from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import opened
-from finetune.errors import FinetuneError
 
 LARGEST_DOCUMENT = 64 * 2**20  # bytes; the largest articles have about ten million
 
@@ -29,11 +31,6 @@ class Member:
 
     name: str
     content: bytes
-
-
-def is_archive(file: Path) -> bool:
-    """Whether documents lie in `file`, by its name."""
-    return file.name.lower().endswith((*TARS, ".zip"))
 
 
 def documents(file: Path, suffixes: Sequence[str]) -> Iterator[Member | Broken]:
@@ -59,32 +56,35 @@ def documents(file: Path, suffixes: Sequence[str]) -> Iterator[Member | Broken]:
         yield from _tarred(file, tuple(suffixes))
 
 
-def member_names(file: Path) -> Iterator[str]:
-    """The names in a tar or zip, without their contents.
+def beginnings(
+    file: Path, suffixes: Sequence[str], size: int
+) -> Iterator[tuple[str, bytes]]:
+    """The first `size` bytes of the members that end so, with their names.
 
     Raises:
         FinetuneError: the archive is broken or cut off.
     """
+    wanted = tuple(suffixes)
     if file.name.lower().endswith(".zip"):
-        with _zip(file) as archive:
-            yield from archive.namelist()
-    else:
-        for _, member in _members(file):
-            yield member.name
-
-
-def refusal(name: str) -> str:
-    """Why a member of that name is not read; "" if there is nothing against it."""
-    parts = name.replace("\\", "/").split("/")
-    if not parts[0] or name[1:2] == ":":
-        return "its name is an absolute path; archives of data sets have no such names"
-    if ".." in parts:
-        return "its name leads out of the archive (..)"
-    return ""
+        with open_zip(file) as archive:
+            for member in archive.infolist():
+                if member.filename.lower().endswith(wanted):
+                    try:
+                        with archive.open(member) as stream:
+                            start = stream.read(size)
+                    except (zipfile.BadZipFile, zlib.error, RuntimeError):
+                        continue  # encrypted or broken: the reading tells it
+                    yield member.filename, start
+        return
+    for tar, member in tar_members(file):
+        if member.isfile() and member.name.lower().endswith(wanted):
+            stream = tar.extractfile(member)
+            with named(file):
+                yield member.name, b"" if stream is None else stream.read(size)
 
 
 def _tarred(file: Path, suffixes: tuple[str, ...]) -> Iterator[Member | Broken]:
-    for tar, member in _members(file):
+    for tar, member in tar_members(file):
         if member.isdir() or not member.name.lower().endswith(suffixes):
             continue
         if reason := refusal(member.name):
@@ -98,33 +98,13 @@ def _tarred(file: Path, suffixes: tuple[str, ...]) -> Iterator[Member | Broken]:
         else:
             stream = tar.extractfile(member)
             assert stream is not None
-            with _named(file):
+            with named(file):
                 content = stream.read()
             yield Member(member.name, content)
 
 
-def _members(file: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    with _named(file), tarfile.open(file) as tar:
-        while (member := tar.next()) is not None:
-            # The library keeps each member; millions of articles would stay.
-            tar.members.clear()  # type: ignore[attr-defined]
-            yield tar, member
-
-
-@contextmanager
-def _named(file: Path) -> Generator[None]:
-    """Name the archive in what its libraries raise."""
-    try:
-        yield
-    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError) as error:
-        raise FinetuneError(
-            f"{file} cannot be read as an archive ({error}); it is cut off or broken: "
-            "copy it anew"
-        ) from error
-
-
 def _zipped(file: Path, suffixes: tuple[str, ...]) -> Iterator[Member | Broken]:
-    with _zip(file) as archive:
+    with open_zip(file) as archive:
         for member in archive.infolist():
             if member.is_dir() or not member.filename.lower().endswith(suffixes):
                 continue
@@ -143,16 +123,6 @@ def _zipped(file: Path, suffixes: tuple[str, ...]) -> Iterator[Member | Broken]:
                     yield Broken(member.filename, str(file), reason)
                 else:
                     yield Member(member.filename, content)
-
-
-def _zip(file: Path) -> zipfile.ZipFile:
-    try:
-        return zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise FinetuneError(
-            f"{file} cannot be read as a zip ({error}); it is cut off or broken: copy "
-            "it anew"
-        ) from error
 
 
 def _too_large(size: int | None) -> str:

@@ -18,7 +18,7 @@ from itertools import combinations
 from string import ascii_uppercase
 from typing import Any, Literal, cast
 
-from finetune.data.sources.missing_words import is_missing
+from finetune.data.sources.missing_words import DASHES, is_missing
 
 Way = Literal["letter", "text", "from 0", "from 1"]
 WAYS: tuple[Way, Way, Way, Way] = ("letter", "text", "from 0", "from 1")
@@ -308,8 +308,8 @@ def _number(value: Any) -> int | None:
 
 
 def _text(value: Any) -> str:
-    """A cell as text, "" where it is missing; `None` alone can be an option's text."""
+    """A cell as text, "" where it is missing; an option can be `None` or a sign."""
     if value is None or value != value or isinstance(value, (list, dict)):
         return ""
     text = str(value).strip()
-    return "" if is_missing(text) and text != "None" else text
+    return "" if is_missing(text) and text not in ("None", *DASHES) else text

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.records import Licence, TextRecord
-from finetune.data.sources.archive import documents, is_archive
-from finetune.data.sources.inputs import TARS, compressed, inputs
+from finetune.data.sources.archive import documents
+from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
+from finetune.data.sources.packed import TARS, is_archive
 from finetune.data.sources.source import Broken, Read, SourceInfo
 from finetune.data.sources.text_lines import lines
 
@@ -148,6 +149,7 @@ INFO = SourceInfo(
     licence=LICENCE.name,
     terms="",
     kind="text",
+    reads_archives=True,
     open_source=ClinicalTrials,
     options=("parts",),
     fetch="ctgov",

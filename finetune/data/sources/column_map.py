@@ -19,10 +19,11 @@ NAMES = Path(__file__).with_name("table_columns.yaml")
 KINDS = (("messages",), ("question", "answer"), ("text",))
 FIELDS = (
     *("text", "question", "answer", "context", "instruction", "input", "system"),
-    *("options", "messages", "id", "group", "title", "licence"),
+    *("options", "history", "messages", "id", "group", "title", "licence"),
 )
 _BETWEEN_WORDS = re.compile(r"[\s_.-]+")
 _SERIES = re.compile(r"(.*?)_?([a-j]|\d)")
+LONGEST_NAME = 60  # characters, above which a column's name is none
 FEWEST_LETTERS = 3  # columns called by a letter alone that can be options
 
 
@@ -96,8 +97,15 @@ def asked_map(file: Path, wish: Mapping[str, str], columns: Sequence[str]) -> Co
     return ColumnMap(fields, options, asked)
 
 
-def guessed_map(file: Path, columns: Sequence[str]) -> ColumnMap | None:
+def guessed_map(
+    file: Path, columns: Sequence[str], talks: Sequence[str] = ()
+) -> ColumnMap | None:
     """The map that the columns' names make; none if they make no record.
+
+    Args:
+        file: for errors.
+        columns: that are there.
+        talks: those of them that hold turns of a conversation, whatever their names.
 
     Raises:
         FinetuneError: a column that is used is there twice.
@@ -120,11 +128,19 @@ def guessed_map(file: Path, columns: Sequence[str]) -> ColumnMap | None:
             taken.append(found)
             guessed[ours] = folded[found][0]
     kind = kind_of(guessed)
+    if talks and kind in (None, ("text",)):
+        # TRL's `chosen` is a whole conversation where there is no prompt beside it.
+        guessed["messages"] = next(
+            (t for t in talks if _folded(t) == "chosen"), talks[0]
+        )
+        for ours in ("question", "answer"):
+            guessed.pop(ours, None)
+        kind = ("messages",)
     if kind is None:
         return None
     others = {name for each in KINDS if each != kind for name in each}
     if kind != ("question", "answer"):
-        others |= {"context", "instruction", "input"}
+        others |= {"context", "instruction", "input", "history"}
         options = ()
     fields = {ours: name for ours, name in guessed.items() if ours not in others}
     for name in (*fields.values(), *options):
@@ -141,6 +157,11 @@ def none_known(file: Path, columns: Sequence[str]) -> FinetuneError:
         "what it is: a question and its answer, a text, a conversation; name them by "
         "--option "
         f'\'columns={{"question": "{question}", "answer": "{answer}"}}\''
+        + (
+            ". If these are no names but the first row, put a line with names above it"
+            if any(len(name) > LONGEST_NAME for name in columns)
+            else ""
+        )
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from finetune.data.sources.nearest import did_you_mean
@@ -14,6 +15,9 @@ from finetune.data.sources.text_lines import TextLine, lines
 from finetune.errors import FinetuneError
 
 DELIMITERS = ",;\t|"
+SAMPLE = 2000  # lines by which it is told how quotes are written
+_NAMES_IT = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+_ESCAPED_QUOTE = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 # The library's own limit is 131,072 characters, less than a long note has.
 csv.field_size_limit(4 * LONGEST_RECORD)
 
@@ -35,7 +39,9 @@ def csv_rows(
     """The rows of `file`, one at a time.
 
     Args:
-        file: with a heading; commas, or what its first line has instead of them.
+        file: with a heading; commas, or what its first line has instead of them, or
+            names as Excel's `sep=;` does. Quotes within quotes are doubled, or have a
+            backslash before them.
         required: columns that must be there; further ones come along.
         what: the data set, for errors.
         encoding: see `text_lines.lines`.
@@ -52,6 +58,11 @@ def csv_rows(
     if first is None:
         raise FinetuneError(f"{file} is empty; {what} is expected in it")
     delimiter = max(DELIMITERS, key=first.count)
+    if named := _NAMES_IT.fullmatch(first):
+        delimiter, first = named[1], next(texts, "")
+    if _has_backslashes(file, encoding, delimiter):
+        texts = (_doubled(text) for text in texts)
+        first = _doubled(first)
     reader = csv.reader(chain([first], texts), delimiter=delimiter)
     try:
         heading = tuple(name.strip() for name in next(reader))
@@ -61,6 +72,7 @@ def csv_rows(
             "is expected under names of columns"
         ) from error
     check_columns(file, heading, required, what)
+    tight = delimiter + " " not in first
     number = 0
     while True:
         try:
@@ -83,6 +95,8 @@ def csv_rows(
         if not any(cells):
             continue
         number += 1
+        if len(cells) > len(heading):
+            cells = _unquoted(cells, delimiter) if tight else cells
         if len(cells) > len(heading):
             yield Broken(
                 f"row {number}",
@@ -130,6 +144,52 @@ def listed(columns: Sequence[str]) -> str:
     names = [name if len(name) <= 60 else f"{name[:57]}..." for name in columns[:30]]
     more = len(columns) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")
+
+
+def _has_backslashes(file: Path, encoding: str, delimiter: str) -> bool:
+    """Whether quotes within quotes have a backslash, as MySQL and Spark write them.
+
+    They have it if more rows of the beginning are whole then.
+    """
+    sample = [line.text + "\n" for line in islice(lines(file, encoding), SAMPLE)]
+    if not any('\\"' in text for text in sample):
+        return False
+    plain = _whole_rows(sample, delimiter)
+    return _whole_rows(map(_doubled, sample), delimiter) > plain
+
+
+def _unquoted(cells: Sequence[str], delimiter: str) -> list[str]:
+    """The cells of a row whose writer quotes nothing.
+
+    Behind a comma within a text is a blank; behind one between two cells is none, as
+    in the heading.
+    """
+    joined: list[str] = []
+    for cell in cells:
+        if joined and cell.startswith(" "):
+            joined[-1] += delimiter + cell
+        else:
+            joined.append(cell)
+    return joined
+
+
+def _whole_rows(texts: Iterable[str], delimiter: str) -> int:
+    """How many rows have exactly the heading's cells, each quoted by the rules."""
+    reader = csv.reader(texts, delimiter=delimiter, strict=True)
+    width = count = 0
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error:
+            continue
+        if cells is None:
+            return count
+        width = max(width, len(cells)) if not count else width
+        count += len(cells) == width
+
+
+def _doubled(text: str) -> str:
+    return _ESCAPED_QUOTE.sub(r'\1""', text)
 
 
 def _texts(every: Iterator[TextLine], problems: list[TextLine]) -> Iterator[str]:

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from finetune.data.sources.packed import ARCHIVES, member_names
 from finetune.errors import FinetuneError
 from medassist.core.compressed import ENDINGS
 
-TARS = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2")
+DATA = (
+    *(".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather"),
+    *(".xlsx", ".xlsm", ".xml", ".nxml", ".txt", ".text", ".md", ".yaml", ".yml"),
+)
+"""Endings of files that data sets come in; each can be compressed."""
+BESIDE = frozenset(
+    (
+        *("state.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json"),
+        *("dataset-metadata.json", "croissant.json"),
+    )
+)
+"""What `datasets` and the places of downloads put beside their files."""
 COMPRESSED = ("", *ENDINGS)
 
 
@@ -19,6 +31,9 @@ def compressed(*suffixes: str) -> tuple[str, ...]:
 
 def inputs(root: Path, suffixes: Sequence[str], what: str) -> list[Path]:
     """The file `root`, or the files under it whose names end in one of `suffixes`.
+
+    Where a folder holds none, its archives that do are taken: a download that nobody
+    has unpacked.
 
     Args:
         root: a file is taken whatever its name is; of a folder, hidden files and
@@ -37,16 +52,27 @@ def inputs(root: Path, suffixes: Sequence[str], what: str) -> list[Path]:
     if not root.is_dir():
         raise FinetuneError(f"{root} is not there; {what} is expected at that place")
     wanted = tuple(suffixes)
-    found = [
+    every = [
         file
         for file in root.rglob("*")
-        if file.name.lower().endswith(wanted)
+        if file.name.lower().endswith((*wanted, *ARCHIVES))
+        and file.name.lower() not in BESIDE
         and not any(part.startswith(".") for part in file.relative_to(root).parts)
         and file.is_file()
     ]
+    found = [file for file in every if file.name.lower().endswith(wanted)]
+    found = found or [file for file in every if _holds(file, wanted)]
     if not found:
         raise FinetuneError(
             f"{root} holds no file of {what}: expected names that end in "
             f"{', '.join(wanted)}"
         )
     return sorted(found)
+
+
+def _holds(file: Path, wanted: tuple[str, ...]) -> bool:
+    """Whether an archive has a file of that kind; one that is broken may have."""
+    try:
+        return any(name.lower().endswith(wanted) for name in member_names(file))
+    except FinetuneError:
+        return True  # what reads it tells what is wrong with it

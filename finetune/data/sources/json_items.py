@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any
@@ -16,12 +16,15 @@ from typing import IO, Any
 import ijson
 from ijson.common import ObjectBuilder
 
+from finetune.data.sources.conversation import is_turn
+from finetune.data.sources.json_shapes import KindOfRecord, Shape, by_columns, shape_of
 from finetune.data.sources.source import LONGEST_RECORD
 from finetune.data.sources.text_lines import opened
 from finetune.errors import FinetuneError
 
 CHUNK = 1 << 16  # bytes of a reading
 LONGEST_ITEM = 16 * LONGEST_RECORD  # characters that are looked at for one item
+LOOKED_AT = 2**23  # characters by which it is told how a table is written
 DEEPEST = 500  # objects and arrays one within the other
 # Escapes, and what stands for them while quotes are looked for: no text has surrogates.
 _ESCAPES = (("\\\\", "\ud800"), ('\\"', "\ud801"))
@@ -29,6 +32,10 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 _NAN = re.compile(r"-?(?:NaN|Infinity)")
 _CUT_NAN = re.compile(r"(?<![A-Za-z])(?:-|-?Na?|-?I[nfit]{0,6})\Z")
 _OPENING, _CLOSING = ("start_map", "start_array"), ("end_map", "end_array")
+
+
+Row = tuple[str, Any]
+"""A row with its key or number."""
 
 
 class Keys(dict[str, Any]):
@@ -47,7 +54,7 @@ class Keys(dict[str, Any]):
 
 def json_items(
     file: Path, what: str, at: str = "", *, watch_keys: bool = False
-) -> Iterator[tuple[str, Any]]:
+) -> Iterator[Row]:
     """The items of the array or object that `file` is, or that lies at a key of it.
 
     Args:
@@ -67,18 +74,50 @@ def json_items(
         yield from _Items(stream, file, what, Keys if watch_keys else dict).read(at)
 
 
+def json_rows(file: Path, what: str, kind_of_record: KindOfRecord) -> Iterator[Row]:
+    """The rows of a table that was written as JSON, whichever of the usual ways.
+
+    A list of objects; objects under their keys, or one after the other; a list at a key
+    (`{"data": [...]}`, `{"train": [...], "test": [...]}`), each in `row` as the hub's
+    server gives them; and what pandas writes: a list or an object for each column
+    (`orient` list, columns), or names and rows apart (split). Columns are held whole.
+
+    Args:
+        file: JSON in UTF-8, compressed by its ending.
+        what: the data set, for errors.
+        kind_of_record: whether names of columns, and those of them that hold turns of a
+            conversation, make a record.
+
+    Yields:
+        As `json_items`, with `Keys` for objects.
+
+    Raises:
+        FinetuneError: as of `json_items`, or columns are not of one length.
+    """
+    with opened(file) as stream:
+        shape = _Items(stream, file, what, Keys, several=True).shape(kind_of_record)
+    with opened(file) as stream:
+        yield from _Items(stream, file, what, Keys, several=True).rows(shape)
+
+
 class _Items:
     def __init__(
-        self, stream: Any, file: Path, what: str, map_type: type[dict[str, Any]]
+        self,
+        stream: Any,
+        file: Path,
+        what: str,
+        map_type: type[dict[str, Any]],
+        *,
+        several: bool = False,
     ) -> None:
         self._file, self._what, self._map_type = file, what, map_type
         self._bytes = _Plain(stream, file)
-        self._events: Iterator[tuple[str, Any]] = ijson.basic_parse(
-            self._bytes, buf_size=CHUNK
+        self._events: Iterator[Row] = ijson.basic_parse(
+            self._bytes, buf_size=CHUNK, multiple_values=several
         )
         self._number = -1  # of the item that is read; none yet
 
-    def read(self, at: str) -> Iterator[tuple[str, Any]]:
+    def read(self, at: str) -> Iterator[Row]:
         try:
             event, _ = next(self._events)
             self._number = 0
@@ -94,20 +133,103 @@ class _Items:
         except (ijson.JSONError, ValueError) as error:
             raise self._wrong(_in_words(str(error), self._number)) from error
 
-    def _array(self) -> Iterator[tuple[str, Any]]:
+    def shape(self, kind_of_record: KindOfRecord) -> Shape:
+        """How the file is a table, by the members of its first object."""
+        try:
+            event, _ = next(self._events)
+            if event != "start_map":
+                return "rows"
+            members: dict[str, str] = {}
+            for event, key in self._events:
+                if event == "end_map" or self._bytes.seen > LOOKED_AT:
+                    break
+                members[key] = self._member(*next(self._events))
+        except (ijson.JSONError, ValueError, StopIteration):
+            return "rows"  # the reading proper tells what is wrong
+        return shape_of(members, kind_of_record)
+
+    def _member(self, event: str, value: Any) -> str:
+        """What a member is, by its own first one; it is passed over."""
+        if event not in _OPENING:
+            return "value"
+        kind = "list" if event == "start_array" else "object"
+        inner, value = next(self._events)
+        if inner == "map_key":
+            inner, value = next(self._events)
+        if inner in _CLOSING:
+            return f"{kind} of nothing"
+        of = {"start_map": "objects", "start_array": "lists"}.get(inner, "values")
+        if kind == "list" and of == "objects":
+            found = self._value(inner, value)
+            # As the hub's server wraps them, beside a list that describes the columns.
+            wrapped = isinstance(found.get("row"), dict)
+            of = "turns" if is_turn(found) else "wrapped rows" if wrapped else of
+        elif of != "values":
+            self._value(inner, value, kept=False)
+        depth = 1
+        while depth and self._bytes.seen <= LOOKED_AT:
+            event, _ = next(self._events)
+            depth += (event in _OPENING) - (event in _CLOSING)
+            self._bytes.given = 0
+        return f"{kind} of {of}"
+
+    def rows(self, shape: Shape) -> Iterator[Row]:
+        """The rows of a table of that shape; see `json_rows`."""
+        try:
+            self._number = 0
+            for event, value in self._events:
+                if event == "start_array":
+                    yield from self._array()
+                elif event != "start_map":
+                    raise self._wrong("expected an array or an object")
+                elif shape == "under keys":
+                    yield from self._members()
+                elif shape == "lists at keys":
+                    yield from self._lists(lambda row: row)
+                elif shape == "lists of wrapped rows at keys":
+                    yield from self._lists(lambda row: row.get("row"))
+                elif shape == "rows":
+                    yield str(self._number), self._value(event, value)
+                else:
+                    whole = self._value(event, value)
+                    rows = by_columns(whole, shape, self._file)
+                    yield from ((str(n), row) for n, row in enumerate(rows))
+            if not self._number and not self._bytes.seen:
+                raise self._wrong("expected an array or an object, the file ends")
+        except (ijson.JSONError, ValueError) as error:
+            raise self._wrong(_in_words(str(error), self._number)) from error
+
+    def _lists(self, inner: Callable[[dict[str, Any]], Any]) -> Iterator[Row]:
+        """The objects of the lists at keys; a list of anything else is none of rows."""
+        for event, key in self._events:
+            if event == "end_map":
+                return
+            event, value = next(self._events)
+            if event != "start_array":
+                self._value(event, value, kept=False)
+                continue
+            of_rows = True
+            for number, (_, row) in enumerate(self._array()):
+                row = inner(row) if isinstance(row, dict) else row
+                if not number:
+                    of_rows = isinstance(row, dict)
+                if of_rows:
+                    yield f"{key}/{number}", row
+
+    def _array(self) -> Iterator[Row]:
         self._number = 0
         for event, value in self._events:
             if event == "end_array":
                 return
             yield str(self._number), self._value(event, value)
 
-    def _members(self) -> Iterator[tuple[str, Any]]:
+    def _members(self) -> Iterator[Row]:
         for event, key in self._events:
             if event == "end_map":
                 return
             yield key, self._value(*next(self._events))
 
-    def _array_at(self, at: str) -> Iterator[tuple[str, Any]]:
+    def _array_at(self, at: str) -> Iterator[Row]:
         found = False
         for event, key in self._events:
             if event == "end_map":
@@ -177,14 +299,15 @@ class _Plain:
         self._stream, self._file = stream, file
         self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
         self._left, self._inside, self._ended = "", False, False
-        self.given = 0
-        """Characters since the last item."""
+        self.given = self.seen = 0
+        """Characters since the last item, and in all."""
 
     def read(self, size: int) -> bytes:
         text = ""
         while size and not text and not self._ended:
             text = self._more(size)
         self.given += len(text)
+        self.seen += len(text)
         if self.given > LONGEST_ITEM:
             raise FinetuneError(
                 f"{self._file}: an item has more than {LONGEST_ITEM:,} characters; the "

@@ -14,7 +14,8 @@ from pathlib import Path
 from finetune.data.records import Licence
 from finetune.data.sources.archive import Member, documents
 from finetune.data.sources.dialogue import dialogue
-from finetune.data.sources.inputs import TARS, inputs
+from finetune.data.sources.inputs import inputs
+from finetune.data.sources.packed import TARS
 from finetune.data.sources.source import Broken, PassedOver, Read, SourceInfo
 
 SOURCE = "medquad"
@@ -145,6 +146,7 @@ INFO = SourceInfo(
     terms="The answers of three of its publishers were taken out for their copyright; "
     "they come as blank and are left out.",
     kind="dialogue",
+    reads_archives=True,
     open_source=MedQuad,
     fetch="web",
 )

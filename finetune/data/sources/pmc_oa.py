@@ -14,9 +14,10 @@ from finetune.data.jats.article import Article, read_articles
 from finetune.data.jats.parse import NotAnArticle
 from finetune.data.records import TextRecord
 from finetune.data.sources import pmc_layouts
-from finetune.data.sources.archive import Member, documents, is_archive, member_names
-from finetune.data.sources.inputs import TARS, compressed, inputs
+from finetune.data.sources.archive import Member, documents
+from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.nearest import did_you_mean
+from finetune.data.sources.packed import TARS, is_archive, member_names
 from finetune.data.sources.source import (
     ARTICLE_TYPE,
     RETRACTED,
@@ -202,6 +203,7 @@ INFO = SourceInfo(
     terms="Each article says its own licence. NC, ND, text-mining-only and retracted "
     "articles are left out unless you ask for them.",
     kind="text",
+    reads_archives=True,
     open_source=PmcOpenAccess,
     options=("parts", "file_list"),
     fetch="pmc",

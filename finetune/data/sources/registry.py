@@ -32,6 +32,7 @@ from finetune.data.sources import (
     table,
 )
 from finetune.data.sources.nearest import did_you_mean
+from finetune.data.sources.packed import is_archive
 from finetune.data.sources.source import (
     LONGEST_RECORD,
     Broken,
@@ -39,6 +40,7 @@ from finetune.data.sources.source import (
     Source,
     SourceInfo,
 )
+from finetune.data.sources.unpacked import read_unpacked
 from finetune.errors import FinetuneError
 
 SOURCES: Mapping[str, SourceInfo] = {
@@ -100,7 +102,7 @@ def open_source(name: str, **options: Any) -> Source:
                 f"(it has {known})"
             )
     values = {name: _value(info, name, value) for name, value in options.items()}
-    return _Checked(info.open_source(**values))
+    return _Checked(info.open_source(**values), info.reads_archives)
 
 
 def _value(info: SourceInfo, name: str, value: Any) -> Any:
@@ -128,15 +130,19 @@ def _value(info: SourceInfo, name: str, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Checked:
-    """A source whose records are of bearable length."""
+    """A source whose records are of bearable length, and that is given archives."""
 
     source: Source
+    reads_archives: bool
 
     def files(self, root: Path) -> list[Path]:
         return self.source.files(root)
 
     def read(self, file: Path) -> Reading:
-        records = iter(self.source.read(file))
+        if is_archive(file) and not self.reads_archives:
+            records = read_unpacked(self.source, file)
+        else:
+            records = iter(self.source.read(file))
         while True:
             try:
                 found = next(records)

@@ -11,7 +11,7 @@ all becomes a `Broken`, and the reading goes on behind it.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -54,6 +54,8 @@ class Columns:
     missing: Mapping[str, int]
     """Cells that held a word for nothing (NaN, N/A, NULL) and were taken for empty, by
     column."""
+    changed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Rows in which something was changed on the way, by what: turns cut, joined."""
 
 
 Read = TextRecord | DialogueRecord | Broken
@@ -101,6 +103,8 @@ class SourceInfo:
     """Makes the source of its options, which are keyword arguments."""
     options: tuple[str, ...] = ()
     """The names of the options."""
+    reads_archives: bool = False
+    """Whether it reads zips and tars by itself; else it is given what lies in them."""
     text_shortest: int | None = None
     """Characters from which its texts are whole, where they are short by their nature;
     else the bound of all recipes."""

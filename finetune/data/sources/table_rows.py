@@ -3,59 +3,45 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from finetune.data.sources.arrow_rows import arrow_rows
 from finetune.data.sources.csv_rows import csv_rows
-from finetune.data.sources.json_items import Keys, json_items
+from finetune.data.sources.json_items import Keys, json_rows
+from finetune.data.sources.row import Asked, TableRow
+from finetune.data.sources.sheet_rows import sheet_rows
 from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import lines
-from finetune.errors import FinetuneError
 
 WHAT = "a table"
-BATCH = 512  # rows of a Parquet file that are held at a time
+SAMPLE = 100  # lines by which JSON lines are told from JSON
 _DECODER = json.JSONDecoder(object_pairs_hook=Keys)
-Choose = Callable[[tuple[str, ...]], Sequence[str]]
-"""Says which of the columns that are there are read."""
 
 
-@dataclass(frozen=True)
-class TableRow:
-    """A row.
-
-    Attributes:
-        key: its number or its key within the file.
-        cells: by their columns; of a Parquet file only those that were chosen.
-        columns: the names of all its columns, in their order; a name can stand twice.
-    """
-
-    key: str
-    cells: dict[str, Any]
-    columns: tuple[str, ...]
-
-
-def table_rows(
-    file: Path, encoding: str, choose: Choose
-) -> Iterator[TableRow | Broken]:
-    """The rows of JSON lines, JSON, CSV or Parquet, by the file's name.
+def table_rows(file: Path, encoding: str, asked: Asked) -> Iterator[TableRow | Broken]:
+    """The rows of JSON lines, JSON, CSV, Excel, Arrow or Parquet, by the file's name.
 
     Args:
         file: as its name ends.
         encoding: of CSV and JSON lines; see `text_lines.lines`.
-        choose: asked once for a Parquet file, whose other columns are not read.
+        asked: what is wanted of the columns that are there.
 
     Raises:
         FinetuneError: the file cannot be read, or is not what its name says.
     """
     name = file.name.lower()
-    if name.endswith(".parquet"):
-        yield from _parquet(file, choose)
-    elif ".jsonl" in name or ".ndjson" in name:
-        yield from _json_lines(file, encoding)
-    elif ".json" in name:
-        yield from _json_lines(file, encoding) if _are_lines(file) else _json(file)
+    if name.endswith((".parquet", ".arrow", ".feather")):
+        yield from arrow_rows(file, asked)
+    elif name.endswith((".xlsx", ".xlsm")):
+        yield from sheet_rows(file, asked)
+    elif ".json" in name or ".ndjson" in name:
+        if _are_lines(file, encoding):
+            yield from _json_lines(file, encoding)
+        else:
+            yield from _json(file, asked)
     else:
         for row in csv_rows(file, (), WHAT, encoding):
             if isinstance(row, Broken):
@@ -64,8 +50,8 @@ def table_rows(
                 yield TableRow(str(row.number), dict(row.cells), row.columns)
 
 
-def _json(file: Path) -> Iterator[TableRow | Broken]:
-    for key, row in json_items(file, WHAT, watch_keys=True):
+def _json(file: Path, asked: Asked) -> Iterator[TableRow | Broken]:
+    for key, row in json_rows(file, WHAT, asked.kind):
         yield _of_object(key, f"item {key}", row, file)
 
 
@@ -86,19 +72,19 @@ def _of_object(key: str, place: str, row: Any, file: Path) -> TableRow | Broken:
     return TableRow(key, row, tuple(row))
 
 
-def _are_lines(file: Path) -> bool:
-    """Whether what is called JSON is JSON lines, as MedMCQA's files are."""
-    found: list[str] = []
-    for line in lines(file):
-        if line.text.strip():
-            found.append(line.text)
-        if len(found) == 2:
-            break
-    rows = [_decoded(text) for text in found]
-    if len(rows) == 1 and isinstance(rows[0], dict):
-        # One object: a row, or rows under their keys.
-        return not any(isinstance(value, (dict, list)) for value in rows[0].values())
-    return bool(rows) and all(isinstance(row, dict) for row in rows)
+def _are_lines(file: Path, encoding: str) -> bool:
+    """Whether each line is an object of its own, whatever the name says.
+
+    In JSON over several lines few are: of a list the last may be one, and what is
+    printed prettily is indented.
+    """
+    texts = (line.text for line in lines(file, encoding) if line.text.strip())
+    sample = list(islice(texts, SAMPLE))
+    if len(sample) < 2 or sample[0].startswith("["):
+        return False
+    begin = [text for text in sample if text.startswith("{")]
+    whole = sum(isinstance(_decoded(text), dict) for text in begin)
+    return 2 * whole > len(begin)
 
 
 def _decoded(text: str) -> Any:
@@ -106,22 +92,3 @@ def _decoded(text: str) -> Any:
         return _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
-
-
-def _parquet(file: Path, choose: Choose) -> Iterator[TableRow]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(file) as opened:
-            columns = tuple(opened.schema_arrow.names)
-            chosen = list(choose(columns))
-            number = 0
-            for batch in opened.iter_batches(BATCH, columns=chosen):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield TableRow(str(number), row, columns)
-    except (pa.ArrowException, OSError) as error:
-        raise FinetuneError(
-            f"{file} cannot be read as Parquet ({error}); copy it anew"
-        ) from error
