@@ -27,6 +27,7 @@ from finetune.data.sources.source import (
     SourceInfo,
 )
 from finetune.errors import FinetuneError
+from medassist.core.compressed import ENDINGS as COMPRESSIONS
 
 NAME = "pmc-oa"
 WHAT = "JATS articles"
@@ -174,7 +175,7 @@ def _read(
 ) -> Iterator[FoundArticle | Broken]:
     name = member.name
     stem = PurePosixPath(name).name
-    for ending in (".gz", ".xz", ".bz2", *ENDINGS):
+    for ending in (*COMPRESSIONS, *ENDINGS):
         stem = stem.removesuffix(ending)
     try:
         for article in read_articles(member.content):

@@ -38,7 +38,7 @@ class TextLine:
 
 @contextmanager
 def opened(file: Path) -> Generator[Peekable]:
-    """`file` for reading, decompressed by its ending (.gz, .xz, .bz2).
+    """`file` for reading, decompressed by its ending (.gz, .xz, .bz2, .zst).
 
     Raises:
         FinetuneError: it cannot be read, or what it is compressed with is broken.

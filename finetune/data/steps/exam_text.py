@@ -19,6 +19,7 @@ from typing import Any, cast
 from finetune.data.sources.json_items import json_items
 from finetune.data.sources.text_lines import opened
 from finetune.errors import FinetuneError
+from medassist.core.compressed import ENDINGS
 
 SUFFIXES = (".json", ".jsonl", ".csv", ".tsv", ".parquet", ".txt")
 _EXPLANATION = re.compile(r"^(?:exp|explanation|rationale|reasoning)\w*$", re.I)
@@ -101,7 +102,7 @@ def exam_texts(file: Path) -> Iterator[ExamText]:
 
 def _format(file: Path) -> str | None:
     suffixes = [suffix.lower() for suffix in file.suffixes]
-    if suffixes and suffixes[-1] in (".gz", ".xz", ".bz2"):
+    if suffixes and suffixes[-1] in ENDINGS:
         suffixes.pop()
     return suffixes[-1] if suffixes and suffixes[-1] in SUFFIXES else None
 
