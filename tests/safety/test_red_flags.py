@@ -76,8 +76,11 @@ def test_every_flag_that_the_cases_speak_of_has_a_rule_in_its_field() -> None:
 def test_every_rule_says_what_it_stands_on_and_claims_no_page_that_was_not_read() -> (
     None
 ):
+    # Where a page was read its address is named; else that none was.
+    read = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+/\S{3,}")
     for rule in rules().flags:
-        assert rule.source.startswith("no source was opened"), rule.id
+        honest = rule.source.startswith("no source was opened")
+        assert honest or read.search(rule.source), rule.id
 
 
 def test_no_fixed_text_gives_a_number_to_call() -> None:

@@ -25,8 +25,8 @@ AGES_BY_WORD: Final = (
     ("toddler-words", 2.0),
     ("child-words", 6.0),
 )
-USUAL_AFTER: Final = 9
-"""Words after a value in which it can be called the usual one."""
+BEFORE: Final = frozenset({"was", "were", "previously", "before", "from", "baseline"})
+"""Beside a value: it is the earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,15 @@ class Crossed:
 
 
 def of_patients(text: Tokens, raw: str, values: Values, said: Scope) -> Values:
-    """The values without what is over, denied, supposed or said in general."""
+    """The values without what is over, replaced, denied, supposed or of nobody."""
     reader = _Reader(text, raw, said)
     kept: Values = {}
     for measure, held in values.items():
-        told = [v for v in held if not reader.is_of_nobody(v)]
+        told = [
+            value
+            for value in held
+            if not (reader.is_of_nobody(value) or _is_replaced(value, held, text))
+        ]
         if told:
             kept[measure] = told
     return kept
@@ -65,19 +69,19 @@ def beyond(
     reader = _Reader(text, raw, said)
     limits = rules().limits
     for measure, held in values.items():
+        left = [value for value in held if not value.loose]
         for limit in limits.get(measure, ()):
             if not limit.ages[0] <= age < limit.ages[1]:
                 continue
-            over = [v for v in held if not v.loose and limit.comparison.holds(v.number)]
+            over = [value for value in left if limit.comparison.holds(value.number)]
             if not over or not concepts.isdisjoint(limit.unless):
                 continue
-            found.setdefault(limit.flag, []).extend(
-                Crossed(value, limit)
-                for value in over
-                if reader.is_news(value, limit)
-                and not _replaced(value, held, over, text)
-            )
-    yield from ((flag, crossed) for flag, crossed in found.items() if crossed)
+            news = [value for value in over if reader.is_news(value, limit)]
+            if news:
+                left = [value for value in left if value not in news]
+                crossed = [Crossed(value, limit) for value in news]
+                found.setdefault(limit.flag, []).extend(crossed)
+    yield from found.items()
 
 
 def _age(values: Values, concepts: frozenset[str]) -> float:
@@ -88,17 +92,19 @@ def _age(values: Values, concepts: frozenset[str]) -> float:
     return next((years for word, years in AGES_BY_WORD if word in concepts), ADULT)
 
 
-def _replaced(
-    value: Value, held: Collection[Value], over: Collection[Value], text: Tokens
-) -> bool:
-    """A value of now is no more beyond the limit."""
-    at = value.places[-1]
-    return any(
-        other.places[-1] > at
-        and other not in over
-        and not NOW.isdisjoint(text.words[at + 1 : other.places[-1] + 3])
-        for other in held
-    )
+def _is_replaced(value: Value, held: Collection[Value], text: Tokens) -> bool:
+    """Whether a value of now has taken its place: K 7.8, now 4.9."""
+    at, words = value.places[-1], text.words
+    for other in held:
+        then = other.places[-1]
+        if then <= at or other.number == value.number:
+            continue
+        before = words[max(at + 1, then - 3) : then]
+        if NOW.isdisjoint((*before, *words[then + 1 : then + 3])):
+            continue
+        if BEFORE.isdisjoint(before):
+            return True
+    return False
 
 
 class _Reader:
@@ -211,10 +217,6 @@ class _Reader:
         return not self._lists["general"].isdisjoint(words[start:end])
 
     def _is_usual(self, value: Value) -> bool:
-        at = value.places[-1]
-        start, end = self._sentence(at)
         first, _ = self._clause(value.places[0])
-        return any(
-            at < place <= min(at + USUAL_AFTER, end) or first <= place < value.places[0]
-            for place in self._said.usual
-        )
+        _, end = self._clause(value.places[-1])
+        return any(first <= place < end for place in self._said.usual)
