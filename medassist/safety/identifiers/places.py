@@ -14,10 +14,13 @@ from medassist.safety.identifiers.written import Found, Written
 from medassist.safety.letters import CAPITAL, SMALL, folded, shape
 
 FOLDER: Final = Path(__file__).parent
-_NAME: Final = rf"[{CAPITAL}](?<!\w[{CAPITAL}])(?:[^\W\d_]|['\u2019-](?=[^\W\d_])){{1,25}}(?!\w)"
+_NAME: Final = (
+    rf"[{CAPITAL}](?<!\w[{CAPITAL}])(?:[^\W\d_]|['\u2019-](?=[^\W\d_])){{1,25}}(?!\w)"
+)
 _TOWN: Final = (
     rf"(?:(?:Saint|St\.?|San|Santa|Bad|La|Le|Los|Las|El)[ -])?{_NAME}"
-    rf"(?:[ -](?:(?:am|an der|ob der|im|de la|de los|de|del|sur|sous|en|la|le|upon|on|of) )?"
+    rf"(?:[ -](?:(?:am|an der|ob der|im|de la|de los|de|del|sur|sous|en|la|le|upon"
+    rf"|on|of) )?"
     rf"{_NAME}){{0,3}}"
 )
 _POSTCODE: Final = re.compile(r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)")
@@ -25,12 +28,17 @@ _BEFORE_POSTCODE: Final = re.compile(
     rf"(?:(?:Flat|Apt|Unit|Suite) \w{{1,5}}, )?(?:{_NAME}(?: {_NAME}){{0,2}}, ){{0,3}}"
     rf"(?:{_NAME}(?: {_NAME})?,? )?$"
 )
-_CITY_STATE: Final = re.compile(rf"(?P<city>{_NAME}(?: {_NAME}){{0,2}}), (?P<state>[A-Z]{{2}})(?!\w)")
+_CITY_STATE: Final = re.compile(
+    rf"(?P<city>{_NAME}(?: {_NAME}){{0,2}}), (?P<state>[A-Z]{{2}})(?!\w)"
+)
 # "cc: Dr Keller, Port Ellery"
 _COPY: Final = re.compile(
-    rf"(?<!\w)[cC][cC]:? (?:[A-Z][a-z]{{1,8}}\.? )?{_NAME}(?: {_NAME}){{0,2}}, (?P<it>{_TOWN})"
+    rf"(?<!\w)[cC][cC]:? (?:[A-Z][a-z]{{1,8}}\.? )?{_NAME}(?: {_NAME}){{0,2}}, "
+    rf"(?P<it>{_TOWN})"
 )
-_IN_NAMES: Final = r"(?:de la|de los|de las|de l['\u2019]|des|du|del|de|d['\u2019]|la|le|los)"
+_IN_NAMES: Final = (
+    r"(?:de la|de los|de las|de l['\u2019]|des|du|del|de|d['\u2019]|la|le|los)"
+)
 
 
 @cache
@@ -41,7 +49,7 @@ def table() -> dict[str, Any]:
 
 @cache
 def towns() -> frozenset[str]:
-    """Towns of the world without their marks, in small letters; a row may hold several words."""
+    """Towns of the world, in small letters and without their marks."""
     rows = (FOLDER / "towns.txt").read_text(encoding="utf-8").splitlines()
     return frozenset(row for row in rows if not row.startswith("#"))
 
@@ -54,19 +62,28 @@ def _words(name: str) -> str:
 @cache
 def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     flat = r"(?:Flat|Apt|Apartment|Unit|Suite|Ste|No\.?|Apto\.?)"
-    zips = rf"(?:,? {_TOWN})?(?:,? [A-Z]{{2,3}}(?!\w))?(?:,? \d{{4,5}}(?:-\d{{4}})?(?![\w/]))?"
+    zips = (
+        rf"(?:,? {_TOWN})?(?:,? [A-Z]{{2,3}}(?!\w))?"
+        rf"(?:,? \d{{4,5}}(?:-\d{{4}})?(?![\w/]))?"
+    )
     postcode = _POSTCODE.pattern
     english = (
-        rf"(?:{flat} ?[\w/]{{1,6}}(?:, |/| ))?(?<![\w./])\d{{1,5}}(?:/\d{{1,4}})?[A-Za-z]?"
+        rf"(?:{flat} ?[\w/]{{1,6}}(?:, |/| ))?(?<![\w./])\d{{1,5}}"
+        rf"(?:/\d{{1,4}})?[A-Za-z]?"
         rf"(?:st|nd|rd|th)? "
-        rf"(?:(?:[NSEW]|North|South|East|West)\.? )?(?:{_NAME} ){{0,3}}(?:{_words('streets')})"
-        rf"(?!\w)\.?(?: (?:NW|NE|SW|SE|[NSEW])(?!\w))?(?:,? {flat}\.? ?#?\w{{1,5}}|,? #\w{{1,5}})?"
+        rf"(?:(?:[NSEW]|North|South|East|West)\.? )?(?:{_NAME} ){{0,3}}"
+        rf"(?:{_words('streets')})"
+        rf"(?!\w)\.?(?: (?:NW|NE|SW|SE|[NSEW])(?!\w))?(?:,? {flat}\.? ?#?\w{{1,5}}"
+        rf"|,? #\w{{1,5}})?"
         rf"(?:,? (?:{_words('states-australia')}) \d{{4}}|{zips})(?:,? {postcode})?"
     )
     german = (
-        rf"(?:(?:(?:Am|An der|Im|In der|Zum|Zur|Auf der|Auf dem|Hinter der|Alte|Neue) {_NAME}"
-        rf"|(?:{_NAME}[ -]){{0,2}}[{CAPITAL}](?<!\w[{CAPITAL}])[{SMALL}]{{1,24}}(?:{_words('streets-german')})"
-        rf"|{_NAME}(?:er|s)?[ -](?:Stra\u00dfe|Strasse|Str\.|Weg|Platz|Allee|Gasse|Ring)))"
+        rf"(?:(?:(?:Am|An der|Im|In der|Zum|Zur|Auf der|Auf dem|Hinter der|Alte"
+        rf"|Neue) {_NAME}"
+        rf"|(?:{_NAME}[ -]){{0,2}}[{CAPITAL}](?<!\w[{CAPITAL}])[{SMALL}]{{1,24}}"
+        rf"(?:{_words('streets-german')})"
+        rf"|{_NAME}(?:er|s)?[ -](?:Stra\u00dfe|Strasse|Str\.|Weg|Platz|Allee|Gasse"
+        rf"|Ring)))"
         rf" \d{{1,4}}(?: ?[a-z](?!\w))?(?:, ?(?:[DAF]-|CH-)?\d{{4,5}} {_TOWN})?(?!\w)"
     )
     french = (
@@ -77,7 +94,8 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     spanish = (
         rf"(?<!\w)(?:{_words('streets-spanish')}) ?(?:{_IN_NAMES} )?{_NAME}"
         rf"(?: (?:{_IN_NAMES} )?{_NAME}){{0,3}},? (?:n\.?[\u00bao\u00b0] ?)?\d{{1,4}}"
-        rf"(?:, ?\d{{1,2}} ?[\u00ba\u00aa] ?[A-Z]{{0,5}})?(?:, ?\d{{5}} {_TOWN}|, {_TOWN})?"
+        rf"(?:, ?\d{{1,2}} ?[\u00ba\u00aa] ?[A-Z]{{0,5}})?(?:, ?\d{{5}} {_TOWN}"
+        rf"|, {_TOWN})?"
     )
     return tuple(
         (re.compile(form), sure)
@@ -89,18 +107,21 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
             (rf"(?<![\w-])(?:[DAF]-|CH-)?\d{{4,5}} {_TOWN}(?=[.,;\n]|$)", False),
             (rf"{_NAME}(?: {_NAME})?,? [A-Z]{{2}},? \d{{5}}(?:-\d{{4}})?(?!\w)", True),
             (
-                rf"{_NAME}(?: {_NAME})?,? (?:{_words('states-australia')}),? \d{{4}}(?!\w)",
+                rf"{_NAME}(?: {_NAME})?,? (?:{_words('states-australia')}),? \d{{4}}"
+                rf"(?!\w)",
                 True,
             ),
             (
-                r"(?<!\w)(?:ZIP|zip|[Pp]ost ?code|PLZ|[Cc]ode postal|C\.?P\.?)(?: code)?"
+                r"(?<!\w)(?:ZIP|zip|[Pp]ost ?code|PLZ|[Cc]ode postal|C\.?P\.?)"
+                r"(?: code)?"
                 r"[: ]{1,3}\d{4,5}(?:-\d{4})?(?!\w)",
                 True,
             ),
             (r"(?<!\w)(?:P\.?O\.? ?[Bb]ox|Box|Postfach) \d{1,6}(?!\w)", True),
             (
                 r"(?<!\w)(?:(?:Rural Route|Star Route|County Road) #?\d{1,4}"
-                r"(?:,? [Bb]ox \d{1,6})?|(?:RR|R\.R\.|HC) ?#?\d{1,4},? [Bb]ox \d{1,6})(?!\w)",
+                r"(?:,? [Bb]ox \d{1,6})?|(?:RR|R\.R\."
+                r"|HC) ?#?\d{1,4},? [Bb]ox \d{1,6})(?!\w)",
                 True,
             ),
         )
@@ -201,3 +222,9 @@ def is_town(name: str) -> bool:
     """`name` is on the list of towns."""
     key = folded(name).replace("-", " ").replace("\u2019", "'")
     return key in towns() and key not in name_words.keys("things")
+
+
+@cache
+def loosely_before() -> frozenset[str]:
+    """Small words after which a town may stand, and much else."""
+    return frozenset(map(folded, table()["loosely-before"].split()))

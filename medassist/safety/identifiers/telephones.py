@@ -23,14 +23,18 @@ _RUN: Final = re.compile(
 )
 _WORDS: Final = (
     r"(?:tele?(?:phone|fon)?|phone|mob(?:ile)?|cell(?:ular)?(?: phone)?|call|ring"
-    r"|reach(?:ed|able)?(?: \w+){0,3} (?:on|at|under)|contact|whatsapp|sms|text|landline"
+    r"|reach(?:ed|able)?(?: \w+){0,3} (?:on|at|under)|contact|whatsapp|sms|text"
+    r"|landline"
     r"|home|work|handy|mobil(?:nummer)?|festnetz|ruf(?:nummer)?|telefonnummer|erreichbar"
     r"|portable|t\u00e9l(?:\u00e9phone)?|m\u00f3vil|tel\u00e9fono|celular|tfno|unter)"
 )
-_SHORT_WORDS: Final = r"(?:bleep|paged?|pager|beeper|ext(?:ension|n)?|durchwahl|poste|anexo|dect)"
+_SHORT_WORDS: Final = (
+    r"(?:bleep|paged?|pager|beeper|ext(?:ension|n)?|durchwahl|poste|anexo|dect)"
+)
 _FAX_WORDS: Final = r"(?:tele)?fax|t\u00e9l\u00e9copie|facsimile"
 _LINK: Final = (
-    r"(?:'?s)?(?:[ .-]{1,2}(?:no|nr|n\u00b0|number|num|line|is|was|him|her|on|at|under))"
+    r"(?:'?s)?(?:[ .-]{1,2}(?:no|nr|n\u00b0|number|num|line|is|was|him|her|on|at"
+    r"|under))"
     r"{0,3}[ .:(]{0,3}"
 )
 _ANNOUNCED: Final = re.compile(rf"(?i:(?<!\w){_WORDS}{_LINK})$")
@@ -38,7 +42,9 @@ _FAXED: Final = re.compile(rf"(?i:(?<!\w)(?:{_FAX_WORDS}){_LINK})$")
 _SHORT: Final = re.compile(
     rf"(?<!\w)(?i:{_SHORT_WORDS}){_LINK}(?P<it>[x#]?\d{{2,3}}-?\d{{1,5}})(?![\w%/]|\.\d)"
 )
-_SHORT_FIRST: Final = re.compile(r"(?i:\b(?:bleep|paged?|pager|beeper|ext|durchwahl|poste|dect)\b)")
+_SHORT_FIRST: Final = re.compile(
+    r"(?i:\b(?:bleep|paged?|pager|beeper|ext|durchwahl|poste|dect)\b)"
+)
 _EXTENSION: Final = re.compile(r"\s?(?:x|ext\.?|extension|#)\s?\d{1,5}(?!\w)")
 # Groups that make a number one of North America, with their signs.
 _AMERICAN: Final = re.compile(
