@@ -100,7 +100,7 @@ async def test_a_text_that_the_rules_cannot_read_is_never_let_out_unasked(
     async with opened(engines) as page:
         chosen = warning_for(page, SPANISH)
         await page.until_on_top(IdentifierWarning)
-        await page.until_seen("read English only")
+        await page.until_seen("read English best")
         assert "The rules cannot read this" in page.seen
         assert "Replace all" not in page.seen
         await page.press("r")
@@ -117,5 +117,5 @@ async def test_the_dialog_says_so_where_a_part_is_in_another_language(
     async with opened(engines) as page:
         warning_for(page, f"{NOTE} {SPANISH}")
         await page.until_on_top(IdentifierWarning)
-        await page.until_seen("read English only")
+        await page.until_seen("read English best")
         assert "becomes [NAME]" in page.seen

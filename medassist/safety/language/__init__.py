@@ -18,7 +18,7 @@ SHORT_NOTICE: Final = "Not English: not checked for red flags."
 """The same, where there is one line."""
 IDENTIFIERS_NOTICE: Final = (
     "This is not English, or not all of it. The rules for identifiers read English "
-    "only and miss most of what is written in another language."
+    "best, German, French and Spanish less well, and miss most in any other language."
 )
 """Before a text is saved or exported that the rules cannot read."""
 

@@ -1,0 +1,151 @@
+"""Identifiers in four languages and of many cultures: how many, and which are none."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from medassist.safety.identifiers import KINDS, find_identifiers, replace
+from tests.safety.identifier_notes import score
+from tests.safety.identifier_sentences import LANGUAGES, sentences
+
+STRUCTURED, NAMES, PLACES, PRECISION = 0.95, 0.9, 0.8, 0.9
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_identifiers_of_four_languages_are_found(language: str) -> None:
+    total = score(sentences(language))
+    assert total.recall(total.structured) >= STRUCTURED, total.missed
+    assert total.recall({"NAME"}) >= NAMES, total.missed
+    assert total.recall({"PLACE"}) >= PLACES, total.missed
+    assert total.marked_right / total.marked >= PRECISION, total.wrong
+
+
+def test_every_kind_stands_in_the_sentences() -> None:
+    planted = Counter(
+        one.kind
+        for language in LANGUAGES
+        for note in sentences(language)
+        for one in note.planted
+    )
+    assert planted.keys() == KINDS.keys()
+    assert sum(planted.values()) > 300
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Born 18APR49.", "Born [DATE]."),
+        ("Review 11/28 please", "Review [DATE] please"),
+        ("geb. 27. Dezember 1994", "geb. [DATE]"),
+        ("née le 11 juin 1978", "née le [DATE]"),
+        ("nacida el 25 de julio de 1934", "nacida el [DATE]"),
+        ("Tues 24/2: wound check", "[DATE]: wound check"),
+        ("Stent Jan-22.", "Stent [DATE]."),
+        ("Call 1-241-555-3812.", "Call [PHONE]."),
+        ("Home +44 (0)20 7946 0148", "Home [PHONE]"),
+        ("Tel. 030 / 23125 886", "Tel. [PHONE]"),
+        ("Portable : +33 6 39 98 12 47", "Portable : [PHONE]"),
+        ("Her line: 512 345 678", "Her line: [PHONE]"),
+        ("Bleep 4471 if worse", "Bleep [PHONE] if worse"),
+        ("97F lives alone", "[AGE] lives alone"),
+        ("Age: 95", "Age: [AGE]"),
+        ("She turned 101.", "She turned [AGE]."),
+        ("a ninety-four years old man", "a [AGE] man"),
+        ("eine 93-jährige Frau", "eine [AGE] Frau"),
+        ("elle a quatre-vingt-douze ans", "elle a [AGE]"),
+        ("film DSC_1527.JPG", "film [PHOTO]"),
+        ("from 2001:db8::8a2e:370:7334", "from [IP]"),
+        ("mail sean.o'neill+gp@example.ie", "mail [EMAIL]"),
+        ("mail k.lind (at) example.se", "mail [EMAIL]"),
+        ("see example.org/patients/jd", "see [URL]"),
+        ("card 4902 0028 9540 6591", "card [ACCOUNT]"),
+        ("IBAN DE59 8586 7159 0972 3536 88", "IBAN [ACCOUNT]"),
+        ("DL W388-0499-7385", "DL [LICENCE]"),
+        ("Licence no. SM 827301", "Licence no. [LICENCE]"),
+        ("MBI 1EG4-TE5-MK73", "MBI [PLAN]"),
+        ("NI number QQ 12 34 56 C", "NI number [SSN]"),
+        ("DNI 12345678Z", "DNI [SSN]"),
+        ("AHV 756.9217.0769.85", "AHV [SSN]"),
+        ("lot# 0395D48", "lot# [DEVICE]"),
+        ("plate XWV 9266", "plate [VEHICLE]"),
+        ("Histology H24/39296", "Histology [CODE]"),
+        ("Versichertennummer A123456780", "Versichertennummer [PLAN]"),
+        ("N° de dossier 20190044", "N° de dossier [RECORD]"),
+        ("at 42nd St Apt 5B, New York, NY 10036", "at [PLACE]"),
+        ("Lindenstraße 14, 72074 Tübingen", "[PLACE]"),
+        ("12 bis rue des Lilas, 59100 Roubaix", "[PLACE]"),
+        ("Calle de los Olmos 14, 28013 Madrid", "[PLACE]"),
+        ("Unit 6, 22 Wattle Crescent, Brunswick VIC 3056", "[PLACE]"),
+    ],
+)
+def test_forms_of_many_countries_are_replaced_whole(text: str, left: str) -> None:
+    assert replace(text, find_identifiers(text)) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Patient name - Madhubala", "Patient name - [NAME]"),
+        ("Name: R. K. Pillai", "Name: [NAME]"),
+        ("NOK: Tshepo Mokoena (son).", "NOK: [NAME] (son)."),
+        ("Sra. Remedios Ibarra", "Sra. [NAME]"),
+        ("Herr Kollege Nottebohm", "Herr Kollege [NAME]"),
+        ("par le docteur Le Goff", "par le docteur [NAME]"),
+        ("Spoke with Mrs. de Vries.", "Spoke with Mrs. [NAME]."),
+        ("son Yousef el-Masri", "son [NAME]"),
+        ("Abdulrahman bin Khalid al-Otaibi denies it", "[NAME] denies it"),
+        ("María de la Luz Ibáñez y Torralba fell", "[NAME] fell"),
+        ("cc Dr Siân ap Gruffydd", "cc Dr [NAME]"),
+        ("spoke to mrs fotheringay today", "spoke to mrs [NAME] today"),
+        ("my name is imelda castroverde", "my name is [NAME]"),
+        ("HÖLLERER, WALTRAUD - bed 12", "[NAME] - bed 12"),
+        ("DE LA CRUZ, JUANITA ADMITTED", "[NAME] ADMITTED"),
+        ("Daughter 王秀英 signed", "Daughter [NAME] signed"),
+        ("The patient محمد الحربي left", "The patient [NAME] left"),
+        ("Jean-Baptiste slept well", "[NAME] slept well"),
+    ],
+)
+def test_names_are_found_however_they_are_written(text: str, left: str) -> None:
+    assert replace(text, find_identifiers(text)) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Parkinson's disease; Babinski negative; Foley catheter in place.",
+        "Positive Murphy sign, negative McBurney and Rovsing signs.",
+        "Morbus Crohn, Hashimoto-Thyreoiditis, Lasègue negativ.",
+        "Maladie de Crohn, syndrome de Guillain-Barré.",
+        "Enfermedad de Parkinson, escala de Glasgow 15.",
+        "Started on Keppra, Lamictal and Epilim.",
+        "| Drug | Dose | | Humira | 40 mg | | Sintrom | 4 mg |",
+        "Drug name: Entresto 24/26 mg BID.",
+        "Na 138, K 4.1, Cl 102, Glucose 95, HDL 52, TG 97",
+        "BP 128/76, pain 7/10 on 2/3 readings, Apgar 9/10/10, GCS 15/15.",
+        "ICD-10 E11.9, SNOMED 44054006, NCT01234567, rs4244285.",
+        "HR 95, temp 97 F, 92 % on air, insulin 4-6-4 units.",
+        "Bei der Patientin besteht keine Auffälligkeit im Abdomen.",
+        "Vorstellung in der Ambulanz, Kontrolle der Medikation.",
+    ],
+)
+def test_eponyms_medicines_and_results_are_left_in_peace(text: str) -> None:
+    assert find_identifiers(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("756.9217.0769.85", "SSN"),
+        ("GB29 NWBK 6016 1331 9268 19", "ACCOUNT"),
+        ("4111 1111 1111 1111", "ACCOUNT"),
+        ("943 476 5919", "RECORD"),
+        ("2341 2341 2346", "SSN"),
+    ],
+)
+def test_check_digits_tell_a_number_that_nothing_announces(
+    number: str, kind: str
+) -> None:
+    (found,) = find_identifiers(f"It says {number} there")
+    assert (found.kind, found.text, found.sure) == (kind, number, True)
