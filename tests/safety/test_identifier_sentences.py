@@ -8,7 +8,7 @@ import pytest
 
 from medassist.safety.identifiers import KINDS, find_identifiers, replace
 from tests.safety.identifier_notes import score
-from tests.safety.identifier_sentences import LANGUAGES, sentences
+from tests.safety.identifier_sentences import FOLDER, LANGUAGES, sentences
 
 STRUCTURED, NAMES, PLACES, PRECISION = 0.95, 0.9, 0.8, 0.9
 
@@ -16,6 +16,17 @@ STRUCTURED, NAMES, PLACES, PRECISION = 0.95, 0.9, 0.8, 0.9
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_identifiers_of_four_languages_are_found(language: str) -> None:
     total = score(sentences(language))
+    assert total.recall(total.structured) >= STRUCTURED, total.missed
+    assert total.recall({"NAME"}) >= NAMES, total.missed
+    assert total.recall({"PLACE"}) >= PLACES, total.missed
+    assert total.marked_right / total.marked >= PRECISION, total.wrong
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_identifiers_that_were_written_to_break_the_rules_are_found(
+    language: str,
+) -> None:
+    total = score(sentences(language, folder=FOLDER / "later"))
     assert total.recall(total.structured) >= STRUCTURED, total.missed
     assert total.recall({"NAME"}) >= NAMES, total.missed
     assert total.recall({"PLACE"}) >= PLACES, total.missed

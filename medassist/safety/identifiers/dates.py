@@ -185,13 +185,14 @@ _IN_WORDS: Final = (
 _OLD: Final = re.compile(
     # 93-year-old, 97F, 96-jährige, 94 ans, 92 años, 91 Jahre alt
     r"\d(?<![\w.,/-]\d)(?:(?<=9)\d|(?<=1)[01]\d)(?:"
-    r"[ -]?(?:years?|yrs?|yo\b|y/o|y\.? ?o\.?|j\u00e4hrige?[nrs]?|j\.(?!\w)"
+    r"[ -]?(?:years?|yrs?|yo\b|y/o|y\.? ?o\.?|j\u00e4hrige?[nrs]?|[jJ]\.(?!\w)"
     r"|Jahre?n?|ans?\b|a\u00f1os?)(?:[ -](?:old|alte?[nrs]?))?"
     r"|(?: ?-?(?:[FMfmWw\u2640\u2642](?![\w.])))(?=[ ,.;:)]|$))"
 )
 _TOLD: Final = re.compile(
     r"(?<!\w)(?i:aged?|turned|turns|turning|alter|\u00e2ge|\u00e2g\u00e9e?|edad"
     r"|is now|now|age of|de"
+    r"|i am|i'm|im|she's|he's|will be|'ll be"
     r"|(?:he|she|pt|patient|who|mother|father|wife|husband) is)"
     r"[ ]?[:=]?[ ]?(?P<it>9\d|1[01]\d)(?![\w%/]|[.,]\d| ?(?:mg|kg|cm|ml|mm|%|bpm"
     r"|beats|units))"

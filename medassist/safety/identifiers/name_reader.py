@@ -62,16 +62,22 @@ class Reader:
         self._german: list[bool] | None = None
         self._languages_here: frozenset[str] | None = None
 
-    def is_word(self, word: Word) -> bool:
-        """A word of English or of another language that the page has."""
+    def languages_here(self) -> frozenset[str]:
+        """Other languages than English that the page has."""
         if self._languages_here is None:
             count = languages(self.words)
             self._languages_here = frozenset(
                 language
                 for language, weight in count.items()
-                if weight >= LANGUAGE_IS_HERE and 3 * weight >= count["english"]
+                if language != "english"
+                and weight >= LANGUAGE_IS_HERE
+                and 3 * weight >= count["english"]
             )
-        return name_words.is_word(word, self._languages_here)
+        return self._languages_here
+
+    def is_word(self, word: Word) -> bool:
+        """A word of English or of another language that the page has."""
+        return name_words.is_word(word, self.languages_here())
 
     def is_german(self, number: int) -> bool:
         """The sentence of a word is German: what is written large there is no name."""
@@ -85,7 +91,9 @@ class Reader:
             if word is None:
                 break
             sentences[-1].append(word)
-            if after and re.search(r"[.!?]\s|\n", self.text[word.end : after.start]):
+            if after and re.search(
+                r"(?<!\d)[.!?]\s|\n", self.text[word.end : after.start]
+            ):
                 sentences.append([])
         counted = [languages(sentence) for sentence in sentences]
         whole = sum(counted, Counter[str]())
@@ -233,7 +241,10 @@ class Reader:
         small = number
         while (
             small < min(number + 3, len(self.words))
-            and self.words[small].text.islower()
+            and (
+                self.words[small].text.islower()
+                or (parts[-1].text.isupper() and self.words[small].text.isupper())
+            )
             and self.words[small].key in keys("particles")
             and (small == number or self.joined(small - 1, small, (" ",)))
         ):
@@ -274,8 +285,9 @@ class Reader:
     ) -> bool:
         """A given name after a family name and a comma: "Keller, Anna"."""
         word = self.words[number]
+        shouted = strong is not None and all(part.text.isupper() for part in parts)
         if (
-            len(parts) > 1
+            len(parts) > 1 + shouted
             or not is_large(word)
             or is_nobodys(word)
             or len(word.text) < 2

@@ -9,6 +9,7 @@ from typing import Final
 
 from medassist.safety.identifiers.name_reader import Reader, Run
 from medassist.safety.identifiers.name_words import (
+    is_given,
     is_nobodys,
     is_thing,
     keys,
@@ -138,6 +139,8 @@ def _cued(reader: Reader, number: int) -> Run | None:
         )
         if run is None and strong and _ASKS_FOR_ONE.search(match.group()):
             run = _small(reader, at)
+        elif run is None:
+            run = _small(reader, at, listed=True)
         if run is not None:
             return run
     return None
@@ -161,9 +164,14 @@ def _past_links(reader: Reader, at: int) -> int:
     return at
 
 
-def _small(reader: Reader, at: int) -> Run | None:
-    """A name in small letters after a title or "name is": words of no language."""
+def _small(reader: Reader, at: int, *, listed: bool = False) -> Run | None:
+    """A name in small letters after a title or "name is": words of no language.
+
+    After weaker words it has to be `listed`.
+    """
     last = at
+    if listed and not (at < len(reader.words) and is_given(reader.words[at])):
+        return None
     while (
         last < min(at + 3, len(reader.words))
         and reader.words[last].text.islower()

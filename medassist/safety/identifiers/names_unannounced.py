@@ -105,7 +105,7 @@ def _judged(
     ):
         if german and (not given or begins):
             return "", None
-        if begins and all(map(reader.is_word, full)):
+        if begins and (all(map(reader.is_word, full)) or reader.languages_here()):
             return "", None
         return "NAME", False
     if german or all(map(is_eponym, full)):

@@ -31,6 +31,12 @@ _BEFORE_POSTCODE: Final = re.compile(
 _CITY_STATE: Final = re.compile(
     rf"(?P<city>{_NAME}(?: {_NAME}){{0,2}}), (?P<state>[A-Z]{{2}})(?!\w)"
 )
+# "Address: Behind the Yard 7, 24103 Kiel"
+_ADDRESSED: Final = re.compile(
+    r"(?<!\w)(?i:wohnhaft|wohnt|anschrift|adresse|address|domicile|demeurant|domicilio"
+    r"|direcci\u00f3n)(?: (?:in|\u00e0|en))?[: ]{1,3}"
+    rf"(?P<it>[^\n;:]{{4,60}}?(?<!\w)\d{{4,5}} {_TOWN})"
+)
 # "cc: Dr Keller, Port Ellery"
 _COPY: Final = re.compile(
     rf"(?<!\w)[cC][cC]:? (?:[A-Z][a-z]{{1,8}}\.? )?{_NAME}(?: {_NAME}){{0,2}}, "
@@ -94,7 +100,8 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
     spanish = (
         rf"(?<!\w)(?:{_words('streets-spanish')}) ?(?:{_IN_NAMES} )?{_NAME}"
         rf"(?: (?:{_IN_NAMES} )?{_NAME}){{0,3}},? (?:n\.?[\u00bao\u00b0] ?)?\d{{1,4}}"
-        rf"(?:, ?\d{{1,2}} ?[\u00ba\u00aa] ?[A-Z]{{0,5}})?(?:, ?\d{{5}} {_TOWN}"
+        rf"(?:, ?\d{{1,2}} ?[\u00ba\u00aa] ?(?:izq\.?|izda\.?|dcha\.?|int\.?"
+        rf"|[A-Z]{{0,5}}))?(?:, ?\d{{5}} {_TOWN}"
         rf"|, {_TOWN})?"
     )
     return tuple(
@@ -117,7 +124,7 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
                 r"[: ]{1,3}\d{4,5}(?:-\d{4})?(?!\w)",
                 True,
             ),
-            (r"(?<!\w)(?:P\.?O\.? ?[Bb]ox|Box|Postfach) \d{1,6}(?!\w)", True),
+            (rf"(?<!\w)(?:P\.?O\.? ?[Bb]ox|Box|Postfach) \d{{1,6}}(?!\w){zips}", True),
             (
                 r"(?<!\w)(?:(?:Rural Route|Star Route|County Road) #?\d{1,4}"
                 r"(?:,? [Bb]ox \d{1,6})?|(?:RR|R\.R\."
@@ -150,8 +157,9 @@ def _named() -> tuple[
     dict[str, list[re.Pattern[str]]],
     re.Pattern[str],
     re.Pattern[str],
+    re.Pattern[str],
 ]:
-    last = _words("institutions")
+    last = f"{_words('institutions')}|{_words('institutions-known-by-name')}"
     return (
         _after(table()["before"]),
         _after(table()["before-unknown"]),
@@ -163,6 +171,7 @@ def _named() -> tuple[
             rf"(?<!\w)(?:{_words('institutions-first')}) (?:{_IN_NAMES} ?|in |am )?"
             rf"(?:(?:{_NAME}|{_IN_NAMES})[ -]){{0,4}}{_NAME}"
         ),
+        re.compile(rf"(?<!\w)(?:{_words('landmarks')}) (?:of )?(?P<it>{_NAME})"),
     )
 
 
@@ -178,7 +187,7 @@ def find(page: Written) -> Iterator[Found]:
         for match in pattern.finditer(form):
             yield "PLACE", *match.span(), sure
     yield from _with_codes(form)
-    announced, unknown, institution, institution_first = _named()
+    announced, unknown, institution, institution_first, landmark = _named()
     for word in page.words:
         for pattern in announced.get(word.key, ()):
             match = pattern.match(form, word.start)
@@ -188,16 +197,29 @@ def find(page: Written) -> Iterator[Found]:
             match = pattern.match(form, word.start)
             if match is not None and not name_words.is_known(match["it"]):
                 yield "PLACE", *match.span("it"), False
-    for match in _COPY.finditer(form):
-        yield "PLACE", *match.span("it"), False
+    for pattern in (_COPY, _ADDRESSED):
+        for match in pattern.finditer(form):
+            yield "PLACE", *match.span("it"), pattern is _ADDRESSED
     for match in institution.finditer(form):
         first = match.group().split()[0]
+        words = match.group().split()
+        soft = words[-1] in _known_by_name() and words[-2] not in _known_by_name()
+        if soft and name_words.is_known(" ".join(words[:-1])):
+            continue
         if first not in _never() and folded(first) not in name_words.never():
             whose = "'s " in match.group() or "\u2019s " in match.group()
             yield "PLACE", *match.span(), whose or match.group().count(" ") > 1
+    for match in landmark.finditer(form):
+        if not name_words.is_known(match["it"]):
+            yield "PLACE", *match.span(), False
     for match in institution_first.finditer(form):
         if not name_words.is_known(match.group().rsplit(" ", 1)[-1]):
             yield "PLACE", *match.span(), False
+
+
+@cache
+def _known_by_name() -> frozenset[str]:
+    return frozenset(table()["institutions-known-by-name"].split())
 
 
 def _with_codes(form: str) -> Iterator[Found]:

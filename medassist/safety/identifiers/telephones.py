@@ -28,6 +28,10 @@ _WORDS: Final = (
     r"|home|work|handy|mobil(?:nummer)?|festnetz|ruf(?:nummer)?|telefonnummer|erreichbar"
     r"|portable|t\u00e9l(?:\u00e9phone)?|m\u00f3vil|tel\u00e9fono|celular|tfno|unter)"
 )
+_CALL_WHOM: Final = re.compile(
+    r"(?i:(?<!\w)(?:call|phone|ring|reach|text|contact)(?: [^\W\d_]+){1,2} (?:at|on"
+    r"|under) )$"
+)
 _SHORT_WORDS: Final = (
     r"(?:bleep|paged?|pager|beeper|ext(?:ension|n)?|durchwahl|poste|anexo|dect)"
 )
@@ -86,7 +90,7 @@ def find(page: Written) -> Iterator[Found]:
         whole = after.end() if after else end
         if _FAXED.search(before) and digits > 5:
             yield "FAX", start, whole, True
-        elif _ANNOUNCED.search(before) and digits > 5:
+        elif digits > 5 and (_ANNOUNCED.search(before) or _CALL_WHOM.search(before)):
             yield "PHONE", start, whole, True
         elif FEWEST <= digits <= MOST:
             sure = _is_number(number, after is not None)
