@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from finetune.sagemaker import places
+from finetune.sagemaker import places, tagged
 from finetune.sagemaker.bucket_check import bytes_under
-from finetune.sagemaker.errors import NotThere, SageMakerError, told
+from finetune.sagemaker.errors import NotThere, told
 from finetune.sagemaker.ledger import Ledger, Made
 from finetune.sagemaker.limits import cost
 from finetune.sagemaker.session import Aws
@@ -15,9 +15,11 @@ from finetune.sagemaker.teardown import ENDED, billed_seconds, bucket_and_prefix
 from medassist.core.words import duration, size
 
 CANNOT_SEE = (
-    "Not seen here: requests and transfers, logs, keys of KMS, other regions and "
-    "accounts, taxes and discounts. The bill of AWS has the last word, a day later"
+    "Not seen here: requests and transfers, keys of KMS, buckets other than the "
+    "default one, other regions and accounts, taxes and discounts. The bill of AWS has "
+    "the last word, a day later"
 )
+LOGS = "/aws/sagemaker/"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Costs:
 
     lines: tuple[Line, ...]
     others: tuple[str, ...] = ()
-    """What else in the account costs by the hour, made for this run or not."""
+    """What else in the region costs by the hour, and was not made here."""
     not_seen: str = CANNOT_SEE
 
     @property
@@ -53,20 +55,27 @@ class Costs:
         return sum((line.at_worst for line in self.lines), Decimal(0))
 
 
-def costs(aws: Aws, ledger: Ledger, now: float, *, everything: bool = False) -> Costs:
+def costs(aws: Aws, ledger: Ledger, now: float) -> Costs:
     """What the things of a ledger cost.
 
     Args:
         aws: the account.
         ledger: of a run.
         now: seconds since 1970.
-        everything: look for what else in the region costs by the hour.
 
     Raises:
         SageMakerError: the account cannot be asked.
     """
-    lines = [_of(aws, made, now) for made in ledger.made if _may_cost(made)]
-    return Costs(tuple(lines), running(aws) if everything else ())
+    return Costs(tuple(_of(aws, made, now) for made in ledger.made if _may_cost(made)))
+
+
+def costs_of_all(aws: Aws, now: float) -> Costs:
+    """What all of medassist's costs in the region, by its tags; and what else runs."""
+    found = tagged.find(aws)
+    lines = costs(aws, found.ledger, now).lines
+    with found.looking("log"):
+        lines += _logs(aws)
+    return Costs(lines, tuple(found.others))
 
 
 def told_costs(found: Costs) -> str:
@@ -82,35 +91,21 @@ def told_costs(found: Costs) -> str:
     return "\n".join([*lines, found.not_seen])
 
 
-def running(aws: Aws) -> tuple[str, ...]:
-    """What in this region of the account is billed by the hour now."""
-    sagemaker = aws.client("sagemaker")
-    found: list[str] = []
-    asked = (
-        ("list_endpoints", "Endpoints", "EndpointName", {}, "endpoint"),
-        (
-            "list_training_jobs",
-            "TrainingJobSummaries",
-            "TrainingJobName",
-            {"StatusEquals": "InProgress"},
-            "training job",
-        ),
-        (
-            "list_notebook_instances",
-            "NotebookInstances",
-            "NotebookInstanceName",
-            {"StatusEquals": "InService"},
-            "notebook instance",
-        ),
+def _logs(aws: Aws) -> tuple[Line, ...]:
+    """What lies in the logs of SageMaker; they were paid for when they were written."""
+    written = places.table().storage["logs"]
+    pages = aws.client("logs").get_paginator("describe_log_groups")
+    return tuple(
+        Line(
+            f"log {group['logGroupName']}",
+            Decimal(0),
+            Decimal(0),
+            f"{size(int(group.get('storedBytes', 0)))}, paid at ${written} a GB when "
+            "it was written",
+        )
+        for page in pages.paginate(logGroupNamePrefix=LOGS)
+        for group in page["logGroups"]
     )
-    for operation, part, name, only, what in asked:
-        try:
-            with told(f"list each {what}"):
-                for page in sagemaker.get_paginator(operation).paginate(**only):
-                    found += [f"{what} {each[name]}" for each in page[part]]
-        except SageMakerError as error:
-            found.append(f"whether there is a {what} is not known: {error}")
-    return tuple(found)
 
 
 def _may_cost(made: Made) -> bool:
@@ -161,7 +156,8 @@ def _endpoint(made: Made, now: float) -> Line:
         f"endpoint {made.name}",
         spent,
         max(spent, worst),
-        f"{duration(seconds)} at ${price.normalize():f} an hour",
+        f"{duration(seconds)} at ${price.normalize():f} an hour"
+        + ("" if made.until or made.state == "gone" else "; no end of it is known"),
     )
 
 

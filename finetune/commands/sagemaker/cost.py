@@ -14,7 +14,7 @@ from finetune.commands.sagemaker.options import (
     Profile,
     Region,
     account,
-    ledger_of,
+    opened_run,
 )
 from medassist.core.terminal import Proxy, show
 
@@ -28,8 +28,8 @@ def cost(
         bool,
         typer.Option(
             "--all",
-            help="Look through the region for whatever else costs by the hour, whoever "
-            "made it.",
+            help="All runs, found by their tags, and whatever else costs by the hour "
+            "in the region, whoever made it.",
         ),
     ] = False,
     region: Region = None,
@@ -39,17 +39,19 @@ def cost(
     json: Json = False,
 ) -> None:
     """Add up what a run has cost so far, at worst, and each month from now on."""
-    if run is None and not everything:
+    if (run is None) != everything:
         raise typer.BadParameter("name a run folder, or say --all", param_hint="RUN")
-    ledger = ledger_of(run) if run is not None else None
-    where = region or (ledger.region if ledger is not None else None)
-    with account(where, profile, instance_role=instance_role, proxy=proxy) as aws:
-        from finetune.sagemaker.costs import costs, told_costs
-        from finetune.sagemaker.ledger import Ledger, check_same
+    who = {"instance_role": instance_role, "proxy": proxy}
+    if run is not None:
+        with opened_run(run, region, profile, **who) as opened:
+            from finetune.sagemaker.costs import costs
 
-        if run is not None and ledger is not None:
-            check_same(run, ledger, aws.account, aws.region)
-        else:
-            ledger = Ledger(account=aws.account, region=aws.region)
-        found = costs(aws, ledger, time.time(), everything=everything)
+            found = costs(opened.aws, opened.books.ledger, time.time())
+    else:
+        with account(region, profile, **who) as aws:
+            from finetune.sagemaker.costs import costs_of_all
+
+            found = costs_of_all(aws, time.time())
+    from finetune.sagemaker.costs import told_costs
+
     show(found, told_costs(found), json=json)

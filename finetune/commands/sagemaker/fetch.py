@@ -12,8 +12,7 @@ from finetune.commands.sagemaker.options import (
     Profile,
     Region,
     RunArgument,
-    account,
-    ledger_of,
+    opened_run,
 )
 from medassist.core.terminal import Proxy, show, watching
 from medassist.core.words import size
@@ -39,21 +38,18 @@ def fetch(
 
     `evaluate`, `report` and `convert run` go on with it.
     """
-    ledger = ledger_of(run)
-    with account(
-        region or ledger.region, profile, instance_role=instance_role, proxy=proxy
-    ) as aws:
+    with opened_run(
+        run, region, profile, instance_role=instance_role, proxy=proxy
+    ) as opened:
         from finetune.sagemaker import collect
-        from finetune.sagemaker.ledger import check_same
-        from finetune.sagemaker.watch import describe, last_job
+        from finetune.sagemaker.watch import describe
         from finetune.train.training_folder import locked, open_run
 
-        check_same(run, ledger, aws.account, aws.region)
-        job = describe(aws, last_job(ledger, run).name)
+        job = describe(opened.aws, opened.job.name)
         folder = open_run(str(run), None, resume=True, change=False)
         work = collect.fetch_checkpoint if checkpoint else collect.fetch_result
         with locked(folder.root), watching(quiet=json) as watcher:
-            found = work(aws, job, folder, watcher)
+            found = work(opened.aws, job, folder, watcher)
     if found.checkpoint is not None:
         text = (
             f"the checkpoint of step {found.checkpoint:,} is in {run}; go on here "

@@ -15,8 +15,7 @@ from finetune.commands.sagemaker.options import (
     Profile,
     Region,
     RunArgument,
-    account,
-    ledger_of,
+    opened_run,
 )
 from medassist.core.terminal import Proxy, say, show
 
@@ -44,15 +43,18 @@ def logs(
     json: Json = False,
 ) -> None:
     """Print the log of a run's newest job, and in the end how the job is."""
-    ledger = ledger_of(run)
-    with account(
-        region or ledger.region, profile, instance_role=instance_role, proxy=proxy
-    ) as aws:
-        from finetune.sagemaker.ledger import open_books
-
-        books = open_books(run, aws.account, aws.region)
+    with opened_run(
+        run, region, profile, instance_role=instance_role, proxy=proxy
+    ) as opened:
         first = int(1000 * (time.time() - 60 * since)) if since is not None else 0
-        found = follow(aws, books, run, since=first, once=not follow_it, err=json)
+        found = follow(
+            opened.aws,
+            opened.books,
+            run,
+            since=first,
+            once=not follow_it,
+            err=json,
+        )
     from finetune.sagemaker.watch import told_status
 
     show(found, told_status(found), json=json)

@@ -1,9 +1,10 @@
-"""What the verbs of `finetune sagemaker` have in common: who works where."""
+"""What the verbs of `finetune sagemaker` have in common: who works where, on what."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 from medassist.core.terminal import room, say
 
 if TYPE_CHECKING:
-    from finetune.sagemaker.ledger import Ledger
+    from finetune.sagemaker.ledger import Books, Ledger, Made
     from finetune.sagemaker.session import Aws
 
 EXTRAS = "finetune,sagemaker"
@@ -41,6 +42,92 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 RunArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="The run folder: runs/NAME.")
 ]
+# What `plan` is asked for, and `train` as well: it refuses by the same plan.
+Recipe = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A recipe (YAML), the name of one that comes with the program, or a run "
+        "folder.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="RUN", help="The run folder; by default runs/NAME."),
+]
+Budget = Annotated[
+    str, typer.Option("--budget", metavar="USD", help="Dollars for all of it.")
+]
+Instance = Annotated[
+    str, typer.Option("--instance", metavar="TYPE", help="The type of instance.")
+]
+Instances = Annotated[
+    int, typer.Option("--instances", metavar="N", min=1, help="How many of them.")
+]
+Spot = Annotated[
+    bool,
+    typer.Option(
+        "--spot", help="Spare instances: cheaper, and taken away at any time."
+    ),
+]
+Hours = Annotated[
+    float,
+    typer.Option(
+        "--hours",
+        metavar="N",
+        min=0,
+        help="Set so many hours of an endpoint on the same type of instance aside in "
+        "the budget, for `deploy` afterwards.",
+    ),
+]
+Tokens = Annotated[
+    int | None,
+    typer.Option(
+        "--tokens",
+        metavar="N",
+        min=1,
+        help="Tokens of an epoch, where the data is not prepared yet, or to guess "
+        "better than by its size.",
+    ),
+]
+BaseFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--base-from",
+        metavar="S3|FOLDER",
+        help="The base, where it does not lie where the recipe says.",
+    ),
+]
+Bucket = Annotated[
+    str | None,
+    typer.Option(
+        "--bucket",
+        metavar="NAME",
+        help="Of your own; by default medassist-ACCOUNT-REGION. `train` makes it, "
+        "closed to the public, where it is not there.",
+    ),
+]
+BUDGET, INSTANCE = "25", "ml.g5.2xlarge"
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that something was made for in an account, opened."""
+
+    run: Path
+    aws: Aws
+    books: Books
+
+    @property
+    def job(self) -> Made:
+        """Its newest job.
+
+        Raises:
+            SageMakerError: it has none.
+        """
+        from finetune.sagemaker.watch import last_job
+
+        return last_job(self.books.ledger, self.run)
 
 
 @contextmanager
@@ -64,6 +151,27 @@ def account(
     wish = Wish(region, profile, instance_role, way_out(proxy))
     with opened(wish, lambda text: say(text, err=True)) as aws:
         yield aws
+
+
+@contextmanager
+def opened_run(
+    run: Path,
+    region: str | None,
+    profile: str | None,
+    *,
+    instance_role: bool = False,
+    proxy: str | None = None,
+) -> Generator[OpenRun]:
+    """A run's ledger, and the account that it tells of, while it is worked in.
+
+    Raises:
+        SageMakerError: nothing was made for the run, or the account is another one.
+    """
+    where = region or ledger_of(run).region
+    with account(where, profile, instance_role=instance_role, proxy=proxy) as aws:
+        from finetune.sagemaker.ledger import open_books
+
+        yield OpenRun(run, aws, open_books(run, aws.account, aws.region))
 
 
 def ledger_of(run: Path) -> Ledger:

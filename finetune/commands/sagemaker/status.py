@@ -14,8 +14,7 @@ from finetune.commands.sagemaker.options import (
     Profile,
     Region,
     RunArgument,
-    account,
-    ledger_of,
+    opened_run,
 )
 from medassist.core.terminal import Proxy, say, show
 
@@ -32,19 +31,15 @@ def status(
     json: Json = False,
 ) -> None:
     """Show how a run's newest job is: state, figures, checkpoint, money."""
-    ledger = ledger_of(run)
-    with account(
-        region or ledger.region, profile, instance_role=instance_role, proxy=proxy
-    ) as aws:
-        from finetune.sagemaker import watch as work
-        from finetune.sagemaker.ledger import open_books
+    with opened_run(
+        run, region, profile, instance_role=instance_role, proxy=proxy
+    ) as opened:
+        from finetune.sagemaker.watch import status as look
+        from finetune.sagemaker.watch import told_status
 
-        books = open_books(run, aws.account, aws.region)
-        made = work.last_job(books.ledger, run)
-        found = work.status(aws, books, made, time.time())
+        found = look(opened.aws, opened.books, opened.job, time.time())
         while watch and not found.ended:
-            say(work.told_status(found), err=json)
+            say(told_status(found), err=json)
             time.sleep(POLL_S)
-            made = work.last_job(books.ledger, run)
-            found = work.status(aws, books, made, time.time())
-    show(found, work.told_status(found), json=json)
+            found = look(opened.aws, opened.books, opened.job, time.time())
+    show(found, told_status(found), json=json)

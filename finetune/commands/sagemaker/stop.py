@@ -13,8 +13,7 @@ from finetune.commands.sagemaker.options import (
     Profile,
     Region,
     RunArgument,
-    account,
-    ledger_of,
+    opened_run,
 )
 from medassist.core.terminal import Proxy, show
 
@@ -31,26 +30,23 @@ def stop(
     json: Json = False,
 ) -> None:
     """Ask a run's newest job to end: it writes a checkpoint and its adapter."""
-    ledger = ledger_of(run)
-    with account(
-        region or ledger.region, profile, instance_role=instance_role, proxy=proxy
-    ) as aws:
-        from finetune.sagemaker import watch as work
-        from finetune.sagemaker.ledger import open_books
+    with opened_run(
+        run, region, profile, instance_role=instance_role, proxy=proxy
+    ) as opened:
+        from finetune.sagemaker.watch import stop as end
 
-        books = open_books(run, aws.account, aws.region)
-        made = work.last_job(books.ledger, run)
-        asked = work.stop(aws, made.name)
+        job = opened.job.name
+        asked = end(opened.aws, job)
         if wait:
-            follow(aws, books, run, err=True)
+            follow(opened.aws, opened.books, run, err=True)
     text = (
-        f"{made.name} is told to stop; within two minutes it writes a checkpoint and "
+        f"{job} is told to stop; within two minutes it writes a checkpoint and "
         "its best adapter, and uploads them"
         if asked
-        else f"{made.name} has ended already, or is ending"
+        else f"{job} has ended already, or is ending"
     )
     show(
-        {"job": made.name, "asked": asked},
+        {"job": job, "asked": asked},
         f"{text}. Get them with: medassist finetune sagemaker fetch {run}",
         json=json,
     )

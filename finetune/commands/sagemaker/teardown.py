@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,16 +15,30 @@ from finetune.commands.sagemaker.options import (
     Json,
     Profile,
     Region,
-    RunArgument,
     Yes,
     account,
-    ledger_of,
+    opened_run,
 )
 from medassist.core.terminal import Proxy, confirm, say, show
 
+if TYPE_CHECKING:
+    from finetune.sagemaker.ledger import Books
+    from finetune.sagemaker.session import Aws
+
 
 def teardown(
-    run: RunArgument,
+    run: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN]", help="The run folder; without it see --all."),
+    ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Of all runs in the region, found by their tags: for when a ledger "
+            "is lost.",
+        ),
+    ] = False,
     data: Annotated[
         bool,
         typer.Option(
@@ -44,14 +62,12 @@ def teardown(
     RUN/sagemaker.json tells what that is. It can be called again and again; the exit
     code is 1 where something may still be there.
     """
-    ledger = ledger_of(run)
-    with account(
-        region or ledger.region, profile, instance_role=instance_role, proxy=proxy
-    ) as aws:
-        from finetune.sagemaker.ledger import open_books
+    if (run is None) != everything:
+        raise typer.BadParameter("name a run folder, or say --all", param_hint="RUN")
+    who = {"instance_role": instance_role, "proxy": proxy}
+    with _opened(run, region, profile, **who) as (aws, books):
         from finetune.sagemaker.teardown import How, take_down, told_steps
 
-        books = open_books(run, aws.account, aws.region)
         foreseen = take_down(aws, books, How(data=data, dry_run=True))
         if dry_run or not foreseen.steps:
             show(foreseen, told_steps(foreseen), json=json)
@@ -63,3 +79,25 @@ def teardown(
     show(taken, told_steps(taken), json=json)
     if taken.failed:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _opened(
+    run: Path | None, region: str | None, profile: str | None, **who: Any
+) -> Generator[tuple[Aws, Books]]:
+    """The account, and the books of the run; or of all runs, as the tags tell them."""
+    if run is not None:
+        with opened_run(run, region, profile, **who) as opened:
+            yield opened.aws, opened.books
+        return
+    with (
+        account(region, profile, **who) as aws,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        from finetune.sagemaker.ledger import FILE, Books
+        from finetune.sagemaker.tagged import find
+
+        found = find(aws, ended=False)
+        for other in found.others:
+            say(f"left alone: {other}", err=True)
+        yield aws, Books(Path(folder) / FILE, found.ledger)

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from finetune.sagemaker.session import Aws, Wish, opened
-from tests.finetune.sagemaker.fake import REGION, Fake
+from tests.finetune.sagemaker.fake import Fake
+from tests.finetune.sagemaker.fake_words import REGION
 
 OURS = (
     "SAGEMAKER", "SAGEMAKER_RUNTIME", "PRICING", "SERVICE_QUOTAS", "SCHEDULER",
+    "BUDGETS",
 )  # fmt: skip
 
 

@@ -16,26 +16,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 import botocore.session
 from botocore.validate import ParamValidator
 
 from finetune.sagemaker import strict
+from tests.finetune.sagemaker.fake_account import Account
+from tests.finetune.sagemaker.fake_words import ACCOUNT, NOON, REGION, Refusal
 
-ACCOUNT = "123456789012"
-REGION = "us-east-1"
-NOON = 1_800_000_000.0
 SERVICES = {
     "SageMaker": "sagemaker",
     "AWSPriceListService": "pricing",
     "ServiceQuotasV20190624": "service-quotas",
+    "AWSBudgetServiceGateway": "budgets",
 }
-
-
-class Refusal(Exception):
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -74,22 +69,22 @@ class Answer:
     body: bytes
 
 
-class Fake:
+class Fake(Account):
     """The services; `with Fake() as fake:` listens on `fake.url`."""
 
     STARTING, DOWNLOADING, STOPPING = 60.0, 120.0, 30.0
 
     def __init__(self) -> None:
+        super().__init__()
         self.clock = NOON
         self.jobs: dict[str, Job] = {}
         self.endpoints: dict[str, dict[str, Any]] = {}
-        self.endpoint_configs: dict[str, dict[str, Any]] = {}
-        self.models: dict[str, dict[str, Any]] = {}
-        self.schedules: dict[str, dict[str, Any]] = {}
         self.tags: dict[str, list[dict[str, str]]] = {}
         self.prices: list[dict[str, Any]] = [
             price("ml.g5.2xlarge", "Training", "1.5150000000"),
             price("ml.m5.large", "Training", "0.1150000000"),
+            price("ml.g5.2xlarge", "Hosting", "1.5150000000"),
+            price("ml.m5.large", "Hosting", "0.1150000000"),
         ]
         self.quotas: dict[str, float] = {
             "ml.g5.2xlarge for training job usage": 1.0,
@@ -331,6 +326,7 @@ class Fake:
                 }
                 for job in self.jobs.values()
                 if request.get("NameContains", "") in job.name
+                and request.get("StatusEquals") in (None, self._state(job)[0])
             ]
         }
 
@@ -483,11 +479,14 @@ def rest_request(
     method: str, path: str, body: bytes
 ) -> tuple[str, str, dict[str, Any]]:
     """Service, operation and arguments of a request of the scheduler."""
-    _, kind, name = (*path.partition("?")[0].split("/"), "")[:3]
+    where, _, query = path.partition("?")
+    _, kind, name = (*where.split("/"), "")[:3]
     if kind != "schedules":
         raise AssertionError(f"the fake has no {method} {path}")
     operation = {"POST": "Create", "GET": "Get", "DELETE": "Delete"}[method]
     request = json.loads(body or b"{}")
+    if not name:
+        return "scheduler", "ListSchedules", dict(parse_qsl(query))
     request["Name"] = name
     return "scheduler", f"{operation}Schedule", request
 

@@ -21,7 +21,8 @@ from typing import Any
 import boto3
 
 from finetune.sagemaker.watch import LOGS, split_uri
-from tests.finetune.sagemaker.fake import REGION, Job, Outcome
+from tests.finetune.sagemaker.fake import Job, Outcome
+from tests.finetune.sagemaker.fake_words import REGION
 
 
 class Trainer:

@@ -16,6 +16,7 @@ from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.ledger import open_books
 from finetune.sagemaker.session import Aws
 from tests.finetune.sagemaker.conftest import Cloud
+from tests.finetune.sagemaker.fake_words import arn
 from tests.finetune.sagemaker.test_fake import request
 from tests.finetune.sagemaker.test_plan import prepared
 
@@ -69,7 +70,10 @@ def test_plan_asks_nobody_offline(no_account: Path, tmp_path: Path) -> None:
 def test_the_policies_are_shown_and_nothing_is_made(cloud: Cloud, aws: Aws) -> None:
     result = call("role", "--bucket", "ours", "--json")
     assert result.exit_code == 0
-    assert set(json.loads(result.stdout)) == {"trust", "role", "caller"}
+    found = json.loads(result.stdout)
+    assert set(found) == {"training", "hosting", "schedule", "caller"}
+    assert set(found["hosting"]) == {"name", "trust", "policy"}
+    assert call("role", "--bucket", "ours", "--print").exit_code == 0
     assert aws.client("iam").list_roles()["Roles"] == []
 
 
@@ -81,7 +85,9 @@ def test_a_role_is_made_after_a_yes_alone(
     assert aws.client("iam").list_roles()["Roles"] == []
     yes = call("role", "--bucket", "ours", "--create", "--run", tmp_path, answer="y\n")
     assert yes.exit_code == 0
-    assert "arn:aws:iam::123456789012:role/medassist-sagemaker" in yes.stdout
+    for name in ("", "-hosting", "-schedule"):
+        arn = f"arn:aws:iam::123456789012:role/medassist-sagemaker{name}  ("
+        assert arn in yes.stdout
     away = call("teardown", tmp_path, "--yes")
     assert away.exit_code == 0
     assert aws.client("iam").list_roles()["Roles"] == []
@@ -126,8 +132,28 @@ def test_cost_takes_the_region_of_the_run(
     assert json.loads(result.stdout)["lines"] == []
 
 
-def test_cost_wants_a_run_or_the_whole_account(cloud: Cloud) -> None:
-    assert call("cost").exit_code == 2
+def test_a_lost_ledger_is_no_hindrance_to_a_teardown(cloud: Cloud) -> None:
+    fake = cloud.fake
+    fake.endpoints["medassist-e"] = {"created": fake.clock}
+    fake.endpoints["theirs"] = {"created": fake.clock}
+    tag = {"Key": "medassist:run", "Value": "medassist/runs/one"}
+    fake.tags[arn("endpoint", "medassist-e")] = [tag]
+    shown = call("teardown", "--all", "--dry-run")
+    assert "would be deleted endpoint medassist-e" in shown.stdout
+    assert "left alone: endpoint theirs" in shown.stderr
+    assert call("teardown", "--all", "--yes").exit_code == 0
+    assert list(fake.endpoints) == ["theirs"]
+
+
+@pytest.mark.parametrize("verb", ["cost", "teardown"])
+def test_a_run_or_all_of_them_are_meant_and_never_both(
+    cloud: Cloud, tmp_path: Path, verb: str
+) -> None:
+    assert call(verb).exit_code == 2
+    assert call(verb, tmp_path, "--all").exit_code == 2
+
+
+def test_cost_shows_what_runs_in_the_whole_region(cloud: Cloud) -> None:
     everything = call("cost", "--all")
     assert everything.exit_code == 0
     assert "notebook instance leftover" in everything.stdout

@@ -22,6 +22,7 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "service-quotas": ("list_services", {}),
     "scheduler": ("list_schedules", {}),
     "iam": ("list_roles", {}),
+    "budgets": ("describe_budgets", {"AccountId": "123456789012"}),
     "pricing": ("describe_services", {}),
     "sso": ("list_accounts", {"accessToken": "t"}),
     "sso-oidc": (

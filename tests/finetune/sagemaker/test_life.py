@@ -19,7 +19,7 @@ from finetune.sagemaker.ledger import read_ledger
 from finetune.sagemaker.session import Aws
 from finetune.train.result import read_training
 from tests.finetune.sagemaker.conftest import Cloud
-from tests.finetune.sagemaker.fake import ACCOUNT, REGION
+from tests.finetune.sagemaker.fake_words import ACCOUNT, REGION
 from tests.finetune.sagemaker.scripted import Trainer
 from tests.finetune.train.conftest import llama as llama
 

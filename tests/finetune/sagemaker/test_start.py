@@ -22,7 +22,7 @@ from finetune.sagemaker.session import Aws
 from finetune.sagemaker.teardown import How, take_down
 from finetune.train.training_folder import Run
 from tests.finetune.sagemaker.conftest import Cloud
-from tests.finetune.sagemaker.fake import REGION
+from tests.finetune.sagemaker.fake_words import REGION
 from tests.finetune.sagemaker.test_job import order as an_order
 
 CREATES = (

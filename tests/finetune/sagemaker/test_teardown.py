@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from finetune.sagemaker.costs import costs, told_costs
+from finetune.sagemaker.costs import costs, costs_of_all, told_costs
 from finetune.sagemaker.errors import SageMakerError
+from finetune.sagemaker.job import RUN_TAG
 from finetune.sagemaker.ledger import Books, open_books, read_ledger
-from finetune.sagemaker.role import Scope, create_role
+from finetune.sagemaker.policies import Scope
+from finetune.sagemaker.role import create_role
 from finetune.sagemaker.session import Aws
+from finetune.sagemaker.tagged import find
 from finetune.sagemaker.teardown import (
     How,
     TakenDown,
@@ -20,6 +23,7 @@ from finetune.sagemaker.teardown import (
     told_steps,
 )
 from tests.finetune.sagemaker.conftest import Cloud
+from tests.finetune.sagemaker.fake_words import arn
 from tests.finetune.sagemaker.test_fake import request
 
 PREFIX = "s3://ours/medassist/run"
@@ -290,12 +294,63 @@ def test_a_job_that_never_began_cost_nothing(aws: Aws, books: Books) -> None:
     assert found.spent == found.at_worst == 0
 
 
-def test_what_else_runs_in_the_account_is_looked_for(
-    aws: Aws, cloud: Cloud, books: Books
-) -> None:
-    cloud.fake.endpoints["forgotten"] = {"created": cloud.fake.clock}
-    cloud.fake.fail["sagemaker", "ListTrainingJobs"] = ("AccessDeniedException", "no")
-    others = costs(aws, books.ledger, 0, everything=True).others
-    assert "endpoint forgotten" in others
+def test_what_else_runs_in_the_account_is_looked_for(aws: Aws, cloud: Cloud) -> None:
+    fake = cloud.fake
+    fake.endpoints["forgotten"] = {"created": fake.clock, "config": "c"}
+    fake.endpoint_configs["c"] = {}
+    fake.apps = [{"AppName": "lab", "Status": "InService"}]
+    fake.apps += [{"AppName": "old", "Status": "Deleted"}]
+    fake.tracking_servers = {"runs": "Active", "asleep": "Inactive"}
+    fake.fail["sagemaker", "ListTrainingJobs"] = ("AccessDeniedException", "no")
+    others = costs_of_all(aws, fake.clock).others
+    assert "endpoint forgotten on 1 x ml.m5.large, $0.12 an hour" in others
     assert any("training job is not known" in other for other in others)
-    assert "notebook instance leftover" in others
+    assert {"notebook instance leftover", "Studio app lab"} <= set(others)
+    assert "MLflow tracking server runs" in others
+    assert len(others) == 5
+
+
+def test_what_no_ledger_tells_of_is_found_by_its_tag(aws: Aws, cloud: Cloud) -> None:
+    fake, ours = cloud.fake, [{"Key": RUN_TAG, "Value": "medassist/runs/one"}]
+    sagemaker = aws.client("sagemaker")
+    asked = request("medassist-one")
+    asked["Environment"] = {"MEDASSIST_PRICE": "1.515"}
+    sagemaker.create_training_job(**asked, Tags=ours)
+    fake.turn(360)
+    fake.quotas["ml.g5.2xlarge for training job usage"] = 2
+    sagemaker.create_training_job(**request("theirs"))
+    for made, kind in (
+        (fake.endpoints, "endpoint"),
+        (fake.endpoint_configs, "endpoint-config"),
+        (fake.models, "model"),
+    ):
+        for name in ("medassist-e", "medassist-untagged"):
+            made[name] = {"created": fake.clock}
+        fake.tags[arn(kind, "medassist-e")] = ours
+    fake.schedules["medassist-e"] = {"at": fake.clock + 7200, "Target": {}}
+
+    fake.turn(3600)
+    found = costs_of_all(aws, fake.clock)
+    by_name = {line.what: line for line in found.lines}
+    assert by_name["job medassist-one"].dollars > Decimal("0.1")
+    assert by_name["endpoint medassist-e"].dollars == Decimal("0.115")
+    assert "no end of it is known" in by_name["endpoint medassist-e"].told
+    assert not any("untagged" in name for name in by_name)
+
+    ledger = find(aws, ended=False).ledger
+    assert {made.name for made in ledger.made} == {"medassist-e"}
+    assert [made.kind for made in ledger.made] == [
+        "endpoint", "endpoint-config", "model", "schedule"
+    ]  # fmt: skip
+
+
+def test_a_job_that_runs_is_taken_down_by_its_tag_alone(
+    aws: Aws, cloud: Cloud, tmp_path: Path
+) -> None:
+    ours = [{"Key": RUN_TAG, "Value": "medassist/runs/one"}]
+    aws.client("sagemaker").create_training_job(**request("medassist-one"), Tags=ours)
+    cloud.fake.turn(300)
+    books = Books(tmp_path / "sagemaker.json", find(aws, ended=False).ledger)
+    taken = take_down(aws, books, how(cloud))
+    assert done(taken) == [("training-job", "stopped")]
+    assert find(aws, ended=False).ledger.made == ()
