@@ -59,7 +59,7 @@ class Fit:
     tokens: int | None
     """In all, over all epochs; None: not known."""
     tokens_per_second: float | None
-    """None: the speed of the processor is not known."""
+    """None: the speed of the processor, or of the GPU, is not known."""
 
     @property
     def fits(self) -> bool:
@@ -103,6 +103,19 @@ def fit(
     tokens_per_epoch: int | None = None,
 ) -> Fit:
     """How a training of `recipe` fits `instances` of a type of instance."""
+    tokens = _tokens(recipe, tokens_per_epoch)
+    return fit_tokens(recipe, form, instance, tokens, instances=instances)
+
+
+def fit_tokens(
+    recipe: TrainRecipe,
+    form: Form,
+    instance: places.Instance,
+    tokens: int | None,
+    *,
+    instances: int = 1,
+) -> Fit:
+    """As `fit`, for so many tokens over all epochs."""
     load = Load(
         trainable=form.trainable,
         tokens_at_once=recipe.train.rows_at_once * recipe.train.max_length,
@@ -110,15 +123,17 @@ def fit(
         nf4=recipe.lora.method == "qlora",
         checkpointing=recipe.train.checkpointing,
     )
-    available = instance.gpu_memory if instance.gpus else instance.memory * SPARE
-    speed = None
+    available = instance.memory * GIB * SPARE
     if instance.gpus:
+        available = instance.gpu_memory * 2.0**20
+    speed = None
+    if instance.gpus and instance.matrix is not None:
         one = expected_speed(form.shape, load, instance.matrix * 1e12)
         speed = one * instance.gpus * instances
     return Fit(
         memory=memory(form.shape, load).total,
-        available=int(available * GIB),
-        tokens=_tokens(recipe, tokens_per_epoch),
+        available=int(available),
+        tokens=tokens,
         tokens_per_second=speed,
     )
 

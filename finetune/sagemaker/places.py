@@ -28,15 +28,14 @@ class Part(BaseModel):
 class Instance(Part):
     """A type of instance."""
 
-    cpus: int
     memory: int
     """GiB."""
-    gpus: int
+    gpus: int = 0
     gpu: str = ""
-    gpu_memory: float = 0.0
-    """GiB of each GPU."""
-    matrix: float = 0.0
-    """TFLOP/s of matrix products of each GPU."""
+    gpu_memory: int = 0
+    """MiB of each GPU."""
+    matrix: float | None = None
+    """TFLOP/s of matrix products of each GPU; None: nobody measured it."""
     own_disk: int = 0
     """GB of its own disk; 0: it has none, and a volume is made."""
 
