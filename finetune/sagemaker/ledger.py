@@ -31,6 +31,9 @@ Kind = Literal[
     "endpoint-config",
     "endpoint",
     "schedule",
+    "budget",
+    "experiment",
+    "trial",
 ]
 State = Literal["asked", "there", "gone"]
 Clock = Callable[[], float]

@@ -17,6 +17,7 @@ from medassist.core.unpacked import is_gguf
 
 DEFAULT_INSTANCE = "ml.g5.2xlarge"
 DEFAULT_BUDGET = Decimal(25)
+DEFAULT_HOURS = 2.0
 SPOT_CHECKPOINT_MINUTES = 30
 """On spot, what was learned since the last checkpoint is paid for twice."""
 
@@ -31,11 +32,14 @@ class Wish:
     instance: str = DEFAULT_INSTANCE
     instances: int = 1
     spot: bool = False
+    hours: float = DEFAULT_HOURS
+    """So many of an endpoint are set aside."""
     tokens_per_epoch: int | None = None
     """Where the data is not prepared yet."""
     base_from: str | None = None
     """s3://... or a folder: the base, where it is not where the recipe says."""
     bucket: str | None = None
+    """None: the default one."""
 
 
 def obstacles(wish: Wish) -> Iterator[str]:

@@ -12,27 +12,25 @@ from decimal import Decimal
 from pathlib import Path
 
 from finetune.sagemaker import fit as fits
-from finetune.sagemaker import places
+from finetune.sagemaker import money, places
+from finetune.sagemaker.alarm import NO_LIMIT, told_alarms
+from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.ledger import read_ledger
-from finetune.sagemaker.limits import (
-    BOOT_S,
-    UPLOAD_S,
-    Limits,
-    OverBudget,
-    cost,
-    least_budget,
-    limits,
-)
+from finetune.sagemaker.limits import Limits
 from finetune.sagemaker.obstacles import Wish, obstacles
-from finetune.sagemaker.price import Price, from_table, price
-from finetune.sagemaker.quotas import Quota, training_quota
+from finetune.sagemaker.price import Price, price
+from finetune.sagemaker.quotas import (
+    Quota,
+    endpoint_quota,
+    needed,
+    quotas,
+    training_quota,
+)
 from finetune.sagemaker.session import Aws
 from medassist.core.run_folder import RunFolder
-from medassist.core.words import duration, memory, plural
-
-LOGS_BYTES = 50_000_000
+from medassist.core.words import memory, plural
 
 
 @dataclass(frozen=True)
@@ -44,15 +42,6 @@ class Seconds:
     wait: int | None
     orderly: int
     expected: int | None
-
-
-@dataclass(frozen=True)
-class Dollars:
-    """What it costs."""
-
-    expected: Decimal | None
-    worst: Decimal
-    set_aside: Decimal
 
 
 @dataclass(frozen=True)
@@ -75,7 +64,7 @@ class Plan:
     available: int | None
     fits: bool | None
     seconds: Seconds | None
-    cost: Dollars | None
+    cost: money.Dollars | None
     reasons: tuple[str, ...]
     """Why it is refused; nothing, where it may begin."""
     notes: tuple[str, ...] = ()
@@ -85,6 +74,11 @@ class Plan:
     def may_begin(self) -> bool:
         """Whether nothing stands in the way."""
         return not self.reasons
+
+    @property
+    def refusal(self) -> str:
+        """All that stands in the way, for who would begin."""
+        return "refused:\n" + "\n".join(f"- {reason}" for reason in self.reasons)
 
 
 def make_plan(aws: Aws | None, region: str, wish: Wish) -> Plan:
@@ -111,21 +105,28 @@ def make_plan(aws: Aws | None, region: str, wish: Wish) -> Plan:
             f"{memory(found.memory)} are needed, and it has {memory(found.available)}. "
             f"{_larger(wish, form)}"
         )
-    if wish.bucket is not None and aws is not None:
+    if aws is not None:
         try:
-            check_bucket(aws, wish.bucket)
+            check_bucket(aws, wish.bucket or default_bucket(aws))
         except SageMakerError as error:
             why.append(str(error))
     quota = _quota(aws, wish, why, notes)
-    set_aside = _set_aside(wish, form)
-    listed: Price | None = None
+    listed = hosting = bounds = None
     try:
         listed = price(aws, region, wish.instance, "training")
     except SageMakerError as error:
         why.append(str(error))
-    bounds = None
+    else:
+        hosting = money.hosting_price(aws, wish, listed)
+        if wish.hours and hosting is listed:
+            notes.append(
+                "the price of an endpoint is not known; the training's stands in"
+            )
+    aside = money.set_aside(wish, form, hosting.dollars if hosting else None)
     if listed is not None:
-        bounds = _bounds(wish, listed, found, set_aside, why)
+        bounds = money.bounds(wish, listed, found, aside, why)
+    if aws is not None:
+        notes += told_alarms(aws)
     expected = _expected(found)
     return Plan(
         recipe=recipe.name,
@@ -144,7 +145,7 @@ def make_plan(aws: Aws | None, region: str, wish: Wish) -> Plan:
         available=found.available if found else None,
         fits=found.fits if found else None,
         seconds=_seconds(bounds, expected),
-        cost=_cost(wish, listed, bounds, expected, set_aside),
+        cost=money.dollars_of(wish, listed, bounds, expected, aside),
         reasons=tuple(why),
         notes=tuple(notes),
         limits=bounds,
@@ -160,10 +161,7 @@ def _noted(wish: Wish) -> Iterator[str]:
     ledger = read_ledger(wish.root)
     if ledger is not None and ledger.spent:
         yield f"${ledger.spent:.2f} of the budget went to earlier jobs of this run"
-    yield (
-        "an alarm of AWS Budgets is no limit: its figures are hours old. These limits "
-        "are kept by the job and by SageMaker"
-    )
+    yield NO_LIMIT
 
 
 def _fit(wish: Wish, form: fits.Form | None, notes: list[str]) -> fits.Fit | None:
@@ -182,7 +180,11 @@ def _fit(wish: Wish, form: fits.Form | None, notes: list[str]) -> fits.Fit | Non
     if found.tokens is None:
         notes.append("time: not known; say --tokens, or prepare the data first")
     elif found.seconds is None:
-        notes.append(f"time: not known for the processor of {wish.instance}")
+        what = machine.gpu or "processor"
+        notes.append(
+            f"time: not known, since nobody measured the {what} of {wish.instance}; "
+            "the limits hold all the same"
+        )
     return found
 
 
@@ -218,11 +220,21 @@ def _quota(
     if aws is None:
         notes.append("quota, image and account: not asked")
         return None
+    name, hosting = (
+        training_quota(wish.instance, spot=wish.spot),
+        endpoint_quota(wish.instance),
+    )
     try:
-        quota = training_quota(aws, wish.instance, spot=wish.spot)
+        found = quotas(aws, name, hosting)
+        quota = needed(found, name, aws.region)
     except SageMakerError as error:
         why.append(str(error))
         return None
+    if wish.hours and hosting in found and found[hosting].value < 1:
+        notes.append(
+            f"the quota {hosting!r} is 0: `deploy` would be refused there. More is "
+            f"asked for with: {found[hosting].request(1)}"
+        )
     if quota.value < wish.instances:
         why.append(
             f"the quota {quota.name!r} of this account is {quota.value:g}, and "
@@ -231,60 +243,6 @@ def _quota(
             "to days)"
         )
     return quota
-
-
-def _set_aside(wish: Wish, form: fits.Form | None) -> Decimal:
-    """Dollars for a month of storage, logs, and the jobs before this one."""
-    storage = places.table().storage
-    weights = form.bytes_in_bf16 if form else 0
-    month = storage["s3"] * Decimal(weights + 10**9) / 10**9
-    logs = storage["logs"] * Decimal(LOGS_BYTES) / 10**9
-    ledger = read_ledger(wish.root)
-    before = ledger.spent if ledger is not None else Decimal(0)
-    return (month + logs).quantize(Decimal("0.01"), "ROUND_UP") + before
-
-
-def _bounds(
-    wish: Wish,
-    listed: Price,
-    found: fits.Fit | None,
-    set_aside: Decimal,
-    why: list[str],
-) -> Limits | None:
-    asked = {"instances": wish.instances, "spot": wish.spot, "set_aside": set_aside}
-    try:
-        bounds = limits(wish.budget, listed.dollars, **asked)
-    except OverBudget as error:
-        why.append(str(error))
-        return None
-    needed = found.seconds if found is not None else None
-    if needed is not None and needed > bounds.inside_s:
-        least = least_budget(needed, listed.dollars, **asked)
-        why.append(
-            f"it takes about {duration(needed)}, and ${wish.budget:.2f} leave "
-            f"{duration(bounds.inside_s)} for it. ${least:.2f} would do; or "
-            f"{bounds.inside_s / needed:.0%} of the steps (train.steps, train.epochs)"
-            f"{_cheaper(wish, listed, _per_epoch(wish))}"
-        )
-    return bounds
-
-
-def _cheaper(wish: Wish, listed: Price, tokens: int | None) -> str:
-    """An instance whose whole training costs less than the budget, if one is known."""
-    form = fits.form_of(wish.recipe)
-    if form is None:
-        return ""
-    for name, machine in places.table().instances.items():
-        other = from_table(listed.region, name, "training")
-        if not machine.gpus or other is None or name == wish.instance:
-            continue
-        found = fits.fit(wish.recipe, form, machine, tokens_per_epoch=tokens)
-        if found.seconds is None or not found.fits:
-            continue
-        least = least_budget(found.seconds, other.dollars, spot=wish.spot)
-        if least <= wish.budget:
-            return f"; or {name}, on which it costs about ${least:.2f}"
-    return ""
 
 
 def _expected(found: fits.Fit | None) -> int | None:
@@ -303,19 +261,3 @@ def _seconds(bounds: Limits | None, expected: int | None) -> Seconds | None:
         orderly=bounds.inside_s,
         expected=expected,
     )
-
-
-def _cost(
-    wish: Wish,
-    listed: Price | None,
-    bounds: Limits | None,
-    expected: int | None,
-    set_aside: Decimal,
-) -> Dollars | None:
-    if bounds is None or listed is None:
-        return None
-    about = None
-    if expected is not None:
-        whole = expected + BOOT_S + UPLOAD_S
-        about = cost(whole, listed.dollars, wish.instances) + set_aside
-    return Dollars(expected=about, worst=bounds.worst, set_aside=set_aside)

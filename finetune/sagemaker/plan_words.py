@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from finetune.sagemaker.money import Dollars
 from finetune.sagemaker.plan import Plan
 from medassist.core.words import duration, memory
 
@@ -25,12 +26,7 @@ def told(plan: Plan) -> str:
     if plan.limits is not None:
         lines.append(f"  limits    {plan.limits.told}")
     if plan.cost is not None:
-        about = plan.cost.expected
-        lines.append(
-            "  cost      "
-            + (f"about ${about:.2f}, " if about is not None else "")
-            + f"at worst ${plan.cost.worst:.2f} of ${plan.budget:.2f}"
-        )
+        lines.append(f"  cost      {_cost(plan.cost)} of ${plan.budget:.2f}")
     lines += [f"  {note}" for note in plan.notes]
     if plan.may_begin:
         lines.append("Nothing stands in the way. Nothing was made.")
@@ -42,3 +38,15 @@ def told(plan: Plan) -> str:
 def _where(plan: Plan) -> str:
     where = f"{plan.region} ({plan.country})"
     return f"{where}, account {plan.account}" if plan.account else where
+
+
+def _cost(found: Dollars) -> str:
+    parts = [("storage", found.storage), ("endpoint", found.endpoint)]
+    parts.append(("earlier jobs", found.earlier))
+    if found.expected is not None:
+        parts.insert(0, ("training", found.expected - found.set_aside))
+    told = ", ".join(f"{name} ${part:.2f}" for name, part in parts if part)
+    about = "the training not known"
+    if found.expected is not None:
+        about = f"about ${found.expected:.2f}"
+    return f"{about} ({told}); at worst ${found.worst:.2f}"

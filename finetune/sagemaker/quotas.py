@@ -26,21 +26,43 @@ class Quota:
         )
 
 
-def training_quota(aws: Aws, instance: str, *, spot: bool) -> Quota:
-    """The quota for jobs on `instance`; those on spot have one of their own.
+def training_quota(instance: str, *, spot: bool) -> str:
+    """The name of the quota for jobs on `instance`; spot has one of its own."""
+    return f"{instance} for {'spot training' if spot else 'training'} job usage"
+
+
+def endpoint_quota(instance: str) -> str:
+    """The name of the quota for endpoints on `instance`."""
+    return f"{instance} for endpoint usage"
+
+
+def quotas(aws: Aws, *names: str) -> dict[str, Quota]:
+    """The account's quotas of these names; those that there are.
 
     Raises:
-        SageMakerError: it cannot be asked, or there is none of that name.
+        SageMakerError: they cannot be asked.
     """
-    kind = "spot training" if spot else "training"
-    name = f"{instance} for {kind} job usage"
+    found: dict[str, Quota] = {}
     with told("read the quotas of the account"):
         pages = aws.client("service-quotas").get_paginator("list_service_quotas")
         for page in pages.paginate(ServiceCode="sagemaker"):
-            for quota in page["Quotas"]:
-                if quota["QuotaName"] == name:
-                    return Quota(name, quota["QuotaCode"], quota["Value"], aws.region)
-    raise SageMakerError(
-        f"Service Quotas has no quota {name!r} in {aws.region}: that region may not "
-        "have this type of instance"
-    )
+            for each in page["Quotas"]:
+                name = each["QuotaName"]
+                if name in names:
+                    quota = Quota(name, each["QuotaCode"], each["Value"], aws.region)
+                    found[name] = quota
+    return found
+
+
+def needed(found: dict[str, Quota], name: str, region: str) -> Quota:
+    """The quota of a name.
+
+    Raises:
+        SageMakerError: there is none of that name.
+    """
+    if name not in found:
+        raise SageMakerError(
+            f"Service Quotas has no quota {name!r} in {region}: that region may not "
+            "have this type of instance"
+        )
+    return found[name]

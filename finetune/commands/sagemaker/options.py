@@ -107,7 +107,7 @@ Bucket = Annotated[
         "closed to the public, where it is not there.",
     ),
 ]
-BUDGET, INSTANCE = "25", "ml.g5.2xlarge"
+BUDGET, INSTANCE, HOURS = "25", "ml.g5.2xlarge", 2.0
 
 
 @dataclass(frozen=True)

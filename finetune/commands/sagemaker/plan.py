@@ -2,74 +2,62 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import time
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from finetune.commands.sagemaker.options import (
+    BUDGET,
     EXTRAS,
+    HOURS,
+    INSTANCE,
+    BaseFrom,
+    Bucket,
+    Budget,
+    Hours,
+    Instance,
     InstanceRole,
+    Instances,
     Json,
+    Out,
     Profile,
+    Recipe,
     Region,
+    Spot,
+    Tokens,
     account,
 )
 from medassist.core.terminal import Proxy, room, show
+from medassist.core.validated import to_json
+
+
+class Form(StrEnum):
+    """What else a plan can be written as."""
+
+    request = "request"
+    skypilot = "skypilot"
 
 
 def plan(
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            metavar="RECIPE",
-            help="A recipe (YAML), the name of one that comes with the program, or a "
-            "run folder.",
-        ),
-    ],
-    out: Annotated[
-        Path | None,
+    recipe: Recipe,
+    out: Out = None,
+    budget: Budget = BUDGET,
+    instance: Instance = INSTANCE,
+    instances: Instances = 1,
+    spot: Spot = False,
+    hours: Hours = HOURS,
+    tokens: Tokens = None,
+    base_from: BaseFrom = None,
+    bucket: Bucket = None,
+    export: Annotated[
+        Form | None,
         typer.Option(
-            "--out", metavar="RUN", help="The run folder; by default runs/NAME."
+            "--export",
+            help="Instead of the plan: the request of the job as JSON, or a task for "
+            "SkyPilot, which rents a plain computer.",
         ),
-    ] = None,
-    budget: Annotated[
-        str,
-        typer.Option("--budget", metavar="USD", help="Dollars for all of it."),
-    ] = "25",
-    instance: Annotated[
-        str,
-        typer.Option("--instance", metavar="TYPE", help="The type of instance."),
-    ] = "ml.g5.2xlarge",
-    instances: Annotated[
-        int, typer.Option("--instances", metavar="N", min=1, help="How many of them.")
-    ] = 1,
-    spot: Annotated[
-        bool,
-        typer.Option(
-            "--spot", help="Spare instances: cheaper, and taken away at any time."
-        ),
-    ] = False,
-    tokens: Annotated[
-        int | None,
-        typer.Option(
-            "--tokens",
-            metavar="N",
-            min=1,
-            help="Tokens of an epoch, where the data is not prepared yet.",
-        ),
-    ] = None,
-    base_from: Annotated[
-        str | None,
-        typer.Option(
-            "--base-from",
-            metavar="S3|FOLDER",
-            help="The base, where it does not lie where the recipe says.",
-        ),
-    ] = None,
-    bucket: Annotated[
-        str | None,
-        typer.Option("--bucket", metavar="NAME", help="Look whether it may be used."),
     ] = None,
     offline: Annotated[
         bool,
@@ -92,19 +80,22 @@ def plan(
     """
     with room(EXTRAS):
         from finetune.recipe import find_recipe, read_recipe
+        from finetune.sagemaker import export as exports
         from finetune.sagemaker import hosts
         from finetune.sagemaker.errors import NO_REGION, SageMakerError
         from finetune.sagemaker.limits import dollars
         from finetune.sagemaker.plan import Wish, make_plan
         from finetune.sagemaker.plan_words import told
         from finetune.train.training_folder import root_of
+    file = find_recipe(recipe)
     wish = Wish(
-        recipe=read_recipe(find_recipe(recipe)),
+        recipe=read_recipe(file),
         root=root_of(recipe, out),
         budget=dollars(budget),
         instance=instance,
         instances=instances,
         spot=spot,
+        hours=hours,
         tokens_per_epoch=tokens,
         base_from=base_from,
         bucket=bucket,
@@ -112,10 +103,22 @@ def plan(
     if offline:
         if not region:
             raise SageMakerError(NO_REGION)
+        if export is Form.request:
+            raise SageMakerError(
+                "a request names the account: leave out --offline for --export request"
+            )
         made = make_plan(None, hosts.check_region(region), wish)
     else:
         with account(region, profile, instance_role=instance_role, proxy=proxy) as aws:
             made = make_plan(aws, aws.region, wish)
+            if export is Form.request:
+                asked = exports.as_request(aws, made, wish, time.time())
+                show(asked, to_json(asked), json=json)
+                return
+    if export is Form.skypilot:
+        task = exports.as_skypilot(made, wish, file)
+        show({"task": task}, task.rstrip("\n"), json=json)
+        return
     show(made, told(made), json=json)
     if not made.may_begin:
         raise typer.Exit(1)

@@ -83,13 +83,13 @@ class Fake(Account):
         self.prices: list[dict[str, Any]] = [
             price("ml.g5.2xlarge", "Training", "1.5150000000"),
             price("ml.m5.large", "Training", "0.1150000000"),
-            price("ml.g5.2xlarge", "Hosting", "1.5150000000"),
-            price("ml.m5.large", "Hosting", "0.1150000000"),
         ]
         self.quotas: dict[str, float] = {
             "ml.g5.2xlarge for training job usage": 1.0,
             "ml.g5.2xlarge for spot training job usage": 0.0,
             "ml.m5.large for training job usage": 4.0,
+            "ml.g5.2xlarge for endpoint usage": 1.0,
+            "ml.m5.large for endpoint usage": 2.0,
         }
         self.trainer: Callable[[Job], Outcome] | None = None
         self.fail: dict[tuple[str, str], tuple[str, str]] = {}

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from finetune.recipe import TrainRecipe, find_recipe, read_recipe
+from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import CLOSED
 from finetune.sagemaker.ledger import open_books
 from finetune.sagemaker.obstacles import Wish
@@ -81,11 +82,47 @@ def test_the_usual_recipe_fits_25_dollars(aws: Aws, wish: Wish) -> None:
     assert found.cost is not None
     assert found.seconds.expected == pytest.approx(11.5 * 3600, rel=0.01)
     assert found.cost.expected is not None
-    assert 17 < found.cost.expected < 19
+    assert found.cost.endpoint == Decimal("3.03")
+    assert 20 < found.cost.expected < 22
     assert found.cost.worst <= 25
     assert (found.account, found.country) == ("123456789012", "United States")
     assert found.image.endswith("amazonaws.com/pytorch:2.13-cu133-amzn2023-sagemaker")
-    assert "Nothing stands in the way" in told(found)
+    text = told(found)
+    assert "Nothing stands in the way" in text
+    assert "the Pricing API, 2026-11-01" in text
+    assert "endpoint $3.03" in text
+    assert "an alarm of AWS Budgets is no limit" in text
+    assert "AWS Budgets watches nothing in this account" in text
+
+
+def test_hours_of_an_endpoint_are_set_aside(aws: Aws, wish: Wish, cloud: Cloud) -> None:
+    cloud.fake.quotas["ml.g5.2xlarge for endpoint usage"] = 0
+    with_it, without = plan(aws, wish, hours=4), plan(aws, wish, hours=0)
+    assert with_it.limits is not None and without.limits is not None
+    assert without.limits.hard_s - with_it.limits.hard_s == pytest.approx(4 * 3600, 1)
+    assert any("`deploy` would be refused" in note for note in with_it.notes)
+    assert not any("deploy" in note for note in without.notes)
+
+
+def test_no_time_is_foretold_for_a_gpu_that_nobody_measured(wish: Wish) -> None:
+    found = make_plan(None, "us-west-2", replace(wish, instance="ml.g6.2xlarge"))
+    assert found.fits
+    assert found.seconds is not None and found.seconds.expected is None
+    assert any("nobody measured the L4" in note for note in found.notes)
+    assert any("price of an endpoint is not known" in note for note in found.notes)
+    assert "the training not known" in told(found)
+
+
+def test_budgets_that_watch_the_account_are_named(
+    aws: Aws, wish: Wish, cloud: Cloud
+) -> None:
+    limit = {"Amount": "25.0", "Unit": "USD"}
+    budget = {"BudgetName": "lab", "BudgetLimit": limit, "TimeUnit": "MONTHLY"}
+    cloud.fake.budgets["lab"] = {**budget, "BudgetType": "COST"}
+    notes = plan(aws, wish).notes
+    assert "AWS Budgets watches: lab (25.0 USD monthly)" in notes
+    cloud.fake.fail["budgets", "DescribeBudgets"] = ("AccessDeniedException", "no")
+    assert any("is not known" in note for note in plan(aws, wish).notes)
 
 
 def test_5_dollars_are_refused_with_what_would_do(aws: Aws, wish: Wish) -> None:
@@ -104,7 +141,7 @@ def test_a_quota_of_none_is_refused_with_the_command_that_asks(
     (reason,) = plan(aws, wish, spot=True).reasons
     assert "for spot training job usage' of this account is 0" in reason
     assert "request-service-quota-increase" in reason
-    assert all(operation.startswith(("List", "Get")) for operation, _ in read(cloud))
+    assert all(op.startswith(("List", "Get", "Describe")) for op, _ in read(cloud))
 
 
 def read(cloud: Cloud) -> list[tuple[str, dict[str, Any]]]:
@@ -203,6 +240,14 @@ def test_a_bucket_that_can_be_public_is_refused(
     )
     reasons = plan(aws, wish, bucket="ours").reasons
     assert [said in reason for reason in reasons] == ([True] if said else [])
+
+
+def test_the_bucket_is_looked_at_where_none_was_named(
+    aws: Aws, wish: Wish, s3: Any
+) -> None:
+    s3.create_bucket(Bucket=default_bucket(aws))
+    (reason,) = plan(aws, wish).reasons
+    assert "can be opened to the public" in reason
 
 
 def test_a_bucket_that_is_not_there_may_be_made(aws: Aws, wish: Wish) -> None:

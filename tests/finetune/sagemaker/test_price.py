@@ -6,7 +6,7 @@ import pytest
 
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.price import from_table, listed, price
-from finetune.sagemaker.quotas import training_quota
+from finetune.sagemaker.quotas import endpoint_quota, needed, quotas, training_quota
 from finetune.sagemaker.session import Aws
 from tests.finetune.sagemaker import fake
 from tests.finetune.sagemaker.conftest import Cloud
@@ -73,14 +73,16 @@ def test_the_table_has_no_price_of_another_region_or_use() -> None:
     assert from_table("us-east-1", "ml.g6.xlarge", "hosting") is not None
 
 
-def test_quotas_of_spot_and_on_demand_are_two(aws: Aws) -> None:
-    on_demand = training_quota(aws, G5, spot=False)
-    assert on_demand.value == 1
-    assert training_quota(aws, G5, spot=True).value == 0
+def test_quotas_of_spot_on_demand_and_endpoints_are_three(aws: Aws) -> None:
+    names = [training_quota(G5, spot=spot) for spot in (False, True)]
+    found = quotas(aws, *names, endpoint_quota(G5))
+    assert [found[name].value for name in names] == [1, 0]
+    assert found[endpoint_quota(G5)].value == 1
+    on_demand = needed(found, names[0], aws.region)
     assert on_demand.code in on_demand.request(2)
     assert "--desired-value 2 --region us-east-1" in on_demand.request(2)
 
 
-def test_an_instance_without_a_quota_is_said_to_have_none(aws: Aws) -> None:
+def test_an_instance_without_a_quota_is_said_to_have_none() -> None:
     with pytest.raises(SageMakerError, match="may not have this type"):
-        training_quota(aws, "ml.p5.48xlarge", spot=False)
+        needed({}, training_quota("ml.p5.48xlarge", spot=False), "us-east-1")
