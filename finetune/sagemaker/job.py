@@ -42,6 +42,8 @@ class Options:
     experiment: str | None = None
     mlflow: str | None = None
     image: str | None = None
+    alarm: str | None = None
+    """Whom AWS Budgets writes to."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def request(order: Order) -> dict[str, Any]:
     if options.experiment:
         made["ExperimentConfig"] = {
             "ExperimentName": options.experiment,
+            "TrialName": order.run.rpartition("/")[2],
             "TrialComponentDisplayName": order.name,
         }
     if options.mlflow:

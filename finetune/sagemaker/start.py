@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune.sagemaker import strict
+from finetune.sagemaker.alarm import make_alarm
 from finetune.sagemaker.bucket import make_bucket
 from finetune.sagemaker.bundle import Bundle
 from finetune.sagemaker.errors import NotThere, SageMakerError, code_of, told
 from finetune.sagemaker.job import Options, Order, job_name, request
 from finetune.sagemaker.ledger import Books, Ledger
+from finetune.sagemaker.limits import Limits
 from finetune.sagemaker.plan import Plan
+from finetune.sagemaker.resume import Before, send
 from finetune.sagemaker.session import Aws
+from finetune.sagemaker.tracking import make_trial
 from finetune.sagemaker.upload import upload
 from finetune.sagemaker.watch import describe, status
 from finetune.train.training_folder import Run
@@ -46,6 +50,11 @@ class Place:
     def own_uri(self) -> str:
         return f"s3://{self.bucket}/{self.own}/"
 
+    @property
+    def name(self) -> str:
+        """Of the run in the account: of its trial and its alarm."""
+        return self.own.rpartition("/")[2]
+
     def under(self, channel: str) -> str:
         """The prefix that a channel lies under; code and base are shared by runs."""
         return f"{self.own}/input" if channel == "run" else self.prefix
@@ -63,6 +72,9 @@ class Started:
     """Bytes that were sent for it."""
     output: str
     checkpoints: str
+    limits: Limits
+    resumed_from: int | None = None
+    """The step of the checkpoint that was sent along."""
 
 
 def place_of(
@@ -95,7 +107,7 @@ def order_of(
         SageMakerError: the plan refuses.
     """
     if plan.limits is None or plan.price is None or plan.reasons:
-        raise SageMakerError("refused:\n" + "\n".join(f"- {r}" for r in plan.reasons))
+        raise SageMakerError(plan.refusal)
     inputs = {
         each.name: f"s3://{place.bucket}/{each.prefix(place.under(each.name))}"
         for each in bundle.channels
@@ -147,10 +159,22 @@ def start(
     place: Place,
     order: Order,
     *,
+    before: Before | None = None,
     watcher: Watcher = unwatched,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Started:
     """Send what is not there yet, and start the job.
+
+    Args:
+        aws: the account.
+        books: of the run; they know of each thing first.
+        run: the run.
+        bundle: what the job is given.
+        place: where it lies in S3.
+        order: the job.
+        before: the checkpoints that it goes on with, beside those of its run's jobs.
+        watcher: is told how far it is.
+        sleep: waits between two tries.
 
     Raises:
         SageMakerError: the request is not one that AWS takes (nothing is sent then),
@@ -172,7 +196,22 @@ def start(
             uri = order.inputs[channel.name] if shared else place.own_uri
             with books.making("objects", uri, shared=shared):
                 under = place.under(channel.name)
-                sent += upload(aws, place.bucket, under, channel, watcher=watcher)
+                sent += upload(
+                    aws,
+                    place.bucket,
+                    under,
+                    channel,
+                    kms_key=order.options.kms_key,
+                    watcher=watcher,
+                )
+        if before is not None:
+            key = order.options.kms_key
+            sent += send(aws, before, order.checkpoints, kms_key=key, watcher=watcher)
+        if order.options.experiment:
+            make_trial(aws, books, order.options.experiment, place.name)
+        if order.options.alarm:
+            amount, mail = order.limits.budget, order.options.alarm
+            make_alarm(aws, books, place.name, amount, mail)
         with books.making(
             "training-job",
             order.name,
@@ -189,6 +228,8 @@ def start(
         sent,
         order.output,
         order.checkpoints,
+        order.limits,
+        before.step if before is not None else None,
     )
 
 

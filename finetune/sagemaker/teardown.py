@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from finetune.sagemaker.alarm import delete_alarm
 from finetune.sagemaker.bucket_check import bytes_under
 from finetune.sagemaker.errors import NotThere, SageMakerError, told
 from finetune.sagemaker.ledger import Books, Kind, Made
 from finetune.sagemaker.role import delete_role
 from finetune.sagemaker.session import Aws
+from finetune.sagemaker.tracking import delete_trial
 
 # An endpoint costs by the hour and goes first; its schedule is a net under it and goes
 # last of the four.
@@ -27,9 +29,12 @@ ORDER: tuple[Kind, ...] = (
     "endpoint-config",
     "model",
     "schedule",
+    "budget",
+    "trial",
     "objects",
     "role",
     "bucket",
+    "experiment",
 )
 POLL_S = 5.0
 WAIT_S = 1200.0
@@ -273,12 +278,15 @@ def _delete_bucket(aws: Aws, name: str) -> bool:
     )
 
 
+# A job ends otherwise, and an experiment is other runs' as well.
 _DELETE: dict[Kind, Callable[[Aws, str], bool]] = {
     "endpoint": _delete_endpoint,
     "endpoint-config": _delete_endpoint_config,
     "model": _delete_model,
     "schedule": _delete_schedule,
     "objects": _delete_objects,
+    "budget": delete_alarm,
+    "trial": delete_trial,
     "role": delete_role,
     "bucket": _delete_bucket,
 }

@@ -26,6 +26,7 @@ def upload(
     under: str,
     channel: Channel,
     *,
+    kms_key: str | None = None,
     watcher: Watcher = unwatched,
     part: int = PART,
 ) -> int:
@@ -36,6 +37,7 @@ def upload(
         bucket: the bucket's name; it must be the account's own.
         under: the prefix that channels lie under.
         channel: what is sent.
+        kms_key: encrypts what is sent; None: as the bucket has it.
         watcher: is told how many bytes are there.
         part: bytes of a part of a large file.
 
@@ -56,7 +58,7 @@ def upload(
         }
         if _size(s3, there) != piece.size:
             with told(f"send {piece.file}"):
-                sent += _send(s3, there, piece, part)
+                sent += put(s3, there, piece, part=part, kms_key=kms_key)
         done += piece.size
     watcher(f"sending {channel.name}", channel.size, channel.size)
     return sent
@@ -73,14 +75,25 @@ def _size(s3: Any, there: dict[str, str]) -> int | None:
         raise in_words(error, f"look for {there['Key']}") from error
 
 
-def _send(s3: Any, there: dict[str, str], piece: Piece, part: int) -> int:
+def put(
+    s3: Any,
+    there: dict[str, str],
+    piece: Piece,
+    *,
+    part: int = PART,
+    kms_key: str | None = None,
+) -> int:
+    """Send a file, in parts where it is large; the bytes that were sent now."""
+    key = {}
+    if kms_key:
+        key = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key}
     if piece.size <= part:
         data = piece.file.read_bytes()
         _still(piece, len(data))
-        s3.put_object(**there, Body=data)
+        s3.put_object(**there, **key, Body=data)
         return len(data)
     place = dict(there)
-    place["UploadId"], known = _begun(s3, there)
+    place["UploadId"], known = _begun(s3, there, key)
     numbers = range(1, -(-piece.size // part) + 1)
 
     def one(number: int) -> dict[str, Any]:
@@ -102,7 +115,9 @@ def _send(s3: Any, there: dict[str, str], piece: Piece, part: int) -> int:
     return piece.size - sum(size for _, size in known.values())
 
 
-def _begun(s3: Any, there: dict[str, str]) -> tuple[str, dict[int, tuple[str, int]]]:
+def _begun(
+    s3: Any, there: dict[str, str], key: dict[str, str]
+) -> tuple[str, dict[int, tuple[str, int]]]:
     """The upload of this key that broke off, with its parts; else a new one."""
     owner = {k: there[k] for k in ("Bucket", "ExpectedBucketOwner")}
     open_ones = s3.list_multipart_uploads(**owner, Prefix=there["Key"])
@@ -117,7 +132,7 @@ def _begun(s3: Any, there: dict[str, str]) -> tuple[str, dict[int, tuple[str, in
                 for part in page.get("Parts", ())
             }
             return each["UploadId"], known
-    return s3.create_multipart_upload(**there)["UploadId"], {}
+    return s3.create_multipart_upload(**there, **key)["UploadId"], {}
 
 
 def _still(piece: Piece, found: int, expected: int | None = None) -> None:

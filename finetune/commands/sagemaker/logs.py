@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,11 +87,10 @@ def follow(
     Raises:
         BrokenOff: Ctrl-C; the job goes on, and that is said.
     """
-    from finetune.sagemaker.start import BrokenOff
     from finetune.sagemaker.watch import last_job, log_lines, status
 
     made, tokens = last_job(books.ledger, run), dict[str, str]()
-    try:
+    with going_on(made.name, run):
         while True:
             found = status(aws, books, made, time.time())
             for line in log_lines(aws, made.name, tokens, since):
@@ -98,8 +98,21 @@ def follow(
             if once or found.ended:
                 return found
             sleep(POLL_S)
+
+
+@contextmanager
+def going_on(job: str, run: Path) -> Generator[None]:
+    """Say on Ctrl-C that it is not the job that has stopped.
+
+    Raises:
+        BrokenOff: Ctrl-C.
+    """
+    from finetune.sagemaker.start import BrokenOff
+
+    try:
+        yield
     except KeyboardInterrupt:
         raise BrokenOff(
-            f"no longer followed. The job {made.name} goes on and costs; end it with: "
+            f"no longer followed. The job {job} goes on and costs; end it with: "
             f"medassist finetune sagemaker stop {run}"
         ) from None

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from finetune.commands.sagemaker.logs import POLL_S
+from finetune.commands.sagemaker.logs import POLL_S, going_on
 from finetune.commands.sagemaker.options import (
     InstanceRole,
     Json,
@@ -38,8 +38,9 @@ def status(
         from finetune.sagemaker.watch import told_status
 
         found = look(opened.aws, opened.books, opened.job, time.time())
-        while watch and not found.ended:
-            say(told_status(found), err=json)
-            time.sleep(POLL_S)
-            found = look(opened.aws, opened.books, opened.job, time.time())
+        with going_on(found.job, run):
+            while watch and not found.ended:
+                say(told_status(found), err=json)
+                time.sleep(POLL_S)
+                found = look(opened.aws, opened.books, opened.job, time.time())
     show(found, told_status(found), json=json)

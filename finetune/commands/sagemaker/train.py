@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +12,23 @@ import typer
 
 from finetune.commands.sagemaker.logs import follow
 from finetune.commands.sagemaker.options import (
+    BUDGET,
+    HOURS,
+    INSTANCE,
+    BaseFrom,
+    Bucket,
+    Budget,
+    Hours,
+    Instance,
     InstanceRole,
+    Instances,
     Json,
+    Out,
     Profile,
+    Recipe,
     Region,
+    Spot,
+    Tokens,
     Yes,
     account,
 )
@@ -22,72 +36,52 @@ from medassist.core.terminal import Proxy, confirm, say, show, watching
 
 if TYPE_CHECKING:
     from finetune.sagemaker.bundle import Bundle
-    from finetune.sagemaker.job import Order
+    from finetune.sagemaker.job import Options, Order
+    from finetune.sagemaker.obstacles import Wish
     from finetune.sagemaker.plan import Plan
+    from finetune.sagemaker.resume import Before
+    from finetune.sagemaker.session import Aws
     from finetune.sagemaker.start import Place
     from finetune.train.training_folder import Run
 
 
 def train(
-    recipe: Annotated[
-        str,
-        typer.Argument(
-            metavar="RECIPE",
-            help="A recipe (YAML), the name of one that comes with the program, or a "
-            "run folder.",
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="RUN", help="The run folder; by default runs/NAME."
-        ),
-    ] = None,
+    recipe: Recipe,
+    out: Out = None,
     role: Annotated[
         str,
         typer.Option(
             "--role", metavar="ARN", help="Of the job; `role` shows or makes one."
         ),
     ] = "",
-    budget: Annotated[
-        str, typer.Option("--budget", metavar="USD", help="Dollars for all of it.")
-    ] = "25",
-    instance: Annotated[
-        str, typer.Option("--instance", metavar="TYPE", help="The type of instance.")
-    ] = "ml.g5.2xlarge",
-    instances: Annotated[
-        int, typer.Option("--instances", metavar="N", min=1, help="How many of them.")
-    ] = 1,
-    spot: Annotated[
-        bool,
+    budget: Budget = BUDGET,
+    instance: Instance = INSTANCE,
+    instances: Instances = 1,
+    spot: Spot = False,
+    hours: Hours = HOURS,
+    tokens: Tokens = None,
+    base_from: BaseFrom = None,
+    resume_from: Annotated[
+        Path | None,
         typer.Option(
-            "--spot", help="Spare instances: cheaper, and taken away at any time."
-        ),
-    ] = False,
-    base_from: Annotated[
-        str | None,
-        typer.Option(
-            "--base-from",
-            metavar="S3|FOLDER",
-            help="The base, where it does not lie where the recipe says.",
+            "--resume-from",
+            metavar="RUN",
+            help="Go on from the newest checkpoint in this run folder here; RUN's own, "
+            "or another one's of the same recipe.",
         ),
     ] = None,
-    bucket: Annotated[
-        str | None,
-        typer.Option(
-            "--bucket",
-            metavar="NAME",
-            help="Of your own; by default medassist-ACCOUNT-REGION. It is made, closed "
-            "to the public, where it is not there.",
-        ),
-    ] = None,
+    bucket: Bucket = None,
     prefix: Annotated[
         str,
         typer.Option("--prefix", metavar="PREFIX", help="Under which all of it lies."),
     ] = "medassist",
     kms_key: Annotated[
         str | None,
-        typer.Option("--kms-key", metavar="ARN", help="Encrypts the results."),
+        typer.Option(
+            "--kms-key",
+            metavar="ARN",
+            help="Encrypts what is sent, what is kept and what comes of it.",
+        ),
     ] = None,
     subnets: Annotated[
         list[str] | None,
@@ -106,13 +100,23 @@ def train(
         typer.Option(
             "--experiment",
             metavar="NAME",
-            help="An experiment of SageMaker that the job is shown in.",
+            help="An experiment of SageMaker that the job is shown in; it is made "
+            "where it is not there.",
         ),
     ] = None,
     mlflow: Annotated[
         str | None,
         typer.Option(
             "--mlflow", metavar="ARN", help="An MLflow resource to be named in the job."
+        ),
+    ] = None,
+    alarm: Annotated[
+        str | None,
+        typer.Option(
+            "--alarm",
+            metavar="MAIL",
+            help="Have AWS Budgets send a mail there when SageMaker's bill of the "
+            "month nears the budget. It is no limit.",
         ),
     ] = None,
     image: Annotated[
@@ -141,13 +145,12 @@ def train(
     """
     with account(region, profile, instance_role=instance_role, proxy=proxy) as aws:
         from finetune.sagemaker import start as work
-        from finetune.sagemaker.bucket import default_bucket
         from finetune.sagemaker.bundle import make_bundle
         from finetune.sagemaker.errors import SageMakerError
         from finetune.sagemaker.job import Options
         from finetune.sagemaker.ledger import open_books
         from finetune.sagemaker.limits import dollars
-        from finetune.sagemaker.plan import Wish, make_plan
+        from finetune.sagemaker.obstacles import Wish
         from finetune.train.training_folder import open_run
 
         run = open_run(recipe, out, resume=True)
@@ -168,44 +171,58 @@ def train(
             experiment,
             mlflow,
             image,
+            alarm,
         )
-        bucket, now = bucket or default_bucket(aws), time.time()
+        wish = Wish(
+            recipe=run.recipe,
+            root=run.root,
+            budget=dollars(budget),
+            instance=instance,
+            instances=instances,
+            spot=spot,
+            hours=hours,
+            tokens_per_epoch=tokens,
+            base_from=base_from,
+            bucket=bucket,
+        )
+        now = time.time()
         books = open_books(run.root, aws.account, aws.region)
         work.settle(aws, books, run, now)
-        plan = make_plan(
-            aws,
-            aws.region,
-            Wish(
-                recipe=run.recipe,
-                root=run.root,
-                budget=dollars(budget),
-                instance=instance,
-                instances=instances,
-                spot=spot,
-                base_from=base_from,
-                bucket=bucket,
-            ),
-        )
-        if not plan.may_begin:
-            raise SageMakerError(
-                "refused:\n" + "\n".join(f"- {reason}" for reason in plan.reasons)
-            )
+        plan = _planned(aws, wish, options)
         _packages(run, yes=yes, json=json)
-        with tempfile.TemporaryDirectory() as folder, watching(quiet=json) as watcher:
+        with ExitStack() as opened:
+            folder = opened.enter_context(tempfile.TemporaryDirectory())
+            watcher = opened.enter_context(watching(quiet=json))
+            before = None
+            if resume_from is not None:
+                from finetune.sagemaker.resume import found_in
+
+                before = opened.enter_context(found_in(resume_from, run))
             bundle = make_bundle(
                 run, Path(folder), base_from=base_from, watcher=watcher
             )
-            place = work.place_of(books.ledger, bucket, prefix, run.recipe.name, now)
+            place = work.place_of(
+                books.ledger, _bucket(aws, bucket), prefix, run.recipe.name, now
+            )
             order = work.order_of(
                 run, plan, bundle, place, role, options, base_from=base_from, now=now
             )
             if not yes or not json:
-                say(_told(plan, bundle, place, order), err=True)
+                say(_told(plan, bundle, place, order, before), err=True)
             if not yes:
                 confirm("Send this and start the job?", abort=True, err=True)
-            started = work.start(aws, books, run, bundle, place, order, watcher=watcher)
+            started = work.start(
+                aws,
+                books,
+                run,
+                bundle,
+                place,
+                order,
+                before=before,
+                watcher=watcher,
+            )
         text = (
-            f"started {started.job}; {order.limits.told}\n"
+            f"started {started.job} ({started.arn})\n{order.limits.told}\n"
             f"see it with: medassist finetune sagemaker status {run.root}"
         )
         show(started, text, json=json)
@@ -213,14 +230,67 @@ def train(
             follow(aws, books, run.root, err=json)
 
 
-def _told(plan: Plan, bundle: Bundle, place: Place, order: Order) -> str:
-    return (
+def _bucket(aws: Aws, named: str | None) -> str:
+    """The bucket that was named, or the default one."""
+    from finetune.sagemaker.bucket import default_bucket
+
+    return named or default_bucket(aws)
+
+
+def _planned(aws: Aws, wish: Wish, options: Options) -> Plan:
+    """The plan, where nothing stands in the way of it, nor of the job's options.
+
+    Raises:
+        SageMakerError: something does; the message names all of it.
+    """
+    from dataclasses import replace
+
+    from finetune.sagemaker.errors import SageMakerError
+    from finetune.sagemaker.option_checks import wrong
+    from finetune.sagemaker.plan import make_plan
+
+    plan = make_plan(aws, aws.region, wish)
+    plan = replace(plan, reasons=(*plan.reasons, *wrong(aws, options)))
+    if not plan.may_begin:
+        raise SageMakerError(plan.refusal)
+    return plan
+
+
+def _told(
+    plan: Plan,
+    bundle: Bundle,
+    place: Place,
+    order: Order,
+    before: Before | None,
+) -> str:
+    lines = [
         f"This leaves this computer for s3://{place.bucket}/{place.prefix} in "
         f"{plan.region} ({plan.country}), account {plan.account}, as far as it is not "
-        f"there already:\n{bundle.told}\n"
+        "there already:",
+        bundle.told,
+    ]
+    if before is not None:
+        lines.append(before.told)
+    if order.options.experiment:
+        lines.append(
+            f"The job is shown in the experiment {order.options.experiment}, which is "
+            "made where it is not there."
+        )
+    if order.options.subnets:
+        lines.append(
+            "Your network must have a gateway endpoint of S3, or the job waits for its "
+            "data until its time is over."
+        )
+    if order.options.alarm:
+        lines.append(
+            f"AWS Budgets learns the address {order.options.alarm} and writes to it "
+            f"when SageMaker costs ${order.limits.budget:.2f} a month, or half of it."
+        )
+    lines.append(
         f"Then {order.name} is started on {plan.instances} x {plan.instance}: "
         f"{order.limits.told}"
     )
+    return "\n".join(lines)
 
 
 def _packages(run: Run, *, yes: bool, json: bool) -> None:

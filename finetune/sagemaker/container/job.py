@@ -148,8 +148,8 @@ class Job:
         if free < ROOM:
             raise Failed(
                 f"{scratch} has {free / 2**30:.1f} GB free, and packages and "
-                f"checkpoints need {ROOM / 2**30:.0f}; take a larger volume "
-                "(--volume)"
+                f"checkpoints need {ROOM / 2**30:.0f}; take an instance with a "
+                "larger disk of its own (--instance)"
             )
         if not wheels:
             raise Failed(f"{self.code / 'wheels'} holds no wheels to install")

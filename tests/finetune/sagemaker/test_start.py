@@ -16,7 +16,7 @@ from finetune.sagemaker import collect, places, start, watch
 from finetune.sagemaker.bundle import Bundle
 from finetune.sagemaker.channel import channel_of
 from finetune.sagemaker.errors import QuotaReached, SageMakerError
-from finetune.sagemaker.job import Order
+from finetune.sagemaker.job import Options, Order
 from finetune.sagemaker.ledger import Books, open_books
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.teardown import How, take_down
@@ -27,7 +27,7 @@ from tests.finetune.sagemaker.test_job import order as an_order
 
 CREATES = (
     "CreateBucket", "PutPublicAccessBlock", "PutBucketLifecycleConfiguration",
-    "PutObject", "CreateTrainingJob",
+    "PutObject", "CreateTrial", "CreateBudget", "CreateTrainingJob",
 )  # fmt: skip
 
 
@@ -72,6 +72,7 @@ def order(bundle: Bundle, place: start.Place) -> Order:
         },
         output=f"{place.own_uri}output",
         checkpoints=f"{place.own_uri}checkpoints/1",
+        options=Options(experiment="trials", alarm="lab@hospital.example"),
     )
 
 
@@ -135,6 +136,7 @@ def test_what_a_broken_off_start_left_is_found_and_taken_down(
     taken = take_down(aws, again, How(data=True, sleep=cloud.fake.turn))
     assert not taken.failed
     assert under(s3, place.own) == []
+    assert (cloud.fake.trials, cloud.fake.budgets) == ({}, {})
     for job in cloud.fake.jobs.values():
         state, *_ = cloud.fake._state(job)
         assert state in ("Stopped", "Completed")
