@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from finetune.commands import app
@@ -20,6 +22,7 @@ from tests.finetune.sagemaker.fake_words import arn
 from tests.finetune.sagemaker.test_fake import request
 from tests.finetune.sagemaker.test_plan import prepared
 
+ROOT = Path(__file__).parents[3]
 LLAMA = "llama2-7b-qlora-24gb"
 
 
@@ -182,3 +185,25 @@ def test_without_boto3_it_is_said_what_to_install(
     monkeypatch.setitem(sys.modules, "boto3", None)
     result = call("cost", "--all")
     assert "pip install 'medassist[finetune,sagemaker]'" in str(result.exception)
+
+
+def test_the_guide_names_verbs_and_options_that_there_are() -> None:
+    (group,) = (
+        command
+        for name, command in typer.main.get_command(app).commands.items()  # pyright: ignore[reportAttributeAccessIssue]
+        if name == "sagemaker"
+    )
+    known = {
+        option
+        for verb in group.commands.values()
+        for parameter in verb.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    text = (ROOT / "docs/sagemaker.md").read_text("utf-8")
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text))
+    assert named - known == set()
+    verbs = set(re.findall(r"medassist finetune sagemaker ([a-z]+)", text))
+    assert verbs <= set(group.commands)
+    # And the other way round: what a run needs to be started stands in the guide.
+    asked = {o for p in group.commands["train"].params for o in p.opts if o[:2] == "--"}
+    assert asked - named <= {"--yes", "--out"}

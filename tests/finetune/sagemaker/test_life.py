@@ -107,25 +107,52 @@ def train(run: Path, recipe: Path, *more: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def test_a_run_is_trained_there_and_evaluated_here(
+def test_a_life_from_the_plan_to_the_teardown(
     cloud: Cloud, trainer: Trainer, run: Path, prepared: Path
 ) -> None:
-    started = train(run, prepared / "recipe.yaml")
-    job = cloud.fake.wait(started["job"])
+    """One life of a run, since each job in it takes its time: stopped, gone on with."""
+    recipe = prepared / "recipe.yaml"
+    little = ("--instance", "ml.m5.large", "--budget", "2")
+    shown = call("plan", str(recipe), "--out", str(run), *little).stdout
+    assert "Nothing stands in the way" in shown
+
+    trainer.stop_at_line = '{"step":6'
+    first = train(run, recipe, "--experiment", "trials", "--alarm", "us@lab.example")
+    job = cloud.fake.wait(first["job"])
     assert job.request["EnableNetworkIsolation"] is True
     assert not any(run.glob("adapter/*"))
+    assert cloud.fake.experiments == {"trials"}
+    assert len(cloud.fake.budgets) == 1
+    shown = json.loads(call("status", str(run), "--json").stdout)
+    assert shown["status"] == "Stopped"
+    call("fetch", str(run))
+    stopped = read_training(run)
+    assert stopped.stopped_why == "asked"
+    assert 6 <= stopped.steps < 20
 
+    # The same command goes on from where it stopped, under what is left.
+    trainer.stop_at_line = ""
+    cloud.fake.turn(2)
+    second = train(run, recipe, "--tag", "owner=us")
+    assert second["checkpoints"] == first["checkpoints"]
+    assert second["sent"] == 0
+    assert second["limits"]["hard_s"] < first["limits"]["hard_s"]
+    cloud.fake.wait(second["job"])
     followed = call("logs", str(run), "--follow").stdout
+    assert f"goes on from step {stopped.steps}" in followed
     assert '"step":20' in followed
-    assert "Completed" in followed.splitlines()[-4:][0] or "Completed" in followed
+    assert "Completed" in followed
     shown = json.loads(call("status", str(run), "--json").stdout)
     assert shown["status"] == "Completed"
     assert shown["checkpoint_step"] == 20
     ledger = read_ledger(run)
-    assert ledger is not None and ledger.of("training-job")[0].billed_s
+    assert ledger is not None
+    assert all(made.billed_s for made in ledger.of("training-job"))
 
+    # From then on it is a run of this computer.
     call("fetch", str(run))
     assert read_training(run).stopped_why == "finished"
+    assert read_training(run).steps == 20
     done = CliRunner().invoke(app, ["evaluate", str(run), "--json"])
     assert done.exit_code == 0, done.output
     assert (run / "evaluation.json").is_file()
@@ -140,25 +167,9 @@ def test_a_run_is_trained_there_and_evaluated_here(
     assert any(name.endswith("data/train.jsonl") for name in names)
     assert not any(name.endswith("test.jsonl") for name in names)
 
-
-def test_a_job_that_is_stopped_keeps_its_adapter_and_the_next_goes_on(
-    cloud: Cloud, trainer: Trainer, run: Path, prepared: Path
-) -> None:
-    trainer.stop_at_line = '{"step":6'
-    first = train(run, prepared / "recipe.yaml")
-    cloud.fake.wait(first["job"])
-    call("fetch", str(run))
-    stopped = read_training(run)
-    assert stopped.stopped_why == "asked"
-    assert 6 <= stopped.steps < 20
-
-    trainer.stop_at_line = ""
-    cloud.fake.turn(2)
-    second = train(run, prepared / "recipe.yaml", "--tag", "owner=us")
-    assert second["checkpoints"] == first["checkpoints"]
-    assert second["sent"] == 0
-    cloud.fake.wait(second["job"])
-    lines = call("logs", str(run)).stdout
-    assert f"goes on from step {stopped.steps}" in lines
-    call("fetch", str(run))
-    assert read_training(run).steps == 20
+    costs = json.loads(call("cost", str(run), "--json").stdout)
+    assert sum(line["what"].startswith("job ") for line in costs["lines"]) == 2
+    told = call("teardown", str(run), "--data", "--yes").stdout
+    assert "deleted          trial" in told
+    assert (cloud.fake.budgets, cloud.fake.trials) == ({}, {})
+    assert "kept             experiment trials" in told
