@@ -19,7 +19,7 @@ from finetune.sagemaker.errors import SageMakerError, told
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.upload import put
 from finetune.sagemaker.watch import checkpoints, split_uri
-from finetune.train.run_folder import Run, check_resumed
+from finetune.train.training_folder import Run, check_resumed
 from medassist.core.files import sha256_of_file
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import METRICS, RunFolder

@@ -16,7 +16,7 @@ from finetune.sagemaker.resume import found_in, send
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.watch import checkpoints
 from finetune.train.checkpoint import State, folder_of
-from finetune.train.run_folder import Run
+from finetune.train.training_folder import Run
 
 URI = "s3://ours/medassist/runs/one/checkpoints/abc"
 
