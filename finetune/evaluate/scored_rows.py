@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerBase
 
 from finetune.data.records import DialogueRecord, TextRecord
-from finetune.train.chat_format import Encoded, encode, encode_dialogue
+from finetune.train.chat_format import (
+    Encoded,
+    encode_answers,
+    encode_rows,
+    encode_text,
+)
 
 
 @dataclass(frozen=True)
@@ -68,21 +73,17 @@ def rows_of(
         CannotRender: the record does not suit the model's format.
     """
     if isinstance(record, TextRecord):
-        rows = list(_text(place, encode(tokenizer, record), context))
+        rows = list(_text(place, encode_text(tokenizer, record), context))
         return rows, ScoredRecord(len(record.text.encode()) if rows else 0, 0)
     sizes = [len(m.content.encode()) for m in record.messages if _answers(m.role)]
-    if not answer_by_answer or len(sizes) == 1:
-        return _dialogue(place, encode(tokenizer, record), sizes, context)
+    encoded = encode_rows(tokenizer, record)
+    if len(encoded) == 1 and not (answer_by_answer and len(sizes) > 1):
+        return _dialogue(place, encoded[0], sizes, context)
+    if len(encoded) == 1:
+        encoded = encode_answers(tokenizer, record.messages)
     rows, size, cut = list[ScoredRow](), 0, 0
-    ends = [at + 1 for at, m in enumerate(record.messages) if _answers(m.role)]
-    for end, own in zip(ends, sizes, strict=True):
-        encoded = encode_dialogue(tokenizer, record.messages[:end])
-        learned = tuple(
-            flag and at >= encoded.answers[-1]
-            for at, flag in enumerate(encoded.learned)
-        )
-        last = Encoded(encoded.ids, learned, encoded.answers[-1:])
-        found, measured = _dialogue(place, last, [own], context)
+    for each, own in zip(encoded, sizes, strict=True):
+        found, measured = _dialogue(place, each, [own], context)
         rows, size, cut = rows + found, size + measured.bytes, cut + measured.cut
     return rows, ScoredRecord(size, cut)
 

@@ -27,7 +27,7 @@ from finetune.starter.corpus import SYSTEM_SHARE
 from finetune.starter.starter_folder import StarterFolder, save_whole
 from finetune.starter.starter_recipe import Recipe
 from finetune.starter.text_loss import TextLoss
-from finetune.train.chat_format import CannotRender, encode
+from finetune.train.chat_format import CannotRender, encode_rows
 from finetune.train.metrics import read_metrics
 from finetune.train.preparation import TrainingWishes, prepare
 from finetune.train.result import TrainingResult, read_training
@@ -101,7 +101,8 @@ def fitting(
 
     def fits(record: DialogueRecord) -> bool:
         try:
-            return len(encode(tokenizer, record).ids) <= context
+            rows = encode_rows(tokenizer, record)
+            return all(len(row.ids) <= context for row in rows)
         except CannotRender:
             return False
 

@@ -18,10 +18,15 @@ from finetune.data.records import DialogueRecord, Message, TextRecord
 from finetune.errors import FinetuneError
 from finetune.train.labels import IGNORED
 from medassist.core.plain_template import plain_template
+from medassist.core.system_turn import Turn, without_system
 
 
 class CannotRender(Exception):
     """A record does not suit the model's format; the message is the reason."""
+
+
+class RendersOtherwise(CannotRender):
+    """The beginning of a dialogue is rendered otherwise once there is more of it."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +75,40 @@ def render(
 ) -> str:
     """`messages` in the model's format; with `answer`, up to where its answer begins.
 
+    Where the template refuses a system turn, its text stands before the first question,
+    as the app puts it.
+
     Raises:
         CannotRender: the template refuses them (a role, an order it does not know).
     """
+    turns: list[Turn] = [(message.role, message.content) for message in messages]
     try:
-        return str(
-            tokenizer.apply_chat_template(
-                [message.model_dump() for message in messages],
-                tokenize=False,
-                add_generation_prompt=answer,
-            )
-        )
+        return _rendered(tokenizer, turns, answer=answer)
     except Exception as error:  # what a template raises is its own affair
-        raise CannotRender(f"the chat template refuses it: {error}") from error
+        refused = CannotRender(f"the chat template refuses it: {error}")
+        refused.__cause__ = error
+    folded = without_system(turns)
+    if folded == turns:
+        raise refused
+    try:
+        return _rendered(tokenizer, folded, answer=answer)
+    except Exception:
+        raise refused from None
+
+
+def _rendered(
+    tokenizer: PreTrainedTokenizerBase,
+    turns: Sequence[Turn],
+    *,
+    answer: bool,
+) -> str:
+    return str(
+        tokenizer.apply_chat_template(
+            [{"role": role, "content": content} for role, content in turns],
+            tokenize=False,
+            add_generation_prompt=answer,
+        )
+    )
 
 
 def prompt_ids(
@@ -100,18 +126,27 @@ def prompt_ids(
     return [*begin, *ids[rest:]]
 
 
-def encode(
+def encode_rows(
     tokenizer: PreTrainedTokenizerBase, record: TextRecord | DialogueRecord
-) -> Encoded:
-    """The tokens of `record`, and which are learned.
+) -> list[Encoded]:
+    """The tokens of `record` in one row; of some dialogues, in a row for each answer.
 
-    Text is learned whole, but for a begin token, and closed by the end token.
+    Templates of models that think (Qwen3) leave the thought before an answer out once
+    more follows: there each answer is learned as it is when it is the last.
 
     Raises:
         CannotRender: the record does not suit the model's format.
     """
-    if isinstance(record, DialogueRecord):
-        return encode_dialogue(tokenizer, record.messages)
+    if isinstance(record, TextRecord):
+        return [encode_text(tokenizer, record)]
+    try:
+        return [encode_dialogue(tokenizer, record.messages)]
+    except RendersOtherwise:
+        return encode_answers(tokenizer, record.messages)
+
+
+def encode_text(tokenizer: PreTrainedTokenizerBase, record: TextRecord) -> Encoded:
+    """The tokens of a text, learned whole but for a begin token, and its end token."""
     ids = list(tokenizer(record.text, split_special_tokens=True).input_ids)
     end = tokenizer.eos_token_id
     if end is not None and ids[-1:] != [end]:
@@ -130,19 +165,46 @@ def encode_dialogue(
     the next turn does no harm.
 
     Raises:
-        CannotRender: the template refuses the dialogue, renders its beginning
-            otherwise once there is more, or a message holds a mark of the model.
+        RendersOtherwise: the template renders its beginning otherwise once there is
+            more.
+        CannotRender: the template refuses the dialogue, or a message holds a mark of
+            the model.
     """
+    return _encoded(tokenizer, messages, _answer_places(messages))
+
+
+def encode_answers(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
+) -> list[Encoded]:
+    """A row for each answer of a dialogue, learned alone, with all that stood before.
+
+    Raises:
+        CannotRender: as `encode_dialogue`.
+    """
+    return [
+        _encoded(tokenizer, messages[: place + 1], [place])
+        for place in _answer_places(messages)
+    ]
+
+
+def _answer_places(messages: Sequence[Message]) -> list[int]:
+    return [i for i, message in enumerate(messages) if message.role == "assistant"]
+
+
+def _encoded(
+    tokenizer: PreTrainedTokenizerBase,
+    messages: Sequence[Message],
+    places: Sequence[int],
+) -> Encoded:
+    """The tokens of all messages, of which the answers at `places` are learned."""
     _check_marks(tokenizer, messages)
     whole = render(tokenizer, messages, answer=False)
     spans: list[tuple[int, int]] = []
-    for i, message in enumerate(messages):
-        if message.role != "assistant":
-            continue
+    for i in places:
         prompt = render(tokenizer, messages[:i], answer=True)
         turn = render(tokenizer, messages[: i + 1], answer=False)
         if not (whole.startswith(turn.rstrip()) and turn.startswith(prompt)):
-            raise CannotRender(
+            raise RendersOtherwise(
                 "the chat template renders the beginning of a dialogue otherwise once "
                 "there is more of it, so that its answers cannot be told apart"
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +26,8 @@ from finetune.recipe import TrainPart
 from finetune.train.chat_format import (
     CannotRender,
     Encoded,
-    encode,
+    encode_dialogue,
+    encode_rows,
     render,
 )
 from finetune.train.labels import IGNORED
@@ -205,29 +206,47 @@ def _rows_of(
     record: TextRecord | DialogueRecord,
     tokenizer: PreTrainedTokenizerBase,
     options: RowOptions,
-) -> Iterable[Encoded]:
-    row = encode(tokenizer, record)
-    longest = options.max_length
+) -> Iterator[Encoded]:
     if options.invocation:
-        if not isinstance(record, DialogueRecord):
-            raise CannotRender("an activated LoRA learns answers, and this is text")
-        if not fits_invocation(row, options.invocation):
-            raise CannotRender("the invocation does not stand just before each answer")
-        last = row.answers[-1]
-        kept = tuple(own and i >= last for i, own in enumerate(row.learned))
-        row = Encoded(row.ids, kept, row.answers)
+        rows = [_activated(record, tokenizer, options.invocation)]
+    else:
+        rows = encode_rows(tokenizer, record)
+    for row in rows:
+        for piece in _pieces(row, record, options):
+            if any(piece.learned[1:]):
+                yield piece
+
+
+def _activated(
+    record: TextRecord | DialogueRecord,
+    tokenizer: PreTrainedTokenizerBase,
+    invocation: Sequence[int],
+) -> Encoded:
+    """A row for an activated LoRA, which learns the last answer alone."""
+    if not isinstance(record, DialogueRecord):
+        raise CannotRender("an activated LoRA learns answers, and this is text")
+    row = encode_dialogue(tokenizer, record.messages)
+    if not fits_invocation(row, invocation):
+        raise CannotRender("the invocation does not stand just before each answer")
+    last = row.answers[-1]
+    kept = tuple(own and i >= last for i, own in enumerate(row.learned))
+    return Encoded(row.ids, kept, row.answers)
+
+
+def _pieces(
+    row: Encoded, record: TextRecord | DialogueRecord, options: RowOptions
+) -> list[Encoded]:
+    longest = options.max_length
     if len(row.ids) <= longest:
-        pieces = [row]
-    elif isinstance(record, TextRecord):
-        pieces = [
+        return [row]
+    if isinstance(record, TextRecord):
+        return [
             Encoded(row.ids[i : i + longest], row.learned[i : i + longest])
             for i in range(0, len(row.ids), longest)
         ]
-    elif options.cut and not options.invocation:
-        pieces = [Encoded(row.ids[:longest], row.learned[:longest])]
-    else:
-        raise CannotRender(_TOO_LONG)
-    return [piece for piece in pieces if any(piece.learned[1:])]
+    if options.cut and not options.invocation:
+        return [Encoded(row.ids[:longest], row.learned[:longest])]
+    raise CannotRender(_TOO_LONG)
 
 
 def _record(file: Path, number: int, line: bytes) -> TextRecord | DialogueRecord:

@@ -8,8 +8,9 @@ import io
 import lzma
 import zlib
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ENDINGS = (".gz", ".xz", ".bz2", ".zst")
 BROKEN = (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error)
@@ -23,13 +24,13 @@ class _Zstandard(io.RawIOBase):
 
     def __init__(self, file: Path) -> None:
         try:
-            import pyarrow as pa
+            pa: Any = import_module("pyarrow")  # it has no types
         except ImportError:
             raise OSError(
                 "zstandard is read by pyarrow, which comes with medassist[finetune]; "
                 "install that, or decompress the file with zstd -d"
             ) from None
-        self._stream = pa.CompressedInputStream(pa.OSFile(str(file)), "zstd")
+        self._stream: IO[bytes] = pa.CompressedInputStream(pa.OSFile(str(file)), "zstd")
 
     def readable(self) -> bool:
         return True

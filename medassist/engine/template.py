@@ -28,6 +28,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from medassist.core.errors import EngineError
 from medassist.core.plain_template import is_plain, plain_stops, plain_template
+from medassist.core.system_turn import without_system
 from medassist.core.values import Message, Thinking
 from medassist.text.answer_end import AnswerEnd, Turn, answer_end
 from medassist.text.thought_marks import opened_by, thinks
@@ -207,19 +208,8 @@ class ChatTemplate:
 
 
 def _without_system(messages: Sequence[Message]) -> list[Message]:
-    folded: list[Message] = []
-    pending = ""
-    for message in messages:
-        if message.role == "system":
-            pending += message.content + "\n\n"
-        elif message.role == "user" and pending:
-            folded.append(Message(role="user", content=pending + message.content))
-            pending = ""
-        else:
-            folded.append(message)
-    if pending:
-        folded.append(Message(role="user", content=pending.strip()))
-    return folded
+    turns = without_system((each.role, each.content) for each in messages)
+    return [Message(role=role, content=content) for role, content in turns]
 
 
 class _Generation(Extension):

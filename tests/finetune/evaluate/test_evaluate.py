@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,11 +20,16 @@ from finetune.evaluate import evaluate as evaluating
 from finetune.evaluate.evaluate import evaluate_run
 from finetune.evaluate.result import evaluation_file, read_evaluation
 from finetune.train.base_model import load_tokenizer
-from finetune.train.chat_format import encode
+from finetune.train.chat_format import Encoded, encode_rows
 from medassist.core.run_folder import EVALUATING
 from tests.convert.tiny_hf import hf_logits, load
 from tests.exams.papers import write_papers
 from tests.finetune.evaluate.conftest import records
+
+
+def encoded_record(tokenizer: Any, record: Any) -> Encoded:
+    (row,) = encode_rows(tokenizer, record)
+    return row
 
 
 def by_hand(base: Path, adapter: Path | None, kind: str) -> tuple[float, int, int]:
@@ -31,7 +37,7 @@ def by_hand(base: Path, adapter: Path | None, kind: str) -> tuple[float, int, in
     tokenizer, model = load_tokenizer(base), load(base, adapter)
     nll, tokens, right = 0.0, 0, 0
     for record in records():
-        encoded = encode(tokenizer, record)
+        encoded = encoded_record(tokenizer, record)
         if record.kind != kind or len(encoded.ids) > 256:
             continue
         log = torch.log_softmax(torch.tensor(hf_logits(model, list(encoded.ids))), -1)
@@ -66,7 +72,7 @@ def test_every_token_of_a_text_beyond_the_context_counts_once(run, part) -> None
     found = evaluate_run(run, part)
     tokenizer = load_tokenizer(Path(_base(run)))
     for record, item in zip(records()[-2:], found.items[-2:], strict=True):
-        encoded = encode(tokenizer, record)
+        encoded = encoded_record(tokenizer, record)
         assert len(encoded.ids) > 256
         assert item.tokens == sum(encoded.learned[1:])
 
@@ -110,7 +116,7 @@ def test_an_activated_lora_acts_on_each_answer_as_in_a_consultation(
     assert found.models.tuned.kind == "activated"
     single = found.items[0]
     tokenizer = load_tokenizer(tiny_pair.base)
-    encoded = encode(tokenizer, records()[0])
+    encoded = encoded_record(tokenizer, records()[0])
     model = load(tiny_pair.base, tiny_pair.activated)
     log = torch.log_softmax(torch.tensor(hf_logits(model, list(encoded.ids))), -1)
     wanted = -sum(
@@ -122,7 +128,7 @@ def test_an_activated_lora_acts_on_each_answer_as_in_a_consultation(
     # The answer before the last is adapted too, though its invocation is not the last.
     two = found.items[24]
     assert two.id == "d99"
-    assert two.tokens == sum(encode(tokenizer, records()[24]).learned)
+    assert two.tokens == sum(encoded_record(tokenizer, records()[24]).learned)
     assert two.tuned_nll != two.base_nll
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,8 +9,10 @@ from finetune.data.records import RECORD, DialogueRecord, Message
 from finetune.train.base_model import load_tokenizer
 from finetune.train.chat_format import (
     CannotRender,
-    encode,
+    Encoded,
+    encode_answers,
     encode_dialogue,
+    encode_rows,
     give_template,
     prompt_ids,
 )
@@ -21,6 +24,23 @@ BRACKETS = (
     "{{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}"
     "[INST] {{ m['content'] }} [/INST]{% else %} {{ m['content'] }}{{ eos_token }}"
     "{% endif %}{% endfor %}"
+)
+
+
+# As Qwen3's is: the thought before an answer stands there only while it is the last.
+THINKS = (
+    "{% for m in messages %}<|{{ m['role'] }}|>{% if m['role'] == 'assistant' %}"
+    "{% if loop.last %}<think></think>{% else %}{% endif %}{{ m['content'] }}"
+    "{{ eos_token }}{% else %}{{ m['content'] }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+# As Gemma's is, which knows no system turn.
+NO_SYSTEM = (
+    "{% for m in messages %}{% if m['role'] == 'system' %}"
+    "{{ raise_exception('System role not supported') }}{% endif %}"
+    "<|{{ m['role'] }}|>{{ m['content'] }}"
+    "{% if m['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 
 
@@ -68,7 +88,7 @@ def test_a_prompt_is_the_beginning_of_what_was_trained_on(
 
 def test_text_is_learned_whole_and_ends(llama: Path) -> None:
     tokenizer = load_tokenizer(llama)
-    row = encode(tokenizer, RECORD.validate_python(text(1)))
+    (row,) = encode_rows(tokenizer, RECORD.validate_python(text(1)))
     assert row.ids[0] == tokenizer.bos_token_id
     assert row.ids[-1] == tokenizer.eos_token_id
     assert row.learned == (False, *[True] * (len(row.ids) - 1))
@@ -102,3 +122,57 @@ def test_an_activated_lora_takes_rows_with_its_invocation_before_each_answer_alo
         Message(role="assistant", content="Three."),
     ]
     assert not fits_invocation(encode_dialogue(plain, twice), header)
+
+
+def learned_text(tokenizer: Any, row: Encoded) -> str:
+    own = [t for t, learned in zip(row.ids, row.learned, strict=True) if learned]
+    return str(tokenizer.decode(own))
+
+
+def test_each_answer_has_a_row_where_the_template_drops_earlier_thoughts(
+    llama: Path,
+) -> None:
+    tokenizer = load_tokenizer(llama)
+    tokenizer.chat_template = THINKS
+    record = read(dialogue(3, turns=3))
+    with pytest.raises(CannotRender, match="otherwise once there is more"):
+        encode_dialogue(tokenizer, record.messages)
+    rows = encode_rows(tokenizer, record)
+    answers = [m.content for m in record.messages if m.role == "assistant"]
+    end = str(tokenizer.eos_token)
+    wanted = [f"<think></think>{answer}{end}" for answer in answers]
+    assert [learned_text(tokenizer, row) for row in rows] == wanted
+    for row, until in zip(rows, (1, 3, 5), strict=True):
+        prompt = prompt_ids(tokenizer, record.messages[:until])
+        assert list(row.ids[: len(prompt)]) == prompt
+
+
+def test_answers_in_rows_of_their_own_are_those_of_the_whole_dialogue(
+    llama: Path,
+) -> None:
+    tokenizer = load_tokenizer(llama)
+    messages = read(dialogue(3, turns=2)).messages
+    whole = encode_dialogue(tokenizer, messages)
+    apart = encode_answers(tokenizer, messages)
+    assert apart[-1].ids == whole.ids
+    together = "".join(learned_text(tokenizer, row) for row in apart)
+    assert together == learned_text(tokenizer, whole)
+    assert encode_rows(tokenizer, read(dialogue(3, turns=2))) == [whole]
+
+
+def test_a_system_text_stands_in_the_first_question_where_its_role_is_refused(
+    llama: Path,
+) -> None:
+    tokenizer = load_tokenizer(llama)
+    tokenizer.chat_template = NO_SYSTEM
+    turns = (("system", "Be brief."), ("user", "Why?"), ("assistant", "So."))
+    messages = [Message.model_validate({"role": r, "content": c}) for r, c in turns]
+    row = encode_dialogue(tokenizer, messages)
+    asked = "<|user|>Be brief.\n\nWhy?<|assistant|>So."
+    assert asked in str(tokenizer.decode(row.ids))
+    assert learned_text(tokenizer, row) == f"So.{tokenizer.eos_token}"
+    assert list(row.ids[: row.answers[0]]) == prompt_ids(tokenizer, messages[:-1])
+    refused = NO_SYSTEM.replace("'system'", "'user'")
+    tokenizer.chat_template = refused
+    with pytest.raises(CannotRender, match="System role not supported"):
+        encode_dialogue(tokenizer, messages)
