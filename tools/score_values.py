@@ -1,8 +1,8 @@
-"""What is raised by values and emergencies that speak for themselves: misses, false alarms.
+"""What values and emergencies that speak for themselves raise: misses, false alarms.
 
-    .venv/bin/python tools/score_values.py           # the cases the rules saw
-    .venv/bin/python tools/score_values.py unseen    # the third kept back
-    .venv/bin/python tools/score_values.py later     # written when the rules were there
+.venv/bin/python tools/score_values.py           # the cases the rules saw
+.venv/bin/python tools/score_values.py unseen    # the third kept back
+.venv/bin/python tools/score_values.py later     # written when the rules were there
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[1]
 def main() -> None:
     """Print the figures by kind, and the texts with --texts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("set", choices=("seen", "unseen", "later"), nargs="?", default="seen")
+    parser.add_argument(
+        "set", choices=("seen", "unseen", "later"), nargs="?", default="seen"
+    )
     parser.add_argument("--texts", action="store_true", help="print what went wrong")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))

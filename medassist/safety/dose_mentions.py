@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from medassist.text import units
 from medassist.text.frequencies import frequencies
@@ -46,38 +48,79 @@ _ROUTE: Final = re.compile(
     r"|(?P<transdermal>patch(?:es)?|transdermal)|(?P<nasal>intranasal(?:ly)?|nasal))\b",
     re.IGNORECASE,
 )
-_WORD: Final = re.compile(r"[^\W\d_](?:[^\W_]|-(?=[^\W_])){3,40}")
+_WORD: Final = re.compile(r"[^\W\d_](?:[^\W_]|-(?=[^\W_])){2,40}")
+_DAILY_BEFORE: Final = re.compile(
+    r"\b(?:(?:daily|24[- ]?h(?:ours?)?)\s(?:dose|dosage|total|maximum|max|limit)"
+    r"|(?:maximum|max\.?|total)\sdaily(?:\sdose)?)[^.;\n\d]{0,25}$",
+    re.IGNORECASE,
+)
+_CAN_BE_DAILY: Final = re.compile(
+    r"\b(?:max|total|24|daily\sd|daily\sl)", re.IGNORECASE
+)
+"""Without it no text has what `_DAILY_BEFORE` and `_DAILY_AFTER` look for."""
+_DAILY_AFTER: Final = re.compile(
+    r"\s?(?:in|per|over|every|within)\s(?:any\s|a\s)?24[- ]?h", re.IGNORECASE
+)
 _ENDS: Final = re.compile(r"[.!?;\n](?:\s|$)")
+
+
+class DrugRow(BaseModel):
+    """A row of doses.toml; its lines are explained at the head of that file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    also: tuple[str, ...] = ()
+    unit: str = "mg"
+    low: float | None = Field(None, gt=0)
+    high: float | None = Field(None, gt=0)
+    iv: tuple[float, float] | None = None
+    day: float | None = Field(None, gt=0)
+    alert: bool = False
+    strict: bool = False
+    weekly: bool = False
+    renal: bool = False
+    never: tuple[str, ...] = ()
+    never_said: str = Field("", alias="never-said")
+    never_source: str = Field("", alias="never-source")
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Drug:
-    """A row of doses.toml; `source` is "none" where nothing could be opened.
+    """A drug whose doses are looked at.
 
     Attributes:
         name: As the table has it.
-        other_names: What else it is called.
-        unit: The unit that its doses are written in.
-        low: Smallest usual single dose of an adult, in `unit`.
-        high: Largest usual single dose of an adult, in `unit`.
-        weekly: It is given once a week, and daily it kills.
-        renal: The dose depends on the function of the kidneys.
-        source: The page that was opened.
+        row: What the table says of it.
     """
 
     name: str
-    other_names: tuple[str, ...]
-    unit: str
-    low: float
-    high: float
-    weekly: bool
-    renal: bool
-    source: str
+    row: DrugRow
+
+    @property
+    def other_names(self) -> tuple[str, ...]:
+        """What else it is called."""
+        return self.row.also
+
+    @property
+    def source(self) -> str:
+        """The page that was read; "none" where nothing could be opened."""
+        return self.row.source
 
     @property
     def sourced(self) -> bool:
         """Whether warnings may stand on this row."""
         return self.source != "none"
+
+    def usual(self, route: str) -> tuple[float | None, float | None]:
+        """Smallest and largest usual single dose by `route`, in the row's unit."""
+        row = self.row
+        if row.iv is None:
+            return row.low, row.high
+        if route in ("iv", "im", "sc"):
+            return row.iv
+        lows = [low for low in (row.low, row.iv[0]) if low is not None]
+        highs = [high for high in (row.high, row.iv[1]) if high is not None]
+        return min(lows), highs[0] if route else max(highs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +139,7 @@ class Dose:
         per: What it is given for, by the names of units: ("kg", "day").
         route: By which way; empty if it is not said.
         times_a_day: How often a day; 1/7 is weekly, 0 once only, None not said.
+        least_a_day: The same; of "every 4 to 6 hours" the longer interval counts.
         span: Characters of amount and unit.
         parts: Characters of drug, route and frequency, where they stand.
     """
@@ -109,6 +153,7 @@ class Dose:
     per: tuple[str, ...]
     route: str
     times_a_day: float | None
+    least_a_day: float | None
     span: tuple[int, int]
     parts: tuple[tuple[int, int], ...]
 
@@ -130,32 +175,18 @@ def drugs() -> tuple[Drug, ...]:
     Raises:
         ValueError: the table is not as it should be.
     """
-    rows = cast("dict[str, dict[str, object]]", tomllib.loads(TABLE.read_text("utf-8")))
-    return tuple(_drug(name, row) for name, row in rows.items() if name != "read")
-
-
-def _drug(name: str, row: dict[str, object]) -> Drug:
-    unit, low, high = row.get("unit"), row.get("low"), row.get("high")
-    source, others = row.get("source"), row.get("also", [])
-    if not (
-        isinstance(unit, str)
-        and units.unit(unit)
-        and isinstance(low, int | float)
-        and isinstance(high, int | float)
-        and isinstance(source, str)
-        and isinstance(others, list)
-    ):
-        raise ValueError(f"{TABLE.name}: the row {name} lacks a value")
-    return Drug(
-        name,
-        tuple(map(str, cast("list[object]", others))),
-        unit,
-        low,
-        high,
-        row.get("weekly") is True,
-        row.get("renal") is True,
-        source,
+    rows = tomllib.loads(TABLE.read_text("utf-8"))
+    found = tuple(
+        Drug(name, DrugRow.model_validate(row))
+        for name, row in rows.items()
+        if name != "read"
     )
+    for drug in found:
+        if drug.sourced and (
+            drug.row.high is None or units.unit(drug.row.unit) is None
+        ):
+            raise ValueError(f"{TABLE.name}: the row {drug.name} lacks a value")
+    return found
 
 
 @cache
@@ -189,6 +220,7 @@ def _doses(text: str) -> Iterator[Dose]:
     found = [one for one in quantities(text) if _is_dose(one)]
     often = frequencies(text)
     starts = [one.start for one in often]
+    daily = _CAN_BE_DAILY.search(text) is not None
     for one, after in zip_longest(found, found[1:]):
         tail_end = one.end + AFTER
         ends = _ENDS.search(text, one.end, tail_end)
@@ -199,10 +231,15 @@ def _doses(text: str) -> Iterator[Dose]:
         route = _ROUTE.search(text, one.end, tail_end)
         next_often = bisect_left(starts, one.end)
         how_often = often[next_often] if next_often < len(often) else None
-        if how_often is not None and how_often.end > tail_end:
+        # "qds." at the end of a sentence has its full stop within.
+        if how_often is not None and how_often.end > tail_end + 1:
             how_often = None
         per = one.per
-        if "day" not in per and _IN_ALL.match(text, one.end):
+        if "day" not in per and (
+            _IN_ALL.match(text, one.end)
+            or (daily and _DAILY_AFTER.match(text, one.end))
+            or (daily and _DAILY_BEFORE.search(text, max(0, one.start - 50), one.start))
+        ):
             per = (*per, "day")
         spans = [drug_span] if drug_span else []
         spans += [route.span()] if route else []
@@ -212,6 +249,7 @@ def _doses(text: str) -> Iterator[Dose]:
             times = 1
         elif times is None and "week" in per:
             times = 1 / 7
+        least = how_often.least_by_day if how_often else times
         yield Dose(
             drug,
             one.low[0],
@@ -222,6 +260,7 @@ def _doses(text: str) -> Iterator[Dose]:
             per,
             str(route.lastgroup) if route else "",
             times,
+            least,
             (one.start, one.end),
             tuple(spans),
         )

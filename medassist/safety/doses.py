@@ -10,24 +10,40 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, Literal
 
-from medassist.safety.dose_mentions import Dose, Drug, drugs, find_doses, names
+from medassist.safety.dose_mentions import (
+    Dose,
+    Drug,
+    Family,
+    find_doses,
+    names,
+)
+from medassist.safety.error_prone import error_prone, forms
 from medassist.text.quantities import quantities
 from medassist.text.units import unit
 
 Kind = Literal[
-    "unit", "range", "weekly", "weight", "renal", "tenfold", "thousandfold", "in doubt"
-]
+    "unit", "range", "day", "weekly", "never", "weight", "renal", "tenfold",
+    "thousandfold", "in doubt", "error-prone", "unchecked",
+]  # fmt: skip
 Span = tuple[int, int]
+Amount = tuple[float, float]
+"""The lowest and the highest of an amount, in its base unit."""
 
 UNIT_MIX_UP: Final = 50.0
 """Times outside the usual range from which a wrong unit is the likely cause."""
 FAR: Final = 5.0
-"""Times outside the usual range from which an amount is named."""
+"""Times above the usual range from which an amount is named."""
+FAR_OF_ALERT: Final = 2.0
+"""The same for high-alert medications."""
+FAR_BELOW: Final = 10.0
+"""Times below the usual range from which an amount is named."""
+MOST_FORMS: Final = 4
+"""Error-prone forms that are named; the others are counted."""
 TENFOLD: Final = 8.0
 THOUSANDFOLD: Final = 500.0
 
@@ -37,7 +53,17 @@ _RENAL: Final = re.compile(
     r"|renal (?:function|failure|impairment)|kidney (?:function|failure|disease))\b",
     re.IGNORECASE,
 )
-_NAME: Final = re.compile(r"[^\W\d_][\w-]{3,40}")
+_NAME: Final = re.compile(r"[^\W\d_][\w-]{2,40}")
+_CAPPED: Final = re.compile(
+    r"\b(?:max(?:imum)?|not\s(?:to\s)?exceed|no\smore\sthan|at\smost|up\sto|limit)\b",
+    re.IGNORECASE,
+)
+_SENTENCE_END: Final = re.compile(r"[.!?;](?:\s|$)|\n")
+_WARNED: Final = re.compile(
+    r"\b(?:never|not|avoid|don't|cannot|must\snot|no|without|instead|rather|contraindicat\w*"
+    r"|fatal|dangerous|kills?|lethal|prohibit\w*)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +103,7 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
             warnings.extend(_against_table(dose, drug))
         if dose.in_doubt:
             warnings.append(_in_doubt(dose))
+    warnings = _without_what_is_told(warnings, answer)
     by_weight = [dose for dose in doses if dose.by_weight]
     if by_weight and not (_weighed(question) or _weighed(answer, by_weight)):
         first = by_weight[0]
@@ -88,8 +115,12 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
                 tuple(dose.span for dose in by_weight),
             )
         )
+    named = _named(answer)
     if not _RENAL.search(question):
-        warnings.extend(_renal(answer, doses))
+        warnings.extend(_renal(named, doses))
+    warnings.extend(_never(answer, named))
+    warnings.extend(_error_prone(answer))
+    warnings.extend(_unchecked(doses))
     return tuple(warnings)
 
 
@@ -123,44 +154,163 @@ def compare_doses(one: str, other: str) -> tuple[DoseWarning, ...]:
     return tuple(warnings)
 
 
-def _against_table(dose: Dose, drug: Drug) -> Iterable[DoseWarning]:
+def _against_table(dose: Dose, drug: Drug) -> Iterator[DoseWarning]:
+    row = drug.row
     spans = (dose.span, *dose.parts)
-    measured = unit(drug.unit)
-    factor = measured.factor if measured else 1.0
-    usual_low, usual_high = drug.low * factor, drug.high * factor
-    of = measured.of if measured else ""
-    same_kind = dose.family == {"mg": "mass", "unit": "units"}.get(of)
-    if "day" in dose.per:
-        usual_high *= 4
-    if drug.weekly and dose.times_a_day is not None and dose.times_a_day >= 1:
+    weekly = dose.times_a_day is not None and dose.times_a_day > 1 / 7 + 0.01
+    if row.weekly and weekly:
+        daily = dose.times_a_day is not None and dose.times_a_day >= 1
+        reads = "a daily dose" if daily else "a dose more often than that"
         yield DoseWarning(
             "weekly",
             drug.name,
-            f"{drug.name} is given once a week as a rule; this reads as a daily dose.",
+            f"{drug.name} is given once a week as a rule; this reads as {reads}.",
             spans,
             drug.source,
         )
-    amounts = [(low, high) for low, high in dose.readings if low > 0]
-    if not same_kind or dose.by_weight or "m2" in dose.per or not amounts:
+    measured = unit(row.unit)
+    if measured is None or dose.family != _FAMILIES.get(measured.of):
         return
-    outside = min(max(low / usual_high, usual_low / high) for low, high in amounts)
-    usual = f"{drug.low:g} to {drug.high:g} {drug.unit}"
-    if outside >= UNIT_MIX_UP:
+    amounts = [(low, high) for low, high in dose.readings if low > 0]
+    if dose.by_weight or "m2" in dose.per or not amounts:
+        return
+    warning = _outside(dose, drug, amounts, measured.factor)
+    if warning is None and row.day is not None and "day" not in dose.per:
+        warning = _of_the_day(dose, drug, amounts, row.day * measured.factor)
+    if warning is not None:
+        kind, text = warning
+        yield DoseWarning(kind, drug.name, text, spans, drug.source)
+
+
+_FAMILIES: Final[dict[str, Family]] = {
+    "mg": "mass", "unit": "units", "mmol": "amount", "meq": "amount",
+}  # fmt: skip
+
+
+def _outside(
+    dose: Dose, drug: Drug, amounts: Sequence[Amount], factor: float
+) -> tuple[Kind, str] | None:
+    """What is to be said of an amount far outside the usual one; None: nothing."""
+    row = drug.row
+    usual_low, usual_high = drug.usual(dose.route)
+    in_a_day = "day" in dose.per
+    if in_a_day:
+        usual_high = row.day or (usual_high or 0) * 4
+    if not usual_high:
+        return None
+    above = min(low for low, _ in amounts) / (usual_high * factor)
+    below = min((usual_low or 0) * factor / high for _, high in amounts)
+    if in_a_day and row.day:
+        what = f"the most {drug.name} in a day is {row.day:g} {row.unit}"
+    elif usual_low:
+        usual = f"{usual_low:g} to {usual_high:g} {row.unit}"
+        what = f"the usual dose of {drug.name} is {usual}"
+    else:
+        what = f"the usual dose of {drug.name} is up to {usual_high:g} {row.unit}"
+    if max(above, below) >= UNIT_MIX_UP:
+        mass = dose.family == "mass"
+        cause = "Were mg and micrograms confused?" if mass else "Is a zero too many?"
+        return "unit", f"{what}. {cause}"
+    strict = row.strict or (in_a_day and row.day)
+    far = FAR_OF_ALERT if row.alert else FAR
+    if (above > 1 if strict else above >= far) or below >= FAR_BELOW:
+        return ("day" if in_a_day and row.day else "range"), f"{what}."
+    return None
+
+
+def _of_the_day(
+    dose: Dose, drug: Drug, amounts: Sequence[Amount], most: float
+) -> tuple[Kind, str] | None:
+    """Amount times frequency, read as the least it can be, against a day's most."""
+    often = dose.least_a_day
+    if not often or often <= 1:
+        return None
+    total = min(low for low, _ in amounts) * often
+    if total <= most * 1.001:
+        return None
+    measured = unit(drug.row.unit)
+    factor = measured.factor if measured else 1.0
+    said = f"{total / factor:.6g} {drug.row.unit}"
+    return "day", (
+        f"this makes {said} of {drug.name} a day; the most is"
+        f" {drug.row.day:g} {drug.row.unit}."
+    )
+
+
+def _without_what_is_told(
+    warnings: list[DoseWarning], answer: str
+) -> list[DoseWarning]:
+    """Of too much in a day nothing is said where the answer names a most after it."""
+    if all(warning.kind != "day" for warning in warnings):
+        return warnings
+    told = max((match.start() for match in _CAPPED.finditer(answer)), default=-1)
+    return [w for w in warnings if w.kind != "day" or w.spans[0][1] > told]
+
+
+def _never(answer: str, named: _Named) -> Iterator[DoseWarning]:
+    """Drugs that kill by a way of giving that the answer names."""
+    for drug, span in named:
+        if not drug.row.never:
+            continue
+        start, end = _sentence(answer, *span)
+        sentence = answer[start:end]
+        ways = "|".join(map(re.escape, drug.row.never))
+        way = re.search(rf"\b(?:{ways})\b", sentence, re.IGNORECASE)
+        if way and not _WARNED.search(sentence):
+            at = (start + way.start(), start + way.end())
+            yield DoseWarning(
+                "never",
+                drug.name,
+                f"{drug.row.never_said}.",
+                (at, span),
+                drug.row.never_source,
+            )
+
+
+def _sentence(text: str, start: int, end: int) -> Span:
+    first = 0
+    for stop in _SENTENCE_END.finditer(text, max(0, start - 200), start):
+        first = stop.end()
+    after = _SENTENCE_END.search(text, end, end + 200)
+    return max(first, start - 200), after.start() if after else min(
+        end + 200, len(text)
+    )
+
+
+def _error_prone(answer: str) -> Iterator[DoseWarning]:
+    found = error_prone(answer)
+    if not found:
+        return
+    said = dict.fromkeys(
+        f"“{answer[slice(*form.span)]}”: {form.instead}" for form in found
+    )
+    shown = list(said)[:MOST_FORMS]
+    more = f" and {len(said) - MOST_FORMS} more" if len(said) > MOST_FORMS else ""
+    yield DoseWarning(
+        "error-prone",
+        "",
+        f"Often misread, and what to write: {', '.join(shown)}{more}.",
+        tuple(form.span for form in found),
+        forms().sources,
+    )
+
+
+def _unchecked(doses: Iterable[Dose]) -> Iterator[DoseWarning]:
+    """The drugs whose doses nothing that was read speaks of."""
+    table = names()
+    spans: dict[str, list[Span]] = {}
+    for dose in doses:
+        known = table.get(dose.drug)
+        if dose.drug and (known is None or not known.sourced):
+            spans.setdefault(dose.drug, []).append(dose.span)
+    if spans:
+        *some, last = spans
+        drugs_said = f"{', '.join(some)} and {last}" if some else last
         yield DoseWarning(
-            "unit",
-            drug.name,
-            f"the usual dose of {drug.name} is {usual}. Were mg and micrograms"
-            " confused?",
-            spans,
-            drug.source,
-        )
-    elif outside >= FAR:
-        yield DoseWarning(
-            "range",
-            drug.name,
-            f"the usual dose of {drug.name} is {usual}.",
-            spans,
-            drug.source,
+            "unchecked",
+            "",
+            f"Not checked, for want of a source: the dose of {drugs_said}.",
+            tuple(span for found in spans.values() for span in found),
         )
 
 
@@ -184,15 +334,27 @@ def _weighed(text: str, by_weight: Sequence[Dose] = ()) -> bool:
     )
 
 
-def _renal(answer: str, doses: Iterable[Dose]) -> Iterable[DoseWarning]:
+_Named = list[tuple[Drug, Span]]
+
+
+def _named(answer: str) -> _Named:
+    """The drugs of the table that the answer names, with where."""
     table = names()
+    return [
+        (table[word], match.span())
+        for match in _NAME.finditer(answer)
+        if (word := match.group().lower()) in table
+    ]
+
+
+def _renal(named: _Named, doses: Iterable[Dose]) -> Iterator[DoseWarning]:
     places: dict[str, list[Span]] = {}
+    sources: dict[str, str] = {}
     dosed = {dose.drug for dose in doses}
-    for match in _NAME.finditer(answer):
-        drug = table.get(match.group().lower())
-        if drug and drug.renal and drug.sourced and drug.name in dosed:
-            places.setdefault(drug.name, []).append(match.span())
-    sources = {drug.name: drug.source for drug in drugs()}
+    for drug, span in named:
+        if drug.row.renal and drug.sourced and drug.name in dosed:
+            places.setdefault(drug.name, []).append(span)
+            sources[drug.name] = drug.source
     for name, spans in places.items():
         yield DoseWarning(
             "renal",
@@ -214,8 +376,6 @@ def _without(text: str, doses: Iterable[Dose]) -> str:
 
 
 _Key = tuple[str, str, bool, bool]
-Amount = tuple[float, float]
-"""The lowest and the highest of an amount, in its base unit."""
 
 
 def _by_drug(doses: Iterable[Dose]) -> dict[_Key, list[Dose]]:

@@ -20,9 +20,10 @@ MOST_CITED: Final = 3
 """Citations that are named; the others are counted."""
 LONGEST_CITED: Final = 60
 _ORDER: Final = (
-    "thousandfold", "unit", "weekly", "tenfold", "in doubt", "range", "weight", "renal",
+    "never", "thousandfold", "unit", "weekly", "day", "tenfold", "in doubt", "range",
+    "weight", "renal", "error-prone", "unchecked",
 )  # fmt: skip
-_WITH_WORDS: Final = {"unit", "weekly", "range", "weight", "in doubt"}
+_WITH_WORDS: Final = {"never", "unit", "weekly", "day", "range", "weight", "in doubt"}
 """Kinds whose sentence does not name the amount that it is about."""
 
 

@@ -18,10 +18,7 @@ _ROWS: Final[tuple[tuple[str, str, float, str], ...]] = (
     ("kg", "kg", 1.0, r"kgs?|\u338f|kilogramm?s?|kilos?"),
     ("pound", "kg", 0.45359237, r"lbs?|pounds?"),
     ("g", "mg", 1e3, r"grams?|gramm|gm|g"),
-    ("mmhg", "mmhg", 1.0, r"mm\s?hg|torr"),
-    ("kpa", "mmhg", 7.50062, r"kpa"),
-    ("umol", "mmol", 1e-3, r"[µμu]mol|micromoles?"),
-    ("nmol", "mmol", 1e-6, r"nmol|nanomoles?"),
+    ("mmhg", "mmhg", 1.0, r"mm\s?hg"),
     ("mmol", "mmol", 1.0, r"mmol|millimoles?"),
     ("ml", "ml", 1.0, r"ml|\u3396|millilit(?:er|re)s?|cc"),
     ("dl", "ml", 100.0, r"dl"),
@@ -37,7 +34,6 @@ _ROWS: Final[tuple[tuple[str, str, float, str], ...]] = (
     ("cm", "cm", 1.0, r"cm|centimet(?:er|re)s?"),
     ("%", "%", 1.0, r"%|per\s?cent"),
     ("celsius", "celsius", 1.0, r"°\s?c|degrees\s+celsius"),
-    ("fahrenheit", "fahrenheit", 1.0, r"°\s?f|degrees\s+fahrenheit"),
     ("bpm", "bpm", 1.0, r"bpm|beats\s+(?:per|a)\s+minute"),
     ("tablet", "tablet", 1.0, r"tablets?|tabs?|tabletten?|capsules?|caps?"),
     ("puff", "puff", 1.0, r"puffs?"),
@@ -52,6 +48,10 @@ _ROWS: Final[tuple[tuple[str, str, float, str], ...]] = (
     ("week", "hour", 168.0, r"weeks?|wks?"),
     ("year", "year", 1.0, r"years?|yrs?"),
     ("l", "ml", 1e3, r"lit(?:er|re)s?|l"),
+    ("kpa", "mmhg", 7.50062, r"kpa"),
+    ("umol", "mmol", 1e-3, r"[µμu]mol|micromoles?"),
+    ("nmol", "mmol", 1e-6, r"nmol|nanomoles?"),
+    ("fahrenheit", "fahrenheit", 1.0, r"°\s?f|degrees\s+fahrenheit"),
 )
 _PER: Final = frozenset(
     ("kg", "m2", "day", "hour", "minute", "dose", "ml", "dl", "l", "week")
@@ -96,8 +96,8 @@ def unit(written: str) -> Unit | None:
 
 _AFTER_NUMBER: Final = re.compile(
     rf"[ \u00a0\u202f]{{0,2}}(?:(?P<unit>{UNIT})(?:\s?/\s?(?P<per>{PER_UNIT}))?"
-    r"|(?P<count>(?:[x×*]\s?)?10\s?\^?\s?[*e]?\s?[9⁹]\s?/\s?l\b|[gk]/[lµμu]l?\b"
-    r"|(?:[x×]\s?1000\s?)?/\s?(?:mm3|mm³|[µμu]l|cmm)\b))",
+    r"|(?P<count>(?:[x\u00d7*]\s?)?10\s?\^?\s?[*e]?\s?[9⁹]\s?/\s?l\b|[gk]/[lµμu]l?\b"
+    r"|(?:[x\u00d7]\s?1000\s?)?/\s?(?:mm3|mm³|[µμu]l|cmm)\b))",
     re.IGNORECASE,
 )
 """What follows the number of a measurement: a unit, or what cells are counted in."""

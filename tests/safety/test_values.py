@@ -1,4 +1,4 @@
-"""Values that speak for themselves: which are raised, and when the same number says nothing."""
+"""Values that speak for themselves, and where the same number says nothing."""
 
 from __future__ import annotations
 
@@ -168,7 +168,8 @@ def test_one_limit_of_a_value_is_named_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["Na " * 30_000, "SpO2 82% " * 10_000, "K 7 now " * 12_000, "E1V2M4 " * 9_000]
+    "text",
+    ["Na " * 30_000, "SpO2 82% " * 10_000, "K 7 now " * 12_000, "E1V2M4 " * 9_000],
 )
 def test_hostile_texts_of_values_take_time_in_proportion(text: str) -> None:
     assert growth(find_red_flags, text) < IN_PROPORTION

@@ -71,9 +71,10 @@ class Kind:
         """`number` in the first unit; None where it cannot be such a value."""
         if self.whole and not number.is_integer():
             return None
-        if self.base == "temp":
-            if unit == "fahrenheit" or (not unit and 95 <= number <= 115):
-                number, unit = (number - 32) / 1.8, "celsius"
+        if self.base == "temp" and (
+            unit == "fahrenheit" or (not unit and 95 <= number <= 115)
+        ):
+            number, unit = (number - 32) / 1.8, "celsius"
         for name, factor, lowest, highest in self.units:
             if unit in ("", name) and lowest <= number <= highest:
                 return number * factor

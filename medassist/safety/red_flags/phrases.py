@@ -47,6 +47,11 @@ class PhraseWord:
     number: bool
     gap: int
 
+    @property
+    def is_plain(self) -> bool:
+        """Only words themselves are it, no stem and no number."""
+        return not (self.stems or self.number)
+
     def fits(self, word: str) -> bool:
         if word in self.exact:
             return True
@@ -155,7 +160,7 @@ def _commonness(item: PhraseWord) -> int:
 class _Begun:
     """The searches that begin from one word.
 
-    Most phrases are one word, or name the word that comes next: where it stands there
+    Most phrases are one word, or name the word beside it: where it stands there
     nothing is left to search, and where another one does nothing is begun.
     """
 
@@ -164,29 +169,31 @@ class _Begun:
         """Concepts of phrases of this word alone."""
         self.pairs: dict[str, list[str]] = {}
         """Those of this word and the next one, by the next."""
-        self._anywhere: list[_Entry] = []
-        self._before: dict[str, list[_Entry]] = {}
+        self.anywhere: list[_Entry] = []
+        self.before: dict[str, list[_Entry]] = {}
+        """By the word that has to follow."""
+        self.after: dict[str, list[_Entry]] = {}
+        """By the word that has to stand before."""
 
     def add(self, entry: _Entry) -> None:
-        length = len(entry.part)
-        if length == 1 and not entry.other:
+        part, at = entry.part, entry.at
+        if len(part) == 1 and not entry.other:
             self.alone.append(entry.phrase.concept)
             return
-        following = entry.part[entry.at + 1] if entry.at + 1 < length else None
-        if following is None or following.gap or following.stems or following.number:
-            self._anywhere.append(entry)
-            return
-        is_pair = length == 2 and not entry.other
-        for word in following.exact:
-            if is_pair:
-                self.pairs.setdefault(word, []).append(entry.phrase.concept)
-            else:
-                self._before.setdefault(word, []).append(entry)
-
-    def at(self, following: str) -> list[_Entry]:
-        """Those worth trying where the next word is `following`."""
-        more = self._before.get(following)
-        return [*self._anywhere, *more] if more else self._anywhere
+        following = part[at + 1] if at + 1 < len(part) else None
+        previous = part[at - 1] if at and not part[at].gap else None
+        if following is not None and not following.gap and following.is_plain:
+            is_pair = len(part) == 2 and not entry.other
+            for word in following.exact:
+                if is_pair:
+                    self.pairs.setdefault(word, []).append(entry.phrase.concept)
+                else:
+                    self.before.setdefault(word, []).append(entry)
+        elif previous is not None and previous.is_plain:
+            for word in previous.exact:
+                self.after.setdefault(word, []).append(entry)
+        else:
+            self.anywhere.append(entry)
 
 
 class Phrases:
@@ -226,20 +233,27 @@ class Phrases:
         words, breaks = self._mended(text.words) if mend else text.words, text.breaks
         hits: list[Hit] = []
         known: dict[str, list[_Begun]] = {}
+        previous = ""
         for place, (word, following) in enumerate(pairwise([*words, ""])):
             begun = known.get(word)
             if begun is None:
                 begun = known[word] = self._begun(word)
             for searches in begun:
-                for concept in searches.alone:
-                    hits.append(Hit(concept, (place,)))
+                if searches.alone:
+                    hits += [Hit(concept, (place,)) for concept in searches.alone]
                 pairs = searches.pairs.get(following)
                 if pairs and breaks[place + 1] != SENTENCE:
                     hits += [Hit(concept, (place, place + 1)) for concept in pairs]
-                for entry in searches.at(following):
+                tried = searches.anywhere
+                if more := searches.before.get(following):
+                    tried = [*tried, *more]
+                if more := searches.after.get(previous):
+                    tried = [*tried, *more]
+                for entry in tried:
                     places = _found(entry, place, words, breaks)
                     if places is not None:
                         hits.append(Hit(entry.phrase.concept, places))
+            previous = word
         return hits
 
     def _begun(self, word: str) -> list[_Begun]:

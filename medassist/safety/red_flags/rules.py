@@ -272,9 +272,7 @@ def rules() -> Rules:
     )
 
 
-def _names(
-    file: MeasureFile, lists: dict[str, tuple[str, ...]]
-) -> Iterator[Phrase]:
+def _names(file: MeasureFile, lists: dict[str, tuple[str, ...]]) -> Iterator[Phrase]:
     for name, row in file.measures.items():
         for phrase in row.names:
             yield parse(NAME + name, phrase, lists)

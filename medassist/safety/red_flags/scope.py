@@ -101,7 +101,7 @@ def scope(text: Tokens, cues: Cues, teaching_overruled: bool = False) -> Scope:
     halves = {places[0]: places[-1] for places in cue_hits.get("half", ())}
     denied, past, others, supposed = ([-1] * size for _ in range(4))
     usual, someone = (
-        [places[0] for places in cue_hits.get(name, ())]
+        sorted(places[0] for places in cue_hits.get(name, ()))
         for name in ("usual", "someone")
     )
     said = Scope(

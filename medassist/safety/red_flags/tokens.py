@@ -65,6 +65,16 @@ def normal(word: str) -> str:
     return word
 
 
+def _is_normal(word: str) -> bool:
+    return (
+        word.islower()
+        and word.isascii()
+        and word.isalpha()
+        and "ae" not in word
+        and "oe" not in word
+    )
+
+
 def tokens(text: str) -> Tokens:
     """The words and numbers of `text`, a plain one (`medassist.safety.letters`)."""
     words: list[str] = []
@@ -72,10 +82,13 @@ def tokens(text: str) -> Tokens:
     ends: list[int] = []
     breaks: list[int] = []
     pending = 0
-    for piece in _PIECE.finditer(text):
+    # One look at the whole text spares one at each word; one letter of Turkish grows.
+    small = text.lower()
+    for piece in _PIECE.finditer(small if len(small) == len(text) else text):
         kind = piece.lastgroup
         if kind == "word":
-            words.append(normal(piece.group()))
+            word = piece.group()
+            words.append(word if _is_normal(word) else normal(word))
         elif kind == "clause":
             pending = pending or CLAUSE
             continue

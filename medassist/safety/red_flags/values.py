@@ -8,8 +8,10 @@ value has taken its place.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from medassist.safety.red_flags.measures import NOW, Value, Values
@@ -25,6 +27,8 @@ AGES_BY_WORD: Final = (
     ("toddler-words", 2.0),
     ("child-words", 6.0),
 )
+AROUND: Final = 60
+"""Words around a value that are looked at in a sentence without end."""
 BEFORE: Final = frozenset({"was", "were", "previously", "before", "from", "baseline"})
 """Beside a value: it is the earlier one."""
 
@@ -42,11 +46,8 @@ def of_patients(text: Tokens, raw: str, values: Values, said: Scope) -> Values:
     reader = _Reader(text, raw, said)
     kept: Values = {}
     for measure, held in values.items():
-        told = [
-            value
-            for value in held
-            if not (reader.is_of_nobody(value) or _is_replaced(value, held, text))
-        ]
+        of_now = _not_replaced(held, text) if len(held) > 1 else held
+        told = [value for value in of_now if not reader.is_of_nobody(value)]
         if told:
             kept[measure] = told
     return kept
@@ -78,7 +79,8 @@ def beyond(
                 continue
             news = [value for value in over if reader.is_news(value, limit)]
             if news:
-                left = [value for value in left if value not in news]
+                shown = {value.places for value in news}
+                left = [value for value in left if value.places not in shown]
                 crossed = [Crossed(value, limit) for value in news]
                 found.setdefault(limit.flag, []).extend(crossed)
     yield from found.items()
@@ -92,19 +94,20 @@ def _age(values: Values, concepts: frozenset[str]) -> float:
     return next((years for word, years in AGES_BY_WORD if word in concepts), ADULT)
 
 
-def _is_replaced(value: Value, held: Collection[Value], text: Tokens) -> bool:
-    """Whether a value of now has taken its place: K 7.8, now 4.9."""
-    at, words = value.places[-1], text.words
-    for other in held:
-        then = other.places[-1]
-        if then <= at or other.number == value.number:
-            continue
-        before = words[max(at + 1, then - 3) : then]
-        if NOW.isdisjoint((*before, *words[then + 1 : then + 3])):
-            continue
-        if BEFORE.isdisjoint(before):
-            return True
-    return False
+def _not_replaced(held: Iterable[Value], text: Tokens) -> list[Value]:
+    """The values whose place no value of now has taken: of K 7.8, now 4.9 the last."""
+    words = text.words
+    kept: list[Value] = []
+    of_now: set[float] = set()
+    for value in sorted(held, key=lambda value: -value.places[-1]):
+        if not of_now or of_now == {value.number}:
+            kept.append(value)
+        at = value.places[-1]
+        before = words[max(0, at - 3) : at]
+        near = (*before, *words[at + 1 : at + 3])
+        if not NOW.isdisjoint(near) and BEFORE.isdisjoint(before) and len(of_now) < 2:
+            of_now.add(value.number)
+    return kept[::-1]
 
 
 class _Reader:
@@ -133,29 +136,34 @@ class _Reader:
             or self._is_general(value)
         )
 
+    @cached_property
+    def _clauses(self) -> list[int]:
+        """First words of the clauses, and where the text ends."""
+        breaks = self._text.breaks
+        return [0, *(at for at in range(1, len(breaks)) if breaks[at]), len(breaks)]
+
+    @cached_property
+    def _sentences(self) -> list[int]:
+        breaks = self._text.breaks
+        ends = (at for at in range(1, len(breaks)) if breaks[at] == SENTENCE)
+        return [0, *ends, len(breaks)]
+
     def _clause(self, at: int) -> tuple[int, int]:
         """First word of the clause of `at`, and the one after its last."""
-        breaks = self._text.breaks
-        first, end = at, at + 1
-        while first > 0 and not breaks[first]:
-            first -= 1
-        while end < len(breaks) and not breaks[end]:
-            end += 1
-        return first, end
+        after = bisect_right(self._clauses, at)
+        return self._clauses[after - 1], self._clauses[after]
 
     def _sentence(self, at: int) -> tuple[int, int]:
-        breaks = self._text.breaks
-        first, end = at, at + 1
-        while first > 0 and breaks[first] != SENTENCE:
-            first -= 1
-        while end < len(breaks) and breaks[end] != SENTENCE:
-            end += 1
-        return first, end
+        """The same of the sentence, as far as it matters."""
+        after = bisect_right(self._sentences, at)
+        first, end = self._sentences[after - 1], self._sentences[after]
+        return max(first, at - AROUND), min(end, at + AROUND)
 
     def _is_denied(self, value: Value) -> bool:
         """A "no" of its own clause: lists that go on do not deny values."""
-        first, _ = self._clause(value.places[0])
-        return any(self._said.denied[place] >= first for place in value.places)
+        denied = self._said.denied
+        cues = [denied[place] for place in value.places if denied[place] >= 0]
+        return bool(cues) and max(cues) >= self._clause(value.places[0])[0]
 
     def _is_past(self, at: int) -> bool:
         cue = self._said.past[at]
@@ -163,7 +171,7 @@ class _Reader:
             return False
         _, end = self._clause(at)
         # "K 7.4, previously 4.5" and "7.4 previously 4.5" tell of the 7.4 of now.
-        later = self._text.words[cue + 1 : end] if cue > at else ()
+        later = self._text.words[cue + 1 : min(end, cue + AROUND)] if cue > at else ()
         return not any(word[0].isdigit() for word in later)
 
     def _is_limit(self, value: Value, limit: Limit) -> bool:
@@ -174,9 +182,9 @@ class _Reader:
         between = words[name:at]
         before = words[max(first, name - 5) : name]
         after = words[at + 1 : at + 3]
-        if not lists["target"].isdisjoint(before) or not lists["target-value"].isdisjoint(
-            between
-        ):
+        if not lists["target"].isdisjoint(before) or not lists[
+            "target-value"
+        ].isdisjoint(between):
             return True
         if after[:1] == ["or"] and not lists["or-beyond"].isdisjoint(after):
             return True
@@ -204,19 +212,20 @@ class _Reader:
 
     def _is_general(self, value: Value) -> bool:
         name, words = value.places[0], self._text.words
+        before = words[max(0, name - 3) : name]
+        if self._lists["article"].isdisjoint(before):
+            return False
         start, end = self._sentence(value.places[-1])
-        first = name
-        while first > start and words[first - 1] not in self._lists["article"]:
-            first -= 1
-            if name - first > 2:
-                return False
-        if first == start or words[first - 1] not in self._lists["article"]:
+        if self._lists["general"].isdisjoint(words[start:end]):
             return False
-        if any(start <= place < end for place in self._said.someone):
-            return False
-        return not self._lists["general"].isdisjoint(words[start:end])
+        return not _any_within(self._said.someone, start, end)
 
     def _is_usual(self, value: Value) -> bool:
         first, _ = self._clause(value.places[0])
         _, end = self._clause(value.places[-1])
-        return any(first <= place < end for place in self._said.usual)
+        return _any_within(self._said.usual, first, end)
+
+
+def _any_within(places: Sequence[int], start: int, end: int) -> bool:
+    at = bisect_left(places, start)
+    return at < len(places) and places[at] < end
