@@ -106,9 +106,9 @@ def languages(words: Iterable[Word]) -> Counter[str]:
     """
     found: Counter[str] = Counter()
     for word in words:
-        if (word.text[0].isupper() and len(word.text) < 3) or word.key in _UNITS:
+        if (word.text[0].isupper() and len(word.text) < 3) or word.key in keys("units"):
             continue
-        if word.key in _GERMAN:
+        if word.key in keys("german-alone"):
             found["german"] += 2
             continue
         theirs = foreign_words().get(word.key, ())
@@ -123,12 +123,6 @@ def languages(words: Iterable[Word]) -> Counter[str]:
     return found
 
 
-# Of no other language that is read, whatever articles have made of them.
-_GERMAN: Final = frozenset(
-    "der das dem und ist nicht mit von bei beim zum zur wird wurde keine kein eine einen"
-    " um vom seit nach sich auf oder".split()
-)
-_UNITS: Final = frozenset("mg ml kg cm mm dl mmol mcg iu ui".split())
 _UMLAUT: Final = re.compile("[\u00e4\u00f6\u00fc\u00df]")
 
 
