@@ -116,7 +116,7 @@ def languages(words: Iterable[Word]) -> Counter[str]:
         for language in theirs:
             if language in READ:
                 found[language] += 1 if ours else 2
-        if ours and not word.text[0].isupper():
+        if ours and len(word.key) > 2 and not word.text[0].isupper():
             found["english"] += 1 if theirs else 2
         elif "german" not in theirs and not word.text.isascii():
             found["german"] += bool(_UMLAUT.search(word.text)) and word.text.islower()
