@@ -132,7 +132,7 @@ def _cued(reader: Reader, number: int) -> Run | None:
             sign.isdigit() or sign in "|\n" for sign in gap.strip(" ")
         ):
             continue
-        if "\n" in gap and not strong:
+        if ("\n" in gap and not strong) or is_thing(reader.words[at]):
             continue
         run = reader.read(
             at, strong=strong, needs_list=not strong and reader.is_german(at)

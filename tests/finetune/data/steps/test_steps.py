@@ -278,6 +278,16 @@ def test_an_exam_that_is_none_is_refused(tmp_path):
         ("Patient name: Jane Roe", "name of a patient"),
         ("Then Mrs. Roe said", "title and surname"),
         ("lives at 12 Elm Street", "street address"),
+        ("Frau Özlem Şahin klagt", "title and surname"),
+        ("Tél. 06 12 34 56 78", "telephone number"),
+        ("geboren am 3. Mai 1961", "date of birth"),
+        ("DNI 12345678Z", "social security number"),
+        ("N° de dossier 20190044", "record number"),
+        ("Me llamo Itziar Ochoteco", "name of a patient"),
+        (
+            "IBAN DE89 3704 0044 0532 0130 00",
+            "number of an account, a policy or a licence",
+        ),
     ],
 )
 def test_an_identifier_is_found_and_not_copied(words, rule):
@@ -291,6 +301,19 @@ def test_an_identifier_is_found_and_not_copied(words, rule):
 def test_a_hotline_and_a_result_are_no_identifiers():
     plain = "Call 1-800-555-0199. Levels of 120-450 (n = 1234) rose to 99.5 in 2010."
     assert list(find_identifiers(plain)) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Name: Aspirin",
+        "Mrs Warfarin",
+        "Drug name: Keppra.",
+        "DOB unknown to us.",
+    ],
+)
+def test_what_the_recogniser_of_the_app_does_not_know_is_no_identifier(words):
+    assert list(find_identifiers(words)) == []
 
 
 def test_the_split_goes_by_the_group_alone_and_keeps_its_shares():
