@@ -197,6 +197,7 @@ _TOLD: Final = re.compile(
     r"[ ]?[:=]?[ ]?(?P<it>9\d|1[01]\d)(?![\w%/]|[.,]\d| ?(?:mg|kg|cm|ml|mm|%|bpm"
     r"|beats|units))"
 )
+_OLD_ENOUGH: Final = re.compile(r"(?<![\w.,/])(?:9\d|1[01]\d)(?![\w%/])")
 _TOLD_IN_WORDS: Final = re.compile(
     rf"(?<!\w)(?i:(?P<it>{_IN_WORDS})(?P<years>[ -]?(?:years?|yrs?"
     rf"|j\u00e4hrige?[nrs]?|Jahre?"
@@ -228,7 +229,7 @@ def ages(page: Written) -> Iterator[Found]:
         if written[-1] in "FMfmWw" and _is_no_age(form, start, end):
             continue
         yield "AGE", start, end, True
-    if "9" in form or "1" in form:
+    if _OLD_ENOUGH.search(form):
         for match in _TOLD.finditer(form):
             if form[match.start()] not in "dD" or _years_follow(form, match.end()):
                 yield "AGE", *match.span("it"), True

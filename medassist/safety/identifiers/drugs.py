@@ -12,7 +12,8 @@ _LETTERS: Final = re.compile(r"[^\W_]+")
 
 
 @cache
-def _words() -> frozenset[str]:
+def drug_words() -> frozenset[str]:
+    """Words that name a drug of the table by themselves, in small letters."""
     from medassist.safety.dose_mentions import names
 
     found: set[str] = set()
@@ -24,5 +25,5 @@ def _words() -> frozenset[str]:
 
 def is_drug(word: str) -> bool:
     """`word` names a drug of the table or one of its other names, however written."""
-    known = _words()
+    known = drug_words()
     return any(part in known for part in _LETTERS.findall(word.casefold()))

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Final
 
 from medassist.safety.identifiers import places
-from medassist.safety.identifiers.drugs import is_drug
-from medassist.safety.identifiers.name_reader import DOSE, Reader, Run
+from medassist.safety.identifiers.drugs import drug_words, is_drug
+from medassist.safety.identifiers.name_reader import DOSE, Reader, Run, is_large
 from medassist.safety.identifiers.name_words import (
     is_eponym,
     is_family,
@@ -40,6 +40,11 @@ def unannounced(reader: Reader, known: set[str]) -> Iterator[Found]:
     number = 0
     while number < len(reader.words):
         word = reader.words[number]
+        if not is_large(word):
+            if word.key in drug_words():
+                left_alone = word.end
+            number += 1
+            continue
         town = _town(reader, number)
         if town is not None:
             number = town.last + 1
@@ -55,7 +60,7 @@ def unannounced(reader: Reader, known: set[str]) -> Iterator[Found]:
         kind, sure = _judged(reader, run, known, left_alone)
         if sure is None:
             if is_thing(run.parts[-1]) or is_eponym(run.parts[-1]) or kind == "thing":
-                left_alone = run.parts[-1].end
+                left_alone = reader.words[run.last].end
             continue
         yield kind, *reader.span(run), sure
 
@@ -206,7 +211,7 @@ def _is_medical(reader: Reader, run: Run) -> bool:
     if run.first > 1 and reader.words[run.first - 2].key in keys("named-before"):
         return True
     after = run.last + 1
-    end = run.parts[-1].end
+    end = reader.words[run.last].end
     if reader.text.startswith(("'s ", "\u2019s "), end):
         end += 2
     if after < len(reader.words) and reader.text[end : reader.words[after].start] in (
