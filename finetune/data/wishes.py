@@ -21,6 +21,7 @@ from finetune.errors import FinetuneError
 from finetune.recipe import TrainRecipe, find_recipe, parse_recipe, read_recipe
 from medassist.core.files import read_text
 from medassist.core.run_folder import ADAPTER, CHECKPOINTS, RECIPE
+from medassist.core.validated import first_problem
 
 _RECIPE_ENDINGS = (".yaml", ".yml")
 
@@ -115,10 +116,7 @@ def asked_for(what: Sequence[str], changes: Changes) -> AskedData:
     try:
         return AskedData(DataPart.model_validate(content), base, recipe, file)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the data"
-        message = first["msg"].removeprefix("Value error, ")
-        raise FinetuneError(f"{where}: {message}") from error
+        raise FinetuneError(first_problem(error, "the data")) from error
 
 
 def _is_recipe(what: str) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from finetune.data.records import RECORD, DialogueRecord, TextRecord
+from finetune.data.records import DialogueRecord, TextRecord
+from finetune.data.split_file import count_records, read_records
 from finetune.errors import FinetuneError
 from medassist.core.files import sha256_of_file
+from medassist.core.run_folder import RunFolder
 
 TEST, VALIDATION = "test", "validation"
 
@@ -61,18 +61,11 @@ def held_out_of(
     Raises:
         FinetuneError: there is nothing to evaluate on, or a line is no record.
     """
-    if exactly or split != TEST or _any(run, split) or not _any(run, VALIDATION):
+    data = RunFolder(run)
+    lacking = split == TEST and not count_records(data.split(TEST))
+    if exactly or not lacking or not count_records(data.split(VALIDATION)):
         return read_held_out(run, split, limit)
     return replace(read_held_out(run, VALIDATION, limit), instead_of=split)
-
-
-def _any(run: Path, split: str) -> bool:
-    """Whether a split has a line that is not blank."""
-    try:
-        with (run / "data" / f"{split}.jsonl").open("rb") as lines:
-            return any(line.strip() for line in lines)
-    except OSError:
-        return False
 
 
 def read_held_out(run: Path, split: str, limit: int | None = None) -> HeldOut:
@@ -81,10 +74,10 @@ def read_held_out(run: Path, split: str, limit: int | None = None) -> HeldOut:
     Raises:
         FinetuneError: there is no such split, it is empty, or a line is no record.
     """
-    file = run / "data" / f"{split}.jsonl"
+    file = RunFolder(run).split(split)
     if not file.is_file():
-        there = sorted(p.stem for p in (run / "data").glob("*.jsonl"))
-        found = f"it has {', '.join(there)}" if there else "it has no data/*.jsonl"
+        names = sorted(p.stem for p in (run / "data").glob("*.jsonl"))
+        found = f"it has {', '.join(names)}" if names else "it has no data/*.jsonl"
         raise FinetuneError(
             f"{file} is not there: the run has no split of that name ({found}). "
             "Prepare the data with a share for it, or name another: --split NAME."
@@ -94,34 +87,14 @@ def read_held_out(run: Path, split: str, limit: int | None = None) -> HeldOut:
             f"{file} is what the adapter was trained on: a figure on it says nothing "
             "about new questions. Take --split test or --split validation."
         )
-    places: list[int] = []
-    with file.open("rb") as lines:
-        start = 0
-        for line in lines:
-            if line.strip():
-                places.append(start)
-            start += len(line)
-    if not places:
+    there = count_records(file)
+    if not there:
         raise FinetuneError(
             f"{file} is empty: there is nothing to evaluate on. Prepare the data with "
             "a share for it, or name another split: --split NAME."
         )
-    count = min(limit or len(places), len(places))
+    count = min(limit or there, there)
     # Spread over the file: its records lie by source.
-    chosen = [places[i * len(places) // count] for i in range(count)]
-    records: list[TextRecord | DialogueRecord] = []
-    with file.open("rb") as lines:
-        for place in chosen:
-            lines.seek(place)
-            line = lines.readline()
-            try:
-                records.append(RECORD.validate_json(line))
-            except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(str(step) for step in first["loc"]) or "the line"
-                raise FinetuneError(
-                    f"{file}, byte {place:,}: no record of this version: {where}: "
-                    f"{first['msg']}. Prepare the data again."
-                ) from error
-    left = len(places) - len(records)
-    return HeldOut(split, sha256_of_file(file), tuple(records), left)
+    chosen = {i * there // count for i in range(count)}
+    records = tuple(read_records(file, chosen))
+    return HeldOut(split, sha256_of_file(file), records, there - len(records))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from finetune.errors import FinetuneError
 from medassist.core.files import PRIVATE_FILE, write_whole
 from medassist.core.run_folder import EVALUATION
+from medassist.core.validated import first_problem
 from medassist.exams.statistics import Method, Outcome, in_words, outcome
 
 Kind = Literal["text", "dialogue"]
@@ -366,10 +367,8 @@ def read_evaluation(run: Path) -> Evaluation:
     except OSError as error:
         raise FinetuneError(f"{file} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
         raise FinetuneError(
-            f"{file} is no evaluation of this version: {where}: {first['msg']}. "
+            f"{file} is no evaluation of this version: {first_problem(error)}. "
             f"Evaluate the run again: `medassist finetune evaluate {run}`."
         ) from error
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from finetune.errors import FinetuneError
+from medassist.core.validated import first_problem
 
 DEFAULT_RECIPE = Path(__file__).with_name("recipe.yaml")
 Share = Field(ge=0, le=1)
@@ -160,6 +161,4 @@ def read_recipe(file: Path = DEFAULT_RECIPE) -> Recipe:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise FinetuneError(f"{file} is not YAML: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the recipe"
-        raise FinetuneError(f"{file}: {where}: {first['msg']}") from error
+        raise FinetuneError(f"{file}: {first_problem(error, 'the recipe')}") from error

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 from trl.trainer.sft_config import SFTConfig
 
+from finetune.data.split_file import count_records
 from finetune.errors import FinetuneError
 from finetune.recipe import LoraPart, TrainRecipe
 from finetune.train import estimate as estimates
@@ -40,7 +41,6 @@ from finetune.train.training_folder import Run, check_resumed
 from finetune.train.training_rows import (
     RowOptions,
     SplitRows,
-    count_lines,
     write_rows,
 )
 from finetune.train.trial import tokens_per_second
@@ -210,7 +210,7 @@ def _rows(
         options = RowOptions(
             options.max_length, options.cut, base.invocation, at_most, options.seed
         )
-    if not count_lines(file):
+    if not count_records(file):
         return train, None
     arrow = folder / "validation.arrow"
     return train, write_rows(file, arrow, base.tokenizer, options, watcher)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from finetune.errors import FinetuneError
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.run_folder import TRAINING
+from medassist.core.validated import first_problem
 
 StopReason = Literal["finished", "early", "budget", "asked"]
 UNFINISHED: frozenset[StopReason] = frozenset({"budget", "asked"})
@@ -155,10 +156,8 @@ def read_training(run: Path) -> TrainingResult:
     except OSError as error:
         raise FinetuneError(f"{file} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
         raise FinetuneError(
-            f"{file} is not a result of this version: {where}: {first['msg']}. "
+            f"{file} is not a result of this version: {first_problem(error)}. "
             f"Train anew in another folder"
         ) from error
 

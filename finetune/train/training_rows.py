@@ -17,10 +17,10 @@ from typing import Any, cast
 from datasets import Dataset, Features, Value
 from datasets import List as Column
 from datasets.arrow_writer import ArrowWriter
-from pydantic import ValidationError
 from transformers import PreTrainedTokenizerBase
 
-from finetune.data.records import RECORD, DialogueRecord, Message, TextRecord
+from finetune.data.records import DialogueRecord, Message, TextRecord
+from finetune.data.split_file import count_records, read_records
 from finetune.errors import FinetuneError
 from finetune.recipe import TrainPart
 from finetune.train.chat_format import (
@@ -74,24 +74,6 @@ class SplitRows:
         return Dataset.from_file(str(self.file))
 
 
-def read_records(file: Path) -> Iterator[TextRecord | DialogueRecord]:
-    """The records of a split.
-
-    Raises:
-        FinetuneError: the file is missing, or a line is no record.
-    """
-    try:
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield _record(file, number, line)
-    except OSError as error:
-        raise FinetuneError(
-            f"{file} cannot be read ({error.strerror}); prepare the data with: "
-            f"medassist finetune prepare RECIPE --out {file.parent.parent}"
-        ) from error
-
-
 def write_rows(
     file: Path,
     to: Path,
@@ -104,7 +86,7 @@ def write_rows(
     Raises:
         FinetuneError: the split is missing or broken, or nothing of it can be used.
     """
-    total = count_lines(file)
+    total = count_records(file)
     chosen = _chosen(total, options)
     left_out: Counter[str] = Counter()
     used = rows = tokens = learned = 0
@@ -194,14 +176,6 @@ def fits_invocation(row: Encoded, invocation: Sequence[int]) -> bool:
     return ends == list(row.answers)
 
 
-def count_lines(file: Path) -> int:
-    """The records of a split; 0 where there is no such file."""
-    if not file.is_file():
-        return 0
-    with file.open("rb") as lines:
-        return sum(1 for line in lines if line.strip())
-
-
 def _rows_of(
     record: TextRecord | DialogueRecord,
     tokenizer: PreTrainedTokenizerBase,
@@ -247,18 +221,6 @@ def _pieces(
     if options.cut and not options.invocation:
         return [Encoded(row.ids[:longest], row.learned[:longest])]
     raise CannotRender(_TOO_LONG)
-
-
-def _record(file: Path, number: int, line: bytes) -> TextRecord | DialogueRecord:
-    try:
-        return RECORD.validate_json(line)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the line"
-        raise FinetuneError(
-            f"{file}, line {number} is no record: {where}: {first['msg']}; prepare the "
-            "data anew"
-        ) from error
 
 
 def _chosen(total: int, options: RowOptions) -> set[int] | None:

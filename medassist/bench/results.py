@@ -1,4 +1,4 @@
-"""What was found, a line a measurement, in a file that outlives a kill at any moment.
+"""The file of results: one line a measurement, safe against a kill at any moment.
 
 A line is appended and brought to the disk as soon as its measurement is over, and never
 changed. What is read back tells what is done already: a line counts for a measurement
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from medassist.bench.errors import BenchError, UsageError
 from medassist.core.files import append_whole, open_own, read_bytes, sync
 from medassist.core.locks import HeldError, Lock
+from medassist.core.validated import first_problem
 
 SCHEMA = "medassist-bench/1"
 Kind = Literal["run", "speed", "app", "load", "memory", "sustained", "quality", "exam"]
@@ -29,13 +30,13 @@ Parameters = dict[str, Scalar]
 
 
 class Part(BaseModel):
-    """A part of a line: immutable, and without fields that nobody knows."""
+    """Base of all parts of a line; immutable, unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class FileFacts(Part):
-    """A model's or an adapter's file, by its name alone: a path tells who measured."""
+    """A model or adapter file; only its name, since a path names the user."""
 
     name: str
     sha256: str
@@ -52,7 +53,7 @@ class FileFacts(Part):
 
 
 class SettingsFacts(Part):
-    """How the model was loaded."""
+    """Settings with which the model was loaded."""
 
     n_batch: int
     n_ubatch: int
@@ -66,7 +67,7 @@ class SettingsFacts(Part):
 
 
 class Disturbance(Part):
-    """What else the computer did meanwhile."""
+    """Load by other programs during a measurement."""
 
     others: float | None = None
     """The share of all cores that other programs took, and steal; `None`: not read."""
@@ -89,7 +90,7 @@ class Disturbance(Part):
 
 
 class Figure(Part):
-    """A figure and, where it is an estimate, its interval."""
+    """A figure with its interval, if it is an estimate."""
 
     value: float
     low: float | None = None
@@ -98,7 +99,7 @@ class Figure(Part):
 
 
 class ExamItem(Part):
-    """A question of an exam as a model answered it."""
+    """A model's answer to one exam question."""
 
     id: str
     group: str = ""
@@ -137,24 +138,24 @@ class Line(Part):
 
     @property
     def row(self) -> str:
-        """Which row of a table it belongs to."""
+        """Name of the row that the measurement belongs to."""
         adapter = f" + {self.adapter.name}" if self.adapter else ""
         return f"{self.model.name if self.model else ''}{adapter}"
 
 
 def key_of(**depends: object) -> str:
-    """A mark of all that a figure depends on: 16 hexadecimal digits."""
+    """Hash of everything that a figure depends on: 16 hexadecimal digits."""
     text = json.dumps(depends, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def now() -> datetime:
-    """The time, for a line."""
+    """The current time for a line."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 class ResultsFile:
-    """A file of lines that is appended to; a context manager.
+    """A file of results opened for appending; a context manager.
 
     Args:
         file: is made if need be, for the user alone.
@@ -205,7 +206,7 @@ class ResultsFile:
             raise
 
     def append(self, line: Line) -> None:
-        """Keep a line; it is on the disk when this returns.
+        """Write a line; it is on disk when this returns.
 
         Raises:
             BenchError: the disk is full or gone; no half line stays.
@@ -223,11 +224,11 @@ class ResultsFile:
         self.lines.append(line)
 
     def having(self, key: str) -> list[Line]:
-        """The lines that count for what has `key`."""
+        """Lines with the key `key`."""
         return [line for line in self.lines if line.key == key]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._out.close()
         self._lock.release()
 
@@ -244,7 +245,7 @@ class ResultsFile:
 
 
 def read_results(file: Path) -> list[Line]:
-    """The lines of a file of results; one that a kill cut off is left out.
+    """Read the lines of a file of results, without one that a kill cut off.
 
     Raises:
         BenchError: it is not there, or no such file.
@@ -262,17 +263,16 @@ def _parsed(file: Path, data: bytes) -> list[Line]:
         try:
             lines.append(Line.model_validate_json(text))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(str(step) for step in first["loc"]) or "the whole line"
             raise BenchError(
                 f"{file}, line {number} is no result of `medassist bench` of this "
-                f"version: {where}: {first['msg']}. Take the file that it wrote."
+                f"version: {first_problem(error, 'the whole line')}. "
+                "Take the file that it wrote."
             ) from None
     return lines
 
 
 def folded(lines: Iterable[Line]) -> list[Line]:
-    """Lines of the same measurement put together, in the order of the first ones.
+    """Merge lines of the same measurement, in the order of the first ones.
 
     Repetitions of a speed are lines of their own, since each is kept as it comes; here
     their samples stand side by side. Figures are left out: they are of one repetition.
@@ -324,5 +324,5 @@ def _worst(found: Sequence[Disturbance]) -> Disturbance:
 
 
 def figures_of(values: Mapping[str, float], unit: str = "") -> dict[str, Figure]:
-    """Plain figures by name."""
+    """Figures from plain numbers, by name."""
     return {name: Figure(value=value, unit=unit) for name, value in values.items()}

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -38,9 +38,19 @@ def from_json(kind: type[T], text: str | bytes) -> T:
     try:
         return _adapter(kind).validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
-        raise NotOfThisKindError(f"{where}: {first['msg']}") from error
+        raise NotOfThisKindError(first_problem(error)) from error
+
+
+def first_problem(error: ValidationError, whole: str = "the whole file") -> str:
+    """Where input is wrong first, and why: `train.rate: Input should be above 0`.
+
+    Args:
+        error: what Pydantic found.
+        whole: stands for the place where no field is at fault.
+    """
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(step) for step in first["loc"]) or whole
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def as_json(value: object) -> Any:

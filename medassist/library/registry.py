@@ -1,4 +1,4 @@
-"""models.json: which models and pairs the user has named, and how a pair is asked.
+"""models.json: named models and pairs, and the settings of pairs.
 
 A model stays where it lies: the registry remembers its path. Only what was copied or
 pulled into the data folder is the program's own, and can be deleted by it.
@@ -18,6 +18,7 @@ from medassist.core.files import make_folder, read_bytes, write_whole
 from medassist.core.locks import HeldError, Lock
 from medassist.core.model_list import FILE_NAME, MAX_BYTES
 from medassist.core.paths import data_dir
+from medassist.core.validated import first_problem
 from medassist.core.values import PairFiles, PaneName, Sampling
 from medassist.library.errors import LibraryError
 from medassist.starter import STARTER
@@ -51,7 +52,7 @@ class StoredModel(Value):
 
 
 class PaneSettings(Value):
-    """How one pane of a pair is asked."""
+    """System prompt and sampling of one pane."""
 
     system: str = Field(default="", max_length=100_000)
     """Stands before every conversation; empty: nothing does."""
@@ -64,7 +65,7 @@ class PaneSettings(Value):
 
 
 class NamedPair(Value):
-    """A base and a tuned model that are consulted together, by the models' names.
+    """A named pair of a base and a tuned model.
 
     Without any model it is the starter pair, which has settings like every other.
     """
@@ -80,12 +81,12 @@ class NamedPair(Value):
         return tuple(n for n in (self.base, self.tuned, self.adapter) if n)
 
     def asked(self, pane: PaneName) -> PaneSettings:
-        """How `pane` is asked."""
+        """The settings of `pane`."""
         return self.panes.get(pane, PaneSettings())
 
 
 class Registry(Value):
-    """All that models.json holds."""
+    """Contents of models.json."""
 
     version: Literal[1] = 1
     models: dict[str, StoredModel] = {}
@@ -132,25 +133,25 @@ class Registry(Value):
         )
 
     def pairs_with(self, model: str) -> list[str]:
-        """The names of the pairs that need `model`."""
+        """Names of the pairs that use `model`."""
         return [name for name, pair in self.pairs.items() if model in pair.models]
 
     def name_of(self, path: Path) -> str | None:
-        """The name under which the file at `path` is known."""
+        """The registered name of the file at `path`."""
         real = path.resolve()
         found = (n for n, m in self.models.items() if m.path.resolve() == real)
         return next(found, None)
 
     def with_model(self, name: str, model: StoredModel) -> Registry:
-        """The registry with `model` as `name`."""
+        """A copy with `model` as `name`."""
         return self.model_copy(update={"models": {**self.models, name: model}})
 
     def with_pair(self, name: str, pair: NamedPair) -> Registry:
-        """The registry with `pair` as `name`."""
+        """A copy with `pair` as `name`."""
         return self.model_copy(update={"pairs": {**self.pairs, name: pair}})
 
     def without(self, name: str) -> Registry:
-        """The registry without the model or pair `name`."""
+        """A copy without the model or pair `name`."""
         return self.model_copy(
             update={
                 "models": {n: m for n, m in self.models.items() if n != name},
@@ -165,7 +166,7 @@ def registry_file() -> Path:
 
 
 def models_dir() -> Path:
-    """The folder of the models that were copied or pulled; made where it is not there.
+    """The folder of copied and downloaded models; created if missing.
 
     Raises:
         OSError: it cannot be made.
@@ -176,7 +177,7 @@ def models_dir() -> Path:
 
 
 def load_registry() -> Registry:
-    """The user's models and pairs; nothing where there is no file.
+    """Read models.json; empty if there is none.
 
     Raises:
         LibraryError: the file cannot be read, or is not one that this version wrote.
@@ -194,16 +195,14 @@ def load_registry() -> Registry:
     except OSError as error:
         raise LibraryError(f"{file} cannot be read: {error.strerror}.") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the whole file"
         raise LibraryError(
-            f"{file} is not a list of models of this version: {where}: "
-            f"{first['msg']}. Repair it, or put it aside and import the models again."
+            f"{file} is not a list of models of this version: {first_problem(error)}. "
+            "Repair it, or put it aside and import the models again."
         ) from None
 
 
 def save_registry(registry: Registry) -> None:
-    """Write `registry`, whole or not at all, for the user's eyes only (0600).
+    """Write `registry`, readable for the user alone (0600).
 
     Raises:
         LibraryError: the file cannot be written.
@@ -217,7 +216,7 @@ def save_registry(registry: Registry) -> None:
 
 @contextmanager
 def changing() -> Generator[list[Registry]]:
-    """Change the registry while no other program of this user does.
+    """Change the registry under a lock.
 
     Gives a list of one: what stands in it at the end is written.
 
@@ -248,7 +247,7 @@ def _locked(file: Path) -> Generator[None]:
 
 
 def require_name(name: str) -> str:
-    """`name`, which the user gave to a model or a pair.
+    """Check a name that the user gave to a model or pair.
 
     Raises:
         LibraryError: it cannot be one.
@@ -262,7 +261,7 @@ def require_name(name: str) -> str:
 
 
 def require_stored(registry: Registry, name: str) -> StoredModel:
-    """The model that `registry` knows by `name`.
+    """The model `name` of `registry`; an error if there is none.
 
     Raises:
         LibraryError: there is none.
@@ -277,7 +276,7 @@ def require_stored(registry: Registry, name: str) -> StoredModel:
 
 
 def free_name(wanted: str, registry: Registry) -> str:
-    """A name like `wanted` that nothing has yet."""
+    """An unused name similar to `wanted`."""
     plain = re.sub(r"[^A-Za-z0-9._+-]+", "-", wanted).strip("-._+")[:70] or "model"
     taken = {*registry.models, *registry.pairs, STARTER}
     number = 1

@@ -39,6 +39,7 @@ from finetune.data.sources.inputs import inputs
 from finetune.data.sources.source import Broken, Read, SourceInfo
 from finetune.errors import FinetuneError
 from medassist.core.files import read_text
+from medassist.core.validated import first_problem
 
 NAME = "own-rows"
 MOST_ROWS = 100_000  # of an item, before it is drawn from
@@ -134,11 +135,9 @@ def _items(file: Path) -> tuple[Item, ...]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise FinetuneError(f"{file} cannot be read as YAML: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "the file"
-        message = first["msg"].removeprefix("Value error, ")
         raise FinetuneError(
-            f"{file} is no list of items with kind, asks and says: {where}: {message}"
+            f"{file} is no list of items with kind, asks and says: "
+            f"{first_problem(error, 'the file')}"
         ) from error
 
 

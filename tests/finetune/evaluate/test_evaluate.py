@@ -346,7 +346,7 @@ def of_another_base(run: Path) -> None:
     ("harm", "said"),
     [
         (without_test, "no split of that name .it has held"),
-        (broken_line, r"test\.jsonl, byte 0: no record"),
+        (broken_line, r"test\.jsonl, line 1 is no record"),
         (empty, "is empty"),
         (without_adapter, "has no adapter"),
         (of_another_size, "does not fit the base"),
