@@ -35,6 +35,13 @@ class Hello(Value):
     """What holds it, in the words of `confine.describe`."""
 
 
+class Opening(Value):
+    """A file is about to be opened; sent once for each, before it is loaded."""
+
+    kind: Literal["opening"] = "opening"
+    file: Path
+
+
 class Refused(Value):
     """The command failed; the message says why."""
 

@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
-from medassist.core.errors import EngineDied, EngineError, ModelFileError
+from medassist.core.errors import EngineError
 from medassist.core.gguf import read_header
 from medassist.core.processor import physical_cores
-from medassist.engine.child import Child, ChildEnded
-from medassist.engine.death import cause_of_death
-from medassist.engine.frames import FrameTooLarge, Refused
+from medassist.engine.child import ChildEnded
+from medassist.engine.gguf_client import GgufClient
 from medassist.engine.scorer_wire import (
     REPLIES,
     Command,
@@ -25,7 +22,6 @@ from medassist.engine.scorer_wire import (
     Open,
     Opened,
     OpenedVocabulary,
-    Opening,
     OpenVocabulary,
     Read,
     Reply,
@@ -42,49 +38,11 @@ TOKENS_AT_ONCE = 4096
 BLANK = "\u2581"
 
 
-class _Asked:
-    """A child with a GGUF that is asked; its death is a sentence."""
+class _ScorerClient(GgufClient[Reply]):
+    """A scorer process."""
 
     def __init__(self, model: Path, adapter: Path | None = None) -> None:
-        self.model = model
-        self.adapter = adapter
-        self._when = "while it was loaded"
-        self._opening: Path | None = None
-        self._child: Child[Reply] = Child(WORKER, REPLIES)
-
-    def close(self) -> None:
-        """End the child."""
-        self._child.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._child.__exit__(kind, error, trace)
-
-    @property
-    def confined(self) -> str | None:
-        """What holds the child."""
-        return self._child.confined
-
-    def _open(self, command: Open | OpenVocabulary) -> Reply:
-        """What the child says once it has loaded what `command` names."""
-        try:
-            opened = self._ask(command)
-            while isinstance(opened, Opening):
-                self._opening = opened.file
-                opened = self._receive()
-        except BaseException:
-            self.close()
-            raise
-        self._opening = None
-        self._when = "while it read a text"
-        return opened
+        super().__init__(WORKER, REPLIES, model, adapter, when="while it read a text")
 
     def _tokens(self, command: Command) -> list[int]:
         reply = self._ask(command)
@@ -92,40 +50,8 @@ class _Asked:
             raise self._out_of_turn(reply)
         return list(reply.tokens)
 
-    def _ask(self, command: Command) -> Reply:
-        try:
-            self._child.send(command)
-        except ChildEnded as ended:
-            raise self._death(ended) from None
-        except FrameTooLarge as error:
-            raise EngineError(f"The text is too large: {error}.") from None
-        return self._receive()
 
-    def _receive(self) -> Reply:
-        try:
-            reply = self._child.receive()
-        except ChildEnded as ended:
-            raise self._death(ended) from None
-        if isinstance(reply, Refused):
-            if reply.file is not None:
-                raise ModelFileError(reply.message, reply.file)
-            raise EngineError(reply.message)
-        return reply
-
-    def _out_of_turn(self, reply: Reply) -> EngineDied:
-        return self._death(self._child.ended(f"it answered with {reply.kind}"))
-
-    def _death(self, ended: ChildEnded) -> EngineDied:
-        named = [self.model, *([self.adapter] if self.adapter else [])]
-        subject = " with ".join(str(file) for file in named)
-        if self._opening is not None:
-            subject = str(self._opening)
-        return EngineDied(
-            cause_of_death(subject, self._when, ended.code, ended.words, ended.broken)
-        )
-
-
-class GgufScorer(_Asked):
+class GgufScorer(_ScorerClient):
     """A GGUF, perhaps with an adapter, in a scorer process; close it after use.
 
     Args:
@@ -237,7 +163,7 @@ class GgufScorer(_Asked):
         )
 
 
-class GgufVocabulary(_Asked):
+class GgufVocabulary(_ScorerClient):
     """Tokens and chat template of a GGUF, as llama.cpp reads them.
 
     Close it after use.

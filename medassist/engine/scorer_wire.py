@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from medassist.engine.frames import Refused, Value
+from medassist.engine.frames import Opening, Refused, Value
 
 
 class Open(Value):
@@ -86,13 +86,6 @@ class Write(Value):
     tokens: tuple[int, ...]
     count: int
     adapted_from: int | None = None
-
-
-class Opening(Value):
-    """A file is about to be opened; sent once for each file, before `Opened`."""
-
-    kind: Literal["opening"] = "opening"
-    file: Path
 
 
 class Opened(Value):

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from medassist.core.errors import EngineError, file_of
 from medassist.core.gguf import shards
-from medassist.engine.frames import FrameTooLarge, Refused
+from medassist.engine.frames import FrameTooLarge, Opening, Refused
 from medassist.engine.scorer_wire import (
     COMMANDS,
     Command,
@@ -23,7 +23,6 @@ from medassist.engine.scorer_wire import (
     Open,
     Opened,
     OpenedVocabulary,
-    Opening,
     OpenVocabulary,
     Read,
     Rows,

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from pydantic import BaseModel
-
-from medassist.core.errors import EngineDied, EngineError, ModelFileError
 from medassist.core.gguf import read_header
 from medassist.core.values import KvType
-from medassist.engine.child import Child, ChildEnded
-from medassist.engine.death import cause_of_death
-from medassist.engine.frames import Refused
+from medassist.engine.gguf_client import GgufClient
 from medassist.engine.timing_wire import (
     REPLIES,
     OpenedTimed,
-    Opening,
     OpenTimed,
     Reply,
     Run,
@@ -47,7 +39,7 @@ class TimedSettings:
     gpu_layers: int | None = None
 
 
-class TimedModel:
+class TimedModel(GgufClient[Reply]):
     """A GGUF, perhaps with an adapter, in a timing process, fed random tokens.
 
     Close it after use.
@@ -69,34 +61,22 @@ class TimedModel:
         self, model: Path, adapter: Path | None, settings: TimedSettings
     ) -> None:
         read_header(model)  # what is wrong with the file it says best
-        self.model = model
+        super().__init__(WORKER, REPLIES, model, adapter, when="while it was measured")
         self.threads = settings.threads
-        self._opening = model
-        self._when = "while it was loaded"
-        self._child: Child[Reply] = Child(WORKER, REPLIES)
-        self.pid = self._child.pid
-        try:
-            reply = self._ask(
-                OpenTimed(
-                    model=model.absolute(),
-                    adapter=adapter and adapter.absolute(),
-                    context=settings.context,
-                    threads=settings.threads,
-                    kv=settings.kv,
-                    flash_attention=settings.flash_attention,
-                    gpu_layers=settings.gpu_layers,
-                )
+        opened = self._open(
+            OpenTimed(
+                model=model.absolute(),
+                adapter=adapter and adapter.absolute(),
+                context=settings.context,
+                threads=settings.threads,
+                kv=settings.kv,
+                flash_attention=settings.flash_attention,
+                gpu_layers=settings.gpu_layers,
             )
-            while isinstance(reply, Opening):
-                self._opening = reply.file
-                reply = self._receive()
-            if not isinstance(reply, OpenedTimed):
-                raise self._out_of_turn(reply)
-        except BaseException:
-            self.close()
-            raise
-        self.opened = reply
-        self._when = "while it was measured"
+        )
+        if not isinstance(opened, OpenedTimed):
+            raise self._out_of_turn(opened)
+        self.opened = opened
 
     def run(
         self,
@@ -122,46 +102,3 @@ class TimedModel:
         if not isinstance(reply, Took):
             raise self._out_of_turn(reply)
         return reply
-
-    def close(self) -> None:
-        """End the child."""
-        self._child.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._child.__exit__(kind, error, trace)
-
-    def _ask(self, command: BaseModel) -> Reply:
-        try:
-            self._child.send(command)
-        except ChildEnded as ended:
-            raise self._death(ended) from None
-        return self._receive()
-
-    def _receive(self) -> Reply:
-        try:
-            reply = self._child.receive()
-        except ChildEnded as ended:
-            raise self._death(ended) from None
-        if isinstance(reply, Refused):
-            if reply.file is not None:
-                raise ModelFileError(reply.message, reply.file)
-            raise EngineError(reply.message)
-        return reply
-
-    def _out_of_turn(self, reply: Reply) -> EngineDied:
-        return self._death(self._child.ended(f"it answered with {reply.kind}"))
-
-    def _death(self, ended: ChildEnded) -> EngineDied:
-        return EngineDied(
-            cause_of_death(
-                str(self._opening), self._when, ended.code, ended.words, ended.broken
-            )
-        )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from medassist.core.values import KvType
-from medassist.engine.frames import Refused, Value
+from medassist.engine.frames import Opening, Refused, Value
 
 
 class OpenTimed(Value):
@@ -45,13 +45,6 @@ class Run(Value):
     written: int = Field(default=0, ge=0)
     depth: int = Field(default=0, ge=0)
     threads: int = Field(ge=1)
-
-
-class Opening(Value):
-    """A file is about to be opened; sent once for each."""
-
-    kind: Literal["opening"] = "opening"
-    file: Path
 
 
 class OpenedTimed(Value):

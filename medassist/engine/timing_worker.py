@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 
 from medassist.core.errors import EngineError, file_of
 from medassist.core.gguf import shards
-from medassist.engine.frames import Refused
+from medassist.engine.frames import Opening, Refused
 from medassist.engine.timing_wire import (
     COMMANDS,
     OpenedTimed,
-    Opening,
     OpenTimed,
     Run,
     Took,
