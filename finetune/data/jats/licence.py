@@ -21,10 +21,10 @@ from medassist.text.licences.named_licences import (
     PUBLIC_DOMAIN,
     RESTRICTED,
     UNKNOWN,
-    family,
     from_address,
     from_sentence,
     waives_data_alone,
+    without_version,
 )
 from medassist.text.licences.restrictions import Place
 
@@ -77,7 +77,7 @@ def licence_of(meta: etree._Element, today: date | None = None) -> Licence:
 
 def agree(claims: list[Claim]) -> Licence:
     """One licence of several claims, or `unknown` with the contradiction."""
-    families = dict.fromkeys(family(claim.name) for claim in claims)
+    families = dict.fromkeys(without_version(claim.name) for claim in claims)
     if CC0 in families:
         families.pop(PUBLIC_DOMAIN, None)
     for limit in ("NC", "ND"):
@@ -88,18 +88,20 @@ def agree(claims: list[Claim]) -> Licence:
         told = "; ".join(claim.told for claim in _first_of_each(claims))
         return Licence(name=UNKNOWN, evidence=f"{CONFLICT}: {told}")
     (name,) = families
-    versions = [claim.name for claim in claims if family(claim.name) != claim.name]
+    versions = [
+        claim.name for claim in claims if without_version(claim.name) != claim.name
+    ]
     return Licence(
-        name=next((each for each in versions if family(each) == name), name),
+        name=next((each for each in versions if without_version(each) == name), name),
         evidence="; ".join(str(claim) for claim in _first_of_each(claims)),
     )
 
 
 def _first_of_each(claims: list[Claim]) -> list[Claim]:
-    """Of claims from the same place of the same family, the first."""
+    """Of claims from the same place of the same without_version, the first."""
     first: dict[tuple[str, str], Claim] = {}
     for claim in claims:
-        first.setdefault((claim.where, family(claim.name)), claim)
+        first.setdefault((claim.where, without_version(claim.name)), claim)
     return list(first.values())
 
 
@@ -111,7 +113,7 @@ def _claims(meta: etree._Element, today: date) -> Iterator[Claim]:
         for link in licence.iter("ext-link", "uri"):
             address = link.get(_LINK) or "".join(link.itertext())
             name = from_address(address)
-            if name and not (data_alone and family(name) == CC0):
+            if name and not (data_alone and without_version(name) == CC0):
                 yield Claim(name, f"license//{link.tag}", address)
         yield from _of_words("license-p", text)
     for reference in _scopes(meta, _REFERENCE):

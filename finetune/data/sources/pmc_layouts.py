@@ -20,7 +20,7 @@ from finetune.data.jats.licence import CONFLICT
 from finetune.data.records import Licence
 from finetune.data.sources.csv_rows import check_columns, csv_rows
 from finetune.data.sources.source import Broken
-from medassist.text.licences.named_licences import UNKNOWN, family
+from medassist.text.licences.named_licences import UNKNOWN, without_version
 
 _VERSIONED = re.compile(r"(?:^|/)(PMC\d+)\.(\d+)\.(?:xml|json)$")
 _NUMBER = re.compile(r"PMC(\d+)")
@@ -189,7 +189,7 @@ def with_beside(licence: Licence, beside: ArticleMetadata | None) -> Licence:
         return Licence(name=UNKNOWN, evidence=f"{licence.evidence}; {told}")
     if licence.name == UNKNOWN:
         return Licence(name=beside.code, evidence=f"{told}; {licence.evidence}")
-    if family(licence.name) != family(beside.code):
+    if without_version(licence.name) != without_version(beside.code):
         return Licence(
             name=UNKNOWN,
             evidence=f"{CONFLICT}: the article says {licence.name} "

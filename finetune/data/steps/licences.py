@@ -49,7 +49,7 @@ def as_stated(record: AnyRecord, stated: str | None) -> AnyRecord:
 
 
 @lru_cache(maxsize=4096)
-def family(name: str) -> tuple[str, ...]:
+def families(name: str) -> tuple[str, ...]:
     """The families of a licence's name: mostly one, none of them doubled."""
     if name.casefold().lstrip().startswith("conflict"):
         return (UNKNOWN,)
@@ -75,7 +75,7 @@ def _families(name: str) -> tuple[str, ...]:
         found = tuple(each.name for each in said)
         if RESTRICTED in found:
             return ()
-    return tuple(dict.fromkeys(named_licences.family(each) for each in found))
+    return tuple(dict.fromkeys(named_licences.without_version(each) for each in found))
 
 
 def _folded(name: str) -> str:
@@ -89,16 +89,16 @@ class LicenceStep:
 
     def __init__(self, allowed: Iterable[str]) -> None:
         names = tuple(allowed)
-        self._allowed = {each for name in names for each in family(name)}
+        self._allowed = {each for name in names for each in families(name)}
         self._retracted = any(name.casefold() == RETRACTED for name in names)
 
     def decide(self, record: AnyRecord) -> LicenceDecision:
         """What becomes of `record`, and why; counted for the manifest."""
         if RETRACTED in record.meta and not self._retracted:
             return LicenceDecision(RETRACTED, False, "the article was retracted")
-        families = family(record.licence.name)
-        shown = " and ".join(families)
-        refused = [each for each in families if each not in self._allowed]
+        found = families(record.licence.name)
+        shown = " and ".join(found)
+        refused = [each for each in found if each not in self._allowed]
         if refused:
             return LicenceDecision(
                 shown, False, f"{refused[0]} is not on the list of allowed"

@@ -117,8 +117,8 @@ def from_sentence(text: str, place: Place = "statement") -> tuple[NamedLicence, 
         place: where it stands, for what single words in it mean.
     """
     found, _ = _named(text)
-    if waives_data_alone(text) and len({family(name) for name in found}) > 1:
-        found = [name for name in found if family(name) != CC0]
+    if waives_data_alone(text) and len({without_version(name) for name in found}) > 1:
+        found = [name for name in found if without_version(name) != CC0]
     return (*(NamedLicence(name) for name in found), *_forbidden(text, found, place))
 
 
@@ -151,7 +151,7 @@ def waives_data_alone(text: str) -> bool:
     return _DATA_WAIVER.search(" ".join(text.lower().split())) is not None
 
 
-def family(name: str) -> str:
+def without_version(name: str) -> str:
     """A licence's name without its version: `CC BY-NC 4.0` -> `CC BY-NC`."""
     return re.sub(r" \d\.\d$", "", name)
 
@@ -211,7 +211,7 @@ def _of_creative_commons(match: re.Match[str]) -> str:
 def _forbidden(text: str, found: list[str], place: Place) -> list[NamedLicence]:
     """What the words of a statement forbid, where none of its licences says so."""
     limits = limits_of(text, place)
-    codes = [family(name) for name in found]
+    codes = [without_version(name) for name in found]
     named = {part for code in codes for part in code.split("-")[1:]}
     said: list[NamedLicence] = []
     if (limits.commerce and "NC" not in named) or (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from finetune.data.recipe import ALLOWED_LICENCES
-from finetune.data.steps.licences import LicenceStep, family
+from finetune.data.steps.licences import LicenceStep, families
 from finetune.data.steps.step_result import Dropped, Kept
 from tests.finetune.data.pipeline.own_source import text
 
@@ -73,13 +73,13 @@ def test_a_name_with_a_restriction_anywhere_is_out_until_it_is_asked_for(name):
 
 @pytest.mark.parametrize("name", NARROWED)
 def test_the_family_that_a_message_shows_can_be_asked_for(name):
-    shown = [each for each in family(name) if each not in ALLOWED_LICENCES]
+    shown = [each for each in families(name) if each not in ALLOWED_LICENCES]
     record = text("a", "words", licence=name)
     assert isinstance(LicenceStep((*ALLOWED_LICENCES, *shown))(record), Kept)
 
 
 @pytest.mark.parametrize(
-    ("name", "families"),
+    ("name", "expected"),
     [
         ("cc-by-4.0", ("CC BY",)),
         ("CCBY4.0", ("CC BY",)),
@@ -104,12 +104,12 @@ def test_the_family_that_a_message_shows_can_be_asked_for(name):
         ),
     ],
 )
-def test_a_name_that_narrows_nothing_is_its_family(name, families):
-    assert sorted(family(name)) == sorted(families)
+def test_a_name_that_narrows_nothing_is_its_family(name, expected):
+    assert sorted(families(name)) == sorted(expected)
 
 
 def test_a_set_under_several_licences_needs_all_of_them():
-    assert family("CC BY 4.0 and a licence of our own") == (
+    assert families("CC BY 4.0 and a licence of our own") == (
         "CC BY",
         "a licence of our own",
     )

@@ -11,7 +11,7 @@ from finetune.data.steps.bounds import LengthStep, MissingStep
 from finetune.data.steps.duplicates import ComparedText, exact_key, parts, signature
 from finetune.data.steps.exam_text import exam_files, exam_texts
 from finetune.data.steps.identifiers import IdentifierStep, find_identifiers
-from finetune.data.steps.licences import LicenceStep, family
+from finetune.data.steps.licences import LicenceStep, families
 from finetune.data.steps.overlap import OverlapStep, write_index
 from finetune.data.steps.split import SPLITS, split_of
 from finetune.data.steps.step_result import Dropped, Kept
@@ -21,7 +21,7 @@ from tests.finetune.data.pipeline.own_source import dialogue, prose, text
 
 
 @pytest.mark.parametrize(
-    ("name", "families"),
+    ("name", "expected"),
     [
         ("CC BY 4.0", ("CC BY",)),
         ("CC-BY", ("CC BY",)),
@@ -38,8 +38,8 @@ from tests.finetune.data.pipeline.own_source import dialogue, prose, text
         ("", ("unknown",)),
     ],
 )
-def test_a_licence_is_known_in_all_its_spellings(name, families):
-    assert family(name) == families
+def test_a_licence_is_known_in_all_its_spellings(name, expected):
+    assert families(name) == expected
 
 
 @pytest.mark.parametrize(
