@@ -1,1 +1,1 @@
-"""What asks the user something over the screen that is open, and goes again."""
+"""Dialogs: modal screens that ask the user something."""

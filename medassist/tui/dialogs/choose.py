@@ -1,4 +1,4 @@
-"""Naming GGUF files on this computer by hand, to load them or keep them as a pair."""
+"""Dialog to choose GGUF files, to load them or save them as a pair."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FIELDS = ("base", "tuned", "adapter")
 
 
 class ModelTree(DirectoryTree):
-    """Folders and GGUF files."""
+    """Directory tree of folders and GGUF files."""
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         return [
@@ -49,7 +49,7 @@ class PathSuggester(Suggester):
 
 
 def completed(value: str) -> str | None:
-    """The first path that begins with `value`; folders end in a slash."""
+    """The first path that begins with `value`; folders end with a slash."""
     if not value or value == "~":
         return None
     folder, _, start = value.rpartition("/")
@@ -76,7 +76,7 @@ def _is_folder(path: Path) -> bool:
 
 
 class ChooseModels(ModalScreen[Choice | None]):
-    """Dismissed with the models to be loaded, or with `None` to leave all as it is.
+    """Dismissed with the chosen models, or with `None` if cancelled.
 
     Args:
         now: The models that stand in the fields at first.

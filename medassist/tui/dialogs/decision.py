@@ -1,4 +1,4 @@
-"""A question of the program to its user, with two answers."""
+"""Dialog with two answers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Decision(ModalScreen[bool]):
 
 
 class Leave(Decision):
-    """Whether to leave although something would be lost."""
+    """Asks whether to leave although something would be lost."""
 
     def __init__(self, loss: str, keymap: keys.Keymap) -> None:
         text = keymap.name(wording.leave(loss))

@@ -1,4 +1,4 @@
-"""Writing one consultation into a file."""
+"""Dialog to export one consultation into a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why each red flag is shown: the words that raised it, the rule, what it stands on."""
+"""Details of red flags: the words that raised each, the rule, its source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -16,10 +15,11 @@ from medassist.core.clean import clean_line
 from medassist.session.red_flags import ShownFlag
 from medassist.tui import keys
 from medassist.tui.buttons import button
+from medassist.tui.dialogs.scrolled_text import ScrolledTextDialog
 from medassist.tui.wording import dialogs as wording
 
 
-class FlagDetails(ModalScreen[bool]):
+class FlagDetails(ScrolledTextDialog[bool]):
     """Dismissed with True when the flags are marked as read, else with False."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,9 +52,6 @@ class FlagDetails(ModalScreen[bool]):
                         primary=True,
                     )
                 yield button(wording.BACK, "back", "screen.dismiss(False)")
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one("#text", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
 def _parts(shown: ShownFlag) -> Iterator[Widget]:

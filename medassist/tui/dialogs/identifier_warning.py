@@ -1,4 +1,4 @@
-"""The warning of identifiers before something is saved or exported.
+"""Warns of identifiers before something is saved or exported.
 
 What was found is looked for once and replaced the same way everywhere: the same
 person has the same mark in every question and answer.
@@ -24,7 +24,7 @@ BETWEEN = "\n\n\x1e\n\n"
 
 @dataclass(frozen=True)
 class Decided:
-    """What the user chose.
+    """The user's decision.
 
     Attributes:
         warnings: what is remembered of it; empty where nothing was found.
@@ -40,7 +40,7 @@ class Decided:
 
 
 async def warn(face: Face, texts: Sequence[str], occasion: Occasion) -> Decided | None:
-    """Tell the user what in `texts` may say who the patient is, if anything may.
+    """Warn of possible identifiers in `texts`, if there are any.
 
     Where the rules cannot read the texts the user is told that too.
 
@@ -92,7 +92,7 @@ async def _ask(
 async def warn_of_consultation(
     face: Face, consultation: Consultation
 ) -> tuple[WarningGiven, ...] | None:
-    """The same for all of a consultation that is going to be saved.
+    """Warn of identifiers in a consultation that is going to be saved.
 
     Where the user wants identifiers replaced, they are replaced in it. `None`: it is
     not to be saved.

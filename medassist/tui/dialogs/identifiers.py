@@ -1,4 +1,4 @@
-"""What in a text may tell who the patient is, before it is saved or exported."""
+"""Dialog that lists possible identifiers in a text."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from medassist.core.clean import clean_line
 from medassist.tui import keys
 from medassist.tui.buttons import button
+from medassist.tui.dialogs.scrolled_text import ScrolledTextDialog
 from medassist.tui.face import face
 from medassist.tui.wording import dialogs as wording
 
@@ -36,7 +36,7 @@ MOST: Final = 200
 async def warn_of_identifiers(
     face: Face, text: str, occasion: Occasion = "exporting"
 ) -> Outcome:
-    """Show what in `text` may tell who the patient is, and ask what to do with it.
+    """Show possible identifiers in `text`, and ask what to do.
 
     Call it in a worker: it waits for the user. Where the rules can read the text and
     find nothing the user is not asked, and it is "keep". That nothing is found is no
@@ -54,8 +54,8 @@ async def warn_of_identifiers(
     return outcome or "cancel"
 
 
-class IdentifierWarning(ModalScreen[Outcome]):
-    """What was found, by kind, with the text around it. One key replaces it all."""
+class IdentifierWarning(ScrolledTextDialog[Outcome]):
+    """Identifiers by kind, with context; one key replaces all of them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         keys.back("dismiss('cancel')"),
@@ -115,7 +115,7 @@ class IdentifierWarning(ModalScreen[Outcome]):
         return wording.CANNOT_READ
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Where nothing was found there is nothing to replace."""
+        """Disable replacing if nothing was found."""
         replaces = action == "dismiss" and parameters == ("replace",)
         return bool(self._found) or not replaces
 
@@ -154,9 +154,6 @@ class IdentifierWarning(ModalScreen[Outcome]):
             (f"{after}…" if after.strip() else "", "$quiet"),
             "" if one.sure else (f"  {wording.LOOKS_LIKE_ONE}", "italic $quiet"),
         )
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one("#text", VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
 def _found(text: str) -> tuple[tuple[Identifier, ...], bool]:

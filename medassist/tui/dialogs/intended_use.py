@@ -1,4 +1,4 @@
-"""What the program is for, said once before it is used."""
+"""Dialog with the intended use, shown once."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from medassist.intended_use import INTENDED_USE
 from medassist.tui import keys
 from medassist.tui.buttons import button
+from medassist.tui.dialogs.scrolled_text import ScrolledTextDialog
 from medassist.tui.wording import dialogs as wording
 
 
-class IntendedUse(ModalScreen[bool]):
+class IntendedUse(ScrolledTextDialog[bool]):
     """Dismissed with True when the user goes on, with False when not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,6 +38,3 @@ class IntendedUse(ModalScreen[bool]):
                     wording.UNDERSTOOD, "accept", "screen.dismiss(True)", primary=True
                 )
                 yield button(wording.QUIT, "decline", "screen.dismiss(False)")
-
-    def action_scroll(self, lines: int) -> None:
-        self.query_one("#text", VerticalScroll).scroll_relative(y=lines, animate=False)

@@ -1,4 +1,4 @@
-"""One line of text that the user is asked for."""
+"""Dialog that asks for one line of text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The path of a model, completed as it is typed."""
+"""Dialog that asks for a path, with completion."""
 
 from __future__ import annotations
 

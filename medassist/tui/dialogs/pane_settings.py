@@ -1,4 +1,4 @@
-"""How the panes of a pair are asked: a system prompt and sampling for each of them."""
+"""Dialog for the system prompt and sampling of a pair's panes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ZERO_IS_NONE = ("max_tokens", "max_thought_tokens")
 
 
 class PaneSettingsDialog(ModalScreen[NamedPair | None]):
-    """Dismissed with the pair as it shall be asked, or with `None`.
+    """Dismissed with the changed pair, or with `None`.
 
     Args:
         name: The pair's.

@@ -1,4 +1,4 @@
-"""The passphrase of the records: chosen, asked for, changed."""
+"""Dialogs for the passphrase of the records: choose, enter, change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Act = Callable[["Typed"], Awaitable[None]]
 
 
 class Typed:
-    """What the user has typed, and whether the key shall go into the keyring."""
+    """The typed passphrase, and whether to store the key in the keyring."""
 
     def __init__(self, old: str, new: str, keyring: bool) -> None:
         self.old = old

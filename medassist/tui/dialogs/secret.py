@@ -1,4 +1,4 @@
-"""A field for a passphrase: what is typed into it goes nowhere but to its screen."""
+"""Input field for a passphrase, from which nothing can be copied."""
 
 from __future__ import annotations
 

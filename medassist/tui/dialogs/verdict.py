@@ -1,4 +1,4 @@
-"""The verdict on the last question: one of four, with reasons if wanted."""
+"""Panel for the verdict on the last question, with optional reasons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST_REASON = len(CHOICES) + 1
 
 @dataclass(frozen=True)
 class Given:
-    """What the user has chosen."""
+    """The verdict that the user chose."""
 
     choice: Choice
     reasons: tuple[Reason, ...]

@@ -1,4 +1,4 @@
-"""What the screen says: one module for each room, so that it can be translated.
+"""Texts of the screens, one module each, so that they can be translated.
 
 A name in braces, `{verdict}`, is that of a command in the table of keys; `Keymap.name`
 puts its key there, as the user has it. Where a sentence holds values it is a function.

@@ -1,4 +1,4 @@
-"""What the screen of a measurement says."""
+"""Texts of the screen of a measurement."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ NOTHING = "-"
 
 
 def planned(steps: int, done: int, seconds: float | None) -> str:
-    """How much there is to do."""
+    """The plan."""
     takes = f"about {duration(seconds)}" if seconds else "a while"
     before = f", {done:,} done before" if done else ""
     return f"{steps:,} measurements{before}: {takes}."
 
 
 def progress(done: int, of: int, left: float) -> str:
-    """How far it is."""
+    """Progress of the whole measurement."""
     more = f", about {duration(left)} left" if left and done < of else ""
     return f"{done:,} of {of:,}{more}"
 
 
 def now(row: str, what: str) -> str:
-    """What is being measured."""
+    """The step that runs now."""
     return f"{row}: {what}"
 
 
 def counted(row: str, what: str, done: float, total: float, speed: float | None) -> str:
-    """How far a long measurement is."""
+    """Progress within a long step."""
     fast = f", {speed:.1f} tok/s" if speed else ""
     return f"{row}: {what} {done:,.0f} of {total:,.0f}{fast}"
 
 
 def failed(row: str, what: str, message: str) -> str:
-    """A measurement could not be made."""
+    """A step has failed."""
     return f"{row}, {what}: {message}"

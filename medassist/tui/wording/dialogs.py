@@ -1,4 +1,4 @@
-"""What the dialogs say."""
+"""Texts of the dialogs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the program says that shows the screens."""
+"""Texts of the app itself."""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
-"""What the screens on top of the consult screen say."""
+"""Texts of the screens on top of the consult screen."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal
 
-BACK = "Back"
+from medassist.tui.wording.dialogs import BACK as BACK
+from medassist.tui.wording.dialogs import KEEP as KEEP
+from medassist.tui.wording.dialogs import LOAD as LOAD
 
 # Details
 COPY = "Copy"
@@ -85,7 +87,6 @@ QUITS = "{quit} quits."
 MODELS = "Models on this computer"
 LOOKING = "looking ..."
 MEMORY_FREE = "{size} of memory are free.  * is the pair that the program opens with."
-LOAD = "Load"
 STARTER = "The starter pair"
 NAME_FILES = "Name files"
 BACK_TO = "Back to {name}"
@@ -151,7 +152,6 @@ BUSY = "Something else is being done; wait for it."
 PROMPTS = "Prompt library"
 INSERT = "Insert"
 EDIT = "Edit"
-KEEP = "Keep"
 YOURS = "yours"
 SHIPPED_PROMPT = "shipped; edited, it becomes yours"
 PLACES = "Places to be filled in are written as [[what goes here]]."
