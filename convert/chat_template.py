@@ -1,4 +1,4 @@
-"""The chat template that lies in a folder, as transformers saves it; nothing is loaded.
+"""Reads the chat template in a model folder, without loading anything.
 
 An adapter was taught in the template that lies beside it. Its base may have another, or
 none; what is made of both has to be asked in the adapter's.

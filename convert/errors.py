@@ -1,4 +1,4 @@
-"""What can go wrong in a conversion. Every message is a sentence for the user."""
+"""Errors of conversions. Every message is a sentence for the user."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class ConvertError(MedassistError):
 
 
 class NeedsMerging(ConvertError):
-    """A GGUF adapter cannot hold this adapter; merged into its base it is exact."""
+    """A GGUF adapter cannot hold this adapter; merging it would be exact."""
 
 
 @contextmanager
 def in_our_words() -> Generator[None]:
-    """Turn the engine's errors into this package's; both are sentences already."""
+    """Convert the engine's errors to this package's."""
     try:
         yield
     except EngineError as error:

@@ -1,4 +1,4 @@
-"""Looks up unsupported file formats, for the message when one is refused."""
+"""Recognises unsupported file formats, to say so when one is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from convert.supported_models import TAKEN
 def of_tensors(
     file: Path, names: Iterable[str], where: Sight, beside: str = ""
 ) -> str | None:
-    """The sentence about the first form that shows in the names of tensors.
+    """A sentence on the first foreign format recognised by tensor names.
 
     Args:
         file: that holds them.
@@ -33,12 +33,12 @@ def of_tensors(
 
 
 def of_adapter_config(file: Path, keys: Iterable[str]) -> str | None:
-    """The sentence about an adapter_config.json that is not PEFT's."""
+    """A sentence on an adapter_config.json that is not PEFT's."""
     return of_tensors(file, keys, Sight.ADAPTER_KEY)
 
 
 def of_class(file: Path, name: str) -> str:
-    """The sentence about the class that the config.json `file` names."""
+    """A sentence on the model class that config.json `file` names."""
     form = next(
         form
         for form in FORMS
@@ -51,7 +51,7 @@ def of_class(file: Path, name: str) -> str:
 
 
 def of_folder(folder: Path, wanted: str, where: Sight = Sight.IN_FOLDER) -> str | None:
-    """The sentence about a folder in which what is wanted is not, or lies deeper.
+    """A sentence on a folder without the wanted files, or with them deeper.
 
     Args:
         folder: that was given.
@@ -75,7 +75,7 @@ def of_folder(folder: Path, wanted: str, where: Sight = Sight.IN_FOLDER) -> str 
 
 
 def no_tokenizer(*folders: Path, shown: str = "") -> str | None:
-    """The sentence about folders none of which holds a tokenizer.
+    """A sentence on folders without a tokenizer.
 
     Args:
         folders: to look into.
@@ -87,7 +87,7 @@ def no_tokenizer(*folders: Path, shown: str = "") -> str | None:
 
 
 def refuse_form(said: str | None) -> None:
-    """Refuse what a sentence was found for.
+    """Raise the error, if a sentence was found.
 
     Raises:
         ConvertError: there is one.

@@ -17,7 +17,7 @@ from convert.supported_models import TAKEN
 
 
 class Sight(StrEnum):
-    """Where a form shows."""
+    """How a foreign format is recognised."""
 
     ADAPTER_TENSOR = "a name in the weights of an adapter"
     MODEL_TENSOR = "a name in the weights of a model"
@@ -29,7 +29,7 @@ class Sight(StrEnum):
 
 @dataclass(frozen=True)
 class ForeignForm:
-    """A line of the table.
+    """An entry of the table.
 
     Attributes:
         where: it shows.

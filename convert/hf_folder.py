@@ -1,4 +1,4 @@
-"""A Hugging Face folder: its config.json and its safetensors, read as they are."""
+"""Reads config.json and safetensors of a Hugging Face folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OF_TRAINING = ("training_args", "optimizer", "scheduler", "scaler", "rng_state")
 
 @dataclass(frozen=True)
 class JsonFile:
-    """A JSON object from a file, whose values are taken out with their types."""
+    """A JSON object from a file, with typed access to its values."""
 
     file: Path
     values: dict[str, Any]
@@ -111,7 +111,7 @@ class JsonFile:
         return [float(n) for n in value]
 
     def refuse(self, *keys: str) -> None:
-        """Make sure that none of `keys` is set.
+        """Raise if any of `keys` is set.
 
         Raises:
             ConvertError: one is: it changes what the weights mean.
@@ -124,7 +124,7 @@ class JsonFile:
                 )
 
     def expect(self, key: str, *known: Any) -> None:
-        """Make sure that the value under `key` is one of `known`.
+        """Raise unless the value under `key` is one of `known`.
 
         Raises:
             ConvertError: it is another, which llama.cpp does not compute.

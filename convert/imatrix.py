@@ -1,4 +1,4 @@
-"""An importance matrix: how much each column of a weight is used on real text."""
+"""Importance matrices: how much each column of a weight is used on real text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUMS, COUNTS = ".in_sum2", ".counts"
 
 @dataclass(frozen=True)
 class ImportanceMatrix:
-    """What llama-imatrix found.
+    """An importance matrix, as llama-imatrix writes it.
 
     Attributes:
         file: where it was read.

@@ -33,7 +33,7 @@ class _Meaningful(logging.Filter):
 
 @cache
 def keep_back_noise() -> None:
-    """Keep back, in this process, what is known to mean nothing."""
+    """Suppress known meaningless warnings in this process."""
     from transformers.utils import logging as theirs
 
     theirs.disable_progress_bar()  # ours is shown

@@ -1,4 +1,4 @@
-"""A Modelfile for Ollama: weights, adapter, and what Ollama is told of the model.
+"""Modelfiles for Ollama: weights, adapter, template, parameters.
 
 Its values have no escapes. Ollama's reader (parser/parser.go, read in August 2026)
 ends a value at a line's end once its quotes are closed, and drops characters that are
@@ -21,7 +21,7 @@ QUOTES = '"""'
 
 
 class WrittenModelfile(BaseModel):
-    """What `convert modelfile --json` prints."""
+    """Output of `convert modelfile --json`."""
 
     file: Path | None
     modelfile: str
@@ -35,7 +35,7 @@ class WrittenModelfile(BaseModel):
 
 @dataclass(frozen=True)
 class ModelfileParts:
-    """What a Modelfile says; paths are relative to where it lies."""
+    """Contents of a Modelfile; paths are relative to it."""
 
     weights: str
     """A GGUF, or the name of a model that Ollama has."""
@@ -73,7 +73,7 @@ def modelfile(parts: ModelfileParts) -> str:
 
 
 def beside(path: Path, folder: Path) -> str:
-    """`path` as a Modelfile in `folder` names it."""
+    """`path` relative to a Modelfile in `folder`."""
     whole, home = path.resolve(), folder.resolve()
     if whole.is_relative_to(home):
         return f"./{whole.relative_to(home).as_posix()}"

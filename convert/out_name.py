@@ -1,4 +1,4 @@
-"""Where a GGUF of one type goes; files of several can be asked for at once."""
+"""Output file names of GGUFs, one for each type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PLACE = "{type}"
 def out_file(
     out: Path, stem: str, kind: str, kinds: Sequence[str], *, is_folder: bool
 ) -> Path:
-    """The file of the type `kind`.
+    """File name for the type `kind`.
 
     Args:
         out: what the user named: a folder, a file, or a name with `{type}` in it.

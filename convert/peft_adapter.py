@@ -1,4 +1,4 @@
-"""A PEFT LoRA in its folder: what it changes of its base, and by how much.
+"""Reads a PEFT LoRA: which weights it changes, and how.
 
 The keys of the weights are those of PEFT 0.21 (`peft/utils/save_and_load.py`).
 """
@@ -86,7 +86,7 @@ _BASE_KEPT = ("gaussian", "eva", "orthogonal", "mica", "true", "false", "none")
 
 @dataclass(frozen=True)
 class Lora:
-    """The low-rank change of one module. Names are keys of the adapter's weights."""
+    """The low-rank change of one module, with the names of its tensors."""
 
     module: str
     """Of the base: model.layers.0.self_attn.q_proj."""
@@ -135,7 +135,7 @@ class PeftAdapter:
 
     @property
     def base_name(self) -> str | None:
-        """The name of the model that it says it was trained on."""
+        """Name of the model that it was trained on, as it says."""
         name = self.config.values.get("base_model_name_or_path")
         return str(name) if name else None
 

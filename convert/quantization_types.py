@@ -1,4 +1,4 @@
-"""The types that llama.cpp's quantizer makes, and what each may cost at most."""
+"""Quantization types of llama.cpp, and the largest acceptable loss of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A GGUF made smaller by llama.cpp's quantizer, in a child process.
+"""Quantizes a GGUF with llama.cpp's quantizer, in a child process.
 
 The quantizer is native code that reads a file from outside: it may abort, and then
 the child ends and not the program. The child has no network and writes one file.
@@ -36,7 +36,7 @@ PLAIN_TYPE = re.compile(r"[-._](?:f32|f16|bf16)$", re.IGNORECASE)
 
 
 class Quantized(BaseModel):
-    """One file that was made.
+    """One quantized file.
 
     Attributes:
         fallbacks: tensors whose rows do not divide into the type's blocks, and which
@@ -54,7 +54,7 @@ class Quantized(BaseModel):
 
 
 class QuantizedFiles(BaseModel):
-    """All files that one call made."""
+    """All files that one call wrote."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -152,7 +152,7 @@ def requantize(
 
 
 def read_bytes(text: str) -> int:
-    """A number of bytes such as 512M or 2G.
+    """Parse a number of bytes such as 512M or 2G.
 
     Raises:
         ConvertError: it is none.

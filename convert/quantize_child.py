@@ -27,7 +27,7 @@ FALLBACK = re.compile(rb"(\d+) of \d+ tensor\(s\) required fallback")
 
 
 def serve(process: Confined) -> None:
-    """Quantize what the app names; the exit code says whether that went well."""
+    """Quantize as the app commands; returns the exit code."""
     job = process.channel.receive(JOB)
     if job is None:
         return

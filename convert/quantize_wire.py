@@ -1,4 +1,4 @@
-"""The messages between `quantize` and the child process that runs the quantizer."""
+"""Messages between `quantize` and its child process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class QuantizeJob(BaseModel):
-    """What to quantize.
+    """Command: quantize a file.
 
     Attributes:
         files: of the model; the first one is named to the quantizer.
@@ -32,7 +32,7 @@ class QuantizeJob(BaseModel):
 
 
 class Tensor(BaseModel):
-    """The quantizer is at this one of `total` tensors."""
+    """The quantizer is at this tensor, one of `total`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,4 +1,4 @@
-"""The card.json of the run that a file belongs to, and writing on it.
+"""Reads and changes the card.json of the run that a file belongs to.
 
 A card is one for people too: that it is missing or broken stops no work, and is said.
 """

@@ -1,4 +1,4 @@
-"""Safetensors without torch: tensors stay in the mapped file, shards are streamed out.
+"""Safetensors without torch: reads mapped tensors, writes shards as streams.
 
 A safetensors file is eight bytes with the length of a JSON header, the header, and
 the tensors one after the other.
@@ -45,7 +45,7 @@ FLOATS = ("F32", "F16", "BF16", "F64")
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """What a file holds under a name."""
+    """A tensor's entry in a file."""
 
     name: str
     dtype: str
@@ -98,14 +98,14 @@ class SafetensorsFile:
         return memoryview(self._map)[start:end]
 
     def expect(self, name: str) -> None:
-        """Let the system read `name` from the disk while something else is done."""
+        """Ask the system to prefetch `name` from disk."""
         if hasattr(mmap, "MADV_WILLNEED"):
             start, end = self._where[name]
             start -= start % mmap.PAGESIZE
             self._map.madvise(mmap.MADV_WILLNEED, start, end - start)
 
     def forget(self) -> None:
-        """Let the pages that were read go; what is read again is read from the disk."""
+        """Release the mapped pages that were read."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
 
@@ -174,7 +174,7 @@ class SafetensorsFile:
 def write_safetensors(
     file: Path, tensors: Sequence[tuple[TensorInfo, Iterable[memoryview]]]
 ) -> Iterator[int]:
-    """Write `file` block by block, to the disk, and only then under its name.
+    """Write `file` block by block under a temporary name, then rename it.
 
     Args:
         file: its folder must be there.

@@ -1,4 +1,4 @@
-"""From the run folder of a starter pair to the files that the program ships.
+"""Converts the run of a starter pair to the files that the program ships.
 
 The run folder gets `gguf/` and a Modelfile, and its card the hashes of both. `ship`
 copies the files into the package, beside a notice of all sources.
@@ -88,7 +88,7 @@ def convert_run(run: Path) -> Card:
 
 
 def verify_run(run: Path, watcher: Watcher = unwatched) -> Card:
-    """Prove that the GGUFs in `run` are what they were made from.
+    """Verify the GGUFs in `run` against their sources.
 
     The base in Q8_0 is measured against one in F16, which is made for it and taken
     away. What came out stands in `gguf/verify.json` and in the card.
@@ -166,12 +166,12 @@ def tuned_modelfile(tuned: Path, card: Card, weights: str, *, first: str = "") -
 
 
 def checkout_modelfile(tuned: Path, card: Card) -> str:
-    """The Modelfile at the top of a clone, whose weights `make ollama` makes."""
+    """The Modelfile at the top of a clone, for `make ollama`."""
     return tuned_modelfile(tuned, card, f"./{FOR_OLLAMA.as_posix()}", first=FIRST_LINE)
 
 
 def ship(run: Path, checkout: Path) -> Shipped:
-    """Put a converted run into the package in `checkout`.
+    """Copy a converted run into the package in `checkout`, and its Modelfile on top.
 
     Raises:
         ConvertError: the run is not converted, its files are not those of its card,

@@ -18,7 +18,7 @@ Trim = Literal["no", "both", "left", "right"]
 
 
 def trimmed(text: str, trim: Trim) -> str:
-    """`text` as a template with that habit writes it."""
+    """`text` trimmed as the template trims it."""
     match trim:
         case "both":
             return text.strip()
@@ -32,7 +32,7 @@ def trimmed(text: str, trim: Trim) -> str:
 
 @dataclass(frozen=True)
 class Around:
-    """What stands before and after a text, and how its ends are trimmed."""
+    """Text before and after a turn, and how the turn is trimmed."""
 
     before: str
     after: str
@@ -45,7 +45,7 @@ class Around:
 
 @dataclass(frozen=True)
 class SystemTurn:
-    """The system's text is a turn like any other."""
+    """The system text is a turn of its own."""
 
     first: Around
     """At the start of a conversation."""
@@ -55,7 +55,7 @@ class SystemTurn:
 
 @dataclass(frozen=True)
 class SystemInQuestion:
-    """The system's text stands inside a question of the user."""
+    """The system text stands inside the user's turn."""
 
     around: Around
     """Between what opens the question and the question itself."""
@@ -67,12 +67,12 @@ class SystemInQuestion:
 
 @dataclass(frozen=True)
 class SystemLeftOut:
-    """The template writes no system text at all."""
+    """The template writes no system text."""
 
 
 @dataclass(frozen=True)
 class Turns:
-    """A chat template."""
+    """A chat template as fixed texts around turns."""
 
     opening: str
     """Before everything, where the conversation does not open with a system turn of

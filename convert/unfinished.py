@@ -1,4 +1,4 @@
-"""Writes to a hidden temporary name beside the target, one process at a time.
+"""Hidden temporary folders beside a target, used by one process at a time.
 
 What a kill leaves is taken away by the next call for the same target: it is known by
 a mark with the target's name in it, and left alone while somebody holds the mark.
@@ -21,7 +21,7 @@ MARK = "unfinished"
 
 @contextmanager
 def folder_beside(target: Path) -> Generator[Path]:
-    """A new hidden folder beside `target`, for what is to become it.
+    """Create a hidden folder beside `target`, to be renamed to it.
 
     What is in it at the end is removed with it, and so is what a killed call for the
     same target left.
@@ -40,7 +40,7 @@ def folder_beside(target: Path) -> Generator[Path]:
 
 
 def sweep(target: Path) -> None:
-    """Remove the hidden folders for `target` that nobody works in."""
+    """Delete hidden folders for `target` that no process uses."""
     try:
         found = [
             folder

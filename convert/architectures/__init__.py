@@ -1,4 +1,4 @@
-"""One file a family: its hyper-parameters and tensors in GGUF's terms."""
+"""Architectures, one file a family: hyper-parameters and tensors in GGUF's terms."""
 
 from __future__ import annotations
 

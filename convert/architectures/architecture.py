@@ -1,4 +1,4 @@
-"""What the converter must know of a kind of model, and the sizes that most have."""
+"""Base class of architectures, and the sizes that most of them share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUFFERS = (".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias")
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of a decoder, under the names that most config.json have."""
+    """Sizes of a decoder, under their usual names in config.json."""
 
     hidden: int
     layers: int
@@ -75,7 +75,7 @@ class Sizes:
         return self.kv_heads * self.head
 
     def whole_heads(self, config: JsonFile) -> None:
-        """Make sure that the heads together are as wide as the model.
+        """Check that heads times head size is the model's width.
 
         Raises:
             ConvertError: they are not, which llama.cpp's code of this architecture
@@ -103,7 +103,7 @@ class Sizes:
         writer.add_value_length(self.head)
 
     def outside(self) -> dict[str, TensorTarget]:
-        """Embedding, last norm and output layer under their usual names."""
+        """Targets of embedding, final norm and output layer."""
         table = (self.vocabulary, self.hidden)
         targets = {
             "model.embed_tokens.weight": TensorTarget("token_embd.weight", table),
@@ -114,7 +114,7 @@ class Sizes:
         return targets
 
     def feed_forward_targets(self) -> dict[str, TensorTarget]:
-        """Gate, up and down under their usual names."""
+        """Targets of gate, up and down."""
         inner = (self.feed_forward, self.hidden)
         return {
             "mlp.gate_proj.weight": TensorTarget("ffn_gate.weight", inner),
@@ -123,7 +123,7 @@ class Sizes:
         }
 
     def attention_targets(self) -> dict[str, TensorTarget]:
-        """Q, K, V and O under their usual names, in their own order."""
+        """Targets of Q, K, V and O, without reordering."""
         return {
             "self_attn.q_proj.weight": TensorTarget(
                 "attn_q.weight", (self.queries, self.hidden)
@@ -169,7 +169,7 @@ class Architecture(ABC):
         """
 
     def over(self, weights: Iterable[Weight]) -> Self:
-        """Itself as the files make it, where config.json ties output and embedding.
+        """The architecture adjusted to the files, where config.json ties the output.
 
         Raises:
             ConvertError: they are two, and llama.cpp computes with one.
@@ -186,7 +186,7 @@ class Architecture(ABC):
         ).with_head(f"{stored[HEAD].source.file}: {OWN_HEAD}")
 
     def with_head(self, found: str) -> Self:
-        """Itself, where llama.cpp takes an output layer for this architecture.
+        """The architecture with an output layer, where llama.cpp takes one.
 
         Args:
             found: where the output layer was found, for the message.
@@ -203,12 +203,12 @@ class Architecture(ABC):
 
     @cached_property
     def targets(self) -> dict[str, TensorTarget]:
-        """Where each weight of a whole model goes, by its Hugging Face name."""
+        """Targets of all weights of a complete model, by Hugging Face name."""
         return self.place_weights()
 
     @abstractmethod
     def place_weights(self) -> dict[str, TensorTarget]:
-        """The table behind `targets`, made once."""
+        """The table of `targets`, computed once."""
 
     @property
     def extra(self) -> dict[str, Array]:
@@ -217,11 +217,11 @@ class Architecture(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know: sentences."""
+        """Notes for the user, as sentences."""
         return ()
 
     def target(self, name: str) -> TensorTarget | None:
-        """Where the tensor `name` goes; `None` for one that is left out.
+        """GGUF target of the tensor `name`; `None` if it is left out.
 
         Raises:
             ConvertError: nobody knows what it is.

@@ -55,7 +55,7 @@ class Qwen2(Architecture):
         ).checked(config)
 
     def checked(self, config: JsonFile) -> Qwen2:
-        """Itself, where llama.cpp computes it."""
+        """The architecture itself, if llama.cpp supports its settings."""
         self.sizes.whole_heads(config)
         return self
 
@@ -67,7 +67,7 @@ class Qwen2(Architecture):
         self.rope.write(writer)
 
     def beside_attention(self) -> dict[str, TensorTarget]:
-        """What stands in a layer beside the usual weights."""
+        """Targets of the further weights in a layer."""
         queries, keys = (self.sizes.queries,), (self.sizes.keys,)
         return {
             "self_attn.q_proj.bias": TensorTarget("attn_q.bias", queries),
@@ -98,12 +98,12 @@ class Qwen3(Qwen2):
     defaults = _DEFAULTS | {"head_dim": 128, "attention_bias": False}
 
     def checked(self, config: JsonFile) -> Qwen3:
-        """Itself, where llama.cpp computes it."""
+        """The architecture itself, if llama.cpp supports its settings."""
         config.refuse("attention_bias")
         return self
 
     def beside_attention(self) -> dict[str, TensorTarget]:
-        """The norms of query and key."""
+        """Targets of the norms of query and key."""
         head = (self.sizes.head,)
         return {
             "self_attn.q_norm.weight": TensorTarget("attn_q_norm.weight", head),

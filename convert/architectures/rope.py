@@ -1,4 +1,4 @@
-"""RoPE as config.json has it, before and since transformers 5, and as a GGUF says it.
+"""RoPE settings: read from config.json (old and new form), written to a GGUF.
 
 Before: `rope_theta` and `rope_scaling` beside the other values. Since: both in
 `rope_parameters`, which may hold an object for each kind of layer.
@@ -20,7 +20,7 @@ BETAS = {"beta_fast": 32.0, "beta_slow": 1.0}
 
 @dataclass(frozen=True)
 class Rope:
-    """How the positions of one kind of layer are rotated."""
+    """RoPE settings of one kind of layer."""
 
     base: float
     kind: str
@@ -33,7 +33,7 @@ class Rope:
     """What else config.json says of it."""
 
     def check(self, *kinds: str, partial: bool = False) -> Rope:
-        """Itself, where its kind is one of `kinds` and, unless `partial`, for all.
+        """The settings themselves, if their kind is one of `kinds`.
 
         Raises:
             ConvertError: it is another, or has settings that llama.cpp does not read.
@@ -106,7 +106,7 @@ class Rope:
         return _yarn_scale(factor, 1.0)
 
     def llama3_factors(self, head: int) -> Array:
-        """What Llama 3.1 divides each frequency by: (head / 2,), float32.
+        """Llama 3.1's frequency divisors: (head / 2,), float32.
 
         Long waves are stretched, short ones left alone, those between blended; the
         rule is that of transformers' `_compute_llama3_parameters`.
@@ -129,7 +129,7 @@ class Rope:
 
 
 def read_rope(config: JsonFile, layers: str = "") -> Rope:
-    """The RoPE of the `layers` (as `rope_parameters` names them), or of them all.
+    """RoPE of the `layers` (as `rope_parameters` names them), or of all.
 
     Raises:
         ConvertError: a value is missing or is none that can be read.

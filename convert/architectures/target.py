@@ -1,4 +1,4 @@
-"""Where a weight goes, and what is done to it on the way, block by block of rows."""
+"""Maps weights to GGUF tensors, reordering rows block by block."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BLOCK = 1 << 19
 
 @dataclass(frozen=True)
 class TensorTarget:
-    """The place of a weight in a GGUF."""
+    """The GGUF tensor that a weight becomes."""
 
     name: str
     """In the GGUF; in the table of a layer without its `blk.N.`"""
@@ -56,7 +56,7 @@ class TensorTarget:
         return np.concatenate(list(_interleaved(rows, self.heads)))
 
     def taken_back(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The weight that the values of a GGUF's tensor (rows first) were made of."""
+        """The original weight from the values of a GGUF tensor (rows first)."""
         if self.add:
             values = values - np.float32(self.add)
         if self.transposed:

@@ -1,4 +1,4 @@
-"""Whether embedding and output layer are one tensor, as transformers finds it at load.
+"""Whether embedding and output layer are tied, as transformers decides at load.
 
 config.json says it (`tie_word_embeddings`, or the default of the class), and the files
 have the last word (transformers 5, `PreTrainedModel.tie_weights`): where one of the two
@@ -26,7 +26,7 @@ _BLOCK = 1 << 22  # values that are compared at a time
 
 
 def are_one(embedding: Weight | None, head: Weight | None) -> bool:
-    """Whether the two that config.json ties are one tensor.
+    """Whether the two tensors that config.json ties are really one.
 
     Args:
         embedding: as it is stored; `None` where it is not.

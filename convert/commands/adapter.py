@@ -1,4 +1,4 @@
-"""`convert adapter`: a PEFT adapter as a GGUF adapter."""
+"""`convert adapter`: converts a PEFT adapter to a GGUF adapter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from medassist.core.words import size
 
 
 class Outtype(StrEnum):
-    """How the matrices are stored."""
+    """Storage types of the adapter's matrices."""
 
     F32 = "f32"
     F16 = "f16"

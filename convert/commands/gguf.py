@@ -1,4 +1,4 @@
-"""`convert gguf`: a Hugging Face model as a GGUF."""
+"""`convert gguf`: converts a Hugging Face model to GGUF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`convert merge`: an adapter into the weights of its base."""
+"""`convert merge`: merges an adapter into the weights of its base."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`convert modelfile`: a Modelfile from a model's own chat template and tokens."""
+"""`convert modelfile`: writes a Modelfile from a model's chat template and tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that say how Ollama shall run a model, for every verb that tells it."""
+"""Options on how Ollama runs a model, shared by several verbs."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def read_wishes(
     date: str | None,
     card: Path | None,
 ) -> OllamaWishes:
-    """What the user's options say.
+    """Parse the user's options.
 
     Raises:
         ConvertError: an option says what cannot be, or names a file that is not text.

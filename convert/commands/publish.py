@@ -1,4 +1,4 @@
-"""`convert publish`: GGUFs to an Ollama, read back and compared."""
+"""`convert publish`: publishes GGUFs to Ollama, and compares what it stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`convert quantize`: a GGUF made smaller by llama.cpp's quantizer."""
+"""`convert quantize`: quantizes a GGUF with llama.cpp's quantizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`convert run`: all of it, on a run folder."""
+"""`convert run`: runs all conversion steps on a run folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`convert starter`: the GGUFs of a starter pair, and the pair of this clone."""
+"""`convert starter`: converts a starter pair to GGUF, and ships it in this clone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`convert verify`: the gate."""
+"""`convert verify`: verifies a GGUF against its source."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def _merged(
 
 
 def table(found: Verified) -> str:
-    """What the gate found about a file, a line a check."""
+    """Results of the gate for a file, one check a line."""
     width = max(len(check.name) for check in found.checks)
     verdict = "verified" if found.passed else "WRONG"
     lines = [f"{found.file} ({found.quantization}) against {found.model}: {verdict}"]

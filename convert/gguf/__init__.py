@@ -1,1 +1,1 @@
-"""GGUF files: what a model becomes, written tensor by tensor."""
+"""Writes and reads GGUF files."""

@@ -1,4 +1,4 @@
-"""A PEFT LoRA as a GGUF adapter, plain or activated.
+"""Converts a PEFT LoRA, plain or activated, to a GGUF adapter.
 
 llama.cpp multiplies B @ A by alpha / rank, where rank is that of each B and alpha is
 one number for the whole file (src/llama-adapter.h). PEFT's scale is another for rsLoRA
@@ -44,7 +44,7 @@ _NEEDS_MERGING = {
 
 
 class WrittenAdapter(BaseModel):
-    """What is in the file of a GGUF adapter."""
+    """Contents of a GGUF adapter file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -132,7 +132,7 @@ def convert_adapter(
 
 
 def written_adapter(file: Path) -> WrittenAdapter:
-    """What is in the GGUF adapter `file`.
+    """Read the contents of the GGUF adapter `file`.
 
     Raises:
         ConvertError: it is none.
@@ -154,7 +154,7 @@ def written_adapter(file: Path) -> WrittenAdapter:
 
 
 def reads_weights(adapter: PeftAdapter) -> bool:
-    """Whether its conversion looks at weights of the base, and not its settings alone.
+    """Whether converting it needs weights of the base, not only its settings.
 
     That is where it has copies of some, or changes the embedding or the output layer,
     which may be one.
@@ -165,7 +165,7 @@ def reads_weights(adapter: PeftAdapter) -> bool:
 
 
 def check_convertible(adapter: PeftAdapter, base: Path) -> None:
-    """Make sure that a GGUF adapter can hold what `adapter` changes in `base`.
+    """Check that a GGUF adapter can hold all of `adapter`'s changes to `base`.
 
     Raises:
         NeedsMerging: it cannot.

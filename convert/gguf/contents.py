@@ -1,4 +1,4 @@
-"""What a GGUF says of itself: settings, tokens, tensors, parts. Nothing is loaded."""
+"""Contents of a GGUF: metadata, tokens, tensors, parts. Nothing is loaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAMPLING = "general.sampling."
 
 @dataclass(frozen=True)
 class GgufFacts:
-    """The head of a GGUF, or the heads of all parts of a split one."""
+    """The header of a GGUF, or the headers of all parts of a split one."""
 
     file: Path
     """The first part."""
@@ -46,7 +46,7 @@ class GgufFacts:
 
     @property
     def quantization(self) -> str:
-        """Such as `Q4_K_M`, from the file's type; `?` where it names none."""
+        """Quantization from the file type, such as `Q4_K_M`; `?` if none."""
         try:
             name = LlamaFileType(self.values.get("general.file_type")).name
         except ValueError:
@@ -55,17 +55,17 @@ class GgufFacts:
 
     @property
     def quantized(self) -> frozenset[str]:
-        """The types of its quantized tensors."""
+        """Types of the quantized tensors."""
         return frozenset(t.type for t in self.tensors if t.type not in FLOATS)
 
     @property
     def bytes(self) -> int:
-        """Of all its files."""
+        """Size of all parts."""
         return sum(part.stat().st_size for part in self.files)
 
     @property
     def template(self) -> str | None:
-        """The chat template that the file carries."""
+        """The chat template in the file."""
         found = self.values.get("tokenizer.chat_template")
         return found if isinstance(found, str) and found else None
 
@@ -89,12 +89,12 @@ class GgufFacts:
 
     @property
     def context(self) -> int | None:
-        """Tokens that the model was made for."""
+        """Context length that the model was trained for."""
         return self._number(f"{self.architecture}.context_length")
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """What the file recommends for sampling, by key: 0.6, not 0.60000002."""
+        """Recommended sampling in the file: 0.6, not 0.60000002."""
         return {
             key: float(str(np.float32(value))) if isinstance(value, float) else value
             for key, value in self.values.items()
@@ -103,7 +103,7 @@ class GgufFacts:
 
     @property
     def specials(self) -> tuple[str, ...]:
-        """Texts of the tokens that are no part of ordinary text."""
+        """Texts of special tokens."""
         types = self._list("tokenizer.ggml.token_type")
         pairs = zip(self._list("tokenizer.ggml.tokens"), types, strict=False)
         return tuple(str(token) for token, kind in pairs if kind in SPECIAL)
@@ -129,7 +129,7 @@ class GgufFacts:
 
 
 def read_facts(file: Path) -> GgufFacts:
-    """Read the head of `file`, which may be an adapter, or one part of a model.
+    """Read the header of `file`: a model, one part of it, or an adapter.
 
     Raises:
         ConvertError: it is missing or is no GGUF.
@@ -139,7 +139,7 @@ def read_facts(file: Path) -> GgufFacts:
 
 
 def read_model(file: Path) -> GgufFacts:
-    """Read the heads of the model in `file`, the first one where it is split.
+    """Read the headers of the model in `file`, the first part if it is split.
 
     Raises:
         ConvertError: it is no whole model in GGUF.
@@ -191,7 +191,7 @@ def shards_of(file: Path) -> tuple[Path, ...]:
 
 
 def same_number(a: object, b: object) -> bool:
-    """Whether two settings are equal, as far as float32 goes."""
+    """Whether two numbers are equal in float32."""
     if isinstance(a, float) or isinstance(b, float):
         return (
             isinstance(a, int | float)

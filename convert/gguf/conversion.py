@@ -1,4 +1,4 @@
-"""One model in several types: what `convert gguf` does."""
+"""Converts one model to several types, as `convert gguf` does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from medassist.core.progress import Watcher, unwatched
 
 
 class ConvertedFile(BaseModel):
-    """A GGUF that was made.
+    """A GGUF that was written.
 
     Attributes:
         file: the one to open: the first of `parts`.
@@ -35,7 +35,7 @@ class ConvertedFile(BaseModel):
 
 
 class ConvertedModel(BaseModel):
-    """All that one call made.
+    """All GGUFs that one call wrote.
 
     Attributes:
         notes: what the user should know of this model in llama.cpp: sentences.

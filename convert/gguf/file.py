@@ -1,4 +1,4 @@
-"""Writing a GGUF: under a temporary name, to the disk, then under its own."""
+"""Writes a GGUF file under a temporary name, then renames it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ HEADER = 1 << 20
 
 
 class LateTensor:
-    """A tensor that is made while it is written; what GGUFWriter asks of an array."""
+    """A tensor computed while it is written; has GGUFWriter's array interface."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ def _finish(
 
 
 def refuse_target(file: Path, *, force: bool) -> None:
-    """Make sure that `file` can be written.
+    """Check that `file` can be written.
 
     Raises:
         ConvertError: it is a folder, or is there and may not be replaced.
@@ -157,12 +157,12 @@ def add_tensor(
 
 
 def add_late(writer: GGUFWriter, name: str, tensor: LateTensor, kind: Kind) -> None:
-    """Add a tensor that is made when it is written."""
+    """Add a tensor that is computed when it is written."""
     writer.add_tensor(name, cast("npt.NDArray[Any]", tensor), raw_dtype=kind)
 
 
 def kind_of(name: str, shape: tuple[int, ...], quantization: Quantization) -> Kind:
-    """The type of the tensor `name` in a file of `quantization`, as llama.cpp has it.
+    """The type of tensor `name` in a file of `quantization`, as in llama.cpp.
 
     Vectors, norms and positions stay float32. A matrix whose rows are no whole number
     of blocks becomes F16 in the place of Q8_0.

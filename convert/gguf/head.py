@@ -1,4 +1,4 @@
-"""The head of a GGUF, read fast: a vocabulary of 150,000 tokens in half a second.
+"""Reads a GGUF header fast: 150,000 tokens in half a second.
 
 `gguf.GGUFReader` makes an array of each word of a list, which takes half a minute
 there. Every length is checked against the file before it is believed, and nothing is
@@ -40,12 +40,12 @@ NUMBERS: dict[int, str] = {
 
 
 class UnknownTensorTypeError(ConvertError):
-    """A file has tensors of a type that llama.cpp knows and the gguf library not."""
+    """A tensor type that llama.cpp knows, but the gguf library does not."""
 
 
 @dataclass(frozen=True)
 class TensorFact:
-    """A tensor as a GGUF lists it."""
+    """A tensor in the header's list."""
 
     name: str
     type: str
@@ -64,7 +64,7 @@ class TensorFact:
 
 @dataclass(frozen=True)
 class Entry:
-    """How a value is stored: a Python number does not say whether it was u32 or i64."""
+    """A metadata value with its stored type, such as u32 or i64."""
 
     kind: GGUFValueType
     inner: GGUFValueType | None
@@ -76,7 +76,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class GgufHead:
-    """The settings and the list of tensors of a GGUF."""
+    """Metadata and tensor list of a GGUF."""
 
     values: dict[str, Any]
     tensors: tuple[TensorFact, ...]

@@ -1,4 +1,4 @@
-"""A LoRA adapter in GGUF, read and held against the base that it is for.
+"""Reads a LoRA adapter in GGUF, and checks it against its base.
 
 The rules are llama.cpp's (src/llama-adapter.cpp): the change of a weight is
 scale x B x A, where the scale is alpha / rank, and 1 where the file names no alpha. Of
@@ -30,7 +30,7 @@ CANNOT_BE_MERGED = (
 
 @dataclass(frozen=True)
 class WeightChange:
-    """What an adapter adds to one weight: (rows, rank) x (rank, columns) x scale."""
+    """A LoRA's change of one weight: (rows, rank) x (rank, columns) x scale."""
 
     left: StoredTensor
     right: StoredTensor
@@ -39,7 +39,7 @@ class WeightChange:
     scale: float
 
     def matrices(self) -> tuple[Array, Array]:
-        """Left with the scale in it, and right; decoded, so in memory."""
+        """Left matrix with the scale applied, and right; decoded into memory."""
         right = self.right.floats()
         left = self.left.floats() * np.float32(self.scale)
         return left, np.ascontiguousarray(right.T) if self.turned else right
@@ -83,7 +83,7 @@ def read_lora(file: Path, base: GgufFacts) -> GgufLora:
 
 
 def require_lora(adapter: GgufFacts) -> None:
-    """Make sure that `adapter` is a LoRA.
+    """Check that `adapter` is a LoRA.
 
     Raises:
         ConvertError: it is something else.
@@ -100,7 +100,7 @@ def require_lora(adapter: GgufFacts) -> None:
 
 
 def require_fit(adapter: GgufFacts, base: GgufFacts) -> None:
-    """Make sure that llama.cpp would lay the LoRA `adapter` on `base`.
+    """Check that llama.cpp would accept the LoRA `adapter` on `base`.
 
     Raises:
         ConvertError: it is of another model, or holds what is no LoRA.

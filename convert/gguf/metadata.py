@@ -1,4 +1,4 @@
-"""What a GGUF says about itself: name, size, licence, origin, advice on sampling.
+"""Descriptive metadata of a GGUF: name, size, licence, origin, sampling.
 
 The rules are those of the `gguf` package, which upstream's converter uses too: the
 front matter of README.md, then config.json, then the name of the folder.
@@ -18,7 +18,7 @@ from convert.errors import ConvertError
 
 @dataclass(frozen=True)
 class About:
-    """What a GGUF says about itself, where it is known better than from the folder."""
+    """Metadata that is known better than from the folder."""
 
     name: str | None = None
     description: str | None = None

@@ -1,4 +1,4 @@
-"""A Hugging Face model as a GGUF, tensor by tensor."""
+"""Converts a Hugging Face model to GGUF, tensor by tensor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ HEAD_WRITTEN = (
 
 @dataclass(frozen=True)
 class Model:
-    """A model's folder that was found to be whole; its tensors are not read yet."""
+    """A complete model folder; its tensors are not read yet."""
 
     folder: Path
     architecture: Architecture
@@ -87,7 +87,7 @@ class Model:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of this model in llama.cpp: sentences."""
+        """Notes for the user on this model in llama.cpp, as sentences."""
         return (*_notes(self.architecture), *self.vocabulary.notes)
 
     def write(
@@ -158,7 +158,7 @@ def convert_model(
 
 
 def notes_of(folder: Path) -> tuple[str, ...]:
-    """What a user should know of the model in `folder` in llama.cpp: sentences.
+    """Notes for the user on the model in `folder` in llama.cpp, as sentences.
 
     Raises:
         ConvertError: the model is not one that can be written exactly.

@@ -1,4 +1,4 @@
-"""The tensors of a GGUF where they lie: mapped, and decoded some rows at a time."""
+"""Tensors of a GGUF: memory-mapped, and decoded some rows at a time."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class StoredTensor:
 
     @property
     def rows(self) -> int:
-        """How many rows it has, those of all further dimensions counted."""
+        """Number of rows, over all further dimensions."""
         return prod(self.fact.shape[1:])
 
     def raw(self) -> npt.NDArray[np.uint8]:
-        """Its bytes, mapped, a row each."""
+        """The mapped bytes, one row each."""
         return tensor_rows(self.file, self.fact)
 
     def floats(self, rows: Rows = slice(None)) -> Array:
-        """Some of its rows, decoded: (rows, columns).
+        """Some rows, decoded: (rows, columns).
 
         Raises:
             NotImplementedError: only llama.cpp decodes its type.

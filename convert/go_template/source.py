@@ -1,4 +1,4 @@
-"""What a model says of its own conversations: template, begin token, end tokens.
+"""The chat template of a model, with its begin and end tokens.
 
 From a model folder (transformers renders) or from a GGUF (the engine's sandbox does).
 """
@@ -25,12 +25,12 @@ ENDS_IN_CONFIG = ("config.json", "generation_config.json")
 
 
 class TemplateRefused(Exception):
-    """A chat template says that it does not take a conversation."""
+    """The chat template refuses a conversation."""
 
 
 @dataclass(frozen=True)
 class ChatSource:
-    """The chat template of a model, with what has to be known of its tokens."""
+    """A model's chat template, with the tokens that matter for it."""
 
     origin: Path
     """The file or folder, for messages."""
@@ -76,7 +76,7 @@ class ChatSource:
         return text.removeprefix(self.bos) if self.bos else text
 
     def takes(self, turns: Conversation) -> bool:
-        """Whether the template takes `turns` as they are."""
+        """Whether the template accepts `turns`."""
         try:
             self._written(turns, True)
         except TemplateRefused:

@@ -1,4 +1,4 @@
-"""The numbers of a merged weight, some rows at a time.
+"""Computes merged weights, some rows at a time.
 
 PEFT computes in float32 whatever the types of weight and adapter (it casts adapters to
 float32 when it loads them) and rounds once to the weight's type; so does this, and with

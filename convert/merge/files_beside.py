@@ -1,4 +1,4 @@
-"""All that stands beside the weights: config, tokenizer, chat template, licence."""
+"""Files of a merged model besides its weights: config, tokenizer, licence."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FilesBeside:
 def files_beside(
     base: Path, config: JsonFile, adapter: PeftAdapter, plan: MergePlan
 ) -> FilesBeside:
-    """What to put beside the merged weights.
+    """Collect the files to put beside the merged weights.
 
     Raises:
         ConvertError: the tokenizer has tokens that the embedding has no rows for.

@@ -1,4 +1,4 @@
-"""A LoRA in GGUF merged into its base in GGUF: what `ADAPTER` of a Modelfile was.
+"""Merges a LoRA in GGUF into its base in GGUF, as `ADAPTER` of a Modelfile did.
 
 Weights are decoded, changed in float32 and written in a type of their own. What a
 quantized weight has lost is lost, and nothing is lost again as long as none is
@@ -43,7 +43,7 @@ _OF_QUANTIZING = "quantize."
 
 
 class MergedGguf(BaseModel):
-    """What a merge of two GGUFs made.
+    """Result of merging two GGUFs.
 
     Attributes:
         types: of the weights that were changed.
@@ -68,7 +68,7 @@ class MergedGguf(BaseModel):
 
 @dataclass(frozen=True)
 class Sources:
-    """A base, and a plain LoRA that fits it."""
+    """A base and a plain LoRA that fits it."""
 
     base: GgufFacts
     adapter: GgufLora
@@ -90,12 +90,12 @@ class Sources:
 
     @property
     def template(self) -> str | None:
-        """In which the pair is asked: the adapter's own where it has one."""
+        """The chat template: the adapter's own, if it has one."""
         return self.adapter.facts.template or self.base.template
 
     @property
     def name(self) -> str:
-        """Of the merged model."""
+        """Name of the merged model."""
         given = (
             facts.values.get(Keys.General.NAME)
             for facts in (self.base, self.adapter.facts)
@@ -105,7 +105,7 @@ class Sources:
 
     @property
     def licence(self) -> str | None:
-        """Of the merged weights, under which both parts are."""
+        """Licence of the merged weights, from both sources."""
         found = (
             facts.values.get(Keys.General.LICENSE)
             for facts in (self.base, self.adapter.facts)
@@ -215,7 +215,7 @@ def write_model(
 
 
 def values_of(sources: Sources, kinds: Mapping[str, Kind]) -> dict[str, object]:
-    """What a merged file says otherwise than its base, by key; `None`: nothing."""
+    """Metadata of the merged file that differ from its base's; `None`: removed."""
     quantized = any(kind.name not in FLOATS for kind in kinds.values())
     head = read_head(sources.base.file)
     said: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""The merge itself: shard by shard into a hidden folder, which then gets its name."""
+"""Merges shard by shard into a hidden folder, which is then renamed."""
 
 from __future__ import annotations
 

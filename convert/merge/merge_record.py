@@ -1,4 +1,4 @@
-"""merge.json: what a merged model was made of."""
+"""merge.json: the sources of a merged model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MergeRecord(BaseModel):
 
 
 def read_record(folder: Path) -> MergeRecord:
-    """The merge.json in `folder`.
+    """Read the merge.json in `folder`.
 
     Raises:
         ConvertError: there is none, or it is not one of this version.

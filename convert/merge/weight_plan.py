@@ -1,4 +1,4 @@
-"""What becomes of each weight of the base: kept, replaced, or changed by a LoRA.
+"""Plan of a merge: which weights are kept, replaced, or changed by a LoRA.
 
 The adapted model, as PEFT computes it, is the measure. Where embedding and output
 layer are one tensor (tied) and the adapter changes only one of them, PEFT computes
@@ -54,17 +54,17 @@ class WeightPlan:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """In the merged model."""
+        """Shape in the merged model."""
         return self.source.tensors[self.key].shape
 
     @property
     def info(self) -> TensorInfo:
-        """As its file will name it."""
+        """Entry for its safetensors file."""
         return TensorInfo(self.name, self.dtype, self.shape)
 
     @property
     def kept(self) -> bool:
-        """Its bytes are those of its source."""
+        """Whether its bytes are copied from the source."""
         return (
             self.lora is None
             and self.bias is None
@@ -89,7 +89,7 @@ class MergePlan:
 
     @property
     def bytes(self) -> int:
-        """Of all the weights."""
+        """Size of all weights."""
         return sum(plan.info.bytes for file in self.files.values() for plan in file)
 
 

@@ -1,1 +1,1 @@
-"""A model for Ollama: its settings, and publishing it to a server."""
+"""Settings of a model for Ollama, and publishing it."""

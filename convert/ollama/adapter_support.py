@@ -1,4 +1,4 @@
-"""Whether Ollama can lay an adapter on a model."""
+"""Checks whether Ollama can apply an adapter to a model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from convert.gguf.lora import INVOCATION, require_fit, require_lora
 
 
 def check_adapter(adapter: GgufFacts, base: GgufFacts | None) -> None:
-    """Make sure that Ollama would apply `adapter` to `base` as it was trained.
+    """Check that Ollama would apply `adapter` to `base` as it was trained.
 
     Args:
         adapter: the adapter.

@@ -1,4 +1,4 @@
-"""What Ollama is told of a model apart from its weights."""
+"""A model's settings for Ollama: template, parameters, messages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from medassist.text.answer_end import AnswerEnd, Turn, answer_end
 
 @dataclass(frozen=True)
 class OllamaWishes:
-    """What the user says of a model; the rest comes from the model's files."""
+    """The user's settings for a model; the rest comes from its files."""
 
     system: str | None = None
     parameters: dict[str, Value] = field(default_factory=dict[str, Value])
@@ -53,7 +53,7 @@ class OllamaWishes:
 
 @dataclass(frozen=True)
 class OllamaSettings:
-    """What Ollama is told of a model apart from its weights."""
+    """Ollama's settings of a model, apart from its weights."""
 
     template: str
     system: str | None

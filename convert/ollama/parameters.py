@@ -1,4 +1,4 @@
-"""The parameters of a model in Ollama, each with who named it: its files or the user.
+"""A model's parameters in Ollama, each with its source: files or user.
 
 Nothing is added that nobody named. A length limit of ours would cut a reasoning model
 off inside its thought, and sampling of ours would be taken for the model's.
@@ -62,7 +62,7 @@ NAMES = {
 
 
 class Parameter(BaseModel):
-    """A line `PARAMETER name value`, and who named it."""
+    """A line `PARAMETER name value`, and its source."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -73,7 +73,7 @@ class Parameter(BaseModel):
 
     @property
     def told(self) -> str:
-        """It in words, for a list."""
+        """The parameter in words."""
         value = repr(self.value) if isinstance(self.value, str) else self.value
         return f"{self.name} {value}: from {self.source}"
 

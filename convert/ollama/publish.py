@@ -1,4 +1,4 @@
-"""Publish GGUFs to Ollama: send what is not there, create, read back."""
+"""Publishes GGUFs to Ollama: uploads missing files, creates, reads back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from medassist.core.run_folder import card_of_run
 
 
 class SentFile(BaseModel):
-    """A file of a model."""
+    """A file of a published model."""
 
     file: Path
     sha256: str
@@ -30,7 +30,7 @@ class SentFile(BaseModel):
 
 
 class Published(BaseModel):
-    """What became of one model."""
+    """Result for one model."""
 
     name: str
     quantization: str
@@ -52,7 +52,7 @@ class Published(BaseModel):
 
 
 class PublishReport(BaseModel):
-    """What `convert publish --json` prints."""
+    """Output of `convert publish --json`."""
 
     dry_run: bool
     models: list[Published]
@@ -88,7 +88,7 @@ def proofs_of(plan: PublishPlan) -> dict[Path, str]:
 def dry_run(
     plan: PublishPlan, host: str, *, proofs: dict[Path, str], watcher: Watcher
 ) -> Published:
-    """What `publish` would send; nothing is connected to."""
+    """The plan of `publish`, without any connection."""
     return _published(plan, host, proofs=proofs, watcher=watcher)
 
 
@@ -100,7 +100,7 @@ def publish(
     force: bool,
     watcher: Watcher,
 ) -> Published:
-    """Send what is not there, create the model, and read it back.
+    """Upload missing files, create the model, and read it back.
 
     Args:
         plan: what is to be made.

@@ -1,4 +1,4 @@
-"""What publishing means, before anything is sent: models, names, files, settings."""
+"""Plan of a publication: models, names, files, settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from convert.ollama.model_settings import OllamaSettings, OllamaWishes, settings
 
 @dataclass(frozen=True)
 class PublishPlan:
-    """One model that is to be published."""
+    """One model to publish."""
 
     name: ModelName
     files: tuple[Path, ...]
@@ -31,7 +31,7 @@ class PublishPlan:
 def make_plans(
     name: ModelName, ggufs: Sequence[Path], adapter: Path | None, wishes: OllamaWishes
 ) -> list[PublishPlan]:
-    """What publishing `ggufs` means: one model each, named by quantization if many.
+    """Plans for `ggufs`: one model each, tagged by quantization if there are several.
 
     Raises:
         ConvertError: a file is no model, two would have one name, or the adapter

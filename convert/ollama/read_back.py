@@ -1,4 +1,4 @@
-"""What a server has, compared with what it was sent.
+"""Compares what a server stored with what it was sent.
 
 A server may write a GGUF anew when it makes a model of it (it does so to look whether
 its own tools can read it), so that the digest of what it keeps says nothing. Tensors
@@ -42,7 +42,7 @@ TALKS: tuple[tuple[tuple[Role, str], ...], ...] = (
 
 
 class ReadBackCheck(BaseModel):
-    """One thing that was read back."""
+    """One comparison of stored with sent."""
 
     what: str
     equal: bool | None
@@ -199,7 +199,7 @@ def _template(
 
 
 def told_parameters(text: str) -> dict[str, list[object]]:
-    """The parameters that a server tells, one a line, written as Go writes values."""
+    """A server's parameters, one a line, with values as Go writes them."""
     found: dict[str, list[object]] = {}
     for line in filter(None, text.splitlines()):
         name, _, value = line.partition(" ")
@@ -286,7 +286,7 @@ def _prompt(server: Server, plan: PublishPlan) -> ReadBackCheck:
 def whole_talk(
     talk: Sequence[tuple[Role, str]], settings: OllamaSettings
 ) -> list[tuple[Role, str]]:
-    """`talk` with what the server puts before it, and turns of one role joined."""
+    """`talk` with the server's own messages first, and turns of one role joined."""
     turns = [*settings.messages, *talk]
     if talk[0][0] != "system" and settings.system:
         turns.insert(0, ("system", settings.system))

@@ -1,1 +1,1 @@
-"""From a run folder to verified GGUFs; what is unchanged is not done twice."""
+"""Converts a run folder to verified GGUFs; steps that are done are skipped."""

@@ -1,4 +1,4 @@
-"""`convert run`: the steps of a run folder, one after the other."""
+"""`convert run`: runs the steps of a run folder in order."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RUNNING = ".running"
 
 
 class StepTaken(BaseModel):
-    """What became of a step."""
+    """Result of a step."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,7 +42,7 @@ class StepTaken(BaseModel):
 
 
 class RunConverted(BaseModel):
-    """What a call left in a run folder.
+    """Result of converting a run folder.
 
     Attributes:
         verified: what the gate found about each GGUF that was asked for.
@@ -70,7 +70,7 @@ def convert_run_folder(
     wishes: RunWishes | None = None,
     watcher: Watcher = unwatched,
 ) -> RunConverted:
-    """Convert, merge, quantize and verify what the fine-tune in `root` left.
+    """Convert, merge, quantize and verify the fine-tune in `root`.
 
     It can be broken off at any moment and called again: a step whose inputs and
     outputs have the hashes that they had is not done again.

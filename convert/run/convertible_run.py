@@ -1,4 +1,4 @@
-"""What lies in a run folder: a base, one adapter or several, and what is made of them.
+"""Contents of a run folder: base, adapters, and files made of them.
 
 `base/` may be missing where --base names the model. The adapter is `adapter/`, or, of a
 starter pair, `adapter-plain/` and `adapter-activated/`.
@@ -41,7 +41,7 @@ class ConvertibleRun:
     def open(
         cls, root: Path, base: Path | None = None, watcher: Watcher = unwatched
     ) -> ConvertibleRun:
-        """Look at the run folder `root`.
+        """Examine the run folder `root`.
 
         Args:
             root: the folder.

@@ -1,4 +1,4 @@
-"""What was done in a run folder, out of which files, so that it is not done twice."""
+"""Ledger of a run folder: steps that are done, with the hashes of their files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _holds(_: Hashed) -> bool:
 
 @dataclass(frozen=True)
 class LedgerStep:
-    """A piece of work: out of `inputs` come `outputs`.
+    """A step that made `outputs` from `inputs`.
 
     Attributes:
         inputs: files, and folders whose files all count (hidden ones do not, and of
@@ -66,7 +66,7 @@ class _Book(BaseModel):
 
 
 class Ledger:
-    """The steps that were done in a run folder, with the hashes of all their files.
+    """The steps done in a run folder, with the hashes of all files.
 
     A file whose size and time of change are as they were is not hashed again.
     """
@@ -97,7 +97,7 @@ class Ledger:
                 self._book = kept.model_copy(update={"version": EDITION})
 
     def is_done(self, step: LedgerStep) -> bool:
-        """Whether `step` was done out of the same files, and its outputs are there."""
+        """Whether `step` was done with the same inputs, and its outputs exist."""
         done = self._book.steps.get(step.name)
         return (
             done is not None
@@ -109,7 +109,7 @@ class Ledger:
         )
 
     def write(self, step: LedgerStep, inputs: dict[str, Sha256]) -> None:
-        """Write down that `step` is done.
+        """Record that `step` is done.
 
         Args:
             step: the step.

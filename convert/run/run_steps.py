@@ -1,4 +1,4 @@
-"""The steps of a run folder: which file is made of which, in which order.
+"""The steps of a run folder: inputs, outputs and order.
 
     base/ ──▶ base-f16.gguf ──▶ base-TYPE.gguf
     adapter/ ──▶ adapter.gguf                       on base-f16.gguf
@@ -42,7 +42,7 @@ USUAL = ("Q4_K_M", "Q8_0")
 
 @dataclass(frozen=True)
 class RunWishes:
-    """What a user can ask of a run's conversion.
+    """The user's options for a conversion.
 
     Attributes:
         types: to quantize to, as `quantization_types.read_types` gives them; `None`
@@ -65,7 +65,7 @@ class RunWishes:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The types to quantize to, the usual ones applied."""
+        """The types to quantize to, with defaults."""
         return USUAL if self.types is None else self.types
 
 
@@ -79,17 +79,17 @@ class Planner:
 
     @property
     def merges(self) -> PeftAdapter | None:
-        """The adapter that is merged into its base, if one is."""
+        """The adapter to merge, if there is one."""
         wanted = self.run.gguf is None or self.wishes.merge
         return self.run.plain if wanted else None
 
     @property
     def whole(self) -> Path:
-        """The GGUF of the base that adapters are verified on."""
+        """The GGUF of the base on which adapters are verified."""
         return self.run.gguf or self.file(f"base-{UNQUANTIZED}")
 
     def steps(self) -> Iterator[LedgerStep]:
-        """All steps, in the order in which they are done."""
+        """All steps in order."""
         base = self.run.base
         # The base is asked as its adapter was taught, by Ollama and llama.cpp too.
         template = self.run.template
@@ -226,7 +226,7 @@ class Planner:
         )
 
     def ollama(self) -> tuple[Path, OllamaSettings]:
-        """The GGUF that the Modelfile names, and what Ollama is told of it.
+        """The GGUF and settings for the Modelfile.
 
         Raises:
             ConvertError: its chat template has no exact Go form.

@@ -1,1 +1,1 @@
-"""A GGUF as the Hugging Face folder that it could have been made of."""
+"""Unpacks a GGUF into the Hugging Face folder that it could have come from."""

@@ -1,4 +1,4 @@
-"""The config.json of a GGUF, proven by writing its settings again.
+"""Derives config.json from a GGUF, and proves it by converting it back.
 
 What the architecture's own class would write of that config.json must be what the GGUF
 says. A setting that comes out otherwise, or not at all, changes what the weights mean:
@@ -29,7 +29,7 @@ NOT_COMPUTED_WITH = ("rope.dimension_count", "vocab_size")
 
 
 def config_of(facts: GgufFacts) -> dict[str, Any]:
-    """The config.json that the settings of a GGUF amount to.
+    """The config.json equivalent to a GGUF's metadata.
 
     Raises:
         ConvertError: its architecture has no way back here, or a setting is missing or

@@ -1,4 +1,4 @@
-"""The tokenizer of a GGUF, by the rules that its own pre-tokenizer's name stands for.
+"""Builds a Hugging Face tokenizer from a GGUF's vocabulary and pre-tokenizer.
 
 transformers has a way of its own, which splits every text as GPT-2 does whatever the
 name says: a model that reads digits one by one would be trained on other tokens than
@@ -31,7 +31,7 @@ MARKS = (TokenType.CONTROL, TokenType.UNKNOWN)
 def tokenizer_of(
     facts: GgufFacts, vocabulary: GgufVocabulary
 ) -> PreTrainedTokenizerFast:
-    """The tokenizer that reads as llama.cpp reads with the vocabulary of a GGUF.
+    """A tokenizer equivalent to llama.cpp's with this GGUF.
 
     Args:
         facts: of the GGUF.

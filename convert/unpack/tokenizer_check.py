@@ -1,4 +1,4 @@
-"""Whether the tokenizer of an unpacked base reads text as llama.cpp reads the GGUF.
+"""Checks that an unpacked tokenizer gives the same ids as llama.cpp with the GGUF.
 
 What is trained in other tokens than it is asked in answers badly, and nothing shows
 why. So every training on a GGUF begins with this: texts as they are rendered, as users
@@ -39,7 +39,7 @@ Reading = Callable[[str], list[int]]
 
 
 def odd_texts() -> Iterator[str]:
-    """Texts put together from digits, blanks, line ends, scripts and signs.
+    """Random texts of digits, blanks, line ends, scripts and signs.
 
     The same each time; the parts meet in every order, with and without blanks.
     """
@@ -57,7 +57,7 @@ def odd_texts() -> Iterator[str]:
 def check_reading(
     folder: Path, gguf: Path, vocabulary: GgufVocabulary, watcher: Watcher
 ) -> None:
-    """Make sure that the tokenizer in `folder` reads as llama.cpp reads `gguf`.
+    """Check that the tokenizer in `folder` gives llama.cpp's ids for `gguf`.
 
     Args:
         folder: made of `gguf`.

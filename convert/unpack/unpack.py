@@ -1,4 +1,4 @@
-"""Unpacking: a GGUF's weights as float32, with config.json and tokenizer beside them.
+"""Unpacks a GGUF: float32 weights, config.json and tokenizer.
 
 Each tensor is computed as `gguf` dequantizes it, one at a time, and goes to the place
 that the converter would take it from. Nothing is rounded: float32 holds what every
@@ -47,7 +47,7 @@ GENERATION = "generation_config.json"
 
 
 def unpack(gguf: Path, folder: Path, *, watcher: Watcher = unwatched) -> Unpacked:
-    """Make `folder` the Hugging Face model that `gguf` could have been made of.
+    """Write to `folder` the Hugging Face model that `gguf` could have come from.
 
     A folder that was made of this very file is left as it is. Either way its
     tokenizer is held against llama.cpp's reading of the GGUF.
@@ -83,7 +83,7 @@ def unpack(gguf: Path, folder: Path, *, watcher: Watcher = unwatched) -> Unpacke
 def as_folder(
     model: Path, near: Path, *, weights: bool = True, watcher: Watcher = unwatched
 ) -> Generator[Path]:
-    """The folder of `model`: itself, or for the time of the call that of a GGUF.
+    """The folder of `model`; for a GGUF, a temporary one.
 
     Args:
         model: the folder of a Hugging Face model, or a GGUF.

@@ -1,1 +1,1 @@
-"""The gate: whether a GGUF is the model that it was made from."""
+"""The gate: verifies that a GGUF is the model it was made from."""

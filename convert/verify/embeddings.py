@@ -1,4 +1,4 @@
-"""Whether each row of a GGUF's tables is that of its token, or of its position.
+"""Checks that each row of a GGUF's embedding tables is in its place.
 
 The logits see the rows of those tokens and positions that the prompts happen to have:
 a few hundred of a hundred thousand. A row that is wrong beyond them would spoil one

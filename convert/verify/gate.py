@@ -1,4 +1,4 @@
-"""The gate: a GGUF is not converted until it is shown to be the model it came from.
+"""The gate: verifies a GGUF against the model that it was made from.
 
 Token ids, prompts, logits and greedy text against the Hugging Face model; for a
 quantized file, what it lost against the unquantized one, which has passed itself.
@@ -62,7 +62,7 @@ def verify_model(
     threads: int | None = None,
     watcher: Watcher = unwatched,
 ) -> Verified:
-    """Verify `gguf` against the model in `folder`, and record what was found.
+    """Verify `gguf` against the model in `folder`, and record the result.
 
     Args:
         folder: the Hugging Face model.

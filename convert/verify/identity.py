@@ -1,4 +1,4 @@
-"""What was verified, and by what: hashes of models, versions, memory."""
+"""Identity of a verification: hashes of models, versions, memory."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def hash_of_files(files: Sequence[Path]) -> str:
 
 
 def seen(files: Iterable[Path]) -> Seen:
-    """Sizes, times and places of `files`, by which a change is noticed.
+    """Sizes, times and places of `files`, to notice changes.
 
     Raises:
         ConvertError: one is not there.
@@ -69,7 +69,7 @@ def seen(files: Iterable[Path]) -> Seen:
 
 
 def check_unchanged(before: Seen) -> None:
-    """Make sure that the files are those that were looked at.
+    """Check that the files have not changed since.
 
     Raises:
         ConvertError: one was changed meanwhile, so that nothing is proven of it.
@@ -83,13 +83,13 @@ def check_unchanged(before: Seen) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Of the programs that compared."""
+    """Versions of the programs used."""
     names = ("llama-cpp-python", "transformers", "torch", "gguf")
     return {"medassist": __version__, **{name: version(name) for name in names}}
 
 
 def peak_memory() -> dict[str, float]:
-    """The most memory that this process and its largest child have held, in MiB."""
+    """Peak memory in MiB of this process and of its largest child."""
     if sys.platform == "win32":
         return {}
     import resource

@@ -1,4 +1,4 @@
-"""The gate's third check: the same logits, and the same greedy text.
+"""Third check of the gate: same logits and same greedy text.
 
 The Hugging Face model computes in float32, the GGUF in llama.cpp with an F32 cache.
 Both get the same token ids, so that what is found here is the weights' or the
@@ -39,7 +39,7 @@ PART_OF_VARIANCE = 1e-12  # keeps the quotient finite for a model that says noth
 
 @dataclass(frozen=True)
 class PromptTokens:
-    """Tokens that both models read.
+    """Tokens of a prompt that both models read.
 
     Attributes:
         adapted_from: where the adapter begins to count; `None` for never.
@@ -58,13 +58,13 @@ class GreedyText:
 
     @property
     def whole(self) -> tuple[int, ...]:
-        """What must be read to say what comes at each position."""
+        """Tokens to read to predict each position."""
         return (*self.prompt.tokens, *self.tokens[:-1])
 
 
 @dataclass
 class Difference:
-    """How far logits are from those expected, summed over prompts.
+    """Difference of logits from those expected, over all prompts.
 
     The error is taken against the spread of the logits around their mean at each
     position. Softmax does not see that mean, and where it is large (GPT-2's logits lie
@@ -83,7 +83,7 @@ class Difference:
     prompts: int = 0
 
     def add(self, found: Logits, expected: Logits) -> None:
-        """Take in one prompt: (T, V) each."""
+        """Add one prompt: (T, V) each."""
         error = found.astype(np.float64) - expected
         squares = float((error**2).sum())
         centred = expected.astype(np.float64)
@@ -110,14 +110,14 @@ class Difference:
         return self.worst < limit and self.nmse < limit
 
     def tolerance(self, limit: float) -> float:
-        """How close two logits may be to change places: the largest difference.
+        """How close two logits may be to swap: the largest difference.
 
         Of a model that is wrong it excuses nothing.
         """
         return self.largest if self.holds(limit) else 0.0
 
     def check(self, limit: float, name: str = "logits") -> Check:
-        """What it means for the gate."""
+        """The check for the gate."""
         passed = self.holds(limit)
         where = "" if passed else f", worst {self.worst:.1e} on prompt "
         return Check(
@@ -258,7 +258,7 @@ def compare_adapted(
     limit: float,
     watcher: Watcher = unwatched,
 ) -> list[Check]:
-    """Compare what an adapter does to a model with what its GGUF does to the base's.
+    """Compare an adapter's effect on a model with its GGUF's effect on the base's.
 
     The logits may differ by no more than `limit`, and beside that the change that the
     adapter makes to them must be the same: a weak adapter with the wrong scale moves
@@ -297,7 +297,7 @@ def compare_adapted(
 
 
 class Greedy:
-    """Greedy texts of a GGUF, held against what the model it is of would write."""
+    """Compares greedy texts of a GGUF with those of its source."""
 
     def __init__(self, model: str = "the Hugging Face model") -> None:
         self.model = model
@@ -307,7 +307,7 @@ class Greedy:
         self.wrong: list[str] = []
 
     def add(self, written: GreedyText, expected: Logits, error: float) -> None:
-        """Take in one text.
+        """Add one text.
 
         Args:
             written: by the GGUF.
@@ -334,7 +334,7 @@ class Greedy:
                 )
 
     def check(self, name: str = "greedy text") -> Check:
-        """What it means for the gate."""
+        """The check for the gate."""
         said = f"{self.tokens} tokens of {self.texts} texts, "
         if self.wrong:
             said += f"{len(self.wrong)} differ: {self.wrong[0]}"
@@ -355,7 +355,7 @@ class Greedy:
 
 
 def check_sizes(model: StreamedModel, gguf: GgufScorer) -> None:
-    """Make sure that the GGUF has no tokens that the model has not.
+    """Check that the GGUF has no tokens that the model lacks.
 
     It may have fewer: rows that only pad the embeddings are left out by some
     converters.
@@ -396,7 +396,7 @@ def effect_of(change: Difference, noise: Difference) -> Check:
 
 
 def tokens_of(folder: Path, tokenizer: PreTrainedTokenizerFast, size: int) -> None:
-    """Make sure that all tokens of the tokenizer are in the GGUF.
+    """Check that all tokens of the tokenizer are in the GGUF.
 
     Raises:
         ConvertError: some are not.

@@ -1,4 +1,4 @@
-"""Whether a merged GGUF is its base with the adapter on it.
+"""Verifies that a merged GGUF is its base plus the adapter.
 
 What both files hold is compared value for value and tensor for tensor, and then
 llama.cpp is asked: its logits with the adapter laid on the base, against those of the
@@ -82,7 +82,7 @@ def verify_merged(
     threads: int | None = None,
     watcher: Watcher = unwatched,
 ) -> Verified:
-    """Verify that `merged` is `base` with `adapter` on it, and record what was found.
+    """Verify that `merged` is `base` plus `adapter`, and record the result.
 
     Args:
         base: the GGUF; the first file of a split one.

@@ -1,4 +1,4 @@
-"""What quantizing cost: a quantized GGUF against the one that it was made from.
+"""Measures the loss of a quantized GGUF against its original.
 
 In llama-perplexity's way: chunks of 512 tokens with BOS at their start, of which the
 second half is scored, the cache in F16.
@@ -29,7 +29,7 @@ BUILT_IN = "built-in"
 
 @dataclass(frozen=True)
 class LossText:
-    """What is read to measure a loss."""
+    """The text on which a loss is measured."""
 
     name: str
     content: str
@@ -54,7 +54,7 @@ class LossText:
 
     @property
     def sha256(self) -> str:
-        """Of its UTF-8."""
+        """Hash of its UTF-8."""
         return hashlib.sha256(self.content.encode()).hexdigest()
 
 

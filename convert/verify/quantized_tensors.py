@@ -1,4 +1,4 @@
-"""Whether each tensor of a quantized file is still the one that it was made from.
+"""Checks that each tensor of a quantized file matches its original.
 
 The loss on a text says what all tensors together cost; a single one that is wrong in
 a model of many layers may hide in it. So rows of every tensor are decoded and held
@@ -27,7 +27,7 @@ that is empty by 1."""
 
 
 def compare_tensors(gguf: Path, against: Path, watcher: Watcher = unwatched) -> Check:
-    """Compare the tensors of `gguf` with those of `against`, of which it was made.
+    """Compare the tensors of the quantized `gguf` with those of `against`.
 
     Raises:
         ConvertError: a file cannot be read.

@@ -1,4 +1,4 @@
-"""The gate's second check: the prompts that tokenizer and GGUF make of conversations.
+"""Second check of the gate: same prompts from tokenizer and GGUF.
 
 The tokenizer's own `apply_chat_template` on one side, as training renders; on the other
 the template in the GGUF, or in that of its adapter, rendered by the program that will
@@ -32,7 +32,7 @@ AROUND = 30  # letters shown on both sides of a difference
 
 
 class PromptCheck(BaseModel):
-    """Whether both make the same prompts."""
+    """Result of comparing the rendered prompts."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""What the gate found, asked for and written down, with the converter's errors."""
+"""Reads and writes results of the gate, with this package's errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from medassist.core.run_folder import card_of
 def read_verified(
     gguf: Path, hashed: Callable[[Path], str] | None = None
 ) -> Verified | None:
-    """What the gate found about this very file, or `None` where it never saw it.
+    """The gate's result for exactly this file; `None` if it was never checked.
 
     Args:
         gguf: the first file of a split one.
@@ -41,7 +41,7 @@ def read_verified(
 
 
 def require_verified(gguf: Path) -> Verified:
-    """What the gate found about this very file, which must have passed.
+    """The gate's result for exactly this file; an error unless it passed.
 
     Raises:
         ConvertError: it was not verified, was changed since, or did not pass.
@@ -63,7 +63,7 @@ def require_verified(gguf: Path) -> Verified:
 
 
 def record(gguf: Path, found: Verified) -> list[str]:
-    """Write `found` into the verify.json beside `gguf`, and into a card.json there.
+    """Write `found` to the verify.json beside `gguf`, and to a card.json there.
 
     The figures of files of the same name that are no more are dropped.
 

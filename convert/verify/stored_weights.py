@@ -1,4 +1,4 @@
-"""The weights in a model's folder, read with the safetensors library.
+"""Reads the weights in a model folder with the safetensors library.
 
 The converter reads them with code of its own (`convert.safetensors_file`), which maps
 them and decodes BF16. The gate goes another way to the same numbers, so that a fault of

@@ -1,4 +1,4 @@
-"""A Hugging Face model in float32 that is never in memory as a whole.
+"""A Hugging Face model in float32, loaded layer by layer.
 
 The model is built without weights, by transformers' own classes; each matrix is read
 from its file when its turn comes, used on all prompts at once, and let go. So a model
@@ -81,7 +81,7 @@ class StreamedModel:
         return int(cast(Any, self._model.get_output_embeddings()).out_features)
 
     def tables(self) -> list[EmbeddingTable]:
-        """Embedding and output layer, and positions where it has such."""
+        """Embedding, output layer, and position embeddings if there are any."""
         tokens = cast(nn.Module, self._model.get_input_embeddings())
         output = cast(nn.Module, self._model.get_output_embeddings())
         of_tokens, of_output = (self._owners[m]["weight"] for m in (tokens, output))
@@ -99,7 +99,7 @@ class StreamedModel:
     def hidden(
         self, texts: Sequence[Sequence[int]], *, adapted: bool
     ) -> list[torch.Tensor]:
-        """What goes into the output layer for each of `texts`: (T, hidden) each.
+        """Input of the output layer for each of `texts`: (T, hidden) each.
 
         All texts go through the model side by side, so that its weights are read
         once. They are padded at their ends, where nothing looks back from.

@@ -1,4 +1,4 @@
-"""The gate's first check: token ids of the Hugging Face tokenizer and of the GGUF.
+"""First check of the gate: same token ids from tokenizer and GGUF.
 
 Every text of the corpus is read three ways by both: as a rendered prompt, in which
 special tokens are control; as what a user types, in which they are letters; and whole,
@@ -36,7 +36,7 @@ Reading = Callable[[str], list[int]]
 
 
 class TokenCheck(BaseModel):
-    """Whether both read text alike."""
+    """Result of comparing token ids."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,7 +51,7 @@ class TokenCheck(BaseModel):
 
 @dataclass(frozen=True)
 class TokenizerPair:
-    """A tokenizer and the GGUF that is to read as it does."""
+    """A tokenizer and the GGUF that should match it."""
 
     hf: PreTrainedTokenizerFast
     gguf: GgufVocabulary
@@ -277,7 +277,7 @@ def parted(
     expected: Sequence[int],
     found: Sequence[int],
 ) -> str:
-    """Where the tokenizer's ids and the GGUF's part, in words."""
+    """The first differing token ids, in words."""
     same = 0
     for left, right in zip(expected, found, strict=False):
         if left != right:
@@ -294,7 +294,7 @@ def parted(
 
 
 def composed(tokenizer: PreTrainedTokenizerFast, text: str) -> str:
-    """`text` as the tokenizer composes it, which llama.cpp does not do."""
+    """`text` in the tokenizer's Unicode normal form, which llama.cpp does not apply."""
     normalizer = tokenizer.backend_tokenizer.normalizer
     if isinstance(normalizer, NFC):
         return unicodedata.normalize("NFC", text)

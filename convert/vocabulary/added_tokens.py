@@ -1,4 +1,4 @@
-"""Tokens that were added to a vocabulary: special ones, and plain text of one token.
+"""Tokens added to a vocabulary: special ones, and plain texts.
 
 Hugging Face finds a special token in rendered prompts alone, and any other added token
 in whatever text there is; llama.cpp's types `control` and `user defined` mean the same.

@@ -1,4 +1,4 @@
-"""The rules of a tokenizer, as the tokenizers library runs them.
+"""Rules of a tokenizer, from the tokenizers library.
 
 Not those of the file: transformers 5 builds some kinds (Llama's, Gemma's, Qwen's) anew
 from the file's vocabulary alone, and what it built is what trains and what is asked.

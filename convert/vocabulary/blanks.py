@@ -1,4 +1,4 @@
-"""The blank that SentencePiece puts before text, and what llama.cpp can do of it.
+"""The blank that SentencePiece puts before a text, and llama.cpp's equivalent.
 
 Three manners are about: a blank before every piece of text between special tokens
 (Llama 1 and 2 as they were published), before the first piece alone (the same with
@@ -25,7 +25,7 @@ SPLIT = {"type": "Split", "pattern": {"String": " "}}
 
 @dataclass(frozen=True)
 class Blanks:
-    """Where a tokenizer puts blanks of its own."""
+    """Where a tokenizer adds blanks."""
 
     first: bool
     """Before a text."""
@@ -53,7 +53,7 @@ def adds_blank(tokenizer: PreTrainedTokenizerFast, backend: Backend) -> bool:
 
 
 def blanks_of(tokenizer: PreTrainedTokenizerFast) -> Blanks:
-    """Where `tokenizer` puts blanks, found by asking it."""
+    """Find where `tokenizer` adds blanks, by trying it."""
     special = next((t for t in tokenizer.all_special_tokens if t), None)
     first = _pieces(tokenizer, "a")[0].startswith(BLANK)
     after = first

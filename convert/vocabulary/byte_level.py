@@ -1,4 +1,4 @@
-"""Byte-level BPE: a token is written in letters that stand for bytes, as GPT-2 did."""
+"""Byte-level BPE: tokens in letters that stand for bytes, as in GPT-2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where texts and answers begin and end, as the tokenizer and its template do it.
+"""Begin and end tokens of texts and answers.
 
 llama.cpp ends an answer at the tokens under three keys (eos, eot, eom) and at tokens
 whose text it knows by heart (`llama-vocab.cpp`, where `special_eog_ids` is filled). Any

@@ -1,4 +1,4 @@
-"""What a GGUF says about its tokens, and the writing of it."""
+"""A GGUF's vocabulary, and writing it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Ends:
 
 @dataclass(frozen=True)
 class Templates:
-    """The chat templates: the one that is used, and others by name."""
+    """Chat templates: the default one, and others by name."""
 
     default: str | None = None
     named: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -58,7 +58,7 @@ class Templates:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a GGUF says about its tokens.
+    """The vocabulary of a GGUF.
 
     Attributes:
         kind: llama.cpp's name for the way to join letters to tokens.
@@ -94,7 +94,7 @@ class Vocabulary:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a user should know of it, without a full stop."""
+        """Notes for the user, without a full stop."""
         end, eos = self.ends.template, self.rows.texts[self.ends.eos]
         if end is None or end.is_token:
             return ()

@@ -1,4 +1,4 @@
-"""llama.cpp's name for the way in which a byte-level tokenizer splits text.
+"""Finds llama.cpp's name of a byte-level tokenizer's splitting rules.
 
 Upstream's converter reads one fixed text and looks the hash of its ids up in a table,
 so that it knows published vocabularies and nothing that was trained since. Here the

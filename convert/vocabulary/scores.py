@@ -1,4 +1,4 @@
-"""SentencePiece BPE: tokens with scores, out of tokenizer.model or out of the merges.
+"""SentencePiece BPE: tokens with scores, from tokenizer.model or from merges.
 
 llama.cpp joins the two neighbours whose joint token has the highest score. Where only
 tokenizer.json is left (transformers 5 saves nothing else), the scores are found again:

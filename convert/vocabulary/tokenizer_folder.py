@@ -1,4 +1,4 @@
-"""A tokenizer from a folder, and what of it a GGUF can hold."""
+"""Loads a tokenizer from a folder, and its vocabulary for a GGUF."""
 
 from __future__ import annotations
 

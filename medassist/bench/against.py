@@ -1,4 +1,4 @@
-"""Two results side by side: slower, as fast, or not decided; worse, or not shown.
+"""Compares two results: slower, as fast or not decided; worse or not shown.
 
 Speeds are compared where file, adapter, settings and test are the same and the same
 computer measured both: what else differs would be taken for a change of the program.
@@ -19,7 +19,7 @@ from medassist.exams.timings import THRESHOLD, Change, Ratio, compared
 
 
 class Code(IntEnum):
-    """How a comparison ends."""
+    """Exit codes of a comparison."""
 
     SAME = 0
     FAILED = 1
@@ -30,7 +30,7 @@ class Code(IntEnum):
 
 @dataclass(frozen=True)
 class SpeedChange:
-    """A speed that both results have.
+    """A speed that both results have, compared.
 
     Attributes:
         row: of the model.
@@ -46,7 +46,7 @@ class SpeedChange:
 
     @property
     def said(self) -> str:
-        """What may be said, in words."""
+        """The comparison in words."""
         found = self.ratio
         by = f"{100 * (found.ratio - 1):+.1f} %"
         more = ": more runs" if found.change is Change.NOT_DECIDED else ""
@@ -61,7 +61,7 @@ class SpeedChange:
 
 @dataclass(frozen=True)
 class ResultComparison:
-    """A result against an older one.
+    """A result compared with an older one.
 
     Attributes:
         speeds: that both have.
@@ -75,7 +75,7 @@ class ResultComparison:
 
     @property
     def code(self) -> Code:
-        """Worse before not decided before the same."""
+        """The worst code of all: worse, then not decided, then the same."""
         changes = [one.ratio.change for one in self.speeds]
         if Change.SLOWER in changes or any(v.shown == "worse" for v in self.answers):
             return Code.WORSE
@@ -91,7 +91,7 @@ def compare(
     margin: float,
     threshold: float = THRESHOLD,
 ) -> ResultComparison:
-    """What `new` says beside `old`.
+    """Compare the result `new` with `old`.
 
     Args:
         new: a result.

@@ -1,4 +1,4 @@
-"""The app's own session, asked again and again by nobody."""
+"""Runs the app's own session without a user, to time its answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRIAL = 60
 
 
 def question(number: int | str, words: int) -> str:
-    """A question of so many words that shares no beginning with one of another number.
+    """A question of about `words` words that shares no prefix with another number's.
 
     Args:
         number: of the question.
@@ -38,7 +38,7 @@ def question(number: int | str, words: int) -> str:
 
 @dataclass(frozen=True)
 class AnswerTimes:
-    """What one pane's answer took, as the reader saw it.
+    """Times of one pane's answer, as a reader sees them.
 
     Attributes:
         ttft_s: from the question to the first word that arrived; red flags included.
@@ -57,21 +57,21 @@ class SilentListener:
     """Listener and flag panel of a session that nobody looks at."""
 
     def say(self, sentence: str, warning: bool = False) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def record_changed(self) -> None:
-        """Nothing is recorded."""
+        """Do nothing."""
 
     def show(self, raised: object, reason: str, foreign: bool) -> None:
-        """Show nobody."""
+        """Do nothing."""
 
     async def wait_for_refresh(self) -> bool:
-        """Nothing is drawn."""
+        """Do nothing; nothing is drawn."""
         return True
 
 
 class Asking:
-    """A session of the app that is asked again and again.
+    """A session of the app that is asked one question after another.
 
     Args:
         files: of the pair.
@@ -97,7 +97,7 @@ class Asking:
 
     @property
     def pid(self) -> int:
-        """Of the models' process."""
+        """Process id of the models' process."""
         return (self._engine.pid if self._engine else None) or 0
 
     def load(self) -> None:
@@ -113,7 +113,7 @@ class Asking:
     def ask(
         self, words: int, panes: tuple[PaneName, ...]
     ) -> dict[PaneName, AnswerTimes]:
-        """Put a question of so many words that shares no beginning with another.
+        """Ask a question of about so many words that shares no prefix with another.
 
         Raises:
             EngineError: it could not be answered.

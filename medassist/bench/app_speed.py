@@ -1,4 +1,4 @@
-"""Speed through the app itself: template, sampler, red flags, and a reader attached.
+"""Measures the app's own speed: template, sampler, red flags and drawing included.
 
 The raw speed is what llama.cpp can do; this is what a user gets. One table shows both,
 since the difference is what puzzles everybody who compares them.
@@ -24,7 +24,7 @@ Panes = tuple[PaneName, ...]
 
 
 def steps(work: Work) -> list[Step]:
-    """Every question to every row, block by block, and the memory of each row."""
+    """All questions to all rows, block by block, and each row's memory."""
     found: list[Step] = []
     for number, order in in_rounds(BLOCKS, len(work.targets)):
         for row in order:
@@ -33,7 +33,7 @@ def steps(work: Work) -> list[Step]:
 
 
 def measure(work: Work) -> Generator[Event]:
-    """Measure what is left.
+    """Run the steps that are left.
 
     Raises:
         BenchError: the file of results cannot be written.
@@ -81,7 +81,7 @@ def _ask(work: Work, asking: Asking, left: list[Step]) -> Generator[Event]:
 
 
 def samples(found: dict[PaneName, AnswerTimes]) -> dict[str, tuple[float, ...]]:
-    """What is kept of a question: by pane where both were asked."""
+    """The figures to keep of a question; by pane where both were asked."""
     kept: dict[str, tuple[float, ...]] = {}
     for pane, asked in found.items():
         behind = f" {pane}" if len(found) > 1 else ""
@@ -94,14 +94,14 @@ def samples(found: dict[PaneName, AnswerTimes]) -> dict[str, tuple[float, ...]]:
 
 
 def sets_of_panes(target: Target) -> list[Panes]:
-    """Which panes are asked: the row's own, and both where there are two."""
+    """The panes to ask: each alone, and both together where there are two."""
     if target.adapter is None:
         return [("base",)]
     return [("tuned",), ("base", "tuned")]
 
 
 def called(panes: Panes) -> str:
-    """How a set of panes is called in a line."""
+    """Name of a set of panes in a line of results."""
     return "both" if len(panes) > 1 else "".join(panes)
 
 

@@ -1,4 +1,4 @@
-"""The result as charts: what is drawn in each, before it is drawn."""
+"""Charts of a result, as elements of a report."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ ENDING = ".gguf"
 
 
 def roles(found: Sequence[ResultRow]) -> dict[str, Role]:
-    """A colour and a shape for each row's files, the same in every chart."""
+    """Colour and shape of each row, the same in every chart."""
     marks = dict.fromkeys(row.mark for row in found)
     return {mark: SERIES[at % len(SERIES)] for at, mark in enumerate(marks)}
 
 
 def short(name: str) -> str:
-    """A row's name as charts have it: every file in them is a GGUF."""
+    """A row's name without `.gguf`."""
     return name.replace(ENDING, "")
 
 
 def quality_by_size(
     found: Sequence[ResultRow], verdicts: Sequence[ExamVerdict]
 ) -> Chart | None:
-    """Right answers against the reference's by the size of the file.
+    """Accuracy relative to the reference, by file size.
 
     Where no exam was sat, the perplexity against the reference's.
     """
@@ -144,7 +144,7 @@ def _by_size(
 
 
 def speeds(found: Sequence[ResultRow]) -> list[Chart]:
-    """Raw speed of reading and of writing, by depth where there are several."""
+    """Raw speed of prefill and decode, by depth where there are several."""
     charts: list[Chart] = []
     for writes, title in ((False, "Reading"), (True, "Writing")):
         by_row = [(row, _of_kind(row, writes)) for row in found]
@@ -244,7 +244,7 @@ def _labels(found: Sequence[ResultRow]) -> list[str]:
 
 
 def over_minutes(lines: Sequence[Line], found: Sequence[ResultRow]) -> Chart | None:
-    """The speed of writing over minutes, where it was measured."""
+    """Decode speed over minutes."""
     whole = [line for line in folded(lines) if line.kind == "sustained"]
     colours = roles(found)
     curves: list[Curve] = []
@@ -278,7 +278,7 @@ def over_minutes(lines: Sequence[Line], found: Sequence[ResultRow]) -> Chart | N
 
 
 def divergences(found: Sequence[ResultRow]) -> Chart | None:
-    """Percentiles of the divergence from the reference, token by token."""
+    """Percentiles of the KL divergence from the reference."""
     colours = roles(found)
     rows = {row.mark: row for row in found if MEAN_KLD in row.quality}
     curves = [
@@ -310,7 +310,7 @@ def divergences(found: Sequence[ResultRow]) -> Chart | None:
 
 
 def flipped(verdicts: Sequence[ExamVerdict]) -> Chart | None:
-    """Answers that were lost and won, either side of zero."""
+    """Answers lost and won, to both sides of zero."""
     rows = [one for one in primary(verdicts) if one.flips is not None]
     if not rows:
         return None

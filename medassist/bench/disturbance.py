@@ -1,4 +1,4 @@
-"""What else the computer did while a time was taken.
+"""Detects load by other programs while a time is measured.
 
 A laptop is never quiet, and a browser that wakes up makes a model look slow. So before
 a test it is waited for that others take less than a twentieth of the cores, for half a
@@ -27,26 +27,26 @@ LEAST_S = 0.2
 
 
 class Usage(Protocol):
-    """How long the cores have computed."""
+    """Protocol of processor time counters."""
 
     def busy_s(self) -> float:
-        """Seconds of all cores since the start, for anybody, and stolen ones."""
+        """Seconds of all cores since the start, for all processes, and stolen ones."""
         ...
 
     def own_s(self, pids: Iterable[int]) -> float:
-        """Seconds that this process and those with `pids` have computed."""
+        """Processor seconds of this process and those with `pids`."""
         ...
 
     def cores(self) -> int:
-        """Logical ones."""
+        """Number of logical cores."""
         ...
 
 
 class SystemUsage:
-    """As the system counts it."""
+    """The system's counters of processor time."""
 
     def busy_s(self) -> float:
-        """Seconds of all cores since the start, for anybody, and stolen ones."""
+        """Seconds of all cores since the start, for all processes, and stolen ones."""
         import psutil
 
         times = psutil.cpu_times()._asdict()
@@ -55,7 +55,7 @@ class SystemUsage:
         return float(sum(v for name, v in times.items() if name not in idle))
 
     def own_s(self, pids: Iterable[int]) -> float:
-        """Seconds that this process and those with `pids` have computed."""
+        """Processor seconds of this process and those with `pids`."""
         import psutil
 
         total = time.process_time()
@@ -68,7 +68,7 @@ class SystemUsage:
         return total
 
     def cores(self) -> int:
-        """Logical ones."""
+        """Number of logical cores."""
         import psutil
 
         return psutil.cpu_count() or 1
@@ -76,7 +76,7 @@ class SystemUsage:
 
 @dataclass(frozen=True)
 class Waited:
-    """How the waiting for a quiet computer went.
+    """Result of waiting for a quiet computer.
 
     Attributes:
         seconds: that it took.
@@ -88,7 +88,7 @@ class Waited:
 
     @property
     def quiet(self) -> bool:
-        """Others took little enough."""
+        """Whether other programs used little enough."""
         return self.others < QUIET
 
 
@@ -102,7 +102,7 @@ class _Moment:
 
 
 class Observer:
-    """Watches the computer.
+    """Watches how much other programs compute.
 
     Args:
         sensors: of the computer.
@@ -129,7 +129,7 @@ class Observer:
         self._idle_watts: float | None = None
 
     def wait(self, pids: Iterable[int] = ()) -> Waited | None:
-        """Wait until others leave the cores alone, for so long at most.
+        """Wait until other programs are quiet, up to a limit.
 
         Args:
             pids: of our own children, which do nothing meanwhile.
@@ -159,7 +159,7 @@ class Observer:
                 return Waited(passed, others)
 
     def begin(self, pids: Iterable[int]) -> Watching:
-        """Begin to watch while those with `pids` compute."""
+        """Start watching while the processes `pids` compute."""
         own = tuple(pids)
         return Watching(self, own, self._moment(own))
 
@@ -171,7 +171,7 @@ class Observer:
         switches: int | None,
         around: _Moment | None,
     ) -> Disturbance:
-        """What happened since `before`; of a short time, since `around`."""
+        """Disturbance since `before`; for short times, since `around`."""
         after = self._moment(pids)
         others = self._others(before, after)
         if others is None and around is not None:
@@ -216,7 +216,7 @@ class Observer:
 
 @dataclass(frozen=True)
 class Watching:
-    """A stretch of time that is watched."""
+    """A period that is watched."""
 
     observer: Observer
     pids: tuple[int, ...]
@@ -228,7 +228,7 @@ class Watching:
         switches: int | None = None,
         around: Watching | None = None,
     ) -> Disturbance:
-        """What happened meanwhile.
+        """End the period; the disturbance in it.
 
         Args:
             held_up: the share of the time in which our threads did not compute.

@@ -1,4 +1,4 @@
-"""What can go wrong in a measurement. Every message is a sentence for the user."""
+"""Errors of measurements. Every message is a sentence for the user."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ class BenchError(MedassistError):
 
 
 class UsageError(BenchError):
-    """What was asked for cannot be measured at all."""
+    """The request itself cannot be measured."""
 
     exit_code = 2

@@ -1,4 +1,4 @@
-"""How long a measurement will take, from one moment of the smallest model.
+"""Estimates how long a measurement will take, from a short run of the smallest model.
 
 A token costs about as much as there are bytes of weights. It is a guess that is right
 within a factor of two, which is enough to ask before an hour begins.
@@ -28,7 +28,7 @@ def estimate(
     exams: Sequence[ExamPaper],
     wishes: Wishes,
 ) -> float:
-    """Seconds that `steps` will take, about.
+    """Approximate seconds for `steps`.
 
     Args:
         steps: what is left.

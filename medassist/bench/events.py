@@ -1,4 +1,4 @@
-"""What a measurement tells while it runs; plain values, for whoever shows it."""
+"""Events of a measurement, as plain values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from medassist.bench.results import Kind, Line
 
 @dataclass(frozen=True)
 class Planned:
-    """What is going to be measured.
+    """The plan of the measurement.
 
     Attributes:
         steps: measurements that are left.
@@ -34,7 +34,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Began:
-    """A measurement begins: the `number`th `of` all.
+    """Step `number` of `of` begins.
 
     Attributes:
         kind: of it.
@@ -51,7 +51,7 @@ class Began:
 
 @dataclass(frozen=True)
 class Progressed:
-    """A long measurement goes on.
+    """Progress within a long step.
 
     Attributes:
         row: the model's.
@@ -69,7 +69,7 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Measured:
-    """A measurement is over and on the disk."""
+    """A step is finished and saved."""
 
     line: Line
     number: int
@@ -78,7 +78,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Failed:
-    """A measurement could not be made; the others go on."""
+    """A step failed; the others go on."""
 
     row: str
     what: str
@@ -87,7 +87,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Ended:
-    """All is measured.
+    """The measurement is finished.
 
     Attributes:
         lines: everything in the file.

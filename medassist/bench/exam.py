@@ -1,4 +1,4 @@
-"""Multiple-choice exams, question by question, for every row alike.
+"""Multiple-choice exams, question by question, for every row.
 
 Each answer is kept with the sha256 of the token ids that it was asked with: two models
 are compared on a question only where these are the same.
@@ -36,7 +36,7 @@ CONTEXT = 4096
 
 @dataclass(frozen=True)
 class Adapted:
-    """A GGUF whose adapter counts: from the start, or from where it is switched on.
+    """A GGUF with its adapter, applied from the start or from where it is invoked.
 
     Attributes:
         scorer: reads tokens.
@@ -61,7 +61,7 @@ class Adapted:
 
 
 def papers(work: Work) -> list[ExamPaper]:
-    """The exams in the folder, each with as many questions as are wanted.
+    """The exams in the folder, each limited to the wanted number of questions.
 
     Raises:
         ExamError: there is none, or a file is broken.
@@ -76,7 +76,7 @@ def papers(work: Work) -> list[ExamPaper]:
 
 
 def steps(work: Work, exams: Sequence[ExamPaper]) -> list[Step]:
-    """Every block of every exam, row by row."""
+    """All blocks of all exams, row by row."""
     return [
         _step(target, paper, first)
         for target in work.targets
@@ -86,7 +86,7 @@ def steps(work: Work, exams: Sequence[ExamPaper]) -> list[Step]:
 
 
 def measure(work: Work, exams: Sequence[ExamPaper]) -> Generator[Event]:
-    """Have the rows sit what is left.
+    """Run the exam blocks that are left.
 
     Raises:
         BenchError: the file of results cannot be written.
@@ -147,7 +147,7 @@ def _block(
 
 
 def hashed(readings: Sequence[Reading]) -> dict[int, str]:
-    """The sha256 of all token ids that a question is asked with, by its place."""
+    """The sha256 of all token ids of each question, by its place."""
     found: dict[int, str] = {}
     by_question: dict[int, list[Reading]] = {}
     for reading in readings:
@@ -163,7 +163,7 @@ def hashed(readings: Sequence[Reading]) -> dict[int, str]:
 
 
 def item(question: Question, answer: Answered, tokens: str) -> ExamItem:
-    """An answer as it is kept."""
+    """An answer as it is stored."""
     best = sorted(answer.scores, reverse=True)
     return ExamItem(
         id=question.id,

@@ -1,4 +1,4 @@
-"""Exams in the form of lm-eval's result files, as leaderboards keep them."""
+"""Exam results in lm-eval's file format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from medassist.exams.statistics import standard_error
 
 
 def as_lm_eval(lines: Sequence[Line]) -> str:
-    """One object for each row, in a list: `results`, `n-shot`, `n-samples`."""
+    """One object per row: `results`, `n-shot`, `n-samples`."""
     by_row: dict[str, list[Line]] = {}
     for line in folded(line for line in lines if line.kind == "exam"):
         by_row.setdefault(line.row, []).append(line)

@@ -1,4 +1,4 @@
-"""What may be said of each model's answers, beside those of a reference.
+"""Verdicts on each model's exam results relative to a reference.
 
 Always question by question. A difference is claimed by McNemar's exact test, adjusted
 for all models (Holm); "no worse" by the whole interval lying above minus the margin
@@ -25,7 +25,7 @@ Answers = Mapping[str, Mapping[str, ExamItem]]
 
 @dataclass(frozen=True)
 class Sat:
-    """A row that has sat exams.
+    """Exam answers of one row.
 
     Attributes:
         row: how it is called.
@@ -42,7 +42,7 @@ class Sat:
 
 @dataclass(frozen=True)
 class ExamVerdict:
-    """A row against the reference in an exam, or in all of them.
+    """Verdict on a row against the reference, in one exam or in all.
 
     Attributes:
         task: of the exam; `ALL` for all together.
@@ -73,14 +73,14 @@ class ExamVerdict:
 
     @property
     def shown(self) -> str:
-        """`better` or `worse`, where that is shown; else empty."""
+        """`better` or `worse`, if that is significant; else empty."""
         if self.flips is None or self.p >= ALPHA:
             return ""
         return "better" if self.flips.difference > 0 else "worse"
 
     @property
     def said(self) -> str:
-        """What may be said, in a sentence without its end."""
+        """The verdict in words."""
         if self.flips is None:
             return f"not compared: {self.refused}"
         found, points = self.flips, in_points(self.margin)
@@ -103,7 +103,7 @@ class ExamVerdict:
 
 
 def sat(lines: Iterable[Line]) -> list[Sat]:
-    """The rows that have sat exams, in the order of the lines."""
+    """Exam answers by row, in the order of the lines."""
     found: dict[str, Sat] = {}
     for line in folded(line for line in lines if line.kind == "exam"):
         if line.model is None:
@@ -119,7 +119,7 @@ def sat(lines: Iterable[Line]) -> list[Sat]:
 def verdicts(
     rows: Sequence[Sat], reference: str | None = None, margin: float = MARGIN
 ) -> list[ExamVerdict]:
-    """Every row but the reference against it, exam by exam and in all of them.
+    """Verdicts on every row but the reference, exam by exam and in all.
 
     Args:
         rows: that have sat the exams.
@@ -142,13 +142,13 @@ def verdicts(
 
 
 def in_points(share: float) -> str:
-    """A share of the questions as it is said: 1 point, 1.5 points."""
+    """A share in percentage points: 1 point, 1.5 points."""
     points = round(100 * share, 6)
     return f"{points:g} point{'' if points == 1 else 's'}"
 
 
 def primary(found: Sequence[ExamVerdict]) -> list[ExamVerdict]:
-    """The verdicts that count: of all exams together, or of the only one."""
+    """The main verdicts: on all exams together, or on the only one."""
     together = [verdict for verdict in found if verdict.task == ALL]
     return together or list(found)
 

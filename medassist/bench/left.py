@@ -1,4 +1,4 @@
-"""When a measurement will be over, by what it took until now."""
+"""Estimates the time left of a measurement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LEAST_S = 5.0
 
 
 class Left:
-    """Tells how long it goes on.
+    """Estimates the time left, from the time taken so far.
 
     Args:
         clock: seconds.
@@ -23,12 +23,12 @@ class Left:
         self._estimated = 0.0
 
     def begin(self, seconds: float | None) -> None:
-        """It is planned to take so long."""
+        """Set the planned duration."""
         self._begun = self._clock()
         self._estimated = seconds or 0.0
 
     def seconds(self, done: int, of: int) -> float:
-        """Seconds that are left, about; 0 where that cannot be told.
+        """Approximate seconds left; 0 if unknown.
 
         Args:
             done: measurements that are over.

@@ -1,4 +1,4 @@
-"""Speeds as llama-bench prints them, so that its scripts and forums take them.
+"""Speeds in llama-bench's output formats.
 
 Source: llama.cpp, tools/llama-bench (the fields in their order, its arithmetic, the
 table's name in SQL). The mean of a rate is that of the rates, not of the times.
@@ -66,30 +66,30 @@ SWITCHES = ("cpu_strict", "no_kv_offload", "embeddings", "no_host", "repack")
 
 
 def rows(lines: Sequence[Line]) -> list[dict[str, Value]]:
-    """A row for each raw speed, with the name of an adapter beside the model's."""
+    """A row for each raw speed, in llama-bench's fields."""
     found = folded(line for line in lines if line.kind == "speed")
     return [_row(line) for line in found if line.model and line.settings]
 
 
 def samples_of(line: Line) -> tuple[list[int], list[float]]:
-    """Nanoseconds and tokens a second of each repetition."""
+    """Nanoseconds and tokens per second of each repetition."""
     ns = [round(value) for value in line.samples.get("ns", ())]
     tokens = _number(line, "n_prompt") + _number(line, "n_gen")
     return ns, [1e9 * tokens / value for value in ns]
 
 
 def as_json(lines: Sequence[Line]) -> str:
-    """All rows as one list, with their samples."""
+    """All rows as one JSON list."""
     return json.dumps(_with_samples(lines), indent=2)
 
 
 def as_jsonl(lines: Sequence[Line]) -> str:
-    """A row a line, with its samples."""
+    """One JSON object a line."""
     return "\n".join(json.dumps(row) for row in _with_samples(lines))
 
 
 def as_csv(lines: Sequence[Line]) -> str:
-    """Rows below a head, all of them quoted."""
+    """CSV with a header, all fields quoted."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow(FIELDS)
@@ -98,7 +98,7 @@ def as_csv(lines: Sequence[Line]) -> str:
 
 
 def as_sql(lines: Sequence[Line]) -> str:
-    """Statements that make the table `llama_bench` and fill it."""
+    """SQL that creates and fills the table `llama_bench`."""
     columns = ",\n".join(f"  {name} {kind}" for name, kind in FIELDS.items())
     made = [f"CREATE TABLE IF NOT EXISTS llama_bench (\n{columns}\n);"]
     for row in rows(lines):
@@ -109,7 +109,7 @@ def as_sql(lines: Sequence[Line]) -> str:
 
 
 def as_markdown(lines: Sequence[Line]) -> str:
-    """The table that is posted in forums."""
+    """A Markdown table."""
     head = ("model", "file", "size", "params", "backend", "threads", "test", "t/s")
     made = [_cells(head), "| " + " | ".join(["---"] * 4 + ["---:"] * 4) + " |"]
     for row in rows(lines):

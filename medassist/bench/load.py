@@ -1,4 +1,4 @@
-"""How long a model takes to load, out of memory and from the disk.
+"""Measures loading times, from the disk and from the cache.
 
 An empty page cache takes an administrator. What takes none is the hint to drop one's
 own file from it (posix_fadvise); how much of the file stayed all the same is looked at
@@ -31,7 +31,7 @@ PLACES = (DROPPED, WARM)
 
 
 def steps(work: Work) -> list[Step]:
-    """Each row from the disk and out of memory, in rounds."""
+    """Each row from disk and from cache, in rounds."""
     return [
         _step(work, work.targets[row], place, number)
         for number, order in _rounds(work)
@@ -41,7 +41,7 @@ def steps(work: Work) -> list[Step]:
 
 
 def measure(work: Work) -> Generator[Event]:
-    """Measure what is left.
+    """Run the loading steps that are left.
 
     Raises:
         BenchError: the file of results cannot be written.
@@ -103,7 +103,7 @@ def _load(work: Work, step: Step, place: str) -> Generator[Event]:
 
 
 def drop_from_cache(file: Path) -> bool:
-    """Ask the system to drop `file` from its cache; whether it can be asked.
+    """Ask the system to drop `file` from its cache; whether it could be asked.
 
     Raises:
         OSError: it cannot be opened.
@@ -119,7 +119,7 @@ def drop_from_cache(file: Path) -> bool:
 
 
 def read_through(file: Path) -> None:
-    """Have `file` in the system's cache."""
+    """Read `file` into the system's cache."""
     with file.open("rb", buffering=0) as opened:
         room = bytearray(1 << 20)
         while opened.readinto(room):
@@ -127,7 +127,7 @@ def read_through(file: Path) -> None:
 
 
 def cached_share(file: Path) -> float | None:
-    """The share of `file` that lies in the system's cache; `None`: not readable.
+    """The share of `file` in the system's cache; `None` if unknown.
 
     Source: mincore(2). Of files that are not one's own it tells nothing.
     """

@@ -1,4 +1,4 @@
-"""The computer that measures: what it is, and what of its sensors can be read.
+"""Properties of this computer, and readings of its sensors.
 
 Nothing here needs the rights of an administrator. What cannot be read is said to be so,
 with the reason, and no figure is made up for it. Files of the system are read below a
@@ -54,7 +54,7 @@ class Energy:
 
 @dataclass(frozen=True)
 class Machine:
-    """What a figure depends on besides model and settings."""
+    """Properties of the computer that a result depends on."""
 
     cpu: str
     cores: int
@@ -77,7 +77,7 @@ class Machine:
 
     @property
     def id(self) -> str:
-        """The same for the same computer with the same build of llama.cpp.
+        """Hash of the computer and the build of llama.cpp.
 
         Neither its name nor the user's goes into it.
         """
@@ -92,13 +92,13 @@ class Machine:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As it stands in a line of results."""
+        """The machine as a line of results holds it."""
         found = {"id": self.id, **asdict(self)}
         return {**found, "features": list(self.features)}
 
 
 class Sensors:
-    """What of the system's files can be read.
+    """Sensors in the system's files.
 
     Args:
         root: below which they lie.
@@ -108,7 +108,7 @@ class Sensors:
         self.root = root
 
     def frequency_mhz(self) -> SensorReading:
-        """The mean of the cores."""
+        """Mean frequency of the cores."""
         files = sorted(self.root.glob(f"{CPU}/cpu[0-9]*/cpufreq/scaling_cur_freq"))
         found = [value for file in files if (value := _number(file)) is not None]
         if not found:
@@ -116,11 +116,11 @@ class Sensors:
         return SensorReading(sum(found) / len(found) / 1000)
 
     def governor(self) -> str:
-        """How the system chooses frequencies; empty where it does not tell."""
+        """Frequency governor; empty if unknown."""
         return _text(self.root / CPU / "cpu0/cpufreq/scaling_governor")
 
     def temperature_c(self) -> SensorReading:
-        """The hottest zone."""
+        """Temperature of the hottest zone."""
         found = [
             value / 1000
             for file in self.root.glob("sys/class/thermal/thermal_zone*/temp")
@@ -131,7 +131,7 @@ class Sensors:
         return SensorReading(max(found))
 
     def throttled(self) -> SensorReading:
-        """How often the processor has slowed itself down because of heat."""
+        """Count of thermal throttling events."""
         files = self.root.glob(f"{CPU}/cpu[0-9]*/thermal_throttle/core_throttle_count")
         found = [value for file in files if (value := _number(file)) is not None]
         if not found:
@@ -141,7 +141,7 @@ class Sensors:
         return SensorReading(sum(found))
 
     def pressure(self) -> SensorReading:
-        """Percent of the last 10 s in which some program waited for a core."""
+        """Percent of the last 10 s in which a program waited for a core."""
         text = _text(self.root / "proc/pressure/cpu")
         some = re.search(r"^some avg10=([\d.]+)", text)
         if some is None:
@@ -149,14 +149,14 @@ class Sensors:
         return SensorReading(float(some[1]))
 
     def stolen(self) -> SensorReading:
-        """Seconds in which a hypervisor gave the cores to others, since the start."""
+        """Seconds stolen by the hypervisor since the start."""
         words = _text(self.root / "proc/stat").partition("\n")[0].split()
         if len(words) < 9 or words[0] != "cpu":
             return SensorReading(None, "the system counts no time that was stolen")
         return SensorReading(int(words[8]) / 100)
 
     def energy(self) -> Energy:
-        """The counter of the processor's energy, else what a battery gives."""
+        """The processor's energy counter, else the battery's power."""
         refused = ""
         total, wraps, names = 0.0, 0.0, 0
         for package in sorted(self.root.glob(f"{RAPL}/intel-rapl:[0-9]*")):
@@ -182,14 +182,14 @@ class Sensors:
         return Energy(why=refused or "there is neither a counter nor a battery")
 
     def battery_percent(self) -> float | None:
-        """What is left in the battery where the computer runs on it; else `None`."""
+        """Battery charge when running on battery; else `None`."""
         for battery in sorted(self.root.glob(f"{BATTERY}/BAT*")):
             if _text(battery / "status") == "Discharging":
                 return _number(battery / "capacity")
         return None
 
     def performance_cores(self) -> int | None:
-        """How many cores are the fast ones, where there are two kinds."""
+        """Number of performance cores, where there are two kinds."""
         fast = _text(self.root / "sys/devices/cpu_core/cpus")
         if fast and _text(self.root / "sys/devices/cpu_atom/cpus"):
             return self._physical(_listed(fast))
@@ -214,7 +214,7 @@ def this_machine(
     commit: str = "",
     features: tuple[str, ...] = (),
 ) -> Machine:
-    """The computer that this runs on.
+    """Examine this computer.
 
     Args:
         sensors: of it.

@@ -1,4 +1,4 @@
-"""A running Ollama as it is measured: asked by its own API, believed its own timings.
+"""Client of a running Ollama, for measurements.
 
 Nothing is made, pulled or pushed there. Its answers come from outside: they are read
 within bounds, and what is no answer is refused.
@@ -78,7 +78,7 @@ class _Piece(_Read):
 
 @dataclass(frozen=True)
 class Timings:
-    """What one answer took.
+    """Times of one answer, as the server tells them.
 
     Attributes:
         ttft_s: from the question to the first word that arrived here.
@@ -98,7 +98,7 @@ class Timings:
 
     @property
     def tok_per_s(self) -> float | None:
-        """Of the answer."""
+        """Tokens per second of the answer."""
         return self.written / self.write_s if self.write_s else None
 
 
@@ -132,7 +132,7 @@ class Ollama:
         return self._get("/api/version", _Version).version
 
     def model(self, name: str) -> FileFacts:
-        """What is known of the model `name`.
+        """Facts about the model `name`.
 
         Raises:
             BenchError: it is not there.
@@ -154,7 +154,7 @@ class Ollama:
     def ask(
         self, name: str, text: str, tokens: int, context: int, threads: int
     ) -> Timings:
-        """Put a question and read the answer as it comes.
+        """Ask a question and read the streamed answer.
 
         Args:
             name: of the model.

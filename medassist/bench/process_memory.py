@@ -1,4 +1,4 @@
-"""What a process holds of the memory, from outside of it.
+"""Memory of a process, seen from outside.
 
 Linux tells it of every process in /proc/PID/status, also of one that forbids others to
 look at its memory, as ours do. Elsewhere psutil tells what the system gives.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProcessMemory:
-    """Bytes; `None` where the system does not tell.
+    """Memory in bytes; `None` where the system does not tell.
 
     Attributes:
         resident: in memory now.

@@ -1,4 +1,4 @@
-"""Which file to take: the smallest that is fast enough and shown to be no worse."""
+"""Recommends a file: the smallest that is fast enough and shown to be no worse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BROKEN_SAME_TOP = 50.0
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What to take, and why; or what is missing.
+    """The recommended file and the reason; or what is missing.
 
     Attributes:
         row: which to take; `None` where none meets what was asked for.
@@ -35,7 +35,7 @@ def recommend(
     target_speed: float,
     margin: float,
 ) -> Recommendation:
-    """The smallest file that writes fast enough and is no worse.
+    """Choose the smallest file that is fast enough and no worse.
 
     Args:
         rows: of the result.
@@ -77,7 +77,7 @@ def _grounds(
 
 
 def broken(row: ResultRow) -> str:
-    """Why a file's divergence shows that it is broken; empty where it does not."""
+    """Why a file's divergence shows that it is broken; empty if it does not."""
     kld, same = row.quality.get(MEAN_KLD), row.quality.get(SAME_TOP)
     if kld is not None and (kld.low or 0.0) > BROKEN_KLD:
         return (

@@ -1,4 +1,4 @@
-"""The result as one page of HTML: what may be said, charts, the tables below them."""
+"""A result as one HTML page: verdicts, charts and tables."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def as_html(
     verdicts: Sequence[ExamVerdict],
     best: Recommendation | None = None,
 ) -> str:
-    """The whole page.
+    """The HTML page.
 
     Args:
         lines: of the result.
@@ -44,7 +44,7 @@ def report(
     verdicts: Sequence[ExamVerdict],
     best: Recommendation | None = None,
 ) -> Report:
-    """What stands on the page."""
+    """The page as elements of a report."""
     found = rows(lines)
     shown = {table.name: table for table in tables(lines, verdicts)}
     sections = [
@@ -86,7 +86,7 @@ def report(
 
 
 def not_decisive(verdicts: Sequence[ExamVerdict]) -> str:
-    """What the questions do not tell, in a sentence; empty where they tell all."""
+    """What the questions leave undecided, in a sentence; empty if nothing."""
     open_ = [one for one in primary(verdicts) if not one.shown and not one.no_worse]
     if not open_:
         return ""

@@ -1,4 +1,4 @@
-"""The rows of a result, each with all that is known of it: what every output draws.
+"""Rows of a result, each with everything measured of one model.
 
 A row is a model, perhaps with an adapter, loaded in one way.
 """
@@ -17,7 +17,7 @@ from medassist.exams.timings import Percentile, least_for_upper_bound, percentil
 
 @dataclass(frozen=True)
 class Speed:
-    """A speed that was measured several times.
+    """A speed with its repetitions.
 
     Attributes:
         samples: tokens a second of each repetition.
@@ -31,18 +31,18 @@ class Speed:
 
     @property
     def median(self) -> float:
-        """Tokens a second."""
+        """Median tokens per second."""
         return median(self.samples)
 
     @property
     def spread(self) -> float:
-        """The largest deviation from the median, as a share of it."""
+        """Largest relative deviation from the median."""
         return max(abs(s - self.median) for s in self.samples) / self.median
 
 
 @dataclass
 class ResultRow:
-    """All that is known of a model in one way of loading it.
+    """Everything measured of one model with one way of loading.
 
     Attributes:
         name: names of its files.
@@ -81,12 +81,12 @@ class ResultRow:
 
     @property
     def mark(self) -> str:
-        """Stands for the files."""
+        """Key of the row's files."""
         return self.model.sha256 + (self.adapter.sha256 if self.adapter else "")
 
     @property
     def loaded(self) -> str:
-        """How it was loaded, in a few words; empty where that is not known."""
+        """The way of loading in a few words; empty if unknown."""
         own = self.settings
         if own is None:
             return ""
@@ -95,7 +95,7 @@ class ResultRow:
 
     @property
     def written_per_s(self) -> float | None:
-        """Tokens a second as a user sees them; else the raw speed of writing."""
+        """Tokens per second of the app; else the raw decode speed."""
         for samples in self.app.values():
             if samples.get("tok_per_s"):
                 return median(samples["tok_per_s"])
@@ -104,7 +104,7 @@ class ResultRow:
 
 
 def rows(lines: Sequence[Line]) -> list[ResultRow]:
-    """The rows of `lines`, in their order.
+    """Rows made of `lines`, in their order.
 
     What does not depend on how a model was loaded stands in each of its rows.
     """
@@ -126,7 +126,7 @@ def rows(lines: Sequence[Line]) -> list[ResultRow]:
 
 
 def ttft(samples: Sequence[float]) -> tuple[Percentile, Percentile | None]:
-    """The median, and the 95th percentile where there are enough to bound it."""
+    """Median time to first token, and the 95th percentile if it can be bounded."""
     many = len(samples) >= least_for_upper_bound(0.95)
     return percentile(samples, 0.5), percentile(samples, 0.95) if many else None
 

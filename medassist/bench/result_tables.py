@@ -1,4 +1,4 @@
-"""The result in tables, and these as text for a terminal."""
+"""A result as tables, and these as text for a terminal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DISTURBED = "*"
 
 @dataclass(frozen=True)
 class ResultTable:
-    """A table of the result; its cells hold names of files, which are not cleaned.
+    """A table of the result; cells may hold uncleaned file names.
 
     Attributes:
         name: by which it is told from the others.
@@ -42,13 +42,13 @@ class ResultTable:
 
 
 def as_text(lines: Sequence[Line], verdicts: Sequence[ExamVerdict]) -> str:
-    """All that was measured, in tables, with what may be said of it."""
+    """All tables and verdicts as text."""
     parts = [_as_text(table) for table in tables(lines, verdicts)]
     return "\n\n".join([*parts, "\n".join(computed_by(lines))]).rstrip()
 
 
 def tables(lines: Sequence[Line], verdicts: Sequence[ExamVerdict]) -> list[ResultTable]:
-    """All that was measured, in tables; those that have no row are left out."""
+    """All tables that have rows."""
     found = rows(lines)
     titles = _titles(lines)
     made = [
@@ -273,7 +273,7 @@ def _said(
 
 
 def computed_by(lines: Sequence[Line]) -> list[str]:
-    """The computer and what could not be read of it, a sentence each."""
+    """Sentences on the computer and on what could not be read of it."""
     machine = next((line.machine for line in lines if line.machine), None)
     if machine is None:
         return []

@@ -1,4 +1,4 @@
-"""The whole measurement: planned, told, made step by step, gone on with after a stop.
+"""Runs a whole measurement, and resumes an interrupted one.
 
     with ResultsFile(file, resume=True) as results:
         for event in run(wishes, targets, results):
@@ -54,7 +54,7 @@ def run(
     served: Served | None = None,
     agreed: Callable[[Planned], bool] = lambda _planned: True,
 ) -> Generator[Event]:
-    """Measure what is wanted and not in `file` yet.
+    """Measure what is wanted and not yet in `file`.
 
     Args:
         wishes: what is to be measured.
@@ -133,7 +133,7 @@ def _parts(
 
 
 def what_items_show(exams: Sequence[ExamPaper], margin: float) -> tuple[str, ...]:
-    """What these questions can show of a margin, before they are put."""
+    """What these questions can show at the margin, before they are asked."""
     counts = {paper.title: len(paper.questions) for paper in exams}
     if len(counts) > 1:
         counts["All of them together"] = sum(counts.values())

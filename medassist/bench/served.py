@@ -1,4 +1,4 @@
-"""Models of a running Ollama as rows beside the app's own.
+"""Measures models of a running Ollama, beside the app's own.
 
 The same words, the same length, the same number of threads and size of the cache. Its
 template and its sampler stay its own, as its user has them: it is what a user sees.
@@ -34,7 +34,7 @@ ONE, BOTH = "one", "both"
 
 
 class ServedAnswer(Protocol):
-    """What an answer took, as the server says."""
+    """Times of an answer, as the server tells them."""
 
     @property
     def ttft_s(self) -> float: ...
@@ -53,7 +53,7 @@ class ServedAnswer(Protocol):
 
 
 class Server(Protocol):
-    """A running Ollama."""
+    """Protocol of a running Ollama."""
 
     def ask(
         self, name: str, text: str, tokens: int, context: int, threads: int
@@ -63,7 +63,7 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that a server runs.
+    """A model of a server, as a row.
 
     Attributes:
         called: its name there.
@@ -76,13 +76,13 @@ class ServedModel:
 
     @property
     def name(self) -> str:
-        """How its row is called."""
+        """Name of the row."""
         return self.facts.name
 
 
 @dataclass(frozen=True)
 class ServedStep:
-    """A measurement of a served model."""
+    """A step that measures a served model."""
 
     kind: Kind
     target: ServedModel
@@ -93,7 +93,7 @@ class ServedStep:
 
 @dataclass
 class Served:
-    """The models of a server that are measured.
+    """All served models that are measured.
 
     Attributes:
         server: runs them.
@@ -112,14 +112,14 @@ class Served:
     _count: int = 0
 
     def steps(self, work: Work) -> list[ServedStep]:
-        """Loading, one question at a time, two at once, and the memory."""
+        """Loading, one question at a time, two at once, and memory."""
         found: list[ServedStep] = []
         for model in self.models:
             found += self._of_model(work, model)
         return found
 
     def measure(self, work: Work) -> Generator[Event]:
-        """Measure what is left.
+        """Run the steps that are left.
 
         Raises:
             BenchError: the file of results cannot be written.
@@ -241,7 +241,7 @@ class Served:
 
 
 def samples(found: dict[str, ServedAnswer]) -> dict[str, tuple[float, ...]]:
-    """What is kept of answers, by what stands behind the names of their pane."""
+    """The figures to keep of answers, by the suffix of their pane."""
     kept: dict[str, tuple[float, ...]] = {}
     for pane, answer in found.items():
         kept[f"ttft_s{pane}"] = (answer.ttft_s,)
@@ -256,7 +256,7 @@ def samples(found: dict[str, ServedAnswer]) -> dict[str, tuple[float, ...]]:
 
 
 def processes() -> list[int]:
-    """The server's processes on this computer, and all that they have begun."""
+    """The server's processes on this computer and their children."""
     found: dict[int, None] = {}
     for process in psutil.process_iter(["name"]):
         name = str(process.info.get("name") or "").lower()
@@ -271,7 +271,7 @@ def processes() -> list[int]:
 
 
 def memory_of(pids: Iterable[int]) -> dict[str, Figure]:
-    """What processes hold together; nothing where none can be read."""
+    """Total memory of the processes; empty if none can be read."""
     held = [found for pid in pids if (found := process_memory(pid)) is not None]
     figures: dict[str, Figure] = {}
     for name in ("resident", "private", "mapped"):

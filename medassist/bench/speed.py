@@ -1,4 +1,4 @@
-"""Raw speed: exact numbers of tokens, at depths, the rows in turn."""
+"""Raw speed: exact numbers of tokens, at depths, rows in alternation."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MEMORY_SHARE = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """A row of the table of speeds: a model, loaded in one way."""
+    """A row of the table of speeds: a model with one way of loading."""
 
     target: Target
     setting: Setting
 
 
 class LoadedModels:
-    """Models that are loaded, as many as fit into memory; the others are loaded anew.
+    """Keeps as many models loaded as fit into memory, and reloads others.
 
     Args:
         context: tokens that each cache holds.
@@ -42,7 +42,7 @@ class LoadedModels:
         self._warm: dict[Lane, int | None] = {}
 
     def model(self, lane: Lane) -> TimedModel:
-        """The model of `lane`, loaded.
+        """The model of `lane`, loaded if need be.
 
         Raises:
             EngineError: it cannot be.
@@ -60,26 +60,26 @@ class LoadedModels:
 
     @property
     def pids(self) -> list[int]:
-        """Of all that are loaded."""
+        """Process ids of all loaded models."""
         return [model.pid for model in self._open.values()]
 
     def is_warm(self, lane: Lane) -> bool:
-        """It has been warmed up since it was loaded."""
+        """Whether it was warmed up since loading."""
         return lane in self._warm
 
     def warmed(self, lane: Lane, runs: int | None) -> None:
-        """It is warm now, after so many runs; `None`: they never agreed."""
+        """Note that it is warm after so many runs; `None`: it never settled."""
         self._warm[lane] = runs
 
     def drop(self, lane: Lane) -> None:
-        """Close it, where it is loaded."""
+        """Close one model, if it is loaded."""
         self._warm.pop(lane, None)
         model = self._open.pop(lane, None)
         if model is not None:
             model.close()
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all models."""
         for lane in tuple(self._open):
             self.drop(lane)
 
@@ -109,7 +109,7 @@ def lanes(work: Work) -> list[Lane]:
 
 
 def tests(work: Work) -> list[Parameters]:
-    """What each row does, in the numbers of llama-bench."""
+    """The tests of each row, in llama-bench's terms."""
     wishes = work.wishes
     return [
         {"n_prompt": prompt, "n_gen": written, "n_depth": depth}
@@ -122,7 +122,7 @@ def tests(work: Work) -> list[Parameters]:
 
 
 def steps(work: Work) -> list[Step]:
-    """Every repetition of every speed, in the order in which they are made."""
+    """All repetitions of all speeds, in order."""
     rows = lanes(work)
     return [
         _step(work, rows[row], test, number)
@@ -133,7 +133,7 @@ def steps(work: Work) -> list[Step]:
 
 
 def measure(work: Work) -> Generator[Event]:
-    """Measure what is left.
+    """Run the speed steps that are left.
 
     Raises:
         BenchError: the file of results cannot be written.
@@ -194,7 +194,7 @@ def _round(
 
 
 def warm_up(model: TimedModel) -> int | None:
-    """Run until three runs agree within a twentieth.
+    """Repeat runs until three agree within 5 %.
 
     Returns:
         how many runs it took; `None` where they never did.
@@ -209,7 +209,7 @@ def warm_up(model: TimedModel) -> int | None:
 
 
 def called(test: Parameters) -> str:
-    """As llama-bench calls a test: pp512, tg128, with the depth behind."""
+    """llama-bench's name of a test: pp512, tg128, with the depth appended."""
     name = f"pp{test['n_prompt']}" if test["n_prompt"] else ""
     if test["n_gen"]:
         name += ("+" if name else "") + f"tg{test['n_gen']}"

@@ -1,4 +1,4 @@
-"""Whether a model keeps its speed: a laptop is fast until it is warm."""
+"""Measures whether speed drops over minutes, as of a laptop that gets warm."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FELL_BELOW = 0.95
 
 
 def steps(work: Work) -> list[Step]:
-    """One for each row."""
+    """One step for each row."""
     return [_step(work, lane) for lane in lanes(work)]
 
 
 def measure(work: Work) -> Generator[Event]:
-    """Write for minutes at the same depth, and see whether it gets slower.
+    """Decode for minutes at the same depth, and compare first and last.
 
     Raises:
         BenchError: the file of results cannot be written.
@@ -68,7 +68,7 @@ def _sustain(work: Work, model: TimedModel, lane: Lane, step: Step) -> Generator
 
 
 def sustained_figures(ends: list[float], speeds: list[float]) -> dict[str, Figure]:
-    """First and last minute, their ratio, and when the speed fell by a twentieth.
+    """First and last minute, their ratio, and when speed had dropped by 5 %.
 
     Args:
         ends: of the blocks, in seconds since the beginning.

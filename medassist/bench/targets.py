@@ -1,4 +1,4 @@
-"""What is measured: models, each alone or with an adapter."""
+"""The models to measure, each alone or with an adapter."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FEW = 3
 
 @dataclass(frozen=True)
 class Target:
-    """A row: a model, perhaps with an adapter.
+    """A model to measure, perhaps with an adapter.
 
     Attributes:
         model: its file, the first one of a split model.
@@ -46,22 +46,22 @@ class Target:
 
     @property
     def name(self) -> str:
-        """How its row is called: names of files."""
+        """Name of its row, made of file names."""
         return self.facts.name + (f" + {self.adapter.name}" if self.adapter else "")
 
     @property
     def pair(self) -> PairFiles:
-        """The files as the app loads them."""
+        """Its files as the app loads them."""
         return PairFiles(base=self.model, adapter=self.adapter)
 
     @property
     def context(self) -> int | None:
-        """Tokens that the model was trained to hold."""
+        """Context length that the model was trained for."""
         return self.header.context_length
 
 
 def target(model: Path, adapter: Path | None = None) -> Target:
-    """What is known of the files of a row; computes their sha256 if need be.
+    """A target for the files of a row; hashes them if need be.
 
     Raises:
         ModelFileError: one is no model or no adapter, or they do not fit together.
@@ -83,7 +83,7 @@ def target(model: Path, adapter: Path | None = None) -> Target:
 
 
 def targets(models: Sequence[Path], adapters: Sequence[Path] = ()) -> list[Target]:
-    """A row for each model, and one more for each adapter on it.
+    """A target for each model, and one for each adapter on it.
 
     Raises:
         UsageError: a file is named twice.
@@ -106,7 +106,7 @@ def targets(models: Sequence[Path], adapters: Sequence[Path] = ()) -> list[Targe
 
 
 def named(name: str) -> list[tuple[Path, Path | None]]:
-    """The files behind a word of the command line: a path, or a name of the library.
+    """Files for a word of the command line: a path or a library name.
 
     Returns:
         a model and perhaps an adapter for each row; a pair has two.
@@ -134,7 +134,7 @@ def named(name: str) -> list[tuple[Path, Path | None]]:
 
 
 def rows_of(files: PairFiles) -> list[tuple[Path, Path | None]]:
-    """Both models of a pair, each a row."""
+    """Both models of a pair, as targets."""
     found: list[tuple[Path, Path | None]] = []
     if files.base is not None:
         found.append((files.base, None))
@@ -146,7 +146,7 @@ def rows_of(files: PairFiles) -> list[tuple[Path, Path | None]]:
 
 
 def why_not_comparable(first: Path, second: Path) -> str:
-    """Why token by token nothing can be compared; empty where it can.
+    """Why two models cannot be compared token by token; empty if they can.
 
     Raises:
         ModelFileError: a file cannot be read.

@@ -1,4 +1,4 @@
-"""The number of threads that a model runs best with on this computer.
+"""Finds the number of threads that a model runs fastest with.
 
 Threads change no number that is computed, so they may be chosen freely. The chunk,
 flash attention and the type of the cache change the last bits of a logit, and with them
@@ -26,16 +26,16 @@ MOST_READ, MOST_WRITTEN = 128, 32
 
 
 class Timed(Protocol):
-    """What takes the time of a run; `TimedModel` does."""
+    """Protocol: times a run with a number of threads."""
 
     def seconds(self, *, prompt: int, written: int, threads: int) -> float:
-        """Of reading and writing so many tokens."""
+        """Seconds to read and write so many tokens."""
         ...
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What was found.
+    """The best number of threads, and all that were tried.
 
     Attributes:
         threads: the best number; the default where none is shown to be faster.
@@ -49,7 +49,7 @@ class Tuned:
 
     @property
     def faster(self) -> float:
-        """How many times as fast as the default it is."""
+        """Speed relative to the default number."""
         own, other = self.speeds[self.threads], self.speeds[self.default]
         return compared(own, other, paired=True).ratio
 
@@ -61,13 +61,13 @@ class ModelTimed:
         self._model = model
 
     def seconds(self, *, prompt: int, written: int, threads: int) -> float:
-        """Of reading and writing so many tokens."""
+        """Seconds to read and write so many tokens."""
         took = self._model.run(prompt=prompt, written=written, threads=threads)
         return took.ns / 1e9
 
 
 def candidates(sensors: Sensors, cores: int, logical: int) -> list[int]:
-    """Numbers of threads that are worth a try, the default first.
+    """Numbers of threads worth trying, the default first.
 
     Args:
         sensors: of the computer.
@@ -80,7 +80,7 @@ def candidates(sensors: Sensors, cores: int, logical: int) -> list[int]:
 
 
 def tune(timed: Timed, numbers: Sequence[int]) -> Iterator[Progressed | Tuned]:
-    """Try `numbers` of threads in turn.
+    """Time each of `numbers` of threads.
 
     The default is kept unless another one is faster with its whole interval: so it
     becomes no slower, whatever the noise.
@@ -122,7 +122,7 @@ def tune(timed: Timed, numbers: Sequence[int]) -> Iterator[Progressed | Tuned]:
 def tune_model(
     model: Path, adapter: Path | None, sensors: Sensors
 ) -> Iterator[Progressed | Tuned]:
-    """Tune for the files of a pair.
+    """Find the best number for the files of a pair.
 
     Raises:
         EngineError: they cannot be loaded.

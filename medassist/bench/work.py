@@ -1,4 +1,4 @@
-"""What every measurement stands on: what is wanted, what is there, what is done."""
+"""Shared state of a measurement: what is wanted, what is done, where results go."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ answer's last bits depend on it."""
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is to be measured.
+    """What the user wants measured.
 
     Attributes:
         tests: which measurements.
@@ -89,13 +89,13 @@ class Wishes:
 
     @property
     def longest(self) -> int:
-        """Tokens that a raw speed needs at most."""
+        """The most tokens that a raw speed test needs."""
         return max(self.depths) + max((*self.prompts, *self.written))
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How a model is loaded; one of several that are compared."""
+    """One way of loading a model, of several that are compared."""
 
     threads: int
     kv: KvType
@@ -103,7 +103,7 @@ class Setting:
     gpu_layers: int = 0
 
     def facts(self, context: int) -> SettingsFacts:
-        """As they stand in a line, with a cache of `context` tokens."""
+        """The settings as a line holds them, with a cache of `context` tokens."""
         return SettingsFacts(
             n_batch=CHUNK,
             n_ubatch=CHUNK,
@@ -116,14 +116,14 @@ class Setting:
         )
 
     def timed(self, context: int) -> TimedSettings:
-        """For a raw speed, with a cache of `context` tokens."""
+        """The settings for a raw speed, with a cache of `context` tokens."""
         return TimedSettings(
             context, self.threads, self.kv, self.flash, self.gpu_layers
         )
 
 
 def settings(wishes: Wishes) -> list[Setting]:
-    """Every combination; an 8-bit cache is there with flash attention alone."""
+    """All combinations; an 8-bit cache only with flash attention."""
     found: list[Setting] = []
     for threads in wishes.threads:
         for kv in wishes.kv:
@@ -136,7 +136,7 @@ def settings(wishes: Wishes) -> list[Setting]:
 
 @dataclass(frozen=True)
 class Step:
-    """A measurement that is wanted: what it depends on, and which it is."""
+    """A wanted measurement: its kind and what it depends on."""
 
     kind: Kind
     target: Target
@@ -147,26 +147,26 @@ class Step:
 
 
 class Subject(Protocol):
-    """What is measured: a model's files, or a model that another program runs."""
+    """What is measured: a model's files, or a model of another program."""
 
     @property
     def name(self) -> str:
-        """How its row is called."""
+        """Name of its row."""
         ...
 
     @property
     def facts(self) -> FileFacts:
-        """Of the model."""
+        """Facts about the model file."""
         ...
 
     @property
     def adapter_facts(self) -> FileFacts | None:
-        """Of an adapter on it."""
+        """Facts about the adapter file."""
         ...
 
 
 class AnyStep(Protocol):
-    """A measurement that is wanted, of whatever."""
+    """A wanted measurement of any subject."""
 
     @property
     def kind(self) -> Kind: ...
@@ -206,7 +206,7 @@ class Work:
     words: int | None = None
 
     def key(self, step: AnyStep, *, whole: bool = False) -> str:
-        """What stands for all that a step's figure depends on.
+        """Hash of everything that a step's figure depends on.
 
         Args:
             step: the measurement.
@@ -229,7 +229,7 @@ class Work:
         return any(self.file.having(self.key(step)))
 
     def begin(self, step: AnyStep, what: str) -> Began:
-        """That `step` begins."""
+        """Event: `step` begins."""
         return Began(step.kind, step.target.name, what, self.number + 1, self.steps)
 
     def keep(
@@ -244,7 +244,7 @@ class Work:
         type: str = "",
         tensor_bytes: int = 0,
     ) -> Measured:
-        """Write down what `step` gave; it is on the disk when this returns.
+        """Save the figures of `step`; on disk when this returns.
 
         Raises:
             BenchError: it cannot be written.
@@ -274,7 +274,7 @@ class Work:
         return Measured(line, self.number, self.steps)
 
     def quiet(self, pids: Sequence[int] = ()) -> Generator[Event]:
-        """Wait for a quiet computer, and say where it does not become quiet."""
+        """Wait for a quiet computer, and tell if it does not become quiet."""
         waited = self.observer.wait(pids)
         if waited is not None and not waited.quiet:
             yield Said(
@@ -286,7 +286,7 @@ class Work:
 
 
 def in_rounds(count: int, rows: int) -> list[tuple[int, list[int]]]:
-    """Rounds and the order of the rows in each: A B, B A, A B, ...
+    """Rounds with the order of rows in each: A B, B A, A B, ...
 
     So a computer that slows down as it gets warm does not favour the first one.
     """

@@ -1,4 +1,4 @@
-"""`medassist ask`: the options; what it does is in `ask_run.py`."""
+"""`medassist ask`: its options; `ask_run.py` does the work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `medassist ask` says beside the answers: the intended use, red flags, language.
+"""Notices of `medassist ask`: intended use, red flags, language.
 
 All of it goes to standard error; standard output carries the answers alone.
 """

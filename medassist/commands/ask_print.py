@@ -1,4 +1,4 @@
-"""What `medassist ask` prints: answers as text or as JSON, and a line of progress.
+"""Output of `medassist ask`: text or JSON, and a status line.
 
 Standard output carries the answers alone. As text, two answers stand one below the
 other: on a terminal the first is shown as it is written, and what the second writes
@@ -32,7 +32,7 @@ HELD_TOKENS = 1024
 
 
 class AnswerOutput(Protocol):
-    """Takes the events of one question as they come."""
+    """Protocol: receives the events of one question."""
 
     def checked(self, checked: CheckedQuestion) -> None: ...
     def loading(self, event: Loading) -> None: ...
@@ -48,7 +48,7 @@ class AnswerOutput(Protocol):
 
 
 class StatusLine:
-    """One line of progress, redrawn in place; nothing where no terminal shows it."""
+    """A status line that is redrawn in place; silent without a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -70,7 +70,7 @@ class StatusLine:
             self._drawn = ""
 
     def say(self, text: str, always: bool = True) -> None:
-        """A line that stays; with `always` false, only where a terminal shows it."""
+        """Print a line that stays; unless `always`, only on a terminal."""
         if always or self._shows:
             self.clear()
             self._stream.write(f"{clean(text)}\n")
@@ -222,7 +222,7 @@ class AnswersAsText:
                 self._heading()
 
     async def finished(self, stopped: Callable[[], bool]) -> None:
-        """Everything has been printed as it came."""
+        """Do nothing: all has been printed already."""
 
     async def failed(self, message: str) -> None:
         if self._live_pane:
@@ -342,7 +342,7 @@ class AnswersAsJson:
         await self._object(stopped, None)
 
     async def failed(self, message: str) -> None:
-        """What was answered before is printed; `error` says why it is not all."""
+        """Print what was answered, with `error`."""
         await self._object(lambda: False, message)
 
     async def _object(self, stopped: Callable[[], bool], error: str | None) -> None:

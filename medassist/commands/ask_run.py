@@ -50,7 +50,7 @@ MAX_QUESTION_BYTES = 16 * 1024 * 1024
 
 
 class ExitCode(IntEnum):
-    """How `medassist ask` ends; its help tells the same."""
+    """Exit codes of `medassist ask`."""
 
     ANSWERED = 0
     FAILED = 1
@@ -61,7 +61,7 @@ class ExitCode(IntEnum):
 
 
 class AskError(MedassistError):
-    """The question cannot be put as it was given; the message says what to change."""
+    """The question cannot be asked as given; the message says what to change."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
         super().__init__(message)
@@ -71,7 +71,7 @@ class AskError(MedassistError):
 
 @dataclass(frozen=True)
 class AskRequest:
-    """One question, to whom it goes, and how it is answered."""
+    """A question, the models to ask, and sampling."""
 
     question: str
     files: PairFiles
@@ -159,7 +159,7 @@ def _pair(base: Path | None, tuned: Path | None, adapter: Path | None) -> PairFi
 
 
 def run(request: AskRequest, make_engine: MakeEngine) -> ExitCode:
-    """Ask, print, and say how it went.
+    """Ask, print, and return the exit code.
 
     `make_engine` is `medassist.engine.client.Engine`.
 
@@ -265,7 +265,7 @@ class PrintingListener:
 
 
 class FlagsTold:
-    """Tells what the rules found in the question, before a model is asked."""
+    """Prints the red flags of the question before a model is asked."""
 
     def __init__(self, output: AnswerOutput) -> None:
         self._output = output

@@ -1,4 +1,4 @@
-"""`medassist doctor`: how things stand on this computer."""
+"""`medassist doctor`: checks this computer and the installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several verbs share: which models, and how they are loaded."""
+"""Options shared by several verbs: which models, and how to load them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ Kv = Annotated[
 
 
 def expect_one_way(pair: str | None, *files: Path | None) -> None:
-    """Refuse a pair's name beside files.
+    """Refuse a pair's name together with files.
 
     Raises:
         typer.BadParameter: both were given.

@@ -1,4 +1,4 @@
-"""`medassist verdicts`: what the records say of each pair."""
+"""`medassist verdicts`: statistics of the verdicts in the records."""
 
 from __future__ import annotations
 

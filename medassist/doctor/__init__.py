@@ -1,1 +1,1 @@
-"""`medassist doctor`: how things stand on this computer, and what to do about it."""
+"""`medassist doctor`: checks this computer and the installation."""

@@ -1,4 +1,4 @@
-"""What holds the process that runs the models, tried for real; what it computes on."""
+"""Checks the confinement of the models' process by a trial, and its devices."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ WHAT_TO_DO: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Tried:
-    """How the trial went.
+    """Result of the trial.
 
     Attributes:
         trial: what the child could do; `None`: it ended before it said.
@@ -61,7 +61,7 @@ class Tried:
 
 
 def try_out() -> Tried:
-    """Start a child that is confined like the models' and have it try everything."""
+    """Start a child confined like the models' and let it try everything."""
     with tempfile.TemporaryDirectory(prefix="medassist-doctor-") as name:
         folder = Path(name)
         for file in (MODEL, FOREIGN):
@@ -110,7 +110,7 @@ def _ended(code: int, words: LastWords) -> Tried:
 
 
 def confinement(tried: Tried) -> list[Finding]:
-    """What the child of the trial could do, in sentences."""
+    """Findings about what the child of the trial could do."""
     trial = tried.trial
     if trial is None:
         return [Finding(PART, "wrong", tried.problem, tried.do)]

@@ -1,4 +1,4 @@
-"""The examination as a whole. Nothing of the user's is written, opened or sent."""
+"""Runs all checks; nothing of the user's is written, opened or sent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from medassist.settings import Settings, load_settings
 
 
 def examine(clipboard: Sequence[str]) -> list[Finding]:
-    """Look at everything.
+    """Run all checks.
 
     Args:
         clipboard: the programs that would be tried for copying, the best first.

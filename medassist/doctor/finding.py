@@ -1,4 +1,4 @@
-"""What an examination finds: a line, how grave it is, and what to do."""
+"""A finding of `medassist doctor`: text, severity and advice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Finding:
 
 
 def brief(path: Path) -> str:
-    """`path` with the user's home as ~, so that a report can be shown to others."""
+    """`path` with the user's home as ~, so that reports can be shared."""
     try:
         inside = path.relative_to(Path.home())
     except (ValueError, RuntimeError):
@@ -39,13 +39,13 @@ def brief(path: Path) -> str:
 
 
 def hidden(text: str) -> str:
-    """`text` with the user's home as ~, wherever a message of others names it."""
+    """`text` with every mention of the user's home as ~."""
     home = str(Path.home())
     return text.replace(f"{home}/", "~/") if len(home) > 1 else text
 
 
 def typed(path: Path) -> str:
-    """`path` as it is typed into a shell."""
+    """`path` quoted for a shell."""
     shown = brief(path)
     if shown.startswith("~/"):
         return f"~/{shlex.quote(shown[2:])}"
@@ -53,7 +53,7 @@ def typed(path: Path) -> str:
 
 
 def listed(words: Iterable[str]) -> str:
-    """Words as a sentence lists them: `a, b and c`."""
+    """A list of words in a sentence: `a, b and c`."""
     all_of_them = list(words)
     if len(all_of_them) < 2:
         return "".join(all_of_them)

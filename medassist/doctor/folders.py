@@ -1,4 +1,4 @@
-"""Who can look into the program's folders, and where these lie."""
+"""Checks permissions and places of the program's folders."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SYNCHRONISED = {
 
 
 def folders() -> list[Finding]:
-    """The three folders. To be called while they are only looked at."""
+    """Findings about the three folders; call it inside `only_looked_at`."""
     found: list[Finding] = []
     places = {"settings": config_dir(), "data": data_dir(), "cache": cache_dir()}
     for name, folder in places.items():

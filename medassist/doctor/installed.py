@@ -1,4 +1,4 @@
-"""What is installed: the program, what it needs, and what its extras bring."""
+"""Checks the installed packages and extras."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXTRAS = {
 
 
 def installed() -> list[Finding]:
-    """The program and its packages."""
+    """Findings about the program and its packages."""
     python = f"Python {platform.python_version()}"
     found = [Finding(PART, "ok", f"medassist {__version__}, {python}, {_system()}.")]
     try:

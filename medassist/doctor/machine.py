@@ -1,4 +1,4 @@
-"""The processor, a GPU, memory, and what of memory may reach the disk."""
+"""Checks processor, GPU, memory and swap."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUILDS = {"NVIDIA": "make clean run WHEELS=cu124", "AMD": "see llama-cpp-python'
 
 
 def machine(processors: Processors | None) -> list[Finding]:
-    """What there is to compute on, as llama.cpp sees it where it could be asked."""
+    """Findings about what there is to compute on."""
     return [*_processor(processors), *_gpu(processors), *_memory(), *_dumps()]
 
 

@@ -1,4 +1,4 @@
-"""The models: there, unchanged, and whether they fit."""
+"""Checks the models: present, unchanged, and fitting into memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AGAIN = "Install the program again"
 
 
 def models(settings: Settings | None) -> list[Finding]:
-    """The default pair and its fallback, then what the user has named."""
+    """Findings about the default pair, its fallback and the named models."""
     found = [*_default()]
     registry = Registry()
     try:

@@ -1,4 +1,4 @@
-"""The offline guard, and variables of the environment that would talk."""
+"""Checks the offline guard, and environment variables that would send data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RECORDING = {"ASCIINEMA_REC": "asciinema", "SCRIPT": "script"}
 
 
 def offline(settings: Settings | None) -> list[Finding]:
-    """Whether the guard holds, what stands against it, and what way downloads go."""
+    """Findings about the guard, exceptions to it, and the way downloads go."""
     return [
         _guard(),
         *_libraries(),

@@ -1,4 +1,4 @@
-"""The records, looked at from outside: nothing is opened, nothing asked."""
+"""Checks the records from outside; nothing is opened or asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BACKUP = "Put the whole folder back from a backup"
 
 
 def records(settings: Settings | None) -> list[Finding]:
-    """Whether there are records, and whether they are whole as far as can be seen."""
+    """Findings about the records."""
     folder = data_dir() / FOLDER
     found = [*_wanted(settings, folder)]
     key, database = folder / KEY_FILE, folder / DATABASE

@@ -1,4 +1,4 @@
-"""The terminal: whether it shows what the screen draws, and where copies go."""
+"""Checks the terminal: colours, characters and clipboard."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FULL_COLOUR = ("truecolor", "24bit")
 
 
 def terminal(clipboard: Sequence[str]) -> list[Finding]:
-    """What can be said of the terminal.
+    """Findings about the terminal.
 
     Args:
         clipboard: the programs that would be tried for copying, the best first.

@@ -1,4 +1,4 @@
-"""The list of models and pairs on this computer, with all that can be said of each.
+"""Lists the models and pairs on this computer, with their properties.
 
 Nothing is loaded and nothing is hashed here: headers are read, which takes
 milliseconds, and hashes are given where they were computed before.
@@ -42,7 +42,7 @@ class _Listed(BaseModel):
 
 
 class ListedModel(_Listed):
-    """One model or adapter."""
+    """A model or adapter in the list."""
 
     path: Path
     kind: Literal["model", "adapter"]
@@ -70,7 +70,7 @@ class ListedModel(_Listed):
 
 
 class ListedPair(_Listed):
-    """One pair, whose two panes can be consulted."""
+    """A pair in the list."""
 
     base: str | None = None
     tuned: str | None = None
@@ -96,7 +96,7 @@ class ListedPair(_Listed):
 
 
 class Catalogue(BaseModel):
-    """All that there is on this computer."""
+    """All models and pairs on this computer."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -115,7 +115,7 @@ def catalogue(
     freed: int = 0,
     with_ollama: bool = True,
 ) -> Catalogue:
-    """List everything.
+    """List all models and pairs.
 
     Args:
         registry: the user's models and pairs.
@@ -145,7 +145,7 @@ def catalogue(
 def ollama_models(
     registry: Registry,
 ) -> tuple[Mapping[str, StoredModel], tuple[str, ...]]:
-    """What lies in Ollama's store and has no name here, and what of it is unusable."""
+    """Models in Ollama's store without a name here, and why others are unusable."""
     store = ollama_store.read_store()
     if store is None:
         return {}, ()
@@ -177,7 +177,7 @@ def list_model(
     *,
     compute_hash: bool = False,
 ) -> ListedModel:
-    """What can be said of one model.
+    """The list entry of one model.
 
     Args:
         name: its name.
@@ -245,7 +245,7 @@ def list_model(
 def list_pair(
     name: str, registry: Registry, options: EngineOptions, available: int | None
 ) -> ListedPair:
-    """What can be said of one pair.
+    """The list entry of one pair.
 
     Raises:
         LibraryError: there is no pair of that name.

@@ -1,4 +1,4 @@
-"""Copies of models in the program's own folder, whole or not at all."""
+"""Copies models into the program's own folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUFFIX = ".gguf"
 
 
 def copied(path: Path, name: str, watcher: Watcher) -> Path:
-    """A copy of the model at `path` in a new folder of ours, called like `name`.
+    """Copy the model at `path` into a new folder named like `name`.
 
     Raises:
         LibraryError: there is no room, or it cannot be written; nothing is left behind.
@@ -63,7 +63,7 @@ def _forget(files: list[Path]) -> None:
 
 
 def copy_papers(source: Path, copied: Path) -> None:
-    """Bring the card and what the gate found along with a copy."""
+    """Copy card.json and verify.json along with a model."""
     for paper in (card_of(source), source.parent / VERIFY):
         if paper is not None and paper.is_file():
             target = copied.parent / paper.name
@@ -71,7 +71,7 @@ def copy_papers(source: Path, copied: Path) -> None:
 
 
 def tidy(folder: Path) -> None:
-    """Take away a folder of ours in which no model is left, with its papers."""
+    """Delete a folder of ours that holds no model any more."""
     if folder == models_dir() or not folder.is_relative_to(models_dir()):
         return
     if any(folder.glob(f"*{SUFFIX}")):

@@ -1,4 +1,4 @@
-"""What goes wrong in the library of models, in sentences."""
+"""Errors of the model library, each with a sentence for the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a pair fits into memory, said before it is loaded.
+"""Estimates whether a pair fits into memory, before it is loaded.
 
 What a loaded pair takes is weights, KV caches, compute buffers and the process itself.
 The first two can be computed, as llama.cpp allocates them (release in llama-cpp-python
@@ -52,7 +52,7 @@ Verdict = Literal["fits", "tight", "does not fit", "not known"]
 
 @dataclass(frozen=True)
 class Need:
-    """The memory that a pair takes, in bytes."""
+    """Memory that a pair needs, in bytes."""
 
     weights: int
     kv: int
@@ -73,7 +73,7 @@ class Need:
 
 
 def need(files: PairFiles, options: EngineOptions | None = None) -> Need:
-    """What loading `files` as `options` say would take.
+    """The memory needed to load `files` with `options`.
 
     Raises:
         ModelFileError: a file cannot be read, or is no GGUF.
@@ -108,7 +108,7 @@ def size_of(path: Path) -> int:
 
 
 def available_memory() -> int | None:
-    """Bytes that a new process can take, as the system and its container allow."""
+    """Memory available to a new process, within container limits."""
     import psutil
 
     try:

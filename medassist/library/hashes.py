@@ -1,4 +1,4 @@
-"""The sha256 of model files: computed once, remembered by size and time of change."""
+"""The sha256 of model files, cached by size and time of change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEMORY = "hashes.json"
 
 
 def known_sha256(path: Path) -> str | None:
-    """The sha256 of the file as it is now, where it was computed before."""
+    """The cached sha256 of a file, if it is still valid."""
     path = path.resolve()
     known = _load().get(str(path))
     try:

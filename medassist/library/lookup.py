@@ -1,4 +1,4 @@
-"""Finding a model or a pair by its name, with its hash, and checking it."""
+"""Finds a model or pair by name, and checks it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from medassist.starter import STARTER, default_pair
 
 
 class ModelDetails(BaseModel):
-    """One of the two, whole."""
+    """Details of a model or a pair."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,7 +39,7 @@ class ModelDetails(BaseModel):
 
 
 class CheckedModel(BaseModel):
-    """What was found about one pair or model."""
+    """Findings about one model or pair."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -126,7 +126,7 @@ def stored_model(name: str, registry: Registry) -> StoredModel:
 
 
 def taken_in(name: str | None) -> str | None:
-    """The name of a model in the registry; one of Ollama's is given a name first.
+    """The name of a model in the registry; a model of Ollama's is added first.
 
     Raises:
         LibraryError, ModelFileError: it cannot be used.

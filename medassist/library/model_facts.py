@@ -1,4 +1,4 @@
-"""Facts about a model or pair as labels and texts, for the screen and commands."""
+"""Facts about a model or pair as label and text, for the screen and commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def model_facts(
     model: ListedModel, available: int | None = None
 ) -> list[tuple[str, str]]:
-    """Everything about a model: what it is, and what is known of it."""
+    """All known facts about a model."""
     hashed = model.sha256 or ""
     if hashed and model.hash_is == "as its source says":
         hashed += " (as its source says)"
@@ -49,7 +49,7 @@ def _origin(model: ListedModel) -> str:
 
 
 def pair_facts(pair: ListedPair, available: int | None = None) -> list[tuple[str, str]]:
-    """What is known of a pair as a whole."""
+    """Facts about a pair as a whole."""
     facts = [
         ("pair", pair.name + (" (the default)" if pair.is_default else "")),
         ("problem", pair.problem),
@@ -80,7 +80,7 @@ def _fits(need: int, verdict: str, available: int | None) -> str:
 
 
 def in_words(sampling: Sampling) -> str:
-    """How the next token is chosen, on a line."""
+    """Sampling settings in one line."""
     said = [
         f"temperature {sampling.temperature:g}",
         f"top-k {sampling.top_k}",

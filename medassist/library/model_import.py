@@ -1,4 +1,4 @@
-"""Taking models into the library: linked where they lie, or copied.
+"""Imports models into the library: linked in place, or copied.
 
 Every file is looked at first (`header`): what is no model, cut off, or an adapter for
 another architecture never gets a name.
@@ -42,7 +42,7 @@ GGUF_FOLDER = "gguf"
 
 @dataclass(frozen=True)
 class Imported:
-    """What was taken in, by its names."""
+    """Names of the imported models and pairs."""
 
     models: tuple[str, ...]
     pair: str | None = None
@@ -94,7 +94,7 @@ def import_run(
     copy: bool = False,
     watcher: Watcher = unwatched,
 ) -> Imported:
-    """Import what the run folder of a fine-tune holds, with its card.
+    """Import the models of a fine-tune's run folder, with its card.
 
     A base and an adapter in `gguf/` become a pair; so do a base and a merged model.
 
@@ -207,7 +207,7 @@ def _trained_on(run: Path) -> Path | None:
 
 
 def import_ollama(name: str, called: str | None = None) -> Imported:
-    """Give a model of Ollama's store a name here; it stays where it lies.
+    """Name a model of Ollama's store; the file stays in place.
 
     One with an adapter becomes a pair, and its system prompt the pair's.
 
@@ -262,7 +262,7 @@ def import_ollama(name: str, called: str | None = None) -> Imported:
 
 
 def remove(name: str, *, delete: bool = False) -> tuple[Path, ...]:
-    """Forget a model or a pair.
+    """Remove a model or a pair from the library.
 
     Args:
         name: of the model or pair.

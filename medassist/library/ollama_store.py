@@ -1,4 +1,4 @@
-"""Models in the local Ollama store, read from its manifests and used where they lie.
+"""Reads the local Ollama store from its manifests.
 
 The store is `blobs/sha256-<hex>` and `manifests/<host>/<namespace>/<model>/<tag>`,
 where a manifest is a small JSON of the docker registry's second version whose layers
@@ -55,7 +55,7 @@ class _Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class OllamaModel:
-    """A model as Ollama runs it."""
+    """A model in Ollama's store."""
 
     name: str
     """As `ollama run` takes it."""
@@ -70,7 +70,7 @@ class OllamaModel:
 
 @dataclass(frozen=True)
 class OllamaStore:
-    """What was found, and what of it cannot be used."""
+    """The models found, and what cannot be used."""
 
     root: Path
     models: tuple[OllamaModel, ...]
@@ -78,7 +78,7 @@ class OllamaStore:
 
 
 def store_root() -> Path | None:
-    """The folder of Ollama's models on this computer, if there is one."""
+    """Ollama's folder of models, if there is one."""
     told = os.environ.get(VARIABLE)
     for place in [Path(told)] if told else PLACES:
         try:
@@ -91,7 +91,7 @@ def store_root() -> Path | None:
 
 
 def read_store(root: Path | None = None) -> OllamaStore | None:
-    """The models of the store at `root`, or of this computer's; `None`: there is none.
+    """Read the store at `root`, or this computer's; `None` if there is none.
 
     A model that cannot be used is a sentence in `problems`.
     """

@@ -1,4 +1,4 @@
-"""Named pairs: made, chosen as the default, and how their panes are asked."""
+"""Creates named pairs, sets the default pair and a pair's settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from medassist.starter import STARTER
 def make_pair(
     name: str, base: str | None, tuned: str | None, adapter: str | None
 ) -> NamedPair:
-    """Keep a pair of models of the library under `name`; its settings stay.
+    """Save a pair of library models under `name`; existing settings stay.
 
     Raises:
         LibraryError, ModelFileError: these models are no pair.
@@ -50,7 +50,7 @@ def make_pair(
 
 
 def set_default(name: str) -> None:
-    """Open the program with the pair `name` from now on.
+    """Make `name` the pair that the program opens with.
 
     Raises:
         LibraryError: there is no such pair, or it cannot be loaded.
@@ -62,7 +62,7 @@ def set_default(name: str) -> None:
 
 
 def set_asked(name: str, panes: NamedPair) -> None:
-    """Keep how the panes of the pair `name` are asked, as `panes` has it.
+    """Save system prompts and sampling of the pair `name`.
 
     Raises:
         LibraryError: there is no such pair.

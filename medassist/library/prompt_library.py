@@ -1,4 +1,4 @@
-"""Questions that are asked again and again, as files that the user can edit.
+"""The prompt library: reusable questions in files that the user can edit.
 
 Each is a Markdown file: a heading that names it, then the text, with places to be
 filled in as `[[what goes here]]`. The shipped ones lie in `prompts/`; the user's are in
@@ -40,25 +40,25 @@ class Prompt:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """What is to be filled in."""
+        """The placeholders to be filled in."""
         return tuple(found[1].strip() for found in PLACE.finditer(self.text))
 
 
 @dataclass(frozen=True)
 class StoredPrompts:
-    """All of them in the order of their titles, and what could not be read."""
+    """All prompts by title, and errors of those that cannot be read."""
 
     prompts: tuple[Prompt, ...]
     problems: tuple[str, ...] = ()
 
 
 def prompts_dir() -> Path:
-    """The folder of the user's own prompts; it need not be there."""
+    """The folder of the user's own prompts; it may not exist."""
     return config_dir() / FOLDER_NAME
 
 
 def load_prompts() -> StoredPrompts:
-    """Every prompt there is; what cannot be read is a sentence."""
+    """Load all prompts; files that cannot be read become sentences."""
     found: dict[str, Prompt] = {}
     problems: list[str] = []
     for folder, is_own in ((SHIPPED, False), (prompts_dir(), True)):
@@ -105,7 +105,7 @@ def read_prompt(file: Path, is_own: bool) -> Prompt:
 
 
 def keep_prompt(name: str, title: str, text: str) -> Path:
-    """Write a prompt of the user's own (0600); a shipped one stays as it is beneath.
+    """Save a prompt of the user's own (0600), over a shipped one of that name.
 
     Raises:
         LibraryError: the name cannot be a file's, it is empty or too long, or the
@@ -134,7 +134,7 @@ def keep_prompt(name: str, title: str, text: str) -> Path:
 
 
 def own_copy(prompt: Prompt) -> Prompt:
-    """The prompt as a file of the user's own, copied there if it is a shipped one.
+    """The user's own copy of the prompt, made if it is a shipped one.
 
     Raises:
         LibraryError: it cannot be copied.

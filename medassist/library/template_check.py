@@ -1,4 +1,4 @@
-"""Whether the template, BOS and end tokens of a model look right, and the fix if not.
+"""Checks a model's template, BOS and end tokens, and suggests fixes.
 
 A tuned model whose file lost its template, or whose end-of-turn token is no end to
 llama.cpp, answers badly or without end, and nobody sees why. What is found is a
@@ -27,7 +27,7 @@ Weight = Literal["wrong", "look", "note"]
 
 
 class TemplateFinding(BaseModel):
-    """One thing about a model's template or tokens."""
+    """A finding about a model's template or tokens."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,7 +42,7 @@ class TemplateFinding(BaseModel):
 
 
 def probe_file(path: Path) -> Probed:
-    """What the template of the model at `path` does, found in a confined process.
+    """Examine the template of the model at `path` in a confined process.
 
     Raises:
         ModelFileError: the file is no GGUF, or its template ended the process.
@@ -67,7 +67,7 @@ def probe_file(path: Path) -> Probed:
 
 
 def check_model(name: str, found: Probed) -> list[TemplateFinding]:
-    """What is to be said of one model, which is called `name`."""
+    """Findings about the model called `name`."""
     return [*_of_template(name, found), *_of_bos(name, found), *_of_end(name, found)]
 
 
@@ -177,7 +177,7 @@ def _of_end(name: str, found: Probed) -> list[TemplateFinding]:
 
 
 def check_pair(files: PairFiles) -> list[TemplateFinding]:
-    """What is to be said of a pair: of its models, and how they differ.
+    """Findings about a pair's models and their differences.
 
     Raises:
         ModelFileError: a file is no GGUF.
@@ -200,7 +200,7 @@ def check_pair(files: PairFiles) -> list[TemplateFinding]:
 def differing(
     base: tuple[str, Probed], tuned: tuple[str, Probed]
 ) -> list[TemplateFinding]:
-    """How a tuned model's template and tokens differ from its base's."""
+    """Differences between the templates and tokens of tuned model and base."""
     (a, of_base), (b, of_tuned) = base, tuned
     found: list[TemplateFinding] = []
     if of_base.template == "own" and of_tuned.template == "none":

@@ -1,4 +1,4 @@
-"""The number of threads that was found to be best, for a file on this computer.
+"""Remembers the best number of threads for a model on this computer.
 
 It counts for the very content of the file, the processor, and the build of llama.cpp:
 where one of them changes, the default is taken again.
@@ -25,7 +25,7 @@ _KNOWN = TypeAdapter(dict[str, int])
 
 
 def remembered_threads(model: Path) -> int | None:
-    """The number for `model`; `None` where none was found, or it does not hold here.
+    """The best number for `model`; `None` if unknown or outdated.
 
     Reads no file for its hash: one that was not hashed was not tuned either.
     """
@@ -40,7 +40,7 @@ def remembered_threads(model: Path) -> int | None:
 
 
 def with_tuned_threads(files: PairFiles, options: EngineOptions) -> EngineOptions:
-    """`options` with the number that was found for the pair's model.
+    """`options` with the best number of threads for the pair's model.
 
     What the user has chosen stays; so does the default where nothing was found.
     """
@@ -63,7 +63,7 @@ def remember_threads(model: Path, threads: int) -> None:
 
 
 def forget_threads(model: Path) -> bool:
-    """Forget the number for `model`; whether there was one.
+    """Forget the number for `model`; returns whether there was one.
 
     Raises:
         OSError: as for `remember_threads`.

@@ -1,1 +1,1 @@
-"""The encrypted store of consultations: nothing of it lies on the disk in the clear."""
+"""Encrypted store of consultations."""

@@ -1,4 +1,4 @@
-"""Opening the encrypted database.
+"""Opens the encrypted database.
 
 SQLCipher encrypts every page with AES-256 and authenticates it with HMAC-SHA512;
 what SQLite writes into the write-ahead log is encrypted too. The key is given raw,
@@ -19,7 +19,7 @@ BUSY_S = 5.0
 
 
 class Cursor(Protocol):
-    """What the records use of a DB-API cursor."""
+    """The part of a DB-API cursor that the records use."""
 
     @property
     def rowcount(self) -> int: ...
@@ -32,7 +32,7 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """What the records use of `sqlcipher3.dbapi2.Connection`, which has no types."""
+    """The part of `sqlcipher3.dbapi2.Connection` that the records use."""
 
     @property
     def in_transaction(self) -> bool: ...
@@ -70,7 +70,7 @@ def _sqlcipher() -> _SqlCipher:
 
 
 def database_error() -> type[Exception]:
-    """The class of all that SQLite raises."""
+    """The base class of SQLite's exceptions."""
     return _sqlcipher().Error
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with the records, each a sentence for the user."""
+"""Errors of the records, each with a sentence for the user."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class InUse(RecordsError):
 
 
 class Locked(RecordsError):
-    """The records are locked: the key is not in this program."""
+    """The records are locked: this program does not have the key."""
 
 
 class NotSaved(RecordsError):
-    """What was to be kept is not on the disk."""
+    """Something that should be saved is not on the disk."""
 
 
 def of_database(error: Exception, file: Path) -> RecordsError:
-    """The sentence for what SQLite said about `file`.
+    """The error for an exception of SQLite about `file`.
 
     SQLite's own words are left out where they could repeat a statement's text.
     """
@@ -72,7 +72,7 @@ def of_database(error: Exception, file: Path) -> RecordsError:
 
 
 def of_system(error: OSError, file: Path) -> RecordsError:
-    """The sentence for what the system said about `file`."""
+    """The error for an exception of the system about `file`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return NotSaved(
             f"The disk that holds {file} is full. Nothing was changed. Free some space."

@@ -26,7 +26,7 @@ PAGE = 50
 
 @dataclass(frozen=True)
 class Filter:
-    """Which consultations are listed; what is left out does not matter."""
+    """A filter on consultations; default values match everything."""
 
     verdict: Choice | Literal["none"] | None = None
     """A verdict that one of its turns has last; `none`: it has no verdict at all."""
@@ -40,7 +40,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Summary:
-    """One line of the list."""
+    """One line of the list of consultations."""
 
     id: int
     title: str
@@ -61,7 +61,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class RecordedVerdict:
-    """A verdict with what it was about, for statistics over many consultations."""
+    """A stored verdict with its turn and models, for statistics."""
 
     consultation: int
     turn: int
@@ -125,7 +125,7 @@ def _literal(text: str) -> str:
 def page(
     db: Connection, chosen: Filter, offset: int, limit: int = PAGE
 ) -> tuple[Summary, ...]:
-    """Some of the consultations, the one changed last first."""
+    """One page of the consultations, the last changed first."""
     where, values = conditions(chosen)
     rows = db.execute(
         "SELECT id, title, created, changed, blind, side_a, revealed, signed_off"  # noqa: S608
@@ -137,7 +137,7 @@ def page(
 
 
 def count(db: Connection, chosen: Filter) -> int:
-    """How many consultations the filter lets through."""
+    """Number of consultations that match the filter."""
     where, values = conditions(chosen)
     row = db.execute(
         f"SELECT count(*) FROM consultation WHERE {where}",  # noqa: S608
@@ -147,7 +147,7 @@ def count(db: Connection, chosen: Filter) -> int:
 
 
 def summary(db: Connection, row: Sequence[Any]) -> Summary:
-    """A line of the list out of a row of `consultation`."""
+    """Make a line of the list from a row of `consultation`."""
     number, title, created, changed, blind, side_a, revealed, signed_off = row
     sides = Sides(side_a, bool(blind), None if revealed is None else moment(revealed))
     turns, branches = db.execute(

@@ -1,4 +1,4 @@
-"""The key of the records, and how the passphrase wraps it.
+"""The encryption key of the records, wrapped by the passphrase.
 
 The database is encrypted with a random key of 256 bits. That key lies beside it in
 key.json, encrypted by another that Argon2id makes of the passphrase (RFC 9106), so a
@@ -51,7 +51,7 @@ class _Value(BaseModel):
 
 
 class GuessCost(_Value):
-    """What one guess of the passphrase costs whoever guesses.
+    """Argon2 parameters: the cost of one guess of the passphrase.
 
     The default is RFC 9106's second recommended choice, about a third of a second on
     a laptop. The upper bounds keep a planted key.json from taking all of the memory.
@@ -63,7 +63,7 @@ class GuessCost(_Value):
 
 
 class WrappedKey(_Value):
-    """The content of key.json. Nothing in it is secret to who lacks the passphrase."""
+    """Content of key.json; useless without the passphrase."""
 
     format: Literal[1] = 1
     id: str = Field(pattern=r"^[0-9a-f]{32}$")
@@ -82,12 +82,12 @@ def new_key() -> bytearray:
 
 
 def wipe(secret: bytearray) -> None:
-    """Overwrite `secret`, as far as Python reaches."""
+    """Overwrite `secret` in memory, as far as Python allows."""
     secret[:] = bytes(len(secret))
 
 
 def check_new(passphrase: str) -> None:
-    """Whether a passphrase is good enough to be chosen.
+    """Check whether a new passphrase is strong enough.
 
     Raises:
         RecordsError: it is too short or too long.
@@ -105,7 +105,7 @@ def check_new(passphrase: str) -> None:
 def wrap(
     key: bytearray, passphrase: str, cost: GuessCost, identity: str | None = None
 ) -> WrappedKey:
-    """Encrypt `key` by the passphrase. Takes as long as `cost` says; blocks."""
+    """Encrypt `key` with the passphrase; slow by design, blocks."""
     from nacl.secret import Aead
 
     identity = identity or secrets.token_hex(16)
@@ -116,7 +116,7 @@ def wrap(
 
 
 def unwrap(held: WrappedKey, passphrase: str) -> bytearray:
-    """The key. Takes as long for a wrong passphrase as for the right one; blocks.
+    """Decrypt the key; as slow for a wrong passphrase as for the right one, blocks.
 
     Raises:
         WrongPassphrase: it does not open this file, or the file was changed.
@@ -136,7 +136,7 @@ def unwrap(held: WrappedKey, passphrase: str) -> bytearray:
 
 
 def read_key_file(file: Path) -> WrappedKey:
-    """What key.json holds.
+    """Read key.json.
 
     Raises:
         RecordsError: it is not there, cannot be read or is damaged.
@@ -162,7 +162,7 @@ def read_key_file(file: Path) -> WrappedKey:
 
 
 def write_key_file(file: Path, held: WrappedKey) -> None:
-    """Write key.json whole; the one before it stays until the new one is durable.
+    """Write key.json; the old one stays until the new one is on disk.
 
     Raises:
         RecordsError: it cannot be written.

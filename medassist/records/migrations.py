@@ -1,4 +1,4 @@
-"""From an older version's tables to today's, a step at a time.
+"""Migrates the tables of older versions, step by step.
 
 The steps are the numbered files in `schema/`; a step that has been released is never
 changed, a new one is added. The number of the last one done stands in the database
@@ -20,12 +20,12 @@ VERSION = len(STEPS)
 
 
 def version_of(connection: Connection) -> int:
-    """The version of the tables; 0: there are none yet."""
+    """The version of the tables; 0 if there are none yet."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def check(connection: Connection, file: Path) -> None:
-    """Whether this program can read the tables as they are.
+    """Check whether this program can read the tables.
 
     Raises:
         RecordsError: they are of another version.
@@ -44,7 +44,7 @@ def check(connection: Connection, file: Path) -> None:
 
 
 def migrate(connection: Connection, file: Path, upto: int = VERSION) -> None:
-    """Do the steps that are missing, all of them or none.
+    """Run the missing migrations, all of them or none.
 
     Raises:
         RecordsError: the tables are of a later version, or a step failed; the
@@ -69,7 +69,7 @@ def migrate(connection: Connection, file: Path, upto: int = VERSION) -> None:
 
 
 def statements(script: str) -> list[str]:
-    """The statements of a script, a trigger with its inner ones as one."""
+    """Split a script into statements; a trigger counts as one."""
     found: list[str] = []
     pending = ""
     for line in script.splitlines(keepends=True):

@@ -1,4 +1,4 @@
-"""The key in the system's keyring, for who chose that over typing a passphrase.
+"""Keeps the key in the system's keyring, for users who chose that.
 
 Whoever is logged in as this user, and every program of theirs, can then open the
 records. `keyring` is not installed with medassist.
@@ -17,7 +17,7 @@ SERVICE = "medassist records"
 
 
 class Keyring(Protocol):
-    """What is used of the module `keyring`."""
+    """The part of the module `keyring` that is used."""
 
     def get_password(self, service_name: str, username: str) -> str | None: ...
 
@@ -27,7 +27,7 @@ class Keyring(Protocol):
 
 
 def remember(identity: str, key: bytearray) -> None:
-    """Keep `key` of the records called `identity`.
+    """Store the key of the records `identity` in the keyring.
 
     Raises:
         RecordsError: there is no keyring, or it refuses.
@@ -43,7 +43,7 @@ def remember(identity: str, key: bytearray) -> None:
 
 
 def recall(identity: str) -> bytearray:
-    """The key of the records called `identity`.
+    """Read the key of the records `identity` from the keyring.
 
     Raises:
         RecordsError: there is no keyring, or it does not have the key.
@@ -68,7 +68,7 @@ def recall(identity: str) -> bytearray:
 
 
 def forget(identity: str) -> None:
-    """Take the key out of the keyring.
+    """Remove the key from the keyring.
 
     Raises:
         RecordsError: there is no keyring, or it refuses.

@@ -1,4 +1,4 @@
-"""One consultation and all that is kept with it, as it stands in memory.
+"""One consultation with all that is saved of it, in memory.
 
 The consultation itself is `medassist.consult`'s; what others say about it (red flags
 that were shown, verdicts, warnings, hashes) is gathered here, so that it can be saved,
@@ -23,7 +23,7 @@ TITLE_LENGTH = 80
 
 @dataclass(frozen=True)
 class FlagShown:
-    """A red flag, as it was shown above the answers."""
+    """A red flag as it was shown."""
 
     rule: str
     """The rule's id."""
@@ -34,7 +34,7 @@ class FlagShown:
 
 @dataclass(frozen=True)
 class WarningGiven:
-    """That identifiers were found, never which: a kind and how many."""
+    """A warning of identifiers: their kind and number, never their text."""
 
     kind: str
     count: int
@@ -45,7 +45,7 @@ class WarningGiven:
 
 @dataclass
 class Record:
-    """A consultation with what is kept beside it. Changed freely, saved by `Recorder`.
+    """A consultation with everything saved with it; mutable, saved by `Recorder`.
 
     A turn's verdicts are all kept, the oldest first: one given after the names were
     seen does not take the place of the blind one.
@@ -75,7 +75,7 @@ class Record:
 
     @property
     def verdicts(self) -> dict[Turn, tuple[Verdict, ...]]:
-        """The verdicts on each turn that has any, the oldest first."""
+        """All verdicts by turn, the oldest first."""
         turns = self.consultation.turns
         return {turn: turn.verdicts for turn in turns if turn.verdicts}
 

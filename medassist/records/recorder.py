@@ -1,4 +1,4 @@
-"""Saving a consultation while it goes on.
+"""Saves a consultation while it goes on.
 
 The screen changes the `Record` and calls `save` as often as it draws. What has come
 since the last time is worked out here, written as one transaction, and counts as kept
@@ -33,7 +33,7 @@ AGAIN_S = 5.0
 
 
 class Saving(Protocol):
-    """What is used of `medassist.records.store.Store`."""
+    """The part of `medassist.records.store.Store` that is used here."""
 
     def new_id(self) -> int: ...
 
@@ -41,7 +41,7 @@ class Saving(Protocol):
 
 
 class Unlockable(Protocol):
-    """What is used of `medassist.records.vault.Vault`."""
+    """The part of `medassist.records.vault.Vault` that is used here."""
 
     @property
     def store(self) -> Saving | None: ...
@@ -94,7 +94,7 @@ class _Kept:
 
 
 class Recorder:
-    """Keeps one consultation in the records, as far as they are open.
+    """Saves one consultation, as far as the records are open.
 
     A turn that disappears from the consultation is kept as another branch if anything
     was answered in it (its question was edited and asked again); if not, it was taken
@@ -125,7 +125,7 @@ class Recorder:
         return self._kept.id
 
     async def save(self, *, at_once: bool = False) -> bool:
-        """Save what has come since the last time. Never raises `RecordsError`.
+        """Save all changes since the last time. Never raises `RecordsError`.
 
         Args:
             at_once: try even if it has failed a moment ago.

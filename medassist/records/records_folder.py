@@ -15,7 +15,7 @@ LOCK_FILE = "records.lock"
 
 
 def make_private(folder: Path) -> None:
-    """Take away from others what a copy or a backup may have given them.
+    """Remove permissions of others, as a copy or backup may have added.
 
     Raises:
         RecordsError: the permissions cannot be set.
@@ -37,7 +37,7 @@ def _restrict(path: Path, mode: int) -> None:
 
 
 def writer_lock(folder: Path) -> Lock:
-    """What the one window holds that writes in `folder`; it is taken.
+    """Take the lock of the one window that writes in `folder`.
 
     Raises:
         InUse: another window has it.

@@ -1,4 +1,4 @@
-"""Full-text search over titles, questions and answers that are over.
+"""Full-text search over titles, questions and finished answers.
 
 A consultation is found if each word stands somewhere in it, in whichever of its
 texts. What the user types is never a query language: each word becomes a quoted
@@ -33,7 +33,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class SearchHit:
-    """A consultation that was found, and a place in it."""
+    """A consultation that was found, with a snippet."""
 
     summary: Summary
     turn: int | None
@@ -42,7 +42,7 @@ class SearchHit:
 
 
 def terms(typed: str) -> tuple[str, ...]:
-    """What is searched for, as FTS5 strings; none if nothing typed is a word.
+    """The search terms as FTS5 strings; empty if nothing typed is a word.
 
     A word that ends in * stands for all that begin so, and so does the last word, which
     may not be finished. Words in double quotes are searched for together.
@@ -66,7 +66,7 @@ def terms(typed: str) -> tuple[str, ...]:
 def search(
     db: Connection, typed: str, chosen: Filter, offset: int, limit: int = PAGE
 ) -> tuple[SearchHit, ...]:
-    """The consultations in which all that is typed stands, the latest first.
+    """Find the consultations that contain all terms, the latest first.
 
     The index says which passages hold a word; whose they are is read once for all.
     To ask the tables for each passage took ten times as long.

@@ -35,12 +35,12 @@ def milliseconds(time: datetime) -> int:
 
 
 def moment(stored: int) -> datetime:
-    """The time that stands for `stored` milliseconds."""
+    """The time at `stored` milliseconds since 1970."""
     return datetime.fromtimestamp(stored / 1000, UTC)
 
 
 def storable(text: str) -> str:
-    """`text`, as long, without the halves of characters that UTF-8 cannot hold."""
+    """`text` with lone surrogates replaced, since UTF-8 cannot hold them."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -49,7 +49,7 @@ def storable(text: str) -> str:
 
 
 def begin(db: Connection, consultation: int, title: str, created: datetime) -> None:
-    """A consultation without turns."""
+    """Insert a consultation without turns."""
     time = milliseconds(created)
     db.execute(
         "INSERT INTO consultation (id, title, created, changed) VALUES (?, ?, ?, ?)",
@@ -62,7 +62,7 @@ def begin(db: Connection, consultation: int, title: str, created: datetime) -> N
 
 
 def touch(db: Connection, consultation: int, time: datetime) -> None:
-    """Its content has changed: it is the latest, and no longer what was signed off."""
+    """Mark a consultation as changed now, and as not signed off any more."""
     db.execute(
         "UPDATE consultation SET changed = ?, signed_off = NULL WHERE id = ?",
         (milliseconds(time), consultation),
@@ -70,7 +70,7 @@ def touch(db: Connection, consultation: int, time: datetime) -> None:
 
 
 def rename(db: Connection, consultation: int, title: str) -> None:
-    """Give it another title."""
+    """Change the title of a consultation."""
     title = storable(title)
     changed = db.execute(
         "UPDATE consultation SET title = ? WHERE id = ?", (title, consultation)
@@ -84,7 +84,7 @@ def rename(db: Connection, consultation: int, title: str) -> None:
 
 
 def set_sides(db: Connection, consultation: int, sides: Sides) -> None:
-    """Which pane is A, whether names are hidden, and when they were revealed."""
+    """Set which pane is A, whether names are hidden, and when they were revealed."""
     revealed = milliseconds(sides.revealed) if sides.revealed else None
     db.execute(
         "UPDATE consultation SET side_a = ?, blind = ?, revealed = ? WHERE id = ?",
@@ -93,7 +93,7 @@ def set_sides(db: Connection, consultation: int, sides: Sides) -> None:
 
 
 def sign_off(db: Connection, consultation: int, time: datetime | None) -> None:
-    """Signed off as reviewed, or not any more."""
+    """Mark as reviewed, or take that back."""
     db.execute(
         "UPDATE consultation SET signed_off = ? WHERE id = ?",
         (milliseconds(time) if time else None, consultation),
@@ -108,7 +108,7 @@ def add_turn(
     question: str,
     time: datetime,
 ) -> None:
-    """A question, after another turn or as the first."""
+    """Insert a question after another turn, or as the first."""
     db.execute(
         "INSERT INTO turn (id, consultation, after, created) VALUES (?, ?, ?, ?)",
         (turn, consultation, after, milliseconds(time)),
@@ -120,24 +120,24 @@ def add_turn(
 
 
 def set_leaf(db: Connection, consultation: int, turn: int | None) -> None:
-    """Which branch is shown."""
+    """Set the branch that is shown."""
     db.execute("UPDATE consultation SET leaf = ? WHERE id = ?", (turn, consultation))
 
 
 def leave_out(db: Connection, turn: int, left_out: bool) -> None:
-    """The turn is not sent with later questions, or is again."""
+    """Set whether a turn is sent with later questions."""
     db.execute("UPDATE turn SET left_out = ? WHERE id = ?", (left_out, turn))
 
 
 def remove_turn(db: Connection, turn: int) -> None:
-    """A turn that was taken back before anything was answered."""
+    """Delete a turn that was taken back before it was answered."""
     db.execute("DELETE FROM turn WHERE id = ?", (turn,))
 
 
 def add_answer(
     db: Connection, answer: int, turn: int, pane: PaneName, source: Source, seed: int
 ) -> None:
-    """An answer that is going to be written. It is the one that is shown."""
+    """Insert an answer that will be written, and show it."""
     db.execute(
         "INSERT INTO answer (id, turn, pane, source, seed) VALUES (?, ?, ?, ?, ?)",
         (answer, turn, pane, _source(db, source), seed),
@@ -146,7 +146,7 @@ def add_answer(
 
 
 def show(db: Connection, turn: int, pane: PaneName, answer: int) -> None:
-    """Which of the answers of `pane` the reader sees."""
+    """Set which answer of `pane` is shown."""
     db.execute(
         "UPDATE answer SET shown = (id = ?) WHERE turn = ? AND pane = ?",
         (answer, turn, pane),
@@ -154,12 +154,12 @@ def show(db: Connection, turn: int, pane: PaneName, answer: int) -> None:
 
 
 def remove_answer(db: Connection, answer: int) -> None:
-    """An answer that was taken back before it began."""
+    """Delete an answer that was taken back before it began."""
     db.execute("DELETE FROM answer WHERE id = ?", (answer,))
 
 
 def set_conditions(db: Connection, answer: int, conditions: Conditions) -> None:
-    """What the answer is written under."""
+    """Set the conditions under which an answer is written."""
     stored = {
         "setup": as_json(conditions.setup),
         "sampling": as_json(conditions.sampling),
@@ -172,7 +172,7 @@ def set_conditions(db: Connection, answer: int, conditions: Conditions) -> None:
 
 
 def append(db: Connection, answer: int, start: int, piece: str, tokens: int) -> None:
-    """A further piece of an answer.
+    """Append a piece to an answer.
 
     Args:
         db: the database.
@@ -203,14 +203,14 @@ def append(db: Connection, answer: int, start: int, piece: str, tokens: int) -> 
 
 
 def set_thought(db: Connection, answer: int, thought: str) -> None:
-    """What the model has thought so far."""
+    """Set the text of the model's thought so far."""
     db.execute(
         "UPDATE answer SET thought = ? WHERE id = ?", (storable(thought), answer)
     )
 
 
 def begin_anew(db: Connection, answer: int) -> None:
-    """What had come of an answer turned out to be a thought."""
+    """Discard an answer's text, which turned out to be a thought."""
     _go_on(db, answer)
     db.execute("DELETE FROM piece WHERE answer = ?", (answer,))
     db.execute(
@@ -227,7 +227,7 @@ def end(
     figures: Figures | None,
     failure: str = "",
 ) -> None:
-    """The answer is over, and `text` is all of it."""
+    """Finish an answer whose whole text is `text`."""
     numbers = None if figures is None else json.dumps(vars(figures))
     done = db.execute(
         "UPDATE answer SET state = ?, tokens = ?, length = ?, figures = ?, failure = ?"
@@ -269,7 +269,7 @@ def _go_on(db: Connection, answer: int) -> None:
 
 
 def end_broken_off(db: Connection) -> int:
-    """End what a program that is gone was writing; how many answers that were."""
+    """Finish the answers of a program that is gone; returns their number."""
     left = db.execute("SELECT id, tokens FROM answer WHERE state = 'writing'")
     found = left.fetchall()
     for answer, tokens in found:
@@ -279,7 +279,7 @@ def end_broken_off(db: Connection) -> int:
 
 
 def pieces(db: Connection, answer: int) -> str:
-    """What has come of an answer that is being written."""
+    """The pieces of an unfinished answer."""
     rows = db.execute(
         "SELECT text FROM piece WHERE answer = ? ORDER BY start", (answer,)
     )
@@ -287,7 +287,7 @@ def pieces(db: Connection, answer: int) -> str:
 
 
 def set_flags(db: Connection, turn: int, flags: Sequence[FlagShown]) -> None:
-    """The red flags that are shown with a turn."""
+    """Set the red flags shown with a turn."""
     db.execute("DELETE FROM flag WHERE turn = ?", (turn,))
     db.executemany(
         "INSERT INTO flag (turn, rule, title, text, source) VALUES (?, ?, ?, ?, ?)",
@@ -299,7 +299,7 @@ def set_flags(db: Connection, turn: int, flags: Sequence[FlagShown]) -> None:
 
 
 def add_verdict(db: Connection, turn: int, verdict: Verdict) -> None:
-    """What the clinician thought of a turn; earlier verdicts stay."""
+    """Insert a verdict on a turn; earlier ones stay."""
     db.execute(
         "INSERT INTO verdict (turn, given, choice, reasons, note, side_a, blind)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -316,7 +316,7 @@ def add_verdict(db: Connection, turn: int, verdict: Verdict) -> None:
 
 
 def add_warning(db: Connection, consultation: int, warning: WarningGiven) -> None:
-    """That identifiers were warned of: their kind and number, nothing of them."""
+    """Insert a warning of identifiers: kind and number alone."""
     db.execute(
         "INSERT INTO warning (consultation, given, kind, count, occasion, outcome)"
         " VALUES (?, ?, ?, ?, ?, ?)",
@@ -332,7 +332,7 @@ def add_warning(db: Connection, consultation: int, warning: WarningGiven) -> Non
 
 
 def set_fingerprint(db: Connection, file: ModelFile, sha256: str) -> None:
-    """The sha256 of a model's file as it was when the model was loaded."""
+    """Set the sha256 of a model file, as of its loading."""
     db.execute(
         "INSERT INTO fingerprint (path, size, mtime_ns, sha256) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET sha256 = excluded.sha256",

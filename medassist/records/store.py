@@ -1,4 +1,4 @@
-"""The open records: every verb that writes resolves when the disk has it.
+"""The open records: every write is awaited until it is on disk.
 
 Reading has a connection and a thread of its own, so that a search does not wait for
 what is being written, nor the screen for either.
@@ -36,7 +36,7 @@ NOTHING = Filter()
 
 
 class Store:
-    """The records while they are unlocked. `Vault` makes and closes it.
+    """The unlocked records; made and closed by `Vault`.
 
     Every coroutine that writes returns when what it wrote outlasts the death of the
     program and of the computer, and raises:
@@ -61,11 +61,11 @@ class Store:
 
     @property
     def read_only(self) -> bool:
-        """Another window writes; nothing can be changed here."""
+        """Whether another window writes, so that nothing can be changed here."""
         return self._writer is None
 
     def new_id(self) -> int:
-        """A number for a consultation, turn or answer, never given before."""
+        """A new id for a consultation, turn or answer."""
         return next(self._ids)
 
     async def write(self, changes: Sequence[Change]) -> None:
@@ -80,7 +80,7 @@ class Store:
     # A consultation as it grows
 
     async def begin(self, title: str, created: datetime) -> int:
-        """A consultation without turns; its number."""
+        """Insert a consultation without turns; returns its id."""
         number = self.new_id()
         await self._submit(lambda db: sql_writes.begin(db, number, title, created))
         return number
@@ -88,7 +88,7 @@ class Store:
     async def add_turn(
         self, consultation: int, question: str, after: int | None, time: datetime
     ) -> int:
-        """A turn after another one, or the first; its number."""
+        """Insert a turn after another one, or as the first; returns its id."""
         turn = self.new_id()
         await self.write(
             [
@@ -104,7 +104,7 @@ class Store:
     async def add_answer(
         self, turn: int, pane: PaneName, source: Source, seed: int
     ) -> int:
-        """An answer that is going to be written; its number."""
+        """Insert an answer that will be written; returns its id."""
         answer = self.new_id()
         await self._submit(
             lambda db: sql_writes.add_answer(db, answer, turn, pane, source, seed)
@@ -112,7 +112,7 @@ class Store:
         return answer
 
     async def append(self, answer: int, start: int, piece: str, tokens: int) -> None:
-        """A further piece of an answer, which begins at character `start` of it."""
+        """Append a piece at character `start` of an answer."""
         await self._submit(
             lambda db: sql_writes.append(db, answer, start, piece, tokens)
         )
@@ -126,7 +126,7 @@ class Store:
         figures: Figures | None = None,
         failure: str = "",
     ) -> None:
-        """The answer is over, and `text` is all of it."""
+        """Finish an answer whose whole text is `text`."""
         await self._submit(
             lambda db: sql_writes.end(db, answer, state, text, tokens, figures, failure)
         )
@@ -134,37 +134,37 @@ class Store:
     # What others say about it
 
     async def set_flags(self, turn: int, flags: Sequence[FlagShown]) -> None:
-        """The red flags that are shown with a turn."""
+        """Set the red flags shown with a turn."""
         await self._submit(lambda db: sql_writes.set_flags(db, turn, flags))
 
     async def add_verdict(self, turn: int, verdict: Verdict) -> None:
-        """A verdict on a turn; those before it stay."""
+        """Insert a verdict on a turn; earlier ones stay."""
         await self._submit(lambda db: sql_writes.add_verdict(db, turn, verdict))
 
     async def add_warning(self, consultation: int, warning: WarningGiven) -> None:
-        """That identifiers were warned of."""
+        """Insert a warning of identifiers."""
         await self._submit(lambda db: sql_writes.add_warning(db, consultation, warning))
 
     async def set_sides(self, consultation: int, sides: Sides) -> None:
-        """Which pane is A, whether names are hidden, and when they were revealed."""
+        """Set which pane is A, whether names are hidden, and when revealed."""
         await self._submit(lambda db: sql_writes.set_sides(db, consultation, sides))
 
     async def set_fingerprint(self, file: ModelFile, sha256: str) -> None:
-        """The sha256 of a model's file."""
+        """Set the sha256 of a model file."""
         await self._submit(lambda db: sql_writes.set_fingerprint(db, file, sha256))
 
     async def sign_off(self, consultation: int, time: datetime | None) -> None:
-        """Signed off as reviewed at `time`; `None` takes it back."""
+        """Mark as reviewed at `time`; `None` takes it back."""
         await self._submit(lambda db: sql_writes.sign_off(db, consultation, time))
 
     # History
 
     async def rename(self, consultation: int, title: str) -> None:
-        """Give a consultation another title."""
+        """Change the title of a consultation."""
         await self._submit(lambda db: sql_writes.rename(db, consultation, title))
 
     async def delete(self, consultations: Sequence[int]) -> int:
-        """Delete consultations for good; how many there were.
+        """Delete consultations for good; returns how many there were.
 
         `deletion.WHAT_DELETION_MEANS` is what the user has to know before.
         """
@@ -174,25 +174,25 @@ class Store:
         return removed
 
     async def count(self, chosen: Filter = NOTHING) -> int:
-        """How many consultations there are."""
+        """Number of consultations that match the filter."""
         return await self._read(lambda db: history.count(db, chosen))
 
     async def page(
         self, chosen: Filter = NOTHING, offset: int = 0, limit: int = PAGE
     ) -> tuple[Summary, ...]:
-        """Some of the consultations, the one changed last first."""
+        """One page of the consultations, the last changed first."""
         return await self._read(lambda db: history.page(db, chosen, offset, limit))
 
     async def search(
         self, typed: str, chosen: Filter = NOTHING, offset: int = 0, limit: int = PAGE
     ) -> tuple[SearchHit, ...]:
-        """The consultations in which all that was typed stands."""
+        """Find the consultations that contain all terms."""
         return await self._read(
             lambda db: search.search(db, typed, chosen, offset, limit)
         )
 
     async def reopen(self, consultation: int, branch: int | None = None) -> Saved:
-        """A whole consultation: its shown branch, or the one through turn `branch`."""
+        """Load a consultation: its shown branch, or the one through turn `branch`."""
         return await self._read(
             lambda db: stored_consultation.reopen(db, consultation, branch)
         )
@@ -202,7 +202,7 @@ class Store:
         return await self._read(history.verdicts)
 
     def close(self) -> None:
-        """Write what is queued and forget the key. Blocks; again does nothing."""
+        """Write what is queued and forget the key. Blocks; idempotent."""
         if self._closed:
             return
         self._closed = True

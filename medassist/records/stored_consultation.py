@@ -25,7 +25,7 @@ NOT_YET_OVER = "This answer was still being written when it was read."
 
 @dataclass(frozen=True)
 class Saved:
-    """A consultation as it is kept.
+    """A consultation loaded from the records.
 
     Attributes:
         id: its number in the records.
@@ -44,7 +44,7 @@ class Saved:
 
 
 def reopen(db: Connection, consultation: int, branch: int | None = None) -> Saved:
-    """Read a whole consultation.
+    """Load a whole consultation.
 
     Args:
         db: the database.
@@ -227,7 +227,7 @@ def verdicts_of(db: Connection, turn: int) -> tuple[Verdict, ...]:
 def verdict(
     choice: Any, side_a: Any, blind: int, given: int, reasons: str, note: str
 ) -> Verdict:
-    """A verdict out of its row."""
+    """Make a verdict from its row."""
     return Verdict(
         choice, side_a, bool(blind), moment(given), tuple(json.loads(reasons)), note
     )
@@ -251,7 +251,7 @@ def _hashes(db: Connection, answers: Mapping[Answer, int]) -> dict[ModelFile, st
 
 
 def hash_of(db: Connection, file: ModelFile) -> str | None:
-    """The sha256 of `file` as it was, if it has been computed."""
+    """The sha256 of `file` at loading, if it has been computed."""
     row = db.execute(
         "SELECT sha256 FROM fingerprint WHERE path = ? AND size = ? AND mtime_ns = ?",
         (str(file.path), file.size, file.mtime_ns),

@@ -1,4 +1,4 @@
-"""The records as a whole: made, unlocked, locked, and their passphrase changed."""
+"""The records as a whole: created, unlocked, locked, and their passphrase changed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FOLDER = "records"
 
 
 class Vault:
-    """One folder with key.json, records.db and the lock of the window that writes.
+    """The records in one folder: key.json, records.db and the writer's lock.
 
     The key is in this program only while a database is being opened: from then on
     SQLCipher holds it, in memory that it has locked, and wipes it when `lock` closes
@@ -69,7 +69,7 @@ class Vault:
 
     @property
     def exists(self) -> bool:
-        """There are records, locked or not."""
+        """Whether there are records, locked or not."""
         return any((self.folder / name).exists() for name in (KEY_FILE, DATABASE))
 
     @property
@@ -84,7 +84,7 @@ class Vault:
         return self.store
 
     async def create(self, passphrase: str, cost: GuessCost | None = None) -> Store:
-        """Make new records and open them.
+        """Create new records and open them.
 
         Args:
             passphrase: nobody can open the records without it, medassist neither.
@@ -110,7 +110,7 @@ class Vault:
                 wipe(key)
 
     async def unlock(self, passphrase: str, *, read_only: bool = False) -> Store:
-        """Open the records.
+        """Open the records with the passphrase.
 
         Args:
             passphrase: theirs.
@@ -140,7 +140,7 @@ class Vault:
         )
 
     async def lock(self) -> None:
-        """Save what is queued and forget the key. Nothing happens if it is locked."""
+        """Write what is queued and forget the key; idempotent."""
         async with self._one_at_a_time:
             store, self.store = self.store, None
             if store is not None:
@@ -150,7 +150,7 @@ class Vault:
                 self._writing = None
 
     async def proves(self, passphrase: str) -> bool:
-        """Whether it is the passphrase of the records that were open here.
+        """Whether this is the passphrase of the records that were open here.
 
         For when their files cannot be read any more. It takes as long as `unlock`.
         """
@@ -168,7 +168,7 @@ class Vault:
         return await asyncio.to_thread(opens)
 
     async def change(self, old: str, new: str, cost: GuessCost | None = None) -> None:
-        """Change the passphrase, whether the records are open or locked.
+        """Change the passphrase of open or locked records.
 
         Only key.json is written anew. An older copy of it, in a backup for example,
         still opens the records with the older passphrase.
@@ -193,7 +193,7 @@ class Vault:
             await asyncio.to_thread(rewrap)
 
     async def keep_in_keyring(self, passphrase: str) -> None:
-        """Give the key to the system's keyring, because the user chose so.
+        """Store the key in the system's keyring, as the user chose.
 
         Raises:
             WrongPassphrase: it is not the passphrase.
@@ -212,7 +212,7 @@ class Vault:
         await asyncio.to_thread(give)
 
     async def forget_in_keyring(self) -> None:
-        """Take the key out of the system's keyring.
+        """Remove the key from the system's keyring.
 
         Raises:
             RecordsError: there is no keyring.

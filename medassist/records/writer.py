@@ -1,4 +1,4 @@
-"""The thread that writes, so that the screen never waits for a disk.
+"""Thread that writes to the database, so that the screen never waits for it.
 
 Changes queue up; the thread takes all that wait, writes them in one transaction and
 then acknowledges each (group commit): while one fsync runs, the next transaction

@@ -1,1 +1,1 @@
-"""The screen. Textual and nothing else; what it shows lives in other packages."""
+"""The Textual screens; everything they show is computed in other packages."""

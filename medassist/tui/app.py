@@ -1,4 +1,4 @@
-"""The program as Textual runs it: screens, keys, colours, settings, the way out."""
+"""The Textual app: screens, keys, colours, settings, leaving."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CLEAR_S = 1.0
 
 
 class ConsultApp(App[int]):
-    """Two models, one question.
+    """The consult app: two models, one question.
 
     Args:
         choice: The models to begin with.
@@ -131,7 +131,7 @@ class ConsultApp(App[int]):
             self.say(problem, warning=True, seconds=15)
 
     def new_pair(self, choice: Choice) -> Pair:
-        """A pair of the models that the user has chosen, not loaded yet."""
+        """A pair of the chosen models, not loaded yet."""
         return Pair(choice, self._make_engine)
 
     def say(
@@ -172,7 +172,7 @@ class ConsultApp(App[int]):
             self.notify(str(error), severity="error", timeout=15, markup=False)
 
     def keep(self, name: str, value: int | str | bool) -> None:
-        """Have the setting `name` be `value` from now on, the next time too."""
+        """Change the setting `name` to `value` and save it."""
         self.run_worker(self._keep(name, value), group="settings")
 
     def choose_mode(self, mode: Mode) -> None:
@@ -242,7 +242,7 @@ class ConsultApp(App[int]):
         self.locking.lock()
 
     async def push_screen_wait(self, screen: Any, *, mode: str | None = None) -> Any:
-        """The same, but nothing comes up over a locked screen."""
+        """Push a screen and wait for its result, unless the app is locked."""
         await self.locking.lifted.wait()
         return await super().push_screen_wait(screen, mode=mode)
 
@@ -279,7 +279,7 @@ class ConsultApp(App[int]):
         return False
 
     def forget_copied(self) -> None:
-        """Take off the clipboard what was copied here, if it is still there."""
+        """Clear the clipboard, if it still holds what was copied here."""
         self._clipboard = ""
         self.run_worker(self._copied.clear(), group="copy")
 
@@ -298,7 +298,7 @@ class ConsultApp(App[int]):
             await self.leave()
 
     async def leave(self) -> None:
-        """End the models' process, within a bound, and the program; once."""
+        """End the models' process within a time limit, then the app; once."""
         if self._leaving:
             return
         self._leaving = True

@@ -19,7 +19,7 @@ ALLOWED = frozenset({"quit"})
 
 
 def clock() -> float:
-    """Seconds, those in which the computer sleeps too where the system counts them."""
+    """Seconds, including time asleep where the system counts it."""
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
     return time.time()
@@ -44,21 +44,21 @@ class AutoLock:
 
     @property
     def on(self) -> bool:
-        """The program is locked."""
+        """Whether the app is locked."""
         return self._screen is not None
 
     def covers(self, screen: object) -> bool:
-        """Whether `screen` is the one that nothing may take away but the lock."""
+        """Whether `screen` is the lock screen, which only unlocking removes."""
         return self.on and screen is self._screen
 
     # Idle time
 
     def touch(self) -> None:
-        """The user is there."""
+        """Note activity of the user."""
         self._touched = clock()
 
     def look(self) -> None:
-        """Lock, if nobody has done anything for as long as the settings say."""
+        """Lock, if the user has been idle for as long as the settings say."""
         settings = self._face.settings_now
         minutes = settings.lock_minutes if settings else 0
         if minutes and not self.on and clock() - self._touched >= minutes * 60:

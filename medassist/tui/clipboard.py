@@ -1,4 +1,4 @@
-"""Copying out of the terminal.
+"""Copies text to the clipboard with the platform's programs.
 
 The terminal's own way (OSC 52) fails without a word in many terminals. So the
 platform's program comes first, and its exit status says whether the text was copied.
@@ -18,7 +18,7 @@ TIMEOUT_S = 3.0
 
 @dataclass(frozen=True)
 class Program:
-    """A program that takes the clipboard's new text on its standard input.
+    """A program that sets the clipboard from its standard input.
 
     Attributes:
         command: copies.
@@ -34,7 +34,7 @@ class Program:
 
 
 def programs(environment: Mapping[str, str], platform: str) -> list[Program]:
-    """The programs to be tried here, the best first.
+    """Clipboard programs to try here, the best first.
 
     In a session over SSH the clipboard of the far computer is of no use to the user:
     there only a display that was forwarded counts.
@@ -73,7 +73,7 @@ def programs(environment: Mapping[str, str], platform: str) -> list[Program]:
 
 
 async def copy_by_program(text: str) -> bool:
-    """Copy `text` by the first program that works; whether one did."""
+    """Copy `text` with the first program that works; whether one did."""
     for program in programs(os.environ, sys.platform):
         path = shutil.which(program.command[0])
         if path and await _run((path, *program.command[1:]), text, program.encoding):
@@ -82,7 +82,7 @@ async def copy_by_program(text: str) -> bool:
 
 
 async def read_by_program() -> str | None:
-    """What the clipboard holds; `None` where no program can say."""
+    """Text on the clipboard; `None` if no program can read it."""
     for program in programs(os.environ, sys.platform):
         path = shutil.which(program.reads[0]) if program.reads else None
         if path and shutil.which(program.command[0]):

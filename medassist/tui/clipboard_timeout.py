@@ -18,7 +18,7 @@ class ClipboardTimeout:
         self._clearing = asyncio.Lock()
 
     def note(self, text: str, seconds: int) -> None:
-        """`text` was copied; clear it after `seconds` (0: leave it there)."""
+        """Schedule clearing of the copied `text` after `seconds` (0: never)."""
         self._hash = _hash(text)
         if self._waiting is not None:
             self._waiting.cancel()
@@ -31,7 +31,7 @@ class ClipboardTimeout:
         await self.clear()
 
     async def clear(self) -> bool:
-        """Empty the clipboard, unless it holds something else by now."""
+        """Clear the clipboard, unless it holds something else by now."""
         async with self._clearing:
             if not self._hash:
                 return False
@@ -42,7 +42,7 @@ class ClipboardTimeout:
             return await clipboard.clear_by_program()
 
     async def clear_in_time(self, seconds: float) -> None:
-        """The same, on the way out: no longer than `seconds`."""
+        """As `clear`, but within `seconds`, when leaving."""
         if self._waiting is None:  # nothing is there, or the user wants it to stay
             return
         self._waiting.cancel()

@@ -1,4 +1,4 @@
-"""What is printed when the program itself fails.
+"""Error output when the app itself fails, without data of the user.
 
 Textual's own report shows the local variables of every frame, and those hold what
 the user typed and what the models wrote. The message of an error can quote it too, so
@@ -19,19 +19,19 @@ HERE = Path(__file__).parent.parent
 
 
 def sentence(error: BaseException) -> str:
-    """One sentence: what kind of error, and where in our code. None of its data."""
+    """One sentence: kind of error and place in our code, without data."""
     return wording.failed(type(error).__name__, _where(error))
 
 
 def report(error: BaseException, debug: bool) -> str:
-    """What to print: the sentence, or with `debug` where it came from, without data."""
+    """The sentence; with `debug`, a traceback without data."""
     if not debug:
         return sentence(error)
     return "\n".join(_traced(error))
 
 
 def keep_quiet() -> None:
-    """Have no error that nobody catches print more than its kind and its place.
+    """Make uncaught errors print only their kind and place.
 
     Python prints the message otherwise, also of an error in a thread, in the middle
     of the screen and into a terminal's history.

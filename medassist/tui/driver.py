@@ -1,4 +1,4 @@
-"""The terminal as Textual drives it: its window can close, and anything be pasted."""
+"""Textual's terminal driver, robust against a closed window and odd pastes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ linux_driver.getincrementaldecoder = _forgiving  # pyright: ignore[reportPrivate
 
 
 class Output:
-    """What is drawn on; once its window has closed, what is written goes nowhere.
+    """Output stream; after its window has closed, writes are discarded.
 
     Textual's thread that writes would end with the first error. Nobody would then
     take from its queue of thirty texts any more, and the event loop would wait for

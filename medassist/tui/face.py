@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class Face(Protocol):
-    """The program, as a part of its screen sees it."""
+    """The app, as seen by the parts of its screens."""
 
     told_of_language: bool
     """It was said that identifiers are missed in other languages than English."""
@@ -35,7 +35,7 @@ class Face(Protocol):
 
     @property
     def keymap(self) -> Keymap:
-        """The keys as they are now."""
+        """The current keys."""
         ...
 
     @property
@@ -48,15 +48,15 @@ class Face(Protocol):
         ...
 
     def keep(self, name: str, value: int | str | bool) -> None:
-        """Have the setting `name` be `value` from now on, the next time too."""
+        """Change the setting `name` to `value` and save it."""
         ...
 
     def choose_mode(self, mode: Mode) -> None:
-        """Have the panes share the processor so from now on."""
+        """Set how the panes share the processor."""
         ...
 
     def new_pair(self, choice: Choice) -> Pair:
-        """A pair of the models that the user has chosen, not loaded yet."""
+        """A pair of the chosen models, not loaded yet."""
         ...
 
     def say(
@@ -68,7 +68,7 @@ class Face(Protocol):
     def run_worker(
         self, work: Coroutine[Any, Any, object], *, group: str, exclusive: bool = False
     ) -> object:
-        """Have `work` run in the background; alone in its group if `exclusive`."""
+        """Run `work` in the background; alone in its group if `exclusive`."""
         ...
 
     def copy_and_tell(self, text: str, what: str) -> None:
@@ -76,11 +76,11 @@ class Face(Protocol):
         ...
 
     def forget_copied(self) -> None:
-        """Take off the clipboard what was copied here, if it is still there."""
+        """Clear the clipboard, if it still holds what was copied here."""
         ...
 
     def clear_notifications(self) -> None:
-        """Take away what was said in passing."""
+        """Remove all notifications."""
         ...
 
     def push_screen(
@@ -88,14 +88,14 @@ class Face(Protocol):
         screen: Screen[Result],
         callback: ScreenResultCallbackType[Result] | None = None,
     ) -> object:
-        """Show `screen` on top; `callback` is given what it is dismissed with."""
+        """Show `screen` on top; `callback` receives its result."""
         ...
 
     async def push_screen_wait(self, screen: Screen[Result]) -> Result:
-        """Show `screen` on top, in a worker; what it is dismissed with."""
+        """Show `screen` on top, in a worker, and return its result."""
         ...
 
 
 def face(node: DOMNode) -> Face:
-    """The face that shows `node`."""
+    """The app that shows `node`."""
     return cast("Face", node.app)  # pyright: ignore[reportUnknownMemberType]

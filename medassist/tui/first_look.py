@@ -19,7 +19,7 @@ from medassist.tui import themes
 
 @dataclass(frozen=True)
 class FirstLook:
-    """The settings that shape the first frame."""
+    """Settings needed for the first frame."""
 
     theme: str = themes.DARK
     accepted: int = 0
@@ -29,7 +29,7 @@ class FirstLook:
 
 
 def file_name() -> str:
-    """The settings file, as the user is told of it."""
+    """Name of the settings file for messages."""
     try:
         return str(config_dir() / SETTINGS)
     except OSError:
@@ -37,7 +37,7 @@ def file_name() -> str:
 
 
 def look() -> FirstLook:
-    """The first look at the user's settings; the defaults where there are none."""
+    """Read these settings; defaults where there are none."""
     try:
         values = tomllib.loads(read_text(config_dir() / SETTINGS))
     except (OSError, ValueError):

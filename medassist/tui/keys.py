@@ -1,4 +1,4 @@
-"""Everything that can be done with a key, in one table.
+"""Table of all keys and commands.
 
 The bindings, the command palette and the help all come from here, so that no key is
 missing in one of them. `id` is the name under which settings.toml rebinds a key:
@@ -27,7 +27,7 @@ Place = Literal[
 
 @dataclass(frozen=True)
 class Command:
-    """One thing that the user can do.
+    """A command with its key.
 
     Attributes:
         id: Its name in settings.toml.
@@ -457,7 +457,7 @@ def _binding(command: Command, action: str, first: bool = False) -> Binding:
 
 
 def back(action: str, first: bool = False) -> BindingType:
-    """The way back doing `action`, before what has the focus is asked if `first`."""
+    """The binding of Escape to `action`; before the focused widget if `first`."""
     return _binding(command("back"), action, first)
 
 

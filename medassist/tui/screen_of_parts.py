@@ -1,4 +1,4 @@
-"""Screens made of parts, with each key's action sent to the part that handles it."""
+"""Screens that consist of parts, each with actions of its own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from textual.screen import Screen, ScreenResultType
 
 
 class ScreenOfParts(Screen[ScreenResultType]):
-    """A screen whose commands are named `part.method` in the table of keys."""
+    """A screen whose key table names actions as `part.method`."""
 
     def action_do(self, part: str, work: str) -> None:
-        """Have `part` do its `work`; in the background, where that takes time."""
+        """Call the method `work` of `part`; in the background if it is async."""
         done = getattr(getattr(self, part), work)()
         if isawaitable(done):
             self.run_worker(done, group=part)

@@ -1,4 +1,4 @@
-"""The two themes: calm, and with enough contrast to be read by tired eyes."""
+"""The light and the dark theme, with high contrast."""
 
 from __future__ import annotations
 
@@ -83,5 +83,5 @@ THEMES: Final = (_DARK, _LIGHT)
 
 
 def other(theme: str) -> str:
-    """The theme that the light/dark key changes to."""
+    """The other theme."""
     return DARK if theme == LIGHT else LIGHT

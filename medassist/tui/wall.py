@@ -1,4 +1,4 @@
-"""Last filter before the terminal: drawn text cannot contain control sequences.
+"""Removes control sequences from every line drawn on the terminal.
 
 Names of files, prompts, pairs, models and records come from outside, and messages of
 errors quote them. Each place that shows one cleans it; this stands behind all of them,
@@ -22,7 +22,7 @@ _render = Strip.render
 
 
 def build() -> None:
-    """Have every line of the screen pass the wall from now on."""
+    """Filter every line of the screen from now on."""
     Strip.render = _walled  # pyright: ignore[reportAttributeAccessIssue]
 
 

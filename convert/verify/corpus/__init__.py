@@ -1,4 +1,4 @@
-"""The texts and conversations on which a GGUF is compared with its model's tokenizer.
+"""Texts and conversations for comparing a GGUF with its source's tokenizer.
 
 500 texts, the same each time: written ones, medical sentences put together from parts,
 white space, letters from all over Unicode, and the model's own special tokens as a user
@@ -96,7 +96,7 @@ def corpus(special: Sequence[str]) -> list[str]:
 
 
 def conversations() -> list[Conversation]:
-    """With and without a system turn, of one to four questions, with odd content."""
+    """Conversations with and without a system turn, of one to four questions."""
     data = _read("conversations.json")
     turns = cast("list[list[str]]", data["turns"])
     systems = cast("list[str | None]", [None, *data["systems"]])

@@ -1,4 +1,4 @@
-"""The gate's own texts: 32 prompts for the logits, medical prose for what is lost."""
+"""Texts of the gate: 32 prompts for logits, medical prose for quantization loss."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def short_prompts() -> list[str]:
 
 
 def prose() -> str:
-    """Twenty kilobytes of medical prose in English, our own."""
+    """Twenty kilobytes of medical prose in English, written for this project."""
     return (FOLDER / "medicine.txt").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""`medassist bench`: measure models; `bench compare` and `bench tune` stand beside it.
+"""`medassist bench`, `bench compare` and `bench tune`.
 
 What stands behind `bench` is a model, unless it is one of the two verbs: a file that is
 called like a verb is given as ./compare.
@@ -17,10 +17,10 @@ MEASURE = "measure"
 
 
 class BenchVerbs(Verbs):
-    """Verbs of which the first one need not be named."""
+    """Command group whose first verb is the default."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the name of the first verb in front, where no other one stands there."""
+        """Insert the default verb, unless another one is named."""
         if not args or args[0] not in self.commands:
             args = [MEASURE, *args]
         return super().parse_args(ctx, args)

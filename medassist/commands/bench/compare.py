@@ -1,4 +1,4 @@
-"""`medassist bench compare`: two results side by side."""
+"""`medassist bench compare`: compares two results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def compare(
         ),
     ] = 5.0,
 ) -> None:
-    """Hold a result against an older one: slower, the same, or not decided."""
+    """Compare a result with an older one: slower, the same, or not decided."""
     from medassist.bench import against
     from medassist.bench.results import read_results
     from medassist.commands.bench.measurement import told

@@ -1,4 +1,4 @@
-"""`medassist bench MODEL...`: the options; what it does is in `measurement.py`."""
+"""`medassist bench MODEL...`: its options; `measurement.py` does the work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ against each other, `medassist bench tune MODEL` finds the best number of thread
 
 
 class OutputForm(StrEnum):
-    """How the result is printed."""
+    """Output formats of the result."""
 
     TABLE = "table"
     JSON = "json"

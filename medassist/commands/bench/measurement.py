@@ -1,4 +1,4 @@
-"""`medassist bench`: measure, tell how far it is, and print what was found.
+"""`medassist bench`: measures, shows progress, prints the result.
 
 Tables and rows go to standard output, everything else to standard error.
 """
@@ -45,7 +45,7 @@ STOPPED = 130
 
 
 def measure_and_print(request: BenchRequest) -> int:
-    """Measure what is asked for, print it, and say how it went.
+    """Measure, print the result, and return the exit code.
 
     Returns:
         the exit code.
@@ -89,7 +89,7 @@ def _measure_and_print(
 
 
 def chosen(request: BenchRequest) -> list[Target]:
-    """The rows: models and adapters, or the default pair.
+    """The targets to measure: models and adapters, or the default pair.
 
     Raises:
         MedassistError: a file is no model, or a name is not known.
@@ -115,7 +115,7 @@ def chosen(request: BenchRequest) -> list[Target]:
 
 
 def served_by_ollama(request: BenchRequest, kept_open: ExitStack) -> Served | None:
-    """The models of a running Ollama that are rows, too.
+    """Models of a running Ollama that are measured too.
 
     Args:
         request: names them.
@@ -138,7 +138,7 @@ def served_by_ollama(request: BenchRequest, kept_open: ExitStack) -> Served | No
 
 
 def result_file(request: BenchRequest) -> Path:
-    """Where the result goes: what was said, the last one, or a new one.
+    """The file of results: named by the user, the last one, or a new one.
 
     Raises:
         UsageError: there is none to go on with.
@@ -233,7 +233,7 @@ def _report(
 
 
 def declared_margin(lines: Sequence[Line], wished: float) -> float:
-    """The margin that was declared first: it is not changed after the answers."""
+    """The margin declared first; it cannot change after answers are known."""
     for line in lines:
         if line.kind == "run" and "margin" in line.figures:
             return line.figures["margin"].value
@@ -246,7 +246,7 @@ def printed(
     found: Sequence[ExamVerdict],
     best: Recommendation | None = None,
 ) -> str:
-    """The result in one of its forms."""
+    """The result in the wanted format."""
     match form:
         case "json":
             return llama_bench.as_json(lines)
@@ -267,7 +267,7 @@ def printed(
 
 
 def told(result: ResultComparison) -> str:
-    """A comparison with an older result, a line each."""
+    """A comparison with an older result, line by line."""
     made = ["Against the older result"]
     made += [f"  {one.row}: {one.test}: {one.said}" for one in result.speeds]
     made += [f"  {one.row}: {one.task}: {one.said}" for one in result.answers]

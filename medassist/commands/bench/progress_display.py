@@ -1,4 +1,4 @@
-"""Who measures watches it: on a screen at a terminal, in lines elsewhere."""
+"""Shows the progress of a measurement: on a screen, or in lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Measuring = Callable[[Agree], Generator[events.Event]]
 
 
 def is_live(request: BenchRequest) -> bool:
-    """Whether a screen shows how far it is: where somebody sits at a terminal."""
+    """Whether to use a screen: where a user sits at a terminal."""
     return (
         request.form == "table"
         and not request.plain
@@ -53,7 +53,7 @@ def on_screen(
 def in_lines(
     happening: Iterable[events.Event], status: StatusLine
 ) -> events.Ended | None:
-    """Tell what happens in lines; returns the end, where it came to one."""
+    """Print events as lines; returns the last one, if it came to an end."""
     ended: events.Ended | None = None
     left = Left()
     for event in happening:
@@ -88,7 +88,7 @@ def _left(left: Left, event: events.Began) -> str:
 
 
 def agreed(planned: events.Planned, request: BenchRequest, file: Path) -> bool:
-    """Say what is planned, and ask the user where it takes long."""
+    """Print the plan, and ask for consent if it takes long."""
     for note in planned.notes:
         say(note, err=True)
     if not planned.steps:

@@ -1,4 +1,4 @@
-"""What the command line of `medassist bench` said."""
+"""The parsed command line of `medassist bench`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from medassist.bench.work import Wishes
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What the command line said."""
+    """The parsed command line."""
 
     wishes: Wishes
     models: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""`medassist bench tune`: the best number of threads, remembered."""
+"""`medassist bench tune`: finds and remembers the best number of threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`medassist models default`: what the program opens with."""
+"""`medassist models default`: shows or sets the pair that the program opens with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`medassist models import`: take something into the list."""
+"""`medassist models import`: adds models to the library."""
 
 from __future__ import annotations
 

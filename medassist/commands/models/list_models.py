@@ -1,4 +1,4 @@
-"""`medassist models list`: what there is."""
+"""`medassist models list`: lists pairs and models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several verbs of `medassist models` share."""
+"""Options shared by several verbs of `medassist models`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Name = Annotated[
 
 
 def engine_options() -> EngineOptions:
-    """How the user's settings load a pair, for what is said of its memory."""
+    """Engine options from the user's settings, to estimate memory."""
     from medassist.settings import load_settings
 
     return load_settings().engine_options
 
 
 def as_text(found: dict[str, object]) -> str:
-    """A small object as it is printed for programs."""
+    """A small object as JSON text."""
     return json.dumps(found, indent=2, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What `medassist models` prints. Names come from files: all of it is cleaned."""
+"""Output of `medassist models`; all names from files are cleaned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WEIGHTS = {"wrong": "WRONG", "look": "look ", "note": "note "}
 
 
 def listed(found: Catalogue) -> str:
-    """The list for a terminal."""
+    """The list as a table."""
     parts = ["Pairs", _table(_PAIR_HEADS, [_pair_row(p) for p in found.pairs])]
     if found.models:
         parts += ["", "Models"]
@@ -96,12 +96,12 @@ def _short(text: str) -> str:
 
 
 def shown_model(model: ListedModel, available: int | None) -> str:
-    """Everything about a model, a line each."""
+    """Facts about a model, line by line."""
     return _lines(model_facts(model, available))
 
 
 def shown_pair(pair: ListedPair, available: int | None) -> str:
-    """Everything about a pair, a line each, then about its models."""
+    """Facts about a pair and its models, line by line."""
     parts = [_lines(model_facts(part)) for part in pair.parts]
     return "\n\n".join([_lines(pair_facts(pair, available)), *parts])
 
@@ -111,7 +111,7 @@ def _lines(facts: Sequence[tuple[str, str]]) -> str:
 
 
 def imported(found: Imported, as_json: bool) -> str:
-    """What was taken in."""
+    """The imported names, in words."""
     if as_json:
         return json.dumps(
             {
@@ -131,7 +131,7 @@ def imported(found: Imported, as_json: bool) -> str:
 
 
 def checked(found: Sequence[CheckedModel]) -> str:
-    """What the check found, the worst first."""
+    """Findings of a check, the worst first."""
     lines: list[str] = []
     for one in found:
         lines.append(f"{one.name}: " + ("" if one.findings else "nothing is wrong."))
@@ -144,12 +144,12 @@ def checked(found: Sequence[CheckedModel]) -> str:
 
 
 def checked_json(found: Sequence[CheckedModel]) -> str:
-    """The same for a program."""
+    """Findings of a check as JSON."""
     return json.dumps([one.model_dump() for one in found], indent=2, ensure_ascii=False)
 
 
 def planned(plan: PullPlan) -> str:
-    """What a pull would fetch, and from where."""
+    """What a download would fetch, and from where."""
     lines = [
         f"{plan.repo} at {plan.commit[:12]}, licence: {plan.licence or 'not said'}"
     ]

@@ -1,4 +1,4 @@
-"""`medassist models remove`: forget something."""
+"""`medassist models remove`: removes a pair or model from the library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`medassist models show`: everything about one pair or model."""
+"""`medassist models show`: shows everything about one pair or model."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Getting models from the Hugging Face Hub: asked first, checked afterwards."""
+"""Downloads models from the Hugging Face Hub."""

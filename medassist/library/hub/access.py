@@ -1,4 +1,4 @@
-"""What goes wrong with the Hub, in the library's sentences."""
+"""Converts errors of the Hub's library into sentences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MISSING = (
 
 
 def require_library() -> None:
-    """Make sure that the Hub's library is there, before the user is asked anything.
+    """Check that the Hub's library is installed, before asking the user anything.
 
     Raises:
         LibraryError: it is not installed.
@@ -29,7 +29,7 @@ def require_library() -> None:
 
 @contextmanager
 def sentences(what: str, host: str) -> Generator[None]:
-    """Turn what the Hub's library raises into a sentence; `what` was wanted of `host`.
+    """Convert errors of the Hub's library; `what` was wanted of `host`.
 
     Raises:
         LibraryError: in place of every error of the library's.

@@ -1,4 +1,4 @@
-"""Fetching what a plan names: resumed where it broke off, checked before it is used."""
+"""Downloads the files of a plan: resumed, and checked before use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SPARE_BYTES = 64 * 1024 * 1024
 
 
 class PullStopped(LibraryError):
-    """The user stopped it; what was fetched is kept."""
+    """The user stopped the download; what was fetched is kept."""
 
 
 def pull(
@@ -41,7 +41,7 @@ def pull(
     watcher: Watcher = unwatched,
     stopped: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Fetch the files of `plan` and take the model into the library.
+    """Download the files of `plan` and add the model to the library.
 
     A file is given its name only when its sha256 is the Hub's. What a broken-off pull
     has fetched is gone on with.

@@ -1,4 +1,4 @@
-"""What a pull would fetch: the files, their sizes and hashes, and every host.
+"""Plan of a download: files, sizes, hashes and all hosts.
 
 Making the plan asks the Hub for the list of files, so the user is asked before it.
 """
@@ -38,7 +38,7 @@ SHOWN = 30
 
 
 class PullFile(BaseModel):
-    """A file that would be fetched."""
+    """A file that will be downloaded."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,7 +53,7 @@ class PullFile(BaseModel):
 
 
 class PullPlan(BaseModel):
-    """What is fetched, where from, and what it is."""
+    """What will be downloaded, and from where."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,18 +72,18 @@ class PullPlan(BaseModel):
 
     @property
     def host(self) -> str:
-        """The Hub's own."""
+        """The Hub's own host."""
         return address_of(self.endpoint)[0]
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Every host by name, the Hub's own first."""
+        """All hosts, the Hub's own first."""
         others = {file.host for file in self.files} - {self.host}
         return (self.host, *sorted(others))
 
 
 def require_repo(repo: str, revision: str = "main") -> None:
-    """See that `repo` and `revision` can be names.
+    """Check that `repo` and `revision` are valid names.
 
     Raises:
         LibraryError: they cannot.

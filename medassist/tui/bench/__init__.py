@@ -1,1 +1,1 @@
-"""The screen of a measurement, drawn from what it tells; `watch` shows it."""
+"""The screen of a measurement."""

@@ -1,4 +1,4 @@
-"""The screen of a measurement: figures as they come, how far it is, how to stop it.
+"""The screen of a measurement: figures, progress, stopping.
 
 The measurement runs in a thread of its own, since it waits for child processes; what it
 tells comes to the screen one by one. Stopping waits for the event after the present
@@ -40,7 +40,7 @@ END_S = 20.0
 
 
 class BenchApp(App[None]):
-    """A measurement while it goes on.
+    """Shows a running measurement.
 
     Args:
         measuring: makes the events; it is given what asks the user to begin.
@@ -173,7 +173,7 @@ class BenchApp(App[None]):
         self.refresh_bindings()
 
     def take(self, event: Event) -> None:
-        """Show what has happened."""
+        """Show an event."""
         match event:
             case events.Planned():
                 self._plan(event)
@@ -241,13 +241,13 @@ class BenchApp(App[None]):
     # What the user does
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """There is something to begin only where the user is asked."""
+        """Allow "begin" only while the user is asked."""
         if action == "begin":
             return self._asks
         return super().check_action(action, parameters)
 
     def action_begin(self) -> None:
-        """Begin, where it was asked."""
+        """Begin the measurement, once the user agrees."""
         self._is_answered()
 
     def _is_answered(self) -> None:
@@ -257,7 +257,7 @@ class BenchApp(App[None]):
         self._answered.set()
 
     def action_stop(self) -> None:
-        """End it in order; what was measured is kept."""
+        """Stop the measurement; what was measured is kept."""
         if isinstance(self.screen, Help):
             self.screen.dismiss()
             return
@@ -266,14 +266,14 @@ class BenchApp(App[None]):
         self._is_answered()
 
     def action_help(self) -> None:
-        """Show the keys; again: no longer."""
+        """Show or hide the keys."""
         if isinstance(self.screen, Help):
             self.screen.dismiss()
         else:
             self.push_screen(Help(self.keymap, first_look.file_name(), keys.BENCH))
 
     def action_theme(self) -> None:
-        """Light or dark, for this time."""
+        """Switch between light and dark for this time."""
         self.theme = themes.other(self.theme)
 
     def _take_signals(self) -> None:
@@ -301,7 +301,7 @@ class BenchApp(App[None]):
 
 
 def watch(app: BenchApp) -> events.Ended | None:
-    """Show a measurement until it is over.
+    """Show a measurement until it ends.
 
     Returns:
         its end; `None` where the user did not begin or has stopped it.

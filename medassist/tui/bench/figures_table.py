@@ -1,4 +1,4 @@
-"""What is known of each row by now, in as many columns as the window has room for."""
+"""Table of the figures so far, with as many columns as fit."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ COLUMNS: tuple[tuple[str, int, Callable[[ResultRow], str]], ...] = (
 
 
 def table(lines: Sequence[Line], names: Sequence[str], width: int) -> list[str]:
-    """The head and a line for each row, none wider than `width`.
+    """Header and one line for each row, none wider than `width`.
 
     Args:
         lines: what was found by now.

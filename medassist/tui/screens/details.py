@@ -1,4 +1,4 @@
-"""What can be known of the last answers: the files, the settings, the figures."""
+"""Details of the last answers: files, settings, figures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Found = Mapping[PaneName, list[Fact]]
 
 
 class Details(ModalScreen[None]):
-    """A column for each answer; what is still being computed comes in later.
+    """One column for each answer; values still being computed appear later.
 
     Args:
         find: What is known by now; the panes and the labels are always the same.

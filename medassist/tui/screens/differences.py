@@ -1,4 +1,4 @@
-"""What one answer says and the other does not, side by side."""
+"""Differences between two answers, side by side."""
 
 from __future__ import annotations
 

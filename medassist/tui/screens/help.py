@@ -1,4 +1,4 @@
-"""Every key and what it does."""
+"""Help: all keys and what they do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from medassist.tui.wording import screens as wording
 
 
 class Help(ModalScreen[None]):
-    """The keys as they are bound now.
+    """All current keys.
 
     Args:
         keymap: of the user.

@@ -1,4 +1,4 @@
-"""The saved consultations: listed, searched, opened again, renamed, deleted."""
+"""Saved consultations: list, search, open, rename, delete."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ QUIET_S = 0.12
 
 @dataclass(frozen=True)
 class Chosen:
-    """The consultation that is to be opened."""
+    """The consultation to open."""
 
     consultation: int
 
 
 class History(Screen[Chosen | None]):
-    """Dismissed with what is to be opened, or with `None`.
+    """Dismissed with the consultation to open, or with `None`.
 
     Args:
         record: the open records, and what of them is on the consult screen.

@@ -1,4 +1,4 @@
-"""The locked screen: nothing of the consultation can be read on it or through it."""
+"""Lock screen: hides the consultation until it is unlocked."""
 
 from __future__ import annotations
 

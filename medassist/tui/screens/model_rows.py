@@ -1,4 +1,4 @@
-"""The list of the Models screen as text: its columns, its rows. No widgets in here."""
+"""Rows and columns of the models screen, as text. No widgets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ModelRow:
 
     @property
     def choice(self) -> Choice | None:
-        """What is loaded when it is chosen; `None`: it cannot be."""
+        """The models to load if it is chosen; `None`: not loadable."""
         if self.pair is not None:
             files = self.pair.files
             if files is None:
@@ -48,7 +48,7 @@ class ModelRow:
 
 
 def rows(found: Catalogue) -> list[ModelRow]:
-    """The rows: pairs first, since those are what is consulted."""
+    """All rows, pairs first."""
     return [
         *(_pair(pair, found.available) for pair in found.pairs),
         *(_model(model, found.available) for model in found.models),

@@ -1,4 +1,4 @@
-"""The models and pairs on this computer: chosen, imported, looked into, fetched.
+"""Screen of models and pairs: choose, import, inspect, download.
 
 What each key does is in `models_flow.py`; files are named by hand in
 `dialogs/choose.py`.
@@ -35,7 +35,7 @@ AGAIN_S = 0.2
 
 
 class ModelsScreen(ScreenOfParts[Choice | None]):
-    """Dismissed with the models to be loaded, or with `None` to leave all as it is.
+    """Dismissed with the models to load, or with `None` if cancelled.
 
     Args:
         now: The models that are chosen at present.
@@ -100,7 +100,7 @@ class ModelsScreen(ScreenOfParts[Choice | None]):
 
     @property
     def chosen(self) -> ModelRow | None:
-        """The row that the cursor is on."""
+        """The row under the cursor."""
         rows, at = self.library.rows, self._table.cursor_row
         return rows[at] if 0 <= at < len(rows) else None
 
@@ -135,13 +135,13 @@ class ModelsScreen(ScreenOfParts[Choice | None]):
             self._table.add_column(label, width=max(map(cell_len, cells)))
 
     def tell(self, sentence: str) -> None:
-        """Say how something went, or goes, until the next thing is said."""
+        """Show a message until the next one."""
         line = self.query_one("#working", Line)
         line.display = bool(sentence)
         line.say(clean(sentence))
 
     def tell_again(self, said: Callable[[], str]) -> Callable[[], None]:
-        """Tell what `said` gives, again and again; the return value ends that."""
+        """Show `said()` repeatedly; call the returned function to stop."""
         return self.set_interval(AGAIN_S, lambda: self.tell(said())).stop
 
     @on(DataTable.RowHighlighted)

@@ -1,4 +1,4 @@
-"""What the Models screen can do with the library. It computes in threads."""
+"""Actions of the models screen on the library, run in threads."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LibraryView(Protocol):
 
     @property
     def chosen(self) -> ModelRow | None:
-        """The row that the cursor is on."""
+        """The row under the cursor."""
         ...
 
     def show(self, name: str | None = None) -> None:
@@ -46,11 +46,11 @@ class LibraryView(Protocol):
         ...
 
     def tell(self, sentence: str) -> None:
-        """Say how something went, or goes, until the next thing is said."""
+        """Show a message until the next one."""
         ...
 
     def tell_again(self, said: Callable[[], str]) -> Callable[[], None]:
-        """Tell what `said` gives, again and again; the return value ends that."""
+        """Show `said()` repeatedly; call the returned function to stop."""
         ...
 
     def run_worker(self, work: Coroutine[Any, Any, None], *, group: str) -> object:
@@ -59,7 +59,7 @@ class LibraryView(Protocol):
 
 
 class Library:
-    """The models and pairs as the screen shows them, and what is done with them."""
+    """The library's models and pairs, and the actions on them."""
 
     def __init__(self, screen: LibraryView, freed: int) -> None:
         self._screen = screen
@@ -73,11 +73,11 @@ class Library:
         self._progress = ""
 
     def facts_of(self, row: ModelRow) -> Facts:
-        """All that is known of a row, the findings of a check first."""
+        """All facts about a row, findings of a check first."""
         return (*self._found.get(row.key, ()), *row.facts)
 
     def refresh(self, name: str | None = None) -> None:
-        """Look at everything anew; the cursor goes to `name`."""
+        """Reload the list; the cursor goes to `name`."""
         self._run(self._refresh(name))
 
     async def _refresh(self, name: str | None = None) -> None:
@@ -89,7 +89,7 @@ class Library:
             self._screen.tell(found.problems[0])
 
     def stop(self) -> None:
-        """Stop a download that runs; what was fetched is kept."""
+        """Stop a running download; what was fetched is kept."""
         self._stopped = True
 
     # Importing

@@ -1,4 +1,4 @@
-"""The prompt library: one of its questions goes into the composer, or is edited."""
+"""Screen of the prompt library: choose a question, or edit it."""
 
 from __future__ import annotations
 

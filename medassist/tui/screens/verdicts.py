@@ -1,4 +1,4 @@
-"""The verdicts so far: figures of each pair, and a table of them for a study."""
+"""Screen of verdict statistics, with export as a table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class VerdictsScreen(ModalScreen[None]):
-    """What the verdicts of this session and of open records say.
+    """Verdicts of this session and of the open records.
 
     Args:
         gather: Gives the verdicts.
