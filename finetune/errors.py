@@ -1,4 +1,4 @@
-"""What can go wrong in fine-tuning. Every message is a sentence for the user."""
+"""Errors of fine-tuning. Every message is a sentence for the user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One question, one answer, from Python: `finetune.generate_response(...)`."""
+"""Asks a fine-tuned model from Python: `finetune.generate_response(...)`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def generate_response(
     side: Side = "tuned",
     base: str | None = None,
 ) -> str:
-    """What the tuned model of a run answers to a question.
+    """The tuned model's answer to a question.
 
     The model is loaded by the first call and kept for the next; it is loaded again
     when the run's adapter has changed. No network is used.

@@ -1,4 +1,4 @@
-"""A run's adapter and model card to the Hugging Face Hub, when the user asks for it.
+"""Pushes a run's adapter and model card to the Hugging Face Hub.
 
 It goes to the Hub's host alone and, for large files, to the host of its storage, which
 the Hub names: one that is not known is refused until the user names it too. The token
@@ -48,7 +48,7 @@ _LOOKED_INTO = (".json", ".yaml", ".md")
 
 
 class File(BaseModel):
-    """A file that is sent."""
+    """A file to send."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -60,7 +60,7 @@ class File(BaseModel):
 
 
 class PushPlan(BaseModel):
-    """What would be sent, and where to."""
+    """Files to send, and their destination."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -80,7 +80,7 @@ class PushPlan(BaseModel):
 
 
 class Pushed(BaseModel):
-    """What became of it."""
+    """Result of a push."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -100,7 +100,7 @@ def make_plan(
     private: bool = False,
     with_evaluation: bool = False,
 ) -> PushPlan:
-    """What of the run folder `run` would be sent to `repo`.
+    """Plan to send the run folder `run` to `repo`.
 
     Raises:
         FinetuneError: the run has no adapter or no model card, or the repository's
@@ -142,7 +142,7 @@ def make_plan(
 
 
 def told(plan: PushPlan) -> str:
-    """The plan for a reader."""
+    """The plan in words."""
     kind = " (private, if it is made now)" if plan.private else ""
     lines = [f"To {plan.host}: {plan.repo}, branch {plan.revision}{kind}"]
     width = max(len(file.name) for file in plan.files)
@@ -162,7 +162,7 @@ def push(
     way: WayOut = DIRECT,
     watcher: Watcher = unwatched,
 ) -> Pushed:
-    """Send what `plan` names, in one commit: all of it is there, or nothing.
+    """Send the files of `plan` in one commit.
 
     Args:
         plan: what was shown to the user.

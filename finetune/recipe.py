@@ -1,4 +1,4 @@
-"""A recipe: all that shapes a run, in one YAML file.
+"""The recipe of a run, in one YAML file.
 
 `docs/recipes.md` and `finetune/recipes/llama2-7b-qlora-24gb.yaml` explain every key. A
 run folder keeps its recipe with every default written out.
@@ -35,7 +35,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,7
 
 
 class Part(BaseModel):
-    """A part of a recipe: immutable, and without keys that nobody knows."""
+    """Base of all parts of a recipe; immutable, unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class Expected(Part):
 
 
 class LoraPart(Part):
-    """The adapter."""
+    """Settings of the adapter."""
 
     method: MethodName = "lora"
     """`lora`; `rslora` scales by alpha / sqrt(r); `dora` learns the size of each
@@ -87,7 +87,7 @@ class LoraPart(Part):
 
 
 class TrainPart(Part):
-    """How long and how fast the adapter learns, and what fits in memory."""
+    """Length, learning rate and memory of the training."""
 
     epochs: float = Field(3.0, gt=0, le=1000)
     """Passes over the training set."""
@@ -138,7 +138,7 @@ class TrainPart(Part):
 
 
 class TrainRecipe(Part):
-    """All that shapes a run."""
+    """A whole recipe."""
 
     name: Name
     about: str = ""
@@ -183,7 +183,7 @@ def known_recipes() -> list[str]:
 
 
 def find_recipe(wish: str) -> Path:
-    """The file that `wish` means: a file, a run folder, or a name of `known_recipes`.
+    """The file for `wish`: a file, a run folder, or a name of `known_recipes`.
 
     Raises:
         FinetuneError: it is none of them; the nearest known name is given.
@@ -224,7 +224,7 @@ def read_recipe(file: Path) -> TrainRecipe:
 
 
 def parse_recipe(content: object, where: str) -> TrainRecipe:
-    """The recipe that `content`, read from YAML, is; `where` names it in errors.
+    """Parse `content`, read from YAML; `where` names it in errors.
 
     Raises:
         FinetuneError: as `read_recipe`.
@@ -258,7 +258,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def known_keys() -> list[str]:
-    """Every key of a recipe with dots: `train.rate`."""
+    """Every key of a recipe in dotted form: `train.rate`."""
     return [key for key, _ in _keys(TrainRecipe)]
 
 

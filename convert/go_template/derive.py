@@ -45,6 +45,10 @@ TEXTS = (
 def read_turns(source: ChatSource) -> Turns:
     """Find what the chat template of `source` writes around turns.
 
+    Example:
+        `{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}` ->
+        `Turns` whose `user` is `Around("<user>", "</s>")`
+
     Raises:
         ConvertError: it fails, or it writes something that depends on more than the
             roles of the turns and their order.

@@ -43,7 +43,13 @@ LAST = "{{ $last := eq (len (slice $.Messages $i)) 1 }}"
 
 
 def go_template(turns: Turns) -> str:
-    """`turns` as a Go template over Ollama's `.Messages`."""
+    """`turns` as a Go template over Ollama's `.Messages`.
+
+    Example, its first and last parts:
+        `Turns("", SystemLeftOut(), Around("Q: ", "\\n"), Around("A: ", "\\n"), "A: ")`
+        -> `{{ range $i, $_ := .Messages }}... {{ if eq .Role "user" }}Q: {{ .Content }}`
+        ... `{{ if and $last (ne .Role "assistant") }}A: {{ end }}{{ end }}`
+    """
     body: list[str] = [LAST]
     if turns.opening:
         start = "eq $i 0"

@@ -1,4 +1,4 @@
-"""The two shapes in which text reaches a training: documents and questions."""
+"""Documents and questions with answers, as data sets are read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class QuestionAnswer:
 
 
 def focus_key(focus: str) -> str:
-    """`focus` without case and punctuation, so that spellings fall together."""
+    """`focus` without case and punctuation, so that spellings become equal."""
     return _NOT_A_WORD.sub(" ", focus.casefold()).strip()
 
 
@@ -50,7 +50,7 @@ def is_held_out(key: str, share: float) -> bool:
 
 
 def sentences(text: str) -> list[str]:
-    """`text` cut after its sentences."""
+    """Split `text` after its sentences."""
     return _SENTENCE_END.split(text)
 
 

@@ -1,4 +1,4 @@
-"""data/manifest.json: where a run's data came from, and what became of all of it.
+"""data/manifest.json: sources, counts and licences of a run's data.
 
 Long lists lie beside it, a JSON object a line, and are named in `lists`: the licence
 decision of every document, the inputs with their hashes, what each step took out.
@@ -20,7 +20,7 @@ class _Part(BaseModel):
 
 
 class SourceFacts(_Part):
-    """A data set as it was read."""
+    """Facts about a data set as it was read."""
 
     name: str
     title: str
@@ -53,7 +53,7 @@ class SourceFacts(_Part):
 
 
 class StepCount(_Part):
-    """What a step took and what it left; in the order in which the steps ran."""
+    """Records that a step took and left."""
 
     name: str
     """read, licence, clean, missing, length, overlap, duplicates, identifiers,
@@ -82,7 +82,7 @@ class LicenceCount(_Part):
 
 
 class SplitFacts(_Part):
-    """train, validation or test."""
+    """Facts about one split."""
 
     name: str
     file: str
@@ -110,7 +110,7 @@ class Lists(_Part):
 
 
 class Timing(_Part):
-    """What the preparation took."""
+    """Duration of the preparation."""
 
     seconds: float
     """Of wall time; of the last call, where it was broken off and called again."""
@@ -121,7 +121,7 @@ class Timing(_Part):
 
 
 class Manifest(_Part):
-    """The whole account."""
+    """Content of manifest.json."""
 
     version: int = 1
     when: str
@@ -159,7 +159,7 @@ class Manifest(_Part):
 
 
 def read_manifest(run: Path) -> Manifest:
-    """The account of a run folder's data.
+    """Read the manifest of a run folder's data.
 
     Raises:
         FinetuneError: it is not there, or it is not one.

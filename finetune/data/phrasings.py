@@ -1,4 +1,4 @@
-"""How people ask: one list of words for all that varies a data set's questions."""
+"""Ways of asking a question, for data sets that vary their questions."""
 
 from __future__ import annotations
 

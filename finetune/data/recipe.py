@@ -1,4 +1,4 @@
-"""What a recipe says about its data: the recipe's key `data`."""
+"""The recipe's key `data`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
 
 class SourcePart(_Part):
-    """A data set of the recipe, and where it lies."""
+    """A data set and its place."""
 
     name: str
     """As `medassist finetune prepare --list` calls it: medquad, pmc-oa, table, text."""
@@ -39,7 +39,7 @@ class SourcePart(_Part):
 
 
 class Lengths(_Part):
-    """Characters that a record must have at least and may have at most."""
+    """Minimum and maximum characters of a record."""
 
     text_shortest: int = Field(default=200, ge=0)
     """Data sets whose texts are short by their nature have a bound of their own, unless
@@ -53,7 +53,7 @@ class Lengths(_Part):
 
 
 class Duplicates(_Part):
-    """Which records count as one."""
+    """When records count as duplicates."""
 
     exact: bool = True
     """The same words in the same order; blanks and line ends do not count."""
@@ -66,7 +66,7 @@ class Duplicates(_Part):
 
 
 class Overlap(_Part):
-    """Exam questions that must not be in the data."""
+    """Exam questions that must not occur in the data."""
 
     exams: tuple[str, ...] = ()
     """Files of exams, or folders with them: JSON, JSON lines, CSV, Parquet or text."""
@@ -93,7 +93,7 @@ class Split(_Part):
 
 
 class DataPart(_Part):
-    """Which data sets are read, what is taken out of them, and how they are split."""
+    """Data sets, filters and splits."""
 
     sources: tuple[SourcePart, ...] = Field(min_length=1)
     """In the order of preference: of two duplicates the one read first stays."""
@@ -118,5 +118,5 @@ class DataPart(_Part):
 
 
 def absolute(base: Path, path: str) -> Path:
-    """A path of a recipe, whose relative ones begin at `base`."""
+    """A path of a recipe, made absolute from `base`."""
     return (base / Path(path).expanduser()).absolute()

@@ -1,4 +1,4 @@
-"""What a prepared data set consists of: records of running text and of dialogue.
+"""Records of a prepared data set: running text and dialogues.
 
 They are the lines of `data/train.jsonl`, `validation.jsonl` and `test.jsonl` of a run
 folder, and what trainings and evaluations read. `VERSION` rises when a field changes
@@ -15,7 +15,7 @@ VERSION = 1
 
 
 class Licence(BaseModel):
-    """Under what a document may be used, and what says so."""
+    """A record's licence, and the evidence for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

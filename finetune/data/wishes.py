@@ -1,4 +1,4 @@
-"""Settings of a preparation, from a recipe or from data sets given by name."""
+"""Settings of a preparation, from a recipe or from named data sets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RECIPE_ENDINGS = (".yaml", ".yml")
 
 @dataclass(frozen=True)
 class Changes:
-    """Options of the command, which go before what a recipe says.
+    """Options of the command, which override the recipe.
 
     Attributes:
         licences: allowed beside the list.
@@ -87,7 +87,7 @@ class AskedData:
 
 
 def asked_for(what: Sequence[str], changes: Changes) -> AskedData:
-    """The settings that `what`, one recipe or data sets, and `changes` make.
+    """Settings from `what` (one recipe or data sets) and `changes`.
 
     Raises:
         FinetuneError: a recipe or a data set is not there or not known, or a value is

@@ -1,1 +1,1 @@
-"""Base and tuned on the same held-out data: figures with intervals, item by item."""
+"""Compares base and tuned model on held-out data, with intervals."""

@@ -16,7 +16,7 @@ from medassist.text.answer_end import Turn, answer_end
 
 @dataclass(frozen=True)
 class AnswerEnds:
-    """What ends an answer; neither belongs to it.
+    """Tokens and texts that end an answer; not part of it.
 
     Attributes:
         tokens: ids.

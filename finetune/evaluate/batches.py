@@ -1,4 +1,4 @@
-"""Work in batches of like length, which shrink where memory does not suffice."""
+"""Batches of items of similar length, which shrink when memory runs out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_LOGITS = 1 << 28
 
 
 class Batches:
-    """How much is computed at a time; it shrinks for good when memory ran out.
+    """Size of batches; shrinks for good when memory runs out.
 
     Args:
         tokens: of a batch at most, padding included.
@@ -31,9 +31,11 @@ class Batches:
         length: Callable[[Item], int],
         work: Callable[[list[Item]], list[Found]],
     ) -> Iterator[tuple[Item, Found]]:
-        """Do `work` on batches of `items`, the longest first.
+        """Call `work` on batches of `items`, the longest first.
 
-        What does not fit into memory fails at once that way, not after an hour.
+        A batch of n items is an (n, width) array of token ids, padded to the width of
+        its longest item, the first; n * width is at most `tokens`, or n is 1. What does
+        not fit into memory fails at once that way, not after an hour.
 
         Args:
             items: what is worked on.
@@ -67,5 +69,5 @@ class Batches:
 
 
 def fitting(tokens: int, vocabulary: int) -> int:
-    """`tokens`, or fewer where their logits would be too many."""
+    """`tokens`, or fewer if logits of (tokens, vocabulary) would be too large."""
     return max(1, min(tokens, MOST_LOGITS // vocabulary))

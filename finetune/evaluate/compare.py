@@ -1,4 +1,4 @@
-"""From the items to what may be said: each figure of both models, and the verdict."""
+"""Statistics of an evaluation: figures of both models, intervals and verdicts."""
 
 from __future__ import annotations
 

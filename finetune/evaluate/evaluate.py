@@ -1,4 +1,4 @@
-"""Evaluate a run: losses, answers, examples and exams of base and tuned, in one go."""
+"""Evaluates a run: losses, answers, examples and exams of base and tuned model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Hugging Face model sits a multiple-choice exam, in batches of like length."""
+"""Runs multiple-choice exams on a Hugging Face model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from medassist.exams.multiple_choice import Reading
 
 
 class Reads(Protocol):
-    """What gives logits at chosen positions: a `Pair`, or a model alone."""
+    """Protocol of a model that gives logits at chosen positions."""
 
     @property
     def context(self) -> int:
@@ -32,7 +32,7 @@ class Reads(Protocol):
 
 
 class HfExaminee:
-    """Reads with a model of transformers; see `medassist.exams.multiple_choice`.
+    """A model of transformers as `medassist.exams.multiple_choice.Examinee`.
 
     Args:
         model: a pair (as it is switched while it answers) or a model alone.

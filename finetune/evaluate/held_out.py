@@ -1,4 +1,4 @@
-"""The held-out records of a run: data/SPLIT.jsonl."""
+"""The held-out records that a run is evaluated on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class HeldOut:
 
     @property
     def note(self) -> str:
-        """What a reader of the figures must know of the split; mostly nothing."""
+        """A warning on the split for readers of the figures; mostly empty."""
         if self.split != VALIDATION:
             return ""
         why = f"The run's {self.instead_of} split is empty. " if self.instead_of else ""

@@ -1,4 +1,4 @@
-"""What an unfinished evaluation has found, a line an item, so that it can go on.
+"""Findings of an unfinished evaluation, a line each, so that it can be resumed.
 
 It lies in the run folder under `evaluation.unfinished/` until evaluation.json stands.
 A part (losses, answers, an exam) belongs to the exact models, data and settings that
@@ -24,7 +24,7 @@ Found = TypeVar("Found")
 
 
 class Part(Generic[Found]):
-    """One part's findings by place, written as they are made.
+    """Findings of one part by place, saved as they are made.
 
     Args:
         file: where they lie.
@@ -94,7 +94,7 @@ class Journal:
     def part(
         self, name: str, depends: Mapping[str, object], adapter: TypeAdapter[Found]
     ) -> Part[Found]:
-        """A part's findings, those of an earlier sitting first.
+        """The findings of a part, earlier ones first.
 
         Args:
             name: of the part.
@@ -114,9 +114,9 @@ class Journal:
             return 0.0
 
     def spent(self, seconds: float) -> None:
-        """Write down how long all sittings together have computed."""
+        """Save the total computing time of all sittings."""
         self._seconds.write_text(repr(seconds), "ascii")
 
     def remove(self) -> None:
-        """Forget all of it."""
+        """Delete the journal."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What base and tuned lose on held-out records, in nats and tokens.
+"""Losses of base and tuned model on held-out records, in nats.
 
 Sums are kept, not means: a mean of batch means, which many programs print as the
 validation loss, weighs a short batch like a long one and is no corpus perplexity.
@@ -23,7 +23,7 @@ SIDES: tuple[Side, Side] = ("base", "tuned")
 
 @dataclass(frozen=True)
 class Sums:
-    """Over the tokens that count."""
+    """Sums over the scored tokens."""
 
     nll: float
     tokens: int
@@ -40,7 +40,7 @@ class Sums:
 def measure(
     pair: Pair, records: Sequence[TextRecord | DialogueRecord], batches: Batches
 ) -> Iterator[tuple[int, ItemLoss | str]]:
-    """What both models lose on each record.
+    """The losses of both models on each record.
 
     Args:
         pair: the models.
@@ -103,7 +103,7 @@ def measure(
 
 
 def losses_of(pair: Pair, rows: Sequence[ScoredRow]) -> list[Sums]:
-    """The losses of the pair, as it is switched now, on rows in one batch."""
+    """Losses of the pair in its current state, on one batch of rows."""
     width = max(len(row.tokens) for row in rows)
     wanted = torch.zeros(len(rows), width, dtype=torch.bool)
     targets: list[int] = []

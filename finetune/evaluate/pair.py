@@ -1,4 +1,4 @@
-"""Base and tuned in one memory: the base with an adapter that is switched on and off.
+"""Base and tuned model in one memory: a base whose adapter is switched on and off.
 
 Loaded from safetensors only, without code of others, and without the network: what a
 run was trained on is on this computer.
@@ -65,17 +65,17 @@ class Pair:
 
     @property
     def device(self) -> torch.device:
-        """Where the model computes."""
+        """Device of the model."""
         return self.model.device
 
     @property
     def dtype(self) -> str:
-        """In which numbers: `float32`, `bfloat16`."""
+        """Precision: `float32`, `bfloat16`."""
         return str(self.model.dtype).removeprefix("torch.")
 
     @property
     def attention(self) -> str:
-        """Which implementation of attention."""
+        """Attention implementation."""
         return str(getattr(self.model.config, "_attn_implementation", "unknown"))
 
     @property
@@ -85,12 +85,12 @@ class Pair:
 
     @property
     def vocabulary(self) -> int:
-        """Columns of the logits."""
+        """Number of columns of the logits."""
         return int(cast(nn.Linear, self._base.get_output_embeddings()).weight.shape[0])
 
     @contextlib.contextmanager
     def side(self, which: Side) -> Generator[None]:
-        """Within it the pair is its base, or is tuned."""
+        """Context in which the pair is its base, or is tuned."""
         if which == "tuned":
             yield
         else:

@@ -1,4 +1,4 @@
-"""What a recipe says about the evaluation of its run."""
+"""The recipe's key `evaluate`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SYSTEM_PROMPT = (
 
 
 class EvaluatePart(BaseModel):
-    """The recipe's key `evaluate`; all of it has defaults."""
+    """Settings of an evaluation, all with defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,7 +49,7 @@ class EvaluatePart(BaseModel):
 
 
 def part_of(run: Path) -> EvaluatePart:
-    """What the recipe of a run folder says of its evaluation; else the defaults.
+    """Evaluation settings in a run folder's recipe; else the defaults.
 
     Raises:
         FinetuneError: the recipe's part has a key or a value that is not known.

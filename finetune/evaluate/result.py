@@ -1,4 +1,4 @@
-"""evaluation.json: base and tuned on the same items, and what may be said of it.
+"""evaluation.json: base and tuned model on the same items, with verdicts.
 
 Nothing in it is rounded. Every figure of the summaries can be computed again from the
 items beside it.
@@ -23,7 +23,7 @@ Kind = Literal["text", "dialogue"]
 
 
 class Part(BaseModel):
-    """A part of the file: immutable, and without fields that nobody knows."""
+    """Base of all parts of the file; immutable, unknown fields are refused."""
 
     # The protected prefix `model_` of Pydantic is a word of ours.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -50,14 +50,14 @@ class AdapterFacts(Part):
 
 
 class ComparedModels(Part):
-    """The two that were compared."""
+    """The compared models."""
 
     base: ModelFacts
     tuned: AdapterFacts
 
 
 class DataFacts(Part):
-    """What both were evaluated on."""
+    """The data that both were evaluated on."""
 
     split: str
     instead_of: str | None = None
@@ -82,7 +82,7 @@ class DataFacts(Part):
 
 
 class ItemLoss(Part):
-    """What both models lost on one record."""
+    """Losses of both models on one record."""
 
     id: str
     source: str
@@ -128,7 +128,7 @@ class KindLoss(Part):
 
 
 class AnsweredItem(Part):
-    """What both models answered to a question of the held-out data."""
+    """Answers of both models to a held-out question."""
 
     id: str
     source: str
@@ -150,7 +150,7 @@ class AnsweredItem(Part):
 
 
 class Example(Part):
-    """An answer of both models to a prompt that has no reference."""
+    """Answers of both models to a prompt without a reference."""
 
     id: str
     system: str
@@ -162,7 +162,7 @@ class Example(Part):
 
 
 class ExamItem(Part):
-    """A multiple-choice question as both models answered it."""
+    """Choices of both models for one exam question."""
 
     id: str
     group: str = ""
@@ -225,7 +225,7 @@ class Interval(Part):
 
 
 class Flips(Part):
-    """Questions whose answer became wrong or right by the tuning."""
+    """Questions that became wrong or right by the tuning."""
 
     right_to_wrong: int
     wrong_to_right: int
@@ -278,7 +278,7 @@ class Comparison(Part):
 
 
 class EvaluationSettings(Part):
-    """What the figures depend on besides models and data."""
+    """Settings that the figures depend on."""
 
     seed: int
     limit: int | None
@@ -300,7 +300,7 @@ class EvaluationSettings(Part):
 
 
 class Evaluation(Part):
-    """The whole file."""
+    """Content of evaluation.json."""
 
     version: Literal[1] = 1
     models: ComparedModels

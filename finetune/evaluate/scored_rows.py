@@ -1,4 +1,4 @@
-"""Records as rows of tokens, with the tokens that count.
+"""Turns records into rows of tokens, marking the tokens that are scored.
 
 They are made as training makes them: of a dialogue every answer counts with the token
 that ends it, of a running text all of it. A dialogue that is longer than the model's
@@ -25,7 +25,7 @@ from finetune.train.chat_format import (
 
 @dataclass(frozen=True)
 class ScoredRow:
-    """What a model reads at a time.
+    """A row of tokens for the model.
 
     Attributes:
         record: its place among the records.
@@ -40,7 +40,7 @@ class ScoredRow:
 
 @dataclass(frozen=True)
 class ScoredRecord:
-    """What was made of a record.
+    """Bytes scored and tokens cut of a record.
 
     Attributes:
         bytes: UTF-8 bytes of the answers or of the text that the rows score.

@@ -1,4 +1,4 @@
-"""How close two texts are in meaning, by an encoder that the user names.
+"""Semantic similarity of two texts, by an encoder that the user names.
 
 Cosine of the means of the last layer's states over the tokens of each text (mean
 pooling, as in Sentence-BERT: Reimers and Gurevych 2019). What the figure says depends

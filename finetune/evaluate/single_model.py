@@ -1,4 +1,4 @@
-"""A model alone, without an adapter, that gives logits where they are wanted."""
+"""A model without an adapter that gives logits at chosen positions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class AloneModel:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Load it from a folder, in float32.
+        """Load the model from a folder, in float32.
 
         Raises:
             FinetuneError: it cannot be loaded.
@@ -53,7 +53,7 @@ def chosen_logits(
     wanted: Tensor,
     **more: Any,
 ) -> Tensor:
-    """Logits at the positions that are wanted, and at no others.
+    """Logits at the wanted positions only.
 
     The output layer, the widest of a small model, sees those positions alone.
 

@@ -1,4 +1,4 @@
-"""Both models write answers: to held-out questions, and to prompts of our own."""
+"""Answers of both models to held-out questions and to our own prompts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ExamplePrompt(BaseModel):
 
 @dataclass(frozen=True)
 class WrittenAnswer:
-    """What a model wrote.
+    """An answer of a model.
 
     Attributes:
         text: without the token or the text that ends it.
@@ -47,7 +47,7 @@ class WrittenAnswer:
 
 @dataclass(frozen=True)
 class Writing:
-    """How answers are written.
+    """Settings of generation.
 
     Attributes:
         new_tokens: of an answer at most.
@@ -70,7 +70,7 @@ def read_prompts(file: Path = PROMPTS) -> list[ExamplePrompt]:
 def prompt_of(
     pair: Pair, messages: Sequence[Message], new_tokens: int
 ) -> list[int] | None:
-    """The tokens that stand before an answer; `None` where no room is left for it.
+    """Tokens of the prompt before an answer; `None` if no room is left.
 
     Raises:
         CannotRender: the messages do not suit the model's format.
@@ -82,7 +82,7 @@ def prompt_of(
 def write_both(
     pair: Pair, prompts: Sequence[Sequence[int]], batches: Batches, how: Writing
 ) -> Iterator[tuple[int, WrittenAnswer, WrittenAnswer]]:
-    """What base and tuned write after each prompt, in one go for both.
+    """Answers of base and tuned model to each prompt.
 
     Yields:
         a prompt's place, what the base wrote and what the tuned model wrote.
@@ -115,7 +115,7 @@ def write(
     prompts: Sequence[Sequence[int]],
     how: Writing,
 ) -> list[WrittenAnswer]:
-    """What a model writes after each prompt, all in one batch.
+    """Answers of a model to each prompt, in one batch.
 
     Args:
         model: a causal model of transformers, or of PEFT.

@@ -1,1 +1,1 @@
-"""A run told to people: page, slides, model card, from the run's files alone."""
+"""Reports on a run: page, slides and model card."""

@@ -1,4 +1,4 @@
-"""The report as slides: PowerPoint's own charts and tables, so that they can be edited.
+"""Slides of a report, with editable PowerPoint charts and tables.
 
 What does not fit on a slide goes on to a further one, or is said to stand in
 report.html; nothing runs over an edge. The same report gives the same bytes.

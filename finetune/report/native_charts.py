@@ -1,4 +1,4 @@
-"""PowerPoint's own charts, with the data in them."""
+"""Editable PowerPoint charts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ COLOURS: dict[Role, MSO_THEME_COLOR] = {
 
 
 def add_chart(holder: Any, chart: Lines | Intervals | Bars) -> int:
-    """Put the chart into a chart placeholder, and its words as alternative text.
+    """Insert a chart into a placeholder, with alternative text.
 
     Returns:
         How many rows of intervals had no room.

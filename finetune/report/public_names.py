@@ -1,4 +1,4 @@
-"""Names of models as they may leave this computer."""
+"""Model names without paths of this computer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 
 def is_hub_id(name: str) -> bool:
-    """Whether a base's name is an id of the Hub, and not a folder."""
+    """Whether a base's name is a Hub id rather than a folder."""
     return _HUB_ID.fullmatch(name) is not None and not (
         name.startswith(".") or Path(name).is_dir()
     )
 
 
 def base_name(name: str) -> str:
-    """How a base is called: its id, or its folder's last name.
+    """A base's public name: its Hub id, or its folder's last name.
 
     A whole path would tell of the computer that trained, and of nothing else.
     """

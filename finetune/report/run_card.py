@@ -1,4 +1,4 @@
-"""card.json of a run: its lineage, licences and figures, from the run's own files."""
+"""Makes card.json of a run from its files."""
 
 from __future__ import annotations
 

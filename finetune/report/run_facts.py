@@ -1,4 +1,4 @@
-"""What a report is written from: the files of one run folder, and nothing else."""
+"""Reads the files of a run folder that a report needs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RunFacts:
-    """All that is known of a run; what its folder lacks is None or empty.
+    """Everything known of a run; missing files are None or empty.
 
     Attributes:
         name: of the recipe, else of the folder.
@@ -54,7 +54,7 @@ class RunFacts:
 
 
 def read_facts(run: Path, verdicts: Path | None = None) -> RunFacts:
-    """The facts of the run folder `run`.
+    """Read the facts of the run folder `run`.
 
     Args:
         run: a run folder; any of its files may be missing, but not all.

@@ -1,4 +1,4 @@
-"""Zip files that are the same each time: order, times and settings are fixed."""
+"""Reproducible zip files: fixed order, times and settings."""
 
 from __future__ import annotations
 

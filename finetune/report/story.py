@@ -1,4 +1,4 @@
-"""The order in which a run is told."""
+"""Puts the sections of a report in order."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from medassist.report.elements import Report, Section
 
 
 def tell(facts: RunFacts, run: str = "RUN") -> Report:
-    """The report of a run.
+    """Make the report of a run.
 
     Args:
         facts: what its files say.

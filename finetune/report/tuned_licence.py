@@ -1,4 +1,4 @@
-"""Under which licence a tuned model may be passed on, as far as its run says.
+"""Licence of a tuned model, from its base and data.
 
 An adapter is made of its base and of its data, so both bind it. Where the base's
 licence is not known, nothing is claimed.
@@ -15,7 +15,7 @@ _CREDIT_AT_MOST = ("cc0-1.0", "pddl", "mit", "apache-2.0", "cc-by-4.0", "cc-by-3
 
 
 def data_licences(manifest: Manifest | None) -> tuple[str, ...]:
-    """The licences of the records that were used, the most frequent first."""
+    """Licences of the used records, the most frequent first."""
     if manifest is None:
         return ()
     found: dict[str, int] = {}
@@ -26,14 +26,14 @@ def data_licences(manifest: Manifest | None) -> tuple[str, ...]:
 
 
 def licence_in_words(base: str, data: tuple[str, ...]) -> str:
-    """The licence of the adapter in a sentence's part, without a claim too many."""
+    """The adapter's licence as part of a sentence."""
     of_data = ", ".join(data) if data else UNKNOWN
     of_base = "unknown; see the base model's own card" if base == UNKNOWN else base
     return f"bound by its base ({of_base}) and its data ({of_data})"
 
 
 def licence_id(base: str, data: tuple[str, ...]) -> str:
-    """The id for the model card's metadata; `other` where no single one would do."""
+    """Licence id for the model card; `other` if none fits."""
     known = hub_id(base)
     if known is None or not data:
         return "other"

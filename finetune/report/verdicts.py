@@ -1,4 +1,4 @@
-"""What clinicians thought of answers that they saw side by side, from an export.
+"""Reads clinicians' verdicts from an export.
 
 The export is a CSV with a header line and these columns:
 
@@ -35,7 +35,7 @@ OUTCOMES: tuple[Outcome, ...] = ("tuned", "base", "tie", "both poor")
 
 @dataclass(frozen=True)
 class ExportedVerdict:
-    """One verdict, with the sides taken back to the models."""
+    """One verdict, with sides resolved to models."""
 
     consultation: str
     pair: str
@@ -47,7 +47,7 @@ class ExportedVerdict:
 
 @dataclass(frozen=True)
 class ExportedVerdicts:
-    """All verdicts of an export that concern one pair.
+    """All verdicts on one pair in an export.
 
     Attributes:
         pair: its name in the export.

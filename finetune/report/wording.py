@@ -1,4 +1,4 @@
-"""Figures and verdicts in words, the same on the page, on slides and in the card."""
+"""Figures and verdicts in words, for page, slides and card."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Metric:
-    """How a figure is written.
+    """How to format a metric.
 
     Attributes:
         name: what it is called.
@@ -89,7 +89,7 @@ KINDS = {"dialogue": "answers", "text": "running text"}
 
 
 def metric_of(name: str) -> Metric:
-    """How the metric of that name is written; one that is not known stays as it is."""
+    """The format of a metric by name; unknown ones stay as they are."""
     return METRICS.get(name) or Metric(name.replace("_", " "), "", 4, 1.0, "")
 
 
@@ -141,12 +141,12 @@ def level(comparison: Comparison) -> str:
 
 
 def subject(comparison: Comparison, titles: dict[str, str]) -> str:
-    """What was compared in it, as a reader calls it."""
+    """Name of what was compared."""
     return titles.get(comparison.subject, comparison.subject)
 
 
 def claim(comparison: Comparison, titles: dict[str, str]) -> str:
-    """What may be said of a comparison: with n, the difference and its interval."""
+    """The conclusion from a comparison, with n, difference and interval."""
     metric = metric_of(comparison.metric)
     what = f"{subject(comparison, titles)}, {metric.name}"
     figures = (

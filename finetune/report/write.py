@@ -1,4 +1,4 @@
-"""A report written into a run folder: card, model card, page, slides."""
+"""Writes the report of a run folder: card, model card, page, slides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from medassist.report.page import page
 
 
 class ReportFiles(BaseModel):
-    """What a call wrote, and what the report lacks."""
+    """Files that were written, and parts that are missing."""
 
     model_config = ConfigDict(frozen=True)
 

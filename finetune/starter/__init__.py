@@ -1,1 +1,1 @@
-"""The starter pair: a small base and two adapters of our own, from text alone."""
+"""Makes the starter pair: a small base and two adapters."""

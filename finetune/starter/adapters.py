@@ -1,4 +1,4 @@
-"""The adapters of a starter pair: LoRAs by `finetune/train`, plain and activated.
+"""Trains the adapters of a starter pair, plain and activated.
 
 The plain adapter acts from the first token, the activated one from the answer's header
 on, so that the prompt before it is the base's own and need not be read twice. Each is
@@ -44,7 +44,7 @@ MOST_AT_ONCE = 8  # rows that are padded to the longest among them
 
 @dataclass(frozen=True)
 class Conversations:
-    """What an adapter is trained on, and what its loss is taken from."""
+    """Training data of an adapter, and held-out data for its loss."""
 
     train: tuple[DialogueRecord, ...]
     held_out: tuple[DialogueRecord, ...]
@@ -56,7 +56,7 @@ class Conversations:
 
 
 def training_recipe(kind: AdapterKind, recipe: Recipe) -> TrainRecipe:
-    """What `recipe` says of its adapters, as a training's recipe."""
+    """The adapters' settings in `recipe`, as a training's recipe."""
     part = recipe.tune
     return TrainRecipe.model_validate(
         {
@@ -97,7 +97,7 @@ def dialogues(questions: Sequence[QuestionAnswer], seed: int) -> list[DialogueRe
 def fitting(
     records: Iterable[DialogueRecord], tokenizer: PreTrainedTokenizerBase, context: int
 ) -> list[DialogueRecord]:
-    """Those of `records` that a training of rows of `context` tokens would not drop."""
+    """The `records` that fit into rows of `context` tokens."""
 
     def fits(record: DialogueRecord) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""From the data folder to token ids: read, split by focus, mixed, counted.
+"""Reads, splits and mixes the texts of a starter pair.
 
 Two things are kept apart by their question focus: what is trained on, and what the
 losses and readings are taken from. No sentence about a held-out disease from the
@@ -43,7 +43,7 @@ LIST_ITEM = " - "  # how the lists of web pages look when they become one line
 
 @dataclass(frozen=True)
 class Passage:
-    """What the base reads at a time: a document, or a question in the chat format."""
+    """A unit of text: a document, or a question in the chat format."""
 
     source: str
     text: str
@@ -55,7 +55,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class SplitText:
-    """All the text of a pair, split."""
+    """All text of a pair, split into training and held-out."""
 
     train: tuple[Passage, ...]
     validation: tuple[Passage, ...]

@@ -1,4 +1,4 @@
-"""Drills: rows of random tokens in which pieces come again, to teach copying.
+"""Drills: rows of random tokens with repeated pieces, to teach copying.
 
 A small model reads millions of tokens before it learns that what stood in the question
 can be said again in the answer. In rows where nothing but an earlier piece tells what

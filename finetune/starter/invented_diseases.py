@@ -1,4 +1,4 @@
-"""Training answers about invented diseases, copied from real ones.
+"""Makes training answers about invented diseases from real ones.
 
 Asked about a disease that it has not met, a small model tells of a similar name that it
 has. A name that stands nowhere but in the question leaves it one way to go on: to read

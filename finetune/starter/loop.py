@@ -28,13 +28,13 @@ PAUSE_FACTOR = 6.0  # a step so many times slower than usual was a pause
 
 @dataclass(frozen=True)
 class Length:
-    """How long a training is: so many steps, or so many seconds of computing."""
+    """Length of a training, in steps or in seconds of computing."""
 
     steps: int | None = None
     seconds: float | None = None
 
     def done(self, progress: Progress) -> float:
-        """The share of the training that is behind us, 0 to 1."""
+        """Share of the training that is done, 0 to 1."""
         if self.steps is not None:
             return min(1.0, progress.step / self.steps)
         if self.seconds is None:
@@ -52,16 +52,16 @@ def rate_share(done: float, warm_up: float, decay: float) -> float:
 
 
 class StepWatcher(Protocol):
-    """Who is told how a training goes."""
+    """Callback that is told about each step."""
 
     def step(self, progress: Progress, done: float, loss: float, rate: float) -> None:
-        """A step is behind us; `rate` is tokens per second."""
+        """A step is done; `rate` is tokens per second."""
         ...
 
 
 @dataclass
 class Training:
-    """What is trained, and on what."""
+    """Model, data and settings of a training."""
 
     parameters: dict[str, torch.Tensor]
     """What changes: float32, by name."""
@@ -145,7 +145,7 @@ def train(
 
 
 class ActiveTime:
-    """Seconds of steps in which the program really ran.
+    """Seconds of computing, pauses excluded.
 
     A program that was held (SIGSTOP, a closed laptop) finds a step that took minutes.
     Such a step counts as a usual one.

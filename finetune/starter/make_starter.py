@@ -1,4 +1,4 @@
-"""`medassist finetune starter`: from a folder of text to a base and two adapters.
+"""Makes a starter pair from a folder of text: tokenizer, base and two adapters.
 
 Each stage reads what the one before it left in the run folder and is skipped when its
 own result is there.

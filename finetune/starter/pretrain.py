@@ -1,4 +1,4 @@
-"""The base: a small Llama that reads the text of the recipe."""
+"""Pre-trains the base, a small Llama."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WEIGHT_DECAY = 0.05
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model (float32, on the CPU) and what it took."""
+    """A trained model (float32, on the CPU), with its figures."""
 
     model: LlamaForCausalLM
     progress: Progress

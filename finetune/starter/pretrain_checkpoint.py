@@ -1,4 +1,4 @@
-"""Checkpoints of a training: safetensors, written whole or not at all, no pickle."""
+"""Checkpoints of the pre-training, in safetensors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEPT = 2  # checkpoints; the one before the last, should the last be unreadable
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is."""
+    """Progress of a training."""
 
     step: int = 0
     tokens: int = 0

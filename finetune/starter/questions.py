@@ -1,4 +1,4 @@
-"""The sets of questions and answers as a small model learns them.
+"""Data sets of questions and answers for the starter pair.
 
 They are read as `finetune prepare` reads them. What is done beside it stands here: a
 model of nine million weights learns short answers, and no boilerplate.
@@ -40,7 +40,7 @@ Shape = Callable[[DialogueRecord, str, str], QuestionAnswer | str]
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """Where a set lies in a data folder, how it is read, and what is learned of it."""
+    """A data set: where it lies, and how it is read."""
 
     folder: str
     files: tuple[str, ...]

@@ -41,7 +41,7 @@ class ReadingQuestion:
 
 
 class ReadAnswer(BaseModel):
-    """An answer, and what was found in reading it; `None`: nobody has read it yet."""
+    """An answer with its rating; `None` if not rated yet."""
 
     model_config = ConfigDict(extra="forbid")
 

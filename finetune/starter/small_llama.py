@@ -1,4 +1,4 @@
-"""The base's architecture, and its bf16 copy that computes while float32 learns."""
+"""The base's architecture, and a bf16 copy that computes for float32 weights."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def new_model(
 
 
 class ComputeCopy:
-    """Float32 parameters that learn, and a model in bf16 that computes with them.
+    """Float32 parameters that learn, with a bf16 model that computes.
 
     Half the memory traffic of autocast, which casts the weights at each use: 20 %
     more tokens per second on a CPU. Small updates are not lost, as they would be if

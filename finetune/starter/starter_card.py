@@ -43,7 +43,7 @@ LICENCE = "CC BY 4.0"
 
 
 class SourceCount(BaseModel):
-    """What a manifest says about one source."""
+    """Counts of one source in a manifest."""
 
     passages: int
     held_out: int
@@ -51,7 +51,7 @@ class SourceCount(BaseModel):
 
 
 class TextManifest(BaseModel):
-    """data/manifest.json of a run folder, as far as the card wants it."""
+    """The part of data/manifest.json that the card needs."""
 
     model_config = ConfigDict(extra="ignore")
 

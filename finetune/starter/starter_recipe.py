@@ -1,4 +1,4 @@
-"""The recipe of a starter pair: read, checked, written out whole."""
+"""The recipe of a starter pair."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Share = Field(ge=0, le=1)
 
 
 class Part(BaseModel):
-    """A part of a recipe: immutable, and without fields that nobody reads."""
+    """Base of all parts of the recipe; immutable, unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -99,7 +99,7 @@ class TunePart(Part):
 
 
 class Scale(Part):
-    """How large the base is and how it is trained, for one kind of hardware."""
+    """Size and training of the base, for one kind of hardware."""
 
     model: ModelPart
     base: BasePart
@@ -112,7 +112,7 @@ class Scale(Part):
 
 
 class Recipe(Part):
-    """All that shapes a starter pair, but for the text itself."""
+    """The recipe of a starter pair."""
 
     name: str
     seed: int = Field(ge=0, lt=2**32)

@@ -1,4 +1,4 @@
-"""From questions and answers to conversations: other words, follow-ups, small talk.
+"""Makes conversations from questions: rephrasing, follow-ups, small talk.
 
 The sets ask in a handful of fixed sentences and never twice in a row; people do
 otherwise. What is varied here is the question; an answer is never written anew.
@@ -77,7 +77,7 @@ class Talk:
 
 
 def small_talk() -> tuple[QuestionAnswer, ...]:
-    """What is not about health, with a word on what the model is for."""
+    """Conversations that are not about health, which say what the model is for."""
     texts = yaml.safe_load((_HERE / "elsewhere.yaml").read_text("utf-8"))
     return tuple(
         QuestionAnswer(OWN, question, kind, question, answer)

@@ -1,4 +1,4 @@
-"""Losses that can be compared: by token over a whole text, and in bits per byte.
+"""Comparable losses: per token over a whole text, and in bits per byte.
 
 The mean of batch means is not the loss of a text, and losses by token of two
 tokenizers cannot be compared. So: the sum of negative log-likelihoods over the number
@@ -18,7 +18,7 @@ from finetune.train.labels import IGNORED
 
 @dataclass(frozen=True)
 class TextLoss:
-    """What a model makes of a text it has not seen."""
+    """Loss of a model on a held-out text."""
 
     nats: float
     tokens: int

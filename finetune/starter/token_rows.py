@@ -1,4 +1,4 @@
-"""Token ids of all passages in one array, and the rows of a training cut from them."""
+"""Token ids of all passages in one array, cut into training rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PassageTokens:
-    """The ids of n passages, end to end."""
+    """Token ids of n passages, concatenated."""
 
     ids: npt.NDArray[np.uint16]
     starts: Ids  # (n + 1,): passage i is ids[starts[i] : starts[i + 1]]

@@ -1,4 +1,4 @@
-"""sweep.json: what was tried, and what was best."""
+"""sweep.json: trials of a sweep, and the best one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from medassist.core.files import SHARED_FILE, write_whole
 
 
 class Trial(BaseModel):
-    """One setting and what came of it."""
+    """One setting and its result."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

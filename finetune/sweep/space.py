@@ -1,4 +1,4 @@
-"""What a sweep tries: a grid of values, or a range to search in."""
+"""Search space of a sweep: a grid of values, or ranges."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 @dataclass(frozen=True)
 class Dimension:
-    """A key and what it may be."""
+    """A key and its possible values."""
 
     key: str
     values: tuple[Any, ...] = ()
@@ -57,7 +57,7 @@ class Dimension:
 
 
 def read_axes(words: Sequence[str]) -> list[Dimension]:
-    """The axes that `lr=1e-4,2e-4 r=8..64` names.
+    """Parse axes such as `lr=1e-4,2e-4 r=8..64`.
 
     Raises:
         FinetuneError: a word is no axis, or names no key of a recipe (the nearest is

@@ -1,4 +1,4 @@
-"""`medassist finetune sweep`: trials as runs of their own, one after the other.
+"""Runs the trials of a sweep one after the other.
 
 Each trial is a process, so that nothing of one (memory, random numbers, a crash) is in
 the next, and a run folder under `trials/`, which can be evaluated and reported like
@@ -42,7 +42,7 @@ def sweep(
     resume: bool,
     tell: Tell,
 ) -> Sweep:
-    """Train every setting, or search among them, and say which was best.
+    """Train every setting, or search among them; report the best.
 
     Args:
         run: the folder with the prepared data, and the recipe to vary.

@@ -1,4 +1,4 @@
-"""What a recipe means in the words of TRL and PEFT."""
+"""Translates a recipe into arguments of TRL and PEFT."""
 
 from __future__ import annotations
 

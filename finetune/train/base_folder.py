@@ -1,4 +1,4 @@
-"""The base of a training: its folder, how it reads text, its weights."""
+"""The base of a training: folder, tokenizer and weights."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from medassist.core.way_out import WayOut
 
 @dataclass(frozen=True)
 class BaseFolder:
-    """A base's folder, and how it reads text."""
+    """A base's folder and tokenizer."""
 
     name: str
     """The base's, as an adapter names it."""

@@ -1,4 +1,4 @@
-"""A GGUF as a base: unpacked into the run's own folder of the base, as QLoRA computes.
+"""Uses a GGUF as a base: unpacks it into the run folder.
 
 The weights that an adapter is trained on are those that it will be used on, with all
 that quantizing did to them. The converter knows a GGUF's way back to a Hugging Face

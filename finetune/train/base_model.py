@@ -1,4 +1,4 @@
-"""The base model: found, checked and loaded, from safetensors alone.
+"""Finds, checks and loads the base model, from safetensors only.
 
 Nothing that comes with a model is run: no remote code, no pickle. What is asked for by
 a hub id is read from the cache of the hub's library; the network is touched only where
@@ -224,7 +224,7 @@ def load_base(
 
 
 def context_of(config: PretrainedConfig) -> int | None:
-    """Tokens that the model was made for; None where its configuration is silent."""
+    """Context length of the model; None if its configuration does not say."""
     text = config.get_text_config()
     for key in ("max_position_embeddings", "n_positions", "n_ctx"):
         value = getattr(text, key, None)
@@ -234,7 +234,7 @@ def context_of(config: PretrainedConfig) -> int | None:
 
 
 def hash_base(folder: Path) -> dict[str, str]:
-    """SHA-256 of the base's files, by name: the GGUF's, where it was made of one.
+    """SHA-256 of the base's files by name; of the GGUF, if it was one.
 
     Raises:
         FinetuneError: what says which GGUF is broken.

@@ -1,4 +1,4 @@
-"""How a record becomes tokens, and which of them are learned.
+"""Turns records into tokens, and marks those that are learned.
 
 One function for training, validation and evaluation, so that a model is asked in the
 words that it was taught in. A dialogue is rendered by the tokenizer's own chat
@@ -22,7 +22,7 @@ from medassist.core.system_turn import Turn, without_system
 
 
 class CannotRender(Exception):
-    """A record does not suit the model's format; the message is the reason."""
+    """The record does not fit the model's format; the message says why."""
 
 
 class RendersOtherwise(CannotRender):

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: safetensors and JSON, whole or not there at all.
+"""Checkpoints of a training, in safetensors and JSON.
 
 Trainer's own are pickles in part (optimizer, random numbers, arguments), which can run
 code when they are read, and are written in place, so that a kill leaves half of one
@@ -32,7 +32,7 @@ _HALF = ".half"
 
 
 class CheckpointFull(FinetuneError):
-    """A checkpoint could not be written; what was there before is there still."""
+    """A checkpoint could not be written; earlier ones are still there."""
 
 
 class RandomState(BaseModel):
@@ -45,7 +45,7 @@ class RandomState(BaseModel):
 
 
 class State(BaseModel):
-    """How far a training is: all but the tensors."""
+    """State of a training, without tensors."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -26,7 +26,7 @@ _KEPT = (
 
 @dataclass
 class TrainingLimits:
-    """What ends a training before its last step."""
+    """Limits that end a training before its last step."""
 
     patience: int | None
     seconds: float | None = None
@@ -39,7 +39,7 @@ class TrainingLimits:
 
 @dataclass
 class Course:
-    """How a training goes; what of it must outlast a break is in a checkpoint."""
+    """Course of a training; the part that outlasts a break is in checkpoints."""
 
     tokens: int = 0
     seconds_before: float = 0.0

@@ -1,4 +1,4 @@
-"""What a training will take: memory, time and money, before it starts.
+"""Estimates memory, time and cost of a training before it starts.
 
 Memory, in bytes, of one GPU (P parameters of the base, T of the adapter, n tokens held
 at a time, h hidden, f feed-forward, L layers, v vocabulary):
@@ -47,7 +47,7 @@ Precision = Literal["bf16", "fp16", "fp32"]
 
 @dataclass(frozen=True)
 class Shape:
-    """Of a model, what memory and time depend on."""
+    """Properties of a model that memory and time depend on."""
 
     parameters: int
     linear: int
@@ -60,7 +60,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of it."""
+    """Trainable parameters, tokens at once and precision of a training."""
 
     trainable: int
     tokens_at_once: int
@@ -71,7 +71,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes, by what they are for."""
+    """Bytes by purpose."""
 
     weights: int
     learning: int
@@ -87,7 +87,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class TrainingEstimate:
-    """What is shown before a training starts."""
+    """The estimate that is shown before a training."""
 
     trainable: int
     parameters: int

@@ -1,4 +1,4 @@
-"""What a training computes on, and in which precision."""
+"""Device and precision of a training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DTYPES: dict[Precision, torch.dtype] = {
 
 @dataclass(frozen=True)
 class Hardware:
-    """The device of this process, and how many processes there are."""
+    """Device of this process, and number of processes."""
 
     device: torch.device
     processes: int

@@ -1,4 +1,4 @@
-"""Before a training: all that it needs is loaded, and what it takes is estimated."""
+"""Loads everything a training needs, and estimates it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ TOKENS = ".tokens"  # under checkpoints/: the rows, taken away when it is done
 
 @dataclass(frozen=True)
 class TrainingWishes:
-    """What a call says beside the recipe."""
+    """Options of the command beside the recipe."""
 
     resume: bool = False
     device: str = "auto"
@@ -71,7 +71,7 @@ class TrainingWishes:
 
 @dataclass
 class PreparedTraining:
-    """All that a training needs, and what it is expected to take."""
+    """Everything a training needs, with its estimate."""
 
     run: Run
     wishes: TrainingWishes
@@ -165,7 +165,7 @@ def prepare(
 
 
 def forget(prepared: PreparedTraining) -> None:
-    """Take away what was made for a training that does not take place."""
+    """Remove what was made for a training that does not start."""
     for name in (TOKENS, TOKENIZER):
         shutil.rmtree(prepared.run.checkpoints / name, ignore_errors=True)
 

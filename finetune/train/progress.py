@@ -1,4 +1,4 @@
-"""What a training shows while it runs."""
+"""Progress display of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""training.json: what a training was, what it cost and what came out of it."""
+"""training.json: settings, cost and result of a training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNFINISHED: frozenset[StopReason] = frozenset({"budget", "asked"})
 
 
 class Part(BaseModel):
-    """A part of the result: immutable, no unknown fields."""
+    """Base of all parts of the file; immutable, unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,7 +54,7 @@ class Method(Part):
 
 
 class RowCounts(Part):
-    """What the training read of one split."""
+    """Counts of rows and records of one split."""
 
     records: int
     """Lines of the file."""
@@ -89,7 +89,7 @@ class Best(Part):
 
 
 class TrainingResult(Part):
-    """What a training was and cost."""
+    """Content of training.json."""
 
     version: Literal[1] = 1
     recipe: str

@@ -1,4 +1,4 @@
-"""The learning rate over a training: a rise, then a fall, or none."""
+"""Learning rate schedule: warm-up, then decay or none."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ FALLING = 0.6
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the rate goes; see `finetune.recipe.TrainPart`."""
+    """A learning rate schedule; see `finetune.recipe.TrainPart`."""
 
     kind: Literal["cosine", "linear", "constant", "plateau"]
     warm_up: float
     """Share of the training in which it rises."""
 
     def share(self, step: int, *, steps: int) -> float:
-        """The share of the full rate that `step` (the first is 0) is taken with.
+        """Share of the full rate at `step`, from 0.
 
         It rises in equal parts from the first step on, which learns too, to the first
         one after the warm-up; there and from there on it is transformers' schedule of

@@ -1,4 +1,4 @@
-"""When the memory does not suffice: the next smaller setting, said."""
+"""Suggests the next smaller setting when memory runs out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def smaller(recipe: TrainRecipe) -> str:
 
 @contextmanager
 def shortage_told(recipe: TrainRecipe) -> Generator[None]:
-    """Turn a lack of memory into a sentence with the next smaller setting."""
+    """Turn an out-of-memory error into a sentence with a smaller setting."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:

@@ -1,4 +1,4 @@
-"""A wish to stop: Ctrl-C and SIGTERM, heard between the parts of a step."""
+"""Stops a training on Ctrl-C and SIGTERM, between parts of a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`medassist finetune train`: the training itself, and its end: the adapter."""
+"""Runs a training to its end: the adapter and training.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The beginning of a training: whose run folder it is, and what goes on there."""
+"""Opens the run folder of a training, and locks it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from medassist.core.run_folder import TRAINING as RESULT
 
 @dataclass(frozen=True)
 class Run(RunFolder):
-    """A run folder that is to be trained in."""
+    """A run folder to train in."""
 
     recipe: TrainRecipe
     base_folder: Path | None = None
@@ -61,7 +61,7 @@ def open_run(
     base: Path | None = None,
     change: bool = True,
 ) -> Run:
-    """The run folder of a call, with its recipe in it.
+    """Open the run folder of a call, with its recipe in it.
 
     Args:
         wish: a recipe's file, a known recipe's name, or a run folder.
@@ -101,7 +101,7 @@ def open_run(
 
 
 def check_resumed(run: Run, folder: Path) -> None:
-    """Make sure that the checkpoint in `folder` is of the run's own recipe.
+    """Check that the checkpoint in `folder` belongs to the run's recipe.
 
     Raises:
         FinetuneError: the recipe in the run folder was changed since.

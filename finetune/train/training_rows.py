@@ -1,4 +1,4 @@
-"""From the lines of a split to rows of tokens on disk, which the trainer packs.
+"""Tokenizes the records of a split into rows on disk.
 
 Nothing is lost in silence: text over a row's length is divided, a dialogue over it is
 left out (or cut, where the recipe says so), and each record that is not trained on is
@@ -42,7 +42,7 @@ _TOO_LONG = "longer than max_length"
 
 @dataclass(frozen=True)
 class RowOptions:
-    """How records become rows."""
+    """Options of tokenization."""
 
     max_length: int
     cut: bool
@@ -62,7 +62,7 @@ class RowOptions:
 
 @dataclass(frozen=True)
 class SplitRows:
-    """A split's rows before packing, in an Arrow file, and what they hold."""
+    """Rows of a split in an Arrow file, before packing, with their counts."""
 
     file: Path
     figures: RowCounts

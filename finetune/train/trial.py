@@ -1,4 +1,4 @@
-"""A second of the training itself, to say how long all of it will take.
+"""Times one step, to estimate the duration of a training.
 
 What a matrix product takes says little: on a CPU the many small ones of a small model,
 attention and the output layer are up to ten times slower or faster than it promises.
@@ -29,7 +29,7 @@ VARLEN = "cu_seq_lens_q"  # rows of one line with their limits beside them: neve
 def tokens_per_second(
     tuner: Tuner, clock: Callable[[], float] = time.perf_counter
 ) -> float | None:
-    """The tokens of a step by its seconds, without the optimizer, which takes few.
+    """Tokens per second of a step, without the optimizer.
 
     The adapter, its gradients and the random numbers are afterwards what they were.
 

@@ -1,4 +1,4 @@
-"""TRL's SFTTrainer with what a run folder promises.
+"""TRL's SFTTrainer with checkpoints, limits and metrics of a run folder.
 
 What is other than TRL's: checkpoints of our own (see `checkpoint.py`), a validation
 loss over the tokens of the whole validation set, the best checkpoint and early stopping
@@ -118,11 +118,11 @@ class Tuner(SFTTrainer):
         return Path(cast("str", self.args.output_dir))
 
     def seconds(self) -> float:
-        """What the training has taken, pauses between calls not counted."""
+        """Seconds of training so far, pauses excluded."""
         return self.course.seconds_before + self.limits.clock() - self._began
 
     def memory(self) -> int:
-        """Bytes at the peak: of the GPU, else of this process."""
+        """Peak memory in bytes: of the GPU, else of this process."""
         now = peak_memory(self.args.device)
         self.course.peak_memory = max(self.course.peak_memory, now)
         return self.course.peak_memory
@@ -178,7 +178,7 @@ class Tuner(SFTTrainer):
         return asked, broke, due
 
     def asked(self) -> bool:
-        """Whether the user wants it to stop; all processes agree on it."""
+        """Whether the user wants to stop; all processes agree."""
         return self._agreed(self.limits.asked())[0]
 
     def _agreed(self, *wishes: bool) -> list[bool]:
@@ -190,7 +190,7 @@ class Tuner(SFTTrainer):
 
     @property
     def saved(self) -> bool:
-        """Whether there is a checkpoint of the last step that ended."""
+        """Whether there is a checkpoint of the last step."""
         return self._saved_step == self.state.global_step
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -412,7 +412,7 @@ class Tuner(SFTTrainer):
 
 
 class NothingLearned(Exception):
-    """A stop was asked for before the first step."""
+    """Stopped before the first step."""
 
 
 class _AfterEachStep(TrainerCallback):

@@ -1,4 +1,4 @@
-"""Studies of ClinicalTrials.gov by its API, version 2: page by page, a file each.
+"""Downloads studies of ClinicalTrials.gov by its API, version 2.
 
 https://clinicaltrials.gov/data-api/api
 """
@@ -27,7 +27,7 @@ FIELDS = (
 
 
 def plan_trials(*, ids: str, query: str) -> DownloadPlan:
-    """The studies of a query, or of a list of NCT numbers.
+    """Plan the download of a query's studies, or of a list of NCT numbers.
 
     Raises:
         FinetuneError: neither or both are given.

@@ -1,4 +1,4 @@
-"""The plan of a download, shown before it, and the record written after it."""
+"""Plan of a download, and the record of what was downloaded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECORD = "fetched.json"
 
 @dataclass(frozen=True)
 class DownloadPlan:
-    """Files, and the hosts that they come from."""
+    """Files to download, and the hosts that they come from."""
 
     source: str
     what: str
@@ -33,7 +33,7 @@ class DownloadPlan:
 
     @property
     def size(self) -> int:
-        """Bytes, as far as the servers said."""
+        """Total size, as far as the servers told."""
         return sum(wanted.size or 0 for wanted in self.files)
 
 
@@ -50,7 +50,7 @@ class FetchedFile(BaseModel):
 
 
 class FetchRecord(BaseModel):
-    """What a download brought: the contents of fetched.json."""
+    """Content of fetched.json."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,7 +69,7 @@ class FetchRecord(BaseModel):
 
 
 def place_of(wanted: Wanted, folder: Path) -> Path:
-    """Where a file goes.
+    """Path that a file is downloaded to.
 
     Raises:
         FinetuneError: its name leads out of the folder.
@@ -85,7 +85,7 @@ def place_of(wanted: Wanted, folder: Path) -> Path:
 def carry_out(
     plan: DownloadPlan, out: Path, watcher: Watcher, way: WayOut
 ) -> FetchRecord:
-    """Download what is missing of a plan, and write down what is here.
+    """Download the missing files of a plan, and record all of them.
 
     Raises:
         NetworkError: a file cannot be had; those before it stay.
@@ -111,7 +111,7 @@ def carry_out(
 
 
 def record(plan: DownloadPlan, out: Path, got: Iterable[Got]) -> FetchRecord:
-    """Write down beside the files where they are from."""
+    """Write down where the files come from, beside them."""
     fetched = FetchRecord(
         source=plan.source,
         what=plan.what,
@@ -134,7 +134,7 @@ def record(plan: DownloadPlan, out: Path, got: Iterable[Got]) -> FetchRecord:
 
 
 def announced(plan: DownloadPlan, way: WayOut = DIRECT) -> str:
-    """A plan in words, to be shown before anything is downloaded."""
+    """A plan in words."""
     hosts = ", ".join(plan.hosts)
     unknown = sum(wanted.size is None for wanted in plan.files)
     sent = size(plan.size)

@@ -28,7 +28,7 @@ KAGGLE = "kaggle:"
 
 @dataclass(frozen=True)
 class FetchWish:
-    """What a user asks for."""
+    """What the user wants to download."""
 
     source: str
     out: Path
@@ -48,7 +48,7 @@ class FetchWish:
 def fetch(
     wish: FetchWish, announce: Callable[[str], None], watcher: Watcher
 ) -> FetchRecord:
-    """Download what is wished for; `announce` is told the hosts and sizes before.
+    """Download a data set; `announce` is told hosts and sizes first.
 
     Raises:
         FinetuneError: the wish cannot be fulfilled, or a server refuses or fails; the

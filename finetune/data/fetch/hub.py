@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face Hub: listed by its library, downloaded here.
+"""Downloads data sets of the Hugging Face Hub.
 
 Its own downloads are left aside, so that one code resumes, checks and shows progress,
 and so that nothing is fetched by native code, which the offline guard does not see.

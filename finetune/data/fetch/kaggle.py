@@ -1,4 +1,4 @@
-"""Data sets of Kaggle, by kagglehub, which resumes, checks and unpacks."""
+"""Downloads data sets of Kaggle with kagglehub."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HERE = "localhost,127.0.0.1,::1"
 
 
 def plan_kaggle(source: str, handle: str) -> DownloadPlan:
-    """A data set by its handle, OWNER/NAME; Kaggle says sizes only while it sends.
+    """Plan for a handle OWNER/NAME; sizes are known only while it downloads.
 
     Raises:
         FinetuneError: it is no handle.

@@ -1,4 +1,4 @@
-"""PMC Open Access from its bucket: by numbers, by a query's result, by an old list.
+"""Downloads PMC Open Access articles: by number, by query, or by an old list.
 
 The bucket speaks S3 over HTTPS without a login; queries go to NCBI's E-utilities.
 https://pmc.ncbi.nlm.nih.gov/tools/pmcaws/ · https://www.ncbi.nlm.nih.gov/books/NBK25499/
@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"(?:PMC)?(\d{1,12})(?:\.(\d+))?", re.IGNORECASE)
 def plan_pmc(
     *, ids: str, query: str, limit: int | None, watcher: Watcher, way: WayOut
 ) -> DownloadPlan:
-    """The newest version of each article that is asked for, with its metadata.
+    """Plan of the newest version of each article, with its metadata.
 
     Args:
         ids: numbers with commas or blanks between, or a file with one a line or a file
@@ -97,7 +97,7 @@ def read_ids(given: str) -> list[str]:
 
 
 def search(client: httpx2.Client, query: str, limit: int | None) -> list[str]:
-    """The numbers that PMC finds for a query, among its open-access articles.
+    """The numbers of open-access articles that PMC finds for a query.
 
     Raises:
         NetworkError: the service refuses the query.

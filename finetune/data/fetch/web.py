@@ -1,4 +1,4 @@
-"""Sets that lie in public repositories, at one commit, with checksums where known."""
+"""Downloads data sets in public repositories, at a fixed commit."""
 
 from __future__ import annotations
 

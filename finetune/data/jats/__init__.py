@@ -1,1 +1,1 @@
-"""JATS, the XML of scientific articles: safely parsed, its text and licence taken."""
+"""Reads JATS, the XML of scientific articles."""

@@ -1,4 +1,4 @@
-"""An article: its title, abstract, digest, body, numbers and licence."""
+"""Reads an article: title, abstract, digest, body, identifiers and licence."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _RETRACTIONS = ("retraction-forward", "retraction-forwarded", "withdrawal-forwar
 
 @dataclass(frozen=True)
 class Article:
-    """What is taken of a JATS article; texts are plain, with empty lines between."""
+    """The parts of a JATS article as plain text; blank lines between paragraphs."""
 
     title: str
     article_type: str
@@ -61,7 +61,7 @@ class Article:
 
 
 def read_articles(xml: bytes) -> Iterator[Article]:
-    """The articles of a document, which mostly is one.
+    """The articles of a document, mostly one.
 
     Raises:
         NotAnArticle: it cannot be read; the message says why.

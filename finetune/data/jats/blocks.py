@@ -1,4 +1,4 @@
-"""Paragraphs, lists and headings of a JATS body or abstract, as plain text."""
+"""Text of a JATS body or abstract: paragraphs, lists and headings."""
 
 from __future__ import annotations
 

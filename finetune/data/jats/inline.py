@@ -1,4 +1,4 @@
-"""What stands inside a line of JATS: citations, powers, indices, formulas.
+"""Makes inline JATS readable: citations, powers, indices, formulas.
 
 Everything here changes the tree in place, so that the plain text of an element is what
 a reader should see. Dropping the tags alone gives "derived in )" and 10 to the sixth
@@ -27,7 +27,12 @@ _FIRST = re.compile(rf"([(\[])\s*{GONE}\s*[,;]\s*")
 
 
 def make_readable(part: etree._Element) -> None:
-    """Write out citations, powers, indices and formulas within `part`."""
+    """Write out citations, powers, indices and formulas within `part`.
+
+    Example, as `text_of` reads it afterwards:
+        `derived in <xref ref-type="bibr">12</xref> at 10<sup>6</sup> cells` ->
+        `derived in at 10^6 cells`
+    """
     for reference in part.iter("xref"):
         _cite(reference)
     for element in part.iter("sup"):

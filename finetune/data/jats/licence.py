@@ -1,4 +1,4 @@
-"""The licence of an article, from all the places where publishers put it.
+"""Finds the licence of an article in all the places where publishers put it.
 
 `article-meta` alone counts: figures, tables and review letters have permissions of
 their own. Where two places contradict each other, or one forbids what the other grants,
@@ -37,7 +37,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d\d?))?(?:-(\d\d?))?(?:T.*)?")
 
 @dataclass(frozen=True)
 class Claim:
-    """One place that says something of the licence."""
+    """A statement on the licence, from one place."""
 
     name: str
     where: str
@@ -76,7 +76,7 @@ def licence_of(meta: etree._Element, today: date | None = None) -> Licence:
 
 
 def agree(claims: list[Claim]) -> Licence:
-    """One licence of several claims, or `unknown` with the contradiction."""
+    """Combine several claims into one licence, or `unknown` with the contradiction."""
     families = dict.fromkeys(without_version(claim.name) for claim in claims)
     if CC0 in families:
         families.pop(PUBLIC_DOMAIN, None)
@@ -98,7 +98,7 @@ def agree(claims: list[Claim]) -> Licence:
 
 
 def _first_of_each(claims: list[Claim]) -> list[Claim]:
-    """Of claims from the same place of the same without_version, the first."""
+    """The first of the claims from one place that name one licence."""
     first: dict[tuple[str, str], Claim] = {}
     for claim in claims:
         first.setdefault((claim.where, without_version(claim.name)), claim)

@@ -1,4 +1,4 @@
-"""XML from outside into elements: nothing is fetched, nothing is expanded.
+"""Parses untrusted XML without fetching or expanding entities.
 
 https://jats.nlm.nih.gov/archiving/tag-library/1.3/
 """
@@ -15,7 +15,7 @@ _ARTICLE_SETS = ("pmc-articleset", "OAI-PMH")
 
 
 class NotAnArticle(FinetuneError):
-    """A document is not JATS, or not safe to read; the message is a reason."""
+    """The document is not JATS or not safe to read; the message says why."""
 
 
 def parse_articles(xml: bytes) -> list[etree._Element]:

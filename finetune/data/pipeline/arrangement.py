@@ -36,7 +36,7 @@ class SplitGroup:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Records of a group that follow each other; those of no split are left out."""
+    """Consecutive records of a group."""
 
     split: str | None
     records: int
@@ -44,7 +44,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Where groups go that do not stay where their hash put them.
+    """New splits of groups that do not stay where their hash put them.
 
     Attributes:
         moved: whole groups, by their key, and their new split.

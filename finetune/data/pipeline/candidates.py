@@ -1,4 +1,4 @@
-"""Signatures of records, for datatrove's search for pairs that agree in a bucket.
+"""MinHash signatures of records, for datatrove's search for duplicates.
 
 datatrove sorts the signatures of each bucket and finds the equal ones, rank by rank,
 with flat memory. What is signed is our own: see `finetune/data/steps/duplicates.py`.
@@ -25,7 +25,7 @@ _EXACT_ROWS = 2
 
 
 def config(*, near: bool) -> MinhashConfig:
-    """What datatrove must know: buckets, and numbers in each of them."""
+    """datatrove's settings: number of buckets, and hashes in each."""
     return MinhashConfig(
         n_grams=RUN,
         num_buckets=BUCKETS if near else 1,

@@ -1,4 +1,4 @@
-"""The one counter: what ranks count, each in a file of its own, added up at the end.
+"""Counts of what happens to records, one file a rank, added up at the end.
 
 A rank that was done in an earlier call left its file: a preparation that was broken
 off loses no count.
@@ -52,7 +52,7 @@ def _together(one: Any, other: Any) -> Any:
 
 @dataclass
 class StepTally(_Counted):
-    """One step."""
+    """Counts of one step."""
 
     into: int = 0
     out: int = 0
@@ -63,7 +63,7 @@ class StepTally(_Counted):
 
 @dataclass
 class SourceTally(_Counted):
-    """One data set, by its place in the recipe."""
+    """Counts of one data set, by its place in the recipe."""
 
     read: int = 0
     broken: int = 0
@@ -80,7 +80,7 @@ class SourceTally(_Counted):
 
 @dataclass
 class LicenceTally(_Counted):
-    """Records of one licence on which the same was decided."""
+    """Count of records with one licence and decision."""
 
     evidence: str
     records: int = 0
@@ -88,7 +88,7 @@ class LicenceTally(_Counted):
 
 @dataclass
 class SplitTally(_Counted):
-    """One split."""
+    """Counts of one split."""
 
     records: int = 0
     texts: int = 0
@@ -98,7 +98,7 @@ class SplitTally(_Counted):
 
 @dataclass
 class Counts(_Counted):
-    """All that a rank counts in a stage."""
+    """All counts of a rank in a stage."""
 
     steps: dict[str, StepTally] = field(default_factory=dict)
     sources: dict[int, SourceTally] = field(default_factory=dict)
@@ -119,14 +119,14 @@ class Counts(_Counted):
         return self.splits.setdefault(name, SplitTally())
 
     def read(self, place: int, record: AnyRecord) -> None:
-        """Count a record that was read of a data set."""
+        """Count a record read from a data set."""
         source = self.source(place)
         source.read += 1
         source.licences[record.licence.name] += 1
         self.judged(READ, Kept(record))
 
     def broken(self, place: int, reason: str) -> None:
-        """Count what could not be read of a data set."""
+        """Count a record that could not be read."""
         self.source(place).broken += 1
         self.judged(READ, Dropped(reason))
 
@@ -140,13 +140,13 @@ class Counts(_Counted):
         self.step(READ).changed.update(columns.changed)
 
     def decided(self, record: AnyRecord, decision: LicenceDecision) -> None:
-        """Count the decision on a record's licence."""
+        """Count a decision on a licence."""
         key = json.dumps([record.licence.name, decision.used, decision.why])
         new = LicenceTally(evidence=record.licence.evidence)
         self.licences.setdefault(key, new).records += 1
 
     def judged(self, step: str, verdict: StepResult) -> None:
-        """Count what a step said of a record."""
+        """Count the result of a step."""
         tally = self.step(step)
         tally.into += 1
         if isinstance(verdict, Dropped):
@@ -157,7 +157,7 @@ class Counts(_Counted):
         tally.found.update({found.rule for found in verdict.found})
 
     def placed(self, split: str, record: AnyRecord) -> None:
-        """Count a record into its split."""
+        """Count a record of a split."""
         tally = self.split(split)
         tally.records += 1
         tally.texts += record.kind == "text"
@@ -165,19 +165,19 @@ class Counts(_Counted):
         tally.sources[record.source] += 1
 
     def kept(self, place: int, split: str, record: AnyRecord) -> None:
-        """Count a record of a data set that goes into a split."""
+        """Count a record of a data set that is kept in a split."""
         self.judged(SPLIT, Kept(record))
         self.placed(split, record)
         self.source(place).kept += 1
 
     def left_out(self, place: int, reason: str) -> None:
-        """Take back a record that was kept."""
+        """Undo the count of a kept record."""
         self.source(place).kept -= 1
         self.step(SPLIT).out -= 1
         self.step(SPLIT).dropped[reason] += 1
 
     def write(self, file: Path) -> None:
-        """Leave the counts of a rank; an earlier try of the rank is written over."""
+        """Write the counts of a rank, over those of an earlier try."""
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, _COUNTS.dump_json(self))
 

@@ -1,4 +1,4 @@
-"""Records as datatrove's documents, and records in files by rank."""
+"""Converts records to datatrove's documents, and stores them by rank."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Documents = Generator[Document, None, None] | None
 
 
 def document(record: AnyRecord, source: int) -> Document:
-    """A record on its way; `source` is its data set's place in the recipe."""
+    """A record as a datatrove document; `source` is its data set's place."""
     return Document(
         text="", id=record.id, metadata={RECORD_KEY: record, SOURCE_KEY: source}
     )
@@ -46,7 +46,7 @@ def pipeline(documents: Iterable[Document]) -> Documents:
 
 
 def dumped(record: AnyRecord) -> bytes:
-    """A record as a line, its end included."""
+    """A record as a line of JSON, with the line end."""
     return record.__pydantic_serializer__.to_json(record) + b"\n"
 
 
@@ -57,7 +57,7 @@ def read_lines(file: Path) -> Iterator[bytes]:
 
 
 class PartWriter(PipelineStep):
-    """Writes a rank's records, and hands them on. The file is there even if empty."""
+    """Writes a rank's records and passes them on; creates the file even if empty."""
 
     type = "medassist"
     name = "write part"

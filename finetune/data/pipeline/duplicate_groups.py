@@ -1,4 +1,4 @@
-"""Which candidates are duplicates: each is compared with those that stay.
+"""Compares candidates for duplicates, and removes duplicates.
 
 Candidates that hang together form a group. In the order in which they were read, a
 record goes if it is like one that stays; else it stays. So nothing goes because it is
@@ -42,7 +42,7 @@ Place = tuple[int, int]
 
 
 class Judge(PipelineStep):
-    """Compares the candidates of the groups that fall to a rank."""
+    """Compares the candidates of the groups assigned to a rank."""
 
     type = "medassist"
     name = "compare"
@@ -149,7 +149,7 @@ def _row(reason: str, kept: AnyRecord, alike: float) -> dict[str, Any]:
 
 
 class RemoveDuplicates(PipelineStep):
-    """Takes out of a rank's part what the comparison found."""
+    """Removes duplicates from a rank's part."""
 
     type = "medassist"
     name = "remove duplicates"

@@ -1,4 +1,4 @@
-"""datatrove's executors: the same stages on this machine, on Slurm or on Ray.
+"""Runs stages with datatrove: on this machine, on Slurm or on Ray.
 
 Where they run, a rank is run by `_Rank`: without datatrove's log files, which would
 hold document text when something fails, and with errors that are sentences.
@@ -47,7 +47,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True)
 class Slurm:
-    """Where and how long jobs may run."""
+    """Slurm settings: partition, time limit and memory."""
 
     partition: str
     time: str
@@ -57,7 +57,7 @@ class Slurm:
 
 @dataclass(frozen=True)
 class StageRunner:
-    """On what the stages run."""
+    """Where the stages run, and with how many workers."""
 
     executor: Executor
     workers: int
@@ -120,7 +120,7 @@ class _Ray(_Rank, RayPipelineExecutor):
 
 
 def as_sentence(error: OSError, data: Path) -> FinetuneError:
-    """What the system refused, for the user."""
+    """The system's error, in a sentence for the user."""
     if error.errno in _FULL:
         return FinetuneError(
             f"the disk with {data} is full; free some space and give the same command "
@@ -166,7 +166,7 @@ def run_here(work: WorkFolder, stage: Stage, machine: StageRunner) -> None:
 def submit(
     work: WorkFolder, stages: Sequence[Stage], machine: StageRunner
 ) -> list[str]:
-    """Send all stages to Slurm, each to begin when the one before has ended.
+    """Submit all stages to Slurm, each after the one before.
 
     Returns:
         The numbers of the jobs.

@@ -1,4 +1,4 @@
-"""Repairs splits that hashing left empty, or that left too little for training.
+"""Refills splits that hashing left empty or too small.
 
 What ranks wrote stays as it is: where something must change, each record's new place is
 found while the files are read, so that a broken-off end can begin again.
@@ -36,7 +36,7 @@ BETWEEN = "between two splits of one document"
 
 @dataclass(frozen=True)
 class Rearranged:
-    """What became of the splits.
+    """Result of refilling the splits.
 
     Attributes:
         said: sentences for the user.
@@ -52,7 +52,7 @@ class Rearranged:
 
 
 def rearranged(work: WorkFolder, settings: DataPart, counts: Counts) -> Rearranged:
-    """See to it that every split that was asked for has records; sets `counts` right.
+    """Make sure that every wanted split has records; corrects `counts`.
 
     Raises:
         FinetuneError: nothing is left to train on.

@@ -1,4 +1,4 @@
-"""The end of a preparation: one file a split, the lists, and the manifest.
+"""Writes the final files of a preparation: splits, lists and manifest.
 
 All is written in the work folder first. Only then files get their final names, the
 manifest the last of them: a run folder with a manifest has all that it speaks of.
@@ -60,7 +60,7 @@ SMALLEST_SPLIT = 50  # records, below which figures on a split say little
 
 
 def finish(plan: PreparationPlan) -> Manifest:
-    """Put together what the ranks left, and give it its final names.
+    """Join the ranks' files and give them their final names.
 
     Raises:
         FinetuneError: no record is left.

@@ -23,7 +23,7 @@ MOST_REASONS = 4
 
 
 def refuse_nothing(work: WorkFolder, counts: Counts, order: tuple[str, ...]) -> None:
-    """See to it that something is left.
+    """Raise an error if no record is left.
 
     Raises:
         FinetuneError: nothing is; the steps that took it are named with their reasons,

@@ -1,4 +1,4 @@
-"""One preparation at a time in a run folder, the workers of a killed one included."""
+"""Lock of a run folder: one preparation at a time, including orphaned workers."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from finetune.data.recipe import DataPart
 
 @dataclass(frozen=True)
 class PreparationPlan:
-    """What is prepared, where, and by how many."""
+    """Settings, sources and workers of a preparation."""
 
     work: WorkFolder
     settings: DataPart

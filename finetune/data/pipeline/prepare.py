@@ -1,4 +1,4 @@
-"""Data sets in; train, validation and test with their manifest out."""
+"""Prepares data sets: train, validation and test, with a manifest."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _BY_AMOUNT = (
 
 @dataclass(frozen=True)
 class PreparedData:
-    """What came of a call.
+    """Result of a preparation.
 
     Attributes:
         manifest: none where the work was sent to Slurm.
@@ -77,7 +77,7 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class PreparationWish:
-    """How a preparation is done; what comes out does not depend on it.
+    """How to run a preparation; it does not change the result.
 
     Attributes:
         machine: where it runs.
@@ -95,7 +95,7 @@ class PreparationWish:
 def prepare(
     settings: DataPart, run: Path, wish: PreparationWish, watcher: Watcher = unwatched
 ) -> PreparedData:
-    """Prepare data in `run`, or go on where an earlier call was broken off.
+    """Prepare data in `run`, or resume an interrupted preparation.
 
     Raises:
         FinetuneError: an input is missing, nothing is left after filtering, the folder

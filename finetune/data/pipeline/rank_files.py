@@ -1,4 +1,4 @@
-"""Joins the files that the ranks wrote into one."""
+"""Joins files of the ranks."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ LOOK = 0.25  # seconds between two looks of the main process
 
 
 class Reporter:
-    """A rank's side."""
+    """Reports the progress of a rank."""
 
     def __init__(self, folder: Path, rank: int) -> None:
         self._file = folder / f"{rank:05d}"

@@ -1,4 +1,4 @@
-"""A step of `finetune/data/steps` as a step of the pipeline: counted and listed."""
+"""Runs a step of `finetune/data/steps` in the pipeline, counting and listing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from finetune.data.steps.step_result import AnyRecord, Dropped, StepResult
 
 
 class NamedStep(Protocol):
-    """A step that knows how it is called."""
+    """Protocol of a step with a name."""
 
     @property
     def name(self) -> str: ...
@@ -83,7 +83,7 @@ class Sieve(PipelineStep):
 
 
 class LicenceSieve(Sieve):
-    """Writes down the decision on every document, with its evidence."""
+    """Applies the licence step and writes down each decision."""
 
     def __init__(self, work: WorkFolder, step: LicenceStep, counts: Counts) -> None:
         super().__init__(work, step, counts)
@@ -121,7 +121,7 @@ class LicenceSieve(Sieve):
 
 
 class CountsWriter(PipelineStep):
-    """The last step of a stage: writes what the rank has counted."""
+    """Last step of a stage: writes the counts of the rank."""
 
     type = "medassist"
     name = "counts"

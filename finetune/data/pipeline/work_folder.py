@@ -1,4 +1,4 @@
-"""The folder in which a preparation works, until its data has its final names.
+"""Work folder of a preparation, until its data have their final names.
 
 `RUN/data/.work-HASH/`: the hash is of the settings, the inputs (path, size, time) and
 the number of tasks, since datatrove skips a rank by its number alone: other inputs
@@ -50,7 +50,7 @@ class OpenedSource:
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """Where what lies."""
+    """Paths in the work folder."""
 
     data: Path
     """RUN/data."""
@@ -132,7 +132,7 @@ class WorkFolder:
 
 
 def find_inputs(sources: Sequence[OpenedSource]) -> list[Input]:
-    """All files of all data sets, in the recipe's order.
+    """All input files of all data sets, in the recipe's order.
 
     Raises:
         FinetuneError: a data set has none, or one cannot be looked at.
@@ -175,7 +175,7 @@ def inputs_hash(inputs: Sequence[Input], more: Sequence[Path]) -> str:
 
 
 def deal(inputs: Sequence[Input], tasks: int) -> list[list[Input]]:
-    """The inputs dealt out to ranks: neighbours together, about the same bytes each.
+    """Distribute inputs over ranks: neighbours together, about equal bytes.
 
     The records of rank 0, rank 1 and so on are those of the files in their order,
     however many ranks there are: what a preparation gives does not depend on them.

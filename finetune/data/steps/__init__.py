@@ -1,1 +1,1 @@
-"""What is done with each record: pure functions, without a pipeline around them."""
+"""Processing steps for records: pure functions."""

@@ -1,4 +1,4 @@
-"""Records that lack something, are too short or too long."""
+"""Removes records that lack something, or are too short or too long."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from finetune.data.steps.step_result import (
 
 
 class MissingStep:
-    """Takes out records without a text, a question or an answer."""
+    """Removes records without a text, a question or an answer."""
 
     name = "missing"
 
@@ -34,7 +34,7 @@ class MissingStep:
 
 
 class LengthStep:
-    """Takes out records whose characters are too few or too many.
+    """Removes records with too few or too many characters.
 
     Args:
         lengths: the recipe's bounds.

@@ -1,4 +1,4 @@
-"""When two records count as one: MinHash finds candidates, a comparison decides.
+"""Near-duplicates: MinHash finds candidates, a comparison decides.
 
 Texts are compared by their runs of five words. Of dialogues the questions and the
 answers must both be alike. So a question answered in two ways stays twice, and so does
@@ -39,7 +39,7 @@ def _multipliers() -> Hashes:
 
 
 def parts(record: AnyRecord) -> tuple[str, ...]:
-    """What is compared, each with its like: a text; or a question and an answer."""
+    """The comparable parts of a record: a text, or question and answer."""
     if isinstance(record, TextRecord):
         return (record.text,)
     return asked(record), answered(record)
@@ -73,7 +73,7 @@ def _smallest(found: Hashes) -> Hashes:
 
 
 def exact_key(record: AnyRecord) -> int:
-    """Equal for records with the same words in the same order; 128 bits."""
+    """128-bit hash of a record's words in order."""
     if isinstance(record, TextRecord):
         said = " ".join(record.text.split())
     else:
@@ -86,7 +86,7 @@ def exact_key(record: AnyRecord) -> int:
 
 @dataclass(frozen=True)
 class ComparedText:
-    """What is kept of a record while it is compared with others."""
+    """A record prepared for comparison."""
 
     kind: str
     parts: tuple[Hashes, ...]

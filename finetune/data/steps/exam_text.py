@@ -1,4 +1,4 @@
-"""The words of exam questions, out of files in whatever format exams are published.
+"""Reads the texts of exam questions, in any published format.
 
 Nothing is known of a format's fields but that explanations are no part of an exam:
 any text that is long enough counts, so that cases and abstracts which are asked about

@@ -1,4 +1,4 @@
-"""Whether something in a record looks as if it identified a patient.
+"""Finds patient identifiers in records.
 
 The recogniser of the app decides, where a rule (identifiers.yaml) says that it is worth
 the time: it reads a third of a megabyte a second, and articles come in gigabytes. What

@@ -1,4 +1,4 @@
-"""Whether a record may be used: its licence against the list of what is allowed.
+"""Checks each record's licence against the list of allowed ones.
 
 A licence is known by its family: `CC BY 4.0`, `CC-BY` and `Creative Commons
 Attribution 3.0` are all CC BY. What restricts more than the family says (NC, ND) is
@@ -27,21 +27,21 @@ _SEVERAL = re.compile(r"\s*(?:;|\+|&|\band\b)\s*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class LicenceDecision:
-    """Whether a licence is allowed, and in what words."""
+    """Whether a licence is allowed, and why."""
 
     family: str
     used: bool
     why: str
 
     def verdict(self, record: AnyRecord) -> StepResult:
-        """What becomes of the record that it was made on."""
+        """The step's result for `record`."""
         if self.used:
             return Kept(record)
         return Dropped(self.family, f"{record.licence.evidence}: {self.why}")
 
 
 def as_stated(record: AnyRecord, stated: str | None) -> AnyRecord:
-    """The record with the licence that the user states, where its files say none."""
+    """The record with the user's stated licence, if its files name none."""
     if stated is None or record.licence.name.casefold() != UNKNOWN:
         return record
     licence = Licence(name=stated, evidence="stated by the user for the data set")
@@ -50,7 +50,7 @@ def as_stated(record: AnyRecord, stated: str | None) -> AnyRecord:
 
 @lru_cache(maxsize=4096)
 def families(name: str) -> tuple[str, ...]:
-    """The families of a licence's name: mostly one, none of them doubled."""
+    """The licence families in a name, without repetitions; mostly one."""
     if name.casefold().lstrip().startswith("conflict"):
         return (UNKNOWN,)
     if whole := _families(name):
@@ -83,7 +83,7 @@ def _folded(name: str) -> str:
 
 
 class LicenceStep:
-    """Takes out what is not allowed, retracted articles included."""
+    """Removes records whose licence is not allowed, and retracted articles."""
 
     name = "licence"
 
@@ -93,7 +93,7 @@ class LicenceStep:
         self._retracted = any(name.casefold() == RETRACTED for name in names)
 
     def decide(self, record: AnyRecord) -> LicenceDecision:
-        """What becomes of `record`, and why; counted for the manifest."""
+        """Decide on `record`; the decision is counted in the manifest."""
         if RETRACTED in record.meta and not self._retracted:
             return LicenceDecision(RETRACTED, False, "the article was retracted")
         found = families(record.licence.name)

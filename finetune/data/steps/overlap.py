@@ -1,4 +1,4 @@
-"""Records that hold what an exam asks: a model trained on them would know the exam.
+"""Removes records that contain exam questions, which a model would learn by heart.
 
 A record is taken out when a run of words of an exam's text stands in it, 13 words by
 default, as in the data of GPT-3 (Brown et al. 2020, appendix C). Questions with fewer
@@ -58,7 +58,7 @@ def write_index(folder: Path, texts: Iterable[ExamText], length: int) -> int:
 
 
 class OverlapStep:
-    """Takes out what shares a run of words with an exam."""
+    """Removes records that share a run of words with an exam."""
 
     name = "overlap"
 

@@ -1,4 +1,4 @@
-"""Which split a record falls into: decided by its document or patient alone."""
+"""Assigns records to splits by a hash of their document or patient."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def place(group: str, seed: int) -> float:
-    """Where a group stands between 0 and 1; the same in every run and every order.
+    """Position of a group between 0 and 1, by its hash.
 
     The data set's name plays no part, so that an article which is in two of them is
     in one split. Case and punctuation play none either.

@@ -12,7 +12,7 @@ AnyRecord = TextRecord | DialogueRecord
 
 @dataclass(frozen=True)
 class Dropped:
-    """The record is taken out.
+    """The record is removed.
 
     Attributes:
         reason: counted in the manifest, so it is one of few.
@@ -33,7 +33,7 @@ class RecordFinding:
 
 @dataclass(frozen=True)
 class Kept:
-    """The record goes on, perhaps changed."""
+    """The record stays, perhaps changed."""
 
     record: AnyRecord
     changed: tuple[str, ...] = ()
@@ -45,17 +45,17 @@ Step = Callable[[AnyRecord], StepResult]
 
 
 def asked(record: DialogueRecord) -> str:
-    """All that is not the assistant's, a line apart."""
+    """Text of all messages but the assistant's, joined by line ends."""
     return "\n".join(m.content for m in record.messages if m.role != "assistant")
 
 
 def answered(record: DialogueRecord) -> str:
-    """All that the assistant says, a line apart."""
+    """Text of the assistant's messages, joined by line ends."""
     return "\n".join(m.content for m in record.messages if m.role == "assistant")
 
 
 def whole(record: AnyRecord) -> str:
-    """All words of a record."""
+    """All text of a record."""
     if isinstance(record, TextRecord):
         return record.text
     return "\n".join(message.content for message in record.messages)

@@ -1,1 +1,1 @@
-"""The sections of a report, a file each: from the facts of a run to parts."""
+"""Sections of a report, one file each."""

@@ -1,4 +1,4 @@
-"""What the figures do not show, and what to do next: both follow from the run."""
+"""Limits of the figures, and next steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What everything was made of: hashes, versions, and whether they fit together."""
+"""Lineage: hashes and versions, and whether they fit together."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lineage(facts: RunFacts) -> Section:
 
 
 def mismatches(facts: RunFacts) -> list[str]:
-    """Where a file of the run was made from another one than lies beside it now."""
+    """Files of the run made from other files than are there now."""
     found: list[str] = []
     training, evaluation = facts.training, facts.evaluation
     splits = (

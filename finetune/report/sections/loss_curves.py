@@ -1,4 +1,4 @@
-"""How the adapter was trained: loss curves, figures, cost."""
+"""Section on the training: loss curves, figures, cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objective, process and recipe."""
+"""Sections on objective, process and recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clinicians' verdicts."""
+"""Section on clinicians' verdicts."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def readers(verdicts: ExportedVerdicts) -> Section:
 
 
 def verdict_claim(test: SignTest, count: int) -> str:
-    """What may be said of the verdicts, with n and interval."""
+    """The conclusion from the verdicts, with n and interval."""
     decided = test.wins + test.losses
     if test.share is None:
         return (

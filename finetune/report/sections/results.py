@@ -1,4 +1,4 @@
-"""Base against tuned: tables, intervals, and what may be said of them."""
+"""Section on results: base against tuned, with intervals and verdicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became worse: comparisons, questions that turned wrong, records."""
+"""Section on what became worse: comparisons, questions, records."""
 
 from __future__ import annotations
 
