@@ -45,10 +45,10 @@ LAST = "{{ $last := eq (len (slice $.Messages $i)) 1 }}"
 def go_template(turns: Turns) -> str:
     """`turns` as a Go template over Ollama's `.Messages`.
 
-    Example, its first and last parts:
-        `Turns("", SystemLeftOut(), Around("Q: ", "\\n"), Around("A: ", "\\n"), "A: ")`
-        -> `{{ range $i, $_ := .Messages }}... {{ if eq .Role "user" }}Q: {{ .Content }}`
-        ... `{{ if and $last (ne .Role "assistant") }}A: {{ end }}{{ end }}`
+    Example, with two of its parts:
+        `Turns("", SystemLeftOut(), Around("Q: ", ""), Around("A: ", ""), "A: ")` ->
+        `... {{ if eq .Role "user" }}Q: {{ .Content }} ...`
+        `{{ if and $last (ne .Role "assistant") }}A: {{ end }}{{ end }}`
     """
     body: list[str] = [LAST]
     if turns.opening:

@@ -25,7 +25,7 @@ _EXACT_ROWS = 2
 
 
 def config(*, near: bool) -> MinhashConfig:
-    """datatrove's settings: number of buckets, and hashes in each."""
+    """Settings for datatrove: number of buckets, and hashes in each."""
     return MinhashConfig(
         n_grams=RUN,
         num_buckets=BUCKETS if near else 1,
