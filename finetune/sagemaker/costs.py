@@ -15,10 +15,11 @@ from finetune.sagemaker.teardown import ENDED, billed_seconds, bucket_and_prefix
 from medassist.core.words import duration, size
 
 CANNOT_SEE = (
-    "Not seen here: requests and transfers, keys of KMS, buckets other than the "
-    "default one, other regions and accounts, taxes and discounts. The bill of AWS has "
-    "the last word, a day later"
+    "Not seen here: requests and transfers, {more}, keys of KMS, other regions and "
+    "accounts, taxes and discounts. The bill of AWS has the last word, a day later"
 )
+OF_A_RUN = CANNOT_SEE.format(more="logs")
+OF_ALL = CANNOT_SEE.format(more="buckets other than the default one")
 LOGS = "/aws/sagemaker/"
 
 
@@ -42,7 +43,7 @@ class Costs:
     lines: tuple[Line, ...]
     others: tuple[str, ...] = ()
     """What else in the region costs by the hour, and was not made here."""
-    not_seen: str = CANNOT_SEE
+    not_seen: str = OF_A_RUN
 
     @property
     def spent(self) -> Decimal:
@@ -75,7 +76,7 @@ def costs_of_all(aws: Aws, now: float) -> Costs:
     lines = costs(aws, found.ledger, now).lines
     with found.looking("log"):
         lines += _logs(aws)
-    return Costs(lines, tuple(found.others))
+    return Costs(lines, tuple(found.others), OF_ALL)
 
 
 def told_costs(found: Costs) -> str:

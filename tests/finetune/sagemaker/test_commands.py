@@ -14,9 +14,11 @@ import typer
 from typer.testing import CliRunner, Result
 
 from finetune.commands import app
+from finetune.commands.sagemaker.logs import going_on
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.ledger import open_books
 from finetune.sagemaker.session import Aws
+from finetune.sagemaker.start import BrokenOff
 from tests.finetune.sagemaker.conftest import Cloud
 from tests.finetune.sagemaker.fake_words import arn
 from tests.finetune.sagemaker.test_fake import request
@@ -185,6 +187,15 @@ def test_without_boto3_it_is_said_what_to_install(
     monkeypatch.setitem(sys.modules, "boto3", None)
     result = call("cost", "--all")
     assert "pip install 'medassist[finetune,sagemaker]'" in str(result.exception)
+
+
+def test_ctrl_c_while_following_says_that_the_job_goes_on(tmp_path: Path) -> None:
+    with (
+        pytest.raises(BrokenOff, match=r"job-1 goes on and costs.*stop") as stopped,
+        going_on("job-1", tmp_path),
+    ):
+        raise KeyboardInterrupt
+    assert stopped.value.exit_code == 130
 
 
 def test_the_guide_names_verbs_and_options_that_there_are() -> None:

@@ -55,6 +55,20 @@ def test_what_is_there_is_not_sent_again_and_a_change_has_a_key_of_its_own(
     assert channel(tmp_path).prefix("p") != first.prefix("p")
 
 
+def test_a_key_of_ones_own_encrypts_what_is_sent(
+    aws: Aws, s3: Any, bucket: str, tmp_path: Path
+) -> None:
+    (tmp_path / "small").write_bytes(b"x")
+    (tmp_path / "large").write_bytes(bytes(PART + 1))
+    sent = channel(tmp_path)
+    key = "arn:aws:kms:us-east-1:123456789012:key/1234"
+    upload(aws, bucket, "p", sent, kms_key=key, part=PART)
+    for name in ("small", "large"):
+        found = s3.head_object(Bucket=bucket, Key=sent.prefix("p") + name)
+        assert found["ServerSideEncryption"] == "aws:kms"
+        assert found["SSEKMSKeyId"] == key
+
+
 def test_an_upload_that_broke_off_goes_on_with_the_parts_that_are_missing(
     aws: Aws, s3: Any, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
