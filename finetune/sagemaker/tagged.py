@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from finetune.sagemaker.alarm import alarms
 from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.container.contract import PRICE
@@ -77,6 +78,10 @@ def find(aws: Aws, *, ended: bool = True) -> Tagged:
         for page in pages.paginate(NamePrefix=NAMED):
             for each in page["Schedules"]:
                 found.add("schedule", each["Name"], **_since(each, "CreationDate"))
+    with found.looking("alarm"):
+        for alarm in alarms(aws):
+            if alarm.name.startswith(NAMED):
+                found.add("budget", alarm.name, asked_at=0)
     with found.looking("bucket"):
         bucket = default_bucket(aws)
         if check_bucket(aws, bucket).there:

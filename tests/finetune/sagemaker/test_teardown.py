@@ -328,6 +328,9 @@ def test_what_no_ledger_tells_of_is_found_by_its_tag(aws: Aws, cloud: Cloud) -> 
             made[name] = {"created": fake.clock}
         fake.tags[arn(kind, "medassist-e")] = ours
     fake.schedules["medassist-e"] = {"at": fake.clock + 7200, "Target": {}}
+    budget = {"TimeUnit": "MONTHLY", "BudgetType": "COST"}
+    for name in ("medassist-e", "theirs"):
+        fake.budgets[name] = {"BudgetName": name, **budget}
 
     fake.turn(3600)
     found = costs_of_all(aws, fake.clock)
@@ -340,7 +343,7 @@ def test_what_no_ledger_tells_of_is_found_by_its_tag(aws: Aws, cloud: Cloud) -> 
     ledger = find(aws, ended=False).ledger
     assert {made.name for made in ledger.made} == {"medassist-e"}
     assert [made.kind for made in ledger.made] == [
-        "endpoint", "endpoint-config", "model", "schedule"
+        "endpoint", "endpoint-config", "model", "schedule", "budget"
     ]  # fmt: skip
 
 
