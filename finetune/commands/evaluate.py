@@ -122,17 +122,19 @@ def evaluate(
             resume=resume,
             watcher=watcher,
         )
-    show(found, _table(run, found), json=json)
+    show(found, told_evaluation(run, found), json=json)
 
 
-def _table(run: Path, found: Evaluation) -> str:
+def told_evaluation(run: Path, found: Evaluation) -> str:
+    """An evaluation as a person reads it."""
     from medassist.exams.statistics import Outcome
 
     data, tuned = found.data, found.models.tuned
     lines = [
         f"{tuned.name} ({tuned.kind} LoRA, rank {tuned.rank}) on "
         f"{found.models.base.name}: {data.records:,} records of {data.split} "
-        f"from {data.groups:,} documents, {data.tokens:,} tokens",
+        f"from {data.groups:,} documents"
+        + (f", {data.tokens:,} tokens" if data.tokens else ""),
         *([data.note] if data.note else []),
         "",
         f"{'':<32} {'base':>10} {'tuned':>10} {'difference':>11}  95 % interval",

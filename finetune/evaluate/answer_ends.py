@@ -38,7 +38,17 @@ def answer_ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> AnswerEnds:
     settings = base.generation_config
     named = settings.eos_token_id if settings is not None else None
     several = named if isinstance(named, list) else [named]
-    tokens: list[Any] = [*several, tokenizer.eos_token_id]
+    return ends_of(tokenizer, several)
+
+
+def ends_of(tokenizer: PreTrainedTokenizerBase, more: Sequence[Any] = ()) -> AnswerEnds:
+    """Where answers end by a tokenizer and its template.
+
+    Args:
+        tokenizer: with the chat template that the model is asked with.
+        more: ids that the model's own settings name.
+    """
+    tokens: list[Any] = [*more, tokenizer.eos_token_id]
     added = cast("Any", tokenizer).added_tokens_decoder.values()
     specials = [str(token) for token in (*added, *tokenizer.all_special_tokens)]
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import platform
-import signal
-import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +14,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from pydantic import TypeAdapter
 
-from finetune.data.records import DialogueRecord, Message
-from finetune.errors import FinetuneError, Interrupted
+from finetune.data.records import Message
+from finetune.errors import FinetuneError
+from finetune.evaluate.answers import (
+    ANSWER,
+    EXAMPLE,
+    answer_of,
+    questions,
+    stoppable,
+)
 from finetune.evaluate.batches import Batches, fitting
 from finetune.evaluate.compare import (
     compare_answers,
@@ -42,10 +47,8 @@ from finetune.evaluate.result import (
     ExamItem,
     Example,
     ItemLoss,
-    evaluation_file,
     write_evaluation,
 )
-from finetune.evaluate.rouge import rouge_l
 from finetune.evaluate.written_answers import (
     Writing,
     prompt_of,
@@ -64,8 +67,6 @@ if TYPE_CHECKING:
 BLOCK = 128  # items between two looks at the journal
 VERSIONS = ("torch", "transformers", "peft", "numpy")
 LOSS: TypeAdapter[ItemLoss | str] = TypeAdapter(ItemLoss | str)
-ANSWER: TypeAdapter[AnsweredItem | str] = TypeAdapter(AnsweredItem | str)
-EXAMPLE = TypeAdapter(Example)
 EXAM_ITEM = TypeAdapter(ExamItem)
 
 
@@ -129,7 +130,7 @@ def evaluate_run(
         from finetune.evaluate.semantic import Encoder
 
         encoder = Encoder.load(semantic)
-    with _stoppable(run):
+    with stoppable(run, "evaluate", "--resume (and the same options)"):
         pair = load_pair(run, base, watcher)
         journal = Journal(run, resume=resume)
         work = Work(
@@ -229,9 +230,8 @@ def _losses(work: Work) -> list[ItemLoss]:
 
 
 def _answers(work: Work) -> list[AnsweredItem]:
-    dialogues = [r for r in work.held_out.records if isinstance(r, DialogueRecord)]
-    count = min(work.part.generate, len(dialogues))
-    chosen = [dialogues[i * len(dialogues) // count] for i in range(count)]
+    chosen = questions(work.held_out.records, work.part.generate)
+    count = len(chosen)
     depends = {
         **work.depends,
         "data": work.held_out.sha256,
@@ -261,23 +261,7 @@ def _answers(work: Work) -> list[AnsweredItem]:
             )
             for place, base, tuned in written:
                 record = chosen[block[place]]
-                reference = record.messages[-1].content
-                kept.add(
-                    block[place],
-                    AnsweredItem(
-                        id=record.id,
-                        source=record.source,
-                        group=record.group,
-                        prompt=record.messages[-2].content,
-                        reference=reference,
-                        base=base.text,
-                        tuned=tuned.text,
-                        base_ended=base.ended,
-                        tuned_ended=tuned.ended,
-                        base_rouge_l=rouge_l(base.text, reference),
-                        tuned_rouge_l=rouge_l(tuned.text, reference),
-                    ),
-                )
+                kept.add(block[place], answer_of(record, base, tuned))
                 work.watcher("Answers", len(kept.found), count)
         found = [kept.found[at] for at in sorted(kept.found)]
     return [one for one in found if isinstance(one, AnsweredItem)]
@@ -453,25 +437,3 @@ def _hardware(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
-
-
-@contextlib.contextmanager
-def _stoppable(run: Path) -> Generator[None]:
-    """Ctrl-C and SIGTERM end the work with a word on how to go on."""
-
-    def stop(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    first = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, stop) if first else None
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"Stopped. What was found so far is kept in {run}; go on with: medassist "
-            f"finetune evaluate {run} --resume (and the same options)",
-            evaluation_file(run),
-        ) from None
-    finally:
-        if first:
-            signal.signal(signal.SIGTERM, before)

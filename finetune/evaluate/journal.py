@@ -82,10 +82,11 @@ class Journal:
     Args:
         run: the run folder.
         resume: go on with what is there; else it is begun anew.
+        name: of the folder in `run`.
     """
 
-    def __init__(self, run: Path, *, resume: bool) -> None:
-        self.folder = run / EVALUATING
+    def __init__(self, run: Path, *, resume: bool, name: str = EVALUATING) -> None:
+        self.folder = run / name
         if not resume:
             self.remove()
         self.folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)

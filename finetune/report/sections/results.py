@@ -86,7 +86,7 @@ def results(evaluation: Evaluation) -> Section:
             f"“{data.split}”, which was not trained on: "
             f"{counted(data.records, 'record')} of "
             f"{counted(data.groups, 'document or patient', 'documents or patients')}, "
-            f"{counted(data.tokens, 'token')} scored. The tuned model is "
+            f"{_scored(evaluation)}. The tuned model is "
             "the base with the adapter laid on it. What the base read before, this run "
             "does not know."
         ),
@@ -119,6 +119,12 @@ def results(evaluation: Evaluation) -> Section:
         notes="Every claim stands on an interval: where it holds zero, nothing is "
         "claimed. " + " ".join(claim(c, named) for c in evaluation.comparisons[:4]),
     )
+
+
+def _scored(evaluation: Evaluation) -> str:
+    if not evaluation.losses:  # of an endpoint, which gives answers alone
+        return f"{counted(len(evaluation.answers), 'question')} answered"
+    return f"{counted(evaluation.data.tokens, 'token')} scored"
 
 
 def _comparisons(evaluation: Evaluation, named: dict[str, str]) -> Table:
