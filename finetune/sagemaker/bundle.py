@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetune.recipe import TrainRecipe
 from finetune.sagemaker.channel import Channel, channel_of
 from finetune.sagemaker.container import entry
 from finetune.sagemaker.errors import SageMakerError
@@ -88,17 +89,22 @@ def make_bundle(
             f"the recipe and the data of {run.root}, without the test part",
             files,
         ),
-        _base(run, base_from, watcher),
+        base_channel(run.root, recipe, base_from, watcher),
     )
 
 
-def _base(run: Run, base_from: str | None, watcher: Watcher) -> Channel | None:
+def base_channel(
+    root: Path, recipe: TrainRecipe, base_from: str | None, watcher: Watcher
+) -> Channel | None:
+    """The base of a run, as it is sent; None: it lies in S3 already.
+
+    Raises:
+        FinetuneError: it is not there.
+    """
     if base_from is not None and base_from.startswith("s3://"):
         return None
-    name = base_from or run.recipe.base
-    folder = unpacked_base(name, run.root, watcher) or find_base(
-        name, run.recipe.revision
-    )
+    name = base_from or recipe.base
+    folder = unpacked_base(name, root, watcher) or find_base(name, recipe.revision)
     files = {
         path: file
         for path, file in files_under(folder).items()
@@ -106,5 +112,5 @@ def _base(run: Run, base_from: str | None, watcher: Watcher) -> Channel | None:
     }
     if not files:
         raise SageMakerError(f"{folder} holds no model")
-    about = f"the base {run.recipe.base}, from {folder}"
+    about = f"the base {recipe.base}, from {folder}"
     return channel_of("base", about, files, watcher)

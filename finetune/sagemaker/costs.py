@@ -9,9 +9,14 @@ from finetune.sagemaker import places, tagged
 from finetune.sagemaker.bucket_check import bytes_under
 from finetune.sagemaker.errors import NotThere, told
 from finetune.sagemaker.ledger import Ledger, Made
-from finetune.sagemaker.limits import cost
+from finetune.sagemaker.limits import LATE_S, cost
 from finetune.sagemaker.session import Aws
-from finetune.sagemaker.teardown import ENDED, billed_seconds, bucket_and_prefix
+from finetune.sagemaker.teardown import (
+    ENDED,
+    billed_seconds,
+    bucket_and_prefix,
+    endpoint_state,
+)
 from medassist.core.words import duration, size
 
 CANNOT_SEE = (
@@ -118,7 +123,7 @@ def _of(aws: Aws, made: Made, now: float) -> Line:
         case "training-job":
             return _job(aws, made)
         case "endpoint":
-            return _endpoint(made, now)
+            return _endpoint(aws, made, now)
         case _:
             return _objects(aws, made)
 
@@ -145,21 +150,29 @@ def _job(aws: Aws, made: Made) -> Line:
     return Line(what, spent, max(spent, made.worst), f"{at} so far; it runs")
 
 
-def _endpoint(made: Made, now: float) -> Line:
-    price = made.price or Decimal(0)
-    end = min(now if made.gone_at is None else made.gone_at, made.until or now)
+def _endpoint(aws: Aws, made: Made, now: float) -> Line:
+    """What an endpoint costs: from the request on, which is rather too early."""
+    what, price = f"endpoint {made.name}", made.price or Decimal(0)
+    there = made.state != "gone" and endpoint_state(aws, made.name) is not None
+    if made.state == "asked" and not there:
+        return Line(what, Decimal(0), Decimal(0), "it never came to be")
+    end = made.gone_at
+    if end is None:
+        end = now if there else min(now, made.until or now)
     seconds = max(0, round(end - made.asked_at))
     spent = cost(seconds, price, made.instances)
-    worst = spent
-    if made.state != "gone" and made.until is not None:
-        worst = cost(round(made.until - made.asked_at), price, made.instances)
-    return Line(
-        f"endpoint {made.name}",
-        spent,
-        max(spent, worst),
-        f"{duration(seconds)} at ${price.normalize():f} an hour"
-        + ("" if made.until or made.state == "gone" else "; no end of it is known"),
-    )
+    at = f"{duration(seconds)} at ${price.normalize():f} an hour"
+    if not there:
+        return Line(what, spent, spent, at)
+    if made.until is None:
+        return Line(what, spent, spent, f"{at}; no end of it is known")
+    if now > made.until + LATE_S:
+        at += (
+            "; its schedule should have deleted it, and it is still there: end it with "
+            "`teardown`"
+        )
+        return Line(what, spent, spent, at)
+    return Line(what, spent, max(spent, made.worst), f"{at} so far; it is there")
 
 
 def _objects(aws: Aws, made: Made) -> Line:

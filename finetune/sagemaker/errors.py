@@ -160,7 +160,7 @@ def _connection(error: Exception) -> str:
     return str(error)
 
 
-def code_of(error: Exception) -> str:
+def code_of(error: BaseException) -> str:
     """The code of a service's error: "ResourceInUse"; empty for any other error."""
     response = getattr(error, "response", None)
     if not isinstance(response, dict):

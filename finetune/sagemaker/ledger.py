@@ -18,7 +18,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.limits import cost
+from finetune.sagemaker.limits import LATE_S, cost
+from finetune.sagemaker.places import EngineKind
 from medassist.core.files import PRIVATE_FILE, read_bytes, write_whole
 
 FILE = "sagemaker.json"
@@ -39,10 +40,30 @@ State = Literal["asked", "there", "gone"]
 Clock = Callable[[], float]
 
 
+def _now() -> float:
+    return time.time()
+
+
 class Part(BaseModel):
     """A part of the ledger: immutable, no unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Served(Part):
+    """What an endpoint answers with."""
+
+    engine: EngineKind
+    image: str
+    instance: str
+    context: int
+    """Tokens of a question with its answer."""
+    base: str
+    """The base's name."""
+    adapter_sha256: str
+    """Of the adapter's weights, as they were sent."""
+    ready: bool = False
+    """Whether a probe has shown that the tuned model is not the base."""
 
 
 class Made(Part):
@@ -67,14 +88,25 @@ class Made(Part):
     """Of a training job that has ended: what SageMaker says was billed."""
     shared: bool = False
     """Not made for this run alone: `teardown` leaves it, and says so."""
+    served: Served | None = None
+    """Of an endpoint."""
 
     @property
     def worst(self) -> Decimal:
-        """Dollars that a training job has cost or may still cost; else none."""
-        if self.kind != "training-job" or self.price is None:
+        """Dollars that a job or an endpoint has cost or may still cost; else none."""
+        if self.price is None:
             return Decimal(0)
-        seconds = self.hard_s if self.billed_s is None else self.billed_s
-        return cost(seconds or 0, self.price, self.instances)
+        return cost(self._worst_s, self.price, self.instances)
+
+    @property
+    def _worst_s(self) -> float:
+        if self.kind == "training-job":
+            return (self.hard_s if self.billed_s is None else self.billed_s) or 0
+        if self.kind != "endpoint":
+            return 0
+        late = self.asked_at if self.until is None else self.until + LATE_S
+        end = late if self.gone_at is None else self.gone_at
+        return max(0.0, end - self.asked_at)
 
 
 class Ledger(Part):
@@ -95,7 +127,7 @@ class Ledger(Part):
 
     @property
     def spent(self) -> Decimal:
-        """Dollars of the training jobs so far, those that run counted at worst."""
+        """Dollars of the jobs and endpoints so far, those that run counted at worst."""
         return sum((each.worst for each in self.made), Decimal(0))
 
 
@@ -105,7 +137,7 @@ class Books:
 
     file: Path
     ledger: Ledger
-    clock: Clock = time.time
+    clock: Clock = _now
 
     @contextmanager
     def making(self, kind: Kind, name: str, **facts: object) -> Generator[None]:
@@ -188,7 +220,7 @@ def read_ledger(run: Path) -> Ledger | None:
         ) from error
 
 
-def open_books(run: Path, account: str, region: str, clock: Clock = time.time) -> Books:
+def open_books(run: Path, account: str, region: str, clock: Clock = _now) -> Books:
     """The ledger of `run`, to be written in; a new one where there is none.
 
     Raises:

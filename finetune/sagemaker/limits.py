@@ -28,6 +28,9 @@ ORDERLY_S = 600
 LOST_S = 90
 """Seconds that a container which is killed has not written down: 30 between two
 writes, and 60 until the file is in S3."""
+LATE_S = 900
+"""So much later than its time an endpoint may go: the minute of its schedule, and the
+next try of a deletion that was refused while it came up."""
 SHORTEST_S = 300
 """A training that may last less is not worth its start."""
 LONGEST_RUNTIME_S = 28 * 24 * 3600

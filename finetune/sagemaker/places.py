@@ -17,6 +17,9 @@ from finetune.sagemaker.hosts import suffix_of
 
 FILE = Path(__file__).with_suffix(".yaml")
 Use = Literal["training", "hosting"]
+Processor = Literal["gpu", "cpu"]
+EngineKind = Literal["vllm", "llama-cpp"]
+"""Of an endpoint: what answers there."""
 
 
 class Part(BaseModel):
@@ -74,7 +77,10 @@ class Places(Part):
     usual_account: str
     usual_regions: tuple[str, ...]
     accounts: dict[str, str]
-    training_images: dict[Literal["gpu", "cpu"], str]
+    training_images: dict[Processor, str]
+    serving_images: dict[EngineKind, dict[Processor, str]]
+    serving_host: str
+    """InferenceAmiVersion of endpoints with a GPU."""
     instances: dict[str, Instance]
     prices: tuple[Prices, ...]
     storage: dict[Literal["s3", "logs"], Decimal]
@@ -140,6 +146,29 @@ def training_image(region: str, instance_name: str) -> str:
     Raises:
         SageMakerError: the region or the instance is not known.
     """
-    kind: Literal["gpu", "cpu"] = "gpu" if instance(instance_name).gpus else "cpu"
-    name = table().training_images[kind]
+    return _image(region, table().training_images[_processor(instance_name)])
+
+
+def serving_image(region: str, engine: EngineKind, instance_name: str) -> str:
+    """The address of the image that answers on `instance_name` in `region`.
+
+    Raises:
+        SageMakerError: the region or the instance is not known, or the engine has no
+            image for such an instance.
+    """
+    processor = _processor(instance_name)
+    name = table().serving_images[engine].get(processor)
+    if name is None:
+        raise SageMakerError(
+            f"there is no image of {engine} that runs on {instance_name}, which has no "
+            "GPU: take an instance with one by --instance, or --engine llama-cpp"
+        )
+    return _image(region, name)
+
+
+def _processor(instance_name: str) -> Processor:
+    return "gpu" if instance(instance_name).gpus else "cpu"
+
+
+def _image(region: str, name: str) -> str:
     return f"{account(region)}.dkr.ecr.{region}.{suffix_of(region)}/{name}"

@@ -16,6 +16,7 @@ from finetune.sagemaker.errors import NotThere, SageMakerError, code_of, told
 from finetune.sagemaker.job import Options, Order, job_name, request
 from finetune.sagemaker.ledger import Books, Ledger
 from finetune.sagemaker.limits import Limits
+from finetune.sagemaker.patience import patiently
 from finetune.sagemaker.plan import Plan
 from finetune.sagemaker.resume import Before, send
 from finetune.sagemaker.session import Aws
@@ -25,9 +26,8 @@ from finetune.sagemaker.watch import describe, status
 from finetune.train.training_folder import Run
 from medassist.core.progress import Watcher, unwatched
 
-ROLE_S = 30.0
-"""So long IAM may take to know of a new role everywhere."""
-AGAIN_S = 5.0
+SHARED = ("code", "base")
+"""Channels that are alike for many runs, and lie once in a bucket."""
 
 
 class BrokenOff(SageMakerError):
@@ -57,7 +57,7 @@ class Place:
 
     def under(self, channel: str) -> str:
         """The prefix that a channel lies under; code and base are shared by runs."""
-        return f"{self.own}/input" if channel == "run" else self.prefix
+        return self.prefix if channel in SHARED else f"{self.own}/input"
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def start(
     with _left_told(run, order):
         make_bucket(aws, books, place.bucket, order.options.kms_key)
         for channel in bundle.channels:
-            shared = channel.name != "run"
+            shared = channel.name in SHARED
             uri = order.inputs[channel.name] if shared else place.own_uri
             with books.making("objects", uri, shared=shared):
                 under = place.under(channel.name)
@@ -234,24 +234,19 @@ def start(
 
 
 def _create(aws: Aws, asked: dict[str, Any], sleep: Callable[[float], None]) -> str:
-    from botocore.exceptions import ClientError
+    client, name = aws.client("sagemaker"), asked["TrainingJobName"]
 
-    client, name, waited = aws.client("sagemaker"), asked["TrainingJobName"], 0.0
-    while True:
+    def ask() -> str:
         try:
             with told(f"start the job {name}"):
                 return str(client.create_training_job(**asked)["TrainingJobArn"])
         except SageMakerError as error:
-            cause = error.__cause__
-            code = code_of(cause) if isinstance(cause, ClientError) else ""
-            if code == "ResourceInUse":
-                # The answer to the first request was lost; it was carried out.
-                return str(describe(aws, name)["TrainingJobArn"])
-            assumed = code == "ValidationException" and "assum" in str(cause).lower()
-            if not assumed or waited >= ROLE_S:
+            if code_of(error.__cause__ or error) != "ResourceInUse":
                 raise
-            sleep(AGAIN_S)
-            waited += AGAIN_S
+            # The answer to the first request was lost; it was carried out.
+            return str(describe(aws, name)["TrainingJobArn"])
+
+    return patiently(ask, sleep)
 
 
 @contextmanager

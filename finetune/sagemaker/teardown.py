@@ -10,9 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from finetune.sagemaker import places
 from finetune.sagemaker.alarm import delete_alarm
 from finetune.sagemaker.bucket_check import bytes_under
 from finetune.sagemaker.errors import NotThere, SageMakerError, told
@@ -36,10 +38,14 @@ ORDER: tuple[Kind, ...] = (
     "bucket",
     "experiment",
 )
+UNDER_ENDPOINT = ("endpoint-config", "model", "schedule")
+"""What an endpoint that cannot be deleted yet still needs."""
 POLL_S = 5.0
 WAIT_S = 1200.0
 """So long a job is waited for that was told to stop: 120 s of grace, and its upload."""
 ENDED = ("Completed", "Failed", "Stopped", "Deleted")
+COMING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
+"""States of an endpoint in which it cannot be deleted."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class How:
     data: bool = False
     """Delete the objects too: checkpoints, and a model that was not fetched."""
     dry_run: bool = False
+    kinds: tuple[Kind, ...] = ORDER
     sleep: Callable[[float], None] = time.sleep
     wait_s: float = WAIT_S
 
@@ -82,18 +89,27 @@ def take_down(aws: Aws, books: Books, how: How) -> TakenDown:
     The ledger is marked after each step, so that it may be broken off anywhere.
     """
     steps: list[Step] = []
-    for kind in ORDER:
+    for kind in how.kinds:
         for made in books.ledger.of(kind):
             if made.state == "gone":
                 continue
             if how.dry_run:
                 steps.append(_foretold(made, how))
                 continue
+            if kind in UNDER_ENDPOINT and _stands(steps):
+                # Above all the schedule, which is what still deletes it.
+                steps.append(Step(kind, made.name, "kept", "an endpoint still stands"))
+                continue
             try:
                 steps.append(_one(aws, books, made, how))
             except SageMakerError as error:
                 steps.append(Step(kind, made.name, "failed", str(error)))
     return TakenDown(tuple(steps))
+
+
+def _stands(steps: list[Step]) -> bool:
+    """Whether an endpoint could not be deleted."""
+    return any(step.kind == "endpoint" and step.done == "failed" for step in steps)
 
 
 def told_steps(taken: TakenDown) -> str:
@@ -138,6 +154,8 @@ def _one(aws: Aws, books: Books, made: Made, how: How) -> Step:
         return Step(made.kind, made.name, "kept", kept + _weight(aws, made))
     if made.kind == "training-job":
         return _end_job(aws, books, made, how)
+    if made.kind == "endpoint":
+        return _end_endpoint(aws, books, made, how)
     there = _DELETE[made.kind](aws, made.name)
     books.gone(made.kind, made.name)
     return Step(made.kind, made.name, "deleted" if there else "already gone")
@@ -200,17 +218,49 @@ def _stop(sagemaker: Any, name: str) -> None:
             raise
 
 
-def _delete_endpoint(aws: Aws, name: str) -> bool:
-    sagemaker = aws.client("sagemaker")
-    if not _was_there(
-        lambda: sagemaker.delete_endpoint(EndpointName=name), f"delete endpoint {name}"
-    ):
-        return False
-    with told(f"wait until the endpoint {name} is deleted"):
-        sagemaker.get_waiter("endpoint_deleted").wait(
-            EndpointName=name, WaiterConfig={"Delay": 5, "MaxAttempts": 240}
-        )
-    return True
+def _end_endpoint(aws: Aws, books: Books, made: Made, how: How) -> Step:
+    sagemaker, name = aws.client("sagemaker"), made.name
+    waited = 0.0
+    while True:
+        try:
+            with told(f"delete the endpoint {name}"):
+                sagemaker.delete_endpoint(EndpointName=name)
+            break
+        except NotThere:
+            gone_by_itself(books, made)
+            return Step("endpoint", name, "already gone")
+        except SageMakerError:
+            # One that comes up or changes is not deleted before it has.
+            if endpoint_state(aws, name) not in COMING or waited >= how.wait_s:
+                raise
+            how.sleep(POLL_S)
+            waited += POLL_S
+    while endpoint_state(aws, name) is not None:
+        if waited >= how.wait_s:
+            raise SageMakerError(f"the endpoint {name} is still being deleted")
+        how.sleep(POLL_S)
+        waited += POLL_S
+    books.gone("endpoint", name)
+    return Step("endpoint", name, "deleted")
+
+
+def endpoint_state(aws: Aws, name: str) -> str | None:
+    """The state of an endpoint; None: there is none of that name (any more)."""
+    try:
+        with told(f"look at the endpoint {name}"):
+            found = aws.client("sagemaker").describe_endpoint(EndpointName=name)
+    except NotThere:
+        return None
+    return str(found["EndpointStatus"])
+
+
+def gone_by_itself(books: Books, made: Made) -> None:
+    """Write down that an endpoint is gone: by its schedule, or that it never was."""
+    now = books.clock()
+    at = now if made.until is None else min(now, made.until)
+    if made.state == "asked":
+        at = made.asked_at
+    books.note("endpoint", made.name, state="gone", gone_at=at)
 
 
 def _delete_endpoint_config(aws: Aws, name: str) -> bool:
@@ -280,7 +330,6 @@ def _delete_bucket(aws: Aws, name: str) -> bool:
 
 # A job ends otherwise, and an experiment is other runs' as well.
 _DELETE: dict[Kind, Callable[[Aws, str], bool]] = {
-    "endpoint": _delete_endpoint,
     "endpoint-config": _delete_endpoint_config,
     "model": _delete_model,
     "schedule": _delete_schedule,
@@ -315,7 +364,7 @@ def _was_there(delete: Callable[[], object], doing: str) -> bool:
 
 
 def _weight(aws: Aws, made: Made) -> str:
-    """What a kept prefix holds; nothing, where it cannot be asked."""
+    """What a kept prefix holds and costs; nothing, where it cannot be asked."""
     from medassist.core.words import size
 
     if made.kind != "objects":
@@ -324,4 +373,5 @@ def _weight(aws: Aws, made: Made) -> str:
         held = bytes_under(aws, *bucket_and_prefix(made.name))
     except SageMakerError:
         return ""
-    return f" ({size(held)})"
+    month = Decimal(held) * places.table().storage["s3"] / 10**9
+    return f" ({size(held)}, ${month:.2f} a month)"

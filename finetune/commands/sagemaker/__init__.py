@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from finetune.commands.sagemaker import (
     cost,
+    deploy,
     fetch,
     logs,
     plan,
@@ -27,5 +28,6 @@ app.command("status")(status.status)
 app.command("logs")(logs.logs)
 app.command("stop")(stop.stop)
 app.command("fetch")(fetch.fetch)
+app.command("deploy")(deploy.deploy)
 app.command("cost")(cost.cost)
 app.command("teardown")(teardown.teardown)

@@ -189,3 +189,28 @@ def ledger_of(run: Path) -> Ledger:
             f"{run / FILE} is not there: nothing was made in an account for {run}"
         )
     return ledger
+
+
+def region_of(run: Path) -> str | None:
+    """Where the things of a run lie; None where nothing was made for it yet."""
+    with room(EXTRAS):
+        from finetune.sagemaker.ledger import read_ledger
+    ledger = read_ledger(run)
+    return ledger.region if ledger is not None else None
+
+
+def pairs(words: list[str]) -> dict[str, str]:
+    """Tags as they are typed: NAME=VALUE.
+
+    Raises:
+        SageMakerError: one is not of this form.
+    """
+    from finetune.sagemaker.errors import SageMakerError
+
+    found: dict[str, str] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise SageMakerError(f"--tag {word}: NAME=VALUE was expected")
+        found[name] = value
+    return found

@@ -31,6 +31,7 @@ from finetune.commands.sagemaker.options import (
     Tokens,
     Yes,
     account,
+    pairs,
 )
 from medassist.core.terminal import Proxy, confirm, say, show, watching
 
@@ -167,7 +168,7 @@ def train(
             kms_key,
             tuple(subnets or ()),
             tuple(security_groups or ()),
-            _pairs(tags or []),
+            pairs(tags or []),
             experiment,
             mlflow,
             image,
@@ -309,15 +310,3 @@ def _packages(run: Run, *, yes: bool, json: bool) -> None:
         confirm(f"{text}. Let pip fetch them?", abort=True, err=True)
     elif not json:
         say(f"{text}; pip fetches them", err=True)
-
-
-def _pairs(words: list[str]) -> dict[str, str]:
-    from finetune.sagemaker.errors import SageMakerError
-
-    pairs: dict[str, str] = {}
-    for word in words:
-        name, sign, value = word.partition("=")
-        if not sign or not name:
-            raise SageMakerError(f"--tag {word}: NAME=VALUE was expected")
-        pairs[name] = value
-    return pairs

@@ -23,6 +23,13 @@ from botocore.validate import ParamValidator
 
 from finetune.sagemaker import strict
 from tests.finetune.sagemaker.fake_account import Account
+from tests.finetune.sagemaker.fake_hosting import (
+    Hosting,
+    Stream,
+    Whole,
+    event,
+    invocation,
+)
 from tests.finetune.sagemaker.fake_words import ACCOUNT, NOON, REGION, Refusal
 
 SERVICES = {
@@ -67,22 +74,26 @@ class Job:
 class Answer:
     status: int
     body: bytes
+    kind: str = "application/x-amz-json-1.1"
+    error: str = ""
 
 
-class Fake(Account):
+class Fake(Hosting, Account):
     """The services; `with Fake() as fake:` listens on `fake.url`."""
 
     STARTING, DOWNLOADING, STOPPING = 60.0, 120.0, 30.0
 
     def __init__(self) -> None:
-        super().__init__()
+        Account.__init__(self)
+        Hosting.__init__(self)
         self.clock = NOON
         self.jobs: dict[str, Job] = {}
-        self.endpoints: dict[str, dict[str, Any]] = {}
         self.tags: dict[str, list[dict[str, str]]] = {}
         self.prices: list[dict[str, Any]] = [
             price("ml.g5.2xlarge", "Training", "1.5150000000"),
             price("ml.m5.large", "Training", "0.1150000000"),
+            price("ml.g5.2xlarge", "Hosting", "1.5150000000"),
+            price("ml.m5.xlarge", "Hosting", "0.2300000000"),
         ]
         self.quotas: dict[str, float] = {
             "ml.g5.2xlarge for training job usage": 1.0,
@@ -90,6 +101,7 @@ class Fake(Account):
             "ml.m5.large for training job usage": 4.0,
             "ml.g5.2xlarge for endpoint usage": 1.0,
             "ml.m5.large for endpoint usage": 2.0,
+            "ml.m5.xlarge for endpoint usage": 1.0,
         }
         self.trainer: Callable[[Job], Outcome] | None = None
         self.fail: dict[tuple[str, str], tuple[str, str]] = {}
@@ -105,13 +117,17 @@ class Fake(Account):
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length)
                 target = self.headers.get("X-Amz-Target") or ""
-                answer = fake.answer(self.command, self.path, target, body)
+                answer = fake.answer(
+                    self.command, self.path, target, body, self.headers
+                )
                 if answer is None:
                     self.close_connection = True
                     self.connection.close()
                     return
                 self.send_response(answer.status)
-                self.send_header("Content-Type", "application/x-amz-json-1.1")
+                self.send_header("Content-Type", answer.kind)
+                if answer.error:
+                    self.send_header("x-amzn-ErrorType", answer.error)
                 self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
                 self.wfile.write(answer.body)
@@ -144,10 +160,7 @@ class Fake(Account):
         """Let time pass; what is due by then happens."""
         with self._lock:
             self.clock += seconds
-            due = [n for n, each in self.schedules.items() if each["at"] <= self.clock]
-            for name in due:
-                target = json.loads(self.schedules.pop(name)["Target"]["Input"])
-                self.endpoints.pop(target["EndpointName"], None)
+            self.scheduled()
 
     def wait(self, name: str) -> Job:
         """Wait until the scripted job has ended."""
@@ -156,11 +169,16 @@ class Fake(Account):
             job.thread.join(120)
         return job
 
-    def answer(self, method: str, path: str, target: str, body: bytes) -> Answer | None:
+    def answer(
+        self, method: str, path: str, target: str, body: bytes, headers: Any
+    ) -> Answer | None:
         """The answer to a request; None: the connection is lost."""
         if target:
             prefix, _, operation = target.partition(".")
             service, request = SERVICES[prefix], json.loads(body or b"{}")
+        elif path.startswith("/endpoints/"):
+            service = "sagemaker-runtime"
+            operation, request = invocation(path, headers, body)
         else:
             service, operation, request = rest_request(method, path, body)
         with self._lock:
@@ -169,11 +187,19 @@ class Fake(Account):
                 self._refuse_what_aws_would(service, operation, request)
                 result = getattr(self, operation)(request)
             except Refusal as refusal:
-                said = {"__type": refusal.code, "message": str(refusal)}
-                return Answer(400, json.dumps(said).encode())
+                said = {
+                    "__type": refusal.code, "message": str(refusal), **refusal.more,
+                }  # fmt: skip
+                body = json.dumps(said).encode()
+                return Answer(refusal.status, body, error=refusal.code)
             if (service, operation) in self.drop:
                 self.drop.discard((service, operation))
                 return None
+            if isinstance(result, Stream):
+                frames = b"".join(event(part) for part in result.parts)
+                return Answer(200, frames, "application/vnd.amazon.eventstream")
+            if isinstance(result, Whole):
+                return Answer(200, result.body, "application/json")
             check_answer(service, operation, result)
             return Answer(200, json.dumps(result).encode())
 
@@ -341,48 +367,11 @@ class Fake(Account):
 
     # SageMaker: what stands and costs
 
-    def ListEndpoints(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"Endpoints": [self._endpoint(name) for name in self.endpoints]}
-
-    def _endpoint(self, name: str) -> dict[str, Any]:
-        return {
-            "EndpointName": name,
-            "EndpointArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{name}",
-            "CreationTime": self.endpoints[name]["created"],
-            "LastModifiedTime": self.endpoints[name]["created"],
-            "EndpointStatus": self.endpoints[name].get("status", "InService"),
-        }
-
     def ListNotebookInstances(self, request: dict[str, Any]) -> dict[str, Any]:
         name = "leftover"
         arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:notebook-instance/{name}"
         found = {"NotebookInstanceName": name, "NotebookInstanceArn": arn}
         return {"NotebookInstances": [found]}
-
-    def DescribeEndpoint(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = self._one(self.endpoints, request["EndpointName"], "endpoint")
-        config = self.endpoints[name].get("config", name)
-        return {**self._endpoint(name), "EndpointConfigName": config}
-
-    def DeleteEndpoint(self, request: dict[str, Any]) -> dict[str, Any]:
-        del self.endpoints[
-            self._one(self.endpoints, request["EndpointName"], "endpoint")
-        ]
-        return {}
-
-    def DeleteEndpointConfig(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = request["EndpointConfigName"]
-        del self.endpoint_configs[self._one(self.endpoint_configs, name, "config")]
-        return {}
-
-    def DeleteModel(self, request: dict[str, Any]) -> dict[str, Any]:
-        del self.models[self._one(self.models, request["ModelName"], "model")]
-        return {}
-
-    def _one(self, known: dict[str, Any], name: str, what: str) -> str:
-        if name not in known:
-            raise Refusal("ValidationException", f'Could not find {what} "{name}".')
-        return name
 
     # Prices and quotas
 
@@ -417,26 +406,6 @@ class Fake(Account):
             result["NextToken"] = str(first + size)
         return result
 
-    # The scheduler
-
-    def CreateSchedule(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = request["Name"]
-        if name in self.schedules:
-            raise Refusal("ConflictException", f"Schedule {name} already exists.")
-        self.schedules[name] = {**request, "at": moment(request["ScheduleExpression"])}
-        return {"ScheduleArn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule/{name}"}
-
-    def GetSchedule(self, request: dict[str, Any]) -> dict[str, Any]:
-        known = self.schedules.get(request["Name"])
-        if known is None:
-            raise Refusal("ResourceNotFoundException", "Schedule does not exist.")
-        return {k: v for k, v in known.items() if k not in ("at", "ClientToken")}
-
-    def DeleteSchedule(self, request: dict[str, Any]) -> dict[str, Any]:
-        if self.schedules.pop(request["Name"], None) is None:
-            raise Refusal("ResourceNotFoundException", "Schedule does not exist.")
-        return {}
-
 
 def price(
     instance: str, use: str, dollars: str, *, usage: str = "", region: str = REGION
@@ -465,14 +434,6 @@ def price(
             }
         },
     }
-
-
-def moment(expression: str) -> float:
-    """at(2027-01-15T08:00:00) as seconds since 1970."""
-    import datetime
-
-    when = datetime.datetime.fromisoformat(expression[3:-1])
-    return when.replace(tzinfo=datetime.UTC).timestamp()
 
 
 def rest_request(

@@ -8,9 +8,11 @@ NOON = 1_800_000_000.0
 
 
 class Refusal(Exception):
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, **more: object) -> None:
         super().__init__(message)
         self.code = code
+        self.more = more
+        self.status = 424 if code == "ModelError" else 400
 
 
 def arn(kind: str, name: str) -> str:

@@ -170,7 +170,7 @@ def test_a_model_that_was_not_fetched_is_kept_until_that_is_said(
     taken = take_down(aws, books, how(cloud))
     kept = {step.kind: step.why for step in taken.steps if step.done == "kept"}
     assert set(kept) == {"objects", "bucket"}
-    assert "(1.0 kB)" in kept["objects"]
+    assert "(1.0 kB, $0.00 a month)" in kept["objects"]
     take_down(aws, books, how(cloud, data=True))
     assert what_stands(aws, cloud) == []
 
