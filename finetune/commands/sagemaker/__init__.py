@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finetune.commands.sagemaker import (
+    ask,
     cost,
     deploy,
     fetch,
@@ -29,5 +30,6 @@ app.command("logs")(logs.logs)
 app.command("stop")(stop.stop)
 app.command("fetch")(fetch.fetch)
 app.command("deploy")(deploy.deploy)
+app.command("ask")(ask.ask)
 app.command("cost")(cost.cost)
 app.command("teardown")(teardown.teardown)
