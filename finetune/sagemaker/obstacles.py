@@ -97,6 +97,11 @@ def _data_refused(root: Path) -> Iterator[str]:
             f"medassist finetune prepare RECIPE --out {root}"
         )
         return
+    yield from identified(root)
+
+
+def identified(root: Path) -> Iterator[str]:
+    """What in a run's data may say who the patients are, as a sentence."""
     try:
         manifest = read_manifest(root)
     except FinetuneError as error:

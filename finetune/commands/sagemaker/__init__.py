@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from finetune.commands.sagemaker import (
     ask,
+    compare,
     cost,
     deploy,
     fetch,
@@ -31,5 +32,6 @@ app.command("stop")(stop.stop)
 app.command("fetch")(fetch.fetch)
 app.command("deploy")(deploy.deploy)
 app.command("ask")(ask.ask)
+app.command("compare")(compare.compare)
 app.command("cost")(cost.cost)
 app.command("teardown")(teardown.teardown)
