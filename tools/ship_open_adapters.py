@@ -3,7 +3,7 @@
     python -m tools.ship_open_adapters RUN [RUN]
 
 RUN is what `medassist finetune train smollm2-135m-starter` (plain) or
-`smollm2-135m-starter-activated` leaves. Each becomes a GGUF in Q8_0, is verified
+`smollm2-135m-starter-activated` leaves. Each becomes a GGUF in F16, is verified
 against PEFT on the base's own weights, and goes into the package with a card beside it.
 The plain one also decides the Modelfile at the top of the clone.
 """
@@ -42,7 +42,8 @@ WHAT = (
 EXAMS = (
     "In medical exams it is at chance, as its base is: it is far too small for them."
 )
-STORED = "q8_0"
+STORED = "f16"
+"""In Q8_0 the logits of one prompt in 32 were further off than the gate allows."""
 
 
 def main() -> int:
