@@ -197,7 +197,7 @@ _TOLD: Final = re.compile(
     r"[ ]?[:=]?[ ]?(?P<it>9\d|1[01]\d)(?![\w%/]|[.,]\d| ?(?:mg|kg|cm|ml|mm|%|bpm"
     r"|beats|units))"
 )
-_OLD_ENOUGH: Final = re.compile(r"(?<![\w.,/])(?:9\d|1[01]\d)(?![\w%/])")
+_OLD_ENOUGH: Final = re.compile(r"(?<![\w.,/])(?:9\d|1[01]\d)(?![\d%/])")
 _TOLD_IN_WORDS: Final = re.compile(
     rf"(?<!\w)(?i:(?P<it>{_IN_WORDS})(?P<years>[ -]?(?:years?|yrs?"
     rf"|j\u00e4hrige?[nrs]?|Jahre?"

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from medassist.safety.identifiers import name_words, places
 from medassist.safety.identifiers.name_words import (
+    is_abbreviation,
     is_eponym,
     is_family,
     is_given,
@@ -23,6 +24,8 @@ from medassist.safety.identifiers.name_words import (
 from medassist.safety.identifiers.written import Word, Written
 
 MOST_PARTS: Final = 7
+SHORTEST_SHOUTED: Final = 6
+"""Letters of a name in capitals that is on no list: shorter ones are abbreviations."""
 LANGUAGE_IS_HERE: Final = 4
 """What the words of a language weigh that a page has: two that English lacks."""
 _ENDS: Final = '.!?:;\n\r"*-|\t#>_`\u2022\u00b7'
@@ -194,8 +197,10 @@ class Reader:
             return False
         if len(word.text) == 1:
             return True
-        if word.text.isupper() and not (is_given(word) or is_family(word)):
-            return len(word.text) > 3 and not self.is_word(word)
+        if is_abbreviation(word) and not listed:
+            return False
+        if word.text.isupper() and not listed:
+            return len(word.text) >= SHORTEST_SHOUTED and not self.is_word(word)
         after = at + 1
         if after < len(self.words) and self.words[after].key in keys("named-after"):
             return False

@@ -91,6 +91,17 @@ def is_word(word: Word, languages: frozenset[str] = READ) -> bool:
     )
 
 
+_ABBREVIATED: Final = re.compile(
+    r"(?!(?:Mc|Mac|De|Di|Da|La|Le|El|Al|Fitz|Van|O)[A-Z][a-z])"
+    r"(?:[A-Z]{2,}s?-?(?=[a-z])|[A-Z]?[a-z]{0,3}[A-Z]+[a-z]*[A-Z]|[A-Z][a-z]{1,2}[A-Z])"
+)
+
+
+def is_abbreviation(word: Word) -> bool:
+    """Capitals and small letters are mixed as in no name: NmU, TNFalpha, HNPCC-like."""
+    return not word.text.isupper() and _ABBREVIATED.match(word.text) is not None
+
+
 def is_known(name: str) -> bool:
     """Every word of `name` is a word of a language, a heading or a thing."""
     return all(

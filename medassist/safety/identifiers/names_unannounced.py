@@ -11,6 +11,7 @@ from medassist.safety.identifiers import places
 from medassist.safety.identifiers.drugs import drug_words, is_drug
 from medassist.safety.identifiers.name_reader import DOSE, Reader, Run, is_large
 from medassist.safety.identifiers.name_words import (
+    is_abbreviation,
     is_eponym,
     is_family,
     is_given,
@@ -20,10 +21,12 @@ from medassist.safety.identifiers.name_words import (
     table,
 )
 from medassist.safety.identifiers.written import Found, Word
+from medassist.safety.language.english import tables
 from medassist.safety.letters import folded
 
+LONG_DRUG: Final = 7
+"""Letters; shorter words end as drugs do by chance."""
 _MEASURED: Final = re.compile(r"[ :]{1,2}[<>~]?\d")
-_ABBREVIATIONS: Final = re.compile(r"[A-Z]{2,}s$")
 _KIN_FOLLOWS: Final = re.compile(r" ?\((?:his |her |the )?([^\W\d_]{3,14})\)")
 _AGE_FOLLOWS: Final = re.compile(
     r"(?:,| is| \()? ?(?:an? |the )?\d{1,3}[ -]?(?:years?|yrs?|yo\b|y/o|y\.o|[FM]\b"
@@ -123,7 +126,10 @@ def _by_form(
 ) -> tuple[str, bool | None]:
     """Words that no list and no language knows, written as names are."""
     start, end = reader.span(run)
-    if any(reader.is_word(part) or _ABBREVIATIONS.match(part.text) for part in full):
+    if any(
+        reader.is_word(part) or is_abbreviation(part) or _is_compound(part)
+        for part in full
+    ):
         return "", None
     initials = len(run.parts) > len(full)
     foreign = any(not part.text[0].isascii() and part.text.islower() for part in full)
@@ -142,6 +148,14 @@ def _by_form(
     if (not begins and len(full[0].text) > 2) or foreign:
         return "NAME", False
     return "", None
+
+
+def _is_compound(word: Word) -> bool:
+    """Small letters after a hyphen, or the end of a drug: X-ray, Zonisamide."""
+    pieces = word.text.split("-")
+    if any(piece[:1].islower() for piece in pieces[1:]):
+        return True
+    return len(word.key) > LONG_DRUG and word.key.endswith(tables().drug_endings)
 
 
 def _town(reader: Reader, number: int) -> Run | None:
