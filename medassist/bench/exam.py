@@ -15,14 +15,17 @@ from medassist.bench.results import ROUND, ExamItem, Figure
 from medassist.bench.targets import Target
 from medassist.bench.work import Step, Work, settings
 from medassist.core.errors import EngineError
+from medassist.core.values import CHUNK, Message
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.log_probs import Logits
 from medassist.exams.multiple_choice import (
     Answered,
+    Chat,
     ExamError,
     Question,
     Reading,
     ScorerExaminee,
+    Turn,
     plan,
     result,
     sit,
@@ -32,6 +35,7 @@ from medassist.exams.question_files import ExamPaper, find_exams
 BLOCK = 10
 """Questions after which what was found is written down."""
 CONTEXT = 4096
+BY_CHAT = ", by the chat template"
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,19 @@ def papers(work: Work) -> list[ExamPaper]:
     ]
 
 
+def by_chat(work: Work) -> bool:
+    """Whether questions are put by the chat template, to every row alike.
+
+    Unless it was said, only where an adapter is switched on by what a template writes.
+    """
+    said = work.wishes.exam_chat
+    return any(t.invocation for t in work.targets) if said is None else said
+
+
 def steps(work: Work, exams: Sequence[ExamPaper]) -> list[Step]:
     """All blocks of all exams, row by row."""
     return [
-        _step(target, paper, first)
+        _step(work, target, paper, first)
         for target in work.targets
         for paper in exams
         for first in range(0, len(paper.questions), BLOCK)
@@ -96,7 +109,7 @@ def measure(work: Work, exams: Sequence[ExamPaper]) -> Generator[Event]:
             (paper, first, step)
             for paper in exams
             for first in range(0, len(paper.questions), BLOCK)
-            if not work.done(step := _step(target, paper, first))
+            if not work.done(step := _step(work, target, paper, first))
         ]
         if not left:
             continue
@@ -105,29 +118,45 @@ def measure(work: Work, exams: Sequence[ExamPaper]) -> Generator[Event]:
                 target.model,
                 target.adapter,
                 context=CONTEXT,
+                batch=CHUNK,
                 threads=settings(work.wishes)[0].threads,
             ) as scorer:
-                adapted = Adapted(scorer, target.invocation)
-                examinee = ScorerExaminee(
-                    adapted if target.adapter else scorer,
-                    scorer.tokenize,
-                    scorer.opened.context,
-                )
+                sitting = _sitting(target, scorer, by_chat(work))
                 for paper, first, step in left:
                     yield work.begin(step, f"{paper.task} from {first + 1:,}")
-                    yield from _block(work, step, examinee, paper, first)
+                    yield from _block(work, step, sitting, paper, first)
         except (EngineError, ExamError) as error:
             yield Failed(target.name, "exams", str(error))
 
 
+@dataclass(frozen=True)
+class Sitting:
+    """A model that is examined, and how a dialogue becomes a text for it."""
+
+    examinee: ScorerExaminee
+    chat: Chat | None
+
+
+def _sitting(target: Target, scorer: GgufScorer, chat: bool) -> Sitting:
+    def rendered(turns: Sequence[Turn]) -> str:
+        return scorer.rendered([Message(turn.role, turn.content) for turn in turns])
+
+    examinee = ScorerExaminee(
+        Adapted(scorer, target.invocation) if target.adapter else scorer,
+        scorer.tokenize_rendered if chat else scorer.tokenize,
+        scorer.opened.context,
+    )
+    return Sitting(examinee, rendered if chat else None)
+
+
 def _block(
-    work: Work, step: Step, examinee: ScorerExaminee, paper: ExamPaper, first: int
+    work: Work, step: Step, sitting: Sitting, paper: ExamPaper, first: int
 ) -> Generator[Event]:
     questions = paper.questions[first : first + BLOCK]
-    readings = list(plan(examinee, questions))
+    readings = list(plan(sitting.examinee, questions, sitting.chat))
     hashes = hashed(readings)
     answers: dict[int, Answered] = {}
-    for at, answer in sit(examinee, questions, readings=readings):
+    for at, answer in sit(sitting.examinee, questions, readings=readings):
         answers[at] = answer
         done = first + len(answers)
         yield Progressed(step.target.name, paper.task, done, len(paper.questions))
@@ -188,14 +217,16 @@ def _notes(target: Target, readings: Sequence[Reading]) -> tuple[str, ...]:
     )
 
 
-def _step(target: Target, paper: ExamPaper, first: int) -> Step:
+def _step(work: Work, target: Target, paper: ExamPaper, first: int) -> Step:
+    chat = by_chat(work)
     return Step(
         "exam",
         target,
         {
             "task": paper.task,
-            "title": paper.title,
+            "title": f"{paper.title}{BY_CHAT if chat else ''}",
             "shots": paper.shots,
+            "chat": chat,
             # Of more questions the first ones are the same, and stay.
             ROUND: f"{first}-{min(first + BLOCK, len(paper.questions)) - 1}",
         },

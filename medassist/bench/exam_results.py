@@ -20,6 +20,7 @@ def as_lm_eval(lines: Sequence[Line]) -> str:
 def _of_row(row: str, lines: Sequence[Line]) -> dict[str, object]:
     results: dict[str, object] = {}
     shots: dict[str, object] = {}
+    chat = any(bool(line.test.get("chat")) for line in lines)
     samples: dict[str, object] = {}
     for line in lines:
         for task, items in _tasks(line).items():
@@ -29,6 +30,7 @@ def _of_row(row: str, lines: Sequence[Line]) -> dict[str, object]:
     return {
         "model_name": row,
         "results": results,
+        "apply_chat_template": chat,
         "n-shot": shots,
         "n-samples": samples,
     }

@@ -60,6 +60,8 @@ class Wishes:
         reference: the model that quality and exams are compared with.
         exams: a folder with the files of exams.
         shots: solved questions before each question, at most.
+        exam_chat: questions are put by the chat template; `None`: only where an
+            activated adapter is a row.
         questions: of each exam, at most; `None`: all.
         margin: by how much the share of right answers may fall.
         threshold: by how much a speed may differ and be called the same.
@@ -82,6 +84,7 @@ class Wishes:
     reference: Target | None = None
     exams: Path | None = None
     shots: int = 0
+    exam_chat: bool | None = None
     questions: int | None = None
     margin: float = MARGIN
     threshold: float = 0.05

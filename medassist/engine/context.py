@@ -38,11 +38,10 @@ class Chunk:
     adapted: bool
 
 
-def chunks_of(tokens: Sequence[int], adapted: bool) -> list[Chunk]:
-    """`tokens` cut at each multiple of `CHUNK`."""
+def chunks_of(tokens: Sequence[int], adapted: bool, size: int = CHUNK) -> list[Chunk]:
+    """`tokens` cut at each multiple of `size`."""
     return [
-        Chunk(tuple(tokens[i : i + CHUNK]), adapted)
-        for i in range(0, len(tokens), CHUNK)
+        Chunk(tuple(tokens[i : i + size]), adapted) for i in range(0, len(tokens), size)
     ]
 
 

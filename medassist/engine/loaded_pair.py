@@ -125,7 +125,7 @@ class LoadedPair:
             context.expect_take_over()
         header = weights.header
         vocabulary = weights.vocabulary
-        template = _template(weights, own, adapter)
+        template = template_of(weights, own, adapter)
         prompts = Prompts(
             vocabulary,
             template,
@@ -232,8 +232,8 @@ class LoadedPair:
         self.close()
 
 
-def _template(
-    weights: Weights, own: Adapter | None, adapter: Adapter | None
+def template_of(
+    weights: Weights, own: Adapter | None, adapter: Adapter | None = None
 ) -> ChatTemplate:
     """The template of a pane with its `own` adapter, in a pair that has `adapter`.
 

@@ -53,9 +53,26 @@ class Prompts:
         Raises:
             TemplateError: the model's template refused it.
         """
-        rendered = self.template.render(
+        return self.read(self.render(messages, ask=ask, thinking=thinking))
+
+    def render(
+        self,
+        messages: Sequence[Message],
+        *,
+        ask: bool = True,
+        thinking: Thinking = "auto",
+    ) -> str:
+        """The text of a conversation for `read`: what is no control is marked in it.
+
+        Raises:
+            TemplateError: the model's template refused it.
+        """
+        return self.template.render(
             [self._as_text(m) for m in messages], ask=ask, thinking=thinking
         )
+
+    def read(self, rendered: str) -> list[int]:
+        """The token ids of what `render` gave, perhaps with more text behind it."""
         tokens: list[int] = []
         for index, part in enumerate(ENCLOSED.split(rendered)):
             text = part.translate(MARKS)

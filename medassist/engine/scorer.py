@@ -12,6 +12,7 @@ import numpy as np
 from medassist.core.errors import EngineError
 from medassist.core.gguf import read_header
 from medassist.core.processor import physical_cores
+from medassist.core.values import Message
 from medassist.engine.child import ChildEnded
 from medassist.engine.gguf_client import GgufClient
 from medassist.engine.scorer_wire import (
@@ -24,6 +25,8 @@ from medassist.engine.scorer_wire import (
     OpenedVocabulary,
     OpenVocabulary,
     Read,
+    Render,
+    Rendered,
     Reply,
     Rows,
     Tokenize,
@@ -34,6 +37,7 @@ from medassist.exams.chunks import CONTEXT, LEAST_CHUNKS, ScoredChunk, chunks_of
 from medassist.exams.log_probs import Logits
 
 WORKER = "medassist.engine.scorer_worker"
+BATCH = 512
 TOKENS_AT_ONCE = 4096
 BLANK = "\u2581"
 
@@ -58,6 +62,9 @@ class GgufScorer(_ScorerClient):
         model: a GGUF file, the first one of a split model.
         adapter: a GGUF adapter of it.
         context: tokens of the longest text; less where the model was trained on less.
+        batch: tokens that are computed at once. Of texts that begin alike whole batches
+            are read once, so a smaller one suits many short texts; the last bits of
+            the logits depend on it.
         exact: an F32 cache and no flash attention, to find what a conversion did; a
             damaged file's logits are given as they are.
         threads: that compute; by default one for each core.
@@ -76,6 +83,7 @@ class GgufScorer(_ScorerClient):
         adapter: Path | None = None,
         *,
         context: int = CONTEXT,
+        batch: int = BATCH,
         exact: bool = False,
         threads: int | None = None,
     ) -> None:
@@ -85,6 +93,7 @@ class GgufScorer(_ScorerClient):
                 model=model.absolute(),
                 adapter=adapter and adapter.absolute(),
                 context=context,
+                batch=batch,
                 exact=exact,
                 threads=threads or physical_cores(),
             )
@@ -101,6 +110,28 @@ class GgufScorer(_ScorerClient):
         """
         tokens = self._tokens(Tokenize(text=text))
         return tokens if self.opened.bos is None else [self.opened.bos, *tokens]
+
+    def rendered(self, messages: Sequence[Message]) -> str:
+        """A conversation by the chat template, up to where the answer begins.
+
+        It is a text for `tokenize_rendered`: what only looks like control is marked.
+
+        Raises:
+            EngineError: the template is broken, or refuses it.
+            EngineDied: the child ended.
+        """
+        reply = self._ask(Render(messages=tuple(messages)))
+        if not isinstance(reply, Rendered):
+            raise self._out_of_turn(reply)
+        return reply.text
+
+    def tokenize_rendered(self, text: str) -> list[int]:
+        """The tokens of what `rendered` gave, perhaps with an answer's beginning.
+
+        Raises:
+            EngineDied: the child ended.
+        """
+        return self._tokens(Tokenize(text=text, rendered=True))
 
     def chunks(self, text: str) -> list[ScoredChunk]:
         """`text` cut into chunks for this model, as llama-perplexity cuts it.

@@ -1,4 +1,9 @@
-"""Computes logits at many positions with llama.cpp."""
+"""Computes logits at many positions with llama.cpp.
+
+Texts that begin alike are read from where they part: solved questions before each
+question, or a question before each of its choices. As in `context`, only whole chunks
+are taken over, so that logits are the same whatever was read before.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +13,23 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 
 from medassist.core.errors import EngineError
+from medassist.engine.context import Chunk, chunks_of
 from medassist.engine.native_object import NativeObject
 from medassist.engine.soundness import damaged, fault_of
 from medassist.engine.weights import Adapter, Weights, complaint, use_adapter
 from medassist.exams.log_probs import Logits
 
-BATCH = 512
 FLASH_ATTENTION_OFF = 0
 
 
 class ScorerModel(NativeObject):
-    """A context on `weights` that reads texts from their start, one after the other.
+    """A context on `weights` that reads texts, one after the other.
 
     Args:
         weights: the model; must outlive this.
         adapter: a LoRA of it, or none; must outlive this.
         context: tokens of the longest text.
+        batch: tokens that are read at once; so many have to be alike to be taken over.
         exact: an F32 cache and no flash attention, and logits as they are, those of a
             damaged file included.
         threads: that compute.
@@ -38,6 +44,7 @@ class ScorerModel(NativeObject):
         adapter: Adapter | None,
         *,
         context: int,
+        batch: int,
         exact: bool,
         threads: int,
     ) -> None:
@@ -45,7 +52,7 @@ class ScorerModel(NativeObject):
         self.adapter = adapter
         self.exact = exact
         self.size = weights.vocabulary.size
-        self.batch = min(context, BATCH)
+        self.batch = min(context, batch)
         self.context = context
         params = llama.llama_context_default_params()
         params.n_ctx = context
@@ -67,6 +74,7 @@ class ScorerModel(NativeObject):
         super().__init__(lambda: llama.llama_free(made))
         self._context = made
         self._memory = memory
+        self._held: list[Chunk] = []
         self._position = 0
 
     def logits(
@@ -79,12 +87,17 @@ class ScorerModel(NativeObject):
                 llama.cpp failed.
             ModelFileError: what is computed shows that a file is damaged.
         """
-        self._begin(len(tokens))
+        self._require_room(len(tokens))
         start = len(tokens) if adapted_from is None else adapted_from
+        plan = [
+            *chunks_of(tokens[:start], adapted=False, size=self.batch),
+            *chunks_of(tokens[start:], adapted=True, size=self.batch),
+        ]
         rows = np.empty((max(0, len(tokens) - first), self.size), np.float32)
-        for own, adapted in ((tokens[:start], False), (tokens[start:], True)):
-            for at in range(0, len(own), self.batch):
-                self._read(own[at : at + self.batch], adapted, first, rows)
+        self._go_back_to(self._alike(plan, first))
+        for chunk in plan[len(self._held) :]:
+            self._read(chunk.tokens, chunk.adapted, first, rows)
+            self._held.append(chunk)
         self._require_sound(rows, tokens, adapted=start < len(tokens))
         return rows
 
@@ -118,20 +131,38 @@ class ScorerModel(NativeObject):
             return
         if adapted and self.adapter is not None:
             alone = np.empty((1, self.size), np.float32)
-            self._begin(1)
+            self._go_back_to(0)
             self._read(tokens[-1:], False, 0, alone)
             if not fault_of(alone):
                 raise damaged(self.adapter.path, fault, base=self.weights.path)
         raise damaged(self.weights.path, fault)
 
-    def _begin(self, length: int) -> None:
+    def _require_room(self, length: int) -> None:
         if not 0 < length <= self.context:
             raise EngineError(
                 f"{self.weights.path}: a text of {length:,} tokens, where 1 to "
                 f"{self.context:,} can be read."
             )
-        llama.llama_memory_clear(self._memory, True)
-        self._position = 0
+
+    def _alike(self, plan: Sequence[Chunk], first: int) -> int:
+        """How many chunks of `plan` are in the cache, where no logits are wanted."""
+        end = 0
+        for count, (held, wanted) in enumerate(zip(self._held, plan, strict=False)):
+            end += len(wanted.tokens)
+            if held != wanted or end > first:
+                return count
+        return min(len(self._held), len(plan))
+
+    def _go_back_to(self, count: int) -> None:
+        """Have the first `count` chunks in the cache, and nothing else."""
+        kept = self._held[:count]
+        self._position = sum(len(chunk.tokens) for chunk in kept)
+        if not llama.llama_memory_seq_rm(self._memory, 0, self._position, -1):
+            # A recurrent model cannot go back.
+            kept, self._position = [], 0
+        if not kept:
+            llama.llama_memory_clear(self._memory, True)
+        self._held = kept
 
     def _read(
         self,

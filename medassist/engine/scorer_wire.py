@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from medassist.core.values import Message
 from medassist.engine.frames import Opening, Refused, Value
 
 
@@ -20,6 +21,7 @@ class Open(Value):
     Attributes:
         context: tokens that are read at a time, at most; fewer where the model was
             trained to hold fewer.
+        batch: tokens that are computed at once.
         exact: keep the cache in F32 and use no flash attention, to find what a
             conversion did; else as llama-perplexity reads by default.
         threads: that compute.
@@ -29,6 +31,7 @@ class Open(Value):
     model: Path
     adapter: Path | None = None
     context: int
+    batch: int
     exact: bool
     threads: int
 
@@ -50,12 +53,22 @@ class Tokenize(Value):
     Attributes:
         special: whether the text of a control token stands for that token.
         whole: whether BOS and EOS are put around it where the model wants them.
+        rendered: it is what `Render` gave, perhaps with more text behind it; it is read
+            as the app reads a conversation, whatever the others say.
     """
 
     kind: Literal["tokenize"] = "tokenize"
     text: str
     special: bool = False
     whole: bool = False
+    rendered: bool = False
+
+
+class Render(Value):
+    """A conversation by the model's chat template, up to where the answer begins."""
+
+    kind: Literal["render"] = "render"
+    messages: tuple[Message, ...]
 
 
 class Describe(Value):
@@ -155,6 +168,13 @@ class Tokens(Value):
     tokens: tuple[int, ...]
 
 
+class Rendered(Value):
+    """A conversation as a text."""
+
+    kind: Literal["rendered"] = "rendered"
+    text: str
+
+
 class Rows(Value):
     """Header of that many rows of logits."""
 
@@ -163,8 +183,10 @@ class Rows(Value):
     columns: int
 
 
-Command = Open | OpenVocabulary | Tokenize | Describe | Read | Write
-Reply = Opening | Opened | OpenedVocabulary | Described | Tokens | Rows | Refused
+Command = Open | OpenVocabulary | Tokenize | Render | Describe | Read | Write
+Reply = (
+    Opening | Opened | OpenedVocabulary | Described | Tokens | Rendered | Rows | Refused
+)
 COMMANDS: TypeAdapter[Command] = TypeAdapter(
     Annotated[Command, Field(discriminator="kind")]
 )

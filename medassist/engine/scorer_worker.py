@@ -6,7 +6,9 @@ It gives up network and file system before it opens the file (`confined`). Start
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,8 @@ from medassist.engine.scorer_wire import (
     OpenedVocabulary,
     OpenVocabulary,
     Read,
+    Render,
+    Rendered,
     Rows,
     Tokenize,
     Tokens,
@@ -33,6 +37,7 @@ from medassist.engine.scorer_wire import (
 
 if TYPE_CHECKING:
     from medassist.engine.child_startup import Confined
+    from medassist.engine.prompt import Prompts
     from medassist.engine.scorer_model import ScorerModel
     from medassist.engine.vocabulary import Vocabulary
     from medassist.engine.weights import Adapter, Weights
@@ -47,6 +52,7 @@ class _Worker:
         self._stack = stack
         self._vocabulary: Vocabulary | None = None
         self._reading: ScorerModel | None = None
+        self._prompts: Callable[[], Prompts] | None = None
 
     def run(self) -> None:
         opened = False
@@ -70,6 +76,8 @@ class _Worker:
 
     def _open(self, command: Open) -> None:
         # Native libraries first: once files are out of reach they cannot be loaded.
+        from medassist.engine.loaded_pair import template_of
+        from medassist.engine.prompt import Prompts
         from medassist.engine.scorer_model import ScorerModel
         from medassist.engine.weights import Adapter, Weights, start_llama
 
@@ -89,11 +97,16 @@ class _Worker:
                 weights,
                 adapter,
                 context=min(command.context, weights.trained_context),
+                batch=command.batch,
                 exact=command.exact,
                 threads=command.threads,
             )
         )
         self._vocabulary = weights.vocabulary
+        # A broken template is the concern of those who ask by it.
+        self._prompts = cache(
+            lambda: Prompts(weights.vocabulary, template_of(weights, adapter))
+        )
         self._send(_opened(weights, adapter, self._reading))
 
     def _open_vocabulary(self, command: OpenVocabulary) -> None:
@@ -120,7 +133,14 @@ class _Worker:
 
     def _answer(self, command: Command) -> None:
         vocabulary, reading = self._vocabulary, self._reading
+        prompts = self._prompts
         match command:
+            case Render() if prompts is not None:
+                # An exam asks for the answer itself: a model that can think does not.
+                text = prompts().render(command.messages, thinking="off")
+                self._send(Rendered(text=text))
+            case Tokenize(rendered=True) if prompts is not None:
+                self._send(Tokens(tokens=tuple(prompts().read(command.text))))
             case Tokenize() if vocabulary is not None:
                 tokens = vocabulary.tokenize(
                     command.text, special=command.special, whole=command.whole

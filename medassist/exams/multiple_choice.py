@@ -25,6 +25,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from medassist.core.values import Role
 from medassist.exams.log_probs import log_softmax
 from medassist.exams.scorer import Scorer, Told
 from medassist.exams.statistics import standard_error
@@ -38,7 +39,7 @@ class ExamError(Exception):
 class Turn:
     """A part of a prompt: what a user asks or an assistant answered."""
 
-    role: str
+    role: Role
     content: str
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from dataclasses import replace
@@ -11,7 +12,8 @@ import pytest
 
 from medassist.bench.errors import BenchError, UsageError
 from medassist.bench.events import Began, Ended, Failed, Measured, Planned
-from medassist.bench.exam_verdict import sat, verdicts
+from medassist.bench.exam_results import as_lm_eval
+from medassist.bench.exam_verdict import Sat, sat, verdicts
 from medassist.bench.recommend import broken
 from medassist.bench.result_rows import rows
 from medassist.bench.result_tables import as_text
@@ -240,6 +242,40 @@ def test_models_of_other_vocabularies_have_no_divergence_and_it_is_said_why(
     assert "Token by token it cannot be compared" in failed.message
     assert "300" in failed.message
     assert ended(events).failed
+
+
+def test_an_activated_adapter_is_examined_by_the_chat_template_that_switches_it_on(
+    files, tmp_path
+):
+    wishes = replace(SMALL, tests=frozenset(("exams",)), exams=files.exams, questions=3)
+    wanted = targets([files.base], [files.activated])
+    events = measure(wishes, wanted, tmp_path / "r.jsonl")
+    lines = ended(events).lines
+    assert all(line.test["chat"] is True for line in lines if line.kind == "exam")
+    assert not any(line.notes for line in lines)
+    base, adapted = sat(lines)
+    found = verdicts([base, adapted], base.sha256)
+    assert all(verdict.flips is not None for verdict in found)  # the same token ids
+    pairs = zip(base.answers.values(), adapted.answers.values(), strict=True)
+    for one, other in pairs:
+        margins = [[item.margin for item in own.values()] for own in (one, other)]
+        assert margins[0] != margins[1]  # the adapter counted
+    assert "MedQA (USMLE, 4 options), by the chat template" in as_text(lines, found)
+    assert json.loads(as_lm_eval(lines))[0]["apply_chat_template"] is True
+
+
+def test_answers_with_and_without_the_chat_template_are_not_compared(files, tmp_path):
+    made: list[Sat] = []
+    for chat in (False, True):
+        wishes = replace(
+            SMALL, tests=frozenset(("exams",)), exams=files.exams, questions=3,
+            exam_chat=chat,
+        )  # fmt: skip
+        events = measure(wishes, targets([files.base]), tmp_path / f"{chat}.jsonl")
+        made += sat(ended(events).lines)
+    plain, by_chat = made
+    found = verdicts([plain, replace(by_chat, sha256="other")], plain.sha256)
+    assert found and all("other token ids" in one.refused for one in found)
 
 
 def test_answers_of_other_vocabularies_are_not_compared(files, tmp_path):

@@ -11,12 +11,15 @@ import psutil
 import pytest
 
 from medassist.core.errors import EngineDied, EngineError
+from medassist.core.values import Message
 from medassist.engine.scorer import GgufScorer
+from medassist.engine.scorer_model import ScorerModel
+from medassist.engine.weights import Weights, start_llama
 from medassist.exams.log_probs import log_softmax
 from medassist.exams.perplexity import MEAN_KLD, PPL, SAME_TOP
 from medassist.exams.scorer import compare_on_text
 from tests.convert.native import NativeModel, nmse
-from tests.tiny_models import SENTENCES, TinyPair, write_pair
+from tests.tiny_models import SENTENCES, TinyPair, write_model, write_pair
 
 TEXT = " ".join(SENTENCES) * 20
 
@@ -56,6 +59,73 @@ def test_the_adapter_counts_from_the_position_that_is_asked_for(tiny, base):
     assert nmse(adapted[6:], plain[6:]) > 1e-3
     with NativeModel(tiny.base, tiny.plain) as native:
         assert nmse(adapted, native.logits(tokens, 6)) < 1e-10
+
+
+@pytest.mark.parametrize("adapted_from", [None, 0, 37])
+def test_what_was_read_before_changes_no_bit_of_the_logits(tiny, adapted_from):
+    with GgufScorer(tiny.base, tiny.plain, context=200, batch=16, threads=1) as scorer:
+        tokens = scorer.tokenize(TEXT)[:90]
+        other = [*tokens[:50], *reversed(tokens[50:])]
+        alone = scorer.logits(other, 60, adapted_from)
+        scorer.logits(tokens, 89, adapted_from)
+        assert np.array_equal(scorer.logits(other, 60, adapted_from), alone)
+        scorer.logits(tokens, 89)  # with the adapter off throughout
+        assert np.array_equal(scorer.logits(other, 60, adapted_from), alone)
+        # Rows are wanted of what both have alike.
+        scorer.logits(tokens, 89, adapted_from)
+        assert np.array_equal(scorer.logits(other, 20, adapted_from)[40:], alone)
+        scorer.greedy(tokens[:40], 8, adapted_from)
+        assert np.array_equal(scorer.logits(other, 60, adapted_from), alone)
+
+
+def test_what_two_texts_begin_with_is_read_once(tiny, monkeypatch):
+    read: list[int] = []
+    plain = ScorerModel._read
+
+    def counted(self, tokens, *more, **named):
+        read.append(len(tokens))
+        plain(self, tokens, *more, **named)
+
+    monkeypatch.setattr(ScorerModel, "_read", counted)
+    start_llama()
+    with (
+        Weights(tiny.base, 0, lambda _done: True) as weights,
+        ScorerModel(
+            weights, None, context=200, batch=16, exact=False, threads=1
+        ) as model,
+    ):
+        tokens = [5 + n % 50 for n in range(90)]
+        model.logits(tokens, 89, None)
+        model.logits([*tokens[:70], *range(5, 25)], 89, None)
+        model.logits(tokens[:30], 29, None)
+    assert read == [*[16] * 5, 10, 16, 10, 14]
+
+
+def test_a_dialogue_is_read_by_the_models_own_template(tiny, base):
+    text = base.rendered([Message("user", "fever"), Message("assistant", "rest")])
+    with NativeModel(tiny.base) as native:
+        wanted = native.tokenize(
+            "<|user|>fever<|end|><|assistant|>rest<|end|><|assistant|>A", special=True
+        )
+        (end,) = native.tokenize("<|end|>", special=True)
+    assert base.tokenize_rendered(f"{text}A") == [base.opened.bos, *wanted]
+    # What a question only spells is no control.
+    spelled = base.tokenize_rendered(base.rendered([Message("user", "<|end|>")]))
+    assert spelled.count(end) == 1
+
+
+def test_a_template_that_refuses_is_told_and_texts_are_read_on(tmp_path):
+    made = write_pair(tmp_path)
+    broken = write_model(
+        tmp_path / "broken.gguf",
+        made.weights,
+        made.tokenizer,
+        template="{{ raise_exception('no') }}",
+    )
+    with GgufScorer(broken, threads=1) as scorer:
+        with pytest.raises(EngineError, match=r"broken\.gguf: the chat template"):
+            scorer.rendered([Message("user", "fever")])
+        assert scorer.tokenize("fever")
 
 
 def test_greedy_text_takes_the_likeliest_token_each_time(tiny, base):

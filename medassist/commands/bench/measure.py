@@ -137,6 +137,14 @@ def measure(
     shots: Annotated[
         int, typer.Option(min=0, max=5, help="Solved questions before each (MMLU).")
     ] = 0,
+    exam_chat: Annotated[
+        bool | None,
+        typer.Option(
+            "--exam-chat/--no-exam-chat",
+            help="Put exam questions by the chat template; by default only where an "
+            "activated adapter is a row.",
+        ),
+    ] = None,
     questions: Annotated[
         int | None, typer.Option(min=1, help="Of each exam, at most.")
     ] = None,
@@ -215,6 +223,7 @@ def measure(
         chunks=chunks,
         exams=exams,
         shots=shots,
+        exam_chat=exam_chat,
         questions=questions,
         margin=margin / 100,
     )
