@@ -7,20 +7,34 @@ for independent, which they are not; the intervals here come of drawing whole ch
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack
 
 import numpy as np
 
 from medassist.bench.errors import BenchError
-from medassist.bench.events import Event, Failed, Progressed
+from medassist.bench.events import Event, Failed, Progressed, Said
+from medassist.bench.reference import MOST_BYTES, Reference
 from medassist.bench.results import Figure
-from medassist.bench.targets import Target, why_not_comparable
+from medassist.bench.targets import TOKENS, Target, why_not_comparable
 from medassist.bench.work import Step, Work, settings
 from medassist.core.errors import EngineError
-from medassist.core.files import NotAFileError, read_text, sha256_of_file
+from medassist.core.files import (
+    NotAFileError,
+    make_folder,
+    read_text,
+    sha256_of_file,
+)
+from medassist.core.gguf import read_header
+from medassist.core.paths import cache_dir
+from medassist.core.words import size
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.chunks import CONTEXT, ScoredChunk
-from medassist.exams.log_probs import Floats, TokenComparison, compare, log_softmax
+from medassist.exams.log_probs import (
+    Floats,
+    Logits,
+    TokenComparison,
+    compare,
+    log_softmax,
+)
 from medassist.exams.perplexity import (
     MEAN_KLD,
     PPL,
@@ -50,61 +64,125 @@ def measure(work: Work) -> Generator[Event]:
     if not left:
         return
     text = _text(work)
-    for step in left:
-        reference = work.wishes.reference
-        if reference is not None and reference.facts.sha256 == step.target.facts.sha256:
-            reference = None
-        try:
-            if reference is not None:
-                why = why_not_comparable(step.target.model, reference.model)
-                if why:
-                    yield Failed(
-                        step.target.name,
-                        "quality",
-                        "Token by token it cannot be compared with "
-                        f"{reference.name}: {why}.",
-                    )
+    own = [step for step in left if _is_reference(work, step.target)]
+    others = [step for step in left if step not in own]
+    if work.wishes.reference is not None and len(left) > 1:
+        yield _told_of_room(work, work.wishes.reference)
+    with _reference(work, len(left)) as reference:
+        for step in (*own, *others):
+            try:
+                if step in others and (why := _why_not(work, step.target)):
+                    yield Failed(step.target.name, "quality", why)
                     continue
-            yield work.begin(step, "quality")
-            yield from _read(work, step, reference, text)
-        except EngineError as error:
-            yield Failed(step.target.name, "quality", str(error))
+                yield work.begin(step, "quality")
+                if work.wishes.reference is None:
+                    yield from _alone(work, step, text)
+                elif step in own:
+                    yield from _of_reference(work, step, reference, text)
+                else:
+                    yield from _beside(work, step, reference, text)
+            except EngineError as error:
+                yield Failed(step.target.name, "quality", str(error))
+            reference.unload()
 
 
-def _read(
-    work: Work, step: Step, reference: Target | None, text: str
-) -> Generator[Event]:
-    threads = settings(work.wishes)[0].threads
-    parts: list[TokenComparison] = []
-    losses: list[Floats] = []
-    with ExitStack() as stack:
-        enter = stack.enter_context
-        model = enter(GgufScorer(step.target.model, threads=threads))
-        base = (
-            enter(GgufScorer(reference.model, threads=threads)) if reference else None
-        )
+def _reference(work: Work, reads: int) -> Reference:
+    """The reference, whose logits are kept where it is asked more than once."""
+    model = (work.wishes.reference or work.targets[0]).model
+    folder = cache_dir()
+    make_folder(folder)
+    most = MOST_BYTES if reads > 1 else 0
+    return Reference(model, settings(work.wishes)[0].threads, folder, most)
+
+
+def _is_reference(work: Work, target: Target) -> bool:
+    reference = work.wishes.reference
+    return reference is not None and reference.facts.sha256 == target.facts.sha256
+
+
+def _why_not(work: Work, target: Target) -> str:
+    """Why a model cannot be laid beside the reference; empty where it can."""
+    reference = work.wishes.reference
+    why = why_not_comparable(target.model, reference.model) if reference else ""
+    if not why or reference is None:
+        return ""
+    return f"Token by token it cannot be compared with {reference.name}: {why}."
+
+
+def _alone(work: Work, step: Step, text: str) -> Generator[Event]:
+    """A model without a reference: its perplexity."""
+    with GgufScorer(
+        step.target.model, threads=settings(work.wishes)[0].threads
+    ) as model:
         chunks = model.chunks(text)[: work.wishes.chunks]
-        for number, chunk in enumerate(chunks):
-            found = model.logits(chunk.tokens[:-1], chunk.first)
-            if base is None:
-                losses.append(_losses(log_softmax(found), chunk))
-            else:
-                wanted = base.logits(chunk.tokens[:-1], chunk.first)
-                parts.append(compare(found, wanted, chunk.targets))
-            yield Progressed(step.target.name, "chunks", number + 1, len(chunks))
-    if base is not None:
-        figures = compared_figures(parts)
-    else:
-        figures = {PPL: _drawn(_ppl, [loss.mean() for loss in losses])}
-        figures[PPL] = figures[PPL].model_copy(
-            update={"value": perplexity(np.concatenate(losses)).value}
-        )
+
+        def read(chunk: Chunk) -> Logits:
+            return model.logits(chunk.tokens[:-1], chunk.first)
+
+        yield from _losses_of(work, step, chunks, read)
+
+
+def _of_reference(
+    work: Work, step: Step, reference: Reference, text: str
+) -> Generator[Event]:
+    """The reference's own perplexity."""
+    chunks = reference.chunks(text)[: work.wishes.chunks]
+    yield from _losses_of(work, step, chunks, reference.logits)
+
+
+def _losses_of(
+    work: Work, step: Step, chunks: Sequence[Chunk], read: Callable[[Chunk], Logits]
+) -> Generator[Event]:
+    losses: list[Floats] = []
+    for number, chunk in enumerate(chunks):
+        losses.append(_losses(log_softmax(read(chunk)), chunk))
+        yield Progressed(step.target.name, "chunks", number + 1, len(chunks))
+    whole = perplexity(np.concatenate(losses)).value
+    drawn = _drawn(_ppl, [float(loss.mean()) for loss in losses])
     yield work.keep(
         step,
-        figures=figures,
-        samples=_by_chunk(parts, losses),
-        notes=(f"{len(chunks)} chunks of {len(chunks[0].tokens)} tokens",),
+        figures={PPL: drawn.model_copy(update={"value": whole})},
+        samples={"nll": tuple(float(loss.mean()) for loss in losses)},
+        notes=_notes(chunks),
     )
+
+
+def _beside(
+    work: Work, step: Step, reference: Reference, text: str
+) -> Generator[Event]:
+    """A model beside the reference: perplexity, divergence, same top token."""
+    parts: list[TokenComparison] = []
+    with GgufScorer(
+        step.target.model, threads=settings(work.wishes)[0].threads
+    ) as model:
+        chunks = model.chunks(text)[: work.wishes.chunks]
+        for number, chunk in enumerate(chunks):
+            wanted = reference.logits(chunk)
+            found = model.logits(chunk.tokens[:-1], chunk.first)
+            parts.append(compare(found, wanted, chunk.targets))
+            yield Progressed(step.target.name, "chunks", number + 1, len(chunks))
+    yield work.keep(
+        step,
+        figures=compared_figures(parts),
+        samples=_by_chunk(parts),
+        notes=_notes(chunks),
+    )
+
+
+def _told_of_room(work: Work, reference: Target) -> Said:
+    """What the reference's logits take: half of a chunk's positions, 4 bytes each."""
+    tokens = read_header(reference.model, keep=(TOKENS,)).metadata.get(TOKENS, ())
+    words = len(tokens) if isinstance(tokens, tuple) else 0
+    wanted = work.wishes.chunks * (CONTEXT // 2) * words * 4
+    return Said(
+        f"{reference.name} reads the text once: its logits take up to "
+        f"{size(min(wanted, MOST_BYTES))} in {cache_dir()} until the quality of all "
+        "models is known."
+    )
+
+
+def _notes(chunks: Sequence[ScoredChunk]) -> tuple[str, ...]:
+    return (f"{len(chunks)} chunks of {len(chunks[0].tokens)} tokens",)
 
 
 def compared_figures(parts: Sequence[TokenComparison]) -> dict[str, Figure]:
@@ -159,12 +237,8 @@ def _losses(log_probs: Floats, chunk: ScoredChunk) -> Floats:
     return -log_probs[np.arange(len(targets)), targets]
 
 
-def _by_chunk(
-    parts: Sequence[TokenComparison], losses: Sequence[Floats]
-) -> dict[str, tuple[float, ...]]:
+def _by_chunk(parts: Sequence[TokenComparison]) -> dict[str, tuple[float, ...]]:
     """Sums that every figure with an interval can be computed from again."""
-    if not parts:
-        return {"nll": tuple(float(loss.mean()) for loss in losses)}
     return {
         "nll": tuple(float(part.nll.mean()) for part in parts),
         "base nll": tuple(float(part.base_nll.mean()) for part in parts),
