@@ -56,6 +56,7 @@ class ExamVerdict:
         no_worse: shown to be no worse by more than the margin; `None`: not tested,
             since it could not be shown of a larger file.
         margin: that was declared.
+        ended_at: the larger file of which it could not be shown.
         refused: why it cannot be compared, in a sentence.
     """
 
@@ -69,6 +70,7 @@ class ExamVerdict:
     p: float = 1.0
     no_worse: bool | None = False
     margin: float = MARGIN
+    ended_at: str = ""
     refused: str = ""
 
     @property
@@ -95,7 +97,10 @@ class ExamVerdict:
         if self.shown:
             return f"worse, by {interval}"
         if self.no_worse is None:
-            return f"not tested: it could not be shown of a larger file ({interval})"
+            return (
+                f"not tested: {self.ended_at}, which is larger, could not be shown to "
+                f"be no worse ({interval})"
+            )
         share = max(found.changed, 1) / found.items
         needed = items_needed(share, self.margin)
         more = f"; about {needed:,} items would be needed" if needed else ""
@@ -160,10 +165,11 @@ def _of_task(
     whole = [one for one in made if one.flips is not None]
     adjusted = iter(holm([one.p for one in whole]))
     passed = iter(in_sequence([bool(one.no_worse) for one in whole]))
+    ended_at = next((one.row for one in whole if not one.no_worse), "")
     return [
         one
         if one.flips is None
-        else replace(one, p=next(adjusted), no_worse=next(passed))
+        else replace(one, p=next(adjusted), no_worse=next(passed), ended_at=ended_at)
         for one in made
     ]
 

@@ -66,14 +66,13 @@ def _grounds(
     speed = row.written_per_s
     if target_speed and speed is not None:
         parts.append(f"writes {speed:.1f} tok/s, where {target_speed:g} are wanted")
+    take = f"Take {row.name} ({size(row.model.bytes)})"
+    if row.name == reference:
+        own = ", and ".join(("it is the reference itself", *parts))
+        return f"{take}: {own}. No smaller file was found that may stand for it."
     if verdict is not None:
         parts.append(f"is {verdict.said}")
-    elif row.name == reference:
-        parts.append("is the reference that the others are compared with")
-    return (
-        f"Take {row.name} ({size(row.model.bytes)}): the smallest file that "
-        f"{', and '.join(parts or ['was measured'])}."
-    )
+    return f"{take}: the smallest file that {', and '.join(parts or ['was measured'])}."
 
 
 def broken(row: ResultRow) -> str:

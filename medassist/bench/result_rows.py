@@ -12,6 +12,7 @@ from statistics import median
 from medassist.bench.llama_bench import samples_of
 from medassist.bench.results import Figure, FileFacts, Line, SettingsFacts, folded
 from medassist.bench.speed import called
+from medassist.core.words import plural
 from medassist.exams.timings import Percentile, least_for_upper_bound, percentile
 
 
@@ -38,6 +39,14 @@ class Speed:
     def spread(self) -> float:
         """Largest relative deviation from the median."""
         return max(abs(s - self.median) for s in self.samples) / self.median
+
+    @property
+    def said(self) -> str:
+        """As it is written: of one repetition no deviation is known."""
+        if len(self.samples) < 2:
+            return f"{self.median:.1f}"
+        percent = 100 * self.spread
+        return f"{self.median:.1f} ±{percent:.{0 if percent >= 1 else 1}f}%"
 
 
 @dataclass
@@ -91,7 +100,8 @@ class ResultRow:
         if own is None:
             return ""
         flash = ", flash" if own.flash_attn else ""
-        return f"{own.n_threads} threads, {own.type_k}{flash}"
+        threads = f"{own.n_threads} {plural(own.n_threads, 'thread')}"
+        return f"{threads}, {own.type_k}{flash}"
 
     @property
     def written_per_s(self) -> float | None:

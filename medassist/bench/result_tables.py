@@ -103,16 +103,16 @@ def _raw(found: Sequence[ResultRow]) -> ResultTable | None:
         for name in tests:
             speed = row.raw.get(name)
             mark = DISTURBED if speed is not None and speed.disturbed else ""
-            cells.append(
-                "-"
-                if speed is None
-                else f"{speed.median:.1f} ±{100 * speed.spread:.0f}%{mark}"
-            )
+            cells.append("-" if speed is None else f"{speed.said}{mark}")
         made.append(cells)
-    disturbed = any(s.disturbed for row in found for s in row.raw.values())
+    every = [speed for row in found for speed in row.raw.values()]
+    disturbed = any(speed.disturbed for speed in every)
+    alone = all(len(speed.samples) == 1 for speed in every)
     return _table(
         "speed",
-        "Raw speed, tok/s, median and largest deviation",
+        "Raw speed, tok/s, of one run each"
+        if alone
+        else "Raw speed, tok/s, median and largest deviation",
         ["model", "loaded", *tests],
         made,
         f"{DISTURBED} other programs took more than a tenth of the processor"

@@ -25,6 +25,7 @@ from medassist.bench.served import Served
 from medassist.bench.targets import Target
 from medassist.bench.work import AnyStep, Wishes, Work
 from medassist.core.errors import EngineError
+from medassist.core.words import plural
 from medassist.engine.timing import TimedModel, TimedSettings
 from medassist.engine.timing_wire import OpenedTimed
 from medassist.exams.margins import items_needed, margin_shown
@@ -143,7 +144,8 @@ def what_items_show(exams: Sequence[ExamPaper], margin: float) -> tuple[str, ...
             f"{100 * flips:g} % flips {100 * margin_shown(items, flips):.1f}"
             for flips in FLIPS
         )
-        found.append(f"{title}: {items:,} items can show, at {shown} points.")
+        many = f"{items:,} {plural(items, 'item')}"
+        found.append(f"{title}: {many} can show, at {shown} points.")
     if counts:
         needed = ", ".join(
             f"{items_needed(flips, margin):,} at {100 * flips:g} %" for flips in FLIPS

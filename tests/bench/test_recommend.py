@@ -43,6 +43,21 @@ def test_where_no_file_meets_both_it_says_what_each_lacks():
     assert "writes 6.0 tok/s, where 50 are wanted" in found.said[-1]
 
 
+def test_the_reference_is_recommended_as_what_it_is():
+    lines = [
+        *app(Q8, [12]),
+        *app(Q4, [20]),
+        *exam(Q8, BEFORE[:300]),
+        *exam(Q4, changed(BEFORE[:300], 3, 3)),
+    ]
+    found = chosen(lines)
+    assert found.said[0] == (
+        "Take Q8_0.gguf (8.0 kB): it is the reference itself, and writes 12.0 tok/s, "
+        "where 10 are wanted. No smaller file was found that may stand for it."
+    )
+    assert found.said[1].startswith("Q4_0.gguf: not decided")
+
+
 def test_without_an_exam_nothing_is_recommended():
     found = chosen([*app(Q8, [20]), *app(Q4, [30])])
     assert found.row is None

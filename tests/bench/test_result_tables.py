@@ -5,7 +5,7 @@ from medassist.bench.result_rows import rows, ttft
 from medassist.bench.result_tables import as_text
 from medassist.bench.results import Figure
 from medassist.commands.bench.measurement import declared_margin
-from tests.bench.lines import app, exam, line, model, speed
+from tests.bench.lines import SETTINGS, app, exam, line, model, speed
 
 Q4 = model("Q4_0", 4000)
 
@@ -25,6 +25,20 @@ def test_a_disturbed_speed_is_marked_and_the_mark_is_explained():
     assert "11.0 ±9%*" in text
     assert "other programs took more than a tenth" in text
     assert "*" not in as_text(speed(Q4, [10, 11, 12]), [])
+
+
+def test_of_one_run_no_deviation_is_written_and_a_small_one_is_no_zero():
+    text = as_text(speed(Q4, [10.0]), [])
+    assert "of one run each" in text and "±" not in text
+    text = as_text(speed(Q4, [10.0, 10.02]), [])
+    assert "10.0 ±0.1%" in text
+
+
+def test_a_single_thread_is_no_threads():
+    one = SETTINGS.model_copy(update={"n_threads": 1})
+    lines = [found.model_copy(update={"settings": one}) for found in speed(Q4, [10.0])]
+    assert "1 thread, f16" in as_text(lines, [])
+    assert "4 threads, f16" in as_text(speed(Q4, [10.0]), [])
 
 
 def test_the_types_that_the_weights_really_have_are_shown():

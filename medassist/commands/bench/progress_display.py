@@ -14,7 +14,7 @@ from medassist.bench.results import ResultsFile
 from medassist.commands.ask_print import StatusLine
 from medassist.commands.bench.request import BenchRequest
 from medassist.core.terminal import confirm, say
-from medassist.core.words import duration
+from medassist.core.words import duration, plural
 
 ASK_ABOVE_S = 600.0
 Agree = Callable[[events.Planned], bool]
@@ -95,7 +95,8 @@ def agreed(planned: events.Planned, request: BenchRequest, file: Path) -> bool:
         return True
     takes = f"about {duration(planned.seconds)}" if planned.seconds else "a while"
     done = f", {planned.done:,} are done already" if planned.done else ""
-    say(f"{planned.steps:,} measurements{done}: {takes}. Result: {file}", err=True)
+    many = f"{planned.steps:,} {plural(planned.steps, 'measurement')}"
+    say(f"{many}{done}: {takes}. Result: {file}", err=True)
     if (planned.seconds or 0.0) < ASK_ABOVE_S or request.yes:
         return True
     if not sys.stdin.isatty():
