@@ -30,6 +30,8 @@ class GgufHeader:
     quantization: str
     types: Mapping[str, int] = field(default_factory=dict[str, int])
     """Weights by the type that they really have: {"Q4_K": 1000, "F32": 10}."""
+    eights: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Bytes by type of the matrices that have a multiple of eight rows."""
 
     def text(self, key: str) -> str | None:
         """The value of `key` where it is a text."""
@@ -124,6 +126,7 @@ def read_header(path: Path, keep: Collection[str] = ()) -> GgufHeader:
         found.parameters,
         found.quantization,
         found.types,
+        found.eights,
     )
 
 

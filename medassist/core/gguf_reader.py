@@ -27,6 +27,7 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 MAX_KEY_BYTES = 1 << 16
 MAX_TENSORS = 1 << 20
+EMBEDDING = "token_embd.weight"
 MAX_DIMENSIONS = 4
 KEPT_ARRAY = 1024
 DEFAULT_ALIGNMENT = 32
@@ -64,6 +65,9 @@ class Contents:
     quantization: str
     types: Mapping[str, int]
     """Weights by the type that they really have: {"Q4_K": 1000, "F32": 10}."""
+    eights: Mapping[str, int]
+    """Bytes by type of the matrices that have a multiple of eight rows; of the
+    embedding, which is looked up and not multiplied with, none."""
 
 
 @dataclass(frozen=True)
@@ -131,17 +135,15 @@ class HeaderReader:
                 "file again.",
                 self.path,
             )
-        parameters, quantization, types = self._tensors(tensors, metadata)
-        return Contents(metadata, tensors, parameters, quantization, types)
+        return self._tensors(tensors, metadata)
 
-    def _tensors(
-        self, count: int, metadata: Metadata
-    ) -> tuple[int, str, Mapping[str, int]]:
+    def _tensors(self, count: int, metadata: Metadata) -> Contents:
         tensor_types, file_types = _types()
         parameters = 0
         end = 0
         weights: Counter[str] = Counter()
         types: Counter[str] = Counter()
+        eights: Counter[str] = Counter()
         for _ in range(count):
             name = self._string(MAX_KEY_BYTES)
             dimensions = self._unpack("<I")
@@ -157,9 +159,12 @@ class HeaderReader:
                 # A type of a later llama.cpp: it will say itself whether it reads it.
                 continue
             types[found.name] += values
+            size = values // found.block * found.bytes
             if dimensions > 1:
                 weights[found.name] += values
-            end = max(end, offset + values // found.block * found.bytes)
+                if shape[1] % 8 == 0 and name != EMBEDDING:
+                    eights[found.name] += size
+            end = max(end, offset + size)
         alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
         if not isinstance(alignment, int) or not 1 <= alignment <= 1 << 20:
             raise self._damaged(f"an alignment of {alignment}")
@@ -174,7 +179,8 @@ class HeaderReader:
         file_type = metadata.get("general.file_type")
         named = file_types.get(file_type) if isinstance(file_type, int) else None
         most = weights.most_common(1)
-        return parameters, named or (most[0][0] if most else "unknown"), types
+        quantization = named or (most[0][0] if most else "unknown")
+        return Contents(metadata, count, parameters, quantization, types, eights)
 
     def _value(self, kind: int, key: str) -> Scalar | tuple[Scalar, ...] | None:
         if kind == STRING:

@@ -90,6 +90,8 @@ class ListedPair(_Listed):
     need: int | None = None
     """Bytes of memory that both panes together take."""
     weights: int | None = None
+    copied: int | None = None
+    """Of the weights, in another order for this processor; on top of them."""
     kv: int | None = None
     compute: int | None = None
     fits: fit.Verdict = "not known"
@@ -279,6 +281,7 @@ def list_pair(
             "bytes": fit.weight_bytes(files),
             "need": need.total,
             "weights": need.weights,
+            "copied": need.copied,
             "kv": need.kv,
             "compute": need.compute,
             "fits": need.verdict(available),

@@ -5,7 +5,8 @@ The first two can be computed, as llama.cpp allocates them (release in llama-cpp
 0.3.36: `llama_kv_cache` in llama-kv-cache.cpp, `GGML_PAD(n_ctx, 256)` in
 llama-context.cpp):
 
-    weights = the files' bytes, each file once (both panes share a base)
+    weights = the files' bytes, each file once (both panes share a base), and what
+              `repacked` says is copied of them
     KV      = panes * tokens padded to 256
               * sum over layers of KV heads * (key length + value length) * bytes
               with 2 bytes a value for f16 and 34/32 for q8_0
@@ -26,6 +27,8 @@ test_fit.py` holds the estimate against loaded pairs.
 
 from __future__ import annotations
 
+import platform
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +42,10 @@ from medassist.core.values import (
     EngineOptions,
     PairFiles,
 )
+from medassist.library.repacked import repacked_bytes
 
+METAL = sys.platform == "darwin" and platform.machine() == "arm64"
+"""There all layers go to the GPU unless something else is said."""
 PADDING = 256
 PROCESS_BYTES = 64 * 2**20
 """Of the models' process before a model: Python, llama.cpp, measured on Linux."""
@@ -57,11 +63,13 @@ class Need:
     weights: int
     kv: int
     compute: int
+    copied: int = 0
+    """Of the weights, in another order; on top of them."""
     process: int = PROCESS_BYTES
 
     @property
     def total(self) -> int:
-        return self.weights + self.kv + self.compute + self.process
+        return self.weights + self.copied + self.kv + self.compute + self.process
 
     def verdict(self, available: int | None) -> Verdict:
         """Whether it fits into `available` bytes."""
@@ -93,7 +101,17 @@ def need(files: PairFiles, options: EngineOptions | None = None) -> Need:
     adapter = files.adapter if options.share_prefill else None
     if adapter and read_header(adapter).invocation_tokens:
         compute += min(kv // 2, KEPT_COPY_BYTES)
-    return Need(weight_bytes(files), kv, compute)
+    # Both panes share a base, and so its copy.
+    models = {header.path.resolve(): header for header in headers.values()}
+    on_cpu = not options.gpu_layers if options.gpu_layers is not None else not METAL
+    copied = sum(map(_copied, models.values())) if on_cpu else 0
+    return Need(weight_bytes(files), kv, compute, copied)
+
+
+def _copied(header: GgufHeader) -> int:
+    # A split model lists in each file the tensors of that file alone.
+    others = (read_header(p) for p in shards(header.path) if p != header.path)
+    return repacked_bytes(header) + sum(map(repacked_bytes, others))
 
 
 def weight_bytes(files: PairFiles) -> int:
