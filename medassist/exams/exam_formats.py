@@ -53,7 +53,7 @@ def medqa(file: Path, rows: Numbered) -> Iterator[Question]:
                 options = [str(row[f"ending{i}"]) for i in range(len(LETTERS))]
                 stem, gold = str(row["sent1"]), _within(int(row["label"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise _unlike(file, number, "MedQA", error) from None
+            raise unlike(file, number, "MedQA", error) from None
         prompt = lettered(f"Question: {stem}\n", options)
         yield Question(str(row.get("id", number)), "", prompt, LETTERS, gold)
 
@@ -63,13 +63,13 @@ def medmcqa(file: Path, rows: Numbered) -> Iterator[Question]:
     try:
         first = _first_choice(file, {int(row["cop"]) for _, row in rows})
     except (KeyError, TypeError, ValueError) as error:
-        raise _unlike(file, rows[0][0], "MedMCQA", error) from None
+        raise unlike(file, rows[0][0], "MedMCQA", error) from None
     for number, row in rows:
         try:
             options = [str(row[f"op{letter}"]) for letter in "abcd"]
             stem, gold = str(row["question"]), _within(int(row["cop"]) - first)
         except (KeyError, TypeError, ValueError) as error:
-            raise _unlike(file, number, "MedMCQA", error) from None
+            raise unlike(file, number, "MedMCQA", error) from None
         prompt = lettered(f"Question: {stem}\nChoices:\n", options)
         subject = str(row.get("subject_name") or "")
         yield Question(str(row.get("id", number)), subject, prompt, LETTERS, gold)
@@ -88,7 +88,7 @@ def medxpertqa(file: Path, rows: Numbered) -> Iterator[Question]:
             gold = letters.index(mark)
             stem = str(row["question"]).partition(_LISTED)[0]
         except (KeyError, TypeError, ValueError) as error:
-            raise _unlike(file, number, "MedXpertQA", error) from None
+            raise unlike(file, number, "MedXpertQA", error) from None
         prompt = lettered(f"Question: {stem}\n", list(options.values()))
         group = str(row.get("body_system") or "")
         yield Question(str(row.get("id", number)), group, prompt, letters, gold)
@@ -163,6 +163,7 @@ def _within(gold: int) -> int:
     return gold
 
 
-def _unlike(file: Path, number: int, exam: str, error: Exception) -> ExamError:
+def unlike(file: Path, number: int, exam: str, error: Exception) -> ExamError:
+    """That a line is not in the format of an exam, and what is wrong with it."""
     what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
     return ExamError(f"{file}, line {number} is not in the format of {exam}: {what}.")

@@ -6,8 +6,7 @@ Prompts are those of lm-eval's tasks `medqa_4options`, `medmcqa`, `pubmedqa` and
 - MedQA, MedMCQA, MedXpertQA: JSON lines; `exam_formats.py` has their fields.
 - PubMedQA: `ori_pqal.json` with `test_ground_truth.json` beside it or below the folder,
   or a file of another name that has the decisions in it.
-- MMLU: `anatomy_test.csv` and so on, without a head; solved questions from
-  `anatomy_dev.csv`.
+- MMLU: `anatomy_test.csv` and so on, or JSON lines; see `mmlu_files.py`.
 """
 
 from __future__ import annotations
@@ -19,19 +18,12 @@ from typing import cast
 
 from medassist.core.compressed import plain_name
 from medassist.core.files import sha256_of_file
-from medassist.exams.exam_formats import BY_FIELDS, LETTERS, mmlu, pubmedqa
+from medassist.exams import mmlu_files
+from medassist.exams.exam_formats import BY_FIELDS, Numbered, pubmedqa
 from medassist.exams.exam_rows import Row, rows, whole_object
+from medassist.exams.mmlu_files import DEV, HUB_FIELDS, TEST, Sheet
 from medassist.exams.multiple_choice import ExamError, Question
 
-SUBJECTS = (
-    "anatomy",
-    "clinical_knowledge",
-    "college_biology",
-    "college_medicine",
-    "medical_genetics",
-    "professional_medicine",
-)
-"""Of MMLU, those that medical models are measured by: 1,089 questions."""
 TITLES = {
     "medqa_4options": "MedQA (USMLE, 4 options)",
     "medmcqa": "MedMCQA (validation)",
@@ -44,7 +36,8 @@ PUBMEDQA_FIELDS = {"QUESTION", "CONTEXTS"}
 EXPECTED = (
     "MedQA, MedMCQA or MedXpertQA as JSON lines (.jsonl or .json), "
     f"{PUBMEDQA} with {PUBMEDQA_TRUTH} or PubMedQA in one file with its decisions, or "
-    "MMLU as anatomy_test.csv with anatomy_dev.csv; plain or compressed"
+    "MMLU as anatomy_test.csv with anatomy_dev.csv or as JSON lines; plain or "
+    "compressed"
 )
 
 
@@ -104,12 +97,14 @@ def find_exams(folder: Path, shots: int = 0) -> FolderExams:
     papers: dict[str, ExamPaper] = {}
     passed: list[tuple[Path, str]] = []
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    tests = [p for p in files if _subject(p, "test")]
+    sheets = list(mmlu_files.csv_sheets(files, TEST))
+    if shots:
+        sheets += mmlu_files.csv_sheets(files, DEV)
     for file in files:
         name = plain_name(file)
         if name == PUBMEDQA:
             paper = _pubmedqa(file, _one(PUBMEDQA_TRUTH, files, folder))
-        elif name == PUBMEDQA_TRUTH or _subject(file, "dev") or file in tests:
+        elif name == PUBMEDQA_TRUTH or _is_mmlu_csv(file):
             continue  # read with what it belongs to
         elif name.endswith((".jsonl", ".json")):
             paper = _json(file)
@@ -117,7 +112,9 @@ def find_exams(folder: Path, shots: int = 0) -> FolderExams:
             paper = PassedOver("is none of the files that were looked for")
         else:
             continue
-        if isinstance(paper, PassedOver):
+        if isinstance(paper, list):
+            sheets += paper
+        elif isinstance(paper, PassedOver):
             passed.append((file, paper.why))
         elif paper.task in papers:
             raise ExamError(
@@ -126,8 +123,8 @@ def find_exams(folder: Path, shots: int = 0) -> FolderExams:
             )
         else:
             papers[paper.task] = paper
-    if tests:
-        papers["mmlu_medical"] = _mmlu(tests, files, folder, shots)
+    if mmlu := _mmlu(sheets, folder, shots):
+        papers[mmlu.task] = mmlu
     if not papers:
         others = "; ".join(f"{file.name} {why}" for file, why in passed[:5])
         raise ExamError(
@@ -137,8 +134,8 @@ def find_exams(folder: Path, shots: int = 0) -> FolderExams:
     return FolderExams(tuple(papers[t] for t in TITLES if t in papers), tuple(passed))
 
 
-def _json(file: Path) -> ExamPaper | PassedOver:
-    """An exam in JSON lines, or PubMedQA in one file."""
+def _json(file: Path) -> ExamPaper | PassedOver | list[Sheet]:
+    """An exam in JSON lines, a part of MMLU, or PubMedQA in one file."""
     every = rows(file)
     first = next(every, None)
     if plain_name(file).endswith(".json") and (first is None or _is_pubmedqa(first[1])):
@@ -150,6 +147,8 @@ def _json(file: Path) -> ExamPaper | PassedOver:
             return _pubmedqa_alone(file, found)
     if first is None:
         return PassedOver("is empty or holds no JSON lines")
+    if first[1].keys() >= HUB_FIELDS:
+        return _mmlu_lines(file, [first, *every])
     of_kind = (each for each in BY_FIELDS if each[1] <= first[1].keys())
     known = next(of_kind, None)
     if known is None:
@@ -160,6 +159,19 @@ def _json(file: Path) -> ExamPaper | PassedOver:
         return PassedOver(why)
     questions = tuple(make(file, [first, *every]))
     return ExamPaper(task, TITLES[task], questions, 0, _hashes([file]))
+
+
+def _mmlu_lines(file: Path, every: Numbered) -> list[Sheet] | PassedOver:
+    if "train" in plain_name(file):
+        return PassedOver("is for training")
+    if mmlu_files.not_held_out(file):
+        return PassedOver("is MMLU's validation set; the test set is wanted")
+    found = mmlu_files.hub_sheets(file, every)
+    return found or PassedOver("is MMLU of other subjects than the medical ones")
+
+
+def _is_mmlu_csv(file: Path) -> bool:
+    return any(mmlu_files.csv_subject(file, part) for part in (TEST, DEV))
 
 
 def _not_held_out(task: str, file: Path, first: Row) -> str:
@@ -204,39 +216,12 @@ def _pubmedqa_alone(file: Path, found: Row) -> ExamPaper | PassedOver:
     )
 
 
-def _mmlu(
-    tests: Sequence[Path], files: Sequence[Path], folder: Path, shots: int
-) -> ExamPaper:
-    questions: list[Question] = []
-    read: list[Path] = []
-    for subject in SUBJECTS:
-        own = [file for file in tests if _subject(file, "test") == subject]
-        if not own:
-            continue
-        file = _one(f"{subject}_test.csv", own, folder)
-        read.append(file)
-        solved: tuple[tuple[str, str], ...] = ()
-        if shots:
-            dev = _one(f"{subject}_dev.csv", files, folder)
-            read.append(dev)
-            examples = list(mmlu(dev))[:shots]
-            solved = tuple((prompt, LETTERS[gold]) for prompt, gold in examples)
-        about = (
-            "The following are multiple choice questions (with answers) about "
-            f"{subject.replace('_', ' ')}.\n\n"
-        )
-        questions += [
-            Question(f"{subject}-{i}", subject, prompt, LETTERS, gold, about, solved)
-            for i, (prompt, gold) in enumerate(mmlu(file))
-        ]
+def _mmlu(sheets: Sequence[Sheet], folder: Path, shots: int) -> ExamPaper | None:
+    found, read = mmlu_files.questions(sheets, folder, shots)
+    if not found:
+        return None
     title = TITLES["mmlu_medical"]
-    return ExamPaper("mmlu_medical", title, tuple(questions), shots, _hashes(read))
-
-
-def _subject(file: Path, part: str) -> str | None:
-    name = plain_name(file)
-    subject = name.removesuffix(f"_{part}.csv")
-    return subject if subject in SUBJECTS and subject != name else None
+    return ExamPaper("mmlu_medical", title, tuple(found), shots, _hashes(read))
 
 
 def _one(name: str, files: Sequence[Path], folder: Path) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exams.papers import write_papers
+from tests.exams.papers import write_medxpertqa, write_papers
 from tests.tiny_models import (
     SENTENCES,
     random_weights,
@@ -50,6 +50,7 @@ def files(tmp_path_factory) -> Files:
     text = folder / "text.txt"
     text.write_text(" ".join(SENTENCES) * 60, "utf-8")
     exams = write_papers(folder / "exams", 6)
+    write_medxpertqa(exams, 6)
     return Files(
         pair.base,
         pair.plain,

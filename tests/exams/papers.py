@@ -1,9 +1,16 @@
-"""Exams of our own words, in the formats in which the real ones are published."""
+"""Exams of our own words, in the formats in which the real ones are published.
+
+    python -m tests.exams.papers FOLDER [--questions 300] [--pubmedqa FILE]
+
+writes all five, `--questions` of each, with PubMedQA's own FILE where it is given.
+"""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
+import shutil
 from pathlib import Path
 
 from medassist.exams.exam_formats import LETTERS
@@ -29,8 +36,14 @@ def gold(number: int) -> int:
     return (number * 5 + number // 4) % 4
 
 
-def write_papers(folder: Path, count: int = 24) -> Path:
-    """MedQA, MedMCQA, PubMedQA and two subjects of MMLU, `count` questions each."""
+def write_papers(folder: Path, count: int = 24, of_mmlu: int | None = None) -> Path:
+    """MedQA, MedMCQA, PubMedQA and two subjects of MMLU, `count` questions each.
+
+    Args:
+        folder: to write to.
+        count: of questions.
+        of_mmlu: of each of its subjects, where that is another number.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_lines(folder / "phrases_no_exclude_test.jsonl", map(medqa, range(count)))
     write_lines(folder / "dev.json", map(medmcqa, range(count)))
@@ -39,12 +52,32 @@ def write_papers(folder: Path, count: int = 24) -> Path:
     truth = {str(900 + i): decision(i) for i in range(count)}
     (folder / "test_ground_truth.json").write_text(json.dumps(truth), "utf-8")
     for subject in SUBJECTS:
-        for part, rows in (("dev", mmlu_dev(subject)), ("test", mmlu(subject, count))):
+        for part, rows in (
+            ("dev", mmlu_dev(subject)),
+            ("test", mmlu(subject, of_mmlu or count)),
+        ):
             (folder / "data" / part).mkdir(parents=True, exist_ok=True)
             file = folder / "data" / part / f"{subject}_{part}.csv"
             with file.open("w", encoding="utf-8", newline="") as out:
                 for row in rows:
                     csv.writer(out).writerow([row[0], *row[1], LETTERS[row[2]]])
+    return folder
+
+
+def write_medxpertqa(folder: Path, count: int) -> None:
+    """MedXpertQA's text questions beside the other papers."""
+    (folder / "Text").mkdir(parents=True, exist_ok=True)
+    write_lines(folder / "Text" / "test.jsonl", map(medxpertqa, range(count)))
+
+
+def write_forms(folder: Path, count: int, own_pubmedqa: Path | None = None) -> Path:
+    """All five exams with `count` questions each, MMLU's shared by its subjects."""
+    write_papers(folder, count, count // len(SUBJECTS))
+    write_medxpertqa(folder, count)
+    if own_pubmedqa is not None:
+        for name in ("ori_pqal.json", "test_ground_truth.json"):
+            (folder / name).unlink()
+        shutil.copyfile(own_pubmedqa, folder / own_pubmedqa.name)
     return folder
 
 
@@ -81,7 +114,7 @@ def medxpertqa(i: int, *, listed: bool = False) -> dict[str, object]:
     marked = dict(zip(letters, texts, strict=True))
     choices = " ".join(f"({letter}) {text}" for letter, text in marked.items())
     as_list = [{"letter": k, "content": v} for k, v in marked.items()]
-    label = letters[i + 1]
+    label = letters[(i + 1) % len(letters)]
     return {
         "id": f"Text-{i}",
         "question": f"{stem(i)}\nAnswer Choices: {choices}",
@@ -118,6 +151,13 @@ def mmlu(subject: str, count: int) -> list[tuple[str, list[str], int]]:
     ]
 
 
+def mmlu_line(subject: str, row: tuple[str, list[str], int]) -> dict[str, object]:
+    """A question of MMLU as the Hub has it."""
+    return {
+        "question": row[0], "subject": subject, "choices": row[1], "answer": row[2],
+    }  # fmt: skip
+
+
 def mmlu_dev(subject: str) -> list[tuple[str, list[str], int]]:
     shift = 3 + SUBJECTS.index(subject)
     return [
@@ -129,3 +169,17 @@ def mmlu_dev(subject: str) -> list[tuple[str, list[str], int]]:
 def write_lines(file: Path, rows: object) -> None:
     text = "".join(json.dumps(row) + "\n" for row in list(rows))  # type: ignore[call-overload]
     file.write_text(text, "utf-8")
+
+
+def main() -> None:
+    """Write what the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m tests.exams.papers")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--questions", type=int, default=300)
+    parser.add_argument("--pubmedqa", type=Path)
+    given = parser.parse_args()
+    write_forms(given.folder, given.questions, given.pubmedqa)
+
+
+if __name__ == "__main__":
+    main()

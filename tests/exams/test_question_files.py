@@ -197,6 +197,73 @@ def test_medxpertqa_is_asked_with_its_ten_options(tmp_path, listed) -> None:
         find_exams(tmp_path)
 
 
+def test_mmlu_is_read_out_of_the_hubs_json_lines_as_out_of_the_authors_csv(
+    folder, tmp_path
+) -> None:
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    for part, made in (("test", lambda s: papers.mmlu(s, 8)), ("dev", papers.mmlu_dev)):
+        rows = [papers.mmlu_line(s, row) for s in papers.SUBJECTS for row in made(s)]
+        rows.insert(3, papers.mmlu_line("astronomy", papers.mmlu("anatomy", 1)[0]))
+        papers.write_lines(hub / f"{part}.jsonl", rows)
+    papers.write_lines(hub / "validation.jsonl", rows[:2])
+    papers.write_lines(hub / "auxiliary_train.jsonl", rows[:2])
+    for shots in (0, 5):
+        authors = find_exams(folder, shots).papers[3]
+        found = find_exams(hub, shots)
+        (paper,) = found.papers
+        assert paper.questions == authors.questions
+        assert len(paper.files) == (2 if shots else 1)
+    assert sorted(why for _, why in found.passed_over) == [
+        "is MMLU's validation set; the test set is wanted",
+        "is for training",
+    ]
+
+
+def test_a_subject_of_mmlu_is_told_by_the_files_name_where_no_field_tells_it(
+    tmp_path,
+) -> None:
+    row = papers.mmlu_line("", papers.mmlu("anatomy", 1)[0])
+    (tmp_path / "anatomy").mkdir()
+    papers.write_lines(tmp_path / "anatomy" / "test.jsonl", [{**row, "answer": "C"}])
+    papers.write_lines(tmp_path / "college_biology_test.jsonl", [row])
+    (paper,) = find_exams(tmp_path).papers
+    assert [q.id for q in paper.questions] == ["anatomy-0", "college_biology-0"]
+    assert paper.questions[0].gold == 2
+    papers.write_lines(tmp_path / "all.jsonl", [row])
+    with pytest.raises(ExamError, match="tells the subject"):
+        find_exams(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"choices": ["a", "b"]}, "line 2 is not in the format of MMLU: its choices"),
+        ({"answer": 4}, "number 4"),
+        ({"answer": None}, "format of MMLU"),
+    ],
+)
+def test_a_broken_line_of_mmlu_is_named(tmp_path, change, said) -> None:
+    row = papers.mmlu_line("anatomy", papers.mmlu("anatomy", 1)[0])
+    papers.write_lines(tmp_path / "test.jsonl", [row, row | change])
+    with pytest.raises(ExamError, match=said):
+        find_exams(tmp_path)
+
+
+def test_all_five_forms_are_written_with_as_many_questions_each(tmp_path) -> None:
+    own = tmp_path / "pqal.json"
+    own.write_text(json.dumps({str(i): papers.pubmedqa(i) for i in range(7)}), "utf-8")
+    found = find_exams(papers.write_forms(tmp_path / "forms", 20, own)).papers
+    assert [len(paper.questions) for paper in found] == [20, 20, 7, 20, 20]
+
+
+def test_a_subject_of_mmlu_in_two_forms_is_refused(folder) -> None:
+    row = papers.mmlu_line("anatomy", papers.mmlu("anatomy", 1)[0])
+    papers.write_lines(folder / "mmlu_test.jsonl", [row])
+    with pytest.raises(ExamError, match=r"anatomy \(test\) of MMLU is there twice"):
+        find_exams(folder)
+
+
 def broken(folder: Path, name: str, text: str) -> Path:
     (folder / name).write_text(text, "utf-8")
     return folder
