@@ -17,6 +17,7 @@ KNOWN = {
     "records",
     "safety",
     "bench",
+    "exams",
     "engine",
     "start",
     "gguf",
@@ -35,11 +36,14 @@ def main() -> None:
         "what",
         nargs="*",
         help="engine, start; records; safety; verify; choice (installs lm-eval); "
-        "bench (compiles llama-bench, installs lm-eval); "
+        "bench (compiles llama-bench); exams (installs lm-eval); "
         "gguf, merge (fetch upstream's converter); "
         "packing; prepare (MEDASSIST_DATA)",
     )
     parser.add_argument("--runs", type=int, default=5, help="runs of each (5)")
+    parser.add_argument(
+        "--questions", type=int, default=40, help="of each exam, for exams (40)"
+    )
     parser.add_argument("--threads", type=int, default=physical_cores())
     parser.add_argument(
         "--models",
@@ -109,7 +113,10 @@ def main() -> None:
         model = bench.model_to_measure(arguments.models)
         rows = bench.speeds(model, arguments.runs, arguments.threads)
         show(f"Raw speed of {model.name}, beside llama-bench", rows)
-        rows = bench.exams(arguments.runs, arguments.threads)
+    if "exams" in what:
+        from benchmarks import bench
+
+        rows = bench.exams(arguments.runs, arguments.threads, arguments.questions)
         show("Exams at Q8_0, beside lm-eval on the F32 folder", rows)
     if "choice" in what:
         from benchmarks import multiple_choice

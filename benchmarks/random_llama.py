@@ -76,6 +76,16 @@ def random_llama(folder: Path) -> RandomLlama:
     return made
 
 
+def random_f16(file: Path) -> Path:
+    """The same llama at F16 as `file`, made where it is not there yet: 1.3 GB."""
+    if not file.exists():
+        print("making a random llama of 0.7 B parameters ...", flush=True)
+        partial = file.with_suffix(".partial")
+        _write_model(partial)
+        partial.replace(file)
+    return file
+
+
 def _write_model(path: Path) -> None:
     random = np.random.default_rng(0)
     writer = gguf.GGUFWriter(path, "llama")
