@@ -41,7 +41,7 @@ def estimate(
         paper.task: [len(question.text) for question in paper.questions]
         for paper in exams
     }
-    total = 0.0
+    total = _of_reference(steps, tok_per_s[0], size, wishes)
     for step in steps:
         read, written = _tokens(step, letters)
         slower = step.target.facts.bytes / max(1, size)
@@ -51,12 +51,23 @@ def estimate(
                 total += START_S + step.target.facts.bytes / BYTES_A_SECOND
             case "sustained":
                 total += wishes.sustained_s
-            case "quality" if wishes.reference is not None:
-                reference = wishes.reference.facts.bytes / max(1, size)
-                total += reference * read / tok_per_s[0]
             case _:
                 pass
     return total
+
+
+def _of_reference(
+    steps: Sequence[AnyStep], read_per_s: float, size: int, wishes: Wishes
+) -> float:
+    """What the reference's reading takes, where it is no row that reads anyway."""
+    reference = wishes.reference
+    beside = [step for step in steps if step.kind == "quality"]
+    if reference is None or not beside:
+        return 0.0
+    if any(step.target.facts.sha256 == reference.facts.sha256 for step in beside):
+        return 0.0
+    slower = reference.facts.bytes / max(1, size)
+    return slower * wishes.chunks * CONTEXT / read_per_s
 
 
 def _tokens(step: AnyStep, letters: dict[str, list[int]]) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medassist.core.words import duration
+from medassist.core.words import duration, plural
 
 TITLE = "medassist bench"
 LOADING = "looking at the models ..."
@@ -16,7 +16,7 @@ def planned(steps: int, done: int, seconds: float | None) -> str:
     """The plan."""
     takes = f"about {duration(seconds)}" if seconds else "a while"
     before = f", {done:,} done before" if done else ""
-    return f"{steps:,} measurements{before}: {takes}."
+    return f"{steps:,} {plural(steps, 'measurement')}{before}: {takes}."
 
 
 def progress(done: int, of: int, left: float) -> str:
