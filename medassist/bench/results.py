@@ -167,8 +167,7 @@ class ResultsFile:
     Raises:
         UsageError: there is something in it, and it is not to be gone on with; or
             another process writes to it.
-        BenchError: it is no such file.
-        OSError: it cannot be made.
+        BenchError: it is no such file, or cannot be made.
     """
 
     def __init__(self, file: Path, *, resume: bool = False) -> None:
@@ -181,10 +180,14 @@ class ResultsFile:
                 f"{file} is being written by another medassist bench{error.holder}. "
                 "Wait for it, or give another file with --out."
             ) from None
+        except OSError as error:
+            raise _unmade(file, error) from error
         try:
             number = open_own(file)
-        except BaseException:
+        except BaseException as error:
             self._lock.release()
+            if isinstance(error, OSError):
+                raise _unmade(file, error) from error
             raise
         self._out = FileIO(number, "r+b")
         try:
@@ -242,6 +245,13 @@ class ResultsFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _unmade(file: Path, error: OSError) -> BenchError:
+    return BenchError(
+        f"{file} cannot be made: {error.strerror}. Nothing was measured; make room, or "
+        "give another file with --out."
+    )
 
 
 def read_results(file: Path) -> list[Line]:

@@ -31,6 +31,10 @@ PROGRAM = "ollama"
 LOADS = 3
 WARM = "warm"
 ONE, BOTH = "one", "both"
+MEMORY_OF_ALL = (
+    "the memory is that of all of Ollama's processes, with every model that it holds "
+    "by then"
+)
 
 
 class ServedAnswer(Protocol):
@@ -153,7 +157,9 @@ class Served:
         for step in rest:
             if step.kind == "memory":
                 yield work.begin(step, "memory")
-                yield work.keep(step, figures=memory_of(self._own()))
+                yield work.keep(
+                    step, figures=memory_of(self._own()), notes=(MEMORY_OF_ALL,)
+                )
                 continue
             yield work.begin(step, f"{PROGRAM}, {step.test['panes']}")
             watching = work.observer.begin(self._own())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from io import FileIO
 from pathlib import Path
@@ -66,6 +67,20 @@ def test_two_do_not_write_to_one_file(tmp_path):
     first.close()
     with ResultsFile(tmp_path / "r.jsonl", resume=True):
         pass
+
+
+@pytest.mark.parametrize("what", ["open_own", "Lock.take"])
+def test_a_disk_that_is_full_at_the_start_is_told_with_the_file(
+    tmp_path, monkeypatch, what
+):
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"medassist.bench.results.{what}", full)
+        with pytest.raises(BenchError, match=r"r\.jsonl cannot be made: No space left"):
+            ResultsFile(tmp_path / "r.jsonl")
+    ResultsFile(tmp_path / "r.jsonl").close()  # nothing holds it
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -89,6 +89,7 @@ def test_the_rows_have_the_servers_own_timings(fake, tmp_path):
     assert tuned.app["both"]["tok_per_s base"] == (8.0, 8.0)
     assert tuned.app["both"]["tok_per_s tuned"] == (8.0, 8.0)
     assert base.memory["resident"].value > 1_000_000
+    assert any("all of Ollama's processes" in note for note in base.notes)
     assert base.model.quantization == "Q8_0" and base.model.bytes == 1000
     text = as_text(lines, [])
     assert "ollama:me/tuned:q8" in text and "both: tuned" in text
