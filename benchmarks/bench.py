@@ -7,8 +7,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from convert.unpack.folder import unpack
-
 from benchmarks.random_llama import random_llama
 from benchmarks.table import Comparison
 from convert.gguf.model import convert_model

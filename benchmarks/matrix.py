@@ -22,11 +22,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from convert.unpack.folder import unpack
-
 from benchmarks.random_llama import random_f16
 from convert.gguf.model import convert_model
 from convert.quantize import quantize
+from convert.unpack.unpack import unpack
 from medassist.core.compressed import open_any
 from medassist.starter.open_base import SMOLLM2
 from tests.exams.papers import write_forms

@@ -116,7 +116,7 @@ def _alone(work: Work, step: Step, text: str) -> Generator[Event]:
     ) as model:
         chunks = model.chunks(text)[: work.wishes.chunks]
 
-        def read(chunk: Chunk) -> Logits:
+        def read(chunk: ScoredChunk) -> Logits:
             return model.logits(chunk.tokens[:-1], chunk.first)
 
         yield from _losses_of(work, step, chunks, read)
@@ -131,7 +131,10 @@ def _of_reference(
 
 
 def _losses_of(
-    work: Work, step: Step, chunks: Sequence[Chunk], read: Callable[[Chunk], Logits]
+    work: Work,
+    step: Step,
+    chunks: Sequence[ScoredChunk],
+    read: Callable[[ScoredChunk], Logits],
 ) -> Generator[Event]:
     losses: list[Floats] = []
     for number, chunk in enumerate(chunks):

@@ -17,7 +17,7 @@ from typing import IO, Self
 import numpy as np
 
 from medassist.engine.scorer import GgufScorer
-from medassist.exams.chunks import Chunk
+from medassist.exams.chunks import ScoredChunk
 from medassist.exams.log_probs import Logits
 
 MOST_BYTES = 1 << 32
@@ -45,10 +45,10 @@ class Reference:
         self._most = most
         self._scorer: GgufScorer | None = None
         self._file: IO[bytes] | None = None
-        self._places: dict[Chunk, tuple[int, tuple[int, ...]]] = {}
+        self._places: dict[ScoredChunk, tuple[int, tuple[int, int]]] = {}
         self.kept = 0
 
-    def chunks(self, text: str) -> Sequence[Chunk]:
+    def chunks(self, text: str) -> Sequence[ScoredChunk]:
         """`text` cut for it.
 
         Raises:
@@ -56,7 +56,7 @@ class Reference:
         """
         return self._loaded().chunks(text)
 
-    def logits(self, chunk: Chunk) -> Logits:
+    def logits(self, chunk: ScoredChunk) -> Logits:
         """The logits of the positions of `chunk` that count: (T, V).
 
         Raises:
@@ -64,10 +64,9 @@ class Reference:
         """
         if chunk in self._places and self._file is not None:
             at, shape = self._places[chunk]
-            found = np.empty(shape, np.float32)
             self._file.seek(at)
-            if self._file.readinto(found.data.cast("B")) == found.nbytes:
-                return found
+            data = self._file.read(4 * shape[0] * shape[1])
+            return np.frombuffer(data, np.float32).reshape(shape)
         found = self._loaded().logits(chunk.tokens[:-1], chunk.first)
         self._keep(chunk, found)
         return found
@@ -100,7 +99,7 @@ class Reference:
             self._scorer = GgufScorer(self._model, threads=self._threads)
         return self._scorer
 
-    def _keep(self, chunk: Chunk, found: Logits) -> None:
+    def _keep(self, chunk: ScoredChunk, found: Logits) -> None:
         if chunk in self._places or self.kept + found.nbytes > self._most:
             return
         try:
@@ -119,5 +118,6 @@ class Reference:
             # A disk that is full costs time, and no figure.
             self._most = 0
             return
-        self._places[chunk] = self.kept, found.shape
+        rows, columns = found.shape
+        self._places[chunk] = self.kept, (rows, columns)
         self.kept += found.nbytes

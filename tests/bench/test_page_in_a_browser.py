@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.test_page import whole  # noqa: F401  (a fixture)
+from tests.bench.test_result_page import whole  # noqa: F401  (a fixture)
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is on the PATH")

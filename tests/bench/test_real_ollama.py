@@ -14,8 +14,8 @@ from medassist.bench.errors import BenchError
 from medassist.bench.events import Failed
 from medassist.bench.machine import Sensors, this_machine
 from medassist.bench.ollama import Ollama
+from medassist.bench.result_rows import rows
 from medassist.bench.results import ResultsFile, read_results
-from medassist.bench.rows import rows
 from medassist.bench.served import Served, ServedModel
 from medassist.bench.work import Work
 from medassist.core.ollama_host import read_host

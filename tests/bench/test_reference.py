@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from medassist.bench.rows import rows
-from medassist.exams.figures import MEAN_KLD, PPL
 
 from medassist.bench import reference as room
 from medassist.bench.events import Ended, Said
 from medassist.bench.reference import Reference
+from medassist.bench.result_rows import rows
 from medassist.bench.targets import target, targets
 from medassist.engine.scorer import GgufScorer
+from medassist.exams.perplexity import MEAN_KLD, PPL
 from tests.bench.measured import SMALL, measure
 
 
