@@ -56,6 +56,10 @@ def main() -> None:
     if unknown := what - KNOWN:
         known = ", ".join(sorted(KNOWN))
         parser.error(f"unknown: {', '.join(unknown)}; there are {known}")
+    if arguments.questions < 8:
+        parser.error(
+            "--questions: at least 8, or MedMCQA's file is not told from another"
+        )
     print(f"{arguments.runs} runs, {arguments.threads} threads")
     if "engine" in what:
         llama = random_llama(arguments.models)
