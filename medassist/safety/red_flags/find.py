@@ -90,7 +90,11 @@ def _read(seen: Plain) -> Iterator[RedFlag]:
         yield _of_values(flag, crossed, pieces, seen)
     evidence = _evidence(hits, known, values, said)
     there = set(evidence)
-    for rule in known.flags:
+    worth = set(known.may_always_hold)
+    for concept in evidence:
+        worth.update(known.wanted_by.get(concept, ()))
+    for place in sorted(worth):
+        rule = known.flags[place]
         found = _raised(rule, evidence, values, there)
         if found is not None:
             yield _flag(rule, found, pieces, seen)

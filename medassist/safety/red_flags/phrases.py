@@ -260,6 +260,12 @@ class Phrases:
         # Words of the rules are remembered; those of the text never are.
         begun = self._remembered.get(word)
         if begun is None:
+            if not (
+                word in self._exact
+                or word[:STEM_HEAD] in self._stems_by_head
+                or word[0].isdigit()
+            ):
+                return []
             begun = self._looked_up(word)
             if word in self._vocabulary:
                 self._remembered[word] = begun

@@ -205,6 +205,9 @@ class Rules:
     """All that the files say, ready to be used."""
 
     flags: tuple[Rule, ...]
+    wanted_by: dict[str, tuple[int, ...]]
+    """By a concept the rules, by place in `flags`, that may hold where it is there."""
+    may_always_hold: frozenset[int]
     phrases: Phrases
     cues: Cues
     kinds: dict[str, Kind]
@@ -248,8 +251,11 @@ def rules() -> Rules:
     measured = MeasureFile.model_validate(_read("measures.toml"))
     known = concepts.keys()
     flags = tuple(rule for field in fields for rule in _rules(field, known))
+    wanted_by, always = _index(flags)
     return Rules(
         flags,
+        wanted_by,
+        always,
         Phrases([*_parsed(concepts, lists), *_names(measured, lists)]),
         Cues(
             {
@@ -354,6 +360,21 @@ def _rules(field: FieldFile, known: object) -> Iterator[Rule]:
             when,
             row.unless,
         )
+
+
+def _index(
+    flags: tuple[Rule, ...],
+) -> tuple[dict[str, tuple[int, ...]], frozenset[int]]:
+    """Which rules are worth a look where a concept is there, and which always are."""
+    wanted: dict[str, set[int]] = {}
+    always: set[int] = set()
+    for place, rule in enumerate(flags):
+        for way in rule.when:
+            if not way.needs:
+                always.add(place)
+            for concept in min(way.needs, key=len, default=()):
+                wanted.setdefault(concept, set()).add(place)
+    return {name: tuple(places) for name, places in wanted.items()}, frozenset(always)
 
 
 def _way(groups: tuple[Group, ...]) -> Way:
