@@ -27,7 +27,7 @@ from medassist.core.words import size
 
 
 @dataclass(frozen=True)
-class Before:
+class ResumePoint:
     """The checkpoints that a job goes on with."""
 
     step: int
@@ -45,7 +45,7 @@ class Before:
 
 
 @contextmanager
-def found_in(root: Path, run: Run) -> Generator[Before]:
+def found_in(root: Path, run: Run) -> Generator[ResumePoint]:
     """The newest checkpoint of the run folder `root`, and the best one.
 
     Args:
@@ -75,12 +75,12 @@ def found_in(root: Path, run: Run) -> Generator[Before]:
         metrics = root / METRICS
         if metrics.is_file():
             pieces.append(_piece(metrics, METRICS))
-        yield Before(newest.step, root, tuple(pieces))
+        yield ResumePoint(newest.step, root, tuple(pieces))
 
 
 def send(
     aws: Aws,
-    before: Before,
+    before: ResumePoint,
     uri: str,
     *,
     kms_key: str | None = None,

@@ -18,7 +18,7 @@ from finetune.sagemaker.ledger import Books, Ledger
 from finetune.sagemaker.limits import Limits
 from finetune.sagemaker.patience import patiently
 from finetune.sagemaker.plan import Plan
-from finetune.sagemaker.resume import Before, send
+from finetune.sagemaker.resume import ResumePoint, send
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.tracking import make_trial
 from finetune.sagemaker.upload import upload
@@ -159,7 +159,7 @@ def start(
     place: Place,
     order: Order,
     *,
-    before: Before | None = None,
+    before: ResumePoint | None = None,
     watcher: Watcher = unwatched,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Started:

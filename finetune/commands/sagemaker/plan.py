@@ -33,7 +33,7 @@ from medassist.core.terminal import Proxy, room, show
 from medassist.core.validated import to_json
 
 
-class Form(StrEnum):
+class ExportFormat(StrEnum):
     """What else a plan can be written as."""
 
     request = "request"
@@ -52,7 +52,7 @@ def plan(
     base_from: BaseFrom = None,
     bucket: Bucket = None,
     export: Annotated[
-        Form | None,
+        ExportFormat | None,
         typer.Option(
             "--export",
             help="Instead of the plan: the request of the job as JSON, or a task for "
@@ -103,7 +103,7 @@ def plan(
     if offline:
         if not region:
             raise SageMakerError(NO_REGION)
-        if export is Form.request:
+        if export is ExportFormat.request:
             raise SageMakerError(
                 "a request names the account: leave out --offline for --export request"
             )
@@ -111,11 +111,11 @@ def plan(
     else:
         with account(region, profile, instance_role=instance_role, proxy=proxy) as aws:
             made = make_plan(aws, aws.region, wish)
-            if export is Form.request:
+            if export is ExportFormat.request:
                 asked = exports.as_request(aws, made, wish, time.time())
                 show(asked, to_json(asked), json=json)
                 return
-    if export is Form.skypilot:
+    if export is ExportFormat.skypilot:
         task = exports.as_skypilot(made, wish, file)
         show({"task": task}, task.rstrip("\n"), json=json)
         return

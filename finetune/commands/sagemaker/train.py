@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from finetune.sagemaker.job import Options, Order
     from finetune.sagemaker.obstacles import Wish
     from finetune.sagemaker.plan import Plan
-    from finetune.sagemaker.resume import Before
+    from finetune.sagemaker.resume import ResumePoint
     from finetune.sagemaker.session import Aws
     from finetune.sagemaker.start import Place
     from finetune.train.training_folder import Run
@@ -262,7 +262,7 @@ def _told(
     bundle: Bundle,
     place: Place,
     order: Order,
-    before: Before | None,
+    before: ResumePoint | None,
 ) -> str:
     lines = [
         f"This leaves this computer for s3://{place.bucket}/{place.prefix} in "
