@@ -57,11 +57,20 @@ class Conditions:
     """The system prompt that stood before the conversation; empty: there was none."""
 
 
+@dataclass(frozen=True)
+class _Cut:
+    """What an answer had when it was gone on with."""
+
+    figures: Figures
+    thought: str
+
+
 class Answer:
     """An answer in progress or finished; its text is uncleaned engine output.
 
     The states run one way: waiting, reading, writing, and then one of finished,
-    stopped and failed, which last.
+    stopped and failed, which last. Only an answer that its limit cut off can be gone
+    on with (`go_on`); it then waits again, with what is written of it.
     """
 
     def __init__(self, source: Source, seed: int) -> None:
@@ -81,6 +90,41 @@ class Answer:
         self.tokens = 0
         self.figures: Figures | None = None
         self.failure = ""
+        self.rounds = 0
+        """How often it was gone on with."""
+        self._cut: _Cut | None = None
+        """How it stood when it was gone on with; `None` while it is not."""
+
+    @property
+    def cut_off(self) -> bool:
+        """It ended at its limit, and can be gone on with."""
+        cut = self.figures is not None and self.figures.ending == "length"
+        return self.state == "finished" and cut and bool(self.text.strip())
+
+    @property
+    def goes_on(self) -> bool:
+        """It was cut off and is being gone on with."""
+        return self._cut is not None
+
+    def go_on(self) -> None:
+        """Wait to be written on from where the limit cut it off.
+
+        Raises:
+            ValueError: it was not cut off.
+        """
+        if not self.cut_off or self.figures is None:
+            raise ValueError(
+                "only an answer that its limit cut off can be gone on with"
+            )
+        self._cut = _Cut(self.figures, self.thought)
+        self.state, self.figures, self.failure = "waiting", None, ""
+        self.rounds += 1
+
+    def stay_cut_off(self) -> None:
+        """It is not gone on with after all: what has come of it is kept."""
+        if self._cut is not None:
+            self.state, self.figures = "finished", self._cut.figures
+            self._cut = None
 
     @property
     def over(self) -> bool:
@@ -108,7 +152,7 @@ class Answer:
             return
         self.state = "writing"
         self.text += piece
-        self.tokens = tokens
+        self.tokens = tokens + (self._cut.figures.tokens_written if self._cut else 0)
 
     def think(self, piece: str, tokens: int, restart: bool = False) -> None:
         """A further piece of a thought has come; it now has `tokens` tokens.
@@ -124,7 +168,8 @@ class Answer:
             self.text = ""
             self.restarts += 1
         self.thought += piece
-        self.thought_tokens = tokens
+        cut = self._cut
+        self.thought_tokens = tokens + (cut.figures.tokens_thought if cut else 0)
 
     def finish(self, text: str, figures: Figures, thought: str = "") -> None:
         """The answer is whole, or was stopped: `text` is all of it."""
@@ -132,16 +177,24 @@ class Answer:
             return
         if not text.startswith(self.text):
             self.restarts += 1
+        if self._cut is not None:
+            figures = figures.after(self._cut.figures)
+            thought = "\n\n".join(filter(None, (self._cut.thought, thought)))
+            self._cut = None
         self.text, self.figures, self.thought = text, figures, thought
         self.thought_tokens = figures.tokens_thought
         self.tokens = figures.tokens_written
         self.state = "stopped" if figures.ending == "stopped" else "finished"
 
     def fail(self, sentence: str) -> None:
-        """Mark it as failed; what was written is kept."""
+        """Mark it as failed; what was written is kept.
+
+        An answer that was being gone on with is cut off again, as it was.
+        """
         if self.over:
             return
         self.failure, self.state = sentence, "failed"
+        self.stay_cut_off()
 
     def stop(self) -> None:
         """Mark it as stopped by the user before the model wrote anything."""

@@ -7,7 +7,7 @@ process, the records) is checked against the same types by `medassist.core.valid
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -184,11 +184,33 @@ class Figures:
     """Tokens of prompt and answer together."""
     tokens_thought: int = 0
     """Those of `tokens_written` that are none of the answer."""
+    gone_on_at: tuple[int, ...] = ()
+    """Tokens of the answer at which it was cut off by its limit and gone on with: the
+    seed began anew there."""
 
     @property
     def tokens_answered(self) -> int:
         """Tokens of the answer, without those of the thought before it."""
         return self.tokens_written - self.tokens_thought
+
+    def after(self, before: Figures) -> Figures:
+        """Those of an answer that had `before` when it was gone on with."""
+        written = self.tokens_written + before.tokens_written
+        seconds = [
+            figures.tokens_written / figures.tok_per_s
+            for figures in (before, self)
+            if figures.tok_per_s
+        ]
+        return replace(
+            self,
+            tokens_read=self.tokens_read + before.tokens_read,
+            tokens_reused=self.tokens_reused + before.tokens_reused,
+            tokens_written=written,
+            tokens_thought=self.tokens_thought + before.tokens_thought,
+            ttft_s=before.ttft_s,
+            tok_per_s=written / sum(seconds) if seconds else None,
+            gone_on_at=(*before.gone_on_at, before.tokens_answered),
+        )
 
 
 @dataclass(frozen=True)

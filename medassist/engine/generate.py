@@ -42,6 +42,7 @@ class RunningAnswer:
         giver: another pane from which chunks of the same prompt can be taken over.
         asked_at: when the question came, by `time.perf_counter`.
         opened: the mark of the thought that the prompt has opened; empty: none.
+        before: what is written of the answer, which ends the prompt then.
     """
 
     id: int
@@ -51,6 +52,7 @@ class RunningAnswer:
     giver: LoadedPane | None = None
     asked_at: float = field(default_factory=time.perf_counter)
     opened: str = ""
+    before: str = ""
     writing: bool = False
     _read: int = 0
     _reused: int = 0
@@ -72,7 +74,13 @@ class RunningAnswer:
             ModelFileError: what the model computes shows that its file is damaged.
         EngineError: llama.cpp failed.
         """
-        text = WrittenText(self.sampling.stop, self.pane.ends.stops, self.opened)
+        text = WrittenText(
+            self.sampling.stop,
+            self.pane.ends.stops,
+            self.opened,
+            before=self.before,
+            harmony=self.pane.prompts.speaks_harmony,
+        )
         whole = yield from self._prefill()
         reason: StopReason = "stopped"
         if whole:
@@ -125,7 +133,8 @@ class RunningAnswer:
         most_thought = longest_thought(room, most, self.sampling.max_thought_tokens)
         pending = Shown()
         shown_at = 0.0
-        with Sampler(self.sampling, vocabulary.size) as sampler:
+        written = vocabulary.tokenize(self.before, special=False)
+        with Sampler(self.sampling, vocabulary.size, written) as sampler:
             while not context.aborted:
                 token = sampler.sample(context)
                 now = time.perf_counter()
@@ -252,12 +261,16 @@ def check_length(
     """
     answers: list[RunningAnswer] = []
     refused: list[TooLong] = []
-    begun = time.perf_counter()
+    asked_at = time.perf_counter()
     for name, question in ask.panes.items():
         pane = panes[name]
         thinking = question.sampling.thinking
         prompts = pane.prompts
-        tokens = prompts.tokens(question.messages, thinking=thinking)
+        opened = prompts.template.opened_thought(question.messages, thinking)
+        begun = ""
+        if question.written:
+            begun = prompts.begun(question.written, question.thought, opened)
+        tokens = prompts.tokens(question.messages, thinking=thinking, begun=begun)
         size = pane.info.context
         fits = size - room_to_answer(size, question.sampling.max_tokens)
         if len(tokens) > fits:
@@ -277,8 +290,9 @@ def check_length(
                 tokens,
                 question.sampling,
                 giver,
-                asked_at=begun,
-                opened=prompts.template.opened_thought(question.messages, thinking),
+                asked_at=asked_at,
+                opened=opened,
+                before=question.written,
             )
         )
     return refused or answers

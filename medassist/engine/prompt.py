@@ -14,6 +14,8 @@ from medassist.core.values import Message, Thinking
 from medassist.engine.context import CHUNK, Chunk, chunks_of
 from medassist.engine.template import ChatTemplate
 from medassist.engine.vocabulary import NONE, Vocabulary
+from medassist.text.thought_marks import CHANNEL, before_answer
+from medassist.text.thought_marks import MARKS as MARKS_OF_THOUGHTS
 
 # Two code points that Unicode keeps for a program's own use: they enclose what
 # would be taken for control, on its way through the template.
@@ -47,8 +49,15 @@ class Prompts:
         *,
         ask: bool = True,
         thinking: Thinking = "auto",
+        begun: str = "",
     ) -> list[int]:
         """The token ids of a conversation, with BOS once where the model wants it.
+
+        Args:
+            messages: the conversation.
+            ask: whether the prompt ends where the model's answer begins.
+            thinking: whether the model shall think, where its template knows of it.
+            begun: what the answer begins with, as `begun` gives it.
 
         Raises:
             TemplateError: the model's template refused it.
@@ -74,7 +83,7 @@ class Prompts:
     def read(self, rendered: str) -> list[int]:
         """The token ids of what `render` gave, perhaps with more text behind it."""
         tokens: list[int] = []
-        for index, part in enumerate(ENCLOSED.split(rendered)):
+        for index, part in enumerate(ENCLOSED.split(rendered + begun)):
             text = part.translate(MARKS)
             if index % 2 == 0:
                 tokens += self.vocabulary.tokenize(text, special=True)
@@ -84,6 +93,30 @@ class Prompts:
             for piece in (text[:1], text[1:]):
                 tokens += self.vocabulary.tokenize(piece, special=False)
         return self._with_bos(tokens)
+
+    def begun(self, written: str, thought: str, opened: str) -> str:
+        """What stands behind the prompt of an answer that is written on.
+
+        Args:
+            written: what is written of the answer.
+            thought: what the model thought before it.
+            opened: the mark of the thought that the prompt opens; empty: none.
+        """
+        known = self._known_marks
+        before, behind = before_answer(opened, known, bool(thought.strip()))
+        thought, written = map(self._literal, (thought, written))
+        return f"{before}{thought}{behind}{written}"
+
+    @property
+    def speaks_harmony(self) -> bool:
+        """Whether the model's messages name their channels."""
+        return CHANNEL in self._known_marks
+
+    @property
+    def _known_marks(self) -> set[str]:
+        source = self.template.source
+        named = {mark for mark in MARKS_OF_THOUGHTS if mark in source}
+        return named | set(self.vocabulary.thought_marks.values())
 
     def plan(self, tokens: Sequence[int]) -> list[Chunk]:
         """The chunks in which a prompt is read."""
@@ -117,7 +150,11 @@ class Prompts:
         return tuple(saved)
 
     def _as_text(self, message: Message) -> Message:
-        content = message.content.translate(MARKS)
+        return Message(role=message.role, content=self._literal(message.content))
+
+    def _literal(self, text: str) -> str:
+        """`text` with what in it would be taken for control enclosed."""
+        content = text.translate(MARKS)
         # Some models write their roles as added tokens, which are no control.
         added = (t for t in self.vocabulary.added_texts if t in self.template.source)
         marks = (*self.vocabulary.control_texts, *added)
@@ -125,7 +162,7 @@ class Prompts:
         if controls:
             pattern = "|".join(map(re.escape, controls))
             content = re.sub(pattern, lambda m: f"{OPEN}{m[0]}{CLOSE}", content)
-        return Message(role=message.role, content=content)
+        return content
 
     def _with_bos(self, tokens: list[int]) -> list[int]:
         bos = self.vocabulary.bos

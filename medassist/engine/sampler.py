@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import llama_cpp.llama_cpp as llama
 
 from medassist.core.values import Sampling
@@ -18,9 +20,17 @@ class Sampler(NativeObject):
 
     The repeat penalty looks at the answer alone and not at the prompt, or the
     names of the very things that were asked about would be held down.
+
+    Args:
+        sampling: how it chooses.
+        vocabulary_size: tokens of the model.
+        written: the last tokens of an answer that is written on: they count for the
+            penalty.
     """
 
-    def __init__(self, sampling: Sampling, vocabulary_size: int) -> None:
+    def __init__(
+        self, sampling: Sampling, vocabulary_size: int, written: Sequence[int] = ()
+    ) -> None:
         chain = llama.llama_sampler_chain_init(
             llama.llama_sampler_chain_default_params()
         )
@@ -42,7 +52,15 @@ class Sampler(NativeObject):
             )
         if sampling.temperature == 0:
             add(llama.llama_sampler_init_greedy())
-            return
+        else:
+            self._add_choice(sampling, add)
+        for token in written[-REPEAT_WINDOW:]:
+            llama.llama_sampler_accept(chain, token)
+
+    @staticmethod
+    def _add_choice(
+        sampling: Sampling, add: Callable[[llama.llama_sampler_p], None]
+    ) -> None:
         if sampling.top_k:
             add(llama.llama_sampler_init_top_k(sampling.top_k))
         if sampling.top_p < 1:

@@ -31,6 +31,10 @@ class Question(Value):
 
     messages: tuple[Message, ...] = Field(min_length=1)
     sampling: Sampling = Sampling()
+    written: str = ""
+    """What the answer begins with: it is written on from there."""
+    thought: str = ""
+    """What the model thought before that."""
 
 
 # Commands: from the app to the child.
@@ -113,7 +117,10 @@ class Written(Value):
 
 
 class Answered(Value):
-    """An answer is finished: its text and figures."""
+    """An answer is finished: its text and figures.
+
+    One that was written on has all of the text, and the figures of what was added.
+    """
 
     kind: Literal["answered"] = "answered"
     id: int

@@ -57,6 +57,8 @@ class _KeptAnswer:
     thought: int = 0
     """Characters of the thought."""
     restarts: int = 0
+    rounds: int = 0
+    """How often it was gone on with."""
 
 
 @dataclass(frozen=True)
@@ -264,8 +266,11 @@ class _Changes:
 
     def _answer(self, answer: Answer) -> None:
         kept = self.kept.answers[answer]
-        if kept.over:
+        if kept.over and answer.rounds == kept.rounds:
             return
+        if answer.rounds != kept.rounds:
+            self._add(rows.write_on, kept.id)
+            kept = replace(kept, over=False, rounds=answer.rounds)
         if answer.conditions is not None and not kept.conditions:
             self._add(sql_writes.set_conditions, kept.id, answer.conditions)
             kept = replace(kept, conditions=True)
@@ -287,7 +292,7 @@ class _Changes:
                 answer.figures,
                 answer.failure,
             )
-            kept = replace(kept, over=True)
+            kept = replace(kept, over=True, length=len(text))
             self._content = True
         elif len(text) > kept.length:
             piece = text[kept.length :]

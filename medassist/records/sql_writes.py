@@ -251,20 +251,27 @@ def _go_on(db: Connection, answer: int) -> None:
     The records were locked and unlocked while its model went on writing it.
     """
     broken = db.execute(
-        "SELECT text FROM passage JOIN answer ON answer.id = passage.answer"
-        " WHERE answer.id = ? AND state = 'broken off'",
-        (answer,),
+        "SELECT 1 FROM answer WHERE id = ? AND state = 'broken off'", (answer,)
     ).fetchone()
-    if broken is None:
-        return
+    if broken is not None:
+        write_on(db, answer)
+
+
+def write_on(db: Connection, answer: int) -> None:
+    """An answer that was over is being written again, from where it ended."""
+    stored = db.execute(
+        "SELECT text FROM passage WHERE answer = ?", (answer,)
+    ).fetchone()
+    if stored is None:
+        return  # it is being written still
     db.execute(
         "UPDATE answer SET state = 'writing', failure = '' WHERE id = ?", (answer,)
     )
     db.execute("DELETE FROM passage WHERE answer = ?", (answer,))
-    if broken[0]:
+    if stored[0]:
         db.execute(
             "INSERT INTO piece (answer, start, text) VALUES (?, 0, ?)",
-            (answer, broken[0]),
+            (answer, stored[0]),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -163,7 +163,7 @@ def _answer(db: Connection, row: Any) -> Answer:
     answer.thought = thought
     answer.failure = failure
     answer.conditions = _conditions(conditions)
-    answer.figures = None if figures is None else Figures(**json.loads(figures))
+    answer.figures = None if figures is None else _figures(figures)
     answer.thought_tokens = answer.figures.tokens_thought if answer.figures else 0
     match state:
         case "ended":
@@ -175,6 +175,11 @@ def _answer(db: Connection, row: Any) -> Answer:
         case _:
             answer.state = "failed"
     return answer
+
+
+def _figures(stored: str) -> Figures:
+    held = Figures(**json.loads(stored))
+    return replace(held, gone_on_at=tuple(held.gone_on_at))  # JSON knows lists alone
 
 
 def _source(

@@ -316,6 +316,8 @@ class Pair:
                 for pane, answer in asked.items()
             }
             for pane, answer in asked.items():
+                if answer.goes_on:
+                    continue  # under the conditions that it was begun under
                 answer.conditions = Conditions(
                     self.infos[pane],
                     questions[pane].sampling,
@@ -394,9 +396,13 @@ class Pair:
         from medassist.engine.wire import Question
 
         sampling = self.sampling(pane, settings)
+        if answer.goes_on and answer.conditions is not None:
+            sampling = answer.conditions.sampling
         return Question(
             messages=(*self._before(pane), *consultation.messages(pane)),
             sampling=replace(sampling, seed=answer.seed),
+            written=answer.text if answer.goes_on else "",
+            thought=answer.thought if answer.goes_on else "",
         )
 
     def _before(self, pane: PaneName) -> tuple[Message, ...]:

@@ -5,6 +5,7 @@ All that a screen or command calls:
     load            load the pair, or load it again
     choose          another pair takes the place of this one
     begin           put a question, or the last one again; what is to be answered
+    go_on           have answers written on that their limit cut off
     answer          have the turn checked for red flags, and answered
     take_back       the turn was never answered: its question again
     leave_out       some turns are not sent any more, so that a prompt fits
@@ -44,6 +45,11 @@ if TYPE_CHECKING:
     from medassist.settings import Settings
 
 
+NOT_CUT_OFF = "No answer was cut off by its limit here: there is nothing to go on with."
+JUDGED = "A verdict was given on what stands there; {regenerate} writes another answer."
+OTHER_MODEL = "Another model wrote this answer; only that one can go on with it."
+
+
 class SessionListener(Protocol):
     """Whoever shows the session: told what the user should know."""
 
@@ -64,11 +70,13 @@ class Asked:
         turn: where it stands in the consultation.
         answers: what is to be written, by pane.
         again: the question was answered before.
+        goes_on: answers are written on that their limit cut off.
     """
 
     turn: Turn
     answers: Mapping[PaneName, Answer]
     again: bool
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,6 +172,39 @@ class Session:
         }
         return Asked(turn, answers, again)
 
+    def cut_off(self, pane: PaneName) -> str:
+        """Why the last answer of `pane` cannot be gone on with; empty: it can.
+
+        Only the model that wrote it can, and not once somebody has judged it.
+        """
+        turns = self.consultation.turns
+        answer = turns[-1].shown(pane) if turns else None
+        if not self.consultation.over or answer is None or not answer.cut_off:
+            return NOT_CUT_OFF
+        if turns[-1].verdicts:
+            return JUDGED
+        if turns[-1].taken_over(pane) or answer.source != self.pair.sources.get(pane):
+            return OTHER_MODEL
+        return ""
+
+    def go_on(self, panes: Sequence[PaneName]) -> Asked:
+        """Begin to write the last answers of `panes` on.
+
+        Raises:
+            ValueError: one of them was not cut off, or cannot be gone on with.
+        """
+        for pane in panes:
+            if problem := self.cut_off(pane):
+                raise ValueError(problem)
+        turn = self.consultation.turns[-1]
+        answers: dict[PaneName, Answer] = {
+            pane: answer for pane in panes if (answer := turn.shown(pane)) is not None
+        }
+        for answer in answers.values():
+            answer.go_on()
+        self.record.feed()
+        return Asked(turn, answers, again=True, goes_on=True)
+
     async def answer(
         self,
         asked: Asked,
@@ -198,7 +239,14 @@ class Session:
         return AskOutcome(ready=True, too_long=too_long)
 
     def take_back(self, asked: Asked) -> str:
-        """Take back a turn that was never answered; its question again."""
+        """Take back a turn that was never answered; its question again.
+
+        An answer that was to be gone on with stays cut off.
+        """
+        if asked.goes_on:
+            for answer in asked.answers.values():
+                answer.stay_cut_off()
+            return asked.turn.question
         return self.consultation.withdraw(tuple(asked.answers))
 
     def leave_out(self, turns: Sequence[Turn]) -> None:

@@ -15,13 +15,14 @@ class Detokenizer:
 
     Args:
         stops: texts that end the answer and are never shown.
+        before: what of the text is there already.
     """
 
-    def __init__(self, stops: Sequence[str] = ()) -> None:
+    def __init__(self, stops: Sequence[str] = (), before: str = "") -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = tuple(s for s in stops if s)
         self._held = ""
-        self._shown: list[str] = []
+        self._shown: list[str] = [before] if before else []
         self.stopped = False
         """Whether a stop string was met; nothing more is shown then."""
 

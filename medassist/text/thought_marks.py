@@ -7,6 +7,7 @@ model's vocabulary and template whether it thinks at all.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -41,6 +42,7 @@ ENDS_ALL = ("<|return|>", "<|call|>")
 HARMONY_MARKS = (START, CHANNEL, MESSAGE, ENDS_MESSAGE, *ENDS_ALL)
 ANSWERS = "final"
 """The channel that the user is to see; what is in others is thought."""
+THINKS = "analysis"
 HARMONY_CLOSES = f"{ENDS_MESSAGE}{START}assistant{CHANNEL}{ANSWERS}{MESSAGE}"
 
 OPENS = {form.opens: form for form in FORMS}
@@ -65,6 +67,29 @@ def opened_by(prompt_end: str) -> str:
     header = prompt_end.rpartition(CHANNEL)[2] if CHANNEL in prompt_end else ""
     thinks = bool(header) and not header.strip().startswith(ANSWERS)
     return CHANNEL if last[0] == MESSAGE and thinks else ""
+
+
+def before_answer(opened: str, known: Collection[str], thinks: bool) -> tuple[str, str]:
+    """What stands before and behind a thought, between a prompt and an answer.
+
+    Args:
+        opened: the mark of the thought that the prompt has opened; empty: none.
+        known: the marks that the model's template or its tokens have.
+        thinks: whether the model thought before the answer.
+    """
+    if opened == CHANNEL or (not opened and CHANNEL in known):
+        before = "" if opened else f"{CHANNEL}{THINKS}{MESSAGE}"
+        if thinks or opened:
+            return before, HARMONY_CLOSES
+        return f"{CHANNEL}{ANSWERS}{MESSAGE}", ""
+    form = OPENS.get(opened)
+    if form is None and thinks:
+        form = next((form for form in FORMS if form.opens in known), FORMS[0])
+    if form is None:
+        return "", ""
+    label = f"{form.label}\n" if form.label else ""
+    before = label if opened else f"{form.opens}{label or chr(10)}"
+    return before, f"\n{form.closes}\n\n"
 
 
 def thinks(text: str) -> bool:

@@ -58,6 +58,15 @@ class Thoughts:
         self._taken = ""
         """What was shown as the answer until a mark closed it as a thought."""
 
+    def go_on(self, answer: str, harmony: bool) -> None:
+        """What comes now goes on from `answer`.
+
+        Args:
+            answer: what is written of it.
+            harmony: it stands in a message of harmony.
+        """
+        self._answer, self._harmony = answer, harmony
+
     @property
     def answer(self) -> str:
         """The answer so far."""

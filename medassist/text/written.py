@@ -40,15 +40,25 @@ class WrittenText:
         ends: the same, where the model's template ends answers with them. They end a
             thought that was never closed, too.
         opened: the mark of the thought that the prompt has opened; empty: none.
+        before: what of the answer is there already; then no thought is open.
+        harmony: that stands in a message of harmony.
     """
 
     def __init__(
-        self, stops: Sequence[str] = (), ends: Sequence[str] = (), opened: str = ""
+        self,
+        stops: Sequence[str] = (),
+        ends: Sequence[str] = (),
+        opened: str = "",
+        *,
+        before: str = "",
+        harmony: bool = False,
     ) -> None:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace")
-        self._thoughts = Thoughts(opened)
+        self._thoughts = Thoughts("" if before else opened)
+        if before:
+            self._thoughts.go_on(before, harmony)
         self._stops = (*stops, *ends)
-        self._answer = Detokenizer(self._stops)
+        self._answer = Detokenizer(self._stops, before)
         # Where such a mark ends a message, the next one may be the answer.
         self._ends = tuple(end for end in ends if end.strip() not in HARMONY_MARKS)
         self._in_thought = Detokenizer(self._ends)

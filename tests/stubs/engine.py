@@ -155,7 +155,9 @@ class FakeEngine:
             pieces = [piece + " " for piece in pieces[:-1]] + [pieces[-1]]
         if script.hold_before_first:
             await self._hold(script.hold)
-        text, thought = "", script.thoughts.get(pane, "")
+        text, thought = question.written, script.thoughts.get(pane, "")
+        if question.written:
+            thought = ""
         if thought:
             yield Written(
                 id=1, pane=pane, text="", tokens=3, thought=thought, thought_tokens=3

@@ -268,6 +268,7 @@ def _facts(record: Record, answer: Answer) -> list[tuple[str, Value]]:
         facts += [
             ("tokens read", figures.tokens_read + figures.tokens_reused),
             ("tokens written", figures.tokens_written),
+            ("gone on with at tokens", ", ".join(map(str, figures.gone_on_at))),
             ("seconds to the first token", _rounded(figures.ttft_s)),
             ("tokens a second", _rounded(figures.tok_per_s)),
         ]
