@@ -41,6 +41,11 @@ class Settings(BaseModel):
     """Threads that compute; left out, the physical cores."""
     gpu_layers: int | None = Field(default=None, ge=0)
     """Layers on the GPU; left out, all of them where there is one."""
+    scroll_together: bool = True
+    """Both panes show the same place while one of them is scrolled."""
+    figures: bool = False
+    """Speed, TTFT, context and quantization stand in the heads of the panes, threads
+    and memory in the line at the top."""
     records: Literal["ask", "at-start", "never"] = "ask"
     """Save consultations when asked to, ask for it at the start, or have no records:
     then nothing of a consultation is written to the disk, unless it is exported."""

@@ -34,10 +34,12 @@ class Review:
     Attributes:
         warnings: A sentence each, what can do most harm first.
         sources: That the answer cites nothing, or what it cites, unverified.
+        cites: It cites something.
     """
 
     warnings: tuple[str, ...]
     sources: str
+    cites: bool = True
 
 
 def review(story: str, answer: str, other: str = "") -> Review:
@@ -58,7 +60,12 @@ def review(story: str, answer: str, other: str = "") -> Review:
     )
     if renal:
         sentences[_of_the_kidneys(renal)] = None
-    return Review(tuple(sentences), sources(answer))
+    return Review(tuple(sentences), sources(answer), cites(answer))
+
+
+def cites(answer: str) -> bool:
+    """Whether `answer` names a source, right or wrong."""
+    return bool(find_citations(answer))
 
 
 def sources(answer: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -52,6 +52,23 @@ if TYPE_CHECKING:
 PairState = Literal["starting", "loading", "ready", "stopped", "failed", "dead"]
 CLOSE_S = 2.0
 """The longest that quitting waits for the models' process to end."""
+
+
+WIDE = 32_768
+"""Tokens of context that are offered where a conversation does not fit."""
+
+
+@dataclass(frozen=True)
+class Wider:
+    """More context that a pair can be loaded with.
+
+    Attributes:
+        tokens: of context in each pane.
+        more_bytes: of memory that it takes beyond now, where that can be said.
+    """
+
+    tokens: int
+    more_bytes: int | None
 
 
 class EngineLike(Protocol):
@@ -121,6 +138,9 @@ class Pair:
         """What is to be seen wherever a pane of `demonstration` answers."""
         self.settled = asyncio.Event()
         """Set while no loading is under way, however the last one went."""
+        self.context: int | None = None
+        """Tokens of context that it is loaded with, in place of the settings."""
+        self._options: EngineOptions | None = None
         self._default: DefaultPair | None = None
         """What is loaded where no model was named; it has settings of its own."""
         self._make = make
@@ -255,10 +275,34 @@ class Pair:
             make = Engine
         from medassist.library.tuned_threads import with_tuned_threads
 
-        options = await asyncio.to_thread(
-            with_tuned_threads, files, settings.engine_options
-        )
+        wanted = settings.engine_options
+        if self.context is not None:
+            wanted = replace(wanted, context=self.context)
+        options = await asyncio.to_thread(with_tuned_threads, files, wanted)
+        self._options = options
         return make(files, options)
+
+    def wider(self) -> Wider | None:
+        """More context that its models allow; `None`: there is no more.
+
+        Looks at files: for a thread.
+        """
+        infos = self.infos.values()
+        now = min((info.context for info in infos), default=0)
+        most = min((info.trained_context for info in infos), default=0)
+        tokens = min(most, WIDE) if now < min(most, WIDE) else most
+        if not now or tokens <= now or self._files is None or self._options is None:
+            return None
+        from medassist.library.fit import need
+
+        try:
+            before, after = (
+                need(self._files, replace(self._options, context=context)).total
+                for context in (now, tokens)
+            )
+        except (EngineError, OSError):
+            return Wider(tokens, None)
+        return Wider(tokens, max(0, after - before))
 
     def _progress(self, loading: Loading) -> None:
         self.fraction = loading.fraction

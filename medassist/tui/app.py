@@ -89,7 +89,7 @@ class ConsultApp(App[int]):
         self.mode: Mode = self._options.mode or look.mode
         for theme in themes.THEMES:
             self.register_theme(theme)
-        self.theme = look.theme
+        self.theme = look.theme if look.theme in self.available_themes else themes.DARK
         if look.keys:
             self.set_keymap(look.keys)
         self.keymap = keys.Keymap(look.keys)
@@ -109,6 +109,9 @@ class ConsultApp(App[int]):
         return self.consult
 
     def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(  # pyright: ignore[reportUnknownMemberType]
+            self, lambda theme: self.keep("theme", theme.name)
+        )
         if self._accepted < INTENDED_USE_VERSION:
             self.push_screen(IntendedUse(), self._on_intended_use)
         self.call_after_refresh(self._after_first_frame)
@@ -124,6 +127,7 @@ class ConsultApp(App[int]):
             forbid_core_dumps()
         self.consult.session.red_flags.warm()
         self.consult.loader.load()
+        self.run_worker(self.consult.take_settings(), group="settings")
         self.set_interval(LOOK_S, self.locking.look)
         if self._accepted >= INTENDED_USE_VERSION:
             self.run_worker(self.consult.records.at_start(), group="records")
@@ -198,6 +202,14 @@ class ConsultApp(App[int]):
             about = f"{self.keymap[command.id]}   {command.about}"
             yield SystemCommand(command.title, about, self._runner(command))
 
+    def run_command(self, name: str) -> bool:
+        """Do what the command `name` of the consult screen does; whether it is one."""
+        found = next((c for c in keys.COMMANDS if c.id == name.replace("-", "_")), None)
+        if found is None or found.place not in keys.CONSULT:
+            return False
+        self._runner(found)()
+        return True
+
     def _runner(self, command: keys.Command) -> Callable[[], None]:
         nodes = {
             "composer": self.consult.composer,
@@ -220,8 +232,13 @@ class ConsultApp(App[int]):
             self.push_screen(Help(self.keymap, first_look.file_name()))
 
     def action_theme(self) -> None:
-        self.theme = themes.other(self.theme)
-        self.keep("theme", self.theme)
+        self.theme = themes.other(self.current_theme)
+
+    def action_themes(self) -> None:
+        self.search_themes()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes.missing(self.current_theme)
 
     # Locking
 

@@ -65,6 +65,10 @@ class Face(Protocol):
         """Tell the user something that needs no answer."""
         ...
 
+    def run_command(self, name: str) -> bool:
+        """Do what the command `name` of the consult screen does; whether it is one."""
+        ...
+
     def run_worker(
         self, work: Coroutine[Any, Any, object], *, group: str, exclusive: bool = False
     ) -> object:

@@ -45,7 +45,7 @@ def look() -> FirstLook:
     theme: object = values.get("theme")
     accepted: object = values.get("intended_use_accepted")
     return FirstLook(
-        theme=themes.LIGHT if theme == themes.LIGHT else themes.DARK,
+        theme=theme if isinstance(theme, str) else themes.DARK,
         accepted=accepted if isinstance(accepted, int) else 0,
         mode="in-turn" if values.get("mode") == "in-turn" else "together",
         keys=_keys(values.get("keys")),

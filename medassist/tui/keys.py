@@ -19,7 +19,7 @@ from textual.binding import Binding, BindingType
 from medassist.consult.verdict import REASONS
 
 Place = Literal[
-    "composer", "screen", "app",
+    "composer", "screen", "app", "search",
     "dialog", "text", "history", "models", "prompts", "verdict", "identifiers",
     "asked", "passphrase", "lock", "bench",
 ]  # fmt: skip
@@ -66,6 +66,7 @@ _COMPARE = "Comparing"
 _MODELS = "Models"
 _RECORDS = "Records"
 _PROGRAM = "The program"
+_SEARCHED = "While something is searched for"
 _ON_TOP = "On every screen on top"
 _HISTORY = "In the history"
 _OF_MODELS = "On the screen of models"
@@ -82,6 +83,17 @@ COMMANDS: Final = (
         "Send the question",
         "Puts the question to both models.",
         "send",
+    ),
+    Command(
+        "earlier_question", "up", "earlier_question", "composer", _ASK,
+        "An earlier question",
+        "Brings the questions of this consultation back into an empty composer, the "
+        "last one first. In a text it goes a line up.",
+    ),
+    Command(
+        "later_question", "down", "later_question", "composer", _ASK,
+        "A later question",
+        "The other way; behind the last one the composer is empty again.",
     ),
     Command(
         "newline", "ctrl+j", "newline", "composer", _ASK,
@@ -101,6 +113,13 @@ COMMANDS: Final = (
         "Has the last question answered again with another seed. The earlier answers "
         "are kept.",
         "again",
+    ),
+    Command(
+        "write_on", "alt+c", "write_on", "screen", _ASK,
+        "Go on writing",
+        "An answer that its limit cut off is written on, in the pane that has the "
+        "focus; from the question, in both. The same text, model, settings and seed "
+        "give the same going-on, which is not what one longer answer would have been.",
     ),
     Command(
         "edit", "alt+n", "comparison.edit", "screen", _ASK,
@@ -132,6 +151,13 @@ COMMANDS: Final = (
         "others, which you can edit.",
     ),
     Command(
+        "attach", "alt+a", "attachments.attach", "screen", _ASK,
+        "Put a file into the question",
+        "A text or a PDF: its text is shown, with what may tell who the patient is "
+        "marked, before it goes into the question. @ and its path in a question do "
+        "the same.",
+    ),
+    Command(
         "next_place", "alt+j", "next_place", "composer", _ASK,
         "Next place to fill in",
         "Goes to the next [[place]] of a prompt; what is typed takes its place.",
@@ -148,8 +174,8 @@ COMMANDS: Final = (
     ),
     Command(
         "scroll_together", "f3", "scroll_together", "screen", _READ,
-        "Scroll together",
-        "Both panes show the same turn while one of them is scrolled.",
+        "Scroll together or apart",
+        "Whether both panes show the same place while one of them is scrolled.",
     ),
     Command(
         "earlier_answer", "alt+e", "answers.show_earlier", "screen", _READ,
@@ -170,10 +196,28 @@ COMMANDS: Final = (
         "both answers.",
     ),
     Command(
+        "copy_part", "alt+x", "answers.copy_part", "screen", _READ,
+        "Copy a table or code",
+        "Copies the first table or block of code of the last answer; again: the next "
+        "one. From the question, those of both answers.",
+    ),
+    Command(
+        "search", "ctrl+f", "search.open", "screen", _READ,
+        "Find in the answers",
+        "Shows where a text stands in questions and answers of both panes. Stop leaves "
+        "it.",
+    ),
+    Command(
         "details", "f10,alt+d", "answers.show_details", "screen", _READ,
         "Details of this answer",
         "Model and adapter files with their sha256, settings, seed and figures of the "
         "last answer; from the question, of both.",
+    ),
+    Command(
+        "figures", "alt+l", "figures", "screen", _READ,
+        "Figures in the heads",
+        "Speed, time to the first token, context and quantization in the heads of the "
+        "panes, threads and memory at the top; again: without them.",
     ),
     Command(
         "red_flags", "alt+r", "red_flags", "screen", _READ,
@@ -224,6 +268,12 @@ COMMANDS: Final = (
         "one choose; from the next question on.",
     ),
     Command(
+        "more_context", "alt+z", "loader.more_context", "screen", _MODELS,
+        "Load with more context",
+        "Where the models allow more than they are loaded with; says how much memory "
+        "it takes, and asks first. The consultation stays.",
+    ),
+    Command(
         "restart", "ctrl+r", "loader.restart", "screen", _MODELS,
         "Start the models again",
         "After loading was stopped or failed, or the models' process has ended.",
@@ -267,9 +317,16 @@ COMMANDS: Final = (
         "Changes the colours of the screen.",
     ),
     Command(
+        "themes", "alt+k", "themes", "app", _PROGRAM,
+        "All themes",
+        "The colours of the program, one of strong contrast among them, and those of "
+        "Textual.",
+    ),
+    Command(
         "palette", "ctrl+p", "command_palette", "app", _PROGRAM,
         "All commands",
-        "A list of everything that can be done, with a search.",
+        "A list of everything that can be done, with a search. / in an empty composer "
+        "lists them too; / and a command's name does it.",
         "menu",
     ),
     Command(
@@ -284,6 +341,14 @@ COMMANDS: Final = (
         "Ends the program and the models. What is not saved and would be lost is "
         "asked about, and the key again confirms.",
         "quit",
+    ),
+    Command(
+        "search_next", "enter,down", "next", "search", _SEARCHED,
+        "The next place", "After the last one the first.",
+    ),
+    Command(
+        "search_previous", "up", "previous", "search", _SEARCHED,
+        "The place before", "Before the first one the last.",
     ),
     Command(
         "back", "escape", "back", "dialog", _ON_TOP,
@@ -543,6 +608,10 @@ class Keymap:
         return [*found, *twice]
 
 
+_BELOW: Final[dict[Place, Place]] = {"bench": "app", "search": "screen"}
+"""What holds beside the keys of a place that is no screen on top of others."""
+
+
 def _together() -> Iterable[list[Command]]:
     """The commands whose keys hold at the same time."""
     yield [command for command in COMMANDS if command.place in CONSULT]
@@ -550,11 +619,8 @@ def _together() -> Iterable[list[Command]]:
     for place in places:
         if place not in CONSULT:
             # Where models are measured there is a program of its own, without dialogs.
-            with_it: set[Place] = {
-                place,
-                "app" if place == "bench" else "dialog",
-                "app",
-            }
+            below: Place = _BELOW.get(place, "dialog")
+            with_it: set[Place] = {place, below, "app"}
             yield [command for command in COMMANDS if command.place in with_it]
 
 

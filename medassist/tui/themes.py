@@ -1,13 +1,18 @@
-"""The light and the dark theme, with high contrast."""
+"""The light, the dark and the high-contrast theme.
+
+Textual's own can be chosen too; what they lack is made of what they have.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
+from textual.color import Color
 from textual.theme import Theme
 
 DARK: Final = "medassist-dark"
 LIGHT: Final = "medassist-light"
+CONTRAST: Final = "medassist-contrast"
 
 _DARK = Theme(
     name=DARK,
@@ -79,9 +84,56 @@ _LIGHT = Theme(
     },
 )
 
-THEMES: Final = (_DARK, _LIGHT)
+_CONTRAST = Theme(
+    name=CONTRAST,
+    dark=True,
+    primary="#8cc8ff",
+    secondary="#9be8b0",
+    accent="#8cc8ff",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#0c0c0c",
+    panel="#1c1c1c",
+    success="#9be8b0",
+    warning="#ffd75f",
+    error="#ff9d94",
+    text_alpha=1.0,
+    variables={
+        "quiet": "#d0d0d0",
+        "pane-base": "#8cc8ff",
+        "pane-tuned": "#9be8b0",
+        "block-cursor-background": "#8cc8ff",
+        "block-cursor-foreground": "#000000",
+        "footer-background": "#000000",
+        "footer-item-background": "#000000",
+        "footer-description-background": "#000000",
+        "footer-key-background": "#000000",
+        "footer-key-foreground": "#8cc8ff",
+        "footer-description-foreground": "#d0d0d0",
+        "scrollbar": "#808080",
+        "scrollbar-hover": "#a0a0a0",
+        "scrollbar-active": "#8cc8ff",
+        "scrollbar-background": "#000000",
+        "scrollbar-background-hover": "#000000",
+        "scrollbar-background-active": "#000000",
+    },
+)
+
+THEMES: Final = (_DARK, _LIGHT, _CONTRAST)
 
 
-def other(theme: str) -> str:
-    """The other theme."""
-    return DARK if theme == LIGHT else LIGHT
+def other(theme: Theme) -> str:
+    """A light theme for a dark one, and a dark one for a light one."""
+    return LIGHT if theme.dark else DARK
+
+
+def missing(theme: Theme) -> dict[str, str]:
+    """What our screens want of a theme beyond what Textual's own have."""
+    colours = theme.to_color_system().generate()
+    text, ground = (Color.parse(colours[name]) for name in ("foreground", "background"))
+    in_terminal = text.ansi is not None or ground.ansi is not None
+    return {
+        "quiet": colours["foreground"] if in_terminal else text.blend(ground, 0.3).hex,
+        "pane-base": colours["primary"],
+        "pane-tuned": colours["secondary"],
+    }

@@ -118,7 +118,7 @@ class Terminal:
         return self.until(lambda screen: screen.count("ready") == panes)
 
     def until_answered(self, panes: int = 2) -> Shown:
-        return self.until(lambda screen: screen.count("TTFT") == panes)
+        return self.until(lambda screen: screen.count("whole") >= panes)
 
     def until_left(self) -> Shown:
         """Wait until the program has ended, and with it the models."""

@@ -99,7 +99,7 @@ def test_a_window_that_closes_while_they_answer_ends_all_of_it_at_once(
     shown = starts()  # the starter pair, whose base model goes on
     shown.until_ready()
     shown.ask("What is anaemia?")
-    shown.until(lambda screen: "tok/s" in screen)
+    shown.until(lambda screen: "writing" in screen)
     processes = everything_of(shown)
     assert len(processes) > 1
     shown.hang_up()

@@ -23,5 +23,5 @@ def test_the_picture_of_the_screen_shows_two_answers_and_needs_nothing_from_outs
     text = unescape(" ".join(re.findall(r"<text[^>]*>([^<]*)", svg)))
     text = text.replace("\N{NO-BREAK SPACE}", " ")
     assert text.count("What are the symptoms of asthma?") == 2
-    assert text.count("TTFT") == 2
+    assert text.count("whole") >= 2
     assert "not for clinical use" in text

@@ -52,6 +52,7 @@ class Script:
     stop_reason: StopReason = "end"
     notices: tuple[str, ...] = ()
     name: str = "Tiny"
+    trained_context: int = CONTEXT
     thinking_switch: bool = False
     """The chat template lets one choose whether the model thinks."""
 
@@ -113,8 +114,8 @@ class FakeEngine:
             architecture="llama",
             quantization="Q8_0",
             parameters=1_000_000,
-            context=CONTEXT,
-            trained_context=CONTEXT,
+            context=self.options.context or CONTEXT,
+            trained_context=self.script.trained_context,
             template="model",
             shares_prefill=False,
             threads=2,

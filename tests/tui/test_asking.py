@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from textual import events
 
 from medassist.core.errors import EngineError, ModelFileError
-from medassist.core.values import PaneName, TooLong
+from medassist.core.values import PANES, PaneName, TooLong
 from medassist.engine.wire import Question
 from medassist.session.choice import Choice
 from medassist.tui.dialogs.decision import Decision
@@ -21,16 +22,45 @@ async def test_one_question_is_answered_in_both_panes(engines: FakeEngines) -> N
         screen = page.seen
         assert answer_of("base", "Is it measles?") in screen
         assert answer_of("tuned", "Is it measles?") in screen
-        assert "20.0 tok/s · TTFT 0.25 s · context 812/4096" in screen
+        assert [page.consult.panes[pane].status for pane in PANES] == [
+            "whole answer"
+        ] * 2
         assert page.consult.composer.text == ""
 
 
-async def test_the_header_names_model_and_quantization(engines: FakeEngines) -> None:
+async def test_the_heads_name_the_models_and_figures_are_for_who_wants_them(
+    engines: FakeEngines,
+) -> None:
     async with opened(engines) as page:
+        await page.ask("One?")
+        plain = page.seen
+        lines = plain.splitlines()
+        assert " A  base  Tiny base " in lines[1]
+        assert " B  tuned  Tiny tuned + adapter" in lines[1]
+        assert lines[0].rstrip().endswith("OFFLINE · not saved · together")
+        for figure in ("Q8_0", "tok/s", "TTFT", "4096", "threads", "GB"):
+            assert figure not in plain
+        await page.press("alt+l")
+        await page.until_seen(
+            "whole answer · 20.0 tok/s · TTFT 0.25 s · context 812/4096"
+        )
         lines = page.seen.splitlines()
         assert " A  base  Tiny base  Q8_0" in lines[1]
         assert " B  tuned  Tiny tuned + adapter  Q8_0" in lines[1]
         assert "OFFLINE · not saved · together · 2 threads · 1.2 GB" in lines[0]
+    async with opened(app_with(engines)) as page:  # the setting is kept
+        await page.until_seen("2 threads · 1.2 GB")
+
+
+async def test_a_model_in_two_quantizations_is_told_apart_by_them(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines) as page:
+        sources = page.session.pair.sources
+        sources["tuned"] = replace(sources["base"], quantization="Q4_0")
+        page.consult.answers.stand()
+        await page.until_seen("A  base  Tiny base  Q8_0")
+        assert "B  tuned  Tiny base  Q4_0" in page.seen
 
 
 @pytest.mark.parametrize("width", [41, 80, 100, 120])
@@ -41,9 +71,9 @@ async def test_where_it_is_narrow_the_models_name_gives_way_and_nothing_else(
     async with opened(engines, size=(width, 36)) as page:
         text = page.seen
         first = next(line for line in text.splitlines() if " A  base  " in line)
-        assert first.split(" B  ")[0].rstrip(" ▕").endswith("-v2 base  Q8_0")
+        assert first.split(" B  ")[0].rstrip(" ▕").endswith("-v2 base")
         second = next(line for line in text.splitlines() if " B  tuned  " in line)
-        assert "…" in second and second.endswith("tuned + adapter  Q8_0")
+        assert "…" in second and second.endswith("tuned + adapter")
 
 
 async def test_ctrl_j_goes_to_a_new_line_and_enter_sends(engines: FakeEngines) -> None:
@@ -133,14 +163,14 @@ async def test_escape_stops_both_panes_and_keeps_and_marks_what_was_written(
     engines.script.hold = asyncio.Event()
     async with opened(engines) as page:
         await page.send("Long?")
-        await page.until_seen("writing · 1 token")
+        await page.until_seen("writing")
         await page.press("escape")
         await page.until_answered()
         first, second = page.views("base")[0], page.views("tuned")[0]
         shown = first.turn.shown("base")
         assert shown is not None and shown.text == "The "
         assert "stopped" in foot(first) and "stopped" in foot(second)
-        assert page.consult.panes["base"].status.startswith("stopped · 20.0 tok/s")
+        assert page.consult.panes["base"].status == "not whole: stopped"
 
 
 async def test_escape_right_after_enter_stops_what_is_only_about_to_be_written(
@@ -152,7 +182,7 @@ async def test_escape_right_after_enter_stops_what_is_only_about_to_be_written(
         page.consult.action_stop()
         await page.until_answered()
         for pane in page.consult.panes.all:
-            assert pane.status.startswith("stopped")
+            assert pane.status == "not whole: stopped"
 
 
 async def test_escape_in_a_pane_stops_that_pane_alone(engines: FakeEngines) -> None:
@@ -166,7 +196,7 @@ async def test_escape_in_a_pane_stops_that_pane_alone(engines: FakeEngines) -> N
         engines.script.hold.set()
         await page.until_answered()
         assert answer_of("tuned", "Long?") in page.seen
-        assert page.consult.panes["base"].status.startswith("stopped")
+        assert page.consult.panes["base"].status == "not whole: stopped"
 
 
 async def test_a_question_has_to_wait_for_the_answers_and_stays_in_the_composer(

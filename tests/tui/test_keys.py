@@ -82,7 +82,9 @@ async def test_every_command_of_the_table_can_be_carried_out(
     engines: FakeEngines,
 ) -> None:
     app = app_with(engines)
-    nodes = {"composer": app.consult.composer, "screen": app.consult, "app": app}
+    consult = app.consult
+    nodes = {"composer": consult.composer, "screen": consult, "app": app}
+    nodes["search"] = consult.search
     for command in keys.COMMANDS:
         if command.place in nodes:
             assert callable(_what_does(command, nodes[command.place]))
@@ -273,3 +275,47 @@ async def test_who_does_not_accept_the_intended_use_leaves(
         await page.press("escape")
         await page.until(lambda: page.app._exit)
     assert app_with(engines)._accepted == 0
+
+
+async def test_a_slash_lists_the_commands_and_with_a_name_does_one(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines) as page:
+        composer = page.consult.composer
+        await page.press("/")
+        await page.until_seen("Search for commands")
+        assert composer.text == ""
+        await page.press("escape")
+        await page.until_back()
+        await page.send("/figures")
+        await page.until_seen("2 threads")
+        assert composer.text == ""
+        await page.send("/no-such-thing")
+        await page.until_told("/no-such-thing is no command; ^p lists them.")
+        assert page.turns == [] and composer.text == "/no-such-thing"
+        await page.send("/etc/hosts is what?")
+        await page.until_answered()
+
+
+@pytest.mark.parametrize("theme", ["medassist-contrast", "nord", "textual-light"])
+async def test_another_theme_is_drawn_kept_and_changed_to_light_or_dark(
+    home: Path, engines: FakeEngines, theme: str
+) -> None:
+    async with opened(engines) as page:
+        page.app.theme = theme
+        await page.ask("One?")
+        await page.app.workers.wait_for_complete()
+        was_dark = page.app.current_theme.dark
+    again = app_with(engines)
+    assert again.theme == theme
+    async with opened(again) as page:
+        await page.press("f12")
+        await page.until(lambda: page.app.current_theme.dark is not was_dark)
+
+
+def test_a_theme_that_is_not_there_is_the_usual_one(
+    home: Path, engines: FakeEngines
+) -> None:
+    with settings(home).open("a") as file:
+        file.write('theme = "no-such-theme"\n')
+    assert app_with(engines).theme == themes.DARK

@@ -35,6 +35,46 @@ async def test_doses_that_are_far_apart_are_named_in_both_panes(
         assert "tiny" not in said and "tuned" not in said and "base" not in said
 
 
+def head(page: Page, pane: PaneName) -> str:
+    return page.consult.panes[pane].header.text
+
+
+async def test_that_nothing_is_cited_is_said_once_and_then_by_a_sign_in_the_head(
+    engines: FakeEngines,
+) -> None:
+    cites = [WRONG, "Nothing here.", "Nothing there."]
+    async with opened(engines) as page:
+        for turn, tuned in enumerate(cites):
+            engines.script.answers = {"base": [RIGHT], "tuned": [tuned]}
+            await page.ask(f"{turn}?")
+            wanted = tuned == WRONG
+            await page.until(lambda: "no source" in head(page, "base"))
+            await page.until(
+                lambda wanted=wanted: ("no source" in head(page, "tuned")) is not wanted
+            )
+        for pane, expected in (("base", [0]), ("tuned", [1])):
+            said = [
+                turn
+                for turn, view in enumerate(page.views(pane))
+                if "No source" in str(view.query_one(ReviewLines).render())
+            ]
+            assert said == expected
+        await page.press("ctrl+n")
+        await page.push("#yes")
+        await page.until(lambda: not page.turns)
+        await page.until(lambda: "no source" not in head(page, "base"))
+
+
+async def test_an_empty_line_parts_warnings_from_the_answer(
+    engines: FakeEngines,
+) -> None:
+    engines.script.answers = {"base": [WRONG], "tuned": [WRONG]}
+    async with opened(engines) as page:
+        await page.ask(QUESTION)
+        await page.until_seen("Check: ")
+        assert below(page, "base").startswith("\nCheck: ")
+
+
 async def test_no_source_stands_below_an_answer_that_cites_nothing(
     engines: FakeEngines,
 ) -> None:
@@ -105,11 +145,11 @@ async def test_a_weight_said_in_an_earlier_question_is_known(
         await page.until_answered()
         engines.script.answers = {"base": answer, "tuned": answer}
         await page.ask("He weighs 70 kg")
-        await page.until(lambda: "No source" in below(page, "base"))
+        await page.until(lambda: page.views("base")[-1].query_one(ReviewLines).review)
         assert "weight" not in below(page, "base")
         engines.script.answers = {"base": answer, "tuned": answer}
         await page.ask("And now?")
-        await page.until(lambda: "No source" in below(page, "base"))
+        await page.until(lambda: page.views("base")[-1].query_one(ReviewLines).review)
         assert "weight" not in below(page, "base")
 
 

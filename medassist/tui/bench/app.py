@@ -93,7 +93,7 @@ class BenchApp(App[None]):
         look = first_look.look()
         for theme in themes.THEMES:
             self.register_theme(theme)
-        self.theme = look.theme
+        self.theme = look.theme if look.theme in self.available_themes else themes.DARK
         if look.keys:
             self.set_keymap(look.keys)
         self.keymap = keys.Keymap(look.keys)
@@ -272,9 +272,12 @@ class BenchApp(App[None]):
         else:
             self.push_screen(Help(self.keymap, first_look.file_name(), keys.BENCH))
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes.missing(self.current_theme)
+
     def action_theme(self) -> None:
         """Switch between light and dark for this time."""
-        self.theme = themes.other(self.theme)
+        self.theme = themes.other(self.current_theme)
 
     def _take_signals(self) -> None:
         if sys.platform == "win32" or self.is_headless:

@@ -42,6 +42,8 @@ class Answers:
         self._session = session
         self._draws = False
         self._first_piece: dict[Answer, float] = {}
+        self._copied_part: tuple[list[tuple[str, str]], int] = ([], 0)
+        """Tables and code, and which of them was copied last."""
 
     # What is hidden
 
@@ -124,6 +126,21 @@ class Answers:
         text = clean(wording.copied(written, headings, sides))
         self._face.copy_and_tell(self.mask(text), wording.answers(len(written)))
 
+    def copy_part(self) -> None:
+        """Copy a table or a block of code of the last answers; again: the next one."""
+        from medassist.tui.consult.markdown import parts
+
+        texts = [self.mask(clean(answer.text)) for answer in self._last().values()]
+        found = [part for text in texts for part in parts(text)]
+        if not found:
+            self._face.say(wording.NO_PART_TO_COPY)
+            return
+        last, copied = self._copied_part
+        at = (copied + 1) % len(found) if last == found else 0
+        self._copied_part = found, at
+        kind, text = found[at]
+        self._face.copy_and_tell(text, wording.part(kind, at + 1, len(found)))
+
     def show_details(self) -> None:
         """Show with what the last answers were made."""
         session, answers = self._session, self._last()
@@ -174,9 +191,12 @@ class Answers:
         sides, hides = self._session.consultation.sides, self.veil
         self.panes.order(sides.order(PANES))
         sources = self._session.pair.sources
+        # Of one model in two quantizations these are what tells them apart.
+        alike = len({source.label for source in sources.values()}) < len(sources)
         for pane in self.panes.all:
             pane.veil = hides
-            pane.header.name_model(sources.get(pane.pane, Source("")), sides)
+            source = sources.get(pane.pane, Source(""))
+            pane.header.name_model(source, sides, alike or self._has_figures)
 
     async def show(self) -> None:
         """Have the panes show the turns that the consultation has now."""
@@ -203,9 +223,9 @@ class Answers:
             if not consultation.turns:
                 empty = self._face.keymap.name(wording.EMPTY.get(pair.state, ""))
                 self.panes[name].empty = empty
-        infos = list(pair.infos.values())
+        infos = list(pair.infos.values()) if self._has_figures else []
         top.threads = infos[0].threads if infos else None
-        top.memory = pair.memory
+        top.memory = pair.memory if self._has_figures else None
         # While names are hidden nothing says whether a model can think.
         top.thinking = None if consultation.sides.hidden else pair.thinking
         top.saved = session.record.word
@@ -227,10 +247,17 @@ class Answers:
             seconds = now - self._first_piece.setdefault(answer, now)
         else:
             self._first_piece.pop(answer, None)
+        said = wording.answer_status(answer, self._face.mode == "in-turn")
+        if not self._has_figures:
+            return said
         info = pair.infos.get(name)
         context = info.context if info else None
-        in_turn = self._face.mode == "in-turn"
-        return wording.answer_status(answer, seconds, context, in_turn)
+        return wording.joined(said, *wording.figures(answer, seconds, context))
+
+    @property
+    def _has_figures(self) -> bool:
+        settings = self._face.settings_now
+        return settings is not None and settings.figures
 
     async def _mark(self) -> None:
         """Mark in the pane heads in what the last answers contradict each other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from textual import events
@@ -16,12 +17,19 @@ from medassist.tui.wording import consult as wording
 
 
 class Composer(TextArea):
-    """A few lines of text; Enter sends, and what is pasted is cleaned first."""
+    """A few lines of text; Enter sends, and what is pasted is cleaned first.
+
+    Args:
+        questions: gives those that were asked so far, the oldest first.
+    """
 
     BINDINGS = keys.bindings("composer")
     BORDER_TITLE = ""
 
-    def __init__(self) -> None:
+    def __init__(self, questions: Callable[[], Sequence[str]]) -> None:
+        self._questions = questions
+        self._recalled = ""
+        """The earlier question that was brought back last."""
         super().__init__(
             id="composer",
             soft_wrap=True,
@@ -39,6 +47,25 @@ class Composer(TextArea):
 
     def _send(self) -> None:
         self.post_message(Sent(clean(self.text).strip(), self.text))
+
+    def action_earlier_question(self) -> None:
+        self.call_later(self._recall, -1)
+
+    def action_later_question(self) -> None:
+        self.call_later(self._recall, 1)
+
+    def _recall(self, step: int) -> None:
+        """Go through the earlier questions, unless something else is written."""
+        asked = list(dict.fromkeys(reversed(self._questions())))[::-1]
+        recalled = bool(self.text) and self.text == self._recalled
+        at = asked.index(self.text) if recalled and self.text in asked else len(asked)
+        to = at + step
+        if (self.text and at == len(asked)) or not 0 <= to <= len(asked):
+            (self.action_cursor_up if step < 0 else self.action_cursor_down)()
+            return
+        self._recalled = asked[to] if to < len(asked) else ""
+        self.text = self._recalled
+        self.move_cursor(self.document.end)
 
     def action_newline(self) -> None:
         self.call_later(self.insert, "\n")
@@ -75,6 +102,18 @@ class Composer(TextArea):
         self.selection = Selection(place(found.start()), place(found.end()))
         self.scroll_cursor_visible()
         return True
+
+    def replace_word(self, word: str, text: str) -> None:
+        """Put `text` in the place of `word`, or behind all where that is gone."""
+        at = self.text.find(word)
+        if at < 0:
+            self.text = f"{self.text}\n{text}"
+        else:
+            self.text = (
+                f"{self.text[:at]}\n{text}{self.text[at + len(word) :]}".lstrip()
+            )
+        self.move_cursor(self.document.end)
+        self.focus()
 
     def taken(self, written: str) -> None:
         """`written` has been sent; what was typed after it stays."""

@@ -29,7 +29,7 @@ class GlobalLine(Widget):
     mode: reactive[Mode] = reactive[Mode]("together")
     thinking: reactive[Thinking | None] = reactive[Thinking | None](None)
     """What was chosen for this pair; `None`: nothing."""
-    scrolls_together: reactive[bool] = reactive(False)
+    scrolls_together: reactive[bool] = reactive(True)
     threads: reactive[int | None] = reactive[int | None](None)
     memory: reactive[int | None] = reactive[int | None](None)
 
@@ -47,7 +47,7 @@ class GlobalLine(Widget):
             face(self).keymap.name(wording.EDITING) if self.editing else "",
             wording.IN_TURN if self.mode == "in-turn" else self.mode,
             wording.THINKING_SHORT[self.thinking] if self.thinking else "",
-            wording.SCROLLS_TOGETHER if self.scrolls_together else "",
+            "" if self.scrolls_together else wording.SCROLLS_APART,
         ]
         if self.threads:
             said.append(wording.threads(self.threads))

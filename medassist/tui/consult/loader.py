@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from medassist.session.choice import Choice
+from medassist.session.pair import Wider
 from medassist.session.session import Session
 from medassist.tui.consult.answers import Answers
 from medassist.tui.consult.comparison import Comparison
 from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.trouble import Trouble
+from medassist.tui.dialogs.decision import Decision
 from medassist.tui.face import Face
 from medassist.tui.line import Line
 from medassist.tui.wording import consult as wording
@@ -122,6 +126,29 @@ class Loader:
         for fingerprint in await self._session.learn_files():
             if fingerprint.problem:
                 self._comparison.say(fingerprint.problem)
+
+    # More context
+
+    async def more_context(self) -> None:
+        """Ask whether to load the pair with more context, where it can have it."""
+        if not self._answers.are_over():
+            return
+        wider = await asyncio.to_thread(self._session.pair.wider)
+        if wider is None or self._session.pair.state != "ready":
+            self._face.say(wording.NO_MORE_CONTEXT)
+            return
+        decision = Decision(*wording.more_context(wider))
+        if await self._face.push_screen_wait(decision):
+            await self.load_with(wider)
+
+    async def load_with(self, wider: Wider) -> None:
+        """Load the pair again with that much context; the consultation stays."""
+        session = self._session
+        pair = self._face.new_pair(session.pair.choice)
+        pair.context, pair.thinking = wider.tokens, session.pair.thinking
+        await session.choose(pair)
+        self.show_panes()
+        self.load()
 
     # Other models
 

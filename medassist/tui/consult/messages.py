@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
+from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
 
 
@@ -15,6 +16,26 @@ class Sent(Message):
         self.text = text
         self.written = written
         """What stood in the composer, for `Composer.taken`."""
+
+
+class WriteOn(Message):
+    """The user wants the answer of a pane that was cut off to be written on."""
+
+    def __init__(self, pane: PaneName) -> None:
+        super().__init__()
+        self.pane: PaneName = pane
+
+
+class Reviewed(Message):
+    """An answer has been looked through, or what was said of it holds no longer."""
+
+    def __init__(self, turn: Turn, warnings: int = 0, cites: bool = True) -> None:
+        super().__init__()
+        self.turn = turn
+        self.warnings = warnings
+        """How many there are."""
+        self.cites = cites
+        """It names a source, or nothing is known of it."""
 
 
 class Paged(Message):

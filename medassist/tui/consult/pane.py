@@ -16,8 +16,9 @@ from medassist.consult.answer import Source
 from medassist.consult.blind import Veil
 from medassist.consult.sides import Letter, Sides
 from medassist.consult.turn import Turn
+from medassist.core.clean import clean_line
 from medassist.core.values import PaneName
-from medassist.tui.consult.messages import Scrolled
+from medassist.tui.consult.messages import Reviewed, Scrolled
 from medassist.tui.consult.turn_view import TurnView
 from medassist.tui.line import Line
 from medassist.tui.wording import consult as wording
@@ -33,10 +34,11 @@ COLOURS: dict[Letter, str] = {"A": "$pane-base", "B": "$pane-tuned"}
 
 
 class PaneHeader(Line):
-    """Letter, role, model, quantization; where it is narrow the name gives way.
+    """Letter, role and model; where it is narrow the name gives way.
 
-    While names are hidden only the letter stands there. `≠` and a word say in what
-    the two answers contradict each other.
+    While names are hidden only the letter stands there. Behind it stand the signs of
+    the last answer: how much of it is to be checked, that it cites nothing, and `≠`
+    with a word where the two answers contradict each other.
     """
 
     def __init__(self, pane: PaneName) -> None:
@@ -44,13 +46,35 @@ class PaneHeader(Line):
         self._pane: PaneName = pane
         self._source = Source("")
         self._sides = Sides()
+        self._quantization = False
         self._apart: tuple[str, ...] = ()
         self._key = ""
+        self._signs: tuple[str, str] = ("", "")
 
-    def name_model(self, source: Source, sides: Sides) -> None:
-        """Say which model is behind the pane, if that is to be seen."""
-        if (source, sides) != (self._source, self._sides):
-            self._source, self._sides = source, sides
+    def name_model(self, source: Source, sides: Sides, quantization: bool) -> None:
+        """Say which model is behind the pane, if that is to be seen.
+
+        Args:
+            source: The model.
+            sides: Which side it stands on, and whether names are hidden.
+            quantization: That is said too.
+        """
+        known = (self._source, self._sides, self._quantization)
+        if (source, sides, quantization) != known:
+            self._source, self._sides, self._quantization = source, sides, quantization
+            self._fit()
+
+    def mark_review(self, warnings: int, cites: bool) -> None:
+        """Say what was found in the last answer, which may lie below the window.
+
+        Args:
+            warnings: How many warnings stand below it.
+            cites: It names a source, or that is not known.
+        """
+        checks = f"  {wording.to_check(warnings)}" if warnings else ""
+        signs = checks, "" if cites else f"  {wording.NO_SOURCE}"
+        if signs != self._signs:
+            self._signs = signs
             self._fit()
 
     def mark(self, apart: tuple[str, ...], key: str) -> None:
@@ -75,14 +99,16 @@ class PaneHeader(Line):
         letter = f" {side} "
         role = f" {wording.NAME_HIDDEN if sides.hidden else wording.ROLES[self._pane]} "
         adapter = f" + {wording.ADAPTER}" if source.adapter else ""
-        quantization = f"  {source.quantization}" if source.quantization else ""
+        quantization = f"  {source.quantization}" if self._quantization else ""
         apart = wording.apart(self._apart, self._key)
         apart = apart and f"  {apart}"
+        checks, unsourced = self._signs
         others = f"{letter}{role} {adapter}{quantization}"
         width = self.size.width
-        if width and width < cell_len(f"{others}{apart}"):
+        signs = f"{checks}{unsourced}{apart}"
+        if width and width < cell_len(f"{others}{signs}"):
             quantization, others = "", f"{letter}{role} {adapter}"
-        room = width - cell_len(f"{others}{apart}")
+        room = width - cell_len(f"{others}{signs}")
         name = wording.shortened(source.name, room) if width else source.name
         self.say(
             Content.assemble(
@@ -91,15 +117,20 @@ class PaneHeader(Line):
                 (f" {name}" if name else "", "bold"),
                 adapter,
                 (quantization, "$quiet"),
+                (checks, "bold $warning"),
+                (unsourced, "italic $quiet"),
                 (apart, "bold $warning"),
             )
         )
 
 
 class Turns(VerticalScroll):
-    """The turns of a pane; it follows the end unless the user has scrolled up.
+    """The turns of a pane.
 
-    They stand on a page at least as high as the window: Textual moves an anchored
+    It follows a growing answer as long as its question stays to be seen; whoever goes
+    to the end has it follow the end. Whoever scrolls is left where they are.
+
+    The turns stand on a page at least as high as the window: Textual moves an anchored
     window over less than that to the bottom.
     """
 
@@ -107,16 +138,26 @@ class Turns(VerticalScroll):
         super().__init__()
         self._pane: PaneName = pane
         self.page = Vertical(classes="page")
+        self._follows = False
+        self._followed_to = 0
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        if round(old_value) != round(new_value):
-            self.post_message(Scrolled(self._pane))
+        if round(old_value) == round(new_value):
+            return
+        if not self._follows and new_value >= self.max_scroll_y > 0:
+            self.anchor()
+        self.post_message(Scrolled(self._pane))
 
     def action_scroll_end(self) -> None:
+        self._follows = False
         super().action_scroll_end()
+        self.anchor()
         # An anchored window is moved without a word to its watchers.
         self.call_after_refresh(self.post_message, Scrolled(self._pane))
+
+    def on_resize(self) -> None:
+        self.keep_up()
 
     def compose(self) -> ComposeResult:
         yield self.page
@@ -125,22 +166,71 @@ class Turns(VerticalScroll):
     def views(self) -> list[TurnView]:
         return [view for view in self.page.children if isinstance(view, TurnView)]
 
-    def place(self) -> tuple[Turn, float] | None:
-        """The turn at the top edge, and how much of it is above that edge (0 to 1)."""
-        top = self.scroll_y
-        for view in self.views:
-            region = view.virtual_region
-            if region.bottom > top:
-                return view.turn, max(0.0, top - region.y) / max(1, region.height)
-        return None
+    # Following
 
-    def go_to(self, turn: Turn, fraction: float) -> None:
-        """Bring that part of `turn` to the top edge."""
+    def stay(self) -> None:
+        """Follow nothing: what is to be seen is chosen."""
+        self._follows = False
+        self.release_anchor()
+
+    def follow(self) -> None:
+        """Follow the last turn from now on, until its question would leave."""
+        self.anchor(False)
+        self._follows, self._followed_to = True, round(self.scroll_y)
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """Something has grown: follow it once it is laid out, if it is followed."""
+        self.call_after_refresh(self._keep_up)
+
+    def _keep_up(self) -> None:
+        views = self.views
+        if self._follows and views:
+            last = min(self._followed_to, self.max_scroll_y)
+            if round(self.scroll_y) != last:
+                self._follows = False  # the user has scrolled
+            else:
+                # As far as the question's first line may go up.
+                top = min(self.max_scroll_y, views[-1].virtual_region.y)
+                self._followed_to = round(top)
+                self.scroll_to(y=self._followed_to, animate=False, immediate=True)
+        self.post_message(Scrolled(self._pane))
+
+    # Where it is
+
+    def _at_top(self) -> TurnView | None:
+        """The turn at the top edge."""
+        top = self.scroll_y
+        return next((v for v in self.views if v.virtual_region.bottom > top), None)
+
+    @property
+    def left_question(self) -> str:
+        """The question that is answered at the top edge, where it is above that."""
+        view = self._at_top()
+        if view is None or view.virtual_region.y + view.question_lines > self.scroll_y:
+            return ""
+        return view.turn.question
+
+    @property
+    def has_more(self) -> bool:
+        """There is text below the window."""
+        return round(self.scroll_y) < self.max_scroll_y
+
+    def place(self) -> tuple[Turn, int] | None:
+        """The turn at the top edge, and how many of its lines are above that edge."""
+        view = self._at_top()
+        if view is None:
+            return None
+        return view.turn, max(0, round(self.scroll_y) - view.virtual_region.y)
+
+    def go_to(self, turn: Turn, line: int) -> None:
+        """Bring that line of `turn` to the top edge, or its end to the bottom."""
         for view in self.views:
             if view.turn is turn:
                 region = view.virtual_region
-                y = region.y + round(fraction * region.height)
-                self.scroll_to(y=y, animate=False)
+                furthest = max(0, region.height - self.size.height)
+                self._follows = False
+                self.scroll_to(y=region.y + min(line, furthest), animate=False)
 
 
 class Pane(Vertical):
@@ -157,6 +247,7 @@ class Pane(Vertical):
         self.turns = Turns(pane)
         self.header = PaneHeader(pane)
         self._status = Line(classes="status")
+        self._pinned = Line(classes="pinned")
         self._empty = Line(classes="empty")
         self._earlier = Button("", classes="earlier", compact=True)
         self._hidden = 0  # turns before the first one that is mounted
@@ -169,14 +260,33 @@ class Pane(Vertical):
     def compose(self) -> ComposeResult:
         yield self.header
         yield self._status
+        yield self._pinned
         yield self.turns
 
     async def on_mount(self) -> None:
         await self.turns.page.mount(self._earlier, self._empty)
-        self._earlier.display = False
+        self._earlier.display = self._pinned.display = False
+
+    @on(Scrolled)
+    def _pin(self) -> None:
+        """Have the question stand above its answer where it has left at the top."""
+        question = self.turns.left_question
+        self._pinned.display = bool(question)
+        self._pinned.say(wording.question(clean_line(question)))
+        self._say_status()
+
+    @property
+    def hidden(self) -> int:
+        """Earlier turns that are not laid out."""
+        return self._hidden
 
     def watch_status(self, status: str) -> None:
-        self._status.say(status)
+        self._say_status()
+
+    def _say_status(self) -> None:
+        more = wording.MORE_BELOW if self.turns.has_more else ""
+        self._status.say(wording.joined(self.status, more))
+        self._status.set_class(self.status.startswith(wording.NOT_WHOLE), "-warns")
 
     def watch_empty(self, empty: str) -> None:
         self._empty.say(empty)
@@ -199,7 +309,9 @@ class Pane(Vertical):
         if new:
             await self.turns.page.mount(*new)
             await self._unmount_oldest()
-            self.turns.anchor()
+            self.turns.follow()
+        if new or not turns:
+            self.header.mark_review(warnings=0, cites=True)
         self._show_edges()
         await self.draw()
 
@@ -209,7 +321,15 @@ class Pane(Vertical):
         for view in views[-1:] if last else views:
             if view.turn in self._all:  # else it is being taken away
                 at = self._all.index(view.turn)
-                await view.draw(self._all[:at], self.veil, self.thoughts)
+                last_of_all = at == len(self._all) - 1
+                await view.draw(self._all[:at], self.veil, self.thoughts, last_of_all)
+        self.turns.keep_up()
+
+    @on(Reviewed)
+    def _on_reviewed(self, event: Reviewed) -> None:
+        event.stop()
+        if self._all and event.turn is self._all[-1]:
+            self.header.mark_review(event.warnings, event.cites)
 
     @on(Button.Pressed, ".earlier")
     async def _show_earlier(self, event: Button.Pressed) -> None:

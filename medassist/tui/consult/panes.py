@@ -22,8 +22,8 @@ from medassist.tui.wording import consult as wording
 class Panes(Container):
     """Two panes beside each other, or one above the other where it is narrow."""
 
-    scrolls_together: var[bool] = var(False)
-    """Both panes show the same turn while one of them is scrolled."""
+    scrolls_together: var[bool] = var(True)
+    """Both panes show the same place of the same turn while one of them is scrolled."""
 
     def __init__(self) -> None:
         super().__init__(id="panes")

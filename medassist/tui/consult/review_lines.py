@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
+from medassist.tui.consult.messages import Reviewed
 from medassist.tui.wording import consult as wording
 
 if TYPE_CHECKING:
@@ -43,11 +44,14 @@ class ReviewLines(Static):
     def __init__(self) -> None:
         super().__init__("", markup=False)
         self.display = False
+        self._earlier: tuple[str, ...] = ()
         self._key = ("", "", "")
         self.review: Review | None = None
         """What is said now; `None` while nothing is."""
 
-    def draw(self, turn: Turn, pane: PaneName, text: AnswerText, story: str) -> None:
+    def draw(
+        self, turn: Turn, pane: PaneName, text: AnswerText, before: Sequence[Turn]
+    ) -> None:
         """Bring the lines up to date. Returns at once.
 
         Args:
@@ -55,8 +59,15 @@ class ReviewLines(Static):
             pane: The pane whose answer stands in `text`.
             text: The answer as it is drawn. What it does not show, names hidden or
                 an answer held back, is not looked at.
-            story: The question, with those before it.
+            before: The turns above it. That an answer cites nothing is said once in
+                a consultation; from then on a sign in the pane's head is enough.
         """
+        story = "\n".join(one.question for one in (*before, turn))
+        self._earlier = tuple(
+            said.text
+            for one in before
+            if (said := one.shown(pane)) is not None and said.counts
+        )
         answer = turn.shown(pane)
         seen = answer is not None and answer.over and text.display
         shown = text.shown if seen else ""
@@ -69,25 +80,37 @@ class ReviewLines(Static):
         self._key = key
         if not shown.strip():
             self.review, self.display = None, False
+            self.post_message(Reviewed(turn))
             return
-        self.run_worker(self._look(key, text), group="review", exclusive=True)
+        self.run_worker(self._look(key, turn, text), group="review", exclusive=True)
 
-    async def _look(self, key: tuple[str, str, str], text: AnswerText) -> None:
+    async def _look(
+        self, key: tuple[str, str, str], turn: Turn, text: AnswerText
+    ) -> None:
         shown, other, story = key
         drawn = [(part, texts) for part in _parts(text) if (texts := _texts(part))]
         every = [texts for _, texts in drawn]
-        review, marks = await asyncio.to_thread(_look, story, shown, other, every)
+        review, marks, told = await asyncio.to_thread(
+            _look, story, shown, other, every, self._earlier
+        )
         if self._key != key:
             return
         for (part, texts), found in zip(drawn, marks, strict=True):
             if any(found) and part.is_attached and _texts(part) == texts:
                 _style(part, [_styles(of) for of in found])
-        self.review, self.display = review, True
-        self.update(lines(review))
+        drawn_lines = lines(review, told)
+        self.review, self.display = review, bool(drawn_lines.plain)
+        self.update(drawn_lines)
+        self.post_message(Reviewed(turn, len(review.warnings), review.cites))
 
 
-def lines(review: Review) -> Content:
-    """The lines as they are drawn."""
+def lines(review: Review, told: bool = False) -> Content:
+    """The lines as they are drawn, with an empty one before warnings.
+
+    Args:
+        review: What was found.
+        told: The reader was told before that an answer cites nothing.
+    """
     said = [
         Content.assemble((wording.CHECK, "bold $warning"), (warning, ""))
         for warning in review.warnings[:MOST]
@@ -95,17 +118,25 @@ def lines(review: Review) -> Content:
     more = len(review.warnings) - MOST
     if more > 0:
         said.append(Content.styled(wording.more_warnings(more), "bold $warning"))
-    said.append(Content.styled(review.sources, "italic $quiet"))
+    if said:
+        said.insert(0, Content())
+    if review.cites or not told:
+        said.append(Content.styled(review.sources, "italic $quiet"))
     return Content("\n").join(said)
 
 
 def _look(
-    story: str, shown: str, other: str, drawn: Sequence[Sequence[str]]
-) -> tuple[Review, list[list[tuple[Mark, ...]]]]:
-    from medassist.safety.review import dose_marks, review
+    story: str,
+    shown: str,
+    other: str,
+    drawn: Sequence[Sequence[str]],
+    earlier: Sequence[str],
+) -> tuple[Review, list[list[tuple[Mark, ...]]], bool]:
+    from medassist.safety.review import cites, dose_marks, review
 
     marks = [[dose_marks(text) for text in texts] for texts in drawn]
-    return review(story, shown, other), marks
+    told = not all(map(cites, earlier))
+    return review(story, shown, other), marks, told
 
 
 def _parts(text: AnswerText) -> list[Static]:

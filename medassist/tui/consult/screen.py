@@ -7,23 +7,29 @@ records.
 
 from __future__ import annotations
 
+import asyncio
+import re
+from collections.abc import Sequence
+
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Footer
+from textual.widgets import Footer, TextArea
 
-from medassist.core.values import TooLong
+from medassist.core.values import PaneName, TooLong
 from medassist.session.pair import Pair
 from medassist.session.session import Asked, Session
 from medassist.tui import keys
 from medassist.tui.consult.answers import Answers
+from medassist.tui.consult.attachments import Attachments, mentioned
 from medassist.tui.consult.comparison import Comparison
 from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.flag_panel import FlagPanel
 from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.loader import Loader
-from medassist.tui.consult.messages import Paged, Sent
+from medassist.tui.consult.messages import Paged, Sent, WriteOn
 from medassist.tui.consult.panes import Panes
 from medassist.tui.consult.records import Records
+from medassist.tui.consult.search import Search
 from medassist.tui.consult.trouble import Trouble
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.face import Face
@@ -31,6 +37,8 @@ from medassist.tui.line import Line
 from medassist.tui.screen_of_parts import ScreenOfParts
 from medassist.tui.wording import consult as wording
 
+SLASH = re.compile(r"/([A-Za-z_-]+)")
+"""A command in the place of a question."""
 LEAST_WIDTH = 40
 LEAST_HEIGHT = 12
 STACKED_BELOW = 100
@@ -64,8 +72,9 @@ class ConsultScreen(ScreenOfParts[None]):
         self.notice = Line(classes="notice")
         self.flag_panel = FlagPanel()
         self.panes = Panes()
+        self.search = Search(self.panes)
         self.trouble = Trouble()
-        self.composer = Composer()
+        self.composer = Composer(self._questions)
         self.too_small = Line(TOO_SMALL, id="too-small")
         self.session = Session(pair, self, self.flag_panel)
         self.answers = Answers(face, self.session, self.panes, self.top)
@@ -79,6 +88,7 @@ class ConsultScreen(ScreenOfParts[None]):
             self.trouble,
             self.notice,
         )
+        self.attachments = Attachments(face, self.session, self.composer)
         self.records = Records(face, self.session, self.answers, self.composer)
 
     def compose(self) -> ComposeResult:
@@ -86,6 +96,7 @@ class ConsultScreen(ScreenOfParts[None]):
         yield self.notice
         yield self.flag_panel
         yield self.panes
+        yield self.search
         yield self.trouble
         yield self.composer
         yield Footer(show_command_palette=False, compact=True)
@@ -100,6 +111,9 @@ class ConsultScreen(ScreenOfParts[None]):
     def on_resize(self) -> None:
         # Of a lower window of the same width the panel itself hears nothing.
         self.flag_panel.fit()
+
+    def _questions(self) -> list[str]:
+        return [turn.question for turn in self.session.consultation.turns]
 
     # What the session tells
 
@@ -117,10 +131,23 @@ class ConsultScreen(ScreenOfParts[None]):
 
     # Asking
 
+    @on(TextArea.Changed, "#composer")
+    def _on_typed(self) -> None:
+        # Alone in the composer it is the beginning of no question.
+        if self.composer.text == "/" and self._face.run_command("palette"):
+            self.composer.text = ""
+
     @on(Sent)
     def _on_sent(self, event: Sent) -> None:
         if not event.text:
             self.say(wording.WRITE_FIRST)
+        elif command := SLASH.fullmatch(event.text):
+            if self._face.run_command(command[1]):
+                self.composer.taken(event.written)
+            else:
+                self.say(self._face.keymap.name(wording.no_command(command[1])))
+        elif mention := mentioned(event.text):
+            self.run_worker(self.attachments.put(mention), group="attach")
         elif not (self.answers.are_over() and self.loader.wake()):
             return
         elif self.session.record.is_open:
@@ -141,6 +168,27 @@ class ConsultScreen(ScreenOfParts[None]):
             self.say(wording.NO_QUESTION)
         elif self.answers.are_over() and self.loader.wake(if_failed=True):
             self._begin(None)
+
+    def action_write_on(self) -> None:
+        focused = self.panes.focused
+        self._write_on((focused,) if focused else self.session.pair.panes)
+
+    @on(WriteOn)
+    def _on_write_on(self, event: WriteOn) -> None:
+        self._write_on((event.pane,))
+
+    def _write_on(self, panes: Sequence[PaneName]) -> None:
+        if not (self.answers.are_over() and self.loader.wake()):
+            return
+        able: list[PaneName] = [
+            pane for pane in panes if not self.session.cut_off(pane)
+        ]
+        if not able:
+            self.say(self._face.keymap.name(self.session.cut_off(panes[0])))
+            return
+        asked = self.session.go_on(able)
+        self.run_worker(self._answer(asked), group="answer")
+        self.answers.draw_while_busy()
 
     def _begin(self, question: str | None) -> None:
         """Ask `question`, or where it is `None` the last one again."""
@@ -174,12 +222,19 @@ class ConsultScreen(ScreenOfParts[None]):
     async def _too_long(self, excesses: tuple[TooLong, ...], asked: Asked) -> None:
         surplus = self.session.consultation.turns_in_excess(excesses)
         question = await self._take_back(asked)
+        if asked.goes_on:
+            self.say(self._face.keymap.name(wording.NO_ROOM_TO_GO_ON), warning=True)
+            return
         yes, no = wording.ways_out(len(surplus), asked.again)
         sides = self.session.consultation.sides
         text = wording.too_long(excesses, len(surplus), sides)
-        if not await self._face.push_screen_wait(
-            Decision(wording.TOO_LONG, text, yes, no)
-        ):
+        wider = await asyncio.to_thread(self.session.pair.wider)
+        besides = wording.load_again(wider) if wider is not None else ""
+        decision = Decision(wording.TOO_LONG, text, yes, no, besides)
+        agreed = await self._face.push_screen_wait(decision)
+        if wider is not None and decision.took_besides:
+            await self.loader.load_with(wider)
+        if not agreed:
             return
         self.session.leave_out(surplus)
         if self.composer.text == question:
@@ -188,7 +243,10 @@ class ConsultScreen(ScreenOfParts[None]):
 
     def action_stop(self) -> None:
         consultation = self.session.consultation
-        if self.session.pair.state == "loading":
+        if self.search.is_open:
+            self.search.close()
+            self.composer.focus()
+        elif self.session.pair.state == "loading":
             self.session.stop()
         elif not consultation.over:
             # While names are hidden nobody can tell what a pane has written.
@@ -226,8 +284,23 @@ class ConsultScreen(ScreenOfParts[None]):
         self.focus_next()
 
     def action_scroll_together(self) -> None:
-        together = not self.panes.scrolls_together
+        self._scroll_together(not self.panes.scrolls_together)
+        self._face.keep("scroll_together", self.panes.scrolls_together)
+
+    def _scroll_together(self, together: bool) -> None:
         self.panes.scrolls_together = self.top.scrolls_together = together
+
+    async def take_settings(self) -> None:
+        """Be as the user wants it; after the first frame, which waits for no file."""
+        settings = await self._face.settings()
+        self._scroll_together(settings.scroll_together)
+
+    async def action_figures(self) -> None:
+        settings = await self._face.settings()
+        settings.figures = not settings.figures
+        self._face.keep("figures", settings.figures)
+        self.answers.stand()
+        self.answers.draw_lines()
 
     def action_red_flags(self) -> None:
         red_flags = self.session.red_flags

@@ -19,14 +19,25 @@ class Decision(ModalScreen[bool]):
     """Dismissed with True for the first answer, with False for the other or Esc.
 
     The other has the focus: an Enter too many changes nothing.
+
+    Args:
+        title: what it is about.
+        text: the question.
+        yes: the first answer; `None`: there is none.
+        no: the other.
+        besides: a third way; `took_besides` says whether it was taken.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [keys.back("dismiss(False)")]
     CSS_PATH = "decision.tcss"
     AUTO_FOCUS = "#no"
 
-    def __init__(self, title: str, text: str, yes: str | None, no: str) -> None:
+    def __init__(
+        self, title: str, text: str, yes: str | None, no: str, besides: str = ""
+    ) -> None:
         super().__init__()
+        self._besides = besides
+        self.took_besides = False
         self._title = title
         self._text = text
         self._yes = yes
@@ -40,7 +51,13 @@ class Decision(ModalScreen[bool]):
             with Horizontal(id="answers"):
                 if self._yes:
                     yield button(self._yes, "yes", "screen.dismiss(True)", primary=True)
+                if self._besides:
+                    yield button(self._besides, "besides", "screen.besides")
                 yield button(self._no, "no", "screen.dismiss(False)")
+
+    def action_besides(self) -> None:
+        self.took_besides = True
+        self.dismiss(False)
 
 
 class Leave(Decision):

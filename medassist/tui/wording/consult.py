@@ -8,9 +8,9 @@ from rich.cells import cell_len
 
 from medassist.consult.answer import Answer, Source
 from medassist.consult.sides import Sides
-from medassist.core.values import Figures, PaneName, Thinking, TooLong
+from medassist.core.values import PaneName, Thinking, TooLong
 from medassist.core.words import size
-from medassist.session.pair import PairState
+from medassist.session.pair import PairState, Wider
 
 STILL_WRITING = "The answers are still being written; {stop} stops them."
 NO_QUESTION = "There is no question yet."
@@ -34,9 +34,14 @@ NO_FLAG = "No rule found a red flag in this consultation. Rules miss things."
 
 # Reading
 ONE_PANE = "There is one pane only."
+NO_ROOM_TO_GO_ON = (
+    "There is no room left in the context to go on with this answer. {more_context} "
+    "loads the models with more context, where they allow it."
+)
 NO_OTHER_ANSWER = (
     "There is no other answer to the last question; {regenerate} makes one."
 )
+NO_PART_TO_COPY = "There is no table and no code in the last answer."
 NOTHING_TO_COPY = "There is no answer to copy yet."
 NO_ANSWER = "There is no answer yet."
 DETAILS_HIDDEN = "The details are hidden until the verdict ({verdict})."
@@ -53,6 +58,7 @@ THINKING: dict[Thinking, str] = {
     "off": "The models answer without thinking first.",
 }
 THINKING_SHORT: dict[Thinking, str] = {"on": "thinking", "off": "not thinking"}
+NO_MORE_CONTEXT = "The models are loaded with all the context that they allow."
 RUNNING = "The models are running."
 ENDED = "The models' process has ended; the text above is kept."
 MODELS_STAY = "While names are hidden the models stay: {verdict} or {new} first."
@@ -121,10 +127,16 @@ OFFLINE = "OFFLINE"
 BLIND_SHORT = "BLIND"
 EDITING = "editing, {stop} leaves it"
 IN_TURN = "in turn"
-SCROLLS_TOGETHER = "scrolling together"
+SCROLLS_APART = "scrolling apart"
 NAME_HIDDEN = "name hidden"
 ADAPTER = "adapter"
 CHECK = "Check: "
+NO_SOURCE = "no source"
+WHOLE = "whole answer"
+NOT_WHOLE = "not whole"
+MORE_BELOW = "more below"
+FIND = "Find: "
+NOTHING_FOUND = "not found"
 TAKEN_OVER = "taken over from the other pane"
 NOT_ASKED = "this pane was not asked"
 LEFT_OUT = "no longer sent"
@@ -160,15 +172,11 @@ def pair_status(state: PairState, fraction: float) -> str:
     return PAIR_STATES[state].format(percent=100 * fraction)
 
 
-def answer_status(
-    answer: Answer, seconds: float | None, context: int | None, in_turn: bool
-) -> str:
-    """How far an answer is.
+def answer_status(answer: Answer, in_turn: bool) -> str:
+    """How far an answer is, and once it is over whether it is whole.
 
     Args:
         answer: The answer.
-        seconds: Time since its first piece came; `None` before.
-        context: Tokens that the pane can hold, where known.
         in_turn: The panes answer one after the other.
     """
     match answer.state:
@@ -177,35 +185,50 @@ def answer_status(
         case "reading":
             return f"reading {answer.read_done}/{answer.read_total}"
         case "writing":
-            doing = "writing" if answer.text else "thinking"
-            said = [doing, f"{answer.tokens} token{_s(answer.tokens)}"]
-            if seconds and seconds > 0.5 and answer.tokens > 1:
-                said.append(f"{(answer.tokens - 1) / seconds:.1f} tok/s")
-            return SEPARATOR.join(said)
+            return "writing" if answer.text else "thinking"
         case "stopped":
-            return _joined("stopped", answer.figures, context)
+            return f"{NOT_WHOLE}: stopped"
         case "failed":
-            return "ready"  # again; the answer itself says what went wrong
+            return f"{NOT_WHOLE}: failed"
         case "finished":
-            return _joined("", answer.figures, context)
+            return f"{NOT_WHOLE}: cut off" if answer.cut_off else WHOLE
 
 
-def hidden_status(writing: bool) -> str:
-    """The same for both panes while names are hidden: who is how far tells names."""
-    return "writing" if writing else "names, speed and length hidden until {verdict}"
+def figures(
+    answer: Answer, seconds: float | None, context: int | None
+) -> tuple[str, ...]:
+    """The figures of an answer, for the head of its pane.
 
-
-def _joined(word: str, figures: Figures | None, context: int | None) -> str:
+    Args:
+        answer: The answer.
+        seconds: Time since its first piece came; `None` before.
+        context: Tokens that the pane can hold, where known.
+    """
+    if answer.state == "writing":
+        said = [f"{answer.tokens:,} token{_s(answer.tokens)}"]
+        if seconds and seconds > 0.5 and answer.tokens > 1:
+            said.append(f"{(answer.tokens - 1) / seconds:.1f} tok/s")
+        return tuple(said)
+    figures = answer.figures
     if figures is None:
-        return word or "finished"
-    said = [word] if word else []
+        return ()
+    said: list[str] = []
     if figures.tok_per_s is not None:
         said.append(f"{figures.tok_per_s:.1f} tok/s")
     if figures.ttft_s is not None:
         said.append(f"TTFT {figures.ttft_s:.2f} s")
     limit = f"/{context}" if context else ""
-    said.append(f"context {figures.context_used}{limit}")
-    return SEPARATOR.join(said)
+    return (*said, f"context {figures.context_used}{limit}")
+
+
+def joined(*said: str) -> str:
+    """Parts of a line, those that are not empty."""
+    return SEPARATOR.join(filter(None, said))
+
+
+def hidden_status(writing: bool) -> str:
+    """The same for both panes while names are hidden: who is how far tells names."""
+    return "writing" if writing else "names, speed and length hidden until {verdict}"
 
 
 def name(pane: PaneName, sides: Sides) -> str:
@@ -236,15 +259,31 @@ def foot(answer: Answer, place: int, count: int, hidden: bool = False) -> str:
         said.append("stopped" if answer.text else "stopped before the first word")
     elif answer.state == "failed":
         said.append(answer.failure or "failed")
-    elif answer.figures is not None and answer.figures.ending == "length":
-        limit = "its limit" if hidden else f"{answer.figures.tokens_answered} tokens"
-        said.append(f"cut off at {limit}")
+    elif answer.state == "finished" and answer.failure:
+        said.append(f"not gone on with: {answer.failure}")
     elif answer.state == "finished" and not answer.text.strip():
         thought = bool(answer.thought.strip()) and not hidden
         said.append(ENDED_THINKING if thought else "the model ended without a word")
     if count > 1:
         said.append(f"answer {place + 1} of {count}")
     return SEPARATOR.join(said)
+
+
+def cut_off(answer: Answer, hidden: bool, can_go_on: bool) -> str:
+    """That the limit cut an answer off; empty: it did not.
+
+    Args:
+        answer: The answer.
+        hidden: Names are hidden, and length with them.
+        can_go_on: It is the last one, so that the key goes on with it.
+    """
+    figures = answer.figures
+    if answer.state != "finished" or figures is None or figures.ending != "length":
+        return ""
+    count = figures.tokens_answered
+    limit = "its limit" if hidden else f"{count:,} token{_s(count)}"
+    goes_on = f"{SEPARATOR}{{write_on}} goes on writing" if can_go_on else ""
+    return f"… cut off at {limit}{goes_on}"
 
 
 def ending(answer: Answer) -> str:
@@ -255,7 +294,7 @@ def ending(answer: Answer) -> str:
         case "failed":
             return f"failed: {answer.failure}" if answer.failure else "failed"
         case "finished" if answer.figures and answer.figures.ending == "length":
-            return f"cut off at {answer.figures.tokens_answered} tokens"
+            return f"cut off at {answer.figures.tokens_answered:,} tokens"
         case "finished":
             return "the model ended it"
         case _:
@@ -306,6 +345,34 @@ def copied(texts: Mapping[PaneName, str], headings: bool, sides: Sides) -> str:
         for pane, text in texts.items()
     ]
     return "\n\n".join(parts)
+
+
+def part(kind: str, which: int, count: int) -> str:
+    """What was copied of an answer: the table 2 of 3."""
+    return f"the {kind}" if count == 1 else f"the {kind}, {which} of {count} parts"
+
+
+def load_again(wider: Wider) -> str:
+    """The button that loads the models with more context."""
+    if wider.more_bytes is None:
+        return f"Load again with {wider.tokens:,}"
+    return f"Load again with {wider.tokens:,} (about {size(wider.more_bytes)})"
+
+
+def more_context(wider: Wider) -> tuple[str, str, str, str]:
+    """A decision: the models with more context."""
+    memory = (
+        f"It takes about {size(wider.more_bytes)} more memory than now. "
+        if wider.more_bytes is not None
+        else ""
+    )
+    text = f"{memory}The consultation stays; the models are loaded again."
+    return f"{wider.tokens:,} tokens of context?", text, load_again(wider), "Leave it"
+
+
+def no_command(name: str) -> str:
+    """Said of a slash and a word that is no command."""
+    return f"/{name[:40]} is no command; {{palette}} lists them."
 
 
 def answers(count: int) -> str:
@@ -368,6 +435,26 @@ def apart(facts: Sequence[str], key: str) -> str:
 def show_earlier(hidden: int) -> str:
     """The button above the first turn that is laid out."""
     return f"Show earlier ({hidden} turn{_s(hidden)})"
+
+
+def found(which: int, count: int, wanted: bool, hidden: int) -> str:
+    """How a search went.
+
+    Args:
+        which: The place that is shown, from 1.
+        count: How many there are.
+        wanted: Something is searched for.
+        hidden: Earlier turns that are not laid out, and so not searched.
+    """
+    if not wanted:
+        return ""
+    said = f"{which} of {count}" if count else NOTHING_FOUND
+    return joined(said, "earlier turns not searched" if hidden else "")
+
+
+def to_check(count: int) -> str:
+    """The sign in the head of a pane for the warnings below its answer."""
+    return f"{count} to check"
 
 
 def more_warnings(count: int) -> str:

@@ -102,6 +102,7 @@ def _course(answer: Answer) -> list[Fact]:
         Fact("tokens read", f"{figures.tokens_read:,}" if figures else ""),
         Fact("tokens reused", f"{figures.tokens_reused:,}" if figures else ""),
         Fact("tokens written", f"{answer.tokens:,}"),
+        Fact("gone on with", screens.gone_on(figures.gone_on_at) if figures else ""),
         Fact("TTFT", f"{ttft:.2f} s" if ttft is not None else ""),
         Fact("speed", f"{speed:.1f} tok/s" if speed is not None else ""),
         Fact("ended", wording.ending(answer)),

@@ -83,6 +83,15 @@ NAME_A_FILE = "Name a file."
 IS_FOLDER = "{file} is a folder. Name a file in it."
 WRITTEN = "Written: {file}"
 
+# A file in a question
+CHARACTERS_A_TOKEN = 4
+"""About, of English; other languages take more tokens."""
+ATTACH = "Put the text of a file into the question"
+ATTACH_LABEL = "A text or a PDF, with its folder"
+PUT_IN = "Put it in ({identifiers_keep})"
+PUT_IN_REPLACED = "Replace them and put it in ({identifiers_replace})"
+END_OF = "end of {name}"
+
 # Red flags
 RED_FLAGS = "Red flags"
 ABOUT_FLAGS = (
@@ -194,3 +203,44 @@ def about_identifiers(exported: bool, found: bool) -> str:
 def leave(loss: str) -> str:
     """What is lost by leaving, and how to leave all the same."""
     return f"{loss}\n\nPress {{quit}} again to quit."
+
+
+def reading(name: str) -> str:
+    """Said while a file is read."""
+    return f"Reading {name} …"
+
+
+def pages(count: int, empty: int) -> str:
+    """How long a document is; empty for a text."""
+    if not count:
+        return ""
+    said = "1 page" if count == 1 else f"{count} pages"
+    return f"{said}, {empty} of them without text" if empty else said
+
+
+def attached(name: str, length: str, characters: int, context: int | None) -> str:
+    """Which file it is, and how large beside what a model can take in.
+
+    Args:
+        name: The file's name.
+        length: Its pages, or nothing.
+        characters: Of its text.
+        context: Tokens that a pane can hold, where known.
+    """
+    tokens = max(1, characters // CHARACTERS_A_TOKEN)
+    room = f" of the {context:,} that a pane can hold" if context else ""
+    size = f"{characters:,} characters, about {tokens:,} tokens{room}"
+    return f"{name}: {length}, {size}" if length else f"{name}: {size}"
+
+
+def marked_identifiers(count: int) -> str:
+    """What stands above the text of a file."""
+    if not count:
+        return "Nothing was found that tells who the patient is. Rules miss things."
+    what = "1 place may tell" if count == 1 else f"{count} places may tell"
+    return f"{what} who the patient is; each is marked below. Rules miss things."
+
+
+def more_characters(count: int) -> str:
+    """Behind a text that is not shown whole."""
+    return f"… and {count:,} more characters, which go in too"

@@ -237,6 +237,14 @@ def planned(
     )
 
 
+def gone_on(at: Sequence[int]) -> str:
+    """Where an answer was cut off and gone on with; empty: nowhere."""
+    if not at:
+        return ""
+    places = ", ".join(f"{tokens:,}" for tokens in at)
+    return f"at {places} tokens; the seed began anew there"
+
+
 def prompt_place(file: object, own: bool) -> str:
     """Where a prompt stands, and whose it is."""
     return f"{file} ({YOURS if own else SHIPPED_PROMPT})"
