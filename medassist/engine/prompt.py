@@ -62,7 +62,8 @@ class Prompts:
         Raises:
             TemplateError: the model's template refused it.
         """
-        return self.read(self.render(messages, ask=ask, thinking=thinking))
+        rendered = self.render(messages, ask=ask, thinking=thinking)
+        return self.read(rendered + begun)
 
     def render(
         self,
@@ -83,7 +84,7 @@ class Prompts:
     def read(self, rendered: str) -> list[int]:
         """The token ids of what `render` gave, perhaps with more text behind it."""
         tokens: list[int] = []
-        for index, part in enumerate(ENCLOSED.split(rendered + begun)):
+        for index, part in enumerate(ENCLOSED.split(rendered)):
             text = part.translate(MARKS)
             if index % 2 == 0:
                 tokens += self.vocabulary.tokenize(text, special=True)

@@ -269,7 +269,7 @@ class _Changes:
         if kept.over and answer.rounds == kept.rounds:
             return
         if answer.rounds != kept.rounds:
-            self._add(rows.write_on, kept.id)
+            self._add(sql_writes.write_on, kept.id)
             kept = replace(kept, over=False, rounds=answer.rounds)
         if answer.conditions is not None and not kept.conditions:
             self._add(sql_writes.set_conditions, kept.id, answer.conditions)
