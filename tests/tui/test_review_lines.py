@@ -52,7 +52,8 @@ async def test_that_nothing_is_cited_is_said_once_and_then_by_a_sign_in_the_head
             await page.until(
                 lambda wanted=wanted: ("no source" in head(page, "tuned")) is not wanted
             )
-        for pane, expected in (("base", [0]), ("tuned", [1])):
+        once: dict[PaneName, list[int]] = {"base": [0], "tuned": [1]}
+        for pane, expected in once.items():
             said = [
                 turn
                 for turn, view in enumerate(page.views(pane))
