@@ -55,6 +55,14 @@ def prepare(
             '"answer": "Doctor"}\' or licence=\'CC BY 4.0\'; --list shows them.',
         ),
     ] = None,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LANG",
+            help="Keep this language alone, as en; several times for several. Articles "
+            "say theirs; of what says none, English is told from the rest.",
+        ),
+    ] = None,
     exam: Annotated[
         list[Path] | None,
         typer.Option(
@@ -148,6 +156,7 @@ def prepare(
             keep_near_duplicates,
             identifiers,
             seed,
+            language or (),
         ),
     )
     machine = StageRunner(executor, workers or os.cpu_count() or 1, slurm)

@@ -56,7 +56,7 @@ class StepCount(_Part):
     """Records that a step took and left."""
 
     name: str
-    """read, licence, clean, missing, length, overlap, duplicates, identifiers,
+    """read, licence, clean, language, missing, length, overlap, duplicates, identifiers,
     split."""
     into: int
     out: int

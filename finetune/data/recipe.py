@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, Self
 
@@ -100,6 +101,9 @@ class DataPart(_Part):
     licences: tuple[str, ...] = ALLOWED_LICENCES
     """What may be used. `unknown`, `retracted`, `CC BY-NC`, `TDM`, ... only where they
     are named here; `CC BY` stands for all its versions."""
+    languages: tuple[str, ...] = ()
+    """Only these, as `en`; by default all. Articles say theirs; of records that say
+    none, English alone can be told from the rest."""
     lengths: Lengths = Lengths()
     duplicates: Duplicates = Duplicates()
     overlap: Overlap = Overlap()
@@ -108,6 +112,16 @@ class DataPart(_Part):
     split: Split = Split()
     seed: int = 0
     """Another seed, another split."""
+
+    @field_validator("languages")
+    @classmethod
+    def _short(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z]{2,3}([-_]\w+)*", name):
+                raise ValueError(
+                    f"{name!r} is no language; expected its short name, as en, de, pt-BR"
+                )
+        return names
 
     @field_validator("licences")
     @classmethod

@@ -37,6 +37,7 @@ class Changes:
         exams: files or folders whose questions must not be in the data.
         no_near: keep near duplicates.
         identifiers: warn or drop.
+        languages: only these.
         seed: of the split.
     """
 
@@ -47,6 +48,7 @@ class Changes:
     no_near: bool = False
     identifiers: str | None = None
     seed: int | None = None
+    languages: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,8 @@ def _apply(changes: Changes, content: dict[str, Any]) -> None:
         content.setdefault("duplicates", {})["near"] = False
     if changes.identifiers is not None:
         content["identifiers"] = changes.identifiers
+    if changes.languages:
+        content["languages"] = list(changes.languages)
     if changes.seed is not None:
         content["seed"] = changes.seed
 

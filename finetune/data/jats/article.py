@@ -12,6 +12,7 @@ from finetune.data.jats.blocks import plain_text
 from finetune.data.jats.inline import make_readable, text_of
 from finetune.data.jats.licence import licence_of
 from finetune.data.jats.parse import NotAnArticle, parse_articles
+from finetune.data.jats.tex import write_out_tex
 from finetune.data.records import Licence
 
 NOTICES = frozenset(
@@ -31,6 +32,12 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _DOI_LINE = re.compile(r"^DOI:.*$", re.MULTILINE)
 _LINES = re.compile(r"\n{3,}")
 _RETRACTED_TITLE = re.compile(r"^\W*(?:retracted|withdrawn)\b", re.IGNORECASE)
+_CONCERN_TITLE = re.compile(r"^\W*expression of concern\b", re.IGNORECASE)
+_CONCERNS = (
+    "expression-of-concern",
+    "expression-of-concern-forward",
+    "concern-forward",
+)
 # As the retracted article itself has it; `retracted-article` is in the notice.
 _RETRACTIONS = ("retraction-forward", "retraction-forwarded", "withdrawal-forward")
 
@@ -53,6 +60,8 @@ class Article:
     language: str = ""
     retracted: str = ""
     """What says that it was retracted; empty if nothing does."""
+    concern: str = ""
+    """What says that its editors published a concern about it; empty if nothing does."""
 
     @property
     def is_notice(self) -> bool:
@@ -80,6 +89,7 @@ def _article(root: etree._Element) -> Article:
     words = ""
     if title is not None:
         etree.strip_elements(title, "fn", "xref", with_tail=False)
+        write_out_tex(title)
         make_readable(title)
         words = text_of(title)
     abstracts: list[str] = []
@@ -104,6 +114,7 @@ def _article(root: etree._Element) -> Article:
         year=_year(meta),
         language=root.get(_XML_LANG, "").lower(),
         retracted=_retraction(meta, kind, words),
+        concern=_concern(meta, kind, words),
     )
 
 
@@ -151,4 +162,13 @@ def _retraction(meta: etree._Element, kind: str, title: str) -> str:
             return f"related-article/@related-article-type: {found}"
     if kind not in NOTICES and _RETRACTED_TITLE.match(title):
         return "the title begins with the word that it was retracted or withdrawn"
+    return ""
+
+
+def _concern(meta: etree._Element, kind: str, title: str) -> str:
+    for related in meta.iterfind("related-article"):
+        if (found := related.get("related-article-type")) in _CONCERNS:
+            return f"related-article/@related-article-type: {found}"
+    if kind not in NOTICES and _CONCERN_TITLE.match(title):
+        return "the title begins with the words of an expression of concern"
     return ""

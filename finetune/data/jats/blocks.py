@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from finetune.data.jats.inline import MATH, make_readable, text_of
+from finetune.data.jats.tex import write_out_tex
 
 # What is no running text. Figures and tables can have permissions of their own, so
 # their captions go with them.
@@ -14,7 +15,7 @@ DROPPED = (
     *("fig", "fig-group", "table-wrap", "table-wrap-group", "table", "caption"),
     *("supplementary-material", "inline-supplementary-material", "media"),
     *("graphic", "inline-graphic", "chem-struct-wrap", "chem-struct", "array"),
-    *("disp-formula", "disp-formula-group", "tex-math", "object-id", "label"),
+    *("disp-formula", "disp-formula-group", "object-id", "label"),
     *("fn", "fn-group", "ref-list", "permissions", "sub-article", "response"),
     *(f"{MATH}annotation", f"{MATH}annotation-xml"),
 )
@@ -52,6 +53,10 @@ def plain_text(part: etree._Element) -> str:
     Headings stand on lines of their own, and only where text follows. The tree is
     changed in place and is of no use afterwards.
     """
+    write_out_tex(part)
+    for box in part.iter("boxed-text"):
+        if (title := box.find("caption/title")) is not None:
+            box.insert(0, title)  # a figure's caption goes, a box's title stays
     etree.strip_elements(part, *DROPPED, with_tail=False)
     for block in list(part.iter(*_WITHIN)):
         _lift(block)
@@ -77,6 +82,8 @@ def _blocks(part: etree._Element, depth: int) -> Iterator[tuple[int | None, str]
             case "p":
                 if text := text_of(child):
                     yield None, text
+            case "boxed-text":
+                yield from _blocks(child, depth + 1)
             case "sec":
                 if not _is_dropped(child):
                     yield from _blocks(child, depth + 1)

@@ -47,6 +47,7 @@ STEPS = (
     source_reader.READ,
     "licence",
     "clean",
+    "language",
     "missing",
     "length",
     "overlap",

@@ -30,6 +30,7 @@ from finetune.data.pipeline.preparation_plan import PreparationPlan
 from finetune.data.pipeline.sieve import CountsWriter, LicenceSieve, Sieve
 from finetune.data.steps.bounds import LengthStep, MissingStep
 from finetune.data.steps.identifiers import IdentifierStep
+from finetune.data.steps.language import LanguageStep
 from finetune.data.steps.licences import LicenceStep
 from finetune.data.steps.overlap import OverlapStep
 from finetune.data.steps.text_clean import CleanStep
@@ -46,10 +47,13 @@ def stages(plan: PreparationPlan) -> list[Stage]:
         for opened in plan.sources
         if opened.info.text_shortest is not None
     }
+    wanted = settings.languages
+    language = [Sieve(work, LanguageStep(wanted), counts)] if wanted else []
     steps: list[PipelineStep] = [
         source_reader.SourceReader(work, plan.sources, counts),
         LicenceSieve(work, LicenceStep(settings.licences), counts),
         Sieve(work, CleanStep(), counts),
+        *language,
         Sieve(work, MissingStep(), counts),
         Sieve(work, LengthStep(settings.lengths, shortest), counts),
     ]

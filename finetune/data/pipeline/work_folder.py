@@ -160,7 +160,10 @@ def find_inputs(sources: Sequence[OpenedSource]) -> list[Input]:
 
 def settings_hash(settings: DataPart) -> str:
     """SHA-256 of the settings with every default written out."""
-    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    # Data that was prepared before there was this setting stays known.
+    left_out = None if settings.languages else {"languages"}
+    written = settings.model_dump_json(exclude=left_out)
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def inputs_hash(inputs: Sequence[Input], more: Sequence[Path]) -> str:

@@ -20,6 +20,8 @@ from finetune.data.sources.nearest import did_you_mean
 from finetune.data.sources.packed import TARS, is_archive, member_names
 from finetune.data.sources.source import (
     ARTICLE_TYPE,
+    CONCERN,
+    LANGUAGE,
     RETRACTED,
     Broken,
     PassedOver,
@@ -144,8 +146,9 @@ def article_meta(found: FoundArticle) -> dict[str, str]:
         ARTICLE_TYPE: article.article_type,
         "journal": article.journal,
         "year": article.year,
-        "language": article.language,
+        LANGUAGE: article.language,
         RETRACTED: retracted,
+        CONCERN: article.concern,
         **{k: v for k, v in article.numbers.items() if k in ("pmcid", "pmid", "doi")},
     }
     return {name: value for name, value in every.items() if value}

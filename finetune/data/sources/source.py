@@ -23,6 +23,12 @@ LONGEST_RECORD = 4_000_000
 RETRACTED = "retracted"
 """The key in `meta` that says, with its evidence, that an article was retracted."""
 
+CONCERN = "expression of concern"
+"""The key in `meta` that says, with its evidence, that editors doubt an article."""
+
+LANGUAGE = "language"
+"""The key in `meta` with a record's language, as its document has it: `en`, `pt-BR`."""
+
 ARTICLE_TYPE = "article_type"
 """The key in `meta` with JATS's kind of article: `research-article`, `case-report`."""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from finetune.data.records import Licence
-from finetune.data.sources.source import RETRACTED
+from finetune.data.sources.source import CONCERN, RETRACTED
 from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult
 from medassist.text.licences import named_licences
 from medassist.text.licences.named_licences import RESTRICTED, UNKNOWN
@@ -83,19 +83,23 @@ def _folded(name: str) -> str:
 
 
 class LicenceStep:
-    """Removes records whose licence is not allowed, and retracted articles."""
+    """Removes records whose licence is not allowed, and retracted or doubted articles."""
 
     name = "licence"
 
     def __init__(self, allowed: Iterable[str]) -> None:
         names = tuple(allowed)
         self._allowed = {each for name in names for each in families(name)}
-        self._retracted = any(name.casefold() == RETRACTED for name in names)
+        asked = {name.casefold() for name in names}
+        self._retracted, self._doubted = RETRACTED in asked, CONCERN in asked
 
     def decide(self, record: AnyRecord) -> LicenceDecision:
         """Decide on `record`; the decision is counted in the manifest."""
         if RETRACTED in record.meta and not self._retracted:
             return LicenceDecision(RETRACTED, False, "the article was retracted")
+        if CONCERN in record.meta and not self._doubted:
+            why = "its editors published an expression of concern"
+            return LicenceDecision(CONCERN, False, why)
         found = families(record.licence.name)
         shown = " and ".join(found)
         refused = [each for each in found if each not in self._allowed]

@@ -218,3 +218,54 @@ def test_sets_of_articles_and_namespaces_of_services_are_read():
     )
     (article,) = read_articles(spaced)
     assert (article.title, article.body) == ("A title", "Text.")
+
+
+@pytest.mark.parametrize(
+    ("tex", "expected"),
+    [
+        (r"$$\alpha$$", "α"),
+        (r"\(p \le 0.05\)", "p ≤ 0.05"),
+        (r"$10^{-3}\,\mathrm{mol}$", "10^-3 mol"),
+        (r"$\frac{a}{b+1}$", "a/(b+1)"),
+        (r"$\text{CO}_{2} \approx 5\%$", "CO_2 ≈ 5%"),
+        (r"$\sqrt{x^2} \pm \Delta\lambda$", "√(x^2) ± Δλ"),
+        (r"$\begin{matrix}a \\ b\end{matrix}$", r"$\begin{matrix}a \\ b\end{matrix}$"),
+        (r"$\unheard{of}$", r"$\unheard{of}$"),
+        ("", ""),
+    ],
+)
+def test_a_formula_in_tex_alone_is_read(tex, expected):
+    framed = rf"\documentclass[12pt]{{minimal}}\begin{{document}}{tex}\end{{document}}"
+    for written in (tex, framed):
+        formula = f"<inline-formula><tex-math>{written}</tex-math></inline-formula>"
+        assert text(f"<p>So {formula} is it.</p>") == " ".join(
+            f"So {expected} is it.".split()
+        )
+        assert read(title=f"Of {formula}").title == f"Of {expected}".strip()
+
+
+def test_of_a_formula_in_tex_and_mathml_one_is_read():
+    both = (
+        "<inline-formula><alternatives><tex-math>$x$</tex-math><mml:math><mml:mi>x"
+        "</mml:mi></mml:math></alternatives></inline-formula>"
+    )
+    assert text(f"<p>So {both}.</p>") == "So x."
+    alone = both.replace("<mml:math><mml:mi>x</mml:mi></mml:math>", "<graphic/>")
+    assert text(f"<p>So {alone}.</p>") == "So x."
+
+
+def test_a_box_keeps_its_title():
+    box = "<boxed-text><caption><title>Key points</title></caption><p>Rest.</p>"
+    assert text(f"<p>Before.</p>{box}</boxed-text>") == "Before.\n\nKey points\n\nRest."
+    section = f"<sec><title>Results</title>{box}</boxed-text><p>After.</p></sec>"
+    assert text(section) == "Results\n\nKey points\n\nRest.\n\nAfter."
+
+
+def test_a_concern_of_the_editors_is_told():
+    related = '<related-article related-article-type="{}" xlink:href="10.1/y"/>'
+    found = read(related=related.format("expression-of-concern"))
+    assert "expression-of-concern" in found.concern
+    assert not found.retracted
+    assert read(title="Expression of Concern: a title").concern
+    assert not read(related=related.format("companion")).concern
+    assert read(kind="expression-of-concern").is_notice
