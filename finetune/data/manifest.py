@@ -56,8 +56,8 @@ class StepCount(_Part):
     """Records that a step took and left."""
 
     name: str
-    """read, licence, clean, language, missing, length, overlap, duplicates, identifiers,
-    split."""
+    """read, licence, clean, language, missing, length, overlap, duplicates,
+    identifiers, split."""
     into: int
     out: int
     dropped: dict[str, int]

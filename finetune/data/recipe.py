@@ -119,7 +119,7 @@ class DataPart(_Part):
         for name in names:
             if not re.fullmatch(r"[A-Za-z]{2,3}([-_]\w+)*", name):
                 raise ValueError(
-                    f"{name!r} is no language; expected its short name, as en, de, pt-BR"
+                    f"{name!r} is no language; expected its short name, as en, pt-BR"
                 )
         return names
 

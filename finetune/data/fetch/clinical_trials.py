@@ -93,8 +93,7 @@ def carry_out_trials(
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 where = file if was_there else STUDIES
                 raise FinetuneError(
-                    f"{where} is no page of studies ({error!r}); take the file away "
-                    "and try again"
+                    f"{where} is no page of studies; take the file away and try again"
                 ) from error
             if not was_there:
                 write_whole(file, content, SHARED_FILE)

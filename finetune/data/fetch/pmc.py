@@ -125,8 +125,8 @@ def search(client: httpx2.Client, query: str, limit: int | None) -> list[str]:
             total, page = int(result["count"]), [str(n) for n in result["idlist"]]
         except (ValueError, KeyError, TypeError) as error:
             raise FinetuneError(
-                f"{_host(SEARCH)} did not answer with a result ({error!r} is missing); "
-                "look at the query, and try again later"
+                f"{_host(SEARCH)} answered, but with no result of a search; look at "
+                "the query, and try again later"
             ) from error
         if not page:
             break

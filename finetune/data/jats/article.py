@@ -61,7 +61,7 @@ class Article:
     retracted: str = ""
     """What says that it was retracted; empty if nothing does."""
     concern: str = ""
-    """What says that its editors published a concern about it; empty if nothing does."""
+    """What says that its editors published a concern about it; empty: nothing."""
 
     @property
     def is_notice(self) -> bool:

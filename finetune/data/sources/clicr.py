@@ -17,7 +17,7 @@ from finetune.data.records import Licence
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.source import Broken, Read, SourceInfo
+from finetune.data.sources.source import Broken, Read, SourceInfo, unlike
 
 NAME = "clicr"
 GAP = "@placeholder"
@@ -43,7 +43,7 @@ class CliCr:
                 asked = document["qas"]
                 source = str(item.get("source") or title or number)
             except (KeyError, TypeError, AttributeError) as error:
-                reason = f"is no report of CliCR: {error!r} is missing"
+                reason = unlike("report of CliCR", error)
                 yield Broken(f"report {number}", str(file), reason)
                 continue
             for position, each in enumerate(asked or ()):
@@ -61,7 +61,7 @@ def _record(
         own = [a for a in answers if a.get("origin") == "dataset"] or answers
         answer = str(own[0]["text"]) if own else ""
     except (KeyError, TypeError, AttributeError) as error:
-        reason = f"is no question of CliCR: {error!r} is missing"
+        reason = unlike("question of CliCR", error)
         return Broken(f"{source}-{position}", str(file), reason)
     return dialogue(
         NAME,

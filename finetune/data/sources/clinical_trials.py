@@ -7,6 +7,7 @@ lines, or the zip with a file a study. https://clinicaltrials.gov/data-api/api
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ from finetune.data.sources.text_lines import lines
 NAME = "clinical-trials"
 WHAT = "ClinicalTrials.gov"
 PARTS = ("summary", "description", "eligibility")
+# The registry's texts are Markdown, in which a sign that means itself has a backslash:
+# "age \>= 18".
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 LICENCE = Licence(
     name="public domain",
     evidence="registry of the U.S. National Library of Medicine, free to all by its "
@@ -61,13 +65,18 @@ class ClinicalTrials:
         design = _part(protocol, "designModule")
         eligibility = _part(protocol, "eligibilityModule")
         conditions = _part(protocol, "conditionsModule").get("conditions") or []
-        title = str(names.get("officialTitle") or names.get("briefTitle") or "")
+        named = str(names.get("officialTitle") or names.get("briefTitle") or "")
+        title = _ESCAPE.sub(r"\1", named)
         texts = {
             "summary": str(description.get("briefSummary") or ""),
             "description": str(description.get("detailedDescription") or ""),
             "eligibility": _eligibility(eligibility),
         }
-        wanted = [texts[part].strip() for part in PARTS if part in self.parts]
+        wanted = [
+            _ESCAPE.sub(r"\1", texts[part]).strip()
+            for part in PARTS
+            if part in self.parts
+        ]
         every = {
             "conditions": ", ".join(map(str, conditions)),
             "phases": ", ".join(map(str, design.get("phases") or [])),

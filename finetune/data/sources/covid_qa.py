@@ -18,7 +18,7 @@ from finetune.data.records import Licence
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.source import Broken, Read, SourceInfo
+from finetune.data.sources.source import Broken, Read, SourceInfo, unlike
 
 SOURCE = "covid-qa"
 FILES = ("covidqa_ccby_train.json.xz",)
@@ -93,7 +93,7 @@ def _record(context: str, asked: Any, place: str, file: Path, longest: int) -> R
             found = None
         start = 0 if found is None else int(found["answer_start"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        return Broken(place, str(file), f"is no question in SQuAD's format: {error!r}")
+        return Broken(place, str(file), unlike("question in SQuAD's format", error))
     answer = ""
     if found is not None:
         if not 0 <= start < len(context):

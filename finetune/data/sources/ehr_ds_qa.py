@@ -16,7 +16,7 @@ from finetune.data.records import Licence
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.source import Broken, Read, SourceInfo
+from finetune.data.sources.source import Broken, Read, SourceInfo, unlike
 
 NAME = "ehr-ds-qa"
 WHAT = "EHR-DS-QA"
@@ -56,8 +56,7 @@ class EhrDsQa:
                 note = str(row["extended_context"])
             patient = str(row.get("subject_id") or "")
         except (KeyError, TypeError, AttributeError) as error:
-            reason = f"is no note of {WHAT}: {error!r} is missing"
-            yield Broken(place, str(file), reason)
+            yield Broken(place, str(file), unlike(f"note of {WHAT}", error))
             return
         meta = {
             name: str(row[name])

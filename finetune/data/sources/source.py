@@ -45,6 +45,18 @@ class Broken:
     """A sentence without the document's own words."""
 
 
+def unlike(what: str, error: Exception) -> str:
+    """The reason of a `Broken` that is not what its file is of.
+
+    Args:
+        what: it should be: `note of EHR-DS-QA`.
+        error: what reading it raised; of a key that is missing, its name is told.
+    """
+    if isinstance(error, KeyError):
+        return f"is no {what}: it has no `{error.args[0]}`"
+    return f"is no {what}: its parts are of other kinds"
+
+
 class PassedOver(Broken):
     """What can be read, and is none: a correction, an older version, another page."""
 

@@ -11,6 +11,7 @@ from finetune.report.public_names import base_name
 from finetune.report.run_facts import RunFacts
 from finetune.report.sections.loss_curves import METHODS, epochs
 from finetune.report.wording import counted, listed
+from finetune.train.result import TrainingResult
 from medassist.core.words import duration
 from medassist.report.elements import (
     Column,
@@ -32,11 +33,16 @@ def objective(facts: RunFacts) -> Section:
     if facts.recipe and facts.recipe.about:
         parts.append(Text(facts.recipe.about))
     learned = _learned(facts)
+    compared = (
+        "They have not been compared yet."
+        if facts.evaluation is None
+        else "Both are measured on the same held-out items, which were kept out of the "
+        "tuning."
+    )
     parts.append(
         Text(
             f"To find out whether {base} does better on medical text after a small "
-            f"adapter (LoRA) was trained {learned}, and where it does worse. Both are "
-            "measured on the same held-out items, which were kept out of the tuning."
+            f"adapter (LoRA) was trained {learned}, and where it does worse. {compared}"
         )
     )
     parts.append(
@@ -130,14 +136,14 @@ def recipe(facts: RunFacts) -> Section | None:
             "Length",
             counted(train.steps, "step")
             if train.steps is not None
-            else f"{train.epochs:g} epochs",
+            else epochs(train.epochs),
         ),
         (
             "Rows of a step",
             f"{train.rows:,} of up to {train.max_length:,} tokens"
             + (", packed" if train.packing else ""),
         ),
-        ("Precision", train.precision),
+        ("Precision", _precision(train.precision, facts.training)),
         ("Seed", f"{asked.seed}"),
     ]
     parts: list[Part] = [
@@ -167,6 +173,13 @@ def recipe(facts: RunFacts) -> Section | None:
             )
         )
     return Section("recipe", "Recipe", tuple(parts))
+
+
+def _precision(asked: str, training: TrainingResult | None) -> str:
+    """What was asked for, and what it became: a CPU does not train in fp16."""
+    if training is None or training.precision == asked:
+        return asked
+    return f"{training.precision} ({asked} was asked for)"
 
 
 def whole_recipe(facts: RunFacts) -> Section | None:

@@ -223,7 +223,7 @@ def test_sets_of_articles_and_namespaces_of_services_are_read():
 @pytest.mark.parametrize(
     ("tex", "expected"),
     [
-        (r"$$\alpha$$", "α"),
+        (r"$$\alpha$$", "\u03b1"),
         (r"\(p \le 0.05\)", "p ≤ 0.05"),
         (r"$10^{-3}\,\mathrm{mol}$", "10^-3 mol"),
         (r"$\frac{a}{b+1}$", "a/(b+1)"),
