@@ -87,26 +87,26 @@ _MLX_FUSE = (
 FORMS: tuple[ForeignForm, ...] = (
     # What wrappers of training put into the names.
     ForeignForm(
-        _TENSORS,
+        _MODEL,
         r"(?:^|\.)(_orig_mod\.)",
         "torch.compile puts `_orig_mod.` before the names of what it compiled",
         _TAKE_OUT,
     ),
     ForeignForm(
-        _TENSORS,
+        _MODEL,
         r"(?:^|\.)(_fsdp_wrapped_module\.)",
         "FSDP puts `_fsdp_wrapped_module.` before the names of what it wraps",
         _TAKE_OUT,
     ),
     ForeignForm(
-        _TENSORS,
+        _MODEL,
         r"(?:^|\.)(_checkpoint_wrapped_module\.)",
         "activation checkpointing puts `_checkpoint_wrapped_module.` before the names "
         "of what it wraps",
         _TAKE_OUT,
     ),
     ForeignForm(
-        _TENSORS,
+        _MODEL,
         r"(?:^|\.)(_forward_module\.)",
         "Lightning puts `_forward_module.` before the names of what it wraps",
         _TAKE_OUT,
@@ -119,28 +119,11 @@ FORMS: tuple[ForeignForm, ...] = (
         "accelerate merge-weights",
     ),
     ForeignForm(
-        _TENSORS,
+        _MODEL,
         r"(?:^|\.)(module\.)",
         "DistributedDataParallel, DataParallel and DeepSpeed put `module.` before the "
         "names of what they wrap",
         _TAKE_OUT,
-    ),
-    ForeignForm(
-        _ADAPTER,
-        r"^(base_model\.model\.base_model\.model\.)",
-        "PEFT's prefix stands there twice: the model was wrapped twice, or an adapter "
-        "was put on a PeftModel",
-        "let one of the two stand: "
-        + _rename("k.replace('{found}', 'base_model.model.')"),
-    ),
-    ForeignForm(
-        _ADAPTER,
-        r"\.(?:lora_\w+|modules_to_save|trainable_tokens_delta)(\.(?!weight\b|bias\b)"
-        r"\w+)(?:\.|$)",
-        "`{found}` is the adapter's name within the training, which PEFT leaves out "
-        "when it saves: the state dict was saved without PEFT",
-        "save it with the PeftModel's save_pretrained, or take it out of the names: "
-        + _rename("k.replace('{found}', '')"),
     ),
     # Of other libraries and other kinds of models.
     ForeignForm(
@@ -193,14 +176,6 @@ FORMS: tuple[ForeignForm, ...] = (
         "the weights were saved from a PeftModel, with its prefix in the names",
         "save them from its get_base_model(), or take `{found}` out of the names: "
         + _rename("k.removeprefix('{found}')"),
-    ),
-    ForeignForm(
-        _ADAPTER,
-        r"^((?!base_model\.model\.).*)\.lora_\w+",
-        "PEFT puts `base_model.model.` before the names, which is missing: the state "
-        "dict was saved without PEFT",
-        "save it with the PeftModel's save_pretrained, or put it before the names: "
-        + _rename("'base_model.model.' + k"),
     ),
     # What quantizing leaves.
     ForeignForm(

@@ -22,10 +22,16 @@ from convert.foreign import (
     refuse_form,
 )
 from convert.hf_folder import Array, JsonFile
+from convert.plain_adapter import plain_adapter
 from convert.safetensors_file import SafetensorsFile
 from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 PICKLE = "adapter_model.bin"
+_UNPICKLE = (
+    'python -c "import torch; from safetensors.torch import save_file; '
+    f"save_file(torch.load('{PICKLE}', weights_only=True), '{ADAPTER_WEIGHTS}', "
+    "{'format': 'pt'})\""
+)
 _PREFIX = "base_model.model."
 _PARTS = {
     r"(.+)\.lora_A\.weight": "a",
@@ -74,6 +80,8 @@ _UNDERSTOOD = frozenset(
         "target_modules_to_tie",
         "task_type",
         "trainable_token_indices",
+        "unsloth_fixed",
+        "unsloth_version",
         "use_dora",
         "use_rslora",
     ]
@@ -155,7 +163,7 @@ class PeftAdapter:
 
 
 def read_adapter(folder: Path) -> PeftAdapter:
-    """Open the PEFT LoRA in `folder`.
+    """Open the LoRA in `folder`, straightened to PEFT's form where it has another.
 
     Raises:
         ConvertError: there is none, or one that cannot be understood exactly.
@@ -172,6 +180,7 @@ def read_adapter(folder: Path) -> PeftAdapter:
         )
     if not (folder / ADAPTER_CONFIG).is_file():
         refuse_form(of_folder(folder, ADAPTER_CONFIG))
+    folder = plain_adapter(folder)
     config = JsonFile.read(folder / ADAPTER_CONFIG)
     refuse_form(of_adapter_config(config.file, config.values))
     _check_config(config)
@@ -180,8 +189,8 @@ def read_adapter(folder: Path) -> PeftAdapter:
         if (folder / PICKLE).is_file():
             raise ConvertError(
                 f"{folder} holds {PICKLE}, a pickle, which can run code when it is "
-                "read and is never read here; load the adapter with PEFT where you "
-                "trust it, and save it anew: it becomes safetensors"
+                "read and is never read here. Where you trust it, make safetensors of "
+                f"it, in that folder: {_UNPICKLE}"
             )
         raise ConvertError(
             f"{folder / ADAPTER_WEIGHTS} is not there; an adapter as PEFT saves it is "
@@ -209,6 +218,12 @@ def _check_config(config: JsonFile) -> None:
         raise ConvertError(
             f"{config.file}: `peft_type` is {kind!r}; this converter knows LORA. Merge "
             "the adapter with PEFT's merge_and_unload and convert the result"
+        )
+    if (task := config.values.get("task_type")) not in (None, "CAUSAL_LM"):
+        raise ConvertError(
+            f"{config.file}: `task_type` is {task!r}: the adapter is of a model that "
+            "classifies, embeds or translates and does not write; train with task_type "
+            "CAUSAL_LM for one that does. A classifier stays with transformers"
         )
     for key, value in config.values.items():
         if value and key not in _UNDERSTOOD:

@@ -64,6 +64,7 @@ def merge(
         ConvertError: they cannot be merged exactly, or `out` cannot be written.
     """
     loras = read_adapter(adapter)
+    plain = loras.folder
     if loras.invocation:
         raise ConvertError(f"{adapter} is an activated LoRA{CANNOT_BE_MERGED}")
     _refuse_quantized(base)
@@ -76,7 +77,7 @@ def merge(
     half = out.absolute().parent / f".{out.absolute().name}.merging"
     with _only_merge(half, out):
         adapter_files = {
-            name: sha256_of_file(adapter / name)
+            name: sha256_of_file(plain / name)
             for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)
         }
         _begin(half, plan, weights, adapter_files)

@@ -19,6 +19,7 @@ from convert.foreign import (
     refuse_form,
 )
 from convert.hf_folder import JsonFile
+from convert.plain_adapter import plain_adapter
 from convert.verify.stored_weights import Stored, stored_in
 from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
@@ -32,6 +33,7 @@ def adapted_model(model: PreTrainedModel, adapter: Path, owners: Owners) -> Peft
     Raises:
         ConvertError: it does not fit, or holds more than a GGUF adapter can.
     """
+    adapter = plain_adapter(adapter)
     file = adapter / ADAPTER_WEIGHTS
     if not file.is_file():
         refuse_form(of_folder(adapter, file.name))

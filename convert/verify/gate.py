@@ -16,6 +16,7 @@ from convert.chat_template import template_in
 from convert.errors import ConvertError, in_our_words
 from convert.gguf.contents import read_model, shards_of
 from convert.hf_folder import read_config
+from convert.plain_adapter import plain_adapter
 from convert.quantize import quantize
 from convert.unfinished import folder_beside
 from convert.verify.embeddings import compare_embeddings
@@ -163,6 +164,7 @@ def verify_adapter(
         ConvertError: as `verify_model`; or the base is quantized.
     """
     begun = time.monotonic()
+    given, adapter = adapter, plain_adapter(adapter)
     parts = [adapter / ADAPTER_CONFIG, adapter / ADAPTER_WEIGHTS]
     before = seen([*files_of_model(folder), *parts, *shards_of(gguf), adapter_gguf])
     tokenizer = load_tokenizer(folder)
@@ -201,7 +203,7 @@ def verify_adapter(
         file=adapter_gguf.name,
         sha256=hash_of(adapter_gguf),
         quantization="LoRA",
-        model=adapter.resolve().name,
+        model=given.resolve().name,
         model_sha256=hash_of_files(parts),
         base_sha256=hash_of(gguf),
         base_model_sha256=hash_of_model(folder),

@@ -109,7 +109,7 @@ def mlx_adapter(pair: Pair) -> Pair:
         {name(key): t.T.contiguous() for key, t in tensors.items()},
         pair.adapter / "adapters.safetensors",
     )
-    config = {"fine_tune_type": "lora", "lora_parameters": {"rank": 4, "scale": 20}}
+    config = {"fine_tune_type": "dora", "lora_parameters": {"rank": 4, "scale": 20}}
     (pair.adapter / "adapter_config.json").write_text(json.dumps(config))
     return pair
 
@@ -162,45 +162,8 @@ def weights_in(name: str) -> Callable[[Pair], Pair]:
     return make
 
 
-def inside(prefix: str) -> Callable[[str], str]:
-    """The prefix behind PEFT's own."""
-    return lambda name: name.replace(PREFIX, f"{PREFIX}{prefix}")
-
-
 HEADER = ["python -c", "save_file"]
 ADAPTERS = {
-    "compiled": Case(
-        renamed(ADAPTER_FILE, inside("_orig_mod.")),
-        (r"holds base_model\.model\._orig_mod", "torch.compile", *HEADER),
-    ),
-    "compiled outside": Case(
-        renamed(ADAPTER_FILE, "_orig_mod.{}".format),
-        (r"holds _orig_mod\.base_model", "torch.compile", *HEADER),
-    ),
-    "FSDP": Case(
-        renamed(ADAPTER_FILE, lambda n: n.replace("mlp.", "_fsdp_wrapped_module.mlp.")),
-        ("FSDP puts", *HEADER),
-    ),
-    "doubled": Case(
-        renamed(ADAPTER_FILE, "base_model.model.{}".format),
-        ("twice", r"'base_model\.model\.'", *HEADER),
-    ),
-    "DDP": Case(
-        renamed(ADAPTER_FILE, "module.{}".format),
-        ("DistributedDataParallel", r"holds module\.base_model", *HEADER),
-    ),
-    "default": Case(
-        renamed(ADAPTER_FILE, lambda n: n.replace(".weight", ".default.weight")),
-        (r"`\.default` is the adapter's name", "save_pretrained", *HEADER),
-    ),
-    "named": Case(
-        renamed(ADAPTER_FILE, lambda n: n.replace(".weight", ".second_try.weight")),
-        (r"`\.second_try` is the adapter's name", *HEADER),
-    ),
-    "without PEFT's prefix": Case(
-        renamed(ADAPTER_FILE, lambda n: n.removeprefix(PREFIX)),
-        ("which is missing", *HEADER),
-    ),
     "a classifier's head": Case(
         added(ADAPTER_FILE, f"{PREFIX}score.weight", torch.ones(2, 64)),
         (r"holds base_model\.model\.score\.weight", "classifier", "CAUSAL_LM"),
@@ -212,7 +175,9 @@ ADAPTERS = {
         ),
         ("images and text", "convert_hf_to_gguf"),
     ),
-    "MLX": Case(mlx_adapter, (r"adapters\.safetensors|fine_tune", "mlx_lm.fuse")),
+    "MLX's DoRA": Case(
+        mlx_adapter, (r"adapters\.safetensors|fine_tune", "mlx_lm.fuse")
+    ),
     "MLX's config": Case(mlx_config_alone, ("fine_tune_type", "mlx_lm.fuse")),
     "a trainer's folder": Case(
         moved("adapter", "checkpoint-50", "checkpoint-100", "checkpoint-9"),

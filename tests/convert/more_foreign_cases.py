@@ -9,13 +9,11 @@ from safetensors.torch import load_file, save_file
 
 from tests.convert.foreign_cases import (
     ADAPTER_FILE,
-    HEADER,
     MODEL_FILE,
     PREFIX,
     Case,
     Pair,
     added,
-    inside,
     moved,
     renamed,
     weights_in,
@@ -70,19 +68,6 @@ def two_in_cache(pair: Pair) -> Pair:
 
 
 ADAPTERS = {
-    "checkpointing": Case(
-        renamed(
-            ADAPTER_FILE,
-            lambda n: n.replace("self_attn", "_checkpoint_wrapped_module.self_attn"),
-        ),
-        ("activation checkpointing", *HEADER),
-    ),
-    "DDP inside": Case(
-        renamed(ADAPTER_FILE, inside("module.")), ("DistributedDataParallel", *HEADER)
-    ),
-    "Lightning": Case(
-        renamed(ADAPTER_FILE, "_forward_module.{}".format), ("Lightning", *HEADER)
-    ),
     "pictures": Case(
         renamed(
             ADAPTER_FILE,
@@ -100,13 +85,6 @@ ADAPTERS = {
             ),
         ),
         ("MLX", "mlx_lm.fuse"),
-    ),
-    "compiled and default": Case(
-        both(
-            renamed(ADAPTER_FILE, inside("_orig_mod.")),
-            renamed(ADAPTER_FILE, lambda n: n.replace(".weight", ".default.weight")),
-        ),
-        ("torch.compile|adapter's name", *HEADER),
     ),
     "a reward model's head": Case(
         added(ADAPTER_FILE, f"{PREFIX}v_head.summary.weight", torch.ones(1, 64)),

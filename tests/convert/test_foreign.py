@@ -111,7 +111,7 @@ def test_verify_names_it_too(pair, tmp_path, name):
 
 
 def test_run_names_it_too(pair, tmp_path):
-    for number, name in enumerate(("compiled", "MLX")):
+    for number, name in enumerate(("a classifier's head", "MLX's DoRA")):
         given = Pair(pair.base, tmp_path / f"adapter-{number}")
         shutil.copytree(pair.adapter, given.adapter)
         case = ADAPTERS[name]
@@ -147,19 +147,6 @@ def test_a_class_that_is_not_written_is_told_with_the_tool_that_does_it(
     assert re.search(rf"architecture is {name}: .*{CLASSES[name]}", said), said
     assert all(known in said for known in TAKEN)
     assert refused(adapted, pair, tmp_path / "again") == said
-
-
-@pytest.mark.parametrize(
-    "name",
-    [n for n, case in foreign_cases.ADAPTERS.items() if "python -c" in case.said],
-)
-def test_what_is_to_be_done_to_the_names_of_an_adapter_does_it(pair, tmp_path, name):
-    """The line that is shown is run as it stands."""
-    made = ADAPTERS[name].make(pair)
-    said = refused(merged, made, tmp_path / "out")
-    follow(said, made.adapter / "adapter_model.safetensors")
-    merge(made.base, made.adapter, tmp_path / "merged")
-    assert read_record(tmp_path / "merged").changed == 14
 
 
 @pytest.mark.parametrize(
