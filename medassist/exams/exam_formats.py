@@ -8,7 +8,6 @@
   questions are put as those of MedQA.
 - PubMedQA: an object by PMID with QUESTION, CONTEXTS and, where the answers are not in
   a file of their own, `final_decision`.
-- MMLU: a question, four choices and a letter, without a head.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, cast
 
-from medassist.exams.exam_rows import Row, records
+from medassist.exams.exam_rows import Row
 from medassist.exams.multiple_choice import ExamError, Question
 
 LETTERS = ("A", "B", "C", "D")
@@ -110,19 +109,6 @@ def pubmedqa(file: Path, rows: Row, golds: Row, truth: Path) -> Iterator[Questio
             ) from None
         prompt = f"Abstract: {abstract}\nQuestion: {stem}\nAnswer:"
         yield Question(key, "", prompt, DECISIONS, gold)
-
-
-def mmlu(file: Path) -> Iterator[tuple[str, int]]:
-    """The prompts of a subject of MMLU, each with its right choice."""
-    for number, row in enumerate(records(file), 1):
-        if len(row) != 6 or row[5] not in LETTERS:
-            raise ExamError(
-                f"{file}, record {number}: expected a question, four choices and a "
-                f"letter A to D, found {len(row)} fields"
-                f"{f' that end with {row[-1][:20]!r}' if row else ''}. MMLU's own "
-                "files have no head."
-            )
-        yield lettered(f"{row[0].strip()}\n", row[1:5]), LETTERS.index(row[5])
 
 
 BY_FIELDS: tuple[

@@ -1,6 +1,6 @@
 """The medical subjects of MMLU, out of the authors' CSV files or the Hub's JSON lines.
 
-- CSV: `anatomy_test.csv` and so on, without a head; solved questions from
+- CSV: `anatomy_test.csv` and so on, with or without a heading; solved questions from
   `anatomy_dev.csv`.
 - JSON lines: `question`, `choices`, `answer` (from 0, or a letter) and `subject`; where
   that is missing, the name of the file or its folder has to tell it. The part is `test`
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from medassist.core.compressed import plain_name
-from medassist.exams.exam_formats import LETTERS, Numbered, lettered, mmlu, unlike
+from medassist.exams.exam_formats import LETTERS, Numbered, lettered, unlike
 from medassist.exams.exam_rows import Row
+from medassist.exams.mmlu_table import mmlu
 from medassist.exams.multiple_choice import ExamError, Question
 
 SUBJECTS = (

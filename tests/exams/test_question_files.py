@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from medassist.exams.exam_formats import lettered
 from medassist.exams.multiple_choice import ExamError
 from medassist.exams.question_files import find_exams
 from tests.exams import papers
@@ -299,7 +300,7 @@ def broken(folder: Path, name: str, text: str) -> Path:
         ("test_ground_truth.json", '{"1": "yes"}', "question 1 of"),
         ("test_ground_truth.json", "[]", "by PMID"),
         ("ori_pqal.json", "{", "no JSON"),
-        ("data/test/anatomy_test.csv", "question,A,B,C,D,answer\n", "no head"),
+        ("data/test/anatomy_test.csv", "question,A,B,C,D,answer\n", "no questions"),
         ("data/test/anatomy_test.csv", "Why?,w,x,y,A\n", "found 5 fields"),
     ],
 )
@@ -315,6 +316,36 @@ def test_a_missing_half_of_an_exam_is_named(folder) -> None:
     (folder / "test_ground_truth.json").unlink()
     with pytest.raises(ExamError, match=r"no test_ground_truth\.json"):
         find_exams(folder)
+
+
+CHOICES = (["w", "x", "y", "z"], ["a b", "it's", "c, d", "e"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Why?,w,x,y,z,B\nHow?,a b,it\'s,"c, d",e,D\n',
+        'Why?,w,x,y,z,1\nHow?,a b,it\'s,"c, d",e,3\nWho?,1,2,3,4,0\n',
+        'Why?,w,x,y,z,2\nHow?,a b,it\'s,"c, d",e,4\n',
+        'question,A,B,C,D,answer\nWhy?,w,x,y,z,B\nHow?,a b,it\'s,"c, d",e,D\n',
+        "subject,Question,choice_0,choice_1,choice_2,choice_3,Answer\n"
+        'anatomy,Why?,w,x,y,z,1\nanatomy,How?,a b,it\'s,"c, d",e,3\n'
+        "anatomy,Who?,1,2,3,4,0\n",
+        ",question,subject,choices,answer\n"
+        "0,Why?,anatomy,\"['w' 'x' 'y'\n 'z']\",1\n"
+        "1,How?,anatomy,\"['a b' \"\"it's\"\" 'c, d' 'e']\",3\n"
+        "2,Who?,anatomy,\"['1', '2', '3', '4']\",0\n",
+    ],
+)
+def test_mmlu_is_read_with_a_heading_and_with_numbers_for_letters(
+    tmp_path, text
+) -> None:
+    (tmp_path / "anatomy_test.csv").write_text(text, "utf-8")
+    (paper,) = find_exams(tmp_path).papers
+    first, second = paper.questions[:2]
+    assert (first.gold, second.gold) == (1, 3)
+    assert first.prompt == lettered("Why?\n", CHOICES[0])
+    assert second.prompt == lettered("How?\n", CHOICES[1])
 
 
 def test_a_folder_without_exams_says_what_was_expected_and_found(tmp_path) -> None:

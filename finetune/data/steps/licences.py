@@ -83,7 +83,7 @@ def _folded(name: str) -> str:
 
 
 class LicenceStep:
-    """Removes records whose licence is not allowed, and retracted or doubted articles."""
+    """Removes what has no allowed licence, and retracted or doubted articles."""
 
     name = "licence"
 
