@@ -101,7 +101,7 @@ class Work:
         raise SageMakerError(
             f"{left} questions are left, which take about {duration(each * left)}, and "
             f"the endpoint goes in {duration(max(0.0, rest))}. What was answered is "
-            "kept: deploy the run again and call it again, or say a smaller --generate"
+            "kept: deploy the run again for longer, and call it again"
         )
 
 

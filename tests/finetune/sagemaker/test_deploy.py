@@ -10,10 +10,14 @@ import pytest
 
 from finetune.sagemaker.costs import costs
 from finetune.sagemaker.hosting import deploy as work
+from finetune.sagemaker.hosting import vllm as vllm_engine
+from finetune.sagemaker.hosting.subject import SubjectWish
 from finetune.sagemaker.ledger import open_books, read_ledger
+from finetune.sagemaker.places import instance
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.start import BrokenOff
 from finetune.sagemaker.teardown import How, take_down, told_steps
+from medassist.core.run_folder import RunFolder
 from tests.convert.tiny_hf import HfFolders
 from tests.finetune.evaluate.conftest import tiny_pair as tiny_pair
 from tests.finetune.sagemaker.conftest import Cloud
@@ -107,6 +111,17 @@ def test_what_is_made_is_closed_marked_and_named_by_the_run(
     assert "VolumeSizeInGB" not in variant
     assert "KmsKeyId" not in cloud.fake.endpoint_configs[name]
     assert "DataCaptureConfig" not in cloud.fake.endpoint_configs[name]
+
+
+def test_the_engine_is_set_by_the_instance(run: Path) -> None:
+    served = vllm_engine.subject(RunFolder(run), SubjectWish())
+    old = served.environment(instance("ml.g4dn.xlarge"))
+    assert old["SM_VLLM_DTYPE"] == "half"  # which knows no bfloat16
+    several = served.environment(instance("ml.g5.12xlarge"))
+    assert several["SM_VLLM_TENSOR_PARALLEL_SIZE"] == "4"
+    assert several["SM_VLLM_DTYPE"] == "bfloat16"
+    whole = 4 * instance("ml.g5.2xlarge").gpu_memory * 2**20
+    assert served.available(instance("ml.g5.12xlarge")) == int(0.9 * whole)
 
 
 def test_the_place_of_the_base_on_this_computer_does_not_leave(
