@@ -277,7 +277,8 @@ def test_costs_are_what_was_billed_and_what_still_runs(
     assert job.dollars == Decimal("0.1263")
     assert job.at_worst == Decimal("1.515")
     assert endpoint.dollars == Decimal("0.1515")
-    assert endpoint.at_worst == Decimal("3.03")
+    # Two hours, and a quarter until a deletion that is late.
+    assert endpoint.at_worst == Decimal("3.4088")
     assert found.spent == Decimal("0.2778")
     assert "Not seen here" in told_costs(found)
     take_down(aws, books, how(cloud, data=True))
