@@ -170,10 +170,11 @@ def _rows_in_a_step(root: Path) -> int:
     lines = (root / "data/train.jsonl").read_text("utf-8").splitlines()
     from finetune.data.records import RECORD
     from finetune.train.base_model import load_tokenizer
-    from finetune.train.chat_format import encode
+    from finetune.train.chat_format import encode_rows
 
     tokenizer = load_tokenizer(root / "base")
-    sizes = [len(encode(tokenizer, RECORD.validate_json(line)).ids) for line in lines]
+    rows = (encode_rows(tokenizer, RECORD.validate_json(line)) for line in lines)
+    sizes = [sum(len(row.ids) for row in each) for each in rows]
     return 8 * max(1, round(ROWS * LENGTH / (sum(sizes) / len(sizes)) / 8))
 
 

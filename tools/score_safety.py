@@ -49,7 +49,7 @@ def doses() -> None:
     sourced = [drug for drug in drugs() if drug.sourced]
     print(f"rows of the table            {len(drugs())}")
     print(f"with a page that was read    {len(sourced)}; only these warn")
-    renal = sum(drug.renal for drug in sourced)
+    renal = sum(drug.row.renal for drug in sourced)
     print(f"of them asking for the kidneys {renal}")
     text = (ANSWER * (LONG // len(ANSWER) + 1))[:LONG]
     taken: list[float] = []

@@ -37,7 +37,9 @@ def children(tiny: TinyPair, tmp_path: Path) -> Children:
     (tmp_path / "model").touch()
     (tmp_path / "foreign").touch()
     load = Load(files=PairFiles(base=tiny.base), options=EngineOptions(threads=1))
-    reading = scorer_wire.Open(model=tiny.base, context=32, exact=True, threads=1)
+    reading = scorer_wire.Open(
+        model=tiny.base, context=32, batch=32, exact=True, threads=1
+    )
     job = QuantizeJob(
         files=(tiny.base,),
         target=target,

@@ -20,12 +20,12 @@ def split_of(folder: Path, *texts: str) -> Path:
 def test_blank_lines_are_no_records(tmp_path) -> None:
     file = split_of(tmp_path, "one", "", "two", "three")
     assert count_records(file) == 3
-    assert [record.text for record in read_records(file)] == ["one", "two", "three"]
+    assert [record.id for record in read_records(file)] == ["one", "two", "three"]
 
 
 def test_records_are_taken_by_their_number(tmp_path) -> None:
     file = split_of(tmp_path, "one", "", "two", "three")
-    assert [record.text for record in read_records(file, {0, 2})] == ["one", "three"]
+    assert [record.id for record in read_records(file, {0, 2})] == ["one", "three"]
 
 
 def test_a_line_that_is_no_record_is_named_with_its_number(tmp_path) -> None:

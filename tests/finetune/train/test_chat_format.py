@@ -169,7 +169,7 @@ def test_a_system_text_stands_in_the_first_question_where_its_role_is_refused(
     messages = [Message.model_validate({"role": r, "content": c}) for r, c in turns]
     row = encode_dialogue(tokenizer, messages)
     asked = "<|user|>Be brief.\n\nWhy?<|assistant|>So."
-    assert asked in str(tokenizer.decode(row.ids))
+    assert asked in str(tokenizer.decode(list(row.ids)))
     assert learned_text(tokenizer, row) == f"So.{tokenizer.eos_token}"
     assert list(row.ids[: row.answers[0]]) == prompt_ids(tokenizer, messages[:-1])
     refused = NO_SYSTEM.replace("'system'", "'user'")

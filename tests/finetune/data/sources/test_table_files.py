@@ -142,7 +142,7 @@ def test_a_folder_of_save_to_disk_is_read(tmp_path):
     assert recognise(tmp_path / "one") == "table"
     assert said(read("table", tmp_path / "one")) == AS_SAID
     parts = {"train": whole.select([0, 1]), "test": whole.select([2])}
-    DatasetDict(parts).save_to_disk(tmp_path / "parts")
+    DatasetDict(**parts).save_to_disk(tmp_path / "parts")
     assert recognise(tmp_path / "parts") == "table"
     assert sorted(said(read("table", tmp_path / "parts"))) == sorted(AS_SAID)
 
