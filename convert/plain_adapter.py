@@ -101,7 +101,13 @@ def straight_names(names: Iterable[str], file: Path) -> dict[str, str]:
             f"{file} holds several adapters ({', '.join(sorted(apart))}); save the one "
             "that is meant: model.save_pretrained(OUT, selected_adapters=[NAME])"
         )
-    found = {name: _straight(name) for name in every}
+    bare = {name: _straight(name) for name in every}
+    short = {
+        name: each.replace(".modules_to_save.", ".") for name, each in bare.items()
+    }
+    # Where the embedding was resized PEFT saves the trained weight under both names.
+    both = set(bare.values())
+    found = {n: b if short[n] in both else short[n] for n, b in bare.items()}
     if len(set(found.values())) < len(found):
         twice = next(s for s in found.values() if [*found.values()].count(s) > 1)
         raise ConvertError(
@@ -113,7 +119,6 @@ def straight_names(names: Iterable[str], file: Path) -> dict[str, str]:
 
 def _straight(name: str) -> str:
     bare = _NAMED.sub(r"\1", _DOUBLED.sub(PREFIX, _WRAPPERS.sub("", name)))
-    bare = bare.replace(".modules_to_save.", ".")
     if _LORA.search(bare) and not bare.startswith(PREFIX):
         bare = PREFIX + bare
     return bare

@@ -15,6 +15,7 @@ from finetune.errors import FinetuneError
 from finetune.recipe import TrainRecipe, find_recipe, parse_recipe, read_recipe
 from finetune.train.checkpoint import newest, read_state
 from finetune.train.result import TrainingResult, read_training
+from medassist.core.files import sha256_of_file
 from medassist.core.locks import HeldError, Lock
 from medassist.core.run_folder import RECIPE, RunFolder
 from medassist.core.run_folder import TRAINING as RESULT
@@ -31,6 +32,8 @@ class Run(RunFolder):
     @property
     def recipe_sha256(self) -> str:
         """Of recipe.yaml as it stands, or would stand, in the folder."""
+        if _is_written(self):
+            return sha256_of_file(self.recipe_file)
         return hashlib.sha256(self.recipe.text().encode()).hexdigest()
 
     def finished(self) -> TrainingResult | None:
@@ -93,10 +96,8 @@ def open_run(
             f"{root} holds a training that stopped after step {step:,}; go on with it "
             "by --resume, or name another folder by --out"
         )
-    if change and run.finished() is None:
-        text = recipe.text()
-        if not run.recipe_file.is_file() or run.recipe_file.read_text("utf-8") != text:
-            recipe.write(run.recipe_file)
+    if change and run.finished() is None and not _is_written(run):
+        recipe.write(run.recipe_file)
     return run
 
 
@@ -138,6 +139,18 @@ def locked(root: Path) -> Generator[None]:
         ) from error
     with lock:
         yield
+
+
+def _is_written(run: Run) -> bool:
+    """Whether the folder has the run's recipe, in the words of whichever version.
+
+    An older one wrote fewer defaults; checkpoints are known by the hash of its words.
+    """
+    if not run.recipe_file.is_file():
+        return False
+    content = yaml.safe_load(run.recipe_file.read_text("utf-8"))
+    whole = isinstance(content, dict) and "base" in content
+    return whole and parse_recipe(content, str(run.recipe_file)) == run.recipe
 
 
 def _recipe(file: Path, root: Path | None) -> TrainRecipe:

@@ -26,11 +26,16 @@ def test_prices_of_other_uses_of_the_instance_are_not_taken(
     cloud.fake.prices += [
         fake.price(G5, "Training", "9.99", usage=f"USE1-Studio:{G5}"),
         fake.price(G5, "Training", "8.88", usage="USE1-Train:ml.g5.2xlarge-x"),
-        fake.price(G5, "Hosting", "7.77"),
+        fake.price(G5, "Hosting", "7.77", usage=f"USE1-AsyncInf:{G5}"),
+        fake.price("ml.c5.xlarge", "Training", "6.66"),
+        fake.price("ml.c5.xlarge", "Hosting", "5.55"),
         fake.price(G5, "Training", "0.0000000000"),
     ]
     assert listed(aws, "us-east-1", G5, "training").dollars == Decimal("1.515")
-    assert listed(aws, "us-east-1", G5, "hosting").dollars == Decimal("7.77")
+    assert listed(aws, "us-east-1", G5, "hosting").dollars == Decimal("1.515")
+    other = "ml.c5.xlarge"
+    assert listed(aws, "us-east-1", other, "training").dollars == Decimal("6.66")
+    assert listed(aws, "us-east-1", other, "hosting").dollars == Decimal("5.55")
 
 
 def test_of_two_prices_neither_is_believed(aws: Aws, cloud: Cloud) -> None:

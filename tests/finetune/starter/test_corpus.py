@@ -41,7 +41,9 @@ def test_the_split_does_not_depend_on_the_seed(data, recipe, reading):
 def test_a_source_of_unknown_licence_is_refused_before_anything_is_read(recipe):
     source = recipe.text.sources[0].model_copy(update={"name": "found-somewhere"})
     text = recipe.text.model_copy(update={"sources": (source,)})
-    with pytest.raises(FinetuneError, match=r"licence of found-somewhere.*catalogue"):
+    with pytest.raises(
+        FinetuneError, match=r"licence of found-somewhere.*source_notices"
+    ):
         read_text(Path("nowhere"), recipe.model_copy(update={"text": text}))
 
 
