@@ -104,10 +104,13 @@ def publish(
     plans = make_plans(model, ggufs, adapter, wishes)
     done: list[Published] = []
     with watching(quiet=json) as watcher:
-        proofs: list[dict[Path, str]] = [{} for _ in plans]
+        proofs = [work.Proofs() for _ in plans]
         if not unverified:
             watcher("looking up what was verified", 0, 0)
             proofs = [work.proofs_of(plan) for plan in plans]
+            if not dry_run:
+                for proven in proofs:
+                    proven.require()
         if dry_run:
             done = [
                 work.dry_run(plan, where.url, proofs=proven, watcher=watcher)
@@ -147,7 +150,12 @@ def _told(made: Published, *, dry: bool) -> str:
         equal = {True: "equal", False: "DIFFERS", None: "not compared"}[check.equal]
         lines.append(f"  {check.what}: {equal}: {check.said}")
     lines += [f"  note: {note}" for note in made.notes]
-    if not made.verified:
+    lines += [f"  publish would refuse it: {why}" for why in made.missing_proofs]
+    if made.missing_proofs:
+        from convert.ollama.publish import UNVERIFIED
+
+        lines.append(f"  {UNVERIFIED}")
+    elif not made.verified:
         lines.append("  note: published unverified.")
     if made.pushed:
         lines.append("  pushed")

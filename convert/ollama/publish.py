@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -18,6 +18,11 @@ from medassist.core.card import Card
 from medassist.core.files import sha256_of_file
 from medassist.core.progress import Watcher
 from medassist.core.run_folder import card_of_run
+
+UNVERIFIED = (
+    "A file that came from elsewhere, without the model that it was made from, is "
+    "published as it is with --unverified"
+)
 
 
 class SentFile(BaseModel):
@@ -35,6 +40,8 @@ class Published(BaseModel):
     name: str
     quantization: str
     verified: bool
+    missing_proofs: list[str] = []
+    """Why `publish` would refuse it; only a dry run has any."""
     host: str
     ollama: str | None = None
     """The server's version; `None` in a dry run."""
@@ -58,35 +65,64 @@ class PublishReport(BaseModel):
     models: list[Published]
 
 
-def proofs_of(plan: PublishPlan) -> dict[Path, str]:
-    """The sha256 of each file of `plan`, as the gate has seen and passed it.
+@dataclass(frozen=True)
+class Proofs:
+    """What the gate has proven of the files of one model."""
+
+    sha256: dict[Path, str] = field(default_factory=dict[Path, str])
+    """Of each file that is verified."""
+    missing: tuple[str, ...] = ()
+    """The proofs that are missing, each as a sentence with how to get it."""
+
+    def require(self) -> None:
+        """Check that none is missing.
+
+        Raises:
+            ConvertError: one is.
+        """
+        if self.missing:
+            raise ConvertError(f"{'. '.join(self.missing)}. {UNVERIFIED}")
+
+
+def proofs_of(plan: PublishPlan) -> Proofs:
+    """What the gate has seen and passed of the files of `plan`.
 
     Raises:
-        ConvertError: a file is not verified, was changed since, or did not pass; or
-            the adapter was verified on another model than this one.
+        ConvertError: a file or a verify.json cannot be read.
     """
-    from convert.verify.result import require_verified
+    from convert.verify.result import NotVerifiedError, require_verified
 
     first = plan.files[0]
-    found = require_verified(first)
-    proofs = {first: found.sha256}
-    for name, sha256 in found.parts.items():
-        proofs[first.with_name(name)] = sha256
+    proven: dict[Path, str] = {}
+    missing: list[str] = []
+    model = None
+    try:
+        quantized = f"{first.name} --against F16.gguf" if plan.facts.quantized else ""
+        found = require_verified(first, quantized)
+        model = found.model_sha256
+        proven[first] = found.sha256
+        proven |= {first.with_name(n): sha256 for n, sha256 in found.parts.items()}
+    except NotVerifiedError as error:
+        missing.append(str(error))
     if plan.adapter is not None:
-        lora = require_verified(plan.adapter)
-        if lora.base_model_sha256 != found.model_sha256:
-            raise ConvertError(
-                f"{plan.adapter} was verified on another model than {first} was made "
-                "from, which nothing is proven of; verify it on that model: medassist "
-                "convert verify MODEL F16.gguf --adapter ADAPTER --adapter-gguf "
-                f"{plan.adapter.name}"
-            )
-        proofs[plan.adapter] = lora.sha256
-    return proofs
+        way = f"F16.gguf --adapter ADAPTER --adapter-gguf {plan.adapter.name}"
+        try:
+            lora = require_verified(plan.adapter, way)
+            if model in (None, lora.base_model_sha256):
+                proven[plan.adapter] = lora.sha256
+            else:
+                missing.append(
+                    f"{plan.adapter} was verified on another model than {first} was "
+                    "made from, which nothing is proven of; verify it on that model: "
+                    f"medassist convert verify MODEL {way}"
+                )
+        except NotVerifiedError as error:
+            missing.append(str(error))
+    return Proofs(proven, tuple(missing))
 
 
 def dry_run(
-    plan: PublishPlan, host: str, *, proofs: dict[Path, str], watcher: Watcher
+    plan: PublishPlan, host: str, *, proofs: Proofs, watcher: Watcher
 ) -> Published:
     """The plan of `publish`, without any connection."""
     return _published(plan, host, proofs=proofs, watcher=watcher)
@@ -96,7 +132,7 @@ def publish(
     plan: PublishPlan,
     server: Server,
     *,
-    proofs: dict[Path, str],
+    proofs: Proofs,
     force: bool,
     watcher: Watcher,
 ) -> Published:
@@ -105,7 +141,7 @@ def publish(
     Args:
         plan: what is to be made.
         server: where.
-        proofs: the sha256 of the files that are verified; what arrives has to have it.
+        proofs: of the files that are verified; what arrives has to be those.
         force: take the place of a model of that name.
         watcher: is told how it goes.
 
@@ -160,19 +196,20 @@ def _digests(files: Sequence[SentFile]) -> dict[str, str]:
 
 
 def _published(
-    plan: PublishPlan, host: str, *, proofs: dict[Path, str], watcher: Watcher
+    plan: PublishPlan, host: str, *, proofs: Proofs, watcher: Watcher
 ) -> Published:
     files: list[SentFile] = []
     for file in (*plan.files, *([plan.adapter] if plan.adapter else [])):
         size = file.stat().st_size
-        if file not in proofs:
+        if file not in proofs.sha256:
             watcher(f"hashing {file.name}", 0, size)
-        digest = proofs.get(file) or sha256_of_file(file)
+        digest = proofs.sha256.get(file) or sha256_of_file(file)
         files.append(SentFile(file=file, sha256=digest, bytes=size))
     return Published(
         name=str(plan.name),
         quantization=plan.facts.quantization,
-        verified=all(sent.file in proofs for sent in files),
+        verified=all(sent.file in proofs.sha256 for sent in files),
+        missing_proofs=list(proofs.missing),
         host=host,
         files=files,
         notes=list(plan.settings.notes),

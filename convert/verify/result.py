@@ -22,6 +22,10 @@ from medassist.core.proofs import (
 from medassist.core.run_folder import card_of
 
 
+class NotVerifiedError(ConvertError):
+    """The gate has not seen this very file, or has not passed it."""
+
+
 def read_verified(
     gguf: Path, hashed: Callable[[Path], str] | None = None
 ) -> Verified | None:
@@ -40,23 +44,29 @@ def read_verified(
         raise ConvertError(str(error)) from error
 
 
-def require_verified(gguf: Path) -> Verified:
+def require_verified(gguf: Path, more: str = "") -> Verified:
     """The gate's result for exactly this file; an error unless it passed.
 
+    Args:
+        gguf: the first file of a split one.
+        more: what follows MODEL in the command that would verify it, where that is
+            more than the file.
+
     Raises:
-        ConvertError: it was not verified, was changed since, or did not pass.
+        NotVerifiedError: it was not verified, was changed since, or did not pass.
+        ConvertError: as for `read_verified`.
     """
     found = read_verified(gguf)
     if found is None:
         known = read_proofs(gguf).values()
         changed = any(entry.file == gguf.name for entry in known)
         why = "was changed since it was verified" if changed else "is not verified"
-        raise ConvertError(
-            f"{gguf} {why}; run: medassist convert verify MODEL {gguf.name}"
+        raise NotVerifiedError(
+            f"{gguf} {why}; run: medassist convert verify MODEL {more or gguf.name}"
         )
     if not found.passed:
         failed = "; ".join(f"{check.name}: {check.said}" for check in found.failed)
-        raise ConvertError(
+        raise NotVerifiedError(
             f"{gguf} did not pass its verification ({failed}); convert it again"
         )
     return found

@@ -269,6 +269,43 @@ def test_what_the_gate_passed_is_published_without_more_ado(
     with file.open("ab") as opened:
         opened.write(b"x")
     assert "was changed since" in said()
+    assert "--unverified" in said()
+
+
+def test_a_dry_run_shows_what_is_not_verified_and_which_proofs_are_missing(
+    fake: FakeOllama, hf, gguf_f32, tmp_path
+):
+    file = convert_model(hf.base, tmp_path / "small.gguf", About("tiny"), "q8_0")
+    lora = Path(shutil.copy(gguf_f32.plain, tmp_path / "lora.gguf"))
+    words = [
+        "publish", "tiny", str(file), "--adapter", str(lora), "--host", fake.host,
+        "--dry-run",
+    ]  # fmt: skip
+    result = CliRunner().invoke(app, words)
+    assert result.exception is None
+    assert "would be made" in result.stdout
+    assert "num_ctx 256: from the GGUF" in result.stdout
+    shown = result.stdout
+    assert "convert verify MODEL small.gguf --against F16.gguf" in shown
+    assert (
+        "convert verify MODEL F16.gguf --adapter ADAPTER --adapter-gguf lora.gguf"
+        in shown
+    )
+    assert "--unverified" in shown
+    result = CliRunner().invoke(app, [*words, "--json"])
+    (model,) = json.loads(result.stdout)["models"]
+    assert not model["verified"]
+    assert len(model["missing_proofs"]) == 2
+    assert [one["sha256"] for one in model["files"]] == [
+        sha256_of_file(file),
+        sha256_of_file(lora),
+    ]
+    gate_saw(file)
+    gate_saw(lora, kind="adapter", base="0" * 64)
+    result = CliRunner().invoke(app, [*words, "--json"])
+    (model,) = json.loads(result.stdout)["models"]
+    assert model["verified"] and not model["missing_proofs"]
+    assert fake.state.asked == []
 
 
 def test_the_card_of_a_run_gets_the_digest_of_what_was_published(
