@@ -35,6 +35,7 @@ from medassist.library.registry import (
     require_name,
     require_stored,
 )
+from medassist.library.run_choice import choose
 from medassist.starter import STARTER
 
 GGUF_FOLDER = "gguf"
@@ -96,7 +97,8 @@ def import_run(
 ) -> Imported:
     """Import the models of a fine-tune's run folder, with its card.
 
-    A base and an adapter in `gguf/` become a pair; so do a base and a merged model.
+    A base and an adapter in `gguf/` become a pair; so do a base and a merged model. Of
+    several bases the one is taken that fits, is verified and runs fast (`run_choice`).
 
     Raises:
         LibraryError, ModelFileError: there is nothing to import, or a file is broken.
@@ -140,6 +142,12 @@ def import_run(
         if bases:
             require_adapter(file, headers[bases[0]])
     title = name or run.name
+    choice, adapter = None, _activated_first(adapters) if adapters else None
+    if bases and (adapter or tuned):
+        # It is the only base that its adapter was proven on.
+        own = [trained_on] if trained_on else bases
+        choice = choose(own, tuned, adapter, watcher)
+        notes += [choice.said] if choice.said else []
     with changing() as held:
         names: dict[Path, str] = {}
         for file in files:
@@ -165,11 +173,11 @@ def import_run(
             held[0] = held[0].with_model(chosen, model)
             names[file] = chosen
         pair = None
-        if bases and (adapters or tuned):
+        if choice:
             made = NamedPair(
-                base=names[bases[0]],
-                adapter=names[_activated_first(adapters)] if adapters else None,
-                tuned=names[tuned[0]] if tuned and not adapters else None,
+                base=names[choice.base],
+                adapter=names[adapter] if adapter else None,
+                tuned=names[choice.tuned] if choice.tuned else None,
             )
             same = (n for n, p in held[0].pairs.items() if p.models == made.models)
             pair = next(same, None)
