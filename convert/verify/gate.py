@@ -40,7 +40,13 @@ from convert.verify.logits import (
 from convert.verify.quantization_loss import LossText, measure_loss
 from convert.verify.quantized_tensors import compare_tensors
 from convert.verify.rendered_prompts import PromptCheck, compare_prompts
-from convert.verify.result import hash_of, hashes_of_parts, read_verified, record
+from convert.verify.result import (
+    hash_of,
+    hashes_of_parts,
+    read_verified,
+    record,
+    tensors_of,
+)
 from convert.verify.streamed_model import StreamedModel
 from convert.verify.texts import CONTEXT
 from convert.verify.token_ids import TokenCheck, compare_tokens
@@ -123,6 +129,7 @@ def verify_model(
         file=gguf.name,
         sha256=hash_of(gguf),
         parts=hashes_of_parts(gguf),
+        tensors=tensors_of(gguf),
         quantization=quantization,
         model=folder.resolve().name,
         model_sha256=source,
@@ -202,6 +209,7 @@ def verify_adapter(
         kind="adapter",
         file=adapter_gguf.name,
         sha256=hash_of(adapter_gguf),
+        tensors=tensors_of(adapter_gguf),
         quantization="LoRA",
         model=given.resolve().name,
         model_sha256=hash_of_files(parts),

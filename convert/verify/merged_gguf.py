@@ -49,7 +49,7 @@ from convert.verify.logits import (
 )
 from convert.verify.quantization_loss import LossText, measure_loss
 from convert.verify.quantized_tensors import MOST_ERROR, ROWS
-from convert.verify.result import hash_of, hashes_of_parts, record
+from convert.verify.result import hash_of, hashes_of_parts, record, tensors_of
 from convert.verify.texts import CONTEXT, LONGEST, prose, short_prompts
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, QuantizationLoss, Verified
@@ -135,6 +135,7 @@ def verify_merged(
         file=merged.name,
         sha256=hash_of(merged),
         parts=hashes_of_parts(merged),
+        tensors=tensors_of(merged),
         quantization=found.quantization,
         model=_names(sources),
         model_sha256=hash_of_files([*sources.base.files, adapter]),

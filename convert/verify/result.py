@@ -11,6 +11,7 @@ from convert.errors import ConvertError
 from convert.gguf.contents import shards_of
 from convert.run_card import write_on_card
 from medassist.core.card import Card, VerifiedFile
+from medassist.core.errors import ModelFileError
 from medassist.core.files import sha256_of_file
 from medassist.core.proofs import (
     ProofsError,
@@ -20,6 +21,7 @@ from medassist.core.proofs import (
     write_proof,
 )
 from medassist.core.run_folder import card_of
+from medassist.core.tensors_hash import TensorsHash, hash_of_tensors
 
 
 class NotVerifiedError(ConvertError):
@@ -100,6 +102,20 @@ def hash_of(file: Path) -> str:
         return sha256_of_file(file)
     except OSError as error:
         raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def tensors_of(gguf: Path) -> TensorsHash:
+    """What identifies the tensors of `gguf`, all files of a split one.
+
+    Raises:
+        ConvertError: it cannot be read.
+    """
+    try:
+        return hash_of_tensors(gguf)
+    except ModelFileError as error:
+        raise ConvertError(str(error)) from error
+    except OSError as error:
+        raise ConvertError(f"{gguf} cannot be read: {error.strerror}") from error
 
 
 def hashes_of_parts(gguf: Path) -> dict[str, str]:

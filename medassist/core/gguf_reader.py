@@ -14,7 +14,7 @@ import os
 import struct
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -55,6 +55,19 @@ Metadata = Mapping[str, Scalar | tuple[Scalar, ...]]
 
 
 @dataclass(frozen=True)
+class TensorPlace:
+    """A tensor in the header's list, of a type that is known here."""
+
+    name: str
+    type: int
+    shape: tuple[int, ...]
+    """As the file has it: the length of a row first."""
+    start: int
+    """Where its bytes are in the file."""
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Contents:
     """Metadata and tensor list of a header."""
 
@@ -68,6 +81,7 @@ class Contents:
     eights: Mapping[str, int]
     """Bytes by type of the matrices that have a multiple of eight rows; of the
     embedding, which is looked up and not multiplied with, none."""
+    places: tuple[TensorPlace, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -140,6 +154,7 @@ class HeaderReader:
     def _tensors(self, count: int, metadata: Metadata) -> Contents:
         tensor_types, file_types = _types()
         parameters = 0
+        listed: list[TensorPlace] = []
         end = 0
         weights: Counter[str] = Counter()
         types: Counter[str] = Counter()
@@ -164,6 +179,7 @@ class HeaderReader:
                 weights[found.name] += values
                 if shape[1] % 8 == 0 and name != EMBEDDING:
                     eights[found.name] += size
+            listed.append(TensorPlace(name, kind, tuple(shape), offset, size))
             end = max(end, offset + size)
         alignment = metadata.get("general.alignment", DEFAULT_ALIGNMENT)
         if not isinstance(alignment, int) or not 1 <= alignment <= 1 << 20:
@@ -180,7 +196,10 @@ class HeaderReader:
         named = file_types.get(file_type) if isinstance(file_type, int) else None
         most = weights.most_common(1)
         quantization = named or (most[0][0] if most else "unknown")
-        return Contents(metadata, count, parameters, quantization, types, eights)
+        places = tuple(replace(tensor, start=start + tensor.start) for tensor in listed)
+        return Contents(
+            metadata, count, parameters, quantization, types, eights, places
+        )
 
     def _value(self, kind: int, key: str) -> Scalar | tuple[Scalar, ...] | None:
         if kind == STRING:

@@ -18,9 +18,12 @@ from typing import Any, ClassVar, Literal
 from medassist.core.card import CardError, read_card
 from medassist.core.files import SHARED_FILE, read_bytes, write_whole
 from medassist.core.run_folder import LARGEST_PAPER, VERIFY, card_of
+from medassist.core.tensors_hash import TensorsHash
 from medassist.core.validated import NotOfThisKindError, as_json, from_json
 
-Verdict = Literal["verified", "failed", "not verified", "not known yet"]
+Verdict = Literal[
+    "verified", "failed", "not verified", "not known yet", "verified (tensors)"
+]
 
 
 class ProofsError(Exception):
@@ -79,6 +82,8 @@ class Verified(_Part):
         kind: a model, or an adapter on one.
         file: its name.
         parts: the sha256 of the further files of a split model, by name.
+        tensors: what identifies its tensors in a file that was written anew; an
+            earlier version did not write it.
         model: what it was made from: the name of the Hugging Face folder (the
             adapter's, for an adapter), or those of the two GGUFs that were merged.
         model_sha256: of that folder's config, weights and tokenizer, or of those two.
@@ -93,6 +98,7 @@ class Verified(_Part):
     file: str
     sha256: str
     parts: dict[str, str] = field(default_factory=dict[str, str])
+    tensors: TensorsHash | None = None
     quantization: str
     model: str = ""
     model_sha256: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +29,16 @@ class SeenFile:
         return (self.size, self.changed_ns) == (status.st_size, status.st_mtime_ns)
 
 
-def seen(file: Path, before: SeenFile | None = None) -> SeenFile:
+def seen(
+    file: Path,
+    before: SeenFile | None = None,
+    hashed: Callable[[Path], str] | None = None,
+) -> SeenFile:
     """Hash `file`, unless it is unchanged since `before`.
 
     Size and time are those from before it is read: of a file that changes meanwhile
-    they are no longer true, and the next look reads it again.
+    they are no longer true, and the next look reads it again. `hashed` gives another
+    hash than that of all its bytes.
 
     Raises:
         OSError: it cannot be read.
@@ -40,4 +46,5 @@ def seen(file: Path, before: SeenFile | None = None) -> SeenFile:
     status = file.stat()
     if before is not None and before.is_still(status):
         return before
-    return SeenFile(status.st_size, status.st_mtime_ns, sha256_of_file(file))
+    found = (hashed or sha256_of_file)(file)
+    return SeenFile(status.st_size, status.st_mtime_ns, found)

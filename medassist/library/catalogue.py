@@ -1,7 +1,7 @@
 """Lists the models and pairs on this computer, with their properties.
 
-Nothing is loaded and nothing is hashed here: headers are read, which takes
-milliseconds, and hashes are given where they were computed before.
+Nothing is loaded here: headers are read, which takes milliseconds, and hashes are given
+where they were computed before. What is hashed by leave is said at `catalogue`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ from medassist.core.values import EngineOptions, PairFiles
 from medassist.library import fit, ollama_store
 from medassist.library.errors import LibraryError
 from medassist.library.hashes import known_sha256, remembered_sha256
+from medassist.library.recognised import (
+    ProvenTensors,
+    proven_tensors,
+    recognise,
+)
 from medassist.library.registry import (
     NamedPair,
     Origin,
@@ -63,6 +68,8 @@ class ListedModel(_Listed):
         "not known yet"
     )
     verified: Verdict = "not verified"
+    verified_as: str = ""
+    """The verified file that has these very tensors, where Ollama wrote it anew."""
     card: Path | None = None
     need: int | None = None
     """Bytes of memory that one pane with it takes."""
@@ -116,6 +123,7 @@ def catalogue(
     *,
     freed: int = 0,
     with_ollama: bool = True,
+    read: bool = False,
 ) -> Catalogue:
     """List all models and pairs.
 
@@ -124,6 +132,8 @@ def catalogue(
         options: how pairs are loaded, for the memory they take.
         freed: bytes that the models which are loaded now give back before others are.
         with_ollama: whether to look into Ollama's store.
+        read: whether to read a file of Ollama's that looks like a verified one written
+            anew; a file is read once.
     """
     options = options or EngineOptions()
     available = fit.available_memory()
@@ -134,8 +144,10 @@ def catalogue(
     if with_ollama:
         found, problems = ollama_models(registry)
         stored |= found
+    proven = proven_tensors(registry)
     models = [
-        list_model(name, model, options, available) for name, model in stored.items()
+        list_model(name, model, options, available, proven, read=read)
+        for name, model in stored.items()
     ]
     names = [STARTER, *(name for name in registry.pairs if name != STARTER)]
     pairs = [list_pair(name, registry, options, available) for name in names]
@@ -176,8 +188,10 @@ def list_model(
     model: StoredModel,
     options: EngineOptions,
     available: int | None,
+    proven: ProvenTensors | None = None,
     *,
     compute_hash: bool = False,
+    read: bool = False,
 ) -> ListedModel:
     """The list entry of one model.
 
@@ -186,7 +200,9 @@ def list_model(
         model: where it lies and where it came from.
         options: how it would be loaded.
         available: bytes of memory.
+        proven: the tensors of verified files, by which one of Ollama's is recognised.
         compute_hash: read the whole file for its hash where that is not known.
+        read: read a file of Ollama's that looks like a verified one.
     """
     kind: Literal["model", "adapter"] = "adapter" if model.adapter else "model"
     try:
@@ -207,6 +223,12 @@ def list_model(
     if not header.is_adapter and other is None:
         need = fit.need(PairFiles(base=model.path), options)
     card = card_of(model.path)
+    verified = verdict(
+        model.path, remembered_sha256 if compute_hash else lambda p: _hash(p, model)
+    )
+    as_file = ""
+    if proven and model.origin == "ollama" and verified == "not verified":
+        verified, as_file = recognise(model.path, proven, read=read or compute_hash)
     known = sha256 or model.sha256
     problem = str(other.error(model.path)) if other else ""
     if sha256 and model.sha256 and sha256 != model.sha256:
@@ -235,9 +257,8 @@ def list_model(
         else "as its source says"
         if known
         else "not known yet",
-        verified=verdict(
-            model.path, remembered_sha256 if compute_hash else lambda p: _hash(p, model)
-        ),
+        verified=verified,
+        verified_as=as_file,
         card=card,
         need=need.total if need else None,
         fits=need.verdict(available) if need else "not known",
@@ -300,7 +321,8 @@ def _parts(
     for path in paths:
         name = registry.name_of(path)
         model = registry.models[name] if name else _known(path)
-        found.append(list_model(name or path.stem, model, options, available))
+        proven = proven_tensors(registry) if model.origin == "ollama" else None
+        found.append(list_model(name or path.stem, model, options, available, proven))
     return tuple(found)
 
 

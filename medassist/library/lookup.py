@@ -17,6 +17,7 @@ from medassist.library.catalogue import (
 from medassist.library.errors import LibraryError
 from medassist.library.model_import import import_ollama
 from medassist.library.ollama_store import PREFIX
+from medassist.library.recognised import proven_tensors
 from medassist.library.registry import Registry, StoredModel, load_registry
 from medassist.library.template_check import (
     TemplateFinding,
@@ -59,17 +60,25 @@ def details_of(name: str, options: EngineOptions) -> ModelDetails:
     """
     registry = load_registry()
     available = fit.available_memory()
+    proven = proven_tensors(registry)
     if name == STARTER or name in registry.pairs:
         pair = list_pair(name, registry, options, available)
         parts = tuple(
-            list_model(part.name, _stored(part), options, available, compute_hash=True)
+            list_model(
+                part.name,
+                _stored(part),
+                options,
+                available,
+                proven,
+                compute_hash=True,
+            )
             for part in pair.parts
         )
         problem = pair.problem or next((p.problem for p in parts if p.problem), "")
         pair = pair.model_copy(update={"parts": parts, "problem": problem})
         return ModelDetails(pair=pair, available=available)
     model = stored_model(name, registry)
-    listed = list_model(name, model, options, available, compute_hash=True)
+    listed = list_model(name, model, options, available, proven, compute_hash=True)
     return ModelDetails(model=listed, available=available)
 
 

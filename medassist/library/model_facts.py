@@ -34,12 +34,21 @@ def model_facts(
         ("chat template", model.template),
         ("licence", model.licence or "not said"),
         ("sha256", hashed or "not computed yet"),
-        ("verified", model.verified),
+        ("verified", _verified(model)),
         ("card", str(model.card) if model.card else "none"),
     ]
     if model.need is not None:
         facts.append(("memory", _fits(model.need, model.fits, available)))
     return [(label, clean_line(text)) for label, text in facts if text]
+
+
+def _verified(model: ListedModel) -> str:
+    if not model.verified_as:
+        return model.verified
+    return (
+        f"its tensors are those of {model.verified_as}, which is verified; the rest "
+        "was written anew by Ollama, and `medassist convert publish` compares that"
+    )
 
 
 def _origin(model: ListedModel) -> str:

@@ -26,6 +26,7 @@ from convert.verify.merged_gguf import verify_merged
 from convert.verify.result import require_verified
 from convert.verify.texts import prose
 from medassist.core.proofs import Verified
+from medassist.core.tensors_hash import hash_of_tensors
 from medassist.core.validated import validated
 from tests import tiny_models
 from tests.convert.conftest import GgufFiles, convert_pair
@@ -476,6 +477,7 @@ def test_the_verb_merges_proves_and_publish_takes_the_file(tiny, tmp_path):
     assert record["changed"] == 14
     proof = require_verified(out)
     assert proof.sha256 == record["sha256"]
+    assert proof.tensors == hash_of_tensors(out)
     assert proof.model == "tiny-base.gguf + tiny-plain.gguf"
     assert proof.adapter_sha256
     sent = run("publish", "tiny", out, "--dry-run")

@@ -20,6 +20,7 @@ from convert.run.run_steps import RunWishes
 from convert.unpack import tokenizer_check
 from convert.verify.result import require_verified
 from medassist.core.files import sha256_of_file
+from medassist.core.tensors_hash import hash_of_tensors
 from tests.convert.tiny_hf import HfFolders
 
 
@@ -72,6 +73,7 @@ def test_the_adapter_alone_is_made_and_verified_on_the_gguf_itself(
     found = require_verified(run / "gguf" / "adapter.gguf")
     assert found.passed
     assert found.base_sha256 == sha256_of_file(gguf)
+    assert found.tensors == hash_of_tensors(run / "gguf" / "adapter.gguf")
     assert converted.modelfile is None
     assert not (run / "merged").exists()
     assert any(f"--base {gguf} --adapter" in note for note in converted.notes)

@@ -19,5 +19,5 @@ def list_models(
     from medassist.library.catalogue import catalogue
     from medassist.library.registry import load_registry
 
-    found = catalogue(load_registry(), engine_options(), with_ollama=ollama)
+    found = catalogue(load_registry(), engine_options(), with_ollama=ollama, read=True)
     say(found.model_dump_json(indent=2) if json else listed(found), json=json)

@@ -99,6 +99,7 @@ VERIFIED = {
     "failed": "FAILED",
     "not verified": "no",
     "not known yet": "?",
+    "verified (tensors)": "tensors",
 }
 TEMPLATE = {"own": "own", "none": "NONE", "of the base": "base's"}
 IN_PART = "in part"

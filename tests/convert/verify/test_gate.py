@@ -23,6 +23,7 @@ from convert.verify.result import read_verified, require_verified
 from convert.verify.texts import prose
 from medassist.core.proofs import Verified
 from medassist.core.run_folder import VERIFY
+from medassist.core.tensors_hash import hash_of_tensors
 from medassist.core.validated import validated
 from tests.convert.conftest import GgufFiles, convert_pair
 from tests.convert.families import change_json
@@ -74,6 +75,7 @@ def test_a_right_file_passes(hf, tmp_path, kind):
     assert logits.figures["NMSE limit"] == (1e-6 if kind == "f32" else 1e-4)
     assert 0 < logits.figures["NMSE"] < logits.figures["NMSE limit"]
     assert require_verified(file) == found
+    assert found.tensors == hash_of_tensors(file)
     assert found.peak_mib["this process"] > 10
 
 
