@@ -21,9 +21,11 @@ def check_adapter(adapter: GgufFacts, base: GgufFacts | None) -> None:
     if INVOCATION in adapter.values:
         raise ConvertError(
             f"{adapter.file} is an activated LoRA: it is trained to act from its "
-            "invocation tokens on, and Ollama would apply it from the first token, so "
-            "the answers would be other ones than were tested. Publish a plain LoRA of "
-            "the same data; the app `medassist` takes the activated one"
+            "invocation tokens on. Ollama before 0.30 applies it from the first token, "
+            "so the answers would be other ones than were tested; from 0.34.1 on it "
+            "takes no adapter at all, and this one cannot be merged into the model. "
+            "Publish a plain LoRA of the same data; the app `medassist` takes the "
+            "activated one"
         )
     if base is not None:
         require_fit(adapter, base)

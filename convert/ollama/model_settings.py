@@ -18,6 +18,7 @@ from convert.go_template.source import (
 from convert.go_template.write import go_template
 from convert.ollama.parameters import (
     MOST_CONTEXT,
+    REPEAT_PENALTY,
     Parameter,
     Recommended,
     Value,
@@ -119,6 +120,7 @@ def settings_from(source: ChatSource, wishes: OllamaWishes) -> OllamaSettings:
             *(_of_end(source, end) if turns else ()),
             *_of_context(source, parameters, wishes),
             *advice.notes,
+            REPEAT_PENALTY,
         ),
         turns=turns,
         origins=(*stops, *parameters),

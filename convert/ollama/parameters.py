@@ -15,6 +15,7 @@ from gguf import Keys
 from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError
+from medassist.core.values import Sampling
 
 Value = float | int | bool | str
 Kind = Literal["whole", "number", "switch"]
@@ -59,6 +60,12 @@ NAMES = {
     Keys.General.SAMPLING_PENALTY_LAST_N: "repeat_last_n",
     Keys.General.SAMPLING_PENALTY_REPEAT: "repeat_penalty",
 }
+
+REPEAT_PENALTY = (
+    f"The app's repeat penalty is {Sampling().repeat_penalty:g} and looks at the "
+    "answer alone. Ollama's is 1.0, which is none, where no repeat_penalty is named, "
+    "and looks at the prompt too."
+)
 
 
 class Parameter(BaseModel):

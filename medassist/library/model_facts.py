@@ -95,7 +95,7 @@ def in_words(sampling: Sampling) -> str:
         f"top-k {sampling.top_k}",
         f"top-p {sampling.top_p:g}",
         f"min-p {sampling.min_p:g}",
-        f"repeat penalty {sampling.repeat_penalty:g}",
+        f"repeat penalty {sampling.repeat_penalty:g} on the answer alone",
         f"seed {sampling.seed}",
     ]
     if sampling.max_tokens is not None:

@@ -119,7 +119,7 @@ def _sampling(conditions: Conditions | None) -> list[Fact]:
         f"top-k {sampling.top_k}",
         f"top-p {sampling.top_p:g}",
         f"min-p {sampling.min_p:g}",
-        f"repeat penalty {sampling.repeat_penalty:g}",
+        f"repeat penalty {sampling.repeat_penalty:g} on the answer alone",
     ]
     if sampling.max_tokens is not None:
         said.append(f"at most {sampling.max_tokens} tokens")

@@ -103,6 +103,9 @@ def test_a_dry_run_lists_every_parameter_with_who_named_it(fake: FakeOllama, ggu
         "num_ctx 256: from the GGUF (llama.context_length)",
         "top_k 7: from --parameter",
     ]
+    (penalty,) = (line for line in result.stdout.splitlines() if "penalty" in line)
+    assert "1.1 and looks at the answer alone" in penalty
+    assert "1.0, which is none" in penalty and "looks at the prompt too" in penalty
     (model,) = published(fake.host, "tiny", gguf_f32.base, "--dry-run")["models"]
     assert set(model["parameters"]) == {"stop", "num_ctx"}
     assert [origin["name"] for origin in model["origins"]] == ["stop", "num_ctx"]
@@ -197,7 +200,8 @@ def test_an_old_server_is_told_to_be_updated(fake: FakeOllama, gguf_f32):
 
 def test_an_activated_adapter_is_refused_with_the_reason(fake: FakeOllama, gguf_f32):
     said = refusal(fake.host, "tiny", gguf_f32.base, "--adapter", gguf_f32.activated)
-    assert "from the first token" in said
+    assert "before 0.30 applies it from the first token" in said
+    assert "from 0.34.1 on it takes no adapter" in said and "cannot be merged" in said
     assert fake.state.asked == []
 
 
