@@ -15,10 +15,8 @@ from pathlib import Path
 
 from convert.commands.verify import table
 from convert.errors import ConvertError
-from convert.merge.gguf_merge import merge_gguf
+from convert.merge.proven_merge import merge_proven, proof_of_merge
 from convert.starter_run import FOR_OLLAMA, checkout_modelfile, tuned_modelfile
-from convert.verify.merged_gguf import verify_merged
-from convert.verify.result import hash_of, read_verified
 from medassist.core.card import Card, read_card
 from medassist.core.errors import MedassistError
 from medassist.core.files import SHARED_FILE, write_whole
@@ -65,17 +63,12 @@ def _card(pair: DefaultPair) -> Card:
 
 def _merged(pair: DefaultPair, out: Path) -> Path:
     """The pair in one file, proven."""
-    known = read_verified(out) if out.is_file() else None
-    of_both = (hash_of(pair.base), hash_of(pair.plain))
-    if known and known.passed and (known.base_sha256, known.adapter_sha256) == of_both:
+    if proof_of_merge(pair.base, pair.plain, out):
         print(f"{out} was made of both before, and is proven")
         return out
     with watching() as watcher:
-        merge_gguf(pair.base, pair.plain, out, force=True, watcher=watcher)
-        proof = verify_merged(pair.base, pair.plain, out, watcher=watcher)
+        proof = merge_proven(pair.base, pair.plain, out, force=True, watcher=watcher)
     print(table(proof))
-    if not proof.passed:
-        raise ConvertError(f"{out} is not what it was made of; it is not used")
     return out
 
 

@@ -32,6 +32,14 @@ def publish(
         Path | None,
         typer.Option(metavar="GGUF", help="A LoRA adapter to lay on the model."),
     ] = None,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge",
+            help="Merge the adapter into the model first; without it that is done "
+            "where the server takes no adapter.",
+        ),
+    ] = False,
     host: Annotated[
         str | None,
         typer.Option(
@@ -76,6 +84,9 @@ def publish(
 
     Files that the server has are not sent again. What it then has is read back and
     compared: tensors, template, stops, parameters, and a prompt that it renders.
+
+    A server that takes no adapter (Ollama from 0.34.1 on) gets one file of both, merged
+    and proven as `convert merge BASE.gguf ADAPTER.gguf OUT.gguf` does it.
     """
     with room("convert"):
         from convert.ollama import publish as work
@@ -89,6 +100,8 @@ def publish(
         raise ConvertError(
             f"{name} is in nobody's namespace; a model is pushed as USER/{name}"
         )
+    if merge and adapter is None:
+        raise ConvertError("--merge needs an adapter to merge; give it as --adapter")
     where = read_host(host)
     wishes = given.read_wishes(
         system=system,
@@ -113,14 +126,22 @@ def publish(
                     proven.require()
         if dry_run:
             done = [
-                work.dry_run(plan, where.url, proofs=proven, watcher=watcher)
+                work.dry_run(
+                    plan, where.url, proofs=proven, merge=merge, watcher=watcher
+                )
                 for plan, proven in zip(plans, proofs, strict=True)
             ]
         else:
             with Server(where) as server:
                 for plan, proven in zip(plans, proofs, strict=True):
                     made = work.publish(
-                        plan, server, proofs=proven, force=force, watcher=watcher
+                        plan,
+                        server,
+                        wishes,
+                        proofs=proven,
+                        merge=merge,
+                        force=force,
+                        watcher=watcher,
                     )
                     done.append(made)
                     wrong = [check for check in made.checks if check.equal is False]

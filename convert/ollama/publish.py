@@ -9,10 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from convert.errors import ConvertError
+from convert.ollama.model_settings import OllamaWishes
 from convert.ollama.parameters import Parameter
-from convert.ollama.publish_plan import PublishPlan
+from convert.ollama.publish_plan import PublishPlan, merged_plan
 from convert.ollama.read_back import ReadBackCheck, read_back
-from convert.ollama.server import Server
+from convert.ollama.server import AdapterRefusedError, Server
 from convert.run_card import write_on_card
 from medassist.core.card import Card
 from medassist.core.files import sha256_of_file
@@ -122,31 +123,46 @@ def proofs_of(plan: PublishPlan) -> Proofs:
 
 
 def dry_run(
-    plan: PublishPlan, host: str, *, proofs: Proofs, watcher: Watcher
+    plan: PublishPlan, host: str, *, proofs: Proofs, merge: bool, watcher: Watcher
 ) -> Published:
     """The plan of `publish`, without any connection."""
-    return _published(plan, host, proofs=proofs, watcher=watcher)
+    found = _published(plan, host, proofs=proofs, watcher=watcher)
+    if plan.adapter is None:
+        return found
+    from convert.merge.proven_merge import merged_file
+
+    out = merged_file(plan.files[0], plan.adapter)
+    when = "" if merge else "Where the server takes no adapter (Ollama from 0.34.1 on) "
+    note = f"{when}the two are merged into {out} first, which is what is published."
+    return found.model_copy(
+        update={"notes": [note[:1].upper() + note[1:], *found.notes]}
+    )
 
 
 def publish(
     plan: PublishPlan,
     server: Server,
+    wishes: OllamaWishes,
     *,
     proofs: Proofs,
+    merge: bool,
     force: bool,
     watcher: Watcher,
 ) -> Published:
-    """Upload missing files, create the model, and read it back.
+    """Make the model of `plan`, of one merged file where its adapter is refused.
 
     Args:
         plan: what is to be made.
         server: where.
+        wishes: the user's settings, for the model that is merged.
         proofs: of the files that are verified; what arrives has to be those.
-        force: take the place of a model of that name.
+        merge: merge an adapter without asking the server whether it takes one.
+        force: take the place of a model of that name, and of a merged file.
         watcher: is told how it goes.
 
     Raises:
-        ConvertError: the name is taken, or the server refused or broke off.
+        ConvertError: the name is taken, the server refused or broke off, or the two
+            cannot be merged.
     """
     version = server.version()
     name = str(plan.name)
@@ -156,6 +172,30 @@ def publish(
             f"{server.host.url} has a model {name} already; --force puts this one in "
             "its place, or give another name"
         )
+    if plan.adapter is not None:
+        why = ""
+        if not merge:
+            try:
+                return _create(plan, server, version, proofs=proofs, watcher=watcher)
+            except AdapterRefusedError as error:
+                why = f", since the server takes no adapter ({error.said})"
+                watcher("the server takes no adapter; it is merged", 0, 0)
+        plan, proofs = _merged(
+            plan, wishes, why, proofs=proofs, force=force, watcher=watcher
+        )
+    return _create(plan, server, version, proofs=proofs, watcher=watcher)
+
+
+def _create(
+    plan: PublishPlan,
+    server: Server,
+    version: str,
+    *,
+    proofs: Proofs,
+    watcher: Watcher,
+) -> Published:
+    """Upload missing files, create the model, and read it back."""
+    name = str(plan.name)
     result = _published(plan, server.host.url, proofs=proofs, watcher=watcher)
     for sent in result.files:
         sent.was_there = server.has_blob(sent.sha256)
@@ -178,6 +218,30 @@ def publish(
             "notes": notes,
         }
     )
+
+
+def _merged(
+    plan: PublishPlan,
+    wishes: OllamaWishes,
+    why: str,
+    *,
+    proofs: Proofs,
+    force: bool,
+    watcher: Watcher,
+) -> tuple[PublishPlan, Proofs]:
+    """One proven file of base and adapter of `plan`: its plan and its proofs.
+
+    It counts as verified where base and adapter do.
+    """
+    from convert.merge.proven_merge import merge_proven, merged_file
+
+    base, adapter = plan.files[0], plan.adapter
+    assert adapter is not None
+    out = merged_file(base, adapter)
+    proof = merge_proven(base, adapter, out, force=force, watcher=watcher)
+    known = {base, adapter} <= proofs.sha256.keys()
+    found = Proofs({out: proof.sha256} if known else {})
+    return merged_plan(plan, out, wishes, why), found
 
 
 def _on_card(plan: PublishPlan, name: str, manifest: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convert.errors import ConvertError
@@ -62,7 +62,30 @@ def make_plans(
                 )
         if lora is not None:
             check_adapter(lora, facts)
-        source = source_of_gguf(facts, date=wishes.date)
-        settings = settings_from(source, wishes)
-        plans.append(PublishPlan(own, facts.files, facts, adapter, source, settings))
+        plans.append(_plan(own, facts, adapter, wishes))
     return plans
+
+
+def merged_plan(
+    plan: PublishPlan, merged: Path, wishes: OllamaWishes, why: str = ""
+) -> PublishPlan:
+    """The plan for `merged`, in which base and adapter of `plan` are one file.
+
+    Raises:
+        ConvertError: its settings cannot be derived.
+    """
+    made = _plan(plan.name, read_model(merged), None, wishes)
+    note = (
+        f"{plan.files[0].name} and {plan.adapter} were merged{why}. What is published "
+        f"is {merged} ({made.facts.quantization}), proven against both."
+    )
+    settings = replace(made.settings, notes=(note, *made.settings.notes))
+    return replace(made, settings=settings)
+
+
+def _plan(
+    name: ModelName, facts: GgufFacts, adapter: Path | None, wishes: OllamaWishes
+) -> PublishPlan:
+    source = source_of_gguf(facts, date=wishes.date)
+    settings = settings_from(source, wishes)
+    return PublishPlan(name, facts.files, facts, adapter, source, settings)

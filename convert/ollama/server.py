@@ -28,6 +28,15 @@ OLDEST = (0, 5, 5)
 """Where /api/create takes files by digest; released in January 2025."""
 PIECE = 1 << 20
 SILENCE_S = 600.0
+CREATE = "create"
+
+
+class AdapterRefusedError(ConvertError):
+    """The server makes no models with an adapter; `said` is what it says of that."""
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
 
 
 class Server:
@@ -117,6 +126,7 @@ class Server:
         """Make a model of blobs that are there; `files` and `adapters` by digest.
 
         Raises:
+            AdapterRefusedError: the server takes no adapter.
             ConvertError: the server did not, or broke off.
         """
         body = {
@@ -131,7 +141,7 @@ class Server:
             or None,
         }
         said = {key: value for key, value in body.items() if value is not None}
-        self._follow(f"create {name}", "/api/create", said, watcher)
+        self._follow(f"{CREATE} {name}", "/api/create", said, watcher)
 
     def show(self, name: str) -> dict[str, Any]:
         """All that the server says of a model."""
@@ -263,6 +273,9 @@ class Server:
             step = "It lost a file that it had; give the command again"
         else:
             step = "Its log says more (`journalctl -u ollama`, or ~/.ollama/logs)"
+            if "adapter" in lower and doing.startswith(CREATE):
+                refused = f"the Ollama at {self.host.url} would not {doing}: {said}"
+                return AdapterRefusedError(f"{refused}. {step}", said)
         return ConvertError(
             f"the Ollama at {self.host.url} would not {doing}: {said}. {step}"
         )

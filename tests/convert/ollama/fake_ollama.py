@@ -231,6 +231,12 @@ class Handler(BaseHTTPRequestHandler):
         if "breaks off a create" in self.state.faults:
             self.stream([{"status": "parsing GGUF"}, {"status": "writing manifest"}])
             return
+        if kept["adapters"] and "refuses adapters" in self.state.faults:
+            raise Refusal(400, "adapters are no longer supported")
+        if kept["adapters"] and "refuses adapters late" in self.state.faults:
+            told = {"error": "ADAPTER is not supported"}
+            self.stream([{"status": "parsing GGUF"}, told])
+            return
         if len(kept["adapters"]) > 1:
             raise Refusal(400, "only one adapter is currently supported")
         blobs = [self.state.blob(digest) for digest in kept["files"]]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from convert.commands import app
 from convert.errors import ConvertError
 from convert.gguf.model import About, convert_model
-from convert.verify.result import record
+from convert.verify.result import record, require_verified
 from medassist.core.card import read_card
 from medassist.core.files import sha256_of_file
 from medassist.core.proofs import Check, Verified
@@ -348,3 +348,93 @@ def test_a_split_model_is_one_model(fake: FakeOllama, gguf_f32, tmp_path):
     assert "give its first part" in refusal(fake.host, "big2", second)
     second.unlink()
     assert f"{second} is not there" in refusal(fake.host, "big2", first)
+
+
+@pytest.fixture
+def pair(gguf_f32, tmp_path) -> tuple[Path, Path]:
+    """A base and a plain adapter of it, both verified."""
+    base = Path(shutil.copy(gguf_f32.base, tmp_path / "base.gguf"))
+    lora = Path(shutil.copy(gguf_f32.plain, tmp_path / "lora.gguf"))
+    gate_saw(base)
+    gate_saw(lora, kind="adapter", base="0" * 64)
+    return base, lora
+
+
+def with_adapter(host: str, pair: tuple[Path, Path], *more: str) -> dict:
+    """The one model that is made of a verified pair."""
+    base, lora = map(str, pair)
+    words = ["publish", "me/tuned", base, "--adapter", lora, "--host", host, "--json"]
+    result = CliRunner().invoke(app, [*words, *more])
+    assert result.exception is None, result.exception
+    (model,) = json.loads(result.stdout)["models"]
+    return model
+
+
+@pytest.mark.parametrize("fault", ["refuses adapters", "refuses adapters late"])
+def test_where_adapters_are_refused_the_merged_proven_file_is_published(
+    fake: FakeOllama, pair, fault
+):
+    fake.state.faults = {fault}
+    model = with_adapter(fake.host, pair, "--push")
+    merged = pair[1].with_name("base-lora.gguf")
+    assert [sent["file"] for sent in model["files"]] == [str(merged)]
+    proof = require_verified(merged)
+    assert proof.sha256 == model["files"][0]["sha256"] == sha256_of_file(merged)
+    assert proof.adapter_sha256 == sha256_of_file(pair[1])
+    assert model["verified"] and model["pushed"]
+    note = model["notes"][0]
+    assert "were merged, since the server takes no adapter" in note
+    assert "supported)" in note
+    assert str(merged) in note
+    found = equal(model)
+    assert "adapter" not in found
+    assert found["tensors"] and found["template"] and found["metadata"]
+    before = merged.stat().st_mtime_ns
+    again = with_adapter(fake.host, pair, "--force")
+    assert again["verified"] and merged.stat().st_mtime_ns == before
+
+
+def test_an_adapter_that_the_server_takes_is_not_merged(fake: FakeOllama, pair):
+    model = with_adapter(fake.host, pair)
+    assert equal(model)["adapter"] is True
+    assert not pair[1].with_name("base-lora.gguf").exists()
+
+
+def test_merge_publishes_one_file_without_asking_for_an_adapter(fake: FakeOllama, pair):
+    model = with_adapter(fake.host, pair, "--merge")
+    assert fake.state.models["me/tuned:latest"].adapter is None
+    assert "were merged." in model["notes"][0]
+    assert fake.state.asked.count("POST /api/create") == 1
+
+
+def test_a_dry_run_names_the_file_that_would_be_merged(fake: FakeOllama, pair):
+    merged = pair[1].with_name("base-lora.gguf")
+    notes = with_adapter(fake.host, pair, "--dry-run")["notes"]
+    assert notes[0].startswith("Where the server takes no adapter")
+    assert str(merged) in notes[0]
+    notes = with_adapter(fake.host, pair, "--dry-run", "--merge")["notes"]
+    assert notes[0].startswith("The two are merged into")
+    assert not merged.exists() and fake.state.asked == []
+
+
+def test_another_file_in_the_merged_ones_place_is_not_lost(fake: FakeOllama, pair):
+    merged = pair[1].with_name("base-lora.gguf")
+    merged.write_bytes(b"precious")
+    base, lora = map(str, pair)
+    words = ["publish", "t", base, "--adapter", lora, "--host", fake.host, "--merge"]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, ConvertError)
+    assert "--force" in str(result.exception)
+    assert merged.read_bytes() == b"precious"
+
+
+def test_merging_without_an_adapter_is_refused(fake: FakeOllama, gguf_f32):
+    assert "--adapter" in refusal(fake.host, "tiny", gguf_f32.base, "--merge")
+
+
+def test_a_full_disk_is_not_taken_for_a_refused_adapter(fake: FakeOllama, pair):
+    fake.state.faults = {"disk full at create"}
+    base, lora = map(str, pair)
+    words = ["publish", "tiny", base, "--adapter", lora, "--host", fake.host]
+    assert "make room" in str(CliRunner().invoke(app, words).exception)
+    assert not pair[1].with_name("base-lora.gguf").exists()
