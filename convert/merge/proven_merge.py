@@ -8,13 +8,15 @@ from convert.errors import ConvertError
 from convert.merge.gguf_merge import merge_gguf
 from convert.verify.merged_gguf import verify_merged
 from convert.verify.result import hash_of, read_verified
+from medassist.core.gguf_kinds import SHARD
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Verified
 
 
 def merged_file(base: Path, adapter: Path) -> Path:
     """Where the two become one file by default: beside the adapter."""
-    return adapter.with_name(f"{base.stem}-{adapter.stem}.gguf")
+    name = SHARD.sub("", base.name).removesuffix(".gguf")
+    return adapter.with_name(f"{name}-{adapter.stem}.gguf")
 
 
 def proof_of_merge(base: Path, adapter: Path, out: Path) -> Verified | None:

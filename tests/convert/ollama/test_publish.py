@@ -326,9 +326,10 @@ def test_the_card_of_a_run_gets_the_digest_of_what_was_published(
     assert "me/tiny:f32" in read_card(tmp_path / "card.json").lineage.ollama
 
 
-def test_a_split_model_is_one_model(fake: FakeOllama, gguf_f32, tmp_path):
-    whole = GGUFReader(gguf_f32.base)
-    writer = GGUFWriter(tmp_path / "big.gguf", "llama", split_max_tensors=8)
+def split(file: Path, folder: Path) -> list[Path]:
+    """`file` as a model of several files."""
+    whole = GGUFReader(file)
+    writer = GGUFWriter(folder / "big.gguf", "llama", split_max_tensors=8)
     for key, entry in whole.fields.items():
         if not key.startswith("GGUF.") and key != "general.architecture":
             kind = entry.types[0]
@@ -340,7 +341,11 @@ def test_a_split_model_is_one_model(fake: FakeOllama, gguf_f32, tmp_path):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    first, second, *more = sorted(tmp_path.glob("big-*.gguf"))
+    return sorted(folder.glob("big-*.gguf"))
+
+
+def test_a_split_model_is_one_model(fake: FakeOllama, gguf_f32, tmp_path):
+    first, second, *more = split(gguf_f32.base, tmp_path)
     told = published(fake.host, "big", first)
     (model,) = told["models"]
     assert len(model["files"]) == 2 + len(more)
@@ -438,3 +443,22 @@ def test_a_full_disk_is_not_taken_for_a_refused_adapter(fake: FakeOllama, pair):
     words = ["publish", "tiny", base, "--adapter", lora, "--host", fake.host]
     assert "make room" in str(CliRunner().invoke(app, words).exception)
     assert not pair[1].with_name("base-lora.gguf").exists()
+
+
+@pytest.mark.parametrize("kind", ["split", "q8_0"])
+def test_a_split_or_quantized_base_is_merged_into_one_file(
+    fake: FakeOllama, hf, gguf_f32, tmp_path, kind
+):
+    fake.state.faults = {"refuses adapters"}
+    lora = Path(shutil.copy(gguf_f32.plain, tmp_path / "lora.gguf"))
+    base = (
+        split(gguf_f32.base, tmp_path)[0]
+        if kind == "split"
+        else convert_model(hf.base, tmp_path / "big.gguf", About("tiny"), kind)
+    )
+    (model,) = published(fake.host, "tiny", base, "--adapter", lora)["models"]
+    (sent,) = model["files"]
+    assert Path(sent["file"]) == tmp_path / "big-lora.gguf"
+    assert require_verified(tmp_path / "big-lora.gguf").passed
+    assert equal(model)["tensors"] is True
+    assert not model["verified"]
