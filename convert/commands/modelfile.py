@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,7 @@ from convert.commands import ollama_options as given
 from convert.errors import ConvertError
 from medassist.core.terminal import room, say, show
 
-NO_ADAPTER = (
-    "Ollama from 0.34.1 on takes no ADAPTER in a Modelfile; for it, make one file of "
-    "both (medassist convert merge BASE.gguf ADAPTER.gguf OUT.gguf)."
-)
+NO_ADAPTER = "Ollama from 0.34.1 on takes no ADAPTER in a Modelfile"
 
 
 def modelfile(
@@ -40,7 +38,11 @@ def modelfile(
     ] = None,
     adapter: Annotated[
         Path | None,
-        typer.Option(metavar="GGUF", help="A LoRA adapter on the weights, as a GGUF."),
+        typer.Option(
+            metavar="GGUF",
+            help="A LoRA adapter on the weights, as a GGUF: the one file is named that "
+            "`convert merge` makes of both.",
+        ),
     ] = None,
     card: given.CardFile = None,
     system: given.System = None,
@@ -95,14 +97,24 @@ def modelfile(
     )
     settings = settings_of(model, wishes)
     source = _weights(model, weights, home)
+    of_adapter: list[str] = []
+    beside_weights = None
     if adapter is not None:
         base = model if weights is None else Path(weights)
         known = read_facts(base) if weights is None or base.exists() else None
         check_adapter(read_facts(adapter), known)
+        if known is None:
+            # Ollama alone has the base, so there is nothing here to merge with.
+            beside_weights = beside(adapter, home)
+            of_adapter.append(f"{NO_ADAPTER}, and {weights} is no file to merge with.")
+        else:
+            merged, note = _merged(base, adapter)
+            source = beside(merged, home)
+            of_adapter.append(note)
     text = text_of(
         ModelfileParts(
             weights=source,
-            adapter=None if adapter is None else beside(adapter, home),
+            adapter=beside_weights,
             settings=settings,
             heading="" if card is None else heading(read_card(card), name),
         )
@@ -111,7 +123,7 @@ def modelfile(
         write_whole(out, text, SHARED_FILE)
     for parameter in settings.origins:
         say(f"PARAMETER {parameter.told}", err=True)
-    notes = [*settings.notes, *([NO_ADAPTER] if adapter is not None else [])]
+    notes = [*settings.notes, *of_adapter]
     for note in notes:
         say(f"Note: {note}", err=True)
     shown = text.rstrip("\n") if out is None else f"{out}: ollama create NAME -f {out}"
@@ -125,6 +137,19 @@ def modelfile(
         notes=notes,
     )
     show(result, shown, json=json, is_file=out is None)
+
+
+def _merged(base: Path, adapter: Path) -> tuple[Path, str]:
+    """The file in which base and adapter are one, and what a user should know of it."""
+    from convert.merge.proven_merge import merged_file, proof_of_merge
+
+    merged = merged_file(base, adapter)
+    front = f"{NO_ADAPTER}, so it names {merged}, the two in one file"
+    if proof_of_merge(base, adapter, merged):
+        return merged, f"{front}, which is proven."
+    files = shlex.join(map(str, (base, adapter, merged)))
+    more = " --force" if merged.exists() else ""
+    return merged, f"{front}. Make it first: medassist convert merge {files}{more}"
 
 
 def _weights(model: Path, weights: str | None, home: Path) -> str:

@@ -31,6 +31,7 @@ from tests.convert.chat_templates import (
     Spoken,
 )
 from tests.convert.modelfile_reader import read_modelfile
+from tests.tiny_models import TinyPair, write_pair
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "medassist" / "starter"
@@ -71,7 +72,8 @@ def test_the_modelfile_of_the_clone_is_what_the_command_writes(real_base, monkey
     assert "`make ollama`" in first
     written = result.stdout.splitlines(keepends=True)
     files = [line for line in written if line.startswith(("FROM ", "ADAPTER "))]
-    assert len(files) == 2
+    (source,) = files
+    assert source.endswith(f"{real_base.stem}-{plain.stem}.gguf\n")
     rest = [line for line in written if line not in files]
     assert rest == [
         line for line in own.splitlines(keepends=True) if not line.startswith("FROM ")
@@ -314,3 +316,41 @@ def test_a_folder_needs_the_weights_to_be_named(tmp_path):
 )
 def test_what_cannot_be_is_refused_in_a_sentence(words, said):
     assert said in refusal(STARTER / "base-q8_0.gguf", *words)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyPair:
+    return write_pair(tmp_path_factory.mktemp("tiny"))
+
+
+def test_an_adapter_is_named_as_the_one_file_that_is_merged_of_both(tiny, tmp_path):
+    base = Path(shutil.copy(tiny.base, tmp_path / "base.gguf"))
+    lora = Path(shutil.copy(tiny.plain, tmp_path / "lora.gguf"))
+    merged, out = tmp_path / "base-lora.gguf", tmp_path / "Modelfile"
+
+    def notes() -> str:
+        result = run(base, "--adapter", lora, "--out", out, "--force", "--json")
+        assert result.exception is None, result.exception
+        found = read_modelfile(out.read_text("utf-8"))
+        assert found[0] == ("FROM", "./base-lora.gguf")
+        assert not [word for word, _ in found if word == "ADAPTER"]
+        return json.loads(result.stdout)["notes"][-1]
+
+    command = f"medassist convert merge {base} {lora} {merged}"
+    assert notes().endswith(command)
+    made = CliRunner().invoke(app, ["merge", str(base), str(lora), str(merged)])
+    assert made.exception is None, made.output
+    assert notes().endswith("which is proven.")
+    with merged.open("ab") as opened:
+        opened.write(b"x")
+    assert notes().endswith(f"{command} --force")
+
+
+def test_an_adapter_on_a_model_that_ollama_alone_has_stays_beside_it(tiny, tmp_path):
+    lora = Path(shutil.copy(tiny.plain, tmp_path / "lora.gguf"))
+    out = tmp_path / "Modelfile"
+    result = run(tiny.base, "--from", "tiny:latest", "--adapter", lora, "--out", out)
+    assert result.exception is None, result.exception
+    found = read_modelfile(out.read_text("utf-8"))
+    assert found[:2] == [("FROM", "tiny:latest"), ("ADAPTER", "./lora.gguf")]
+    assert "tiny:latest is no file to merge with" in result.stderr
