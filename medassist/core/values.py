@@ -47,9 +47,11 @@ class Message:
 
 @dataclass(frozen=True)
 class PairFiles:
-    """The files of a pair, in one of four allowed combinations.
+    """The files of a pair, in one of five allowed combinations.
 
     - base and adapter: one set of weights, the adapter on the tuned pane;
+    - adapter and adapter_base: the adapter on weights of its own, with or without a
+      base beside them;
     - base and tuned: two models, the second one merged;
     - base alone, tuned alone: one pane.
 
@@ -62,11 +64,15 @@ class PairFiles:
     base: Path | None = None
     tuned: Path | None = None
     adapter: Path | None = None
+    adapter_base: Path | None = None
+    """The weights under the adapter, where they are not those of `base`."""
 
     def __post_init__(self) -> None:
-        if self.base is None and self.tuned is None:
+        if self.adapter_base is not None and self.adapter is None:
+            raise ValueError("weights for an adapter need the adapter")
+        if not (self.base or self.tuned or self.adapter_base):
             raise ValueError("a pair needs a base model, a tuned model, or both")
-        if self.adapter is not None and self.base is None:
+        if self.adapter is not None and not (self.base or self.adapter_base):
             raise ValueError("an adapter needs the base model that it was trained on")
         if self.adapter is not None and self.tuned is not None:
             raise ValueError("give an adapter or a tuned model, not both")
@@ -82,8 +88,24 @@ class PairFiles:
         if pane == "base":
             found = (self.base,)
         else:
-            found = (self.tuned or self.base, self.adapter)
+            found = (self.tuned or self.adapter_base or self.base, self.adapter)
         return tuple(f for f in found if f is not None)
+
+    def with_pane(self, pane: PaneName, files: tuple[Path, ...]) -> PairFiles:
+        """The pair with `files`, weights first, in `pane`, and its other pane as it is.
+
+        Raises:
+            ValueError: the base pane would have an adapter.
+        """
+        if pane == "base" and len(files) > 1:
+            raise ValueError("the base pane takes a model without an adapter")
+        both = {name: self.files(name) for name in self.panes} | {pane: files}
+        base = next(iter(both.get("base", ())), None)
+        weights, adapter = (*both.get("tuned", ()), None, None)[:2]
+        if adapter is None:
+            return PairFiles(base=base, tuned=weights)
+        own = weights if weights != base else None
+        return PairFiles(base=base, adapter=adapter, adapter_base=own)
 
 
 DEFAULT_CONTEXT = 4096

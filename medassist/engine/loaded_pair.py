@@ -65,6 +65,7 @@ class LoadedPair:
                 name: self._load(files.files(name)[0], options, progress)
                 for name in files.panes
             }
+            self._one_weights = weights.get("base") is weights.get("tuned")
             adapter = None
             if files.adapter is not None:
                 # Who hears of the end of this process has to know where it was.
@@ -75,9 +76,9 @@ class LoadedPair:
             for name in files.panes:
                 progress(weights[name].path, 1.0)
                 own = adapter if name == "tuned" else None
-                self.panes[name] = self._pane(
-                    name, weights[name], own, adapter, options
-                )
+                # An adapter is nothing to a pane with other weights than its own.
+                near = adapter if self._one_weights else own
+                self.panes[name] = self._pane(name, weights[name], own, near, options)
         except BaseException:
             self.close()
             raise
@@ -120,7 +121,8 @@ class LoadedPair:
                 adapter=own,
             )
         )
-        shares = options.share_prefill and bool(own and own.invocation)
+        activated = bool(own and own.invocation)
+        shares = options.share_prefill and self._one_weights and activated
         if shares:
             context.expect_take_over()
         header = weights.header

@@ -98,7 +98,8 @@ def need(files: PairFiles, options: EngineOptions | None = None) -> Need:
         tokens = _tokens(header, options.context)
         kv += _kv_bytes(header, tokens, options.kv)
         compute += _compute_bytes(header, tokens, flash=options.kv == "q8_0")
-    adapter = files.adapter if options.share_prefill else None
+    one = options.share_prefill and files.adapter_base is None
+    adapter = files.adapter if one else None
     if adapter and read_header(adapter).invocation_tokens:
         compute += min(kv // 2, KEPT_COPY_BYTES)
     # Both panes share a base, and so its copy.

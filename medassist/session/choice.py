@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from medassist.core.values import PANES, PaneName
+from medassist.core.values import PANES, PairFiles, PaneName
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,15 @@ class Choice:
     adapter: Path | None = None
     pair: str = ""
     """Under which name the library knows it, with how its panes are asked."""
+    adapter_base: Path | None = None
+    """The weights under the adapter, where they are not those of `base`."""
+
+    @classmethod
+    def of(cls, files: PairFiles) -> Choice:
+        """The choice of `files`, without a name."""
+        return cls(
+            files.base, files.tuned, files.adapter, adapter_base=files.adapter_base
+        )
 
     @property
     def is_starter(self) -> bool:
@@ -38,7 +47,7 @@ class Choice:
     @property
     def problem(self) -> str | None:
         """Why these files are not a pair, in a sentence; `None` if they are."""
-        if self.adapter and not self.base:
+        if self.adapter and not (self.base or self.adapter_base):
             return "An adapter needs the base model that it was trained on."
         if self.adapter and self.tuned:
             return "Give an adapter or a tuned model, not both."
@@ -51,7 +60,7 @@ class Choice:
             return "the starter pair"
         if self.pair:
             return self.pair
-        files = (self.base, self.tuned, self.adapter)
+        files = (self.base, self.tuned, self.adapter_base, self.adapter)
         return " and ".join(file.name for file in files if file)
 
 

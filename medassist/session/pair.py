@@ -263,7 +263,10 @@ class Pair:
             if choice.problem:
                 raise EngineError(choice.problem)
             files = PairFiles(
-                base=choice.base, tuned=choice.tuned, adapter=choice.adapter
+                base=choice.base,
+                tuned=choice.tuned,
+                adapter=choice.adapter,
+                adapter_base=choice.adapter_base,
             )
         shown = await asyncio.to_thread(demonstration, files)
         self.demonstration, self.notice = shown.panes, shown.notice

@@ -36,6 +36,33 @@ async def test_an_adapter_answers_as_the_merged_model_does(tiny: TinyPair) -> No
     assert with_adapter["base"].text != with_adapter["tuned"].text
 
 
+@pytest.mark.parametrize("activated", [False, True])
+async def test_an_adapter_answers_the_same_beside_another_model(
+    tiny: TinyPair, activated: bool
+) -> None:
+    pair = adapted(tiny, activated)
+    async with tiny_engine(pair) as engine:
+        before = await answers(engine, question("What is anaemia?"))
+    async with tiny_engine(pair.with_pane("base", (tiny.merged,))) as engine:
+        after = await answers(engine, question("What is anaemia?"))
+        assert engine.loaded is not None
+        assert not engine.loaded.panes["tuned"].shares_prefill
+    async with tiny_engine(PairFiles(base=tiny.merged)) as engine:
+        alone = await answers(engine, question("What is anaemia?"))
+    assert after["tuned"].text == before["tuned"].text
+    assert after["base"].text == alone["base"].text
+
+
+async def test_an_adapter_answers_without_a_pane_of_its_base(tiny: TinyPair) -> None:
+    async with tiny_engine(adapted(tiny)) as engine:
+        beside = await answers(engine, question("What is anaemia?"))
+    alone = PairFiles(adapter=tiny.activated, adapter_base=tiny.base)
+    async with tiny_engine(alone) as engine:
+        said = await answers(engine, question("What is anaemia?"))
+    assert list(said) == ["tuned"]
+    assert said["tuned"].text == beside["tuned"].text
+
+
 @pytest.mark.parametrize("sampling", [GREEDY, SAMPLED])
 @pytest.mark.parametrize("prepared", [False, True])
 async def test_a_shared_prefill_gives_the_answers_of_two_full_ones_in_three_turns(

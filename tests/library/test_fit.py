@@ -44,6 +44,18 @@ def test_a_base_that_both_panes_use_is_counted_once(tiny: TinyPair) -> None:
     assert two.weights == size + tiny.merged.stat().st_size
 
 
+def test_an_adapter_on_weights_of_its_own_has_them_counted(tiny: TinyPair) -> None:
+    pair = PairFiles(base=tiny.base, adapter=tiny.activated)
+    beside = pair.with_pane("base", (tiny.merged,))
+    assert fit.weight_bytes(beside) == sum(
+        path.stat().st_size for path in (tiny.merged, tiny.base, tiny.activated)
+    )
+    # Nothing that one pane has read is kept for the other.
+    two = PairFiles(base=tiny.merged, tuned=tiny.base)
+    assert fit.need(beside).compute == fit.need(two).compute
+    assert fit.need(pair).compute > fit.need(two).compute
+
+
 def test_a_context_longer_than_the_model_knows_takes_no_more(tiny: TinyPair) -> None:
     base = PairFiles(base=tiny.base)
     longest = fit.need(base, EngineOptions(context=CONTEXT))
