@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from medassist.core.values import PANES, PairFiles, PaneName
+
+if TYPE_CHECKING:
+    from medassist.library.registry import NamedPair
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Choice:
     """Under which name the library knows it, with how its panes are asked."""
     adapter_base: Path | None = None
     """The weights under the adapter, where they are not those of `base`."""
+    asked: NamedPair | None = None
+    """How its panes are asked, in place of what the library says."""
 
     @classmethod
     def of(cls, files: PairFiles) -> Choice:

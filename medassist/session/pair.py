@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         Reading,
         Written,
     )
-    from medassist.library.registry import NamedPair
+    from medassist.library.registry import NamedPair, PaneSettings
     from medassist.settings import Settings
 
 PairState = Literal["starting", "loading", "ready", "stopped", "failed", "dead"]
@@ -124,6 +124,7 @@ class Pair:
         """Why it is not ready, in a sentence for the user."""
         self.notices: tuple[str, ...] = ()
         self.infos: dict[PaneName, PaneInfo] = {}
+        asked = asked or choice.asked
         self.asked = asked
         """How the panes are asked: as given, or as the library has it by the pair's
         name."""
@@ -136,6 +137,7 @@ class Pair:
         self.demonstration: frozenset[PaneName] = frozenset()
         self.notice = ""
         """What is to be seen wherever a pane of `demonstration` answers."""
+        self.closed = False
         self.settled = asyncio.Event()
         """Set while no loading is under way, however the last one went."""
         self.context: int | None = None
@@ -230,6 +232,21 @@ class Pair:
             own = self._default.sampling_for(settings.sampling)
         own = own or settings.sampling
         return replace(own, thinking=self.thinking) if self.thinking else own
+
+    def asks(self, pane: PaneName, settings: Settings) -> PaneSettings:
+        """How `pane` is asked, said so that it holds in another pair too."""
+        from medassist.library.registry import PaneSettings
+
+        asked = self.asked.asked(pane) if self.asked else PaneSettings()
+        if asked.sampling is None and self._default is not None:
+            own = self._default.sampling_for(settings.sampling)
+            return asked.model_copy(update={"sampling": own})
+        return asked
+
+    @property
+    def files(self) -> PairFiles | None:
+        """Its files; `None` as long as they are not known."""
+        return self._files
 
     @property
     def has_thinking_switch(self) -> bool:
@@ -427,6 +444,7 @@ class Pair:
 
     async def close(self) -> None:
         """End the models' process, waiting no longer than `CLOSE_S`."""
+        self.closed = True
         if self._preparing:
             self._preparing.cancel()
         if self._engine is not None:

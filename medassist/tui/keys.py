@@ -257,6 +257,12 @@ COMMANDS: Final = (
         "system prompt and sampling of each pane.",
     ),
     Command(
+        "pane_model", "alt+w", "loader.choose_for_pane", "screen", _MODELS,
+        "Another model in this pane",
+        "A short list of the models on this computer for the pane that has the focus; "
+        "the other pane keeps its own. Says how much memory both take.",
+    ),
+    Command(
         "mode", "ctrl+t", "mode", "screen", _MODELS,
         "Together or in turn",
         "Both panes write side by side, or one answer after the other.",

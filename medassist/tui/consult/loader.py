@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from medassist.core.values import PaneName
 from medassist.session.choice import Choice
-from medassist.session.pair import Wider
+from medassist.session.pair import Pair, Wider
 from medassist.session.session import Session
 from medassist.tui.consult.answers import Answers
 from medassist.tui.consult.comparison import Comparison
@@ -68,7 +69,8 @@ class Loader:
         self._session.pair.settled.clear()
         self._face.run_worker(self._load(former), group="load", exclusive=True)
 
-    async def _load(self, former: Choice | None) -> None:
+    async def _load(self, former: Choice | None, back: Pair | None = None) -> None:
+        """Load; where that does not come to its end, load `back` in its place."""
         session = self._session
         self._trouble.say("")
         settings = await self._face.settings()
@@ -78,6 +80,12 @@ class Loader:
         self._answers.draw_lines()
         for notice in session.pair.notices:
             self._comparison.say(notice)
+        failed = session.pair.state != "ready" and not session.pair.closed
+        if back is not None and failed:
+            self._face.say(wording.back_to_former(session.pair.trouble), warning=True)
+            await self._take(back.choice, back)
+            await self._load(None)
+            return
         if former is not None and session.pair.state in ("failed", "dead"):
             await self._choose(session.pair.trouble, former)
         else:
@@ -143,12 +151,61 @@ class Loader:
 
     async def load_with(self, wider: Wider) -> None:
         """Load the pair again with that much context; the consultation stays."""
-        session = self._session
-        pair = self._face.new_pair(session.pair.choice)
-        pair.context, pair.thinking = wider.tokens, session.pair.thinking
-        await session.choose(pair)
-        self.show_panes()
+        pair = self._session.pair
+        await self._take(pair.choice, pair, wider.tokens)
         self.load()
+
+    async def _take(
+        self, choice: Choice, like: Pair, context: int | None = None
+    ) -> None:
+        """Have a pair of `choice`, not loaded yet, set up as `like` is."""
+        pair = self._face.new_pair(choice)
+        pair.context, pair.thinking = context or like.context, like.thinking
+        await self._session.choose(pair)
+        self.show_panes()
+
+    # Another model in one pane
+
+    async def choose_for_pane(self) -> None:
+        """Have the user choose another model for the pane that has the focus."""
+        session, pair = self._session, self._session.pair
+        if not self._answers.are_over():
+            return
+        sides, keymap = session.consultation.sides, self._face.keymap
+        pane = self._answers.panes.focused
+        if pane is None and len(pair.panes) == 1:
+            (pane,) = pair.panes
+        if sides.hidden:
+            self._face.say(keymap.name(wording.MODELS_STAY))
+        elif pane is None:
+            self._face.say(keymap.name(wording.FOCUS_A_PANE))
+        elif pair.files is None or pair.state in ("starting", "loading"):
+            self._face.say(wording.NOT_LOADED_YET)
+        else:
+            await self._choose_for(pane)
+
+    async def _choose_for(self, pane: PaneName) -> None:
+        from medassist.library.errors import LibraryError
+        from medassist.session.pane_models import pane_models
+        from medassist.tui.dialogs.pane_model import PaneModelDialog
+
+        pair, sides = self._session.pair, self._session.consultation.sides
+        settings = await self._face.settings()
+        try:
+            found = await asyncio.to_thread(pane_models, pair, pane, settings)
+        except (LibraryError, OSError) as error:
+            self._face.say(str(error), warning=True)
+            return
+        if not found.models:
+            self._face.say(self._face.keymap.name(wording.NO_OTHER_MODEL))
+            return
+        kept = {sides.letter(p): pair.sources[p].label for p in pair.panes if p != pane}
+        dialog = PaneModelDialog(sides.letter(pane), kept, found, pair.memory)
+        chosen = await self._face.push_screen_wait(dialog)
+        if chosen is not None:
+            await self._take(chosen.choice, pair)
+            pair_loads = self._load(None, back=pair)
+            self._face.run_worker(pair_loads, group="load", exclusive=True)
 
     # Other models
 

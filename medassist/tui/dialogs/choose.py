@@ -105,7 +105,9 @@ class ChooseModels(ModalScreen[Choice | None]):
                 yield button(wording.BACK, "back", "screen.dismiss(None)")
 
     def _fields(self) -> ComposeResult:
-        paths = (self._now.base, self._now.tuned, self._now.adapter)
+        # An adapter on weights of its own has no place among these fields.
+        adapter = None if self._now.adapter_base else self._now.adapter
+        paths = (self._now.base, self._now.tuned, adapter)
         for name, path in zip(_FIELDS, paths, strict=True):
             yield Static(wording.MODELS[name], markup=False, classes="label")
             yield Input(

@@ -59,6 +59,12 @@ THINKING: dict[Thinking, str] = {
 }
 THINKING_SHORT: dict[Thinking, str] = {"on": "thinking", "off": "not thinking"}
 NO_MORE_CONTEXT = "The models are loaded with all the context that they allow."
+FOCUS_A_PANE = (
+    "Go to the pane that is to have another model first: {next_pane} goes there."
+)
+NO_OTHER_MODEL = (
+    "There is no other model on this computer for this pane; {models} imports one."
+)
 RUNNING = "The models are running."
 ENDED = "The models' process has ended; the text above is kept."
 MODELS_STAY = "While names are hidden the models stay: {verdict} or {new} first."
@@ -368,6 +374,11 @@ def more_context(wider: Wider) -> tuple[str, str, str, str]:
     )
     text = f"{memory}The consultation stays; the models are loaded again."
     return f"{wider.tokens:,} tokens of context?", text, load_again(wider), "Leave it"
+
+
+def back_to_former(trouble: str) -> str:
+    """Said where a pane's new model was not loaded, and the former one is again."""
+    return f"{trouble} The models from before are loaded again."
 
 
 def no_command(name: str) -> str:

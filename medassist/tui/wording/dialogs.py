@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from medassist.core.words import size
+
 if TYPE_CHECKING:
     from medassist.consult.verdict import Choice
     from medassist.records.export import Form
+    from medassist.session.pane_models import PaneModel
 
 BACK = "Back"
 CANCEL = "Cancel"
@@ -244,3 +247,49 @@ def marked_identifiers(count: int) -> str:
 def more_characters(count: int) -> str:
     """Behind a text that is not shown whole."""
     return f"… and {count:,} more characters, which go in too"
+
+
+def other_model(letter: str) -> str:
+    """The title of the list of models for one pane."""
+    return f"Another model in pane {letter}"
+
+
+def keeps(letter: str, name: str) -> str:
+    """What stays as it is; without a second pane, only the consultation does."""
+    other = f"Pane {letter} keeps {name}. " if letter else ""
+    return f"{other}The consultation goes on with the new model."
+
+
+def pane_model(model: PaneModel) -> str:
+    """What stands behind a model's name in the list."""
+    if model.problem:
+        return "cannot be used"
+    memory = f"about {size(model.need)}, {model.fits}" if model.need else ""
+    return f"pair, {memory}" if model.of_pair else memory
+
+
+def loads(model: PaneModel, now: int | None, available: int | None) -> str:
+    """What is loaded if `model` is chosen, and how much memory that takes.
+
+    Args:
+        model: The model under the cursor.
+        now: Bytes of memory that the models take at present.
+        available: Bytes that are free for both panes.
+    """
+    if model.problem:
+        return model.problem
+    files = " + ".join(file.name for file in model.files)
+    before = f"; now they take about {size(now)}" if now else ""
+    free = f" of {size(available)} free" if available is not None else ""
+    panes = "both panes take" if len(model.choice.panes) > 1 else "it takes"
+    memory = f"Then {panes} about {size(model.need)}{free}{before}."
+    shares = " Both stand on the same weights, which are loaded once."
+    return f"Loads {files}.\n{memory}{shares * model.shares}"
+
+
+def too_large(key: str) -> str:
+    """Said before a model is loaded that does not fit."""
+    return (
+        "That is more than is free: this computer may become very slow, or end the "
+        f"program. {key} again loads it all the same."
+    )
