@@ -195,14 +195,15 @@ class LoadedPair:
             )
         if ends.stops and not prompts.template.is_plain:
             (end,) = ends.stops
+            shown = " ".join(end.split()) or repr(end)
             why = (
                 "a token that its file does not name as an end"
                 if ends.tokens
                 else "which is text and no token"
             )
             self._notice(
-                f"{weights.path.name} ends its answers with {end!r}, {why}: they are "
-                "cut off there."
+                f"{weights.path.name} ends its answers with '{shown}', {why}: they "
+                "end there."
             )
         elif not weights.vocabulary.has_end:
             self._notice(

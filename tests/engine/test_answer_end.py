@@ -176,3 +176,15 @@ async def test_an_end_that_the_file_names_is_not_spoken_of(tmp_path: Path) -> No
         assert engine.loaded.notices == ()
         got = await answers(engine, question("What?", sampling=SCRIPT))
     assert got["base"].text == "Give iron.\nUser: is a word, too."
+
+
+async def test_an_end_on_a_line_of_its_own_is_told_without_escapes(
+    tmp_path: Path,
+) -> None:
+    model = write_scripted_model(
+        tmp_path / "m.gguf", ("Give iron.", "\nUser:", "Why?"), template=SPOKEN
+    )
+    async with tiny_engine(PairFiles(base=model)) as engine:
+        assert engine.loaded is not None
+        (notice,) = engine.loaded.notices
+    assert "ends its answers with 'User:'" in notice
