@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from textual.widgets import Static
 
 from medassist.core.clean import clean
 from medassist.tui.consult.answer_text import AnswerText
@@ -42,6 +43,29 @@ async def test_the_panes_stack_where_it_is_narrow_and_keep_their_text(
         assert answer_of("tuned", "One?") in page.seen
         await page.pilot.resize_terminal(100, 30)
         await page.until(lambda: beside(panes))
+
+
+async def test_what_is_told_in_passing_leaves_the_composer_free(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines, size=(80, 24), notifications=True) as page:
+        page.consult.say("Something that the user should know.", warning=True)
+        await page.until_seen("Something that the user should know.")
+        toast = page.screen.query_one("Toast").region
+        assert toast.bottom <= page.consult.composer.region.y
+
+
+async def test_what_comes_below_an_answer_later_is_said_to_be_there(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines, size=(80, 24)) as page:
+        await page.ask("One?")
+        pane = page.consult.panes["tuned"]
+        await page.until(lambda: pane.turns.max_scroll_y == 0)
+        late = "\n".join(f"Line {n}" for n in range(30))
+        await page.views("tuned")[-1].mount(Static(late))
+        await page.until(lambda: pane.turns.has_more)
+        await page.until_seen("more below")
 
 
 @pytest.mark.parametrize("size", [(20, 5), (1, 1), (39, 30), (120, 6)])

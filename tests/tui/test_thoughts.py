@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Checkbox, Input, OptionList
 
+from medassist.core.values import PANES
 from medassist.tui.dialogs.export import Export
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tui.page import copied_by, opened
@@ -34,6 +35,26 @@ async def test_a_thought_is_folded_unfolds_by_a_key_and_is_neither_copied_nor_se
         await page.ask("Two?")
         asked = engines.last.asked[-1]["base"].messages
         assert not any("900" in message.content for message in asked)
+
+
+async def test_a_long_thought_that_is_unfolded_says_at_its_end_how_it_is_folded(
+    engines: FakeEngines,
+) -> None:
+    engines.script.thoughts = {
+        pane: "\n".join(f"Step {n}." for n in range(90)) for pane in PANES
+    }
+    async with opened(engines, size=(80, 24)) as page:
+        await page.ask("One?")
+        await page.press("alt+t")
+        await page.until_seen("Step 1.")
+        await page.until_seen("more below")
+        await page.focus(page.consult.panes["base"].turns)
+        await page.press("end")
+        await page.until_seen("end of the thought · alt+t folds it")
+        assert answer_of("base", "One?") in page.seen
+        await page.press("alt+t")
+        await page.until(lambda: "end of the thought" not in page.seen)
+        assert answer_of("base", "One?") in page.seen
 
 
 async def test_who_thinks_is_not_told_while_names_are_hidden(

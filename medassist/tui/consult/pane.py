@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 from textual import on
@@ -124,6 +124,20 @@ class PaneHeader(Line):
         )
 
 
+class Page(Vertical):
+    """The turns that are laid out; `grown` is called when their height changes.
+
+    What is found in an answer comes below it later, and a thought unfolds.
+    """
+
+    def __init__(self, grown: Callable[[], None]) -> None:
+        super().__init__(classes="page")
+        self._grown = grown
+
+    def on_resize(self) -> None:
+        self._grown()
+
+
 class Turns(VerticalScroll):
     """The turns of a pane.
 
@@ -137,7 +151,7 @@ class Turns(VerticalScroll):
     def __init__(self, pane: PaneName) -> None:
         super().__init__()
         self._pane: PaneName = pane
-        self.page = Vertical(classes="page")
+        self.page = Page(self.keep_up)
         self._follows = False
         self._followed_to = 0
 

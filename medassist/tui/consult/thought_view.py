@@ -32,6 +32,8 @@ class ThoughtView(Static):
         said = face(self).keymap.name(wording.thought(answer, unfolded))
         if unfolded:
             said = f"{said}\n{clean(answer.thought).strip()}"
+            if not wording.thinks(answer):
+                said = f"{said}\n{face(self).keymap.name(wording.THOUGHT_ENDS)}"
         self.set_class(unfolded, "-unfolded")
         if said != self._drawn:
             self._drawn = said

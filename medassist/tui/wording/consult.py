@@ -243,11 +243,19 @@ def name(pane: PaneName, sides: Sides) -> str:
     return letter if sides.hidden else f"{letter} ({ROLES[pane]})"
 
 
+THOUGHT_ENDS = "end of the thought · {thoughts} folds it"
+"""Below one that is unfolded: who has read so far sees its head no more."""
+
+
+def thinks(answer: Answer) -> bool:
+    """The model has not come to its answer yet."""
+    return not answer.over and not answer.text
+
+
 def thought(answer: Answer, unfolded: bool) -> str:
     """The line above an answer that tells of the thought before it."""
     tokens = f"{answer.thought_tokens:,} tokens"
-    thinks = not answer.over and not answer.text
-    said = f"thinking, {tokens}" if thinks else f"thought for {tokens}"
+    said = f"thinking, {tokens}" if thinks(answer) else f"thought for {tokens}"
     return f"{said}{SEPARATOR}{{thoughts}} {'folds' if unfolded else 'unfolds'} it"
 
 
