@@ -21,6 +21,8 @@ LARGEST = 3e38  # numbers of settings are float32 in a GGUF
 CONFIG = "config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+OUTER = ("architectures", "model_type", "tie_word_embeddings")
+"""What a config.json says of the whole model, whatever its `text_config` says."""
 OF_TRAINING = ("training_args", "optimizer", "scheduler", "scaler", "rng_state")
 """Pickles of a trainer that hold no weights."""
 
@@ -64,6 +66,24 @@ class JsonFile:
         if not isinstance(value, dict):
             raise ConvertError(f"{self.file}: `{key}` is {value!r}; expected an object")
         return JsonFile(self.file, value)
+
+    @property
+    def of_text(self) -> JsonFile:
+        """The settings of the text model: under `text_config`, where there is one.
+
+        Tokens stand in both, the outer ones going first. Whether embedding and output
+        layer are one tensor transformers reads outside alone.
+        """
+        inner = self.part("text_config")
+        if inner is None:
+            return self
+        held = {k: v for k, v in inner.values.items() if k not in OUTER}
+        tokens = {
+            key: value
+            for key, value in self.values.items()
+            if key.endswith("_token_id") and value is not None
+        }
+        return JsonFile(self.file, self.values | held | tokens)
 
     def integer(self, key: str, default: int | None = None) -> int:
         """The whole number under `key`, or `default` where there is none."""

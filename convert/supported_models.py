@@ -1,8 +1,8 @@
 """The supported models in words, for help texts, README and error messages.
 
 By the class that config.json names under `architectures`; another class of the same
-family (of images, of experts, of labels) is another model. `convert.architectures` has
-the code to each; a test holds README, guide and help of `convert gguf` to this table.
+family (of experts, of labels) is another model. `convert.architectures` has the code to
+each; a test holds README, guide and help of `convert gguf` to this table.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ TAKEN: dict[str, str] = {
     "Qwen3ForCausalLM": "Qwen3 without experts",
     "Gemma2ForCausalLM": "Gemma 2",
     "Gemma3ForCausalLM": "Gemma 3 of text alone: 270M and 1B",
+    "Gemma3ForConditionalGeneration": "the text of MedGemma and Gemma 3: 4B to 27B",
     "Phi3ForCausalLM": "Phi-3 and 3.5 mini and medium, Phi-4 and its mini",
     "GPT2LMHeadModel": "GPT-2, DistilGPT-2",
 }

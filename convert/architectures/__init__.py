@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from convert.architectures.architecture import Architecture as Architecture
-from convert.architectures.gemma import Gemma2, Gemma3
+from convert.architectures.gemma import Gemma2, Gemma3, Gemma3Tower
 from convert.architectures.gpt2 import Gpt2
 from convert.architectures.llama import Llama, Mistral
 from convert.architectures.phi3 import Phi3
@@ -20,6 +20,7 @@ KNOWN: dict[str, type[Architecture]] = {
     "Qwen3ForCausalLM": Qwen3,
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,
+    "Gemma3ForConditionalGeneration": Gemma3Tower,
     "Phi3ForCausalLM": Phi3,
     "GPT2LMHeadModel": Gpt2,
 }
@@ -32,7 +33,7 @@ def says_tied(config: JsonFile) -> bool | None:
     `None`: it does not say so, and the class, whose default would hold, is not known.
     The files have the last word: see `convert.architectures.tied`.
     """
-    if "tie_word_embeddings" in config.values:
+    if "tie_word_embeddings" in config.values:  # the outer one: see `JsonFile.of_text`
         return bool(config.values["tie_word_embeddings"])
     if (known := _known(config)) is None:
         return None
@@ -42,7 +43,13 @@ def says_tied(config: JsonFile) -> bool | None:
 def embedding_name(config: JsonFile) -> str | None:
     """The usual name of the embedding, where the class is known."""
     known = _known(config)
-    return None if known is None else known.embeddings[0]
+    return None if known is None else known.outer + known.embeddings[0]
+
+
+def has_towers(config: JsonFile) -> bool:
+    """Whether the class is the text tower of a model of images, or is one in others."""
+    known = _known(config)
+    return known is not None and known.in_images
 
 
 def architecture_of(config: JsonFile) -> Architecture:

@@ -153,6 +153,11 @@ class Architecture(ABC):
     embeddings: ClassVar[tuple[str, ...]] = ("model.embed_tokens.weight",)
     """Names of the embedding, the usual one first."""
 
+    in_images: ClassVar[bool] = False
+    """Published as the text tower of a model of images and text too."""
+    outer: ClassVar[str] = ""
+    """What stands in the files before the names of the text class."""
+
     sizes: Sizes
     head_found: bool = field(default=False, kw_only=True)
     """config.json ties the output layer to the embedding; the files hold another."""
@@ -176,7 +181,7 @@ class Architecture(ABC):
         """
         if not self.sizes.tied:
             return self
-        stored = {weight.name: weight for weight in weights}
+        stored = {self.plain_name(weight.name): weight for weight in weights}
         embedding = next((stored[n] for n in self.embeddings if n in stored), None)
         head = stored.get(HEAD)
         if are_one(embedding, head):
@@ -226,6 +231,7 @@ class Architecture(ABC):
         Raises:
             ConvertError: nobody knows what it is.
         """
+        name = self.plain_name(name)
         if name.endswith(self.ignored):
             return None
         if self.sizes.tied and name == HEAD:
@@ -239,6 +245,10 @@ class Architecture(ABC):
             "the model is of another architecture, or was changed by a tool that this "
             "converter does not know"
         )
+
+    def plain_name(self, name: str) -> str:
+        """The name of the tensor `name` in the class of the text model."""
+        return name
 
     def tensor_name(self, name: str) -> str | None:
         """The GGUF name of the tensor `name`; `None` for one that is left out.

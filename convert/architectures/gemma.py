@@ -1,18 +1,20 @@
-"""Gemma 2 and the text models of Gemma 3: norms that scale by 1 + weight, windows."""
+"""Gemma 2 and the text of Gemma 3: norms that scale by 1 + weight, windows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from math import isclose
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
 from convert.architectures.target import TensorTarget, each_layer
+from convert.architectures.text_tower import of_images, plain_name
 from convert.errors import ConvertError
-from convert.hf_folder import JsonFile
+from convert.hf_folder import JsonFile, Weight
 
 WINDOW, WHOLE = "sliding_attention", "full_attention"
 _DEFAULTS = {
@@ -98,6 +100,7 @@ class Gemma3(Architecture):
     """As Gemma 2, with norms on Q and K and a RoPE of its own for the windows."""
 
     gguf_name = "gemma3"
+    in_images = True
     defaults = _DEFAULTS | {
         "vocab_size": 262208,
         "max_position_embeddings": 131072,
@@ -112,7 +115,7 @@ class Gemma3(Architecture):
     output_cap: float | None
 
     @classmethod
-    def read(cls, config: JsonFile) -> Gemma3:
+    def read(cls, config: JsonFile) -> Self:
         """Read a config.json.
 
         Raises:
@@ -156,6 +159,56 @@ class Gemma3(Architecture):
                 "self_attn.q_norm.weight": TensorTarget("attn_q_norm.weight", head),
                 "self_attn.k_norm.weight": TensorTarget("attn_k_norm.weight", head),
             },
+        )
+
+
+@dataclass(frozen=True)
+class Gemma3Tower(Gemma3):
+    """The text tower of a Gemma 3 that sees images."""
+
+    outer = "language_model."
+
+    images: int = field(default=0, kw_only=True)
+    """Tensors of the vision tower and the projector, which are left out."""
+
+    @classmethod
+    def read(cls, config: JsonFile) -> Self:
+        """Read a config.json.
+
+        Raises:
+            ConvertError: a value is missing, or is one that llama.cpp does not compute.
+        """
+        if config.part("text_config") is None:
+            raise ConvertError(
+                f"{config.file} has no `text_config`, which holds the settings of the "
+                "text model in this class; get it again"
+            )
+        return super().read(config.of_text)
+
+    def over(self, weights: Iterable[Weight]) -> Self:
+        """The architecture adjusted to the files; what is of images is counted."""
+        stored = [*weights]
+        images = sum(of_images(weight.name) for weight in stored)
+        return replace(super().over(stored), images=images)
+
+    def target(self, name: str) -> TensorTarget | None:
+        """GGUF target of the tensor `name`; `None` for images, which are left out.
+
+        Raises:
+            ConvertError: nobody knows what it is.
+        """
+        return None if of_images(name) else super().target(name)
+
+    def plain_name(self, name: str) -> str:
+        """The name of the tensor `name` in the class of the text model."""
+        return plain_name(name)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the user, as sentences."""
+        return (
+            f"text only: images are not taken over; {self.images} tensors of the "
+            "vision tower and the projector are left out",
         )
 
 

@@ -55,6 +55,7 @@ def adapter(
     hold (DoRA, modules_to_save, biases, added tokens) is refused: merge those.
     """
     with room("convert"):
+        from convert.adapter_text_part import images_left_out
         from convert.gguf.adapter import (
             convert_adapter,
             reads_weights,
@@ -64,7 +65,8 @@ def adapter(
         from convert.peft_adapter import read_adapter
         from convert.unpack.unpack import as_folder
     about = About(name or adapter.resolve().name)
-    weights = reads_weights(read_adapter(adapter))
+    loras = read_adapter(adapter)
+    weights, images = reads_weights(loras), images_left_out(loras)
     with (
         watching(quiet=json) as watcher,
         as_folder(base, out, weights=weights, watcher=watcher) as folder,
@@ -79,4 +81,11 @@ def adapter(
     )
     if written.invocation:
         text += f", activated by the tokens {list(written.invocation)}"
+    if images:
+        said = (
+            f"text only: images are not taken over; {images} parts of the adapter are "
+            "for the vision tower or the projector and are left out"
+        )
+        written = written.model_copy(update={"notes": (said,)})
+        text += f"\nNote: {said}."
     show(written, text, json=json)

@@ -74,6 +74,7 @@ def gguf(
     Qwen3ForCausalLM (Qwen3 without experts),
     Gemma2ForCausalLM (Gemma 2),
     Gemma3ForCausalLM (Gemma 3 of text alone: 270M and 1B),
+    Gemma3ForConditionalGeneration (the text of MedGemma and Gemma 3: 4B to 27B),
     Phi3ForCausalLM (Phi-3 and 3.5 mini and medium, Phi-4 and its mini),
     GPT2LMHeadModel (GPT-2, DistilGPT-2).
 

@@ -16,7 +16,8 @@ import numpy as np
 from gguf import GGUFType, GGUFValueType, GGUFWriter, Keys
 from pydantic import BaseModel, ConfigDict
 
-from convert.architectures import Architecture, architecture_of
+from convert.adapter_text_part import text_part
+from convert.architectures import Architecture, architecture_of, has_towers
 from convert.architectures.tied import HEAD
 from convert.chat_template import template_in
 from convert.errors import ConvertError, NeedsMerging
@@ -58,6 +59,8 @@ class WrittenAdapter(BaseModel):
     """Weights that are adapted."""
     invocation: tuple[int, ...]
     """Tokens that switch an activated LoRA on."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of it: sentences."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ def convert_adapter(
             the file cannot be written.
     """
     loras = read_adapter(adapter)
+    if has_towers(read_config(base)):
+        loras = text_part(loras)
     architecture = _architecture(loras, base)
     check_convertible(loras, base)
     pairs = _pairs(loras, architecture)
@@ -161,7 +166,8 @@ def reads_weights(adapter: PeftAdapter) -> bool:
     """
     ends = tuple(lora for lora in adapter.loras.values() if lora.embedding)
     head = HEAD.removesuffix(".weight")
-    return bool(adapter.whole or ends) or head in adapter.loras
+    adapts_head = any(module.endswith(head) for module in adapter.loras)
+    return bool(adapter.whole or ends) or adapts_head
 
 
 def check_convertible(adapter: PeftAdapter, base: Path) -> None:
@@ -266,11 +272,18 @@ def _another_base(
 ) -> ConvertError:
     file = adapter.source.file
     return ConvertError(
-        of_tensors(file, adapter.source.tensors, Sight.ADAPTER_TENSOR)
+        of_tensors(file, _unknown_names(adapter, architecture), Sight.ADAPTER_TENSOR)
         or f"{file} adapts {weight}, which the base, a "
         f"{architecture.gguf_name}, does not have; give the base that the adapter was "
         "trained on"
     )
+
+
+def _unknown_names(adapter: PeftAdapter, architecture: Architecture) -> list[str]:
+    """The names in which a sign of another tool may be: not those of a text tower."""
+    if architecture.in_images:
+        return [*adapter.loras, *adapter.whole]
+    return [*adapter.source.tensors]
 
 
 def _common_alpha(adapter: PeftAdapter, pairs: list[_Pair]) -> float:

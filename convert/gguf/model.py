@@ -13,6 +13,7 @@ from gguf import GGML_QUANT_VERSION, GGUFWriter
 
 from convert.architectures import Architecture, architecture_of
 from convert.architectures.target import TensorTarget
+from convert.architectures.text_tower import of_images
 from convert.architectures.tied import OWN_HEAD
 from convert.encode import Kind, NotFiniteError, encode
 from convert.errors import ConvertError
@@ -71,7 +72,7 @@ class Model:
                 weights.append((weight, target))
         written = [target.name for _, target in weights]
         if missing := sorted(architecture.all_tensors() - {*written}):
-            refuse_form(_form_of(stored))
+            refuse_form(_form_of(architecture, stored))
             raise ConvertError(
                 f"{folder}: the weights lack {len(missing)} tensors that config.json "
                 f"asks for, {missing[0]} among them; the download or save is not whole"
@@ -186,15 +187,17 @@ def _target(
     try:
         return architecture.target(weight.name)
     except ConvertError:
-        refuse_form(_form_of([weight]) or _form_of(stored))
+        refuse_form(_form_of(architecture, [weight]) or _form_of(architecture, stored))
         raise
 
 
-def _form_of(stored: list[Weight]) -> str | None:
+def _form_of(architecture: Architecture, stored: list[Weight]) -> str | None:
     """What the names of weights say of who saved them."""
     told = (
-        of_tensors(weight.source.file, [weight.name], Sight.MODEL_TENSOR)
+        of_tensors(weight.source.file, [name], Sight.MODEL_TENSOR)
         for weight in stored
+        if not (architecture.outer and of_images(weight.name))
+        for name in (architecture.plain_name(weight.name),)
     )
     return next((said for said in told if said), None)
 

@@ -231,7 +231,7 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
     for name in ENDS_IN_CONFIG:
         if not (folder / name).is_file():
             continue
-        config = JsonFile.read(folder / name)
+        config = JsonFile.read(folder / name).of_text
         value = config.values.get("eos_token_id")
         ids += [value] if isinstance(value, int) else list(value or [])
         if name == "config.json":

@@ -25,7 +25,11 @@ TOKENIZER = (
     TEMPLATE,
     "chat_template.json",
 )
-_BESIDE = ("generation_config.json",)
+_BESIDE = (
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+)
 _LEGAL = ("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")
 
 
@@ -67,8 +71,12 @@ def files_beside(
 def _merged_config(config: JsonFile, plan: MergePlan) -> dict[str, Any]:
     values = dict(config.values)
     values.pop("auto_map", None)  # names code of the base's folder, never copied
-    if plan.vocabulary is not None and "vocab_size" in values:
-        values["vocab_size"] = plan.vocabulary
+    if plan.vocabulary is not None:
+        rows = {"vocab_size": plan.vocabulary}
+        if "vocab_size" in values:
+            values |= rows
+        if (inner := config.part("text_config")) is not None:
+            values["text_config"] = inner.values | rows
     if plan.untied or plan.head_kept:
         values["tie_word_embeddings"] = False
     return values

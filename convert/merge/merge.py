@@ -280,6 +280,11 @@ def _notes(
             f"in {base.resolve().name} {OWN_HEAD}; both are kept, and the merged "
             "config.json says that they are two"
         )
+    if plan.left_out:
+        notes.append(
+            f"text only: the base sees no images, and {plan.left_out} parts of the "
+            "adapter are for a vision tower or a projector and are left out"
+        )
     if said := no_tokenizer(base, adapter.folder, shown=base.resolve().name):
         notes.append(f"{said}; without one no GGUF can be made of the merged model")
     return tuple(notes)

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.architectures import embedding_name, says_tied
+from convert.adapter_text_part import images_left_out, text_part
+from convert.architectures import embedding_name, has_towers, says_tied
+from convert.architectures.text_tower import of_images, plain_name
 from convert.architectures.tied import HEAD, are_one
 from convert.errors import ConvertError
 from convert.foreign import Sight, of_tensors, refuse_form
@@ -86,6 +88,8 @@ class MergePlan:
     """The base's config ties them, its files hold two, and two they stay."""
     changed: int
     """Weights that are not the base's."""
+    left_out: int = 0
+    """Parts of the adapter for images, which the base does not see."""
 
     @property
     def bytes(self) -> int:
@@ -114,6 +118,7 @@ class _Planner:
     ) -> None:
         self.config, self.adapter = config, adapter
         self.base = {weight.name: weight for weight in weights}
+        self.plain = plain_name if has_towers(config) else str
         self.plans = {
             weight.name: WeightPlan(weight.name, weight.dtype, weight.source, name)
             for name, weight in self.base.items()
@@ -121,22 +126,29 @@ class _Planner:
         self.embedding = next(
             (name for name in self.plans if name.endswith(_EMBEDDINGS)), None
         )
+        stored_head = (name for name in self.plans if self.plain(name) == HEAD)
+        self.head = next(stored_head, HEAD)
         said = says_tied(config)
-        self.said = HEAD not in self.plans if said is None else said
-        if self.said and self.embedding is None and HEAD in self.plans:
+        self.said = self.head not in self.plans if said is None else said
+        if self.said and self.embedding is None and self.head in self.plans:
             # The one tensor is stored under the name of the output layer.
             self.embedding = embedding_name(config)
             if self.embedding is not None:
                 self.plans[self.embedding] = replace(
-                    self.plans[HEAD], name=self.embedding
+                    self.plans[self.head], name=self.embedding
                 )
         self.said = self.said and self.embedding is not None
         self.tied = self.said and are_one(
-            self.base.get(self.embedding or ""), self.base.get(HEAD)
+            self.base.get(self.embedding or ""), self.base.get(self.head)
         )
         if self.tied:
             one = self.plans[self.embedding or ""]
-            self.plans[HEAD] = replace(one, name=HEAD)
+            self.plans[self.head] = replace(one, name=self.head)
+        self.by_plain = {self.plain(name): name for name in self.plans}
+        self.left_out = 0
+        if has_towers(config) and not any(map(of_images, self.base)):
+            self.left_out = images_left_out(adapter)
+            self.adapter = text_part(adapter)
 
     def replace_whole(self) -> None:
         """Weights that the adapter holds anew, with more rows for more tokens."""
@@ -166,7 +178,7 @@ class _Planner:
                 self.plans[each] = replace(plan, dtype=self.plans[each].dtype)
 
     def check_whole(self, old: WeightPlan, new: WeightPlan) -> None:
-        grown = old.name in (HEAD, self.embedding)
+        grown = old.name in (self.head, self.embedding)
         if old.shape[grown:] != new.shape[grown:]:
             raise self.another_base(
                 f"{old.name} has the shape {old.shape} in the base and {new.shape} in "
@@ -225,8 +237,8 @@ class _Planner:
                     "were trained; merge the adapter with PEFT's merge_and_unload"
                 )
             names = [name]
-            if self.said and name == self.embedding and HEAD not in found:
-                names.append(HEAD)
+            if self.said and name == self.embedding and self.head not in found:
+                names.append(self.head)
             for each in names:
                 self.plans[each] = replace(self.plans[each], rows=rows, rows_key=key)
 
@@ -234,7 +246,7 @@ class _Planner:
         two = self.said and not self.same_twins()
         untied = self.tied and two
         if self.tied and not untied:
-            for name in {HEAD, self.embedding or HEAD} - self.base.keys():
+            for name in {self.head, self.embedding or self.head} - self.base.keys():
                 del self.plans[name]
         files: dict[str, list[WeightPlan]] = {}
         for plan in self.plans.values():
@@ -249,13 +261,17 @@ class _Planner:
                 not plan.kept or plan.source is self.adapter.source
                 for plan in self.plans.values()
             ),
+            left_out=self.left_out,
         )
 
     def rows_of_vocabulary(self) -> int | None:
         if self.embedding is None:
             return None
-        rows = (self.plans.get(self.embedding) or self.plans[HEAD]).shape[0]
-        if HEAD in self.plans and (other := self.plans[HEAD].shape[0]) != rows:
+        rows = (self.plans.get(self.embedding) or self.plans[self.head]).shape[0]
+        if (
+            self.head in self.plans
+            and (other := self.plans[self.head].shape[0]) != rows
+        ):
             raise ConvertError(
                 f"{self.adapter.source.file}: the embedding gets {rows} rows and the "
                 f"output layer has {other}; both must be saved when tokens are added: "
@@ -266,7 +282,7 @@ class _Planner:
 
     def same_twins(self) -> bool:
         """Whether embedding and output layer become the same numbers."""
-        one, two = self.plans[self.embedding or ""], self.plans[HEAD]
+        one, two = self.plans[self.embedding or ""], self.plans[self.head]
         if one.shape != two.shape or one.rows != two.rows:
             return False
         if not _same(one.source, one.key, two.source, two.key):
@@ -291,22 +307,25 @@ class _Planner:
         """The other of two tied weights."""
         if not self.said:
             return None
-        return {self.embedding: HEAD, HEAD: self.embedding}.get(name)
+        return {self.embedding: self.head, self.head: self.embedding}.get(name)
 
     @property
     def stored_twin(self) -> str:
         """That of the two under which the base stores the one tensor."""
-        return HEAD if self.embedding not in self.base else self.embedding
+        return self.head if self.embedding not in self.base else self.embedding
 
     def name_of(self, weight: str, before: str = "the adapter changes") -> str:
         """The base's name of a weight that the adapter names."""
         names = [weight, *(weight.removeprefix(inner) for inner in _INNER)]
         names += [inner + weight for inner in _INNER]
+        names.append(self.by_plain.get(self.plain(weight), weight))
         for name in names:
             if name in self.plans:
                 return name
         source, where = self.adapter.source, Sight.ADAPTER_TENSOR
         but = ", which the base does not have"
+        if self.plain is not str:
+            raise self.another_base(f"{before} {weight}, which the base does not have")
         refuse_form(of_tensors(source.file, source.tensors, where, but))
         for stored in self.base.values():
             file = stored.source.file

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel
 from torch import nn
 from transformers import PreTrainedModel
 
+from convert.architectures.text_tower import of_images, plain_name
 from convert.errors import ConvertError
 from convert.foreign import (
     Sight,
@@ -19,7 +21,7 @@ from convert.foreign import (
     refuse_form,
 )
 from convert.hf_folder import JsonFile
-from convert.plain_adapter import plain_adapter
+from convert.plain_adapter import PREFIX, plain_adapter
 from convert.verify.stored_weights import Stored, stored_in
 from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
@@ -27,8 +29,17 @@ Owners = Mapping[nn.Module, Mapping[str, Stored]]
 """The stored weights of each module of the base."""
 
 
-def adapted_model(model: PreTrainedModel, adapter: Path, owners: Owners) -> PeftModel:
+def adapted_model(
+    model: PreTrainedModel, adapter: Path, owners: Owners, *, towers: bool = False
+) -> PeftModel:
     """Put the PEFT LoRA in `adapter` on `model`; its matrices stay in memory.
+
+    Args:
+        model: the base.
+        adapter: of it.
+        owners: of the base's weights.
+        towers: the base is (or was taken out of) a model of images and text: names
+            have several spellings, and what is of images is passed over.
 
     Raises:
         ConvertError: it does not fit, or holds more than a GGUF adapter can.
@@ -39,9 +50,19 @@ def adapted_model(model: PreTrainedModel, adapter: Path, owners: Owners) -> Peft
         refuse_form(of_folder(adapter, file.name))
         raise ConvertError(f"{file} is not there; save the adapter as safetensors")
     stored = {weight.name: weight for weight in stored_in(file)}
+    if towers:
+        stored = {
+            spelled: weight
+            for name, weight in stored.items()
+            if (spelled := _spelled(name))
+        }
     try:
         adapted = PeftModel.from_pretrained(
-            model, str(adapter), local_files_only=True, low_cpu_mem_usage=True
+            model,
+            str(adapter),
+            config=_on_text(model, adapter, stored) if towers else None,
+            local_files_only=True,
+            low_cpu_mem_usage=True,
         )
     except Exception as error:
         # PEFT raises errors of many kinds for an adapter that does not fit.
@@ -51,12 +72,44 @@ def adapted_model(model: PreTrainedModel, adapter: Path, owners: Owners) -> Peft
         raise ConvertError(
             f"{adapter}: PEFT cannot put this adapter on its base: {str(error)[:300]}"
         ) from error
-    _fill(adapted, file, stored)
-    _check_rest(adapted, stored, owners)
+    _fill(adapted, file, stored, _spelled if towers else str)
+    _check_rest(adapted, stored, owners, _spelled if towers else str)
     return adapted.eval()
 
 
-def _fill(adapted: PeftModel, file: Path, stored: dict[str, Stored]) -> None:
+def _on_text(
+    model: PreTrainedModel, adapter: Path, stored: Mapping[str, Stored]
+) -> LoraConfig:
+    """The adapter's settings, with the modules named as the text of `model` has them.
+
+    A list or pattern of names that was made on another spelling would find none.
+    """
+    config = cast(
+        "LoraConfig", LoraConfig.from_pretrained(str(adapter), local_files_only=True)
+    )
+    ends = (".lora_A.weight", ".lora_embedding_A")
+    adapted = {_spelled(PREFIX + name): name for name, _ in model.named_modules()}
+    config.target_modules = [
+        name
+        for spelled, name in adapted.items()
+        if any(f"{spelled}{end}" in stored for end in ends)
+    ]
+    config.layers_to_transform = None
+    return config
+
+
+def _spelled(name: str) -> str:
+    """The name of an adapter's tensor in the text class; empty if it is of images."""
+    bare = name.removeprefix(PREFIX)
+    return "" if of_images(bare) else PREFIX + plain_name(bare)
+
+
+def _fill(
+    adapted: PeftModel,
+    file: Path,
+    stored: dict[str, Stored],
+    spelled: Callable[[str], str],
+) -> None:
     """Put A and B in their places; taken out of `stored` as they are used.
 
     PEFT keeps an adapter where its base is, and that is nowhere.
@@ -67,7 +120,7 @@ def _fill(adapted: PeftModel, file: Path, stored: dict[str, Stored]) -> None:
             full = f"{path}.{name}"
             if "lora_" not in full:
                 continue
-            weight = stored.pop(full.replace(".default", ""), None)
+            weight = stored.pop(spelled(full.replace(".default", "")), None)
             values = None if weight is None else weight.floats().clone()
             if values is None or values.shape != parameter.shape:
                 refuse_form(of_tensors(file, names, Sight.ADAPTER_TENSOR))
@@ -79,13 +132,20 @@ def _fill(adapted: PeftModel, file: Path, stored: dict[str, Stored]) -> None:
             module._parameters[name] = nn.Parameter(values, requires_grad=False)
 
 
-def _check_rest(adapted: PeftModel, rest: dict[str, Stored], owners: Owners) -> None:
+def _check_rest(
+    adapted: PeftModel,
+    rest: dict[str, Stored],
+    owners: Owners,
+    spelled: Callable[[str], str],
+) -> None:
     """Make sure that what is no LoRA is the base's own: PEFT saves copies of that.
 
     Raises:
         ConvertError: a weight is another, with which PEFT would compute.
     """
-    modules = dict(adapted.named_modules())
+    modules = {
+        spelled(path): module for path, module in adapted.named_modules() if path
+    }
     for key, weight in rest.items():
         path, _, name = key.rpartition(".")
         base = owners.get(modules[path], {}).get(name) if path in modules else None

@@ -5,6 +5,8 @@ from its file when its turn comes, used on all prompts at once, and let go. So a
 of 7 B needs its activations and its largest matrix, and what computes is still
 transformers' own code: the gate compares with the model, not with our reading of it.
 That holds for which weights are one tensor too: transformers ties them, from the files.
+Of a model of images and text the whole class is built, and its text computes; the
+parts for images are taken out, unread.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
+from convert.architectures import has_towers
+from convert.architectures.text_tower import IMAGE_PARTS, plain_name
 from convert.errors import ConvertError
 from convert.foreign import Sight, of_tensors, refuse_form
 from convert.hf_folder import read_config
@@ -58,7 +62,8 @@ class StreamedModel:
         self.in_bf16 = False
         self._keep = False
         self._done = self._total = 0
-        self._model = _without_weights(folder)
+        self._towers = has_towers(read_config(folder))
+        self._model = _without_weights(folder, towers=self._towers)
         self._inner = cast(
             nn.Module, getattr(self._model, self._model.base_model_prefix)
         )
@@ -67,7 +72,7 @@ class StreamedModel:
         self._adapted = (
             None
             if adapter is None
-            else adapted_model(self._model, adapter, self._owners)
+            else adapted_model(self._model, adapter, self._owners, towers=self._towers)
         )
         for module in self._owners:
             module.register_forward_pre_hook(self._read)
@@ -181,13 +186,15 @@ class StreamedModel:
     def _assign(self) -> None:
         """Find the stored weight of each parameter."""
         stored = stored_weights(self.folder)
+        if self._towers:
+            stored |= {plain_name(name): each for name, each in stored.items()}
         tied = self._tie(stored)
         for path, module in self._model.named_modules():
             for name, _ in module.named_parameters(recurse=False):
                 full = f"{path}.{name}" if path else name
                 weight = tied.get(full) or self._stored_as(full, stored)
                 if weight is None:
-                    for each in stored.values():
+                    for each in () if self._towers else stored.values():
                         where = Sight.MODEL_TENSOR
                         refuse_form(of_tensors(each.file, [each.name], where))
                     raise ConvertError(
@@ -199,7 +206,7 @@ class StreamedModel:
     def _stored_as(self, full: str, stored: dict[str, Stored]) -> Stored | None:
         """With and without the inner model's prefix, as transformers finds them."""
         prefix = f"{self._model.base_model_prefix}."
-        candidates = (full, full.removeprefix(prefix), prefix + full)
+        candidates = (full, full.removeprefix(prefix), prefix + full, plain_name(full))
         return next((stored[c] for c in candidates if c in stored), None)
 
     def _tie(self, stored: dict[str, Stored]) -> dict[str, Stored]:
@@ -278,6 +285,10 @@ class StreamedModel:
             module._parameters[name] = _on_meta(parameter)
 
 
+class _Output(BaseModelOutputWithPastAndCrossAttentions):
+    image_hidden_states = None  # what the head of a model of images passes on
+
+
 class _Given(nn.Module):
     """Stands for all of a model but its head."""
 
@@ -286,9 +297,7 @@ class _Given(nn.Module):
         self._hidden = hidden
 
     def forward(self, *_: object, **__: object) -> object:
-        return BaseModelOutputWithPastAndCrossAttentions(
-            last_hidden_state=cast(Any, self._hidden)
-        )
+        return _Output(last_hidden_state=cast(Any, self._hidden))
 
 
 def _on_meta(parameter: nn.Parameter) -> nn.Parameter:
@@ -296,8 +305,7 @@ def _on_meta(parameter: nn.Parameter) -> nn.Parameter:
     return nn.Parameter(parameter.to("meta"), requires_grad=False)
 
 
-def _without_weights(folder: Path) -> PreTrainedModel:
-    read_config(folder)
+def _without_weights(folder: Path, *, towers: bool) -> PreTrainedModel:
     keep_back_noise()
     try:
         config = AutoConfig.from_pretrained(
@@ -315,6 +323,10 @@ def _without_weights(folder: Path) -> PreTrainedModel:
         raise ConvertError(
             f"{folder}: transformers cannot build this model: {str(error)[:300]}"
         ) from error
+    if towers:
+        inner = getattr(model, model.base_model_prefix)
+        for part in IMAGE_PARTS & dict(inner.named_children()).keys():
+            setattr(inner, part, nn.Identity())
     for module in model.modules():
         _fill_buffers(model, module, folder)
     return model.eval()

@@ -151,7 +151,7 @@ def _configured(file: Path, key: str) -> list[int]:
     """One id or several, as both stand in configurations."""
     if not file.is_file():
         return []
-    value = cast("Any", JsonFile.read(file).values.get(key))
+    value = cast("Any", JsonFile.read(file).of_text.values.get(key))
     ids = value if isinstance(value, list) else [value]
     return [t for t in cast("list[Any]", ids) if isinstance(t, int) and t >= 0]
 

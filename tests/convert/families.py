@@ -17,7 +17,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForCausalLM
 from transformers.models.gemma2 import Gemma2Config
-from transformers.models.gemma3 import Gemma3TextConfig
+from transformers.models.gemma3 import Gemma3Config, Gemma3TextConfig
 from transformers.models.gpt2 import GPT2Config
 from transformers.models.llama import LlamaConfig
 from transformers.models.mistral import MistralConfig
@@ -72,6 +72,29 @@ def _longrope(rotated: int) -> dict[str, Any]:
         "short_factor": [1 + i / 8 for i in range(rotated // 2)],
         "long_factor": [1 + i for i in range(rotated // 2)],
     }
+
+
+IMAGES = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 28,
+    "patch_size": 14,
+    "vision_use_head": False,
+}
+
+
+def _with_images(vocab_size: int = 262208, **text: Any) -> Gemma3Config:
+    """A Gemma 3 with a vision tower and a projector before the text model."""
+    return Gemma3Config(
+        text_config={"vocab_size": vocab_size, **text},
+        vision_config=IMAGES,
+        mm_tokens_per_image=4,
+        image_token_index=5,
+        boi_token_index=6,
+        eoi_token_index=7,
+    )
 
 
 @dataclass(frozen=True)
@@ -147,6 +170,19 @@ FAMILIES = {
         unused_rows=0,
         beyond=frozenset({"gemma3.attention.sliding_window_pattern"}),
     ),
+    "gemma3-images": Family(
+        _with_images,
+        GEMMA
+        | {
+            "num_hidden_layers": 7,
+            "rope_parameters": {
+                "full_attention": LINEAR | {"rope_theta": 1e6, "factor": 8.0},
+                "sliding_attention": LOCAL,
+            },
+        },
+        "bfloat16",
+        unused_rows=0,
+    ),
     "phi": Family(
         Phi3Config, SMALL | {"original_max_position_embeddings": 256}, "bfloat16"
     ),
@@ -209,6 +245,11 @@ def some_tokens(vocabulary: int, count: int = 48) -> list[int]:
     """Token ids, any of them, that begin with BOS."""
     random = np.random.default_rng(3)
     return [0, *(int(t) for t in random.integers(0, vocabulary, count - 1))]
+
+
+def rows_of(model: Any) -> int:
+    """Rows of the embedding."""
+    return int(model.config.get_text_config().vocab_size)
 
 
 def without_masks(folder: Path) -> None:

@@ -260,7 +260,7 @@ BASES = {
 CLASSES = {
     "LlamaForSequenceClassification": "labels or a score",
     "Qwen2ForRewardModel": "labels or a score",
-    "Gemma3ForConditionalGeneration": "images and text.*mmproj",
+    "LlavaForConditionalGeneration": "images and text.*mmproj",
     "Qwen2_5_VLForConditionalGeneration": "images and text",
     "T5ForConditionalGeneration": "an encoder",
     "BertForMaskedLM": "does not write",

@@ -20,7 +20,7 @@ from convert.gguf.model import convert_model
 from convert.merge import merge
 from medassist.core.files import sha256_of_file
 from tests.convert.conftest import ABOUT
-from tests.convert.families import change_json, save_family, some_tokens
+from tests.convert.families import change_json, rows_of, save_family, some_tokens
 from tests.convert.native import NativeModel, nmse
 from tests.convert.tiny_lora import load_adapted, load_base, logits_of, save_adapter
 
@@ -34,6 +34,7 @@ FAMILIES = (
     "qwen3",
     "gemma2",
     "gemma3-pattern",
+    "gemma3-images",
     "phi",
     "gpt2",
     "distilgpt2",
@@ -48,7 +49,7 @@ class Pair:
         self.base = save_family(family, folder / "base")
         settings = {"target_modules": "all-linear", **lora}
         self.adapter = save_adapter(self.base, folder / "adapter", **settings)
-        self.tokens = some_tokens(load_base(self.base).config.vocab_size)
+        self.tokens = some_tokens(rows_of(load_base(self.base)))
         self.base_gguf = convert_model(self.base, folder / "b.gguf", ABOUT, "f32")
 
     def convert(self) -> Path:

@@ -16,7 +16,13 @@ from convert.architectures import KNOWN
 from convert.gguf.file import TYPES, Quantization
 from convert.gguf.model import Model, convert_model
 from tests.convert.contents import contents, digest
-from tests.convert.families import FAMILIES, change_json, save_family, some_tokens
+from tests.convert.families import (
+    FAMILIES,
+    change_json,
+    rows_of,
+    save_family,
+    some_tokens,
+)
 from tests.convert.greedy import same_greedy
 from tests.convert.native import NativeModel, nmse
 from tests.convert.tiny_hf import hf_logits
@@ -79,7 +85,7 @@ def test_each_type_has_the_bytes_of_upstreams_converter(gguf, name, kind):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_logits_and_greedy_text_are_those_of_transformers(folder, gguf, name):
     model = from_hf(folder(name))
-    tokens = some_tokens(model.config.vocab_size)
+    tokens = some_tokens(rows_of(model))
     expected = hf_logits(model, tokens)
     with NativeModel(gguf(name, "f32")) as native:
         found = native.logits(tokens)
@@ -93,10 +99,14 @@ def test_logits_and_greedy_text_are_those_of_transformers(folder, gguf, name):
 def test_transformers_reads_the_gguf_back_to_the_very_numbers(folder, gguf, name):
     """With the settings of config.json, not all of which it reads from a GGUF."""
     model = from_hf(folder(name))
-    tokens = some_tokens(model.config.vocab_size)
+    tokens = some_tokens(rows_of(model))
     file = gguf(name, "f32")
     # It reads a Mistral as the Llama that its GGUF says it is.
-    config = None if name == "mistral" else AutoConfig.from_pretrained(folder(name))
+    config = (
+        None
+        if name == "mistral"
+        else AutoConfig.from_pretrained(folder(name)).get_text_config()
+    )
     back: Any = AutoModelForCausalLM.from_pretrained(
         file.parent, gguf_file=file.name, config=config, dtype=torch.float32
     ).eval()
@@ -105,7 +115,7 @@ def test_transformers_reads_the_gguf_back_to_the_very_numbers(folder, gguf, name
 
 def test_longrope_takes_its_long_factors_in_a_long_text(folder, gguf):
     model = from_hf(folder("phi-long"))
-    tokens = some_tokens(model.config.vocab_size, 300)
+    tokens = some_tokens(rows_of(model), 300)
     with NativeModel(gguf("phi-long", "f32")) as native:
         assert nmse(native.logits(tokens), hf_logits(model, tokens)) < 1e-6
 
@@ -160,7 +170,7 @@ def test_a_config_as_it_was_before_transformers_5_gives_the_same_file(
 def test_what_config_json_leaves_out_is_what_transformers_takes(name):
     config = FAMILIES[name].config()
     defaults = KNOWN[type_name(name)].defaults
-    values = config.to_dict()
+    values = config.get_text_config().to_dict()
     for key, value in defaults.items():
         if value is not None:
             assert values[key] == value, key
@@ -194,7 +204,7 @@ def test_a_gpt2_with_a_feed_forward_of_its_own_width_is_written_as_it_is(tmp_pat
     assert family.settings.get("n_inner") is None
     file = convert_model(hf, tmp_path / "wide.gguf", None, "f32")
     model = from_hf(hf)
-    tokens = some_tokens(model.config.vocab_size)
+    tokens = some_tokens(rows_of(model))
     with NativeModel(file) as native:
         assert nmse(native.logits(tokens), hf_logits(model, tokens)) < 1e-6
 

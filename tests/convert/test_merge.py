@@ -123,7 +123,16 @@ def test_trained_biases_are_merged_too(tmp_path, lora):
 
 
 @pytest.mark.parametrize(
-    "family", ["mistral", "qwen3", "gemma3-pattern", "phi", "gpt2", "distilgpt2"]
+    "family",
+    [
+        "mistral",
+        "qwen3",
+        "gemma3-pattern",
+        "gemma3-images",
+        "phi",
+        "gpt2",
+        "distilgpt2",
+    ],
 )
 @pytest.mark.parametrize("use_dora", [False, True])
 def test_every_family_is_merged(tmp_path, family, use_dora):
