@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import os
+import select
+import signal
 from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from textual.drivers import linux_driver
@@ -50,6 +54,13 @@ class Output:
         return self._file.fileno()
 
 
+def until_window_closes(terminal: int) -> bool:
+    """Wait until the window of `terminal` has closed; false where that is not told."""
+    closing = select.poll()
+    closing.register(terminal, 0)  # a hang-up is reported unasked
+    return any(told & select.POLLHUP for _, told in closing.poll())
+
+
 class TerminalDriver(LinuxDriver):
     """Textual's driver on Linux and macOS, which outlives the window."""
 
@@ -63,6 +74,19 @@ class TerminalDriver(LinuxDriver):
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)  # pyright: ignore[reportUnknownMemberType]
         self._file = cast("TextIO", Output(self._file))
+        self._watched = False
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()
+        if not self._watched and os.isatty(self.fileno):
+            self._watched = True
+            Thread(target=self._watch_window, daemon=True, name="window").start()
+
+    def _watch_window(self) -> None:
+        # The system tells the leader of the session alone: where that is another
+        # program which goes on (make), this one would read an end of file for ever.
+        if until_window_closes(self.fileno):
+            os.kill(os.getpid(), signal.SIGHUP)
 
     def _run_input_thread(self) -> None:
         # Textual's own prints a traceback and ends as if nothing had happened.

@@ -11,7 +11,8 @@ import pytest
 from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.tui.app import LEAVE_S
 from tests.e2e.conftest import StartTerminal
-from tests.e2e.terminal import Terminal
+from tests.e2e.terminal import Terminal, command
+from tests.tiny_models import TinyPair
 
 # Less than the watch of the program would take to end what hangs.
 AT_ONCE_S = LEAVE_S - 1
@@ -102,5 +103,18 @@ def test_a_window_that_closes_while_they_answer_ends_all_of_it_at_once(
     shown.until(lambda screen: "writing" in screen)
     processes = everything_of(shown)
     assert len(processes) > 1
+    shown.hang_up()
+    assert ended_at_once(processes)
+
+
+def test_a_window_that_closes_ends_it_where_another_program_outlives_the_window(
+    home: Path, pair: TinyPair, sockets: Path, starts: StartTerminal
+) -> None:
+    # As `make run` does: the system then tells nobody but the one that goes on.
+    files = ("--base", pair.base, "--adapter", pair.activated)
+    line = f"trap '' HUP; {command(home, *files)}"
+    shown = Terminal(sockets / "outlived", line, 120, 36)
+    shown.until_ready()
+    processes = everything_of(shown)
     shown.hang_up()
     assert ended_at_once(processes)

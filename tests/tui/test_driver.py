@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TextIO, cast
 
 import pytest
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 from medassist.tui.app import ConsultApp
-from medassist.tui.driver import Output, TerminalDriver
+from medassist.tui.driver import Output, TerminalDriver, until_window_closes
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import app_with
 
@@ -36,6 +37,15 @@ def test_a_window_that_has_closed_takes_what_is_written_for_ever(
         writer.write("a frame")
     writer.stop()
     assert not writer.is_alive()
+
+
+def test_a_window_that_closes_is_noticed() -> None:
+    window, terminal = os.openpty()
+    with ThreadPoolExecutor(1) as pool:
+        noticed = pool.submit(until_window_closes, terminal)
+        os.close(window)
+        assert noticed.result(30)
+    os.close(terminal)
 
 
 def test_the_program_is_drawn_by_it() -> None:
