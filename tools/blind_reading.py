@@ -3,7 +3,8 @@
     python -m tools.blind_reading ask FOLDER NAME=BASE.gguf[+ADAPTER.gguf] ...
     python -m tools.blind_reading count FOLDER READER.jsonl READER.jsonl [SETTLED.jsonl]
 
-`ask` puts the questions of `blind_reading.yaml` to each model at temperature 0, with
+`ask` puts the questions of `blind_reading.yaml`, or those of `--questions` (beside it
+lies `blind_reading_unseen.yaml`), to each model at temperature 0, with
 the program's other settings, and writes two files into FOLDER: `to-read.jsonl`, the
 answers shuffled, each with a number and no name; and `whose.jsonl`, which says whose
 each one is and is not given to a reader. A reader writes a line

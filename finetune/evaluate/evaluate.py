@@ -40,7 +40,6 @@ from finetune.evaluate.recipe import EvaluatePart
 from finetune.evaluate.result import (
     AnsweredItem,
     ComparedModels,
-    DataFacts,
     Evaluation,
     EvaluationSettings,
     Exam,
@@ -162,7 +161,11 @@ def evaluate_run(
         watcher("Comparing", 0, 1)
         evaluation = Evaluation(
             models=ComparedModels(base=pair.base, tuned=pair.tuned),
-            data=_data(held_out, losses),
+            data=held_out.facts(
+                tokens=sum(item.tokens for item in losses),
+                bytes=sum(item.bytes for item in losses),
+                unscored=len(held_out.records) - len(losses),
+            ),
             losses=kind_losses(losses),
             comparisons=(
                 *compare_losses(losses, part.seed),
@@ -409,24 +412,6 @@ def _chat(pair: Pair) -> Any:
             raise ExamError(str(error)) from error
 
     return rendered
-
-
-def _data(held_out: HeldOut, items: Sequence[ItemLoss]) -> DataFacts:
-    records = held_out.records
-    return DataFacts(
-        split=held_out.split,
-        instead_of=held_out.instead_of,
-        note=held_out.note,
-        sha256=held_out.sha256,
-        records=len(records),
-        dialogues=sum(record.kind == "dialogue" for record in records),
-        texts=sum(record.kind == "text" for record in records),
-        groups=len({(record.source, record.group) for record in records}),
-        tokens=sum(item.tokens for item in items),
-        bytes=sum(item.bytes for item in items),
-        not_read=held_out.not_read,
-        unscored=len(records) - len(items),
-    )
 
 
 def _blocks(places: Sequence[int], size: int = BLOCK) -> list[Sequence[int]]:

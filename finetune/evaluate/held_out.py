@@ -8,6 +8,7 @@ from pathlib import Path
 from finetune.data.records import DialogueRecord, TextRecord
 from finetune.data.split_file import count_records, read_records
 from finetune.errors import FinetuneError
+from finetune.evaluate.result import DataFacts
 from medassist.core.files import sha256_of_file
 from medassist.core.run_folder import RunFolder
 
@@ -31,6 +32,23 @@ class HeldOut:
     records: tuple[TextRecord | DialogueRecord, ...]
     not_read: int
     instead_of: str | None = None
+
+    def facts(self, *, tokens: int = 0, bytes: int = 0, unscored: int = 0) -> DataFacts:
+        """What an evaluation says of its data; the figures are of scored items."""
+        return DataFacts(
+            split=self.split,
+            instead_of=self.instead_of,
+            note=self.note,
+            sha256=self.sha256,
+            records=len(self.records),
+            dialogues=sum(record.kind == "dialogue" for record in self.records),
+            texts=sum(record.kind == "text" for record in self.records),
+            groups=len({(record.source, record.group) for record in self.records}),
+            tokens=tokens,
+            bytes=bytes,
+            not_read=self.not_read,
+            unscored=unscored,
+        )
 
     @property
     def note(self) -> str:

@@ -6,6 +6,7 @@ repositories come from outside, and a terminal would obey what stands in them.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -56,6 +57,9 @@ def room(extra: str) -> Generator[None]:
         RoomError: a library of the extra is not installed.
     """
     spin_briefly()
+    # PEFT loads bitsandbytes, which on some processors wants a kernel from the Hub and
+    # complains that it cannot have it. Nothing here computes with that.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         yield
     except ModuleNotFoundError as error:

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from finetune.commands.sagemaker.options import (
+    PREFIX,
+    BaseFrom,
     InstanceRole,
     Json,
+    Prefix,
     Profile,
     Region,
     RunArgument,
+    SecurityGroups,
+    Subnets,
     Yes,
     account,
     pairs,
@@ -107,14 +112,7 @@ def deploy(
             help="The base's file in RUN/gguf; by default the smallest.",
         ),
     ] = None,
-    base_from: Annotated[
-        str | None,
-        typer.Option(
-            "--base-from",
-            metavar="S3|FOLDER",
-            help="The base, where it does not lie where the recipe says.",
-        ),
-    ] = None,
+    base_from: BaseFrom = None,
     bucket: Annotated[
         str | None,
         typer.Option(
@@ -123,10 +121,7 @@ def deploy(
             help="Of your own; by default medassist-ACCOUNT-REGION.",
         ),
     ] = None,
-    prefix: Annotated[
-        str,
-        typer.Option("--prefix", metavar="PREFIX", help="Under which all of it lies."),
-    ] = "medassist",
+    prefix: Prefix = PREFIX,
     kms_key: Annotated[
         str | None,
         typer.Option(
@@ -136,14 +131,8 @@ def deploy(
             "none.",
         ),
     ] = None,
-    subnets: Annotated[
-        list[str] | None,
-        typer.Option("--subnet", metavar="ID", help="Of a network of your own."),
-    ] = None,
-    security_groups: Annotated[
-        list[str] | None,
-        typer.Option("--security-group", metavar="ID", help="Of that network."),
-    ] = None,
+    subnets: Subnets = None,
+    security_groups: SecurityGroups = None,
     tags: Annotated[
         list[str] | None,
         typer.Option("--tag", metavar="NAME=VALUE", help="More tags of all of it."),

@@ -107,6 +107,19 @@ Bucket = Annotated[
         "closed to the public, where it is not there.",
     ),
 ]
+# Of `train` and `deploy`, which both send and make something.
+Prefix = Annotated[
+    str, typer.Option("--prefix", metavar="PREFIX", help="Under which all of it lies.")
+]
+Subnets = Annotated[
+    list[str] | None,
+    typer.Option("--subnet", metavar="ID", help="Of a network of your own."),
+]
+SecurityGroups = Annotated[
+    list[str] | None,
+    typer.Option("--security-group", metavar="ID", help="Of that network."),
+]
+PREFIX = "medassist"
 BUDGET, INSTANCE, HOURS = "25", "ml.g5.2xlarge", 2.0
 
 

@@ -15,6 +15,7 @@ from finetune.commands.sagemaker.options import (
     BUDGET,
     HOURS,
     INSTANCE,
+    PREFIX,
     BaseFrom,
     Bucket,
     Budget,
@@ -24,10 +25,13 @@ from finetune.commands.sagemaker.options import (
     Instances,
     Json,
     Out,
+    Prefix,
     Profile,
     Recipe,
     Region,
+    SecurityGroups,
     Spot,
+    Subnets,
     Tokens,
     Yes,
     account,
@@ -72,10 +76,7 @@ def train(
         ),
     ] = None,
     bucket: Bucket = None,
-    prefix: Annotated[
-        str,
-        typer.Option("--prefix", metavar="PREFIX", help="Under which all of it lies."),
-    ] = "medassist",
+    prefix: Prefix = PREFIX,
     kms_key: Annotated[
         str | None,
         typer.Option(
@@ -84,14 +85,8 @@ def train(
             help="Encrypts what is sent, what is kept and what comes of it.",
         ),
     ] = None,
-    subnets: Annotated[
-        list[str] | None,
-        typer.Option("--subnet", metavar="ID", help="Of a network of your own."),
-    ] = None,
-    security_groups: Annotated[
-        list[str] | None,
-        typer.Option("--security-group", metavar="ID", help="Of that network."),
-    ] = None,
+    subnets: Subnets = None,
+    security_groups: SecurityGroups = None,
     tags: Annotated[
         list[str] | None,
         typer.Option("--tag", metavar="NAME=VALUE", help="More tags of the job."),

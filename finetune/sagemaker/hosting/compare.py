@@ -26,7 +26,6 @@ from finetune.evaluate.journal import Journal
 from finetune.evaluate.recipe import EvaluatePart
 from finetune.evaluate.result import (
     AnsweredItem,
-    DataFacts,
     Evaluation,
     EvaluationSettings,
     Example,
@@ -190,7 +189,7 @@ def compare(
         )
     evaluation = Evaluation(
         models=models,
-        data=_data(data),
+        data=data.facts(),
         losses=(),
         comparisons=tuple(compare_answers(answers, part.seed)),
         examples=tuple(examples),
@@ -292,20 +291,3 @@ def _each(
             work.done += 1
         work.watcher(name, count, count)
         return [kept.found[at] for at in sorted(kept.found)]
-
-
-def _data(data: HeldOut) -> DataFacts:
-    records = data.records
-    return DataFacts(
-        split=data.split,
-        instead_of=data.instead_of,
-        note=data.note,
-        sha256=data.sha256,
-        records=len(records),
-        dialogues=sum(record.kind == "dialogue" for record in records),
-        texts=sum(record.kind == "text" for record in records),
-        groups=len({(record.source, record.group) for record in records}),
-        tokens=0,
-        bytes=0,
-        not_read=data.not_read,
-    )
