@@ -10,9 +10,9 @@ from medassist.core.terminal import RoomError, room
 
 
 def test_a_missing_library_is_a_sentence_with_the_extra() -> None:
-    with pytest.raises(RoomError, match=r"needs torch.*medassist\[finetune\]"):
-        with room("finetune"):
-            raise ModuleNotFoundError("no", name="torch.nn")
+    said = r"needs torch.*medassist\[finetune\]"
+    with pytest.raises(RoomError, match=said), room("finetune"):
+        raise ModuleNotFoundError("no", name="torch.nn")
 
 
 def test_the_complaint_of_a_library_of_a_library_is_kept_back(
