@@ -31,13 +31,14 @@ ROWS = """
     what: [heart, liver, skin, lung, knee, ear]
     n: ["1", "2", "3", "4", "5", "6", "7", "8"]
 """
+STEPS = 300
 BUCKET = f"medassist-{ACCOUNT}-{REGION}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/medassist-sagemaker"
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory, llama: Path) -> Path:
-    """A prepared run of twenty steps, with its manifest."""
+    """A prepared run, long enough to be stopped on its way, with its manifest."""
     folder = tmp_path_factory.mktemp("prepared")
     (folder / "rows").mkdir()
     (folder / "rows/own.yaml").write_text(ROWS, "utf-8")
@@ -49,8 +50,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, llama: Path) -> Path:
             "split": {"train": 0.6, "validation": 0.2, "test": 0.2},
         },
         "train": {
-            "steps": 20, "rows": 2, "rows_at_once": 1, "max_length": 96,
-            "packing": False, "rate": 0.01,
+            "steps": STEPS, "rows": 2, "rows_at_once": 1, "max_length": 96,
+            "packing": False, "rate": 0.01, "patience": None,
         },
         "evaluate": {"generate": 2, "max_new_tokens": 8},
     }  # fmt: skip
@@ -128,7 +129,7 @@ def test_a_life_from_the_plan_to_the_teardown(
     call("fetch", str(run))
     stopped = read_training(run)
     assert stopped.stopped_why == "asked"
-    assert 6 <= stopped.steps < 20
+    assert 6 <= stopped.steps < STEPS
 
     # The same command goes on from where it stopped, under what is left.
     trainer.stop_at_line = ""
@@ -140,11 +141,11 @@ def test_a_life_from_the_plan_to_the_teardown(
     cloud.fake.wait(second["job"])
     followed = call("logs", str(run), "--follow").stdout
     assert f"goes on from step {stopped.steps}" in followed
-    assert '"step":20' in followed
+    assert f'"step":{STEPS}' in followed
     assert "Completed" in followed
     shown = json.loads(call("status", str(run), "--json").stdout)
     assert shown["status"] == "Completed"
-    assert shown["checkpoint_step"] == 20
+    assert shown["checkpoint_step"] == STEPS
     ledger = read_ledger(run)
     assert ledger is not None
     assert all(made.billed_s for made in ledger.of("training-job"))
@@ -152,7 +153,7 @@ def test_a_life_from_the_plan_to_the_teardown(
     # From then on it is a run of this computer.
     call("fetch", str(run))
     assert read_training(run).stopped_why == "finished"
-    assert read_training(run).steps == 20
+    assert read_training(run).steps == STEPS
     done = CliRunner().invoke(app, ["evaluate", str(run), "--json"])
     assert done.exit_code == 0, done.output
     assert (run / "evaluation.json").is_file()
