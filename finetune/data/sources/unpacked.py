@@ -6,18 +6,20 @@ what grows beyond measure (a zip bomb) is refused, and the reading goes on behin
 
 from __future__ import annotations
 
+import lzma
 import shutil
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO
 
 from finetune.data.sources.inputs import DATA, compressed
-from finetune.data.sources.packed import named, open_zip, refusal, tar_members
+from finetune.data.sources.packed import open_zip, refusal, tar_members
 from finetune.data.sources.source import Broken, Columns, Read, Reading, Source
 from finetune.errors import FinetuneError
 
@@ -26,6 +28,10 @@ SMALL = 64 * 2**20  # bytes that every member may have
 MOST_MEMBERS = 1_000_000  # files of data in one archive
 _CHUNK = 2**20
 _ENDINGS = compressed(*DATA)
+_BROKEN = (
+    *(zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error),
+    *(EOFError, RuntimeError, NotImplementedError),
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class _Packed:
 
 
 def read_unpacked(source: Source, file: Path) -> Reading:
-    """The records of a source's files that lie in an archive, in the order of names.
+    """The records of a source's files that lie in an archive, in the archive's order.
 
     Args:
         source: asked which of the files are its own.
@@ -72,13 +78,16 @@ def read_unpacked(source: Source, file: Path) -> Reading:
             chosen = source.files(folder)
         except FinetuneError as error:
             raise FinetuneError(_said(error, folder, file)) from error
-        for place in chosen:
+        wanted = {names[place]: place for place in chosen}
+        for name, opened in _opened(file):
+            if (place := wanted.pop(name, None)) is None:
+                continue
             try:
-                _unpack(file, names[place], place)
+                _unpack(opened, place)
                 columns = yield from _named_after(source.read(place), folder, file)
                 told = _both(told, columns)
             except FinetuneError as error:
-                yield Broken(names[place], str(file), _said(error, folder, file))
+                yield Broken(name, str(file), _said(error, folder, file))
             finally:
                 place.unlink(missing_ok=True)
     return told
@@ -131,36 +140,43 @@ def _is_data(name: str) -> bool:
     return path.name.lower().endswith(_ENDINGS) and "__MACOSX" not in path.parts
 
 
-def _unpack(file: Path, name: str, place: Path) -> None:
+def _opened(file: Path) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+    """Each member's name and what opens it, in one pass.
+
+    To look for a member anew is to decompress all that stand before it.
+    """
+    if file.name.lower().endswith(".zip"):
+        with open_zip(file) as archive:
+            for member in archive.infolist():
+                yield member.filename, partial(archive.open, member)
+        return
+    for tar, entry in tar_members(file):
+        if entry.isfile():
+            yield entry.name, partial(_extracted, tar, entry)
+
+
+def _extracted(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    stream = tar.extractfile(entry)
+    assert stream is not None  # a file has one
+    return stream
+
+
+def _unpack(opened: Callable[[], IO[bytes]], place: Path) -> None:
     """Write a member to its place; what it has at most, its entry has told.
 
     Raises:
         FinetuneError: it cannot be unpacked, or the disk is full.
     """
     try:
-        with _opened(file, name) as stream, place.open("wb") as out:
+        with opened() as stream, place.open("wb") as out:
             shutil.copyfileobj(stream, out, _CHUNK)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+    except _BROKEN as error:
         raise FinetuneError(f"cannot be unpacked: {error}") from error
     except OSError as error:
         raise FinetuneError(
             f"cannot be unpacked into {place.parent}: {error.strerror or error}; "
             "unpack the archive yourself, or set TMPDIR to a folder with more room"
         ) from error
-
-
-@contextmanager
-def _opened(file: Path, name: str) -> Generator[IO[bytes]]:
-    if file.name.lower().endswith(".zip"):
-        with open_zip(file) as archive, archive.open(name) as stream:
-            yield stream
-        return
-    for tar, member in tar_members(file):
-        if member.name == name and (stream := tar.extractfile(member)) is not None:
-            with named(file), stream:
-                yield stream
-            return
-    raise FinetuneError(f"{file} has no {name} any more; was it changed meanwhile?")
 
 
 def _both(one: Columns | None, other: Columns | None) -> Columns | None:

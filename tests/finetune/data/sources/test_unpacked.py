@@ -160,6 +160,20 @@ def test_a_zip_with_a_password_and_a_broken_one_are_told(tmp_path):
         read("table", tmp_path / "b.zip")
 
 
+@pytest.mark.parametrize("number", [2, 40])
+def test_an_archive_of_many_files_is_gone_through_once(tmp_path, monkeypatch, number):
+    members = {f"{name:03}.csv": CSV for name in range(number)}
+    tar = tarred(tmp_path / "all.tar.gz", **members)
+    opened: list[str] = []
+    open_tar = tarfile.open
+    monkeypatch.setattr(
+        tarfile, "open", lambda *a, **k: opened.append("") or open_tar(*a, **k)
+    )
+    assert len(said(read("table", tar))) == number * len(AS_SAID)
+    # Once for the names and once for the files, however many they are.
+    assert len(opened) == 2
+
+
 def test_nothing_that_was_unpacked_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
