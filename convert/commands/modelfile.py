@@ -66,7 +66,8 @@ def modelfile(
     """Write a Modelfile for `ollama create`, from the model's own chat template.
 
     The Go TEMPLATE is derived from the Jinja template and compared with it over many
-    conversations; a template that Go cannot repeat exactly is refused. Parameters are
+    conversations; one that Go cannot repeat exactly is refused, unless Ollama from 0.30
+    on renders it itself: there TEMPLATE is the nearest. Parameters are
     those that the model's files or you name, and no others; who named which is told.
     """
     with room("convert"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import chain, product
 
 from convert.errors import ConvertError
 from convert.go_template.source import (
@@ -53,15 +53,39 @@ def read_turns(source: ChatSource) -> Turns:
         ConvertError: it fails, or it writes something that depends on more than the
             roles of the turns and their order.
     """
-    found = _Finder(source).find()
-    found = _with_trims(source, found)
-    _check(source, found)
-    return found
+    turns, odd = nearest_turns(source)
+    if odd:
+        raise no_go_form(source, odd)
+    return turns
+
+
+def nearest_turns(source: ChatSource) -> tuple[Turns, str]:
+    """What comes nearest to the chat template of `source`, and where they part.
+
+    The second is empty where it is what the template writes, exactly.
+
+    Raises:
+        ConvertError: it fails, or refuses a conversation.
+    """
+    finder = _Finder(source)
+    odd = finder.odd
+    try:
+        turns = finder.find()
+    except _NoFormError as error:
+        return _one_question(source, finder), str(error)
+    turns = _with_trims(source, turns, odd)
+    return turns, next(chain(odd, _unlike(source, turns)), "")
+
+
+class _NoFormError(Exception):
+    """A template that cannot be taken apart; says why."""
 
 
 class _Finder:
     def __init__(self, source: ChatSource) -> None:
         self.source = source
+        self.odd: list[str] = []
+        """What it does besides writing fixed texts around turns."""
         specials = sorted(filter(None, source.specials), key=len, reverse=True)
         self.atoms = re.compile("|".join([*map(re.escape, specials), "."]), re.DOTALL)
 
@@ -69,7 +93,7 @@ class _Finder:
         first, answered, asked = self.between("user", "assistant", "user")[:3]
         again = self.between("user", "assistant", "user", "assistant", "user")
         if again[2] != asked or again[3] != answered or again[4] != again[2]:
-            raise self._no_form("later turns are written otherwise than earlier ones")
+            self.odd.append("later turns are written otherwise than earlier ones")
         end = again[5]
         question_after, asks = self._end_of_question(end)
         # Where it does not ask, a template closes an answer with what is its own.
@@ -119,7 +143,7 @@ class _Finder:
         lead = turns.user.before
         lead = turns.assistant.after + lead if where == "last" else turns.opening + lead
         if not before.startswith(lead):
-            raise self._no_form("a system text changes what stands before it")
+            raise _NoFormError("a system text changes what stands before it")
         return SystemInQuestion(
             Around(before.removeprefix(lead), after),
             "last" if where == "last" else "first",
@@ -191,11 +215,8 @@ class _Finder:
         pattern = "|".join(rf"{word}\d" for word in WORDS.values())
         parts = re.split(pattern, text)
         if len(parts) != len(roles) + 1:
-            raise self._no_form("a turn is left out or is written twice")
+            raise _NoFormError("a turn is left out or is written twice")
         return parts
-
-    def _no_form(self, why: str) -> ConvertError:
-        return no_go_form(self.source, why)
 
 
 def _marked(roles: Sequence[Role]) -> list[tuple[Role, str]]:
@@ -212,8 +233,22 @@ def no_go_form(source: ChatSource, why: str) -> ConvertError:
     )
 
 
-def _with_trims(source: ChatSource, turns: Turns) -> Turns:
-    """Find which turns the template trims, one kind of turn after the other."""
+def _one_question(source: ChatSource, finder: _Finder) -> Turns:
+    """What the template writes around a question that stands alone."""
+    text = finder.render("user")
+    question = re.search(f"{WORDS['user']}0", text, re.IGNORECASE)
+    if question is None:
+        raise no_go_form(source, "it leaves out the question")
+    user = Around(text[: question.start()], "")
+    nothing = Around("", "\n")
+    return Turns("", SystemLeftOut(), user, nothing, text[question.end() :])
+
+
+def _with_trims(source: ChatSource, turns: Turns, odd: list[str]) -> Turns:
+    """Find which turns the template trims, one kind of turn after the other.
+
+    Where it changes a text otherwise, that is added to `odd`.
+    """
 
     def best(
         conversation: Conversation, change: Callable[[Turns, Trim], Turns], who: str
@@ -222,7 +257,8 @@ def _with_trims(source: ChatSource, turns: Turns) -> Turns:
         for trim in TRIMS:
             if (changed := change(turns, trim)).render(conversation) == expected:
                 return changed
-        raise no_go_form(source, f"it changes the text of {who}")
+        odd.append(f"it changes the text of {who}")
+        return turns
 
     def user(found: Turns, trim: Trim) -> Turns:
         return replace(found, user=replace(found.user, trim=trim))
@@ -268,15 +304,13 @@ def _with_trims(source: ChatSource, turns: Turns) -> Turns:
     return turns
 
 
-def _check(source: ChatSource, turns: Turns) -> None:
-    """Compare `turns` with the template itself over conversations of many shapes."""
+def _unlike(source: ChatSource, turns: Turns) -> Iterator[str]:
+    """Where `turns` and the template itself part, over conversations of many shapes."""
     for conversation in conversations():
         expected = _expected(source, conversation)
         found = turns.render(conversation)
         if found != expected:
-            raise no_go_form(
-                source, f"it writes {expected!r}, fixed texts would write {found!r}"
-            )
+            yield f"it writes {expected!r}, fixed texts would write {found!r}"
 
 
 def _expected(source: ChatSource, conversation: Conversation) -> str:

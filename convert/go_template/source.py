@@ -5,22 +5,40 @@ From a model folder (transformers renders) or from a GGUF (the engine's sandbox 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, Protocol, cast
 
 from convert.errors import ConvertError
 from convert.gguf.contents import GgufFacts, read_facts
 from medassist.core.plain_template import plain_template
-from medassist.core.values import Role
+from medassist.core.values import Role, Thinking
 
 Conversation = Sequence[tuple[Role, str]]
-RawRender = Callable[[str, Conversation, bool], str]
-"""From a Jinja text, turns, and whether an answer is asked for, to a prompt."""
 
-DATE_MARK = "\N{SYMBOL FOR SUBSTITUTE}today\N{SYMBOL FOR SUBSTITUTE}"
+
+class RawRender(Protocol):
+    """From a Jinja text and turns to a prompt."""
+
+    def __call__(
+        self, template: str, turns: Conversation, ask: bool, thinking: Thinking
+    ) -> str:
+        """The prompt, which ends where an answer begins if one is asked for."""
+        ...
+
+
+MARK = "\N{SYMBOL FOR SUBSTITUTE}"
+DATED = re.compile(f"{MARK}date:(.*?):date{MARK}", re.DOTALL)
+# A macro of that name hides the function that would write today's date.
+MARKED_DATE = (
+    "{% macro strftime_now(form) %}{{ '"
+    + f"{MARK}date:' ~ form ~ ':date{MARK}"
+    + "' }}{% endmacro %}{{ '' }}"
+)
+LONGEST_DATE_FORM = 100
 ENDS_IN_CONFIG = ("config.json", "generation_config.json")
 
 
@@ -46,6 +64,8 @@ class ChatSource:
     raw: RawRender = field(repr=False)
     date: str | None = None
     """What the template writes as today's date; `None`: it may write none."""
+    today: datetime | None = None
+    """The moment of which it writes the date, where `date` does not say what."""
     context_from: str = ""
     """Where it says so."""
     advice: Mapping[str, object] = field(default_factory=dict[str, object])
@@ -56,7 +76,9 @@ class ChatSource:
     stands_in: bool = False
     """Whether `template` is the plain one, since the model brings none."""
 
-    def render(self, turns: Conversation, *, ask: bool = True) -> str:
+    def render(
+        self, turns: Conversation, *, ask: bool = True, thinking: Thinking = "auto"
+    ) -> str:
         """The prompt for `turns` without the begin token that the runtime writes.
 
         A template that refuses a system turn gets its text before the first question,
@@ -67,12 +89,12 @@ class ChatSource:
             ConvertError: the template fails.
         """
         try:
-            text = self._written(turns, ask)
+            text = self._written(turns, ask, thinking)
         except TemplateRefused:
             folded = without_system(turns)
             if folded == list(turns):
                 raise
-            text = self._written(folded, ask)
+            text = self._written(folded, ask, thinking)
         return text.removeprefix(self.bos) if self.bos else text
 
     def takes(self, turns: Conversation) -> bool:
@@ -89,26 +111,37 @@ class ChatSource:
             self.bos
         )
 
-    def _written(self, turns: Conversation, ask: bool) -> str:
-        date = DATE_MARK if self.date is None else self.date
-        # A macro of that name hides the function that would write today's date.
-        fixed = (
-            "{% macro strftime_now(form) %}"
-            + "{{ "
-            + json.dumps(date, ensure_ascii=False)
-            + " }}{% endmacro %}{{ '' }}"
+    def writes_date(self) -> bool:
+        """Whether the template writes today's date."""
+        return (
+            "strftime_now" in self.template
+            and DATED.search(self._marked([("user", "?")], True, "auto")) is not None
         )
-        template = self.template
-        if "strftime_now" in template:
-            template = fixed + template
-        text = self.raw(template, turns, ask)
-        if self.date is None and DATE_MARK in text:
+
+    def _written(
+        self, turns: Conversation, ask: bool, thinking: Thinking = "auto"
+    ) -> str:
+        text = self._marked(turns, ask, thinking)
+        if self.date is not None or self.today is not None:
+            return DATED.sub(self._date, text)
+        if DATED.search(text):
             raise ConvertError(
                 f"{self.origin}: the chat template writes today's date, which a Go "
                 "template of Ollama cannot in that form. Fix one with --date, such as "
                 '--date "26 Jul 2024"'
             )
         return text
+
+    def _date(self, mark: re.Match[str]) -> str:
+        if self.date is not None or self.today is None:
+            return self.date or ""
+        return self.today.strftime(mark[1][:LONGEST_DATE_FORM])
+
+    def _marked(self, turns: Conversation, ask: bool, thinking: Thinking) -> str:
+        """The prompt with its dates as marks, which hold the form of each."""
+        dated = "strftime_now" in self.template
+        template = MARKED_DATE + self.template if dated else self.template
+        return self.raw(template, turns, ask, thinking)
 
 
 def without_system(turns: Conversation) -> list[tuple[Role, str]]:
@@ -163,7 +196,7 @@ def source_of_gguf(facts: GgufFacts, *, date: str | None = None) -> ChatSource:
     template = facts.template or plain_template(begins_with_bos=facts.adds_bos)
     compiled: dict[str, ChatTemplate] = {}
 
-    def raw(template: str, turns: Conversation, ask: bool) -> str:
+    def raw(template: str, turns: Conversation, ask: bool, thinking: Thinking) -> str:
         from medassist.core.values import Message
 
         messages = [Message(role=role, content=text) for role, text in turns]
@@ -171,7 +204,9 @@ def source_of_gguf(facts: GgufFacts, *, date: str | None = None) -> ChatSource:
             if template not in compiled:
                 bos, eos = facts.text(facts.bos), facts.text(facts.eos)
                 compiled[template] = ChatTemplate(template, str(facts.file), bos, eos)
-            return compiled[template].render(messages, ask=ask, fold=False)
+            return compiled[template].render(
+                messages, ask=ask, fold=False, thinking=thinking
+            )
         except TemplateRefusal as error:
             raise TemplateRefused(str(error)) from error
         except TemplateError as error:
@@ -203,12 +238,16 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
         begins_with_bos,
         chat_templates,
     )
+    from medassist.engine.template import THINKING_NAMES
 
     tokenizer = load_tokenizer(folder)
     template = asked_template(tokenizer)
 
-    def raw(template: str, turns: Conversation, ask: bool) -> str:
+    def raw(template: str, turns: Conversation, ask: bool, thinking: Thinking) -> str:
         messages = [{"role": role, "content": text} for role, text in turns]
+        switch: dict[str, Any] = {}
+        if thinking != "auto":
+            switch = dict.fromkeys(THINKING_NAMES, thinking == "on")
         try:
             return cast(
                 str,
@@ -217,6 +256,7 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
                     chat_template=template,
                     tokenize=False,
                     add_generation_prompt=ask,
+                    **switch,
                 ),
             )
         except TemplateError as error:

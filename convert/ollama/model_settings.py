@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import cast, get_args
 
 from convert.errors import ConvertError
-from convert.go_template.derive import read_turns
+from convert.go_template.derive import nearest_turns, read_turns
 from convert.go_template.source import (
     ChatSource,
     Role,
@@ -16,6 +17,7 @@ from convert.go_template.source import (
     read_source,
 )
 from convert.go_template.write import go_template
+from convert.ollama.own_template import FIRST, GO_ALONE, renders_own
 from convert.ollama.parameters import (
     MOST_CONTEXT,
     REPEAT_PENALTY,
@@ -66,6 +68,8 @@ class OllamaSettings:
     """What a user should know, in sentences."""
     turns: Turns | None = None
     """The template as it was derived; `None` where it was written by hand."""
+    inexact: str = ""
+    """What the chat template does that TEMPLATE does not; empty: nothing is known."""
     origins: tuple[Parameter, ...] = ()
     """All parameters, stops and all, with who named them."""
 
@@ -88,13 +92,19 @@ def settings_of(path: Path, wishes: OllamaWishes) -> OllamaSettings:
 def settings_from(source: ChatSource, wishes: OllamaWishes) -> OllamaSettings:
     """The settings for the model that `source` describes.
 
+    A chat template that Ollama renders itself needs no exact Go form: there TEMPLATE
+    is the nearest one, for servers that are older.
+
     Raises:
-        ConvertError: its chat template has no exact Go form, or a wish cannot be met.
+        ConvertError: its chat template has no exact Go form, and Ollama would not
+            render it itself; or a wish cannot be met.
     """
-    turns = None if wishes.template is not None else read_turns(source)
+    turns, inexact = (None, "") if wishes.template is not None else _turns(source)
+    source = replace(source, today=datetime.now().astimezone())
     template = wishes.template if turns is None else go_template(turns)
     assert template is not None
-    if turns and wishes.system and isinstance(turns.system, SystemLeftOut):
+    left_out = turns and not inexact and isinstance(turns.system, SystemLeftOut)
+    if left_out and wishes.system:
         raise ConvertError(
             f"{source.origin}: the chat template leaves out system texts, so a SYSTEM "
             "would not reach the model; leave out --system"
@@ -116,15 +126,28 @@ def settings_from(source: ChatSource, wishes: OllamaWishes) -> OllamaSettings:
         licences=wishes.licences,
         messages=wishes.messages,
         notes=(
-            *_notes(source, turns, wishes),
+            *_notes(source, turns, inexact),
             *(_of_end(source, end) if turns else ()),
             *_of_context(source, parameters, wishes),
             *advice.notes,
             REPEAT_PENALTY,
         ),
         turns=turns,
+        inexact=inexact,
         origins=(*stops, *parameters),
     )
+
+
+def _turns(source: ChatSource) -> tuple[Turns, str]:
+    """What TEMPLATE is written of, and what the chat template does besides."""
+    if source.stands_in or not renders_own(source.template):
+        return read_turns(source), ""
+    if source.date is not None or not source.writes_date():
+        return nearest_turns(source)
+    today = datetime.now().astimezone()
+    turns, odd = nearest_turns(replace(source, today=today))
+    dated = f"it writes today's date, and in TEMPLATE that of {today:%d %B %Y} stays"
+    return turns, f"{dated}; {odd}" if odd else dated
 
 
 def template_end(source: ChatSource) -> AnswerEnd:
@@ -213,8 +236,14 @@ def _of_context(
     ]
 
 
-def _notes(source: ChatSource, turns: Turns | None, wishes: OllamaWishes) -> list[str]:
+def _notes(source: ChatSource, turns: Turns | None, inexact: str) -> list[str]:
     notes: list[str] = []
+    if inexact:
+        notes.append(
+            f"The chat template has no exact Go form: {inexact}. Ollama from {FIRST} "
+            f"on renders the one in the GGUF itself, unless {GO_ALONE} is set where it "
+            "runs; an older one takes TEMPLATE, which comes nearest."
+        )
     if source.bos and not source.writes_bos():
         notes.append(
             f"Ollama writes the begin token {source.bos} before the prompt, since the "
@@ -225,7 +254,7 @@ def _notes(source: ChatSource, turns: Turns | None, wishes: OllamaWishes) -> lis
             f"{source.origin.name} has no chat template; it is asked in the plain "
             'form, "Question: ... Answer:", as medassist asks it too.'
         )
-    if turns and _thinks(source, turns):
+    if turns and not inexact and _thinks(source, turns):
         notes.append(
             "The chat template takes <think>...</think> out of earlier answers, and "
             "the TEMPLATE does not; Ollama keeps thinking apart from an answer itself."
@@ -237,7 +266,7 @@ def _notes(source: ChatSource, turns: Turns | None, wishes: OllamaWishes) -> lis
         refused = not source.takes([("system", "s"), ("user", "u")])
         why = "has no system turn" if refused else "puts it there"
         notes.append(f"A system text stands {place}: the chat template {why}.")
-    elif isinstance(turns.system, SystemLeftOut):
+    elif isinstance(turns.system, SystemLeftOut) and not inexact:
         notes.append("The chat template leaves out system texts, and so does this one.")
     return notes
 

@@ -15,39 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from convert.errors import ConvertError
 from convert.gguf.contents import GgufFacts, same_number
 from convert.gguf.head import TensorFact, read_head, tensor_bytes
-from convert.go_template.source import ChatSource, TemplateRefused
+from convert.go_template.source import ChatSource
 from convert.ollama.model_settings import OllamaSettings
+from convert.ollama.prompts_back import prompt_checks
 from convert.ollama.publish_plan import PublishPlan
+from convert.ollama.read_back_check import ReadBackCheck, short
 from convert.ollama.server import Server
-from medassist.core.values import Role
 
 STORED = re.compile(r"^(FROM|ADAPTER) (.*sha256-([0-9a-f]{64}))\s*$", re.MULTILINE)
 # The server leaves these out of what it tells, or they say how a file was cut up.
 NOT_TOLD = {"general.name", "tokenizer.chat_template"}
 NOT_TOLD_FRONT = "split."
-TALKS: tuple[tuple[tuple[Role, str], ...], ...] = (
-    (("user", "What is iron for?"),),
-    (
-        ("user", "What is iron for?"),
-        ("assistant", "For the blood.\n"),
-        ("user", " And zinc?"),
-    ),
-    (("system", "Be brief."), ("user", "What is iron for?")),
-)
-
-
-class ReadBackCheck(BaseModel):
-    """One comparison of stored with sent."""
-
-    what: str
-    equal: bool | None
-    """`None`: it could not be compared."""
-    said: str
 
 
 def read_back(
@@ -69,6 +51,8 @@ def read_back(
         word: (path, digest)
         for word, path, digest in STORED.findall(str(told.get("modelfile", "")))
     }
+    # The server tells the one that it renders.
+    own = told.get("template") == plan.source.template
     return [
         _tensors(told, plan, stored.get("FROM"), local=server.host.is_local),
         _metadata(told, plan.facts),
@@ -79,7 +63,7 @@ def read_back(
         _text("system", told.get("system"), settings.system or ""),
         _text("licence", told.get("license"), "\n".join(settings.licences)),
         _messages(told, settings),
-        _prompt(server, plan),
+        *prompt_checks(server, plan, own=own),
     ]
 
 
@@ -166,7 +150,7 @@ def _metadata(told: dict[str, Any], facts: GgufFacts) -> ReadBackCheck:
         else:
             same = same_number(value, found)
         if not same:
-            said = f"{key} is {_short(found)}; sent was {_short(value)}"
+            said = f"{key} is {short(found)}; sent was {short(value)}"
             return ReadBackCheck(what="metadata", equal=False, said=said)
         compared += 1
     return ReadBackCheck(what="metadata", equal=True, said=f"{compared} entries")
@@ -189,12 +173,12 @@ def _template(
 ) -> ReadBackCheck:
     found = told.get("template")
     if found == settings.template:
-        return ReadBackCheck(what="template", equal=True, said="as sent")
-    if found == source.template:
-        # It prefers the file's own template where that knows tools and ours does not.
-        said = "the server uses the chat template in the GGUF in the place of TEMPLATE"
+        said = "as sent; the server renders TEMPLATE"
         return ReadBackCheck(what="template", equal=True, said=said)
-    said = f"{_short(found)}; sent was {_short(settings.template)}"
+    if found == source.template:
+        said = "the server renders the chat template in the GGUF"
+        return ReadBackCheck(what="template", equal=True, said=said)
+    said = f"{short(found)}; sent was {short(settings.template)}"
     return ReadBackCheck(what="template", equal=False, said=said)
 
 
@@ -241,7 +225,7 @@ def _text(what: str, found: object, sent: str) -> ReadBackCheck:
     if (found or "") == sent:
         said = f"{len(sent)} characters" if sent else "none"
         return ReadBackCheck(what=what, equal=True, said=said)
-    said = f"{_short(found)}; sent was {_short(sent)}"
+    said = f"{short(found)}; sent was {short(sent)}"
     return ReadBackCheck(what=what, equal=False, said=said)
 
 
@@ -249,56 +233,5 @@ def _messages(told: dict[str, Any], settings: OllamaSettings) -> ReadBackCheck:
     found = [(m.get("role"), m.get("content")) for m in told.get("messages") or []]
     if found == list(settings.messages):
         return ReadBackCheck(what="messages", equal=True, said=f"{len(found)} of them")
-    said = f"{_short(found)}; sent was {_short(list(settings.messages))}"
+    said = f"{short(found)}; sent was {short(list(settings.messages))}"
     return ReadBackCheck(what="messages", equal=False, said=said)
-
-
-def _prompt(server: Server, plan: PublishPlan) -> ReadBackCheck:
-    """Render conversations on the server; the model's own template is the measure."""
-    source, settings = plan.source, plan.settings
-    compared = 0
-    for talk in TALKS:
-        turns = whole_talk(talk, settings)
-        try:
-            expected = source.render(turns)
-        except TemplateRefused:
-            continue  # turns of MESSAGE and a system text behind them, for one
-        try:
-            found = server.rendered(str(plan.name), talk)
-        except ConvertError as error:
-            return ReadBackCheck(what="prompt", equal=False, said=str(error))
-        if found is None:
-            said = "this Ollama cannot show a prompt (0.11.5 or later can)"
-            return ReadBackCheck(what="prompt", equal=None, said=said)
-        found = found.removeprefix(source.bos) if source.bos else found
-        if found != expected:
-            said = f"it writes {_short(found)}; the tokenizer writes {_short(expected)}"
-            # What was written by hand has no exact form; that it differs is no news.
-            by_hand = settings.turns is None
-            return ReadBackCheck(
-                what="prompt", equal=None if by_hand else False, said=said
-            )
-        compared += 1
-    said = f"{compared} conversations rendered by the server"
-    return ReadBackCheck(what="prompt", equal=True if compared else None, said=said)
-
-
-def whole_talk(
-    talk: Sequence[tuple[Role, str]], settings: OllamaSettings
-) -> list[tuple[Role, str]]:
-    """`talk` with the server's own messages first, and turns of one role joined."""
-    turns = [*settings.messages, *talk]
-    if talk[0][0] != "system" and settings.system:
-        turns.insert(0, ("system", settings.system))
-    joined: list[tuple[Role, str]] = []
-    for role, text in turns:
-        if joined and joined[-1][0] == role:
-            joined[-1] = (role, f"{joined[-1][1]}\n\n{text}")
-        else:
-            joined.append((role, text))
-    return joined
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."

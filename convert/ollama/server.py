@@ -147,8 +147,24 @@ class Server:
         """All that the server says of a model."""
         return self._json("POST", "/api/show", {"model": name, "verbose": True})
 
-    def rendered(self, name: str, turns: Sequence[tuple[Role, str]]) -> str | None:
-        """The prompt that the server makes of `turns`; `None` if it cannot show it."""
+    def rendered(
+        self,
+        name: str,
+        turns: Sequence[tuple[Role, str]],
+        *,
+        think: bool | None = None,
+    ) -> str | None:
+        """The prompt that the server makes of `turns`; `None` if it cannot show it.
+
+        Args:
+            name: the model.
+            turns: the conversation.
+            think: whether the model is to think; `None` leaves that to the server.
+
+        Raises:
+            ConvertError: it makes none.
+        """
+        thinking = {} if think is None else {"think": think}
         answer = self._json(
             "POST",
             "/api/chat",
@@ -158,6 +174,7 @@ class Server:
                 "stream": False,
                 "_debug_render_only": True,
                 "keep_alive": 0,
+                **thinking,
                 # A server that does not know the field above answers in earnest.
                 "options": {"num_predict": 1},
             },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -248,6 +248,32 @@ THINKS = Spoken(
     specials=("<|im_start|>",),
     adds_bos=False,
 )
+
+
+def with_tools(spoken: Spoken) -> Spoken:
+    """The same, and it could write tools, which makes Ollama render it itself."""
+    tools = "{% if tools %}{{ tools }}{% endif %}"
+    return replace(spoken, template=spoken.template + tools)
+
+
+def switched(default: str) -> Spoken:
+    """Thinking can be switched; `default` is a test for it being on."""
+    return Spoken(
+        chatml(None).template
+        + "{% if add_generation_prompt and not ("
+        + default
+        + ") %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}",
+        bos=None,
+        eos="<|im_end|>",
+        specials=("<|im_start|>",),
+        adds_bos=False,
+    )
+
+
+THINKS_UNLESS_TOLD = switched("enable_thinking is not defined or enable_thinking")
+THINKS_WHEN_TOLD = switched("enable_thinking is defined and enable_thinking")
+# The server's word for it is enable_thinking.
+THINKS_BY_ANOTHER_NAME = switched("thinking is defined and thinking")
 
 SPOKEN: dict[str, Spoken] = {
     "llama-2": LLAMA_2,

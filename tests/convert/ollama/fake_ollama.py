@@ -2,7 +2,9 @@
 
 It keeps blobs as files, refuses digests that are wrong, fields and parameters that
 Ollama does not have, and models of blobs that are not there; it writes a GGUF anew
-when it makes a model of it, as the real one does. `faults` makes it fail in a way.
+when it makes a model of it, as the real one does. From version 0.30 on it renders the
+chat template in the GGUF where that can do more than TEMPLATE. `faults` makes it fail
+in a way.
 """
 
 from __future__ import annotations
@@ -13,12 +15,16 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
+from jinja2.exceptions import TemplateError
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 CREATE_FIELDS = {
     "model", "stream", "files", "adapters", "template", "license", "system",
@@ -26,6 +32,7 @@ CREATE_FIELDS = {
 }  # fmt: skip
 CHAT_FIELDS = {
     "model", "messages", "stream", "_debug_render_only", "keep_alive", "options",
+    "think",
 }  # fmt: skip
 NUMBERS = {
     "num_ctx", "num_predict", "temperature", "top_k", "top_p", "min_p",
@@ -53,6 +60,8 @@ class State:
     asked: list[str] = field(default_factory=list)
     received: int = 0
     pushed: list[str] = field(default_factory=list)
+    clock: timedelta = timedelta()
+    """How far the server's clock is ahead of the one here."""
     timings: dict[str, int] = field(default_factory=dict)
     """What is told at the end of an answer: `eval_duration` and so on, in ns."""
     chats: list[dict[str, Any]] = field(default_factory=list)
@@ -278,7 +287,7 @@ class Handler(BaseHTTPRequestHandler):
         shown["license"] = "\n".join(model.request.get("license", []))
         shown["system"] = model.request.get("system", "")
         shown["template"] = model.request.get("template", "")
-        if "prefers the chat template" in faults:
+        if self.renders_own(model):
             shown["template"] = jinja
         if "another template" in faults:
             shown["template"] += " "
@@ -318,17 +327,71 @@ class Handler(BaseHTTPRequestHandler):
         if not request.get("_debug_render_only"):
             self.answer_chat(request)
             return
-        if self.state.render is None:
+        own = self.renders_own(model)
+        if self.state.render is None and not own:
             self.tell({"message": {"role": "assistant", "content": "x"}})
             return
         turns = [*model.request.get("messages", []), *request["messages"]]
         system = model.request.get("system")
         if system and request["messages"][0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": system})
-        text = self.state.render(model.request["template"], turns)
+        if own:
+            text = self.by_own_template(model, turns, request.get("think"))
+        else:
+            if request.get("think"):
+                raise Refusal(400, f'"{request["model"]}" does not support thinking')
+            assert self.state.render is not None
+            text = self.state.render(model.request["template"], turns)
         if "another prompt" in self.state.faults:
             text = text.rstrip() + " "
         self.tell({"_debug_info": {"rendered_template": text}})
+
+    def own_template(self, model: Model) -> str:
+        entry = GGUFReader(self.state.blob(model.weights)).get_field(
+            "tokenizer.chat_template"
+        )
+        return "" if entry is None else entry.contents()
+
+    def renders_own(self, model: Model) -> bool:
+        """As server/images.go chooses, for a TEMPLATE that knows no tools."""
+        if tuple(map(int, self.state.version.split(".")[:2])) < (0, 30):
+            return False
+        own = self.own_template(model)
+        return "tools" in own or "tool_call" in own or thinks(own)
+
+    def by_own_template(
+        self, model: Model, turns: list[dict[str, str]], think: bool | None
+    ) -> str:
+        """As llama-server renders it: it always says whether to think."""
+        own = self.own_template(model)
+        if think and not thinks(own):
+            raise Refusal(400, "the model does not support thinking")
+        thinking = thinks(own) if think is None else think
+        if "turns thinking round" in self.state.faults and think is not None:
+            thinking = not thinking
+        fields = GGUFReader(self.state.blob(model.weights)).fields
+        words = fields["tokenizer.ggml.tokens"]
+        bos, eos = (
+            words.contents(fields[key].contents()) if key in fields else ""
+            for key in ("tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id")
+        )
+        today = datetime.now().astimezone() + self.state.clock
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols]
+        )
+        environment.globals["strftime_now"] = today.strftime
+        environment.globals["raise_exception"] = refuse
+        try:
+            prompt = environment.from_string(own).render(
+                messages=turns,
+                add_generation_prompt=True,
+                bos_token=bos,
+                eos_token=eos,
+                enable_thinking=thinking,
+            )
+        except TemplateError as error:
+            raise Refusal(500, str(error)) from error
+        return prompt.removeprefix(bos)
 
     def answer_chat(self, request: dict[str, Any]) -> None:
         state = self.state
@@ -369,6 +432,14 @@ class Handler(BaseHTTPRequestHandler):
             lines += [{"status": "pushing manifest"}, {"status": "success"}]
             self.state.pushed.append(request["model"])
         self.stream(lines)
+
+
+def thinks(template: str) -> bool:
+    return "<think>" in template and "</think>" in template
+
+
+def refuse(why: str) -> None:
+    raise TemplateError(why)
 
 
 def go_values(parameters: dict[str, Any]) -> list[str]:

@@ -145,13 +145,6 @@ def test_what_the_server_changed_is_named_and_not_pushed(
     assert fake.state.pushed == []
 
 
-@go_render.needs_go
-def test_the_files_own_chat_template_may_stand_in_for_ours(fake: FakeOllama, gguf_f32):
-    fake.state.faults = {"prefers the chat template"}
-    told = published(fake.host, "tiny", gguf_f32.base)
-    assert equal(told["models"][0])["template"] is True
-
-
 def test_an_old_server_that_shows_no_prompt_is_said_to_show_none(
     fake: FakeOllama, gguf_f32
 ):
