@@ -20,11 +20,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from medassist.commands.ask_notice import CheckedQuestion
 from medassist.core.clean import Cleaner, clean
 from medassist.core.values import Mode, PairFiles, PaneInfo, PaneName
 from medassist.engine.wire import Answered, Loading, Reading, Written
 from medassist.library.hashes import remembered_sha256
+from medassist.session.checked_question import CheckedQuestion
 
 LOOK_EVERY_S = 0.05
 HELD_TOKENS = 1024

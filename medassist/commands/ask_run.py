@@ -18,7 +18,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO
 
-from medassist.commands.ask_notice import CheckedQuestion
 from medassist.commands.ask_print import (
     AnswerOutput,
     AnswersAsJson,
@@ -36,6 +35,7 @@ from medassist.core.values import (
     TooLong,
 )
 from medassist.library.registry import NamedPair, PaneSettings
+from medassist.session.checked_question import CheckedQuestion
 from medassist.session.choice import Choice
 from medassist.session.pair import MakeEngine, Pair
 from medassist.session.session import Session

@@ -29,6 +29,10 @@ class ModelFileError(EngineError):
         self.file = file
 
 
+class QuestionRefused(EngineError):
+    """A model cannot be asked this as it stands; its process lives on."""
+
+
 class EngineDied(EngineError):
     """The child process ended; `Engine.start` makes a new one."""
 

@@ -21,6 +21,7 @@ from medassist.core.errors import (
     EngineError,
     LoadStopped,
     ModelFileError,
+    QuestionRefused,
 )
 from medassist.core.values import (
     EngineOptions,
@@ -126,7 +127,10 @@ class Engine:
         return self.loaded
 
     async def ask(
-        self, panes: Mapping[PaneName, Question], mode: Mode = "together"
+        self,
+        panes: Mapping[PaneName, Question],
+        mode: Mode = "together",
+        asker: str = "",
     ) -> AsyncGenerator[AskEvent]:
         """Ask a question in one pane or both, and yield events.
 
@@ -134,8 +138,14 @@ class Engine:
         a `TooLong` for each pane that is the matter, and nothing has run. Leaving the
         iteration early stops the answers, once the generator is closed (`aclose`).
 
+        Args:
+            panes: what each of them is asked.
+            mode: how they share the processor.
+            asker: who asks. What the caches hold of somebody else's is forgotten.
+
         Raises:
             EngineDied: the child ended; what was written before is the caller's.
+            QuestionRefused: a model cannot be asked this as it stands.
             EngineError: a template or llama.cpp failed, or the pair is not ready.
         """
         missing = [p for p in panes if p not in self.files.panes]
@@ -152,7 +162,9 @@ class Engine:
         over = False
         try:
             with self._listening(request) as events:
-                await self._send(Ask(id=request, mode=mode, panes=dict(panes)))
+                await self._send(
+                    Ask(id=request, mode=mode, panes=dict(panes), asker=asker)
+                )
                 while not over:
                     match event := await self._next(events):
                         case Reading() | Written() | Answered():
@@ -282,6 +294,8 @@ class Engine:
                 raise LoadStopped(event.message)
             if event.file is not None:
                 raise ModelFileError(event.message, event.file)
+            if event.refused:
+                raise QuestionRefused(event.message)
             raise EngineError(event.message)
         return event
 

@@ -258,6 +258,7 @@ def check_length(
 
     Raises:
         TemplateError: a model's template refused the conversation.
+        QuestionRefused: a raw text does not hold what turns the adapter on.
     """
     answers: list[RunningAnswer] = []
     refused: list[TooLong] = []
@@ -266,11 +267,16 @@ def check_length(
         pane = panes[name]
         thinking = question.sampling.thinking
         prompts = pane.prompts
-        opened = prompts.template.opened_thought(question.messages, thinking)
-        begun = ""
+        opened = begun = ""
+        if not question.raw:
+            opened = prompts.template.opened_thought(question.messages, thinking)
         if question.written:
             begun = prompts.begun(question.written, question.thought, opened)
-        tokens = prompts.tokens(question.messages, thinking=thinking, begun=begun)
+        tokens = (
+            prompts.raw(question.raw)
+            if question.raw
+            else prompts.tokens(question.messages, thinking=thinking, begun=begun)
+        )
         size = pane.info.context
         fits = size - room_to_answer(size, question.sampling.max_tokens)
         if len(tokens) > fits:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from medassist.core.errors import QuestionRefused
 from medassist.core.values import Message, Thinking
 from medassist.engine.context import CHUNK, Chunk, chunks_of
 from medassist.engine.template import ChatTemplate
@@ -94,6 +95,25 @@ class Prompts:
             for piece in (text[:1], text[1:]):
                 tokens += self.vocabulary.tokenize(piece, special=False)
         return self._with_bos(tokens)
+
+    def raw(self, text: str) -> list[int]:
+        """The token ids of a text that is gone on with as it stands.
+
+        Control tokens that are spelled in it are read as such: who writes a prompt
+        without the template writes its marks.
+
+        Raises:
+            QuestionRefused: the adapter begins at an invocation, which is not there.
+        """
+        tokens = self._with_bos(self.vocabulary.tokenize(text, special=True))
+        lacks = last_occurrence(tokens, self.invocation) is None
+        if self.adapted and self.invocation and lacks:
+            raise QuestionRefused(
+                "The adapter of this model is on from its invocation on, which this "
+                "text does not hold, so the base would answer. Ask with messages, or "
+                "write the chat template's marks into the text."
+            )
+        return tokens
 
     def begun(self, written: str, thought: str, opened: str) -> str:
         """What stands behind the prompt of an answer that is written on.

@@ -26,7 +26,7 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from medassist.core.errors import EngineError
+from medassist.core.errors import EngineError, QuestionRefused
 from medassist.core.plain_template import is_plain, plain_stops, plain_template
 from medassist.core.system_turn import without_system
 from medassist.core.values import Message, Thinking
@@ -46,7 +46,7 @@ class TemplateError(EngineError):
     """A chat template failed, or asked for more than it may have."""
 
 
-class TemplateRefusal(TemplateError):
+class TemplateRefusal(TemplateError, QuestionRefused):
     """The chat template refuses this conversation."""
 
 

@@ -35,6 +35,9 @@ class Question(Value):
     """What the answer begins with: it is written on from there."""
     thought: str = ""
     """What the model thought before that."""
+    raw: str = ""
+    """A text that is gone on with as it stands, control tokens read as such, without
+    the chat template; in place of the messages."""
 
 
 # Commands: from the app to the child.
@@ -51,6 +54,8 @@ class Ask(Value):
     id: int
     mode: Mode
     panes: dict[PaneName, Question] = Field(min_length=1)
+    asker: str = ""
+    """Who asks: nothing that was read for somebody else is used again for this."""
 
 
 class Prepare(Value):
@@ -159,6 +164,8 @@ class Failed(Value):
     fatal: bool = False
     stopped: bool = False
     """The user stopped it: not an error."""
+    refused: bool = False
+    """The model cannot be asked this as it stands."""
 
 
 Event = Annotated[

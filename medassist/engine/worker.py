@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from medassist.core.errors import EngineError, LoadStopped, file_of
+from medassist.core.errors import (
+    EngineError,
+    LoadStopped,
+    QuestionRefused,
+    file_of,
+)
 from medassist.core.values import PaneName
 from medassist.engine.frames import leave
 from medassist.engine.wire import (
@@ -105,6 +110,7 @@ class Worker:
         self.channel = process.channel
         self.stops = Stops()
         self.commands: queue.SimpleQueue[Ask | Prepare] = queue.SimpleQueue()
+        self._asker = ""
         self._told_at = 0.0
 
     def run(self) -> None:
@@ -180,7 +186,12 @@ class Worker:
             self.channel.send(Done(id=command.id))
         except EngineError as error:
             self.channel.send(
-                Failed(id=command.id, message=str(error), file=file_of(error))
+                Failed(
+                    id=command.id,
+                    message=str(error),
+                    file=file_of(error),
+                    refused=isinstance(error, QuestionRefused),
+                )
             )
         finally:
             self.stops.end()
@@ -189,6 +200,12 @@ class Worker:
         from medassist.engine.generate import RunningAnswer, check_length, take_turns
 
         self.stops.begin(ask.id, contexts_of(pair, ask), yielding=False)
+        if ask.asker != self._asker:
+            # How soon the first token comes tells what is in the cache: to nobody else
+            # than to the one who put it there.
+            self._asker = ask.asker
+            for pane in pair.panes.values():
+                pane.context.clear()
         answers: list[RunningAnswer] = []
         for checked in check_length(ask, pair.panes):
             if isinstance(checked, RunningAnswer):

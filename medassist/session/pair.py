@@ -7,7 +7,7 @@ token costs the screen nothing, and it draws as often as it can afford.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,7 +82,10 @@ class EngineLike(Protocol):
     ) -> Loaded: ...
 
     def ask(
-        self, panes: Mapping[PaneName, Question], mode: Mode = "together"
+        self,
+        panes: Mapping[PaneName, Question],
+        mode: Mode = "together",
+        asker: str = "",
     ) -> AsyncIterator[Reading | Written | Answered | TooLong]: ...
 
     def stop(self, pane: PaneName | None = None) -> None: ...
@@ -371,8 +374,6 @@ class Pair:
         mode: Mode,
         watch: Watch | None,
     ) -> tuple[TooLong, ...]:
-        assert self._engine is not None
-        self.error = None
         excesses: list[TooLong] = []
         try:
             questions: dict[PaneName, Question] = {
@@ -388,10 +389,7 @@ class Pair:
                     self.confined or "",
                     self.system(pane),
                 )
-            async for event in self._engine.ask(questions, mode):
-                self._under_way = True
-                while self._stop_first:
-                    self._engine.stop(self._stop_first.pop())
+            async for event in self.answers(questions, mode):
                 if isinstance(event, TooLong):
                     excesses.append(event)
                     continue
@@ -407,15 +405,41 @@ class Pair:
                     case "answered":
                         answer.finish(event.text, event.figures, event.thought)
         except EngineError as error:
+            for answer in asked.values():
+                answer.fail(clean(str(error)))
+        return tuple(excesses)
+
+    async def answers(
+        self, questions: Mapping[PaneName, Question], mode: Mode, asker: str = ""
+    ) -> AsyncGenerator[Reading | Written | Answered | TooLong]:
+        """The events of `questions`, one after the other, until all are answered.
+
+        `stop` ends them early; one question at a time.
+
+        Args:
+            questions: what each pane is asked.
+            mode: how they share the processor.
+            asker: who asks, where that are several.
+
+        Raises:
+            EngineError: it went wrong; `state` says whether the models' process lives.
+        """
+        assert self._engine is not None
+        self.error = None
+        try:
+            async for event in self._engine.ask(questions, mode, asker):
+                self._under_way = True
+                while self._stop_first:
+                    self._engine.stop(self._stop_first.pop())
+                yield event
+        except EngineError as error:
             self.error = error
             if isinstance(error, EngineDied) or self._engine.state == "dead":
                 self.state, self.trouble = "dead", clean(str(error))
-            for answer in asked.values():
-                answer.fail(clean(str(error)))
+            raise
         finally:
             self._under_way = False
             self._stop_first.clear()
-        return tuple(excesses)
 
     def prepare(self, consultation: Consultation) -> None:
         """Have the models read the finished conversation while the user reads it."""

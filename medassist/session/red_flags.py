@@ -98,9 +98,9 @@ class RedFlags:
         before = turns[: turns.index(turn)] if turn in turns else []
         earlier = [asked.question for asked in before]
         try:
-            raised, foreign = await asyncio.to_thread(_found, turn.question, earlier)
+            raised, foreign = await asyncio.to_thread(found_in, turn.question, earlier)
         except Exception as error:
-            self.reason = _why(error)
+            self.reason = why_not(error)
             self._not_checked()
             return
         if self._consultation is not consultation:
@@ -207,18 +207,19 @@ def _read_rules() -> str:
         find_red_flags("the rules are read here")
         is_foreign("the tables are read here")
     except Exception as error:
-        return _why(error)
+        return why_not(error)
     return ""
 
 
-def _why(error: Exception) -> str:
+def why_not(error: Exception) -> str:
+    """Why a question is not checked after `error`, as the end of a sentence."""
     # Whatever is wrong with the rules, the question is asked and this is told. Of the
     # error only its kind: its text may quote the question.
     kind = type(error).__name__
     return f"the rules could not be read ({kind}). Install medassist again."
 
 
-def _found(question: str, earlier: list[str]) -> tuple[tuple[Raised, ...], bool]:
+def found_in(question: str, earlier: list[str]) -> tuple[tuple[Raised, ...], bool]:
     """The flags of `question`, and whether the rules cannot read all of it."""
     from medassist.safety.language import is_foreign
     from medassist.safety.red_flags.conversation import raised_by

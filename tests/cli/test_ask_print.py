@@ -85,7 +85,7 @@ def test_the_first_answer_is_shown_on_a_terminal_while_it_is_written(
     seen: list[str] = []
 
     class Watching(FakeEngine):
-        async def ask(self, panes, mode="together"):  # type: ignore[no-untyped-def, override]
+        async def ask(self, panes, mode="together", asker=""):  # type: ignore[no-untyped-def, override]
             async for event in super().ask(panes, mode):
                 yield event
                 seen.append(capsys.readouterr().out)

@@ -9,6 +9,7 @@ import pytest
 
 from medassist.core.errors import EngineDied, EngineError, LoadStopped
 from medassist.core.values import PairFiles, Sampling, TooLong
+from medassist.engine.client import Engine
 from medassist.engine.wire import Answered, Reading, Written
 from tests.engine.conversation import LONG, answers, events_of, question, tiny_engine
 from tests.tiny_models import TinyPair
@@ -189,3 +190,21 @@ async def test_two_hundred_thousand_words_are_counted_and_refused(
         events = await events_of(engine, question("fever " * 200_000))
     assert len(events) == 2
     assert all(isinstance(e, TooLong) and e.tokens > 200_000 for e in events)
+
+
+async def test_what_was_read_for_one_asker_is_not_used_for_another(
+    files: PairFiles,
+) -> None:
+    panes = dict.fromkeys(files.panes, question(LONG * 3))
+
+    async def reused(engine: Engine, asker: str) -> set[int]:
+        events = [event async for event in engine.ask(panes, asker=asker)]
+        found = [e.figures for e in events if isinstance(e, Answered)]
+        assert all(f.tokens_read + f.tokens_reused > 256 for f in found)
+        return {figures.tokens_reused for figures in found}
+
+    async with tiny_engine(files) as engine:
+        assert await reused(engine, "anna") == {0}
+        assert 0 not in await reused(engine, "anna")
+        assert await reused(engine, "bert") == {0}
+        assert await reused(engine, "anna") == {0}

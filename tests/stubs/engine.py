@@ -125,7 +125,10 @@ class FakeEngine:
         )
 
     async def ask(
-        self, panes: Mapping[PaneName, Question], mode: Mode = "together"
+        self,
+        panes: Mapping[PaneName, Question],
+        mode: Mode = "together",
+        asker: str = "",
     ) -> AsyncIterator[Reading | Written | Answered | TooLong]:
         if self.state != "ready":
             raise EngineDied("The models' process has ended.")

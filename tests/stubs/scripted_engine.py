@@ -80,7 +80,10 @@ class FakeEngine:
         return Loaded(panes=panes, notices=self.notices)
 
     async def ask(
-        self, panes: Mapping[PaneName, Question], mode: Mode = "together"
+        self,
+        panes: Mapping[PaneName, Question],
+        mode: Mode = "together",
+        asker: str = "",
     ) -> AsyncIterator[Event]:
         self.asked, self.mode = dict(panes), mode
         for event in self.events:
