@@ -41,6 +41,8 @@ OWN_TALKS: tuple[Talk, ...] = (
     ),
 )
 """What a chat template is asked that the server renders itself."""
+DATE_NAME, DATE_FORM = "date_string", "%d %b %Y"
+"""What llama-server calls today's date, and how it writes it (common/chat.cpp)."""
 CLOCKS = (timedelta(), timedelta(days=-1), timedelta(days=1))
 """How far the server's date may be from the one here, where its zone is another."""
 
@@ -85,7 +87,8 @@ def _prompt(
     own: bool,
 ) -> ReadBackCheck:
     settings = plan.settings
-    compared, thought = 0, False
+    compared = 0
+    more: dict[str, None] = {}
     for talk in talks:
         turns = whole_talk(talk, settings, joined=not own)
         try:
@@ -103,7 +106,10 @@ def _prompt(
         if found in expected:
             continue
         if own and found in _expected(source, turns, "on"):
-            thought = True
+            more["it lets the model think unless `think` is false"] = None
+            continue
+        if own and found in _expected(_of_today(source), turns):
+            more[f"it gives the template today's date as {DATE_NAME}"] = None
             continue
         said = f"it writes {short(found)}; the tokenizer writes {short(expected[0])}"
         if own and settings.turns is not None and not settings.inexact:
@@ -111,12 +117,10 @@ def _prompt(
         # What was written by hand has no exact form; that it differs is no news.
         by_hand = settings.turns is None and not own
         return ReadBackCheck(what="prompt", equal=None if by_hand else False, said=said)
-    said = f"{compared} conversations rendered by the server"
-    if thought:
-        said += "; it lets the model think unless `think` is false"
     if own and source.writes_date():
-        said += "; today's date is written, by the server's clock"
-        said += " and not that of --date" if plan.source.date is not None else ""
+        kept = " and not that of --date" if plan.source.date is not None else ""
+        more[f"today's date is written, by the server's clock{kept}"] = None
+    said = "; ".join([f"{compared} conversations rendered by the server", *more])
     return ReadBackCheck(what="prompt", equal=True if compared else None, said=said)
 
 
@@ -171,6 +175,14 @@ def _expected(
         replace(source, today=now + day).render(turns, thinking=thinking)
         for day in days
     ]
+
+
+def _of_today(source: ChatSource) -> ChatSource:
+    """`source` as llama-server fills it in, which gives every template the date."""
+    if DATE_NAME not in source.template:
+        return source
+    given = f"{{% set {DATE_NAME} = strftime_now('{DATE_FORM}') %}}{{{{ '' }}}}"
+    return replace(source, template=given + source.template)
 
 
 def _rendered(

@@ -270,6 +270,10 @@ def switched(default: str) -> Spoken:
     )
 
 
+# A date of its own, unless it is given one by that name.
+DATE_CAN_BE_GIVEN = with_tools(
+    replace(LLAMA_31, template=LLAMA_31.template.replace("today", "date_string"))
+)
 THINKS_UNLESS_TOLD = switched("enable_thinking is not defined or enable_thinking")
 THINKS_WHEN_TOLD = switched("enable_thinking is defined and enable_thinking")
 # The server's word for it is enable_thinking.

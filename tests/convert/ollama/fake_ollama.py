@@ -388,6 +388,7 @@ class Handler(BaseHTTPRequestHandler):
                 bos_token=bos,
                 eos_token=eos,
                 enable_thinking=thinking,
+                date_string=today.strftime("%d %b %Y"),
             )
         except TemplateError as error:
             raise Refusal(500, str(error)) from error

@@ -14,6 +14,7 @@ from convert.errors import ConvertError
 from convert.ollama.own_template import renders_own
 from tests.convert import go_render
 from tests.convert.chat_templates import (
+    DATE_CAN_BE_GIVEN,
     GEMMA_2,
     LLAMA_32,
     MISTRAL_3,
@@ -78,6 +79,15 @@ def test_an_older_server_would_keep_the_date_so_it_has_to_be_fixed(
     assert fake.state.pushed == []
     found = checks(fake.host, file, "--date", "01 Oct 2026", "--force")
     assert found["prompt"][0] is True
+
+
+def test_a_date_that_the_server_gives_the_template_is_told(fake: FakeOllama, tmp_path):
+    file = DATE_CAN_BE_GIVEN.gguf(tmp_path / "m.gguf")
+    equal, said = checks(fake.host, file)["prompt"]
+    assert equal is True
+    assert said.endswith("it gives the template today's date as date_string")
+    fake.state.clock = timedelta(days=400)
+    assert "sent: prompt" in refusal(fake.host, "tiny", file, "--force")
 
 
 def test_a_fixed_date_is_said_to_count_for_nothing_there(fake: FakeOllama, tmp_path):
