@@ -43,6 +43,14 @@ def ask() -> typer.Typer:
 
 
 @app.command(cls=Door)
+def serve() -> typer.Typer:
+    """Answer programs over HTTP: OpenAI's API, both models, a queue."""
+    from medassist.commands.serve import app
+
+    return app
+
+
+@app.command(cls=Door)
 def bench() -> typer.Typer:
     """Measure models: speed, memory, loading, quality, exams, and what to choose."""
     from medassist.commands.bench import app

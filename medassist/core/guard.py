@@ -8,7 +8,8 @@ against native code: that runs in the engine's child process, which the operatin
 system confines.
 
 What the user asks for by name, a download or a publication, opens one host and one
-port for as long as it lasts: `opened`.
+port for as long as it lasts: `opened`. A server that is to be reached from outside
+listens on the one address that its operator has named: `listening`.
 
 Sockets of this computer stay allowed (asyncio, multiprocessing and on Windows even
 `socketpair` need them): Unix sockets, and addresses that are loopback by their
@@ -40,6 +41,7 @@ OFFLINE_ENVIRONMENT: Mapping[str, str] = {
 _installed = False
 _resolves_after_check = False
 _opened: set[tuple[str, int]] = set()
+_listening: set[str] = set()
 
 
 class NetworkRefused(PermissionError):
@@ -103,6 +105,21 @@ def opened(host: str, port: int) -> Generator[None]:
         _opened.update(before)
 
 
+@contextmanager
+def listening(host: str) -> Generator[None]:
+    """Let this computer be reached at `host`, an address that the user has just named.
+
+    Only listening is let through: what comes in is answered, and nothing goes out.
+    """
+    before = set(_listening)
+    _listening.add(host)
+    try:
+        yield
+    finally:
+        _listening.clear()
+        _listening.update(before)
+
+
 def _refuse(doing: str) -> None:
     raise NetworkRefused(
         f"medassist works offline, so {doing} was refused. Nothing was sent."
@@ -133,13 +150,18 @@ def _connect(sock: object, address: object) -> None:
 
 
 def _is_opened(sock: object, address: object) -> bool:
+    return _is_stream(sock) and _host_and_port(address) in _opened
+
+
+def _is_stream(sock: object) -> bool:
     import _socket
 
-    stream = getattr(sock, "type", None) == _socket.SOCK_STREAM
-    return stream and _host_and_port(address) in _opened
+    return getattr(sock, "type", None) == _socket.SOCK_STREAM
 
 
 def _bind(sock: object, address: object) -> None:
+    if _listening and _is_stream(sock) and _host_and_port(address)[0] in _listening:
+        return
     _check_address(sock, address, "listening on")
 
 

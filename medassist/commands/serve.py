@@ -1,0 +1,171 @@
+"""`medassist serve`: the pair as an API for programs, and who may use it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medassist.commands.options import (
+    AdapterFile,
+    BaseFile,
+    Context,
+    GpuLayers,
+    Kv,
+    ModeName,
+    PairName,
+    Threads,
+    TunedFile,
+    expect_one_way,
+)
+from medassist.core.terminal import room, say
+from medassist.core.verbs import Verbs, verbs
+
+if TYPE_CHECKING:
+    from medassist.serve.options import ServeOptions
+    from medassist.settings import Settings
+
+UsersFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--users", metavar="FILE", help="The file of the users; by default your own."
+    ),
+]
+user = verbs("user", "Who may use the server: add, revoke, list.")
+app = typer.Typer(
+    name="serve",
+    cls=Verbs,
+    rich_markup_mode=None,
+    add_completion=False,
+    invoke_without_command=True,
+)
+app.add_typer(user)
+
+
+@app.callback()
+def serve(
+    called: typer.Context,
+    base: BaseFile = None,
+    tuned: TunedFile = None,
+    adapter: AdapterFile = None,
+    pair: PairName = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port; 0 takes one that is free.")
+    ] = 8765,
+    users: UsersFile = None,
+    mode: Annotated[
+        ModeName, typer.Option(help="Two panes at once, or one after the other.")
+    ] = ModeName.TOGETHER,
+    max_queue: Annotated[
+        int, typer.Option(min=1, max=1000, help="Questions that may wait.")
+    ] = 32,
+    context: Context = None,
+    threads: Threads = None,
+    gpu_layers: GpuLayers = None,
+    kv: Kv = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Say what is wrong, and open no port."),
+    ] = False,
+) -> None:
+    """Answer programs on this computer over HTTP, until Ctrl-C.
+
+    It prints the address, with the token after # where no user was named. OpenAI's
+    clients take it as base_url with /v1, and the token as api_key.
+    """
+    if called.invoked_subcommand:
+        return
+    expect_one_way(pair, base, tuned, adapter)
+    with room("serve"):
+        from medassist.serve.limits import Limits
+        from medassist.serve.options import ServeOptions
+
+    from medassist.session.choice import ChoiceOptions
+    from medassist.session.default_pair import opening
+    from medassist.settings import load_settings
+
+    said = ChoiceOptions(None, context, threads, gpu_layers, kv.value if kv else None)
+    settings = load_settings().model_copy(update=said.changes())
+    options = ServeOptions(
+        choice=opening(base, tuned, adapter, pair),
+        port=port,
+        users=users,
+        mode=mode.value,
+        limits=replace(Limits(), waiting=max_queue),
+    )
+    if check:
+        _check(options)
+    else:
+        _serve(options, settings)
+
+
+def _check(options: ServeOptions) -> None:
+    with room("serve"):
+        from medassist.serve.check import findings
+
+    found = findings(options)
+    for finding in found:
+        say(f"{'ok' if finding.ok else 'WRONG'}: {finding.text}")
+    if not all(finding.ok for finding in found):
+        raise typer.Exit(1)
+
+
+def _serve(options: ServeOptions, settings: Settings) -> None:
+    from medassist.commands.ask_notice import say_intended_use
+    from medassist.engine.confine import forbid_core_dumps
+
+    with room("serve"):
+        from medassist.serve.server import run
+
+    forbid_core_dumps()
+    say_intended_use(settings, sys.stderr)
+    run(options, settings)
+
+
+AFTERWARDS = "A server that runs reads it on SIGHUP, or when it is started again."
+
+
+@user.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Small letters, digits, '.', '_', '-'.")],
+    users: UsersFile = None,
+) -> None:
+    """Name somebody who may use the server, and print the token, once."""
+    from medassist.serve.users import add, default_file
+
+    file = users or default_file()
+    token = add(file, name)
+    say(token)
+    say(
+        f"This is the token of {name}. It is shown this once and kept nowhere; {file} "
+        f"has its sha256. {AFTERWARDS}",
+        err=True,
+    )
+
+
+@user.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="Who may use it no longer.")],
+    users: UsersFile = None,
+) -> None:
+    """Take somebody's token away."""
+    from medassist.serve.users import default_file, revoke
+
+    revoke(users or default_file(), name)
+    say(f"{name} is not let in any more. {AFTERWARDS}")
+
+
+@user.command("list")
+def list_users(users: UsersFile = None) -> None:
+    """Say who may use the server."""
+    from medassist.serve.users import default_file, load
+
+    file = users or default_file()
+    known = load(file).users
+    for one in known:
+        say(f"{one.name}  since {one.added:%Y-%m-%d %H:%M} UTC")
+    if not known:
+        say(f"Nobody is named in {file}.", err=True)

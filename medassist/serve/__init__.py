@@ -1,0 +1,1 @@
+"""The pair of models as an API for programs: closed by default, one engine, a queue."""

@@ -1,0 +1,105 @@
+"""The routes behind the gate, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from medassist import __version__
+from medassist.serve.desk import Desk
+from medassist.serve.errors import Refusal, broken
+from medassist.serve.openai import chat, models
+from medassist.serve.openai.parameters import refusal_of_invalid
+from medassist.serve.stream import ClientLeft
+
+LEFT: Final = 499
+"""The status of a request whose client left, as others have it; nobody reads it."""
+
+
+def make_app(desk: Desk, *, describes_itself: bool = False) -> FastAPI:
+    """The app, without the gate.
+
+    Args:
+        desk: answers.
+        describes_itself: it has an OpenAPI document, for tests; a server has none.
+    """
+    app = FastAPI(
+        title="medassist",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if describes_itself else None,
+        redirect_slashes=False,
+        # Nothing of the environment (OTEL_...) sends anything anywhere.
+        telemetry={
+            "auto_configure": False,
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+        },
+    )
+
+    @app.get("/health")
+    async def health() -> Response:  # pyright: ignore[reportUnusedFunction]
+        state = desk.source.state
+        return JSONResponse({"status": state}, 200 if state == "ok" else 503)
+
+    for room in (models, chat):
+        app.include_router(room.router(desk))
+    for kind, handle in HANDLERS.items():
+        app.add_exception_handler(kind, handle)
+    return app
+
+
+async def _invalid(request: Request, error: Any) -> Response:
+    return _answer(refusal_of_invalid(error.errors()))
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    return _answer(error)
+
+
+async def _of_http(request: Request, error: Any) -> Response:
+    match error.status_code:
+        case 404:
+            refusal = Refusal(404, "not_found", "There is no such address here.")
+        case 405:
+            sentence = "This address is not asked in that way."
+            refusal = Refusal(405, "method_not_allowed", sentence)
+        case 400:
+            refusal = refusal_of_invalid([])
+        case status:
+            refusal = Refusal(status, "refused", "This was refused.")
+    answer = _answer(refusal)
+    for name, value in (error.headers or {}).items():
+        answer.headers[name] = value
+    return answer
+
+
+async def _broken(request: Request, error: Any) -> Response:
+    return _answer(broken())  # and the gate, which it is raised to, tells where
+
+
+async def _left(request: Request, error: Any) -> Response:
+    return Response(status_code=LEFT)
+
+
+def _answer(refusal: Refusal) -> Response:
+    return JSONResponse(refusal.body, refusal.status, refusal.headers)
+
+
+HANDLERS: Final[
+    dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]]
+] = {
+    RequestValidationError: _invalid,
+    Refusal: _refused,
+    HTTPException: _of_http,
+    ClientLeft: _left,
+    Exception: _broken,
+}

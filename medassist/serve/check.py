@@ -1,0 +1,70 @@
+"""`medassist serve --check`: what is wrong, before a port is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from medassist.core.errors import MedassistError
+from medassist.serve import users as users_file
+from medassist.serve.options import ServeOptions
+from medassist.serve.server import who
+from medassist.serve.sockets import listening
+from medassist.session.choice import Choice
+from medassist.starter import default_pair
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    ok: bool
+    text: str
+
+
+def findings(options: ServeOptions) -> list[Finding]:
+    """All that was looked at, in the order in which a server needs it."""
+    return list(_all(options))
+
+
+def _all(options: ServeOptions) -> Iterator[Finding]:
+    yield _found(lambda: _models(options.choice))
+    yield _found(lambda: _users(options))
+    yield _found(lambda: _place(options))
+
+
+def _found(look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(True, look())
+    except (MedassistError, OSError) as error:
+        return Finding(False, str(error))
+
+
+def _models(choice: Choice) -> str:
+    from medassist.core.files import open_file
+
+    if choice.problem:
+        raise MedassistError(choice.problem)
+    if choice.is_starter:
+        files = [*default_pair().files.files("tuned")]
+    else:
+        named = (choice.base, choice.tuned, choice.adapter_base, choice.adapter)
+        files = [file for file in named if file]
+    for file in files:
+        open_file(file).close()
+    return f"the models of {choice.name} are there"
+
+
+def _users(options: ServeOptions) -> str:
+    users, token = who(options)
+    if token:
+        return "nobody is named: a token for the one run is printed at its start"
+    file = options.users or users_file.default_file()
+    return f"{len(users.users)} users are named in {file}"
+
+
+def _place(options: ServeOptions) -> str:
+    # Bound, to see that it can be, and given back before anybody is answered.
+    with listening(options.listen, options.port, tls=False) as place:
+        names = ", ".join(sorted(place.hosts))
+        return f"{place.address} is free, and asked for as {names}"

@@ -1,0 +1,1 @@
+"""The protocols that programs already speak: models, chat, completions, responses."""

@@ -1,0 +1,39 @@
+"""How a server is run: what the command line says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from medassist.core.values import Mode
+from medassist.serve.limits import Limits
+from medassist.session.choice import Choice
+
+PORT = 8765
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """What the server is to do.
+
+    Attributes:
+        choice: the pair that answers.
+        port: 0: any that is free.
+        listen: an address of this computer that others reach; empty: loopback alone.
+        tls_cert: certificate chain, PEM; with `listen`.
+        tls_key: its key, PEM.
+        users: the file of the users; `None`: the usual one.
+        audit: the file of the audit log; `None`: there is none.
+        mode: how two panes share the processor.
+        limits: what a client may ask for at most.
+    """
+
+    choice: Choice = Choice()
+    port: int = PORT
+    listen: str = ""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    users: Path | None = None
+    audit: Path | None = None
+    mode: Mode = "together"
+    limits: Limits = field(default_factory=Limits)
