@@ -3,11 +3,11 @@
     python -m tools.blind_reading ask FOLDER NAME=BASE.gguf[+ADAPTER.gguf] ...
     python -m tools.blind_reading count FOLDER READER.jsonl READER.jsonl [SETTLED.jsonl]
 
-`ask` puts the questions of `blind_reading.yaml`, or those of `--questions` (beside it
-lies `blind_reading_unseen.yaml`), to each model at temperature 0, with
-the program's other settings, and writes two files into FOLDER: `to-read.jsonl`, the
-answers shuffled, each with a number and no name; and `whose.jsonl`, which says whose
-each one is and is not given to a reader. A reader writes a line
+`ask` puts the newest questions of `blind_reading_questions/`, or those of
+`--questions`, to each model at temperature 0, with the program's other settings, and
+writes two files into FOLDER: `to-read.jsonl`, the answers shuffled, each with a number
+and no name; and `whose.jsonl`, which says whose each one is and is not given to a
+reader. A reader writes a line
 {"number": 1, "found": "right"} for each answer, with one of the words of `FOUND`.
 `count` prints how far the two agree, the numbers on which they do not, and each share
 with its exact interval. Where the two differ a third file decides; without it such an
@@ -34,7 +34,7 @@ from medassist.engine.client import Engine
 from medassist.engine.wire import Answered, Question
 from medassist.exams.sign_test import sign_test
 
-QUESTIONS = Path(__file__).with_name("blind_reading.yaml")
+QUESTIONS = Path(__file__).with_name("blind_reading_questions") / "third.yaml"
 FOUND = ("right", "partly", "declined", "wrong", "dangerous")
 """From the best to the worst."""
 SEED = 20
