@@ -73,7 +73,7 @@ def plain_adapter(folder: Path) -> Path:
         settings = JsonFile.read(config).values
         # What `modules_to_save` stands in the place of is the base's own.
         kept = {n: s for n, s in names.items() if ".original_module." not in s}
-        tensors = {straight: (name, False) for name, straight in kept.items()}
+        tensors = {s: (name, False) for s, name in _once(kept, source).items()}
     copy = TemporaryDirectory(prefix="medassist-adapter-")
     into = Path(copy.name) / folder.resolve().name
     try:
@@ -92,7 +92,7 @@ def straight_names(names: Iterable[str], file: Path) -> dict[str, str]:
     """The names of an adapter's tensors, each with the one that PEFT would save.
 
     Raises:
-        ConvertError: there are several adapters, or two names become one.
+        ConvertError: there are several adapters.
     """
     every = list(names)
     apart = {found[2] for name in every if (found := _NAMED.search(name))}
@@ -102,26 +102,39 @@ def straight_names(names: Iterable[str], file: Path) -> dict[str, str]:
             "that is meant: model.save_pretrained(OUT, selected_adapters=[NAME])"
         )
     bare = {name: _straight(name) for name in every}
+    if any(_LORA.search(b) and not b.startswith(PREFIX) for b in bare.values()):
+        bare = {n: PREFIX + b.removeprefix(PREFIX) for n, b in bare.items()}
     short = {
         name: each.replace(".modules_to_save.", ".") for name, each in bare.items()
     }
     # Where the embedding was resized PEFT saves the trained weight under both names.
     both = set(bare.values())
-    found = {n: b if short[n] in both else short[n] for n, b in bare.items()}
-    if len(set(found.values())) < len(found):
-        twice = next(s for s in found.values() if [*found.values()].count(s) > 1)
-        raise ConvertError(
-            f"{file} holds {twice} twice, under different names; save the adapter anew "
-            "with the PeftModel's save_pretrained"
-        )
-    return found
+    return {n: b if short[n] in both else short[n] for n, b in bare.items()}
 
 
 def _straight(name: str) -> str:
-    bare = _NAMED.sub(r"\1", _DOUBLED.sub(PREFIX, _WRAPPERS.sub("", name)))
-    if _LORA.search(bare) and not bare.startswith(PREFIX):
-        bare = PREFIX + bare
-    return bare
+    return _NAMED.sub(r"\1", _DOUBLED.sub(PREFIX, _WRAPPERS.sub("", name)))
+
+
+def _once(names: Mapping[str, str], source: SafetensorsFile) -> dict[str, str]:
+    """`names` the other way round: by those that PEFT would save.
+
+    Raises:
+        ConvertError: two tensors of other numbers become one.
+    """
+    found: dict[str, str] = {}
+    for name, straight in names.items():
+        if (other := found.setdefault(straight, name)) == name:
+            continue
+        one, two = source.tensors[name], source.tensors[other]
+        alike = (one.dtype, one.shape) == (two.dtype, two.shape)
+        if not alike or source.raw(name) != source.raw(other):
+            raise ConvertError(
+                f"{source.file} holds {straight} twice, with other numbers under "
+                f"{other} and {name}; save the adapter anew with the PeftModel's "
+                "save_pretrained"
+            )
+    return found
 
 
 def _of_mlx(

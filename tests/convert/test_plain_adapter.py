@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
 
-from convert.errors import ConvertError
+from convert.errors import ConvertError, NeedsMerging
 from convert.gguf.adapter import convert_adapter, written_adapter
-from convert.gguf.model import About
+from convert.gguf.model import About, convert_model
 from convert.merge.merge import merge
 from convert.plain_adapter import plain_adapter
+from convert.verify.gate import verify_model
 from convert.verify.streamed_model import StreamedModel
 from tests.convert.families import change_json
 from tests.convert.tiny_hf import load, save_pair
@@ -129,13 +131,16 @@ def test_several_adapters_in_one_file_are_asked_about(right, tmp_path):
         merge(base, given, tmp_path / "merged")
 
 
-def test_one_tensor_under_two_names_is_refused(right, tmp_path):
+def test_one_tensor_under_two_names_counts_once_and_others_are_refused(right, tmp_path):
     base, adapter = right
     given = renamed(adapter, tmp_path / "given", str)
     tensors = load_file(given / WEIGHTS)
     more = {f"module.{name}": t.clone() for name, t in tensors.items()}
     save_file(tensors | more, given / WEIGHTS, {"format": "pt"})
-    with pytest.raises(ConvertError, match="twice, under different names"):
+    merge(base, given, tmp_path / "alike")
+    more = {name: t + 1 for name, t in more.items()}
+    save_file(tensors | more, given / WEIGHTS, {"format": "pt"})
+    with pytest.raises(ConvertError, match="twice, with other numbers under"):
         merge(base, given, tmp_path / "merged")
 
 
@@ -168,3 +173,65 @@ def test_a_pickled_adapter_is_refused_with_the_line_that_helps(
     monkeypatch.chdir(given)
     exec(line)
     merge(base, given, tmp_path / "merged")
+
+
+ADDED = ["<dose>", "<unit>"]
+SAVED_WHOLE: dict[str, Callable[[str], str]] = {
+    "as PEFT saves it": str,
+    "of a trainer's state": lambda n: (
+        NAMES["default"](n)
+        if "lora_" in n
+        else n.replace("modules_to_save.weight", "modules_to_save.default.weight")
+    ),
+    "without PEFT's prefix": NAMES["without PEFT's prefix"],
+    "compiled": NAMES["compiled"],
+}
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["two", "tied"])
+def grown(request, tmp_path_factory) -> tuple[Path, Path, int]:
+    """A base, an adapter of it with two tokens more, and its rows, which are padded.
+
+    As Unsloth makes it: embedding and output layer trained whole, in float32.
+    """
+    folder = tmp_path_factory.mktemp("grown")
+    base = save_pair(folder, tied=request.param).base
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    tokenizer.add_tokens(ADDED, special_tokens=True)
+    rows = -(-len(tokenizer) // 64) * 64
+    both = ["embed_tokens", "lm_head"]
+    adapter = save_adapter(base, folder / "adapter", rows=rows, modules_to_save=both)
+    tensors = {n: t.float() for n, t in load_file(adapter / WEIGHTS).items()}
+    save_file(tensors, adapter / WEIGHTS, {"format": "pt"})
+    change_json(adapter / CONFIG, unsloth_fixed=True)
+    tokenizer.save_pretrained(adapter)
+    return base, adapter, rows
+
+
+@pytest.mark.parametrize("name", SAVED_WHOLE)
+def test_added_tokens_with_embedding_and_head_in_the_adapter_are_merged(
+    grown, tmp_path, name
+):
+    base, adapter, rows = grown
+    given = renamed(adapter, tmp_path / "given", SAVED_WHOLE[name])
+    merge(base, given, tmp_path / "merged")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "merged")
+    tokens = [*TOKENS, *map(int, tokenizer.convert_tokens_to_ids(ADDED))]
+    expected = load_adapted(base, adapter, rows, dtype=torch.float32)
+    found = logits_of(load(tmp_path / "merged").float(), tokens)
+    assert found.shape[-1] == rows
+    np.testing.assert_allclose(found, logits_of(expected, tokens), atol=1e-4)
+
+
+def test_a_model_of_more_tokens_is_a_verified_gguf_and_its_adapter_none(
+    grown, tmp_path
+):
+    base, adapter, _ = grown
+    with pytest.raises(
+        NeedsMerging, match=r"whole modules were trained.*convert merge"
+    ):
+        convert_adapter(adapter, base, tmp_path / "a.gguf", About("a"))
+    merge(base, adapter, tmp_path / "merged")
+    gguf = convert_model(tmp_path / "merged", tmp_path / "m.gguf", About("m"), "f32")
+    found = verify_model(tmp_path / "merged", gguf, threads=1)
+    assert found.passed, found.failed
