@@ -150,6 +150,7 @@ def told_evaluation(run: Path, found: Evaluation) -> str:
         lines.append(f"{data.unscored:,} records could not be scored.")
     if data.not_read:
         lines.append(f"{data.not_read:,} records of {data.split} were left out.")
+    lines += [f"Exam not sat: {why}" for why in found.exams_unlike]
     if worse := found.with_outcome(Outcome.WORSE):
         lines.append(f"Became worse: {', '.join(one.name for one in worse)}.")
     lines.append(f"{found.seconds:,.1f} s; all of it: {RunFolder(run).evaluation_file}")

@@ -123,7 +123,7 @@ def evaluate_run(
             f"{run} is no folder. Give a run folder: with data/ and adapter/."
         )
     held_out = held_out_of(run, part.split, limit, exactly=exactly)
-    papers = _papers(exams, part, limit)
+    papers, unlike = _papers(exams, part, limit)
     encoder = None
     if semantic is not None:
         from finetune.evaluate.semantic import Encoder
@@ -173,6 +173,7 @@ def evaluate_run(
                 *compare_exams(sat),
             ),
             exams=tuple(sat),
+            exams_unlike=unlike,
             examples=tuple(examples),
             answers=tuple(answers),
             items=tuple(losses),
@@ -328,14 +329,15 @@ def _examples(work: Work) -> list[Example]:
 
 def _papers(
     folder: Path | None, part: EvaluatePart, limit: int | None
-) -> list[ExamPaper]:
+) -> tuple[list[ExamPaper], tuple[str, ...]]:
+    """The exams in `folder`, and what is wrong with files that cannot be read."""
     if folder is None:
-        return []
+        return [], ()
     try:
-        papers = find_exams(folder, part.shots).papers
+        found = find_exams(folder, part.shots)
     except ExamError as error:
         raise FinetuneError(str(error)) from error
-    return [_some(paper, limit) for paper in papers]
+    return [_some(paper, limit) for paper in found.papers], found.unlike
 
 
 def _some(paper: ExamPaper, limit: int | None) -> ExamPaper:

@@ -309,6 +309,8 @@ class Evaluation(Part):
     """One for each kind of record that the split has."""
     comparisons: tuple[Comparison, ...]
     exams: tuple[Exam, ...] = ()
+    exams_unlike: tuple[str, ...] = ()
+    """What is wrong with files of exams that could not be read, in sentences."""
     examples: tuple[Example, ...] = ()
     answers: tuple[AnsweredItem, ...] = ()
     items: tuple[ItemLoss, ...]

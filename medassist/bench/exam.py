@@ -64,19 +64,23 @@ class Adapted:
         return None
 
 
-def papers(work: Work) -> list[ExamPaper]:
+def papers(work: Work) -> tuple[list[ExamPaper], tuple[str, ...]]:
     """The exams in the folder, each limited to the wanted number of questions.
 
+    Returns:
+        Them, and what is wrong with files that could not be read.
+
     Raises:
-        ExamError: there is none, or a file is broken.
+        ExamError: there is none.
     """
     if work.wishes.exams is None:
-        return []
+        return [], ()
     most = work.wishes.questions
-    found = find_exams(work.wishes.exams, work.wishes.shots).papers
+    found = find_exams(work.wishes.exams, work.wishes.shots)
     return [
-        ExamPaper(p.task, p.title, p.questions[:most], p.shots, p.files) for p in found
-    ]
+        ExamPaper(p.task, p.title, p.questions[:most], p.shots, p.files)
+        for p in found.papers
+    ], found.unlike
 
 
 def by_chat(work: Work) -> bool:

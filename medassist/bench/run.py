@@ -70,7 +70,8 @@ def run(
         what happens; the last one is `Ended`.
 
     Raises:
-        BenchError: an exam or a text is broken, or the file cannot be written.
+        BenchError: no exam can be read, a text is broken, or the file cannot be
+            written.
         EngineError: no model can be loaded at all.
     """
     sensors = sensors or Sensors()
@@ -80,7 +81,7 @@ def run(
         sensors, opened.first.version, opened.first.commit, opened.first.features
     )
     work = Work(wishes, targets, machine, observer, file)
-    exams = _papers(work)
+    exams, unlike = _papers(work)
     parts = _parts(work, exams, served)
     steps = [step for part in parts for step in part.steps]
     left = [step for step in steps if not work.done(step)]
@@ -89,7 +90,7 @@ def run(
         len(left),
         work.number,
         estimate(left, opened.tok_per_s, opened.bytes, exams, wishes) if left else 0.0,
-        (*what_items_show(exams, wishes.margin), *_of_files(targets)),
+        (*unlike, *what_items_show(exams, wishes.margin), *_of_files(targets)),
     )
     yield planned
     if not agreed(planned):
@@ -205,9 +206,9 @@ def _probe(wishes: Wishes, targets: Sequence[Target]) -> _Probed:
     raise problem or BenchError("There is no model to measure.")
 
 
-def _papers(work: Work) -> list[ExamPaper]:
+def _papers(work: Work) -> tuple[list[ExamPaper], tuple[str, ...]]:
     if "exams" not in work.wishes.tests:
-        return []
+        return [], ()
     try:
         return exam.papers(work)
     except ExamError as error:

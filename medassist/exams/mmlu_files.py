@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,15 +52,13 @@ def csv_subject(file: Path, part: str) -> str | None:
     return subject if subject in SUBJECTS and subject != name else None
 
 
-def csv_sheets(files: Iterable[Path], part: str) -> Iterator[Sheet]:
-    """The sheets of the authors' files of `part`.
+def csv_sheet(file: Path, part: str, subject: str) -> Sheet:
+    """The sheet of an authors' file of `part`.
 
     Raises:
-        ExamError: one is in another form.
+        ExamError: it is in another form.
     """
-    for file in files:
-        if subject := csv_subject(file, part):
-            yield Sheet(part, subject, file, tuple(mmlu(file)))
+    return Sheet(part, subject, file, tuple(mmlu(file)))
 
 
 def hub_sheets(file: Path, rows: Numbered) -> list[Sheet]:
@@ -92,29 +90,43 @@ def not_held_out(file: Path) -> bool:
     return bool(_words(file) & {"val", "validation"})
 
 
-def questions(
-    sheets: Sequence[Sheet], folder: Path, shots: int
-) -> tuple[list[Question], list[Path]]:
-    """The questions of all subjects, and the files that they were read from.
+@dataclass(frozen=True)
+class Questions:
+    """The questions of all subjects that can be asked.
+
+    Attributes:
+        questions: subject by subject.
+        files: that they were read from.
+        unlike: why subjects are left out, each as a sentence.
+    """
+
+    questions: tuple[Question, ...]
+    files: tuple[Path, ...]
+    unlike: tuple[str, ...]
+
+
+def questions(sheets: Sequence[Sheet], shots: int) -> Questions:
+    """The questions of all subjects; one without its solved ones is left out.
 
     Raises:
-        ExamError: a subject is there twice, or its solved questions are missing.
+        ExamError: a subject is there twice.
     """
     made: list[Question] = []
     read: dict[Path, None] = {}
+    unlike: list[str] = []
     for subject in SUBJECTS:
-        test = _one(sheets, TEST, subject)
+        test, dev = (_one(sheets, part, subject) for part in (TEST, DEV))
         if test is None:
+            continue
+        if shots and dev is None:
+            unlike.append(
+                f"{test.file} lacks {subject}_dev.csv, which has its solved questions: "
+                "put it beside, or ask for none."
+            )
             continue
         read[test.file] = None
         solved: tuple[tuple[str, str], ...] = ()
-        if shots:
-            dev = _one(sheets, DEV, subject)
-            if dev is None:
-                raise ExamError(
-                    f"{folder} holds no {subject}_dev.csv, which belongs to the exam "
-                    "in it."
-                )
+        if shots and dev is not None:
             read[dev.file] = None
             solved = tuple((prompt, LETTERS[gold]) for prompt, gold in dev.rows[:shots])
         about = (
@@ -125,7 +137,7 @@ def questions(
             Question(f"{subject}-{i}", subject, prompt, LETTERS, gold, about, solved)
             for i, (prompt, gold) in enumerate(test.rows)
         ]
-    return made, list(read)
+    return Questions(tuple(made), tuple(read), tuple(unlike))
 
 
 def _one(sheets: Sequence[Sheet], part: str, subject: str) -> Sheet | None:

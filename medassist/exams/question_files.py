@@ -21,7 +21,7 @@ from medassist.core.files import sha256_of_file
 from medassist.exams import mmlu_files
 from medassist.exams.exam_formats import BY_FIELDS, Numbered, pubmedqa
 from medassist.exams.exam_rows import Row, rows, whole_object
-from medassist.exams.mmlu_files import DEV, HUB_FIELDS, TEST, Sheet
+from medassist.exams.mmlu_files import DEV, HUB_FIELDS, SUBJECTS, TEST, Sheet
 from medassist.exams.multiple_choice import ExamError, Question
 
 TITLES = {
@@ -67,10 +67,13 @@ class FolderExams:
     Attributes:
         papers: in the order of `TITLES`.
         passed_over: files that hold no exam's questions, and why.
+        unlike: what is wrong with files of an exam that could not be read, each as a
+            sentence that names it.
     """
 
     papers: tuple[ExamPaper, ...]
     passed_over: tuple[tuple[Path, str], ...]
+    unlike: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class PassedOver:
 
 
 def find_exams(folder: Path, shots: int = 0) -> FolderExams:
-    """All the exams in `folder` and below.
+    """All the exams in `folder` and below; a file that is not as it should be is told.
 
     Args:
         folder: holds files in published formats.
@@ -89,49 +92,63 @@ def find_exams(folder: Path, shots: int = 0) -> FolderExams:
             leaderboards of medical models have none.
 
     Raises:
-        ExamError: there is no exam, one is there twice, or a file is not what it
-            seems to be.
+        ExamError: there is no exam, or one is there twice.
     """
     if not folder.is_dir():
         raise ExamError(f"{folder} is no folder. It should hold {EXPECTED}.")
     papers: dict[str, ExamPaper] = {}
     passed: list[tuple[Path, str]] = []
+    unlike: list[str] = []
+    sheets: list[Sheet] = []
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    sheets = list(mmlu_files.csv_sheets(files, TEST))
-    if shots:
-        sheets += mmlu_files.csv_sheets(files, DEV)
     for file in files:
-        name = plain_name(file)
-        if name == PUBMEDQA:
-            paper = _pubmedqa(file, _one(PUBMEDQA_TRUTH, files, folder))
-        elif name == PUBMEDQA_TRUTH or _is_mmlu_csv(file):
-            continue  # read with what it belongs to
-        elif name.endswith((".jsonl", ".json")):
-            paper = _json(file)
-        elif name.endswith((".csv", ".parquet")):
-            paper = PassedOver("is none of the files that were looked for")
-        else:
+        try:
+            paper = _read(file, files, folder, shots)
+        except ExamError as error:
+            unlike.append(str(error))
             continue
         if isinstance(paper, list):
             sheets += paper
         elif isinstance(paper, PassedOver):
             passed.append((file, paper.why))
-        elif paper.task in papers:
+        elif paper is not None and paper.task in papers:
             raise ExamError(
                 f"{folder} holds {paper.title} twice: in {file.name} and in "
                 f"{', '.join(papers[paper.task].files)}. Leave one of them there."
             )
-        else:
+        elif paper is not None:
             papers[paper.task] = paper
-    if mmlu := _mmlu(sheets, folder, shots):
+    if mmlu := _mmlu(sheets, shots, unlike):
         papers[mmlu.task] = mmlu
     if not papers:
-        others = "; ".join(f"{file.name} {why}" for file, why in passed[:5])
+        others = [*unlike, *(f"{file.name} {why}" for file, why in passed)][:5]
         raise ExamError(
             f"{folder} holds no exam. Expected were {EXPECTED}. "
-            f"Found: {others or 'nothing of these kinds'}."
+            f"Found: {'; '.join(others) or 'nothing of these kinds'}."
         )
-    return FolderExams(tuple(papers[t] for t in TITLES if t in papers), tuple(passed))
+    return FolderExams(
+        tuple(papers[t] for t in TITLES if t in papers), tuple(passed), tuple(unlike)
+    )
+
+
+def _read(
+    file: Path, files: Sequence[Path], folder: Path, shots: int
+) -> ExamPaper | PassedOver | list[Sheet] | None:
+    """An exam, parts of MMLU, or why it is none; `None`: nothing of these kinds."""
+    name = plain_name(file)
+    if name == PUBMEDQA:
+        return _pubmedqa(file, _one(PUBMEDQA_TRUTH, files, folder))
+    if name == PUBMEDQA_TRUTH:
+        return None  # read with what it belongs to
+    for part in (TEST, DEV):
+        if subject := mmlu_files.csv_subject(file, part):
+            wanted = part == TEST or shots
+            return [mmlu_files.csv_sheet(file, part, subject)] if wanted else None
+    if name.endswith((".jsonl", ".json")):
+        return _json(file)
+    if name.endswith((".csv", ".parquet")):
+        return PassedOver("is none of the files that were looked for")
+    return None
 
 
 def _json(file: Path) -> ExamPaper | PassedOver | list[Sheet]:
@@ -168,10 +185,6 @@ def _mmlu_lines(file: Path, every: Numbered) -> list[Sheet] | PassedOver:
         return PassedOver("is MMLU's validation set; the test set is wanted")
     found = mmlu_files.hub_sheets(file, every)
     return found or PassedOver("is MMLU of other subjects than the medical ones")
-
-
-def _is_mmlu_csv(file: Path) -> bool:
-    return any(mmlu_files.csv_subject(file, part) for part in (TEST, DEV))
 
 
 def _not_held_out(task: str, file: Path, first: Row) -> str:
@@ -216,12 +229,17 @@ def _pubmedqa_alone(file: Path, found: Row) -> ExamPaper | PassedOver:
     )
 
 
-def _mmlu(sheets: Sequence[Sheet], folder: Path, shots: int) -> ExamPaper | None:
-    found, read = mmlu_files.questions(sheets, folder, shots)
-    if not found:
+def _mmlu(sheets: Sequence[Sheet], shots: int, unlike: list[str]) -> ExamPaper | None:
+    found = mmlu_files.questions(sheets, shots)
+    unlike += found.unlike
+    if not found.questions:
         return None
+    count = len({question.group for question in found.questions})
     title = TITLES["mmlu_medical"]
-    return ExamPaper("mmlu_medical", title, tuple(found), shots, _hashes(read))
+    if count < len(SUBJECTS):
+        title = f"MMLU, {count} of six medical subjects"
+    files = _hashes(found.files)
+    return ExamPaper("mmlu_medical", title, found.questions, shots, files)
 
 
 def _one(name: str, files: Sequence[Path], folder: Path) -> Path:

@@ -300,6 +300,12 @@ def test_a_broken_exam_is_told_with_its_line_before_anything_is_measured(
     with pytest.raises(BenchError, match=r"line 4 is no JSON"):
         measure(wishes, targets([files.base]), tmp_path / "r.jsonl")
     assert (tmp_path / "r.jsonl").read_bytes() == b""
+    wishes = replace(wishes, tests=frozenset(("exams",)), questions=2)
+    shutil.copy(paper, folder / "whole_test.jsonl")
+    events = measure(wishes, targets([files.base]), tmp_path / "r.jsonl")
+    (planned,) = [e for e in events if isinstance(e, Planned)]
+    assert "line 4 is no JSON" in planned.notes[0]
+    assert set(rows(ended(events).lines)[0].exams) == {"medqa_4options"}
 
 
 def test_a_text_that_is_too_short_fails_alone(files, tmp_path):

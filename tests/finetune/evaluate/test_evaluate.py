@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from finetune.commands import app
+from finetune.commands.evaluate import told_evaluation
 from finetune.data.records import DialogueRecord
 from finetune.errors import FinetuneError, Interrupted
 from finetune.evaluate import evaluate as evaluating
@@ -23,7 +24,7 @@ from finetune.train.base_model import load_tokenizer
 from finetune.train.chat_format import Encoded, encode_rows
 from medassist.core.run_folder import EVALUATING
 from tests.convert.tiny_hf import hf_logits, load
-from tests.exams.papers import write_papers
+from tests.exams.papers import medqa, write_papers
 from tests.finetune.evaluate.conftest import records
 
 
@@ -165,7 +166,11 @@ def test_exams_are_sat_by_both_and_corrected_for_their_number(
     run, part, tmp_path
 ) -> None:
     folder = write_papers(tmp_path / "exams", 8)
+    (folder / "cut.jsonl").write_text(json.dumps(medqa(1)) + '\n{"question', "utf-8")
     found = evaluate_run(run, part.model_copy(update={"shots": 1}), exams=folder)
+    (unlike,) = found.exams_unlike
+    assert "cut.jsonl, line 2 is no JSON" in unlike
+    assert f"Exam not sat: {unlike}" in told_evaluation(run, found)
     assert [exam.task for exam in found.exams] == [
         "medqa_4options",
         "medmcqa",
