@@ -195,10 +195,12 @@ def _told(manifest: Manifest, out: Path, anew: bool) -> str:
     lines: list[str] = []
     if not anew:
         lines.append(f"{out} holds this data already, prepared {manifest.when}")
+    names = [source.name for source in manifest.sources]
     for source in manifest.sources:
+        which = f" {source.path}" if names.count(source.name) > 1 else ""
         lines.append(
-            f"{source.name}: {source.read:,} records of {source.documents:,} documents,"
-            f" {source.kept:,} kept ({source.licence})"
+            f"{source.name}{which}: {source.read:,} records of "
+            f"{source.documents:,} documents, {source.kept:,} kept ({source.licence})"
         )
         lines += _columns(source)
     for step in manifest.steps:

@@ -100,12 +100,12 @@ def asked_for(what: Sequence[str], changes: Changes) -> AskedData:
             "nothing to prepare: name a recipe, a data set as NAME=PATH, or a path"
         )
     if _is_recipe(what[0]):
+        file = find_recipe(what[0])
         if len(what) > 1:
             raise FinetuneError(
                 f"{what[0]} is a recipe, which names its data sets itself; leave out "
                 f"{', '.join(what[1:])}, or write them into the recipe"
             )
-        file = find_recipe(what[0])
         data, recipe = _of_recipe(file)
         content: dict[str, Any] = data.model_dump(mode="json")
         base = file.absolute().parent
