@@ -43,6 +43,8 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 app.add_typer(user)
+audit_log = verbs("audit", "The audit log: verify.")
+app.add_typer(audit_log)
 
 
 @app.callback()
@@ -55,7 +57,26 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port; 0 takes one that is free.")
     ] = 8765,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="An address of this computer that others reach; wants TLS and users.",
+        ),
+    ] = "",
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Certificate chain, PEM.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its key, PEM.")
+    ] = None,
     users: UsersFile = None,
+    audit: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Log who asked when and how it went; no content."
+        ),
+    ] = None,
     mode: Annotated[
         ModeName, typer.Option(help="Two panes at once, or one after the other.")
     ] = ModeName.TOGETHER,
@@ -92,7 +113,11 @@ def serve(
     options = ServeOptions(
         choice=opening(base, tuned, adapter, pair),
         port=port,
+        listen=listen,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
         users=users,
+        audit=audit,
         mode=mode.value,
         limits=replace(Limits(), waiting=max_queue),
     )
@@ -169,3 +194,43 @@ def list_users(users: UsersFile = None) -> None:
         say(f"{one.name}  since {one.added:%Y-%m-%d %H:%M} UTC")
     if not known:
         say(f"Nobody is named in {file}.", err=True)
+
+
+@app.command()
+def certificate(
+    names: Annotated[
+        list[str], typer.Argument(help="Names and addresses that the server is for.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="FOLDER", help="Where the files are written."),
+    ] = Path("certificate"),
+) -> None:
+    """Make a certificate for a server in a small network, and its authority.
+
+    ca.pem is for the computers that are to trust the server; the authority's own key is
+    kept nowhere, so nothing else can be signed with it.
+    """
+    with room("serve"):
+        from medassist.serve.tls import make_certificate
+
+    made = make_certificate(out, names)
+    say(f"--tls-cert {made.certificate} --tls-key {made.key}")
+    say(
+        f"{made.ca} goes to the computers that are to trust this server. Compare its "
+        f"sha256 there:\n{made.fingerprint}",
+        err=True,
+    )
+
+
+@audit_log.command("verify")
+def verify_log(
+    file: Annotated[Path, typer.Argument(help="The file that --audit named.")],
+) -> None:
+    """Say whether an audit log is whole, or where its chain is broken."""
+    from medassist.serve.audit import verify
+
+    found = verify(file)
+    span = f", from {found.first_at} to {found.last_at}" if found.lines else ""
+    say(f"{file} is whole: {found.lines:,} lines{span}.")
+    say(f"The code of its last line is {found.last}.")

@@ -11,9 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from medassist import __version__
+from medassist.serve import compare, metrics
 from medassist.serve.desk import Desk
 from medassist.serve.errors import Refusal, broken
-from medassist.serve.openai import chat, models
+from medassist.serve.metrics import Metrics
+from medassist.serve.openai import chat, completions, models, responses
 from medassist.serve.openai.parameters import refusal_of_invalid
 from medassist.serve.stream import ClientLeft
 
@@ -21,11 +23,14 @@ LEFT: Final = 499
 """The status of a request whose client left, as others have it; nobody reads it."""
 
 
-def make_app(desk: Desk, *, describes_itself: bool = False) -> FastAPI:
+def make_app(
+    desk: Desk, counted: Metrics, *, describes_itself: bool = False
+) -> FastAPI:
     """The app, without the gate.
 
     Args:
         desk: answers.
+        counted: what has been counted.
         describes_itself: it has an OpenAPI document, for tests; a server has none.
     """
     app = FastAPI(
@@ -50,8 +55,9 @@ def make_app(desk: Desk, *, describes_itself: bool = False) -> FastAPI:
         state = desk.source.state
         return JSONResponse({"status": state}, 200 if state == "ok" else 503)
 
-    for room in (models, chat):
+    for room in (models, chat, completions, responses, compare):
         app.include_router(room.router(desk))
+    app.include_router(metrics.router(desk, counted))
     for kind, handle in HANDLERS.items():
         app.add_exception_handler(kind, handle)
     return app

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
 from medassist.core.errors import MedassistError
 from medassist.serve import users as users_file
+from medassist.serve.audit import verify
+from medassist.serve.errors import ServeError
 from medassist.serve.options import ServeOptions
-from medassist.serve.server import who
+from medassist.serve.server import secured, who
 from medassist.serve.sockets import listening
+from medassist.serve.tls import SOON_DAYS, read_certificate
 from medassist.session.choice import Choice
 from medassist.starter import default_pair
 
@@ -30,6 +35,10 @@ def findings(options: ServeOptions) -> list[Finding]:
 def _all(options: ServeOptions) -> Iterator[Finding]:
     yield _found(lambda: _models(options.choice))
     yield _found(lambda: _users(options))
+    yield _found(lambda: _tls(options))
+    if options.audit is not None:
+        audit = options.audit
+        yield _found(lambda: _audit(audit))
     yield _found(lambda: _place(options))
 
 
@@ -63,8 +72,27 @@ def _users(options: ServeOptions) -> str:
     return f"{len(users.users)} users are named in {file}"
 
 
+def _tls(options: ServeOptions) -> str:
+    context, names = secured(options)
+    if context is None or options.tls_cert is None:
+        return "plain HTTP, on this computer alone"
+    until = read_certificate(options.tls_cert).until
+    left = (until - datetime.now(UTC)).days
+    if left < SOON_DAYS:
+        raise ServeError(f"{options.tls_cert}: it ends in {left} days.")
+    return f"TLS for {', '.join(names)}, until {until:%Y-%m-%d}"
+
+
+def _audit(file: Path) -> str:
+    if not file.exists():
+        return f"{file} will be begun as the audit log"
+    return f"{file} is whole: {verify(file).lines:,} lines"
+
+
 def _place(options: ServeOptions) -> str:
     # Bound, to see that it can be, and given back before anybody is answered.
-    with listening(options.listen, options.port, tls=False) as place:
+    tls = options.tls_cert is not None
+    names = read_certificate(options.tls_cert).names if options.tls_cert else ()
+    with listening(options.listen, options.port, tls=tls, names=names) as place:
         names = ", ".join(sorted(place.hosts))
         return f"{place.address} is free, and asked for as {names}"

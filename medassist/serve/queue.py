@@ -168,6 +168,8 @@ class FairQueue:
         self._mean_s = FIRST_GUESS_S
         self._more = asyncio.Event()
         self._closed = False
+        self.unfit: Callable[[], str] = lambda: ""
+        """Why nothing may be answered now, in a sentence; empty: it may."""
         self._work: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -190,6 +192,8 @@ class FairQueue:
         if self._source.state == "loading":  # who waits already goes on waiting
             sentence = "The models are being loaded. Ask again in a moment."
             raise Refusal(503, "loading", sentence, retry_after_s=2)
+        if why := self.unfit():
+            raise Refusal(503, "not_recorded", why, retry_after_s=30)
         mine = sum(ticket.user == user for ticket in self._waiting)
         running = self.running is not None and self.running.user == user
         if mine >= self._limits.waiting_each + (not running):
@@ -250,7 +254,7 @@ class FairQueue:
         every = [*self._waiting, *filter(None, [self.running])]
         return next((t for t in every if t.id == id and t.user == user), None)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Take no more questions; those that wait are told."""
         self._closed = True
         for ticket in [*self._waiting]:

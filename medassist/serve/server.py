@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from medassist.core.terminal import say
+from medassist.serve import tls
 from medassist.serve import users as users_file
 from medassist.serve.app import make_app
 from medassist.serve.desk import Desk
@@ -22,9 +24,11 @@ from medassist.serve.errors import ServeError
 from medassist.serve.gate import Gate, Watchers
 from medassist.serve.limits import MOST_HEADER_BYTES
 from medassist.serve.log import silence_libraries, tell, watch_loop
+from medassist.serve.metrics import Metrics
 from medassist.serve.options import ServeOptions
 from medassist.serve.protocol import with_deadline
 from medassist.serve.queue import FairQueue
+from medassist.serve.recorder import Recorder
 from medassist.serve.sockets import Place, listening
 from medassist.serve.source import LocalPair
 from medassist.serve.users import Users
@@ -45,7 +49,8 @@ class Running:
         token: of the one user, where none was named; else empty.
         users: who may use it, at this moment.
         desk: answers.
-        ended: set when it has been ended.
+        ended: set when it is to end.
+        context: of TLS; `None`: it speaks plain HTTP, on loopback.
     """
 
     place: Place
@@ -53,13 +58,12 @@ class Running:
     users: Users
     desk: Desk
     ended: asyncio.Event
+    context: ssl.SSLContext | None = None
 
     @property
     def address(self) -> str:
         """The address with the token, which a browser does not send."""
-        return (
-            f"{self.place.address}#{self.token}" if self.token else self.place.address
-        )
+        return self.place.address + (f"#{self.token}" if self.token else "")
 
 
 def who(options: ServeOptions) -> tuple[Users, str]:
@@ -78,6 +82,28 @@ def who(options: ServeOptions) -> tuple[Users, str]:
             "else. `medassist serve user add NAME` names one and prints the token."
         )
     return users_file.only_you()
+
+
+def secured(options: ServeOptions) -> tuple[ssl.SSLContext | None, tuple[str, ...]]:
+    """The TLS that is spoken, and the names of the server in its certificate.
+
+    Raises:
+        ServeError: others are to reach the server, and it has no certificate that can
+            be used.
+    """
+    certificate, key = options.tls_cert, options.tls_key
+    if certificate is None or key is None:
+        if options.listen or certificate or key:
+            raise ServeError(
+                "Others reach a server by TLS alone: name its certificate with "
+                "--tls-cert and its key with --tls-key. `medassist serve certificate` "
+                "makes both for a small network."
+            )
+        return None, ()
+    said = tls.read_certificate(certificate)
+    if not said.names:
+        raise ServeError(f"{certificate}: it is for no name and no address.")
+    return tls.server_context(certificate, key), said.names
 
 
 def run(options: ServeOptions, settings: Settings) -> None:
@@ -113,39 +139,55 @@ async def serving(
     silence_libraries()
     watch_loop()
     users, token = who(options)
+    context, names = secured(options)
     source = LocalPair(Pair(options.choice, make), settings, options.mode, tell)
-    with listening(options.listen, options.port, tls=False) as place:
-        queue = FairQueue(source, options.limits, lambda _: None, tell)
-        running = Running(place, token, users, Desk(source, queue), asyncio.Event())
-        server = _server(running, options)
-        loading = asyncio.create_task(source.start())
-        # The rules take half a second to be read, which no question shall wait for.
-        warming = asyncio.create_task(check_question("the rules are read here"))
-        queue.open()
-        taking = asyncio.create_task(server.serve(sockets=[*place.sockets]))
-        try:
-            await server.begun.wait()
-            yield running
-        finally:
-            await queue.close()
-            server.should_exit = True
-            await taking
-            await queue.ended()
-            loading.cancel()
-            await source.close()
-            await warming
+    recorder = Recorder(options.audit, source)
+    try:
+        with listening(
+            options.listen, options.port, tls=context is not None, names=names
+        ) as place:
+            queue = FairQueue(source, options.limits, recorder.done, tell)
+            queue.unfit = recorder.problem
+            desk = Desk(source, queue)
+            running = Running(place, token, users, desk, asyncio.Event(), context)
+            server = _server(running, options, recorder)
+            loading = asyncio.create_task(source.start())
+            # The rules take half a second to be read, which no question waits for.
+            warming = asyncio.create_task(check_question("the rules are read here"))
+            queue.open()
+            taking = asyncio.create_task(server.serve(sockets=[*place.sockets]))
+            try:
+                await server.begun.wait()
+                recorder.started()
+                yield running
+            finally:
+                queue.close()
+                server.should_exit = True
+                await taking
+                await queue.ended()
+                loading.cancel()
+                await source.close()
+                await warming
+    finally:
+        await recorder.close()
 
 
-def _server(running: Running, options: ServeOptions) -> _OurServer:
+def _server(running: Running, options: ServeOptions, recorder: Recorder) -> _OurServer:
     limits = options.limits
+    metrics: Metrics = recorder.metrics
     gate = Gate(
-        make_app(running.desk),
+        make_app(running.desk, metrics),
         hosts=running.place.hosts,
         scheme=running.place.scheme,
         users=lambda: running.users,
         limits=limits,
-        watchers=Watchers(lambda *_: None, lambda *_: None, tell),
+        watchers=Watchers(recorder.refused, metrics.answered, tell),
     )
+
+    def our_tls(config: uvicorn.Config, usual: object) -> ssl.SSLContext:
+        assert running.context is not None
+        return running.context
+
     config = uvicorn.Config(
         gate,  # pyright: ignore[reportArgumentType]
         http=with_deadline(limits.headers_s),
@@ -159,6 +201,7 @@ def _server(running: Running, options: ServeOptions) -> _OurServer:
         timeout_keep_alive=limits.idle_s,
         timeout_graceful_shutdown=limits.leaving_s,
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+        ssl_context_factory=our_tls if running.context is not None else None,
     )
     return _OurServer(config)
 
@@ -181,7 +224,7 @@ class _OurServer(uvicorn.Server):
 
 @contextmanager
 def _signals(running: Running, options: ServeOptions) -> Generator[None]:
-    """End the server on Ctrl-C and SIGTERM; on SIGHUP, read the users anew."""
+    """End the server on Ctrl-C and SIGTERM; on SIGHUP, read users and certificate."""
     loop = asyncio.get_running_loop()
     before: dict[int, Any] = {}
 
@@ -203,13 +246,16 @@ def _signals(running: Running, options: ServeOptions) -> Generator[None]:
 
 
 def read_anew(running: Running, options: ServeOptions) -> None:
-    """Read the users again; where that fails, those of before stay."""
+    """Read users and certificate again; where that fails, those of before stay."""
     try:
         users, token = who(options)
+        if running.context is not None and options.tls_cert and options.tls_key:
+            tls.read_certificate(options.tls_cert)
+            tls.load_into(running.context, options.tls_cert, options.tls_key)
     except ServeError as error:
-        tell(f"{error} Those who were let in before still are.")
+        tell(f"{error} Nothing was changed.")
         return
     if token:  # nobody is named any more: nobody is let in
         users = Users()
     running.users = users
-    tell(f"The users were read anew: {len(users.users)}.")
+    tell(f"Users and certificate were read anew: {len(users.users)} users.")

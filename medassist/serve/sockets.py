@@ -54,19 +54,21 @@ def listening(
         if listen:
             stack.enter_context(guard.listening(listen))
             found = [stack.enter_context(_bound(listen, port))]
-            known = [_in_url(listen), *names]
+            known = [_in_url(listen), *map(_in_url, names)]
         else:
             found = [stack.enter_context(_bound(LOOPBACK[0], port))]
             port = found[0].getsockname()[1]
             # Some computers have no IPv6; then nobody can come by it either.
             with suppress(ServeError):
                 found.append(stack.enter_context(_bound(LOOPBACK[1], port)))
-            known = [*NAMES[: 1 + len(found)], *names]
+            known = [*NAMES[: 1 + len(found)], *map(_in_url, names)]
         port = found[0].getsockname()[1]
         hosts = {f"{name}:{port}" for name in known}
         if port == USUAL_PORTS[scheme]:
             hosts |= set(known)
-        address = f"{scheme}://{known[-1] if names else known[0]}:{port}/"
+        # The first name of a certificate is what its owner calls the server.
+        shown = _in_url(names[0]) if names else known[0]
+        address = f"{scheme}://{shown}:{port}/"
         yield Place(tuple(found), scheme, frozenset(hosts), address)
 
 

@@ -194,6 +194,7 @@ class LocalPair:
             "model": source.name,
             "quantization": source.quantization,
             "adapter": source.adapter or None,
+            "files": [file.path.name for file in source.files],
             "confined": self.pair.confined,
         }
         for key, file in zip(("sha256", "adapter_sha256"), source.files, strict=False):

@@ -14,6 +14,7 @@ import pytest
 from medassist.serve import users
 from medassist.serve.app import make_app
 from medassist.serve.limits import Limits
+from medassist.serve.metrics import Metrics
 from medassist.serve.options import ServeOptions
 from medassist.serve.server import read_anew
 from tests.serve.serving import PAIR, Served, chat_body, said, served
@@ -55,11 +56,7 @@ async def test_every_route_but_health_wants_a_token() -> None:
         ):
             sent = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
             for method, path in ROUTES:
-                answer = await nobody.request(
-                    method,
-                    path,
-                    headers=[(k, v.encode("latin-1")) for k, v in headers.items()],
-                )
+                answer = await nobody.request(method, path, headers=sent)
                 assert answer.status_code == 401, (method, path, headers)
                 assert answer.json()["error"]["code"] == "invalid_api_key"
                 assert answer.headers["www-authenticate"] == "Bearer"
@@ -311,7 +308,7 @@ async def test_the_environment_turns_no_telemetry_on(
         )
         assert answer.status_code == 200
         assert not {n for n in answer.headers if "trace" in n.lower()}
-        app = make_app(server.running.desk)
+        app = make_app(server.running.desk, Metrics())
         assert not app._native_telemetry.enabled()
         assert not app._telemetry.get("auto_configure")
     # What would send it is not even looked for.

@@ -1,0 +1,98 @@
+"""Who is told how each question went: the counts, and the audit log where there is one.
+
+A line of the log is on the disk before it counts as written, which takes a while; so
+lines are written by a thread of their own, in order. Where they cannot be, no question
+is taken any more: a log with gaps is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from medassist import __version__
+from medassist.serve.audit import Audit, AuditError
+from medassist.serve.errors import Refusal
+from medassist.serve.log import tell
+from medassist.serve.metrics import ROUTES, Metrics
+from medassist.serve.queue import Report
+from medassist.serve.source import Source
+
+
+class Recorder:
+    """Keeps the counts and writes the audit log.
+
+    Args:
+        file: of the audit log; `None`: there is none.
+        source: what answers.
+
+    Raises:
+        AuditError: the log cannot be written, or is not whole.
+    """
+
+    def __init__(self, file: Path | None, source: Source) -> None:
+        self.metrics = Metrics()
+        self._source = source
+        self._audit = Audit(file) if file is not None else None
+        self._lines: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._writing: asyncio.Task[None] | None = None
+
+    def started(self) -> None:
+        """The server takes requests."""
+        if self._audit is not None:
+            self._writing = asyncio.create_task(self._write())
+        self._put(event="start", version=__version__)
+
+    def problem(self) -> str:
+        """Why nothing may be answered now, in a sentence; empty: it may."""
+        if self._audit is None or not self._audit.problem:
+            return ""
+        return "This server's audit log cannot be written, so nothing is answered."
+
+    def done(self, report: Report) -> None:
+        """A question went through the queue."""
+        self.metrics.done(report)
+        figures = report.figures
+        hashes = {
+            pane: self._source.provenance(pane).get("sha256") for pane in report.panes
+        }
+        self._put(
+            event="question",
+            user=report.user,
+            request=report.id,
+            route=report.route,
+            models=hashes,
+            tokens_in={p: f.tokens_read + f.tokens_reused for p, f in figures.items()},
+            tokens_out={p: f.tokens_written for p, f in figures.items()},
+            seconds=round(report.seconds, 3),
+            outcome=report.outcome,
+        )
+
+    def refused(self, user: str | None, path: str, refusal: Refusal) -> None:
+        """The gate turned a request away."""
+        # The path is the client's text: only our own names of routes are kept.
+        route = ROUTES.get(path, "other")
+        self._put(event="refused", user=user, route=route, outcome=refusal.code)
+
+    async def close(self) -> None:
+        """Write what is left, and close the log."""
+        if self._audit is None:
+            return
+        if self._writing is not None:
+            self._put(event="end")
+            self._lines.put_nowait(None)
+            await self._writing
+        self._audit.close()
+
+    def _put(self, **line: Any) -> None:
+        if self._audit is not None:
+            self._lines.put_nowait(line)
+
+    async def _write(self) -> None:
+        assert self._audit is not None
+        while (line := await self._lines.get()) is not None:
+            try:
+                await asyncio.to_thread(self._audit.write, **line)
+            except AuditError as error:
+                tell(str(error))

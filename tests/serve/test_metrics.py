@@ -1,0 +1,47 @@
+"""Counts and times for Prometheus, with no label from what somebody has sent."""
+
+from __future__ import annotations
+
+import re
+
+from tests.serve.serving import HEART, QUESTION, chat_body, said, served
+
+LINE = re.compile(r'^medassist_[a-z_]+(\{([a-z_]+="[\w ]+",?)+\})? [0-9.e+-]+$')
+
+
+async def test_requests_answers_tokens_and_times_are_counted() -> None:
+    async with served(named=["anna"]) as server, server.http("anna") as client:
+        for _ in range(2):
+            await client.post("/v1/chat/completions", json=chat_body(text=HEART))
+        await client.post("/v1/compare", json={"messages": said()})
+        await client.get(f"/{QUESTION}")
+        await client.get("/v1/models/base")
+        assert (await client.get("/metrics", headers={"Authorization": ""})).is_error
+        answer = await client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    lines = answer.text.splitlines()
+    values = [line for line in lines if not line.startswith("#")]
+    assert all(LINE.match(line) for line in values), values
+    for wanted in (
+        'medassist_requests_total{route="chat",status="200"} 2',
+        'medassist_requests_total{route="other",status="404"} 1',
+        'medassist_requests_total{route="models",status="200"} 1',
+        'medassist_answers_total{route="chat",outcome="answered"} 2',
+        'medassist_answers_total{route="compare",outcome="answered"} 1',
+        'medassist_tokens_total{pane="tuned",kind="read"} 6144',
+        'medassist_tokens_total{pane="base",kind="read"} 2048',
+        'medassist_ttft_seconds_count{pane="tuned"} 3',
+        'medassist_ttft_seconds_sum{pane="tuned"} 0.75',
+        'medassist_tokens_per_second{pane="tuned"} 20.0',
+        "medassist_queue_seconds_count 3",
+        "medassist_queue_length 0",
+        "medassist_engine_up 1.0",
+        "medassist_engine_restarts_total 0",
+        "medassist_memory_bytes 1234000000",
+    ):
+        assert wanted in lines
+    # Each family says its kind once, before its values.
+    kinds = [line.split()[2] for line in lines if line.startswith("# TYPE")]
+    assert len(kinds) == len(set(kinds))
+    for content in ("anna", "crushing", "asthma"):
+        assert content not in answer.text
