@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from medassist.tui.consult.markdown import AnswerParser
+from medassist.text.answer_markdown import AnswerParser
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import opened
 

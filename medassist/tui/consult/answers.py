@@ -128,7 +128,7 @@ class Answers:
 
     def copy_part(self) -> None:
         """Copy a table or a block of code of the last answers; again: the next one."""
-        from medassist.tui.consult.markdown import parts
+        from medassist.text.answer_markdown import parts
 
         texts = [self.mask(clean(answer.text)) for answer in self._last().values()]
         found = [part for text in texts for part in parts(text)]

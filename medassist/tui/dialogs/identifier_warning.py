@@ -7,19 +7,17 @@ person has the same mark in every question and answer.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from medassist.session.identifier_check import look_for_identifiers
 
 if TYPE_CHECKING:
     from medassist.consult.consultation import Consultation
     from medassist.records.record import WarningGiven
     from medassist.tui.dialogs.identifiers import Occasion
     from medassist.tui.face import Face
-
-BETWEEN = "\n\n\x1e\n\n"
-"""Stands between two texts while they are looked at as one."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +47,19 @@ async def warn(face: Face, texts: Sequence[str], occasion: Occasion) -> Decided 
     """
     from medassist.records.record import WarningGiven, now
 
-    counts, marked, foreign = await asyncio.to_thread(_looked, tuple(texts))
-    if not counts and not (foreign and _is_news(face, occasion)):
+    looked = await asyncio.to_thread(look_for_identifiers, texts)
+    if not looked.found and not (looked.foreign and _is_news(face, occasion)):
         return Decided((), {})
-    outcome = await _ask(face, BETWEEN.join(texts), occasion)
+    outcome = await _ask(face, looked.whole, occasion)
     if outcome is None:
         return None
     warnings = tuple(
         WarningGiven(kind, count, occasion, outcome, now())
-        for kind, count in counts.items()
+        for kind, count in looked.counts.items()
     )
-    replaced = dict(zip(texts, marked, strict=True)) if outcome == "replaced" else {}
+    replaced = (
+        dict(zip(texts, looked.without, strict=True)) if outcome == "replaced" else {}
+    )
     return Decided(warnings, replaced)
 
 
@@ -111,23 +111,3 @@ async def warn_of_consultation(
             answer.text = decided.redact(answer.text)
             answer.thought = decided.redact(answer.thought)
     return decided.warnings
-
-
-def _looked(texts: tuple[str, ...]) -> tuple[Counter[str], list[str], bool]:
-    """What is in the texts. For a thread.
-
-    Returns:
-        How many of each kind there are, the texts without them, and whether the rules
-        cannot read all of it.
-    """
-    from medassist.safety.identifiers import find_identifiers, replace
-    from medassist.safety.language import is_foreign
-
-    whole = BETWEEN.join(text.replace("\x1e", " ") for text in texts)
-    found = [
-        one
-        for one in find_identifiers(whole)
-        if BETWEEN.strip(" \n") not in whole[one.span[0] : one.span[1]]
-    ]
-    counts = Counter(one.kind for one in found)
-    return counts, replace(whole, found).split(BETWEEN), is_foreign(whole)

@@ -90,9 +90,8 @@ class IdentifierWarning(ScrolledTextDialog[Outcome]):
                     from medassist.safety.language import IDENTIFIERS_NOTICE
 
                     yield Static(IDENTIFIERS_NOTICE, markup=False, id="language")
-                about = wording.about_identifiers(
-                    self._occasion == "exporting", bool(self._found)
-                )
+                done = "exported" if self._occasion == "exporting" else "saved"
+                about = wording.about_identifiers(done, bool(self._found))
                 yield Static(about, markup=False, classes="about")
                 yield from self._kinds()
             with Horizontal(id="answers"):

@@ -11,6 +11,20 @@ from medassist.consult.sides import Sides
 from medassist.core.values import PaneName, Thinking, TooLong
 from medassist.core.words import size
 from medassist.session.pair import PairState, Wider
+from medassist.session.wording import APART as APART
+from medassist.session.wording import CHECK as CHECK
+from medassist.session.wording import (
+    ENDED_SILENT,
+    ENDED_THINKING,
+    STOPPED,
+    STOPPED_EARLY,
+)
+from medassist.session.wording import GIVEN_BLIND as GIVEN_BLIND
+from medassist.session.wording import NOT_ENGLISH as NOT_ENGLISH
+from medassist.session.wording import NOT_WHOLE as NOT_WHOLE
+from medassist.session.wording import OFFLINE as OFFLINE
+from medassist.session.wording import RED_FLAG as RED_FLAG
+from medassist.session.wording import WHOLE as WHOLE
 
 STILL_WRITING = "The answers are still being written; {stop} stops them."
 NO_QUESTION = "There is no question yet."
@@ -80,9 +94,6 @@ BLIND = (
 )
 NAMES_SHOWN = "Names are shown."
 VERDICT_GIVEN = "Verdict given."
-GIVEN_BLIND = (
-    "The verdict on this question was given before the names were seen, and stays."
-)
 NOT_BOTH = "A verdict needs an answer of both models to the last question."
 SAME = (
     "Both panes show the same answer, taken over from one of them; {earlier_answer} "
@@ -125,28 +136,21 @@ OPEN_OTHER = (
 )
 
 # What stands on the screen
-RED_FLAG = "RED FLAG"
-NOT_ENGLISH = "NOT ENGLISH"
 READ_FLAGS = "{red_flags}: why this is shown, mark as read"
 READ_FLAGS_SHORT = "{red_flags}: read"
-OFFLINE = "OFFLINE"
 BLIND_SHORT = "BLIND"
 EDITING = "editing, {stop} leaves it"
 IN_TURN = "in turn"
 SCROLLS_APART = "scrolling apart"
 NAME_HIDDEN = "name hidden"
 ADAPTER = "adapter"
-CHECK = "Check: "
 NO_SOURCE = "no source"
-WHOLE = "whole answer"
-NOT_WHOLE = "not whole"
 MORE_BELOW = "more below"
 FIND = "Find: "
 NOTHING_FOUND = "not found"
 TAKEN_OVER = "taken over from the other pane"
 NOT_ASKED = "this pane was not asked"
 LEFT_OUT = "no longer sent"
-ENDED_THINKING = "the model thought, and gave no answer"
 THOUGHTS_HIDDEN = (
     "What the models thought is hidden with their names: whether one thinks tells "
     "which it is."
@@ -166,8 +170,6 @@ EMPTY: dict[PairState, str] = {
     "ready": "Write a question below and press {send}.",
 }
 """What stands in a pane before the first question, while it can be asked."""
-APART = {"dose": "doses", "number": "numbers", "negation": "negations"}
-"""In what two answers contradict each other."""
 
 ROLES: dict[PaneName, str] = {"base": "base", "tuned": "tuned"}
 SEPARATOR = " · "
@@ -270,14 +272,14 @@ def foot(answer: Answer, place: int, count: int, hidden: bool = False) -> str:
     """
     said: list[str] = []
     if answer.state == "stopped":
-        said.append("stopped" if answer.text else "stopped before the first word")
+        said.append(STOPPED if answer.text else STOPPED_EARLY)
     elif answer.state == "failed":
         said.append(answer.failure or "failed")
     elif answer.state == "finished" and answer.failure:
         said.append(f"not gone on with: {answer.failure}")
     elif answer.state == "finished" and not answer.text.strip():
         thought = bool(answer.thought.strip()) and not hidden
-        said.append(ENDED_THINKING if thought else "the model ended without a word")
+        said.append(ENDED_THINKING if thought else ENDED_SILENT)
     if count > 1:
         said.append(f"answer {place + 1} of {count}")
     return SEPARATOR.join(said)

@@ -5,9 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medassist.core.words import size
+from medassist.session.wording import ABOUT_FLAGS as ABOUT_FLAGS
+from medassist.session.wording import BEFORE_YOU_BEGIN as BEFORE_YOU_BEGIN
+from medassist.session.wording import CANNOT_READ as CANNOT_READ
+from medassist.session.wording import CHOICES as CHOICES
+from medassist.session.wording import DRAFT as DRAFT
+from medassist.session.wording import EXPORT as EXPORT
+from medassist.session.wording import LOOKS_LIKE_ONE as LOOKS_LIKE_ONE
+from medassist.session.wording import MARK_AS_READ as MARK_AS_READ
+from medassist.session.wording import MARKED_AS_READ as MARKED_AS_READ
+from medassist.session.wording import MAY_TELL as MAY_TELL
+from medassist.session.wording import RED_FLAGS as RED_FLAGS
+from medassist.session.wording import RULE as RULE
+from medassist.session.wording import UNDERSTOOD as UNDERSTOOD
+from medassist.session.wording import WHAT_IS_IN_IT
+from medassist.session.wording import WHICH_IS_BETTER as WHICH_IS_BETTER
+from medassist.session.wording import WHY as WHY
+from medassist.session.wording import WITH_THOUGHTS as WITH_THOUGHTS
+from medassist.session.wording import about_identifiers as about_identifiers
 
 if TYPE_CHECKING:
-    from medassist.consult.verdict import Choice
     from medassist.records.export import Form
     from medassist.session.pane_models import PaneModel
 
@@ -62,23 +79,16 @@ LEAVE = "Quit?"
 GO_ON = "Go on"
 
 # Export
-EXPORT = "Export this consultation"
 FORMAT = "Format"
 FILE = "File"
 WRITE = "Write"
-WITH_THOUGHTS = "With what the models thought before they answered"
 FORMS: tuple[tuple[Form, str], ...] = (
     ("markdown", "Markdown  to read and to edit"),
     ("html", "HTML      to read and to print"),
     ("pdf", "PDF       to print"),
     ("json", "JSON      for programs"),
 )
-WHAT_IS_EXPORTED = (
-    "Questions, red flags that were shown, the answers of both models with their files "
-    "and settings, and verdicts. The file is not encrypted; only you can read it on "
-    "this computer."
-)
-DRAFT = "It will say DRAFT, UNREVIEWED."
+WHAT_IS_EXPORTED = f"{WHAT_IS_IN_IT}; only you can read it on this computer."
 SIGNED_OFF = "Signed off {time}."
 SIGN_OFF = "Sign off"
 TAKE_SIGN_OFF_BACK = "Take the sign-off back"
@@ -95,28 +105,11 @@ PUT_IN = "Put it in ({identifiers_keep})"
 PUT_IN_REPLACED = "Replace them and put it in ({identifiers_replace})"
 END_OF = "end of {name}"
 
-# Red flags
-RED_FLAGS = "Red flags"
-ABOUT_FLAGS = (
-    "Fixed rules found this in what you wrote, before any model was asked. They remind "
-    "and do not decide, and they miss things."
-)
-MARK_AS_READ = "Mark as read"
-MARKED_AS_READ = "(marked as read)"
-RULE = "Rule {id}, {field}. Source: {source}"
-
 # Identifiers
 REPLACE_ALL = "Replace all ({identifiers_replace})"
 KEEP_ALL = "Keep ({identifiers_keep})"
-LOOKS_LIKE_ONE = "looks like one"
-CANNOT_READ = "The rules cannot read this"
-MAY_TELL = "This may tell who the patient is ({count})"
 OF_KIND = ", {count} found, becomes [{kind}]"
 MORE = "and {count} more"
-
-# The intended use
-BEFORE_YOU_BEGIN = "Before you begin"
-UNDERSTOOD = "I understand"
 
 # The key of the records
 MAKING_KEY = "One moment: the passphrase is made into a key."
@@ -159,15 +152,7 @@ IN_KEYRING = (
 )
 
 # The verdict
-WHICH_IS_BETTER = "Which answer is better?"
-WHY = "Why, if you like:"
 GIVE_IT = "Give it"
-CHOICES: dict[Choice, str] = {
-    "A": "A is better",
-    "B": "B is better",
-    "tie": "a tie",
-    "both poor": "both are poor",
-}
 CHOOSE = (
     "{verdict_1} to {verdict_4} choose, {verdict_5} to {verdict_8} say why, {back} "
     "goes back to the answers."
@@ -187,20 +172,6 @@ def raised_by(words: list[str], alone: bool) -> str:
     """What raised a flag; not `alone`: with words of an earlier question."""
     where = "" if alone else ", with what you asked before"
     return f"Raised by {', '.join(f'“{word}”' for word in words)}{where}"
-
-
-def about_identifiers(exported: bool, found: bool) -> str:
-    """What the list of identifiers is, and is not."""
-    done = "exported" if exported else "saved"
-    if found:
-        return (
-            f"Rules found this in what is to be {done}. They miss things: with these "
-            "replaced a text is not de-identified."
-        )
-    return (
-        f"Rules found nothing in what is to be {done}. Read it yourself before you let "
-        "it out."
-    )
 
 
 def leave(loss: str) -> str:

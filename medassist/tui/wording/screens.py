@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from medassist.session.wording import BY_SENTENCE as BY_SENTENCE
+from medassist.session.wording import DIFFERENCES as DIFFERENCES
+from medassist.session.wording import HEADS as HEADS
+from medassist.session.wording import NONE_DIFFERS as NONE_DIFFERS
+from medassist.session.wording import NOTHING_LIKE_IT as NOTHING_LIKE_IT
+from medassist.session.wording import differences as differences
 from medassist.tui.wording.dialogs import BACK as BACK
 from medassist.tui.wording.dialogs import KEEP as KEEP
 from medassist.tui.wording.dialogs import LOAD as LOAD
@@ -18,19 +24,7 @@ OWN_TEMPLATE = "the model's own"
 PLAIN_TEMPLATE = "plain (the model file has none)"
 
 # Differences
-DIFFERENCES = "Differences"
 COMPARING = "comparing ..."
-HEADS = {
-    "dose": "Doses that differ",
-    "number": "Numbers that differ",
-    "negation": "Negations that differ",
-}
-NONE_DIFFERS = (
-    "No dose, number or negation was found to differ. That says nothing of whether "
-    "they are right."
-)
-BY_SENTENCE = "Sentence by sentence"
-NOTHING_LIKE_IT = "says nothing like it"
 
 # Help
 KEYS = "Keys"
@@ -176,11 +170,6 @@ CSV_WRITTEN = "Written to {file}, readable by you alone."
 def details(count: int) -> str:
     """The title of the details."""
     return f"Details of the answer{'s' if count > 1 else ''}"
-
-
-def differences(summary: str) -> str:
-    """The title, once the answers are compared."""
-    return f"{DIFFERENCES}: {summary}. By wording, not by meaning."
 
 
 def listed(shown: int, total: int, wanted: bool) -> str:

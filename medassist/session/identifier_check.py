@@ -1,0 +1,54 @@
+"""Identifiers in several texts, looked for as in one.
+
+So the same person has the same mark in every question and answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medassist.safety.identifiers import Identifier
+
+_BETWEEN = "\n\n\x1e\n\n"
+"""Stands between two texts while they are looked at as one."""
+
+
+@dataclass(frozen=True)
+class LookedFor:
+    """What was found.
+
+    Attributes:
+        whole: the texts as one; the spans of `found` are of this.
+        found: what may tell who the patient is.
+        without: each text with a mark in place of what was found.
+        foreign: the rules cannot read all of it.
+    """
+
+    whole: str
+    found: tuple[Identifier, ...]
+    without: tuple[str, ...]
+    foreign: bool
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many of each kind there are."""
+        return Counter(one.kind for one in self.found)
+
+
+def look_for_identifiers(texts: Sequence[str]) -> LookedFor:
+    """Look at `texts`. Takes the time of the rules: for a thread."""
+    from medassist.safety.identifiers import find_identifiers, replace
+    from medassist.safety.language import is_foreign
+
+    whole = _BETWEEN.join(text.replace("\x1e", " ") for text in texts)
+    found = tuple(
+        one
+        for one in find_identifiers(whole)
+        if _BETWEEN.strip(" \n") not in whole[one.span[0] : one.span[1]]
+    )
+    without = tuple(replace(whole, found).split(_BETWEEN))
+    return LookedFor(whole, found, without, is_foreign(whole))
