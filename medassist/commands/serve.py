@@ -83,6 +83,13 @@ def serve(
     max_queue: Annotated[
         int, typer.Option(min=1, max=1000, help="Questions that may wait.")
     ] = 32,
+    ollama_api: Annotated[
+        bool,
+        typer.Option(
+            "--ollama-api",
+            help="Speak a read-only part of Ollama's API too.",
+        ),
+    ] = False,
     context: Context = None,
     threads: Threads = None,
     gpu_layers: GpuLayers = None,
@@ -119,6 +126,7 @@ def serve(
         users=users,
         audit=audit,
         mode=mode.value,
+        ollama_api=ollama_api,
         limits=replace(Limits(), waiting=max_queue),
     )
     if check:

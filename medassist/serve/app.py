@@ -15,6 +15,7 @@ from medassist.serve import compare, metrics
 from medassist.serve.desk import Desk
 from medassist.serve.errors import Refusal, broken
 from medassist.serve.metrics import Metrics
+from medassist.serve.ollama import routes as ollama
 from medassist.serve.openai import chat, completions, models, responses
 from medassist.serve.openai.parameters import refusal_of_invalid
 from medassist.serve.stream import ClientLeft
@@ -24,13 +25,18 @@ LEFT: Final = 499
 
 
 def make_app(
-    desk: Desk, counted: Metrics, *, describes_itself: bool = False
+    desk: Desk,
+    counted: Metrics,
+    *,
+    ollama_api: bool = False,
+    describes_itself: bool = False,
 ) -> FastAPI:
     """The app, without the gate.
 
     Args:
         desk: answers.
         counted: what has been counted.
+        ollama_api: a part of Ollama's API is spoken too.
         describes_itself: it has an OpenAPI document, for tests; a server has none.
     """
     app = FastAPI(
@@ -58,17 +64,19 @@ def make_app(
     for room in (models, chat, completions, responses, compare):
         app.include_router(room.router(desk))
     app.include_router(metrics.router(desk, counted))
+    if ollama_api:
+        app.include_router(ollama.router(desk))
     for kind, handle in HANDLERS.items():
         app.add_exception_handler(kind, handle)
     return app
 
 
 async def _invalid(request: Request, error: Any) -> Response:
-    return _answer(refusal_of_invalid(error.errors()))
+    return _answer(request, refusal_of_invalid(error.errors()))
 
 
 async def _refused(request: Request, error: Any) -> Response:
-    return _answer(error)
+    return _answer(request, error)
 
 
 async def _of_http(request: Request, error: Any) -> Response:
@@ -82,22 +90,24 @@ async def _of_http(request: Request, error: Any) -> Response:
             refusal = refusal_of_invalid([])
         case status:
             refusal = Refusal(status, "refused", "This was refused.")
-    answer = _answer(refusal)
+    answer = _answer(request, refusal)
     for name, value in (error.headers or {}).items():
         answer.headers[name] = value
     return answer
 
 
 async def _broken(request: Request, error: Any) -> Response:
-    return _answer(broken())  # and the gate, which it is raised to, tells where
+    # The gate, which it is raised to, tells where it broke.
+    return _answer(request, broken())
 
 
 async def _left(request: Request, error: Any) -> Response:
     return Response(status_code=LEFT)
 
 
-def _answer(refusal: Refusal) -> Response:
-    return JSONResponse(refusal.body, refusal.status, refusal.headers)
+def _answer(request: Request, refusal: Refusal) -> Response:
+    body = refusal.body_at(request.scope["path"])
+    return JSONResponse(body, refusal.status, refusal.headers)
 
 
 HANDLERS: Final[

@@ -17,6 +17,8 @@ class ServeError(MedassistError):
     exit_code = 2
 
 
+OLLAMA: Final = "/api/"
+"""With what the addresses of Ollama's API begin, whose errors are of its form."""
 KINDS: Final = {401: "authentication_error", 429: "rate_limit_error"}
 
 
@@ -53,6 +55,15 @@ class Refusal(Exception):
                 **self.more,
             }
         }
+
+    @property
+    def of_ollama(self) -> dict[str, Any]:
+        """The object that is sent, in the form of Ollama's API."""
+        return {"error": self.message, "code": self.code, **self.more}
+
+    def body_at(self, path: str) -> dict[str, Any]:
+        """The object that is sent to who asked at `path`."""
+        return self.of_ollama if path.startswith(OLLAMA) else self.body
 
     @property
     def headers(self) -> dict[str, str]:

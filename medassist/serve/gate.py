@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from medassist.serve.errors import Refusal, broken, place_of
 from medassist.serve.limits import Limits
@@ -36,6 +38,8 @@ SAFE_HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
 }
 """On every answer, unless it brings a header of that name itself."""
+IN_ADDRESS: Final = re.compile(r"/t/([^/]*)")
+"""A token that stands in the address, for a client that cannot send a header."""
 DROPPED: Final = 16
 """So many times the largest body are read of one that is larger."""
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -67,6 +71,7 @@ class Gate:
         limits: of the body.
         watchers: are told of what it saw.
         opened: paths that need no token.
+        in_address: where a path begins so, a token in the address is one too.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class Gate:
         limits: Limits,
         watchers: Watchers,
         opened: frozenset[str] = OPEN,
+        in_address: str | None = None,
     ) -> None:
         self._app = app
         self._hosts = hosts
@@ -87,6 +93,7 @@ class Gate:
         self._limits = limits
         self._watchers = watchers
         self._opened = opened
+        self._in_address = in_address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or answer it here."""
@@ -94,24 +101,27 @@ class Gate:
             return
         answer = _Answer(send)
         user: str | None = None
-        path = str(scope["path"])
+        # The token goes out of the address here, so that nobody behind can tell it on.
+        path, token = _without_token(str(scope["path"]))
+        if token is not None:
+            scope["path"], scope["raw_path"] = path, quote(path).encode()
         try:
             headers = _Headers(scope)
             self._expect_from_here(headers)
-            user = self._user(path, headers)
+            user = self._user(path, headers, token)
             _expect_json(str(scope["method"]), headers)
             body = await self._body(receive)
             scope.setdefault("state", {})["user"] = user
             await self._app(scope, _replay(body, receive), answer.send)
         except Refusal as refusal:
             self._watchers.refused(user, path, refusal)
-            await answer.refuse(refusal)
+            await answer.refuse(refusal, path)
         except _Gone:
             return
         except Exception as error:
             # Its message may quote what the client has sent: its kind and place do not.
             self._watchers.failed(f"{type(error).__name__} in {place_of(error)}")
-            await answer.refuse(broken())
+            await answer.refuse(broken(), path)
         finally:
             if answer.status:
                 self._watchers.answered(path, answer.status)
@@ -139,12 +149,14 @@ class Gate:
                 "A page of another site leads here. Open the address by itself.",
             )
 
-    def _user(self, path: str, headers: _Headers) -> str | None:
+    def _user(self, path: str, headers: _Headers, token: str | None) -> str | None:
         said = headers.all("authorization")
-        scheme, _, token = said[0].partition(" ") if len(said) == 1 else ("", "", "")
-        user = None
-        if scheme.lower() == "bearer" and token:
-            user = self._users().of(token.strip())
+        scheme, _, sent = said[0].partition(" ") if len(said) == 1 else ("", "", "")
+        if token is None and scheme.lower() == "bearer":
+            token = sent.strip()
+        elif self._in_address is None or not path.startswith(self._in_address):
+            token = None
+        user = self._users().of(token) if token else None
         if user is None and path not in self._opened:
             raise Refusal(
                 401,
@@ -225,10 +237,10 @@ class _Answer:
             message["headers"] = headers
         await self._send(message)
 
-    async def refuse(self, refusal: Refusal) -> None:
+    async def refuse(self, refusal: Refusal, path: str) -> None:
         if self.status:
             return  # it has begun already: it ends here, and is seen not to be whole
-        body = json.dumps(refusal.body).encode()
+        body = json.dumps(refusal.body_at(path)).encode()
         more = {
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
@@ -247,6 +259,12 @@ class _Answer:
             }
         )
         await self.send({"type": "http.response.body", "body": body})
+
+
+def _without_token(path: str) -> tuple[str, str | None]:
+    """The path without the token that stands in it; `None`: there is none."""
+    found = IN_ADDRESS.match(path)
+    return (path[found.end() :] or "/", found[1]) if found else (path, None)
 
 
 def _expect_json(method: str, headers: _Headers) -> None:

@@ -25,6 +25,7 @@ class ServeOptions:
         users: the file of the users; `None`: the usual one.
         audit: the file of the audit log; `None`: there is none.
         mode: how two panes share the processor.
+        ollama_api: a part of Ollama's API is spoken too.
         limits: what a client may ask for at most.
     """
 
@@ -36,4 +37,5 @@ class ServeOptions:
     users: Path | None = None
     audit: Path | None = None
     mode: Mode = "together"
+    ollama_api: bool = False
     limits: Limits = field(default_factory=Limits)

@@ -20,7 +20,7 @@ from medassist.serve import tls
 from medassist.serve import users as users_file
 from medassist.serve.app import make_app
 from medassist.serve.desk import Desk
-from medassist.serve.errors import ServeError
+from medassist.serve.errors import OLLAMA, ServeError
 from medassist.serve.gate import Gate, Watchers
 from medassist.serve.limits import MOST_HEADER_BYTES
 from medassist.serve.log import silence_libraries, tell, watch_loop
@@ -118,6 +118,8 @@ def run(options: ServeOptions, settings: Settings) -> None:
 async def _run(options: ServeOptions, settings: Settings) -> None:
     async with serving(options, settings) as running:
         say(running.address)
+        if options.ollama_api and running.token:
+            say(f"OLLAMA_HOST={running.place.address}t/{running.token}")
         with _signals(running, options):
             await running.ended.wait()
 
@@ -176,12 +178,14 @@ def _server(running: Running, options: ServeOptions, recorder: Recorder) -> _Our
     limits = options.limits
     metrics: Metrics = recorder.metrics
     gate = Gate(
-        make_app(running.desk, metrics),
+        make_app(running.desk, metrics, ollama_api=options.ollama_api),
         hosts=running.place.hosts,
         scheme=running.place.scheme,
         users=lambda: running.users,
         limits=limits,
         watchers=Watchers(recorder.refused, metrics.answered, tell),
+        # Addresses stand in the logs of what lies between two computers.
+        in_address=OLLAMA if options.ollama_api and not options.listen else None,
     )
 
     def our_tls(config: uvicorn.Config, usual: object) -> ssl.SSLContext:

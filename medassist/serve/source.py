@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from medassist.core.errors import EngineDied, EngineError
-from medassist.core.values import Mode, PaneName, Sampling, TooLong
+from medassist.core.values import Mode, PaneInfo, PaneName, Sampling, TooLong
 from medassist.engine.wire import Answered, Question, Reading, Written
 from medassist.serve.errors import Refusal
 from medassist.session.fingerprints import Fingerprints
@@ -41,6 +41,8 @@ class ServedModel:
         created: seconds since 1970, of its newest file.
         notice: a sentence that stands beside its answers; empty: none.
         thinks: it may think before it answers.
+        size: bytes of its files; 0: not known.
+        info: of the model as it was loaded; `None`: not known.
     """
 
     pane: PaneName
@@ -50,6 +52,8 @@ class ServedModel:
     created: int
     notice: str
     thinks: bool
+    size: int = 0
+    info: PaneInfo | None = None
 
 
 class Source(Protocol):
@@ -255,6 +259,8 @@ class LocalPair:
             newest // 10**9,
             pair.notice if source.demonstration else "",
             bool(pair.infos and pair.infos[pane].thinks),
+            sum(file.size for file in source.files),
+            pair.infos.get(pane),
         )
 
 

@@ -78,11 +78,15 @@ class TicketStream(StreamingResponse):
     """A stream of events that gives its ticket back, however it ends."""
 
     def __init__(
-        self, content: AsyncIterator[bytes], queue: FairQueue, ticket: Ticket
+        self,
+        content: AsyncIterator[bytes],
+        queue: FairQueue,
+        ticket: Ticket,
+        media_type: str = MEDIA_TYPE,
     ) -> None:
         # Proxies hold back what may be compressed or grow.
         headers = {"X-Accel-Buffering": "no"}
-        super().__init__(content, media_type=MEDIA_TYPE, headers=headers)
+        super().__init__(content, media_type=media_type, headers=headers)
         self._queue = queue
         self._ticket = ticket
 

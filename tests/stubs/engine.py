@@ -53,6 +53,7 @@ class Script:
     notices: tuple[str, ...] = ()
     name: str = "Tiny"
     trained_context: int = CONTEXT
+    thinks: bool = False
     thinking_switch: bool = False
     """The chat template lets one choose whether the model thinks."""
 
@@ -121,6 +122,7 @@ class FakeEngine:
             threads=2,
             flash_attention=False,
             kv="f16",
+            thinks=self.script.thinks,
             thinking_switch=self.script.thinking_switch,
         )
 

@@ -1,0 +1,1 @@
+"""A read-only part of Ollama's API, for tools that speak no other."""
