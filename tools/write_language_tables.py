@@ -45,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    from medassist.safety.language.english import foreign_words
+    from medassist.safety.language.words import foreign_words
 
     data = Path(os.environ.get("MEDASSIST_DATA", ROOT.parent / "shared" / "data"))
     foreign = set(foreign_words())
@@ -78,7 +78,7 @@ def own_words(articles: Counter[str]) -> set[str]:
     or in the articles are taken.
     """
     from medassist.safety.dose_mentions import names
-    from medassist.safety.language.english import words
+    from medassist.safety.language.words import words
 
     found: set[str] = set(names())
     for text in _own_texts():
@@ -127,7 +127,7 @@ def _strings(value: object) -> Iterator[str]:
 
 def article_words(data: Path) -> Counter[str]:
     """The words of the open articles, and in how many texts each stands."""
-    from medassist.safety.language.english import words
+    from medassist.safety.language.words import words
 
     file = data / "pretrain-corpus" / "pretrain_corpus.jsonl.xz"
     if not file.is_file():

@@ -119,7 +119,7 @@ def parts(names: Iterable[str]) -> set[str]:
 def known_words() -> set[str]:
     """Words of the languages that the rules read, and of headings."""
     from medassist.safety.identifiers.name_words import never
-    from medassist.safety.language.english import english_words, foreign_words
+    from medassist.safety.language.words import english_words, foreign_words
 
     read = {word for word, whose in foreign_words().items() if READ & {*whose}}
     return {*english_words(), *read, *never()}

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from medassist.safety.letters import folded
 from medassist.text import units
 from medassist.text.frequencies import frequencies
 from medassist.text.quantities import Quantity, quantities
@@ -37,31 +38,41 @@ _FAMILIES: Final[dict[str, Family]] = {
 }
 _NO_DOSE: Final = frozenset({"l", "dl"})
 """Litres are infused and breathed, and what is given for a litre is measured."""
-_IN_ALL: Final = re.compile(r"\s?(?:per|a|each)\sday\b", re.IGNORECASE)
+_IN_ALL: Final = re.compile(
+    r"\s?(?:(?:per|a|each)\sday|(?:pro|am)\stag|par\sjour|(?:al|por)\sd[ií]a"
+    r"|/\s?(?:j(?:our)?|tag|d[ií]a))\b",
+    re.IGNORECASE,
+)
 _ROUTE: Final = re.compile(
-    r"\b(?:(?P<oral>po|p\.o\.|orally|oral|by mouth)"
-    r"|(?P<iv>iv|i\.v\.|intravenous(?:ly)?)"
-    r"|(?P<im>im|i\.m\.|intramuscular(?:ly)?)"
-    r"|(?P<sc>sc|s\.c\.|subcut\w{0,10}|sq)|(?P<rectal>pr|rectal(?:ly)?)"
-    r"|(?P<inhaled>inhaled|nebuli[sz]ed|inhalation|nebs?)"
-    r"|(?P<sublingual>sublingual(?:ly)?|s/l|buccal)|(?P<topical>topical(?:ly)?)"
-    r"|(?P<transdermal>patch(?:es)?|transdermal)|(?P<nasal>intranasal(?:ly)?|nasal))\b",
+    r"\b(?:(?P<oral>po|p\.o|per\sos|orally|oral|by mouth|(?:par\s)?voie\sorale"
+    r"|(?:por\s)?v[ií]a\soral|zum\seinnehmen)"
+    r"|(?P<iv>iv|i\.v|intraven(?:ous(?:ly)?|ös|oes|eu(?:x|se)|os[oa]))"
+    r"|(?P<im>im|i\.m|intramus[ck]ul(?:ar(?:ly)?|är|aire))"
+    r"|(?P<sc>sc|s\.c|subcut\w{0,10}|subkutan|sous[- ]cutanée?|subcután\w{1,3}|sq)"
+    r"|(?P<rectal>pr|re[ck]tal(?:ly)?|rectale)"
+    r"|(?P<inhaled>inhaled|nebuli[sz]ed|inhalation|nebs?|inhalativ|inhalada)"
+    r"|(?P<sublingual>sublinguale?(?:ly)?|s/l|buccal)|(?P<topical>topical(?:ly)?)"
+    r"|(?P<transdermal>patch(?:es)?|transdermale?|pflaster|parches?)"
+    r"|(?P<nasal>intranasale?(?:ly)?|nasal))\b",
     re.IGNORECASE,
 )
 _WORD: Final = re.compile(r"[^\W\d_](?:[^\W_]|-(?=[^\W_])){2,40}")
 _DAILY_BEFORE: Final = re.compile(
     r"\b(?:(?:daily|24[- ]?h(?:ours?)?)\s(?:dose|dosage|total|maximum|max|limit)"
-    r"|(?:maximum|max\.?|total)\sdaily(?:\sdose)?)[^.;\n\d]{0,25}$",
+    r"|(?:maximum|max\.?|total)\sdaily(?:\sdose)?|tages(?:höchst|maximal|gesamt)?dosis"
+    r"|dose\s(?:maximale\s|totale\s)?(?:journalière|quotidienne)"
+    r"|dosis\s(?:máxima\s|total\s)?diaria)[^.;\n\d]{0,25}$",
     re.IGNORECASE,
 )
 _CAN_BE_DAILY: Final = re.compile(
-    r"\b(?:max|total|24|daily\sd|daily\sl)", re.IGNORECASE
+    r"\b(?:max|total|24|daily\sd|daily\sl|tages|dose\s|dosis\s)", re.IGNORECASE
 )
 """Without it no text has what `_DAILY_BEFORE` and `_DAILY_AFTER` look for."""
 _DAILY_AFTER: Final = re.compile(
     r"\s?(?:in|per|over|every|within)\s(?:any\s|a\s)?24[- ]?h", re.IGNORECASE
 )
-_ENDS: Final = re.compile(r"[.!?;\n](?:\s|$)")
+_ENDS: Final = re.compile(r"[!?;\n](?:\s|$)|\.(?:$|\s(?![a-z])|(?<!\.[a-zA-Z]\.)\s)")
+"""The end of a sentence; "40 mg s.c. once daily" goes on."""
 
 
 class DrugRow(BaseModel):
@@ -292,9 +303,44 @@ def _drug_near(
     return "", None
 
 
+@lru_cache(maxsize=4096)
 def _drug_name(word: str) -> str:
     word = word.lower()
-    known = names().get(word)
+    known = known_drug(word)
     if known is not None:
         return known.name
     return word if len(word) > 5 and word.endswith(_endings()) else ""
+
+
+@lru_cache(maxsize=4096)
+def known_drug(word: str) -> Drug | None:
+    """The drug of the table that `word`, in small letters, names in any language."""
+    known = names().get(word)
+    if known is None and len(word) >= SHORTEST_ELSEWHERE:
+        known = _bare_names().get(_bare(word))
+    return known
+
+
+SHORTEST_ELSEWHERE: Final = 6
+"""Letters from which a name is known by its bare form."""
+_SAME_SOUND: Final = (
+    ("ph", "f"), ("th", "t"), ("y", "i"), ("k", "c"), ("z", "c"), ("ch", "c"),
+)  # fmt: skip
+_TWICE: Final = re.compile(r"(.)\1")
+
+
+@cache
+def _bare_names() -> dict[str, Drug]:
+    return {
+        _bare(name): drug
+        for name, drug in names().items()
+        if len(name) >= SHORTEST_ELSEWHERE
+    }
+
+
+def _bare(word: str) -> str:
+    """What a name has in common in many languages: metotrexato is methotrexate."""
+    word = folded(word)
+    for sound, letter in _SAME_SOUND:
+        word = word.replace(sound, letter)
+    return _TWICE.sub(r"\1", word).rstrip("aeo")

@@ -20,6 +20,7 @@ from medassist.safety.dose_mentions import (
     Drug,
     Family,
     find_doses,
+    known_drug,
     names,
 )
 from medassist.safety.error_prone import error_prone, forms
@@ -47,21 +48,31 @@ MOST_FORMS: Final = 4
 TENFOLD: Final = 8.0
 THOUSANDFOLD: Final = 500.0
 
-_WEIGHED: Final = re.compile(r"\b(?:weigh(?:s|t|ing)?|wt)\b.{0,20}\d", re.IGNORECASE)
+_WEIGHED: Final = re.compile(
+    r"\b(?:weigh(?:s|t|ing)?|wt|wiegt|gewicht|pèse|poids|pesa|peso)\b.{0,20}\d",
+    re.IGNORECASE,
+)
 _RENAL: Final = re.compile(
     r"\b(?:e?gfr|crcl|creat(?:inine)?|creatinine clearance|ckd|aki|dialysis|esrd|esrf"
-    r"|renal (?:function|failure|impairment)|kidney (?:function|failure|disease))\b",
+    r"|renal (?:function|failure|impairment)|kidney (?:function|failure|disease)"
+    r"|nieren\w*|kreatinin\w*|krea|dialyse|dfg|créat\w*"
+    r"|(?:fonction|insuffisance) rénale"
+    r"|(?:función|insuficiencia) renal|creatinina|filtrado|diálisis)\b",
     re.IGNORECASE,
 )
 _NAME: Final = re.compile(r"[^\W\d_][\w-]{2,40}")
 _CAPPED: Final = re.compile(
-    r"\b(?:max(?:imum)?|not\s(?:to\s)?exceed|no\smore\sthan|at\smost|up\sto|limit)\b",
+    r"\b(?:max(?:im(?:um|al(?:e|dosis)?))?|not\s(?:to\s)?exceed|no\smore\sthan|at\smost"
+    r"|up\sto|limit|höchst\w*|nicht\smehr\sals|au\splus|ne\spas\sdépasser|máxim[oa]"
+    r"|no\s(?:exceder|superar|más\sde)|hasta)\b",
     re.IGNORECASE,
 )
 _SENTENCE_END: Final = re.compile(r"[.!?;](?:\s|$)|\n")
 _WARNED: Final = re.compile(
     r"\b(?:never|not|avoid|don't|cannot|must\snot|no|without|instead|rather|contraindicat\w*"
-    r"|fatal|dangerous|kills?|lethal|prohibit\w*)\b",
+    r"|fatal|dangerous|kills?|lethal|prohibit\w*|nie|niemals|nicht|kein\w*|vermeiden"
+    r"|tödlich|verboten|jamais|pas|éviter|mortel\w*|interdit\w*|contre[- ]indiqu\w*"
+    r"|nunca|jamás|evitar|mortal|prohibid\w*|kontraindiziert)\b",
     re.IGNORECASE,
 )
 
@@ -339,11 +350,10 @@ _Named = list[tuple[Drug, Span]]
 
 def _named(answer: str) -> _Named:
     """The drugs of the table that the answer names, with where."""
-    table = names()
     return [
-        (table[word], match.span())
+        (drug, match.span())
         for match in _NAME.finditer(answer)
-        if (word := match.group().lower()) in table
+        if (drug := known_drug(match.group().lower())) is not None
     ]
 
 

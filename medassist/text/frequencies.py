@@ -1,4 +1,7 @@
-"""Dosing frequencies: `twice daily`, `bd` and `every 12 hours` are the same."""
+"""Dosing frequencies: `twice daily`, `bd` and `every 12 hours` are the same.
+
+German, French and Spanish are read too: `zweimal täglich`, `1-0-1`, `cada 12 horas`.
+"""
 
 from __future__ import annotations
 
@@ -37,23 +40,67 @@ _BY_DAY: Final[tuple[tuple[float, str], ...]] = (
         r"|qhs|qam|qpm)\b",
     ),
 )
+_TIMES_ELSEWHERE: Final[dict[str, int]] = {
+    "einmal": 1, "zweimal": 2, "dreimal": 3, "viermal": 4, "fünfmal": 5, "sechsmal": 6,
+    "une fois": 1, "deux fois": 2, "trois fois": 3, "quatre fois": 4, "cinq fois": 5,
+    "una vez": 1, "dos veces": 2, "tres veces": 3, "cuatro veces": 4, "cinco veces": 5,
+}  # fmt: skip
+_DAY_ELSEWHERE: Final = (
+    r"t(?:ä|ae)glich\b|t(?:ä|ae)?gl\b\.?|(?:am|pro)\s+tag\b|par\s+jour\b"
+    r"|(?:al|por)\s+d[ií]a\b|diari[ao]s?\b|diariamente\b|/\s?(?:j(?:our)?|tag|d[ií]a)\b"
+)
+_WEEK_ELSEWHERE: Final = (
+    r"(?:pro|in\s+der)\s+woche\b|w(?:ö|oe)chentlich\b|par\s+semaine\b"
+    r"|(?:a\s+la|por)\s+semana\b|semanal(?:es|mente)?\b|/\s?(?:woche|semaine|sem|semana)\b"
+)
+_DAILY_ELSEWHERE: Final = (
+    r"morgens|abends|mittags|nachts|zur\s+nacht|jeden\s+(?:tag|morgen|abend)"
+    r"|le\s+(?:matin|soir|midi)|au\s+coucher|chaque\s+(?:jour|matin|soir)"
+    r"|tous\s+les\s+(?:jours|matins|soirs)|quotidien(?:ne|nement)?"
+    r"|(?:por|en)\s+la\s+(?:mañana|noche|tarde)|al\s+acostarse|cada\s+d[ií]a"
+    r"|todos\s+los\s+d[ií]as"
+)
+_TWICE_ELSEWHERE: Final = (
+    r"morgens\s+und\s+abends|(?:le\s+)?matin\s+et\s+(?:le\s+)?soir"
+    r"|(?:por\s+la\s+)?mañana\s+y\s+(?:por\s+la\s+)?noche"
+)
+_ELSEWHERE: Final = (
+    rf"(?:(?:(?P<often>{'|'.join(_TIMES_ELSEWHERE)})"
+    r"|(?P<digit>[1-9])\s?(?:x|\u00d7|mal|fois|vez|veces))\s{0,2})?"
+    rf"(?:(?P<by_day>{_DAY_ELSEWHERE})|(?P<by_week>{_WEEK_ELSEWHERE}))"
+    rf"|\b(?P<both>{_TWICE_ELSEWHERE})\b|\b(?P<once>{_DAILY_ELSEWHERE})\b"
+    r"|(?<![\d-])(?P<scheme>[0-4]-[0-4]-[0-4](?:-[0-4])?)(?![\d-])"
+)
+_OPENS_ELSEWHERE: Final = (
+    r"|/(?=\s?(?:j|t|d|s))|\b(?=ein|zw|drei|vier|fünf|sechs|une?\s|un|deu|tro|qu|cin|una|dos"
+    r"|tre|cua|tä|tae|tgl|am\st|pro\s|par\s|al\s|por\s|di|in\sder|w[öo]|a\sla|mo|ab|mi|zu|jed"
+    r"|le\s|au\sc|ch|tous|tod|en\sla|ca|mat|mañ|alle\s|tout)"
+)
 _TIMES: Final = "|".join(f"(?P<f_{i}>{form})" for i, (_, form) in enumerate(_BY_DAY))
 FREQUENCY: Final = re.compile(
     rf"{_TIMES}"
     rf"|\b(?:every\s+|q\.?\s?)(?P<hours>(?:(?<=q)\d{{1,2}}|{NUMBER}))"
     rf"(?:\s{{0,2}}(?:[-\u2013]|to|or)\s{{0,2}}(?P<until>{NUMBER}))?"
     r"[\s-]{0,3}(?P<unit>h(?:ou)?rs?|h|hourly|days?|weeks?)\b"
-    rf"|(?P<hourly>{NUMBER})[\s-]{{0,3}}hourly\b",
+    rf"|(?P<hourly>{NUMBER})[\s-]{{0,3}}hourly\b"
+    rf"|\b(?:alle|toutes\s+les|cada)\s+(?P<hours_elsewhere>{NUMBER})"
+    rf"(?:\s{{0,2}}(?:[-\u2013]|bis|à|a|o)\s{{0,2}}(?P<until_elsewhere>{NUMBER}))?"
+    r"\s{0,2}(?P<unit_elsewhere>stunden|std|h(?:eures|oras)?|tage|jours|d[ií]as"
+    r"|wochen|semaines|semanas)\b"
+    rf"|{_ELSEWHERE}",
     re.IGNORECASE,
 )
 """How often; of its own it is tried at every place, which `matches` does not."""
 _OPENS: Final = re.compile(
     rf"{NUMBER_OPENS}|/(?=w)|\b(?=on|o\.?d|q|tw|b\.?[id]|th|t\.?[di]|we|ev|pe|st|si|da"
-    r"|a\s|no|ma|at\s|ea|nightl|in\sthe\s)",
+    r"|a\s|no|ma|at\s|ea|nightl|in\sthe\s)"
+    rf"{_OPENS_ELSEWHERE}",
     re.IGNORECASE,
 )
 """How each form of `FREQUENCY` begins; where none does, none is tried."""
-_HOURS: Final = {"d": 24.0, "w": 168.0, "h": 1.0}
+_HOURS: Final = {
+    "d": 24.0, "w": 168.0, "h": 1.0, "t": 24.0, "j": 24.0, "sem": 168.0, "s": 1.0
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +128,7 @@ def frequencies(text: str) -> tuple[Frequency, ...]:
             match.start(),
             match.start() + len(match.group().rstrip()),
             by_day,
-            _by_interval(match, match["until"]) or by_day,
+            _by_interval(match, match["until"] or match["until_elsewhere"]) or by_day,
         )
         for match in matches(text)
         if (by_day := _by_day(match)) is not None
@@ -102,11 +149,25 @@ def _by_day(match: re.Match[str]) -> float | None:
     for i, (value, _) in enumerate(_BY_DAY):
         if match.group(f"f_{i}") is not None:
             return value
-    return _by_interval(match, match["hours"] or match["hourly"])
+    if (match["by_day"] or match["by_week"]) is not None:
+        times = _TIMES_ELSEWHERE.get(_one_space(match["often"] or ""), 1)
+        times = int(match["digit"]) if match["digit"] else times
+        return times / 7 if match["by_week"] else float(times)
+    if match["once"] or match["both"]:
+        return 2.0 if match["both"] else 1.0
+    if match["scheme"]:
+        return float(sum(part != "0" for part in match["scheme"].split("-"))) or None
+    number = match["hours"] or match["hourly"] or match["hours_elsewhere"]
+    return _by_interval(match, number)
+
+
+def _one_space(written: str) -> str:
+    return " ".join(written.lower().split())
 
 
 def _by_interval(match: re.Match[str], number: str | None) -> float | None:
     if not number:
         return None
-    hours = readings(number)[0] * _HOURS[(match["unit"] or "h")[0].lower()]
+    named = (match["unit"] or match["unit_elsewhere"] or "h").lower()
+    hours = readings(number)[0] * _HOURS["sem" if named[:3] == "sem" else named[0]]
     return 24 / hours if hours else None

@@ -57,7 +57,7 @@ QUANTITY: Final = re.compile(
     rf"|\s{{0,2}}/\s{{0,2}}(?P<with>{NUMBER}))?"
     rf"(?:\s?(?P<many>(?:{'|'.join(_MANY)})(?![^\W\d_]))\.?)?"
     rf"(?:{_BEFORE_UNIT}(?P<unit>{UNIT})"
-    r"(?P<per>(?:\s{0,2}(?:/|per|an?\b|each|pro)\s{0,2}"
+    r"(?P<per>(?:\s{0,2}(?:/|per|an?\b|each|pro|par|por)\s{0,2}"
     rf"{PER_UNIT}){{0,3}}))?",
     re.IGNORECASE,
 )
@@ -67,6 +67,7 @@ _COUNTED: Final = re.compile(
     r"\b(?:days?|steps?|stage|grade|phase|line|table|no|number|option|cycle|week)\s$",
     re.IGNORECASE,
 )
+_EACH: Final = re.compile(r"/|\b(?:per|an?|each|pro|par|por)\b", re.IGNORECASE)
 _LETTER_AND_HYPHEN: Final = re.compile(r"[^\W\d_]-$")
 
 
@@ -241,7 +242,7 @@ def _values(written: str, known: Signs, before: str, many: float) -> tuple[float
 
 
 def _per(written: str) -> tuple[str, ...]:
-    parts = re.split(r"/|\b(?:per|an?|each|pro)\b", written, flags=re.IGNORECASE)
+    parts = _EACH.split(written)
     return tuple(found.name for part in parts if (found := unit(part)) is not None)
 
 

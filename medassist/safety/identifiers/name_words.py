@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from medassist.safety.identifiers.drugs import is_drug
 from medassist.safety.identifiers.written import Word
-from medassist.safety.language.english import english_words, foreign_words
+from medassist.safety.language.words import english_words, foreign_words
 from medassist.safety.letters import folded
 
 FOLDER: Final = Path(__file__).parent

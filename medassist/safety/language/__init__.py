@@ -1,20 +1,24 @@
-"""Whether a text, or a part of it, is written in another language than English.
+"""In which language a text, or a part of it, is written.
 
-The rules read English alone. What they cannot read must not pass as harmless: where
-this says so, the notice is shown beside the answers.
+The rules read English, German, French and Spanish. What they cannot read must not pass
+as harmless: where this says so, the notice is shown beside the answers.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+if TYPE_CHECKING:
+    from medassist.safety.language.english import Spoken
+
+ENGLISH: Final = "english"
 NOTICE: Final = (
-    "This is not English, or not all of it, and was not checked for red flags: the "
-    "rules read English only. That nothing is flagged means nothing here. In an "
-    "emergency call the local emergency number."
+    "This, or a part of it, is in a language that the rules for red flags do not read: "
+    "they read English, German, French and Spanish only. That nothing is flagged means "
+    "nothing here. In an emergency call the local emergency number."
 )
 """Beside a question that the rules cannot read."""
-SHORT_NOTICE: Final = "Not English: not checked for red flags."
+SHORT_NOTICE: Final = "Unread language: not checked for red flags."
 """The same, where there is one line."""
 IDENTIFIERS_NOTICE: Final = (
     "This is not English, or not all of it. The rules for identifiers read English "
@@ -23,7 +27,7 @@ IDENTIFIERS_NOTICE: Final = (
 """Before a text is saved or exported that the rules cannot read."""
 
 
-def is_foreign(text: str) -> bool:
+def spoken(text: str) -> Spoken:
     """See `medassist.safety.language.english`.
 
     The tables are read at the first call, so that the start of the program does not
@@ -31,4 +35,14 @@ def is_foreign(text: str) -> bool:
     """
     from medassist.safety.language import english
 
-    return english.is_foreign(text)
+    return english.spoken(text)
+
+
+def is_foreign(text: str) -> bool:
+    """Whether `text`, or one of its sentences, is in another language than English."""
+    return spoken(text).foreign
+
+
+def is_unread(text: str) -> bool:
+    """Whether `text`, or one of its sentences, is in a language without rules."""
+    return spoken(text).unread

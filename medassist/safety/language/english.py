@@ -1,4 +1,4 @@
-"""A recogniser of English for short medical texts.
+"""A recogniser of English, and of a few other languages, for short medical texts.
 
 Every word of a text speaks for English, for other languages, or for none: words that
 both have, names of drugs, abbreviations in capitals. Those that no table knows are
@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 from typing import Final
 
+from medassist.safety.language import ENGLISH
+from medassist.safety.language.words import (
+    READ,
+    WORD,
+    english_words,
+    foreign_words,
+    rows,
+    rule_words,
+)
 from medassist.safety.letters import folded, plain, without_apostrophes
 
-FOLDER: Final = Path(__file__).parent
 ENOUGH: Final = 0.5
 """By how many words another language must outweigh English in a whole text."""
 ENOUGH_BY_LETTERS: Final = 1.0
@@ -31,13 +37,14 @@ WORDS_IN_PART: Final = 2
 """Words of one language that such a sentence holds at least."""
 BY_LETTERS: Final = 0.5
 """How much the letters of an unknown word weigh, beside 1 for a known one."""
+BY_RULES: Final = 0.45
+"""How much a word of the rules weighs: one alone may be Latin, in English."""
 SHORTEST_UNKNOWN: Final = 4
 LONGEST_ABBREVIATION: Final = 5
 _MORE_ENDINGS: Final = ("adol", "aline", "opram", "azine", "amol", "amole")
 OTHER_SCRIPT: Final = 3
 """Words in letters that are not Latin, from which a text is foreign."""
 
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019`][^\W\d_]+)*")
 _ADDRESS: Final = re.compile(r"\S{0,80}(?:@|://|www\.)\S{0,200}")
 _PART: Final = re.compile(r"[.!?;:]+(?=\s|$)|[\n\r\"\u201c-\u201e\u00ab\u00bb|]+")
 _PARTICLES: Final = (
@@ -56,12 +63,14 @@ class Tables:
     Attributes:
         english: Words of English.
         foreign: Words of other languages, and which.
+        of_rules: The same of the words of rules.
         letters: Three letters in a row, and how much they speak for another language.
         drug_endings: How names of drugs end.
     """
 
     english: frozenset[str]
     foreign: Mapping[str, tuple[str, ...]]
+    of_rules: Mapping[str, tuple[str, ...]]
     letters: Mapping[str, float]
     drug_endings: tuple[str, ...]
 
@@ -71,53 +80,16 @@ def tables() -> Tables:
     """The tables of this folder."""
     from medassist.safety.dose_mentions import TABLE
 
-    letters = {
-        piece[:3]: int(piece[3:]) / 10 for piece in _rows("trigrams.txt").split()
-    }
+    letters = {piece[:3]: int(piece[3:]) / 10 for piece in rows("trigrams.txt").split()}
     doses = tomllib.loads(TABLE.read_text(encoding="utf-8"))
     endings = (*doses["read"]["endings"].split(), *_MORE_ENDINGS)
     return Tables(
         english_words(),
         foreign_words(),
+        rule_words(),
         letters,
         endings,
     )
-
-
-@cache
-def english_words() -> frozenset[str]:
-    """Words of English, in small letters and without marks."""
-    return frozenset(_rows("english.txt").split())
-
-
-@cache
-def foreign_words() -> Mapping[str, tuple[str, ...]]:
-    """Every word of words.toml without its marks, and whose it is."""
-    found: dict[str, list[str]] = {}
-    table = tomllib.loads((FOLDER / "words.toml").read_text(encoding="utf-8"))
-    for language, listed in table.items():
-        typed = [*words(listed)]
-        if language in SPELT_OUT_IN:
-            typed += words(listed.translate(_SPELT_OUT))
-        for word in dict.fromkeys(typed):
-            found.setdefault(word, []).append(language)
-    return {word: tuple(languages) for word, languages in found.items()}
-
-
-SPELT_OUT_IN: Final = ("german", "swedish", "danish", "finnish")
-"""Languages in which ue is typed where there is no umlaut on the keyboard."""
-_SPELT_OUT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa"})
-
-
-def _rows(name: str) -> str:
-    lines = (FOLDER / name).read_text(encoding="utf-8").splitlines()
-    return " ".join(line for line in lines if not line.startswith("#"))
-
-
-def words(text: str) -> Iterator[str]:
-    """The words of `text` in small letters, without marks and apostrophes."""
-    for match in _WORD.finditer(text):
-        yield without_apostrophes(folded(match.group()))
 
 
 def threes(word: str) -> list[str]:
@@ -126,23 +98,73 @@ def threes(word: str) -> list[str]:
     return [ended[at : at + 3] for at in range(len(ended) - 2)]
 
 
-def is_foreign(text: str) -> bool:
-    """`text`, or one of its sentences, is written in another language than English.
+FEW_ENGLISH: Final = 3
+"""Words of English for each one of another language from which only English is read."""
+BY_CHANCE: Final = 1
+"""Words by which a sentence of a language that is read can look more like another."""
+SPEAKS_ENGLISH: Final = 1
+"""Words of English in a sentence from which its rules read the text too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """In which languages a text is written, as far as it matters to rules.
+
+    Attributes:
+        rules: The languages whose rules read it.
+        foreign: It, or one of its sentences, is not English.
+        unread: It, or one of its sentences, is in a language without rules.
+    """
+
+    rules: tuple[str, ...]
+    foreign: bool
+    unread: bool
+
+
+@lru_cache(maxsize=8)
+def spoken(text: str) -> Spoken:
+    """The languages of `text`.
 
     Never raises; the time is proportional to the length. One word in a foreign tongue
-    makes no foreign text, unless the text has no other.
+    makes no foreign text, unless the text has no other. What was looked at last is
+    remembered: rules and notices ask for the same texts.
     """
     seen = _ADDRESS.sub(" ", plain(text).text)
-    if _other_script(seen):
-        return True
     counts = _Counts()
+    foreign: list[_Counts] = []
+    english = False
     for part in _PART.split(seen):
         here = _Counts()
         here.add(part)
         if here.surplus >= ENOUGH_IN_PART and here.foreign >= WORDS_IN_PART:
-            return True
+            foreign.append(here)
+        elif here.english >= SPEAKS_ENGLISH and here.surplus < 0:
+            english = True
         counts.join(here)
-    return counts.surplus >= (ENOUGH if counts.foreign else ENOUGH_BY_LETTERS)
+    whole = counts.surplus >= (ENOUGH if counts.foreign else ENOUGH_BY_LETTERS)
+    other_script = _other_script(seen)
+    if not (whole or foreign or other_script):
+        # "SpO2 82 % unter Raumluft" has one word of German, and none of English.
+        few = FEW_ENGLISH * counts.foreign >= counts.english
+        perhaps = counts.read() if few else set[str]()
+        rules = (ENGLISH, *(one for one in READ if one in perhaps))
+        return Spoken(rules, foreign=False, unread=False)
+    if whole:
+        foreign.append(counts)
+    mostly = counts.read()
+    found: set[str] = set()
+    unread = other_script
+    for here in foreign:
+        languages = here.read() or here.read(but_for=BY_CHANCE) & mostly
+        found |= languages
+        unread |= not languages
+    if whole and not counts.foreign:
+        # Told by its letters alone: whose they are is not known.
+        found |= set(READ)
+    rules = [ENGLISH] if english or not (whole and found) else list[str]()
+    return Spoken(
+        (*rules, *(one for one in READ if one in found)), foreign=True, unread=unread
+    )
 
 
 def _other_script(text: str) -> bool:
@@ -150,7 +172,7 @@ def _other_script(text: str) -> bool:
         return False
     found = 0.0
     latin = 0
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         word = match.group()
         if _WITHOUT_SPACES.search(word):
             found += max(1.0, len(word) / 2)
@@ -166,13 +188,13 @@ class _Counts:
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
-        self._foreign: Counter[str] = Counter()
+        self._foreign: dict[str, float] = {}
         self._english = 0
         self._by_letters = 0.0
 
     def add(self, text: str) -> None:
         """Count the words of `text`, each once."""
-        written = [match.group() for match in _WORD.finditer(text)]
+        written = [match.group() for match in WORD.finditer(text)]
         known = tables()
         for at, word in enumerate(written):
             key = without_apostrophes(folded(word))
@@ -181,8 +203,11 @@ class _Counts:
             self._seen.add(key)
             theirs = known.foreign.get(key)
             ours = key in known.english
+            of_rules = None if theirs or ours else known.of_rules.get(key)
             if theirs and not ours:
-                self._foreign.update(theirs)
+                self._count(theirs, 1.0)
+            elif of_rules:
+                self._count(of_rules, BY_RULES)
             elif theirs or _is_neutral(word, key, known):
                 continue
             elif ours:
@@ -190,17 +215,34 @@ class _Counts:
             elif len(key) >= SHORTEST_UNKNOWN:
                 self._by_letters += _weight(key, known.letters)
 
+    def _count(self, languages: Iterable[str], weight: float) -> None:
+        for language in languages:
+            self._foreign[language] = self._foreign.get(language, 0.0) + weight
+
     def join(self, other: _Counts) -> None:
         """Count what `other` counted too."""
         self._seen |= other._seen
-        self._foreign.update(other._foreign)
+        for language, weight in other._foreign.items():
+            self._count((language,), weight)
         self._english += other._english
         self._by_letters += other._by_letters
 
     @property
-    def foreign(self) -> int:
+    def english(self) -> int:
+        """Words of English alone."""
+        return self._english
+
+    def read(self, but_for: int = 0) -> set[str]:
+        """The languages with rules that have most words, or as many but for a few."""
+        most = self.foreign - but_for
+        if most <= 0:
+            return set()
+        return {one for one in READ if self._foreign.get(one, 0.0) >= most}
+
+    @property
+    def foreign(self) -> float:
         """Words of the language that has most."""
-        return max(self._foreign.values(), default=0)
+        return max(self._foreign.values(), default=0.0)
 
     @property
     def surplus(self) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from medassist.safety.language import spoken
 from medassist.safety.letters import Plain, has_ended_line, plain
 from medassist.safety.red_flags.measures import NAME, Values, measures
 from medassist.safety.red_flags.phrases import Hit
@@ -65,28 +66,32 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
     Never raises, and takes a time proportional to the length of the text. Nothing found
     is no proof that nothing is wrong.
     """
-    found = {flag.id: flag for flag in _read(plain(text))}
+    readings = [plain(text)]
     if has_ended_line(text):
         # "fore-" and "arm" are one word, "post-" and "operative" are two.
-        for flag in _read(plain(text, join_lines=False)):
-            found.setdefault(flag.id, flag)
+        readings.append(plain(text, join_lines=False))
+    found: dict[str, RedFlag] = {}
+    for language in spoken(text).rules:
+        for seen in readings:
+            for flag in _read(seen, language):
+                found.setdefault(flag.id, flag)
     return tuple(sorted(found.values(), key=lambda flag: flag.rank))
 
 
-def _read(seen: Plain) -> Iterator[RedFlag]:
-    """The flags of one reading of a text."""
-    known = rules()
-    pieces = tokens(seen.text)
+def _read(seen: Plain, language: str) -> Iterator[RedFlag]:
+    """The flags of one reading of a text by the rules of one language."""
+    known = rules(language)
+    pieces = tokens(seen.text, language)
     if not len(pieces):
         return
     hits = known.phrases.find(pieces)
     names = [hit for hit in hits if hit.concept[0] == NAME]
-    values = measures(pieces, seen.text, names, known.kinds, known.not_a_pressure)
+    values = measures(pieces, seen.text, names, known.kinds, known.around)
     here = any(hit.concept == "a-patient-here" for hit in hits)
     said = scope(pieces, known.cues, teaching_overruled=here)
     concepts = frozenset(hit.concept for hit in hits)
-    values = of_patients(pieces, seen.text, values, said)
-    for flag, crossed in beyond(pieces, seen.text, values, said, concepts):
+    values = of_patients(pieces, seen.text, values, said, known.cues.words)
+    for flag, crossed in beyond(pieces, seen.text, values, said, concepts, known):
         yield _of_values(flag, crossed, pieces, seen)
     evidence = _evidence(hits, known, values, said)
     there = set(evidence)

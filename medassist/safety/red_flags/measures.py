@@ -18,30 +18,16 @@ from medassist.text.units import unit_after
 
 NAME: Final = "="
 """Begins the concepts of names of values: "=sodium"."""
+AGES_BY_WORD: Final = (
+    ("newborn-words", 0.02),
+    ("infant-words", 0.5),
+    ("toddler-words", 2.0),
+    ("child-words", 6.0),
+)
+"""Years that a word stands for, where a text tells no age."""
 LATER: Final = 14
 """Words after a value within which "now" gives a later one."""
 
-_NUMBER_WORDS: Final = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen"
-    " fourteen fifteen sixteen seventeen eighteen nineteen twenty"
-)
-_NUMBERS: Final = {name: float(n) for n, name in enumerate(_NUMBER_WORDS.split())}
-
-
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-_YEARS: Final = _set("yo yr yrs year years y yro")
-_MONTHS: Final = _set("mo month months mth mths")
-_WEEKS: Final = _set("wk wks week weeks w")
-_DAYS: Final = _set("d day days")
-_SEXES: Final = _set("m f male female man woman boy girl lady gentleman")
-_CELSIUS: Final = _set("degrees deg c celsius")
-_OLD: Final = _set("old baby infant newborn neonate f m boy girl child")
-NOW: Final = _set("now today currently repeat rpt tonight")
-"""What is measured again."""
-_TREND: Final = _set("to rpt repeat then now")
 _HIGH_OR_LOW: Final = re.compile(r" {0,2}[(*]{0,2}[HL]\b")
 """The letter with which a laboratory marks a value; no unit of hours or litres."""
 _SCALE: Final = re.compile(r" ?°? ?([CF])\b")
@@ -101,12 +87,27 @@ class Value:
 Values = dict[str, list[Value]]
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around numbers in a language.
+
+    Attributes:
+        numbers: Numbers that are written as words.
+        lists: Word lists of a file of cues: what makes a number an age or a time.
+        not_a_pressure: Words beside which 70/30 is none.
+    """
+
+    numbers: Mapping[str, float]
+    lists: Mapping[str, frozenset[str]]
+    not_a_pressure: frozenset[str]
+
+
 def measures(
     text: Tokens,
     raw: str,
     names: Iterable[Hit],
     kinds: Mapping[str, Kind],
-    not_a_pressure: frozenset[str] = frozenset(),
+    around: Around,
 ) -> Values:
     """All values of `text`, by the name of their kind.
 
@@ -118,15 +119,9 @@ def measures(
         raw: The text that they were made of.
         names: Where names of values stand.
         kinds: The kinds, by their own name.
-        not_a_pressure: Words beside which 70/30 is none.
+        around: What stands around numbers in the language of the text.
     """
-    return _Reader(text, raw, kinds, not_a_pressure).read(names)
-
-
-def _number(word: str) -> float | None:
-    if word[0].isdigit() and word.isascii():
-        return float(word)
-    return _NUMBERS.get(word)
+    return _Reader(text, raw, kinds, around).read(names)
 
 
 class _Reader:
@@ -135,10 +130,10 @@ class _Reader:
         text: Tokens,
         raw: str,
         kinds: Mapping[str, Kind],
-        not_a_pressure: frozenset[str],
+        around: Around,
     ) -> None:
         self._text, self._raw, self._kinds = text, raw, kinds
-        self._not_a_pressure = not_a_pressure
+        self._around, self._lists = around, around.lists
         self._begins: dict[int, Kind] = {}
         self._values: Values = {}
 
@@ -155,11 +150,16 @@ class _Reader:
                 found += self._later(found[-1].places[-1], kind)
                 self._values.setdefault(kind.base, []).extend(found)
         for place, word in enumerate(self._text.words):
-            if word[0].isdigit() or word in _NUMBERS:
-                number = _number(word)
+            if word[0].isdigit() or word in self._around.numbers:
+                number = self._number(word)
                 if number is not None:
                     self._by_shape(place, number)
         return self._values
+
+    def _number(self, word: str) -> float | None:
+        if word[0].isdigit() and word.isascii():
+            return float(word)
+        return self._around.numbers.get(word)
 
     def _longest(self, names: Iterable[Hit]) -> Iterator[tuple[Hit, Kind]]:
         """The names; of those that overlap the one of most words."""
@@ -207,7 +207,7 @@ class _Reader:
             if other is not None and other.base != kind.base:
                 break
             if not words[at][0].isdigit():
-                if found and words[at] not in _TREND:
+                if found and words[at] not in self._lists["trend"]:
                     break
                 continue
             if kind.base == "sbp" and found and lower != at - 1:
@@ -232,7 +232,7 @@ class _Reader:
             if not words[at][0].isdigit():
                 continue
             near = words[max(after + 1, at - 2) : at + 2]
-            if NOW.isdisjoint(near):
+            if self._lists["newer"].isdisjoint(near):
                 continue
             number = self._read(at, kind)
             if number is not None:
@@ -249,44 +249,48 @@ class _Reader:
     def _by_shape(self, place: int, number: float) -> None:
         """Values that are known by how they are written: 84/50, 54M, 36/40, 38.9."""
         text, words, count = self._text, self._text.words, len(self._text)
+        lists = self._lists
         after = words[place + 1] if place + 1 < count else ""
         then = words[place + 2] if place + 2 < count else ""
         if place + 1 < count and text.breaks[place + 1] > 0:
             after = then = ""
         # Written together: 84/50, 36/40, 30+5, 8/12; one character stands between.
         joined = after and text.starts[place + 1] - text.ends[place] == 1
-        second = _number(after) if joined and after[0].isdigit() else None
+        second = self._number(after) if joined and after[0].isdigit() else None
         if second is not None:
             self._by_two(place, number, second)
             return
-        if after == "over" and then[:1].isdigit():
+        if after in lists["over-a-number"] and then[:1].isdigit():
             low = float(then) if then.isascii() else 0.0
             if 50 <= number <= 300 and 20 <= low < number - 5:
                 self._pressure(place, place + 2, number, low)
             return
         if after == "v" and words[place - 1 : place] == ["e"]:
             self._coma(place)
-        old = then in _OLD
-        in_years = after in _YEARS and (old or after in ("yo", "yro", "yr"))
-        by_sex = after in _SEXES and number > 0 and number.is_integer()
+        old = then in lists["old"]
+        before = words[max(0, place - 2) : place]
+        is_age = lists["how-long"].isdisjoint(before)
+        in_years = after in lists["years"] and (old or after in lists["years-alone"])
+        by_sex = after in lists["sexes"] and number > 0 and number.is_integer()
         both = (place, place + 1)
-        if number <= 110 and (in_years or by_sex):
+        if number <= 110 and is_age and (in_years or by_sex):
             self._add("age", number, both)
         elif (
-            after in _MONTHS
+            after in lists["months"]
             and number <= 36
-            and (old or after == "mo" or self._stands_alone(place))
+            and is_age
+            and (old or after in lists["months-alone"] or self._stands_alone(place))
         ):
             self._add("age", number / 12, both)
-        elif after in _WEEKS and number <= 52 and old:
+        elif after in lists["weeks"] and number <= 52 and old:
             self._add("age", number / 52, both)
-        elif after in _DAYS and number <= 90 and old:
+        elif after in lists["days"] and number <= 90 and old:
             self._add("age", number / 365, both)
-        elif after in _WEEKS and 4 <= number <= 43:
+        elif after in lists["weeks"] and 4 <= number <= 43:
             self._add("weeks", number, both)
-        elif after in ("f", "fahrenheit") and 97 <= number <= 108:
+        elif after in lists["fahrenheit"] and 97 <= number <= 108:
             self._add("temp", (number - 32) / 1.8, (place,))
-        elif (after in _CELSIUS and 34 <= number <= 42.5) or _looks_like_fever(
+        elif (after in lists["celsius"] and 34 <= number <= 42.5) or _looks_like_fever(
             words[place], number, after
         ):
             self._add("temp", number, (place,), loose=True)
@@ -307,7 +311,7 @@ class _Reader:
     def _pressure(self, first: int, last: int, high: float, low: float) -> None:
         words = self._text.words
         near = (*words[max(0, first - 4) : first], *words[last + 1 : last + 3])
-        loose = not self._not_a_pressure.isdisjoint(near)
+        loose = not self._around.not_a_pressure.isdisjoint(near)
         places = tuple(range(first, last + 1))
         self._add("sbp", high, places, loose)
         self._add("dbp", low, places, loose)
@@ -317,7 +321,7 @@ class _Reader:
         parts = self._text.words[place : place + 5]
         if len(parts) < 5 or parts[1::2] != ["v", "m"]:
             return
-        points = [_number(part) for part in parts[::2]]
+        points = [self._number(part) for part in parts[::2]]
         score = sum(point for point in points if point is not None)
         if None not in points and 3 <= score <= 15:
             self._add("gcs", score, tuple(range(place - 1, place + 5)))

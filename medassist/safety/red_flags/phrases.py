@@ -15,14 +15,14 @@ so that no text can make it slow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from medassist.safety.language.english import english_words
-from medassist.safety.red_flags.tokens import SENTENCE, Tokens, normal
+from medassist.safety.language import ENGLISH
+from medassist.safety.red_flags.tokens import SENTENCE, Tokens, spellings
 
 STEM_HEAD: Final = 3
 """Letters by which stems are looked up; none has fewer."""
@@ -87,7 +87,12 @@ class Hit(NamedTuple):
     places: tuple[int, ...]
 
 
-def parse(concept: str, phrase: str, lists: Mapping[str, Sequence[str]]) -> Phrase:
+def parse(
+    concept: str,
+    phrase: str,
+    lists: Mapping[str, Sequence[str]],
+    language: str = ENGLISH,
+) -> Phrase:
     """Read one phrase of a rule file.
 
     Raises:
@@ -95,6 +100,8 @@ def parse(concept: str, phrase: str, lists: Mapping[str, Sequence[str]]) -> Phra
     """
     parts: list[list[PhraseWord]] = [[]]
     within = gap = 0
+    if language != ENGLISH:
+        phrase = phrase.replace("'", " ")
     for piece in phrase.replace("-", " ").split():
         if piece.startswith(("~", "..")) and piece.strip("~.").isdigit():
             if piece.startswith("~"):
@@ -103,7 +110,7 @@ def parse(concept: str, phrase: str, lists: Mapping[str, Sequence[str]]) -> Phra
             else:
                 gap = int(piece[2:])
             continue
-        parts[-1].append(_item(piece, gap, lists))
+        parts[-1].append(_item(piece, gap, lists, language))
         gap = 0
     if len(parts) > 2 or not all(parts) or gap:
         raise ValueError(f"{concept}: {phrase!r} is not a phrase; see phrases.py")
@@ -111,20 +118,32 @@ def parse(concept: str, phrase: str, lists: Mapping[str, Sequence[str]]) -> Phra
     return Phrase(concept, tuple(parts[0]), other, within)
 
 
-def _item(piece: str, gap: int, lists: Mapping[str, Sequence[str]]) -> PhraseWord:
+def _item(
+    piece: str, gap: int, lists: Mapping[str, Sequence[str]], language: str
+) -> PhraseWord:
     words: list[str] = []
     for choice in piece.split("/"):
         if choice.startswith("<") and choice.endswith(">"):
             if choice[1:-1] not in lists:
-                raise ValueError(f"the word list {choice} is not in words.toml")
+                raise ValueError(f"the word list {choice} is not there")
             words.extend(lists[choice[1:-1]])
         else:
             words.append(choice)
     if not all(len(word) > STEM_HEAD if word.endswith("*") else word for word in words):
         raise ValueError(f"{piece!r} holds an empty word, or too short a stem")
-    stems = tuple(normal(word[:-1]) for word in words if word.endswith("*"))
-    exact = frozenset(normal(word) for word in words if not word.endswith("*"))
-    return PhraseWord(exact - {"#"}, stems, "#" in exact, gap)
+    stems = [word[:-1] for word in words if word.endswith("*")]
+    exact = [word for word in words if not word.endswith("*")]
+    return PhraseWord(
+        frozenset(_spelt(exact, language)) - {"#"},
+        tuple(_spelt(stems, language)),
+        "#" in exact,
+        gap,
+    )
+
+
+def _spelt(words: Iterable[str], language: str) -> Iterator[str]:
+    for word in words:
+        yield from spellings(word, language)
 
 
 _COMMON: Final = (
@@ -199,7 +218,11 @@ class _Begun:
 class Phrases:
     """All phrases of the rules, found in one walk over a text."""
 
-    def __init__(self, phrases: Iterable[Phrase]) -> None:
+    def __init__(
+        self, phrases: Iterable[Phrase], known: frozenset[str] = frozenset()
+    ) -> None:
+        """Args: the phrases, and words that are no slip of the pen."""
+        self._known = known
         self._exact: dict[str, _Begun] = {}
         self._stems: dict[str, _Begun] = {}
         # By their first letters: most words begin no stem, and one look tells.
@@ -287,9 +310,9 @@ class Phrases:
     def _mended(self, words: list[str]) -> list[str]:
         """`words` with one slip of the pen in a long word put right.
 
-        What is an English word already is no slip: a monitor does not monitor anybody.
+        What is a word of the language already is no slip: a monitor does not
+        monitor anybody.
         """
-        english = english_words()
         known: dict[str, str] = {}
         mended: list[str] = []
         for word in words:
@@ -297,14 +320,14 @@ class Phrases:
                 mended.append(word)
                 continue
             if word not in known:
-                known[word] = self._meant(word, english)
+                known[word] = self._meant(word)
             mended.append(known[word])
         return mended
 
-    def _meant(self, word: str, english: frozenset[str]) -> str:
+    def _meant(self, word: str) -> str:
         if self._knows(word):
             return word
-        if word not in english:
+        if word not in self._known:
             return self._nearest(word)
         one = word.removesuffix("s")
         return one if one in self._vocabulary else word

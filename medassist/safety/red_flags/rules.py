@@ -3,118 +3,42 @@
 A file a field: `[flags.NAME]` with what is shown and when, `[concepts]` with the
 phrases that say a thing. Concepts are shared by all files; those of no one field stand
 in concepts.toml, the word lists in words.toml, the cues of negation in cues.toml.
+
+What a flag shows, when it is raised and on which values stands there once, for every
+language. A file of `languages` only says how another language puts the same concepts.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from medassist.safety.red_flags.measures import NAME, Kind
+from medassist.safety.language import ENGLISH
+from medassist.safety.language.words import english_words, words_of
+from medassist.safety.red_flags.files import (
+    FOLDER,
+    ConceptFile,
+    CueFile,
+    FieldFile,
+    KindRow,
+    LanguageFile,
+    MeasureFile,
+    Urgency,
+    ValueFlagRow,
+    read,
+)
+from medassist.safety.red_flags.measures import AGES_BY_WORD, NAME, Around, Kind
 from medassist.safety.red_flags.phrases import Phrase, Phrases, parse
 from medassist.safety.red_flags.scope import Cues
-from medassist.safety.red_flags.tokens import normal
+from medassist.safety.red_flags.tokens import normal, spellings
 
-FOLDER: Final = Path(__file__).parent
 SHARED: Final = ("words.toml", "cues.toml", "concepts.toml", "measures.toml")
-Urgency = Literal["minutes", "hours", "today"]
 URGENCIES: Final[tuple[Urgency, ...]] = ("minutes", "hours", "today")
 _COMPARISON: Final = re.compile(r"([a-z0-9-]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)")
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FlagRow(_Strict):
-    """What a rule file says of one flag."""
-
-    title: str = Field(min_length=5, max_length=80)
-    say: str = Field(min_length=40, max_length=600)
-    urgency: Urgency
-    """How soon harm may be done; it orders flags and is never shown: no triage."""
-    panel: bool = False
-    """A fixed panel: self-harm, harm to others, abuse."""
-    source: str = ""
-    """Where it differs from the file's."""
-    when: tuple[tuple[str, ...], ...] = Field(min_length=1)
-    unless: tuple[str, ...] = ()
-
-
-class FieldFile(_Strict):
-    """One rule file."""
-
-    field: str
-    source: str = Field(min_length=10)
-    """What the rules of this file stand on."""
-    flags: dict[str, FlagRow]
-    concepts: dict[str, list[str]] = {}
-    background: tuple[str, ...] = ()
-    """Concepts that count although they lie in the past: what puts at risk."""
-
-
-class ConceptFile(_Strict):
-    """concepts.toml."""
-
-    concepts: dict[str, list[str]]
-    background: tuple[str, ...] = ()
-    contradicted: dict[str, str] = {}
-    """Concepts that do not count where every value of a kind says otherwise."""
-
-
-class CueFile(_Strict):
-    """cues.toml."""
-
-    words: dict[str, str]
-    phrases: dict[str, list[str]]
-
-
-class LimitRow(_Strict):
-    """A limit of measures.toml beyond which a value speaks for itself."""
-
-    holds: str = Field(alias="is", pattern=r"^[<>]=?\d")
-    ages: tuple[float, float] = (0, 200)
-    unless: tuple[str, ...] = ()
-    source: str
-
-
-class KindRow(_Strict):
-    """A row of measures.toml; what each line means is said at its head."""
-
-    names: tuple[str, ...]
-    base: str = Field("", alias="is")
-    units: tuple[tuple[str, float, float, float], ...] = ()
-    reach: int = 5
-    whole: bool = False
-    written: str = ""
-    loose: bool = False
-    called: str = ""
-    laboratory: bool = False
-    alone: tuple[LimitRow, ...] = ()
-
-
-class ValueFlagRow(_Strict):
-    """The flag of values that speak for themselves."""
-
-    title: str = Field(min_length=5, max_length=80)
-    say: str = Field(min_length=40, max_length=400)
-    urgency: Urgency
-
-
-class MeasureFile(_Strict):
-    """measures.toml."""
-
-    sources: dict[str, str]
-    not_a_pressure: str = Field(alias="not-a-pressure")
-    flags: dict[str, ValueFlagRow]
-    measures: dict[str, KindRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +126,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Rules:
-    """All that the files say, ready to be used."""
+    """All that the files say, ready to be used on texts of one language."""
 
     flags: tuple[Rule, ...]
     wanted_by: dict[str, tuple[int, ...]]
@@ -211,7 +135,7 @@ class Rules:
     phrases: Phrases
     cues: Cues
     kinds: dict[str, Kind]
-    not_a_pressure: frozenset[str]
+    around: Around
     limits: dict[str, tuple[Limit, ...]]
     """By the value that they are of."""
     value_flags: dict[str, ValueFlagRow]
@@ -223,32 +147,35 @@ class Rules:
 
 
 @cache
-def rules() -> Rules:
-    """The rules of this folder.
+def rules(language: str = ENGLISH) -> Rules:
+    """The rules of this folder for texts in `language`.
 
     Raises:
         ValueError: a file is not as it should be; the sentence names what. The tests
             read every file, so that this does not happen to a user.
     """
-    lists = {
-        name: tuple(str(words).split()) for name, words in _read("words.toml").items()
-    }
-    cue_file = CueFile.model_validate(_read("cues.toml"))
-    shared = ConceptFile.model_validate(_read("concepts.toml"))
+    return _english() if language == ENGLISH else _translated(language)
+
+
+@cache
+def _english() -> Rules:
+    lists = _split({name: str(text) for name, text in read("words.toml").items()})
+    cues = CueFile.model_validate(read("cues.toml"))
+    shared = ConceptFile.model_validate(read("concepts.toml"))
     concepts = dict(shared.concepts)
     background = set(shared.background)
     fields: list[FieldFile] = []
     for file in sorted(FOLDER.glob("*.toml")):
         if file.name in SHARED:
             continue
-        field = FieldFile.model_validate(_read(file.name))
+        field = FieldFile.model_validate(read(file.name))
         twice = concepts.keys() & field.concepts.keys()
         if twice:
             raise ValueError(f"{file.name}: {sorted(twice)} stand in another file too")
         concepts |= field.concepts
         background |= set(field.background)
         fields.append(field)
-    measured = MeasureFile.model_validate(_read("measures.toml"))
+    measured = _measures()
     known = concepts.keys()
     flags = tuple(rule for field in fields for rule in _rules(field, known))
     wanted_by, always = _index(flags)
@@ -256,16 +183,10 @@ def rules() -> Rules:
         flags,
         wanted_by,
         always,
-        Phrases([*_parsed(concepts, lists), *_names(measured, lists)]),
-        Cues(
-            {
-                name: frozenset(map(normal, words.split()))
-                for name, words in cue_file.words.items()
-            },
-            Phrases(_parsed(cue_file.phrases, lists)),
-        ),
+        Phrases([*_parsed(concepts, lists), *_names(measured, lists)], english_words()),
+        _cues(cues, lists, ENGLISH),
         {name: _kind(name, row) for name, row in measured.measures.items()},
-        frozenset(map(normal, measured.not_a_pressure.split())),
+        _around(cues, measured, ENGLISH),
         {
             name: tuple(_limits(name, row, measured.sources, known))
             for name, row in measured.measures.items()
@@ -275,6 +196,106 @@ def rules() -> Rules:
         frozenset(background),
         tuple(_measured(concepts)),
         tuple(_measured({name: [text] for name, text in shared.contradicted.items()})),
+    )
+
+
+def _translated(language: str) -> Rules:
+    """The English rules with the words of another language."""
+    ours = _english()
+    file = LanguageFile.model_validate(read(f"languages/{language}.toml"))
+    measured = _measures()
+    for said, known in (
+        (file.concepts, _concepts(ours)),
+        (file.names, measured.measures),
+        (file.cues.words, ours.cues.words),
+    ):
+        if unknown := said.keys() - known:
+            raise ValueError(f"{language}.toml: {sorted(unknown)} are not in English")
+    lists = _split(file.words)
+    names = {
+        name: [
+            *(said for said in row.names if said not in file.other_names),
+            *file.names.get(name, ()),
+        ]
+        for name, row in measured.measures.items()
+    }
+    kinds = {
+        name: replace(kind, units=(*kind.units, *file.units.get(name, ())))
+        for name, kind in ours.kinds.items()
+    }
+    named = {NAME + name: said for name, said in names.items()}
+    phrases = [*_parsed(file.concepts | named, lists, language)]
+    return replace(
+        ours,
+        phrases=Phrases(phrases, words_of(language)),
+        cues=_cues(file.cues, lists, language, ours.cues.words),
+        kinds=kinds,
+        around=_around(file.cues, measured, language, ours.cues.words),
+        measured=(*ours.measured, *_measured(file.concepts)),
+    )
+
+
+def _concepts(ours: Rules) -> set[str]:
+    """Every concept for which a rule, a limit or a value asks."""
+    terms = [
+        term
+        for rule in ours.flags
+        for way in rule.when
+        for group in way.groups
+        for term in group.terms
+    ]
+    asked = {term for term in terms if isinstance(term, str)}
+    asked |= {concept for rule in ours.flags for concept in rule.unless}
+    asked |= {c for held in ours.limits.values() for one in held for c in one.unless}
+    return asked | ours.background | {word for word, _ in AGES_BY_WORD}
+
+
+def _split(lists: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(words.split()) for name, words in lists.items()}
+
+
+def _measures() -> MeasureFile:
+    return MeasureFile.model_validate(read("measures.toml"))
+
+
+Words = Mapping[str, frozenset[str]]
+
+
+def _cue_words(file: CueFile, language: str, english: Words) -> Words:
+    """The word lists of cues; one that a language leaves out is empty there."""
+    return dict.fromkeys(english, frozenset[str]()) | {
+        name: frozenset(
+            form for word in words.split() for form in spellings(word, language)
+        )
+        for name, words in file.words.items()
+    }
+
+
+def _cues(
+    file: CueFile,
+    lists: dict[str, tuple[str, ...]],
+    language: str,
+    english: Words = MappingProxyType({}),
+) -> Cues:
+    phrases = Phrases([*_parsed(file.phrases, lists, language)])
+    return Cues(_cue_words(file, language, english), phrases)
+
+
+def _around(
+    file: CueFile,
+    measured: MeasureFile,
+    language: str,
+    english: Words = MappingProxyType({}),
+) -> Around:
+    numbers = {
+        form: float(number)
+        for number, word in enumerate(file.numbers.split())
+        for form in spellings(word, language)
+    }
+    return Around(
+        numbers,
+        _cue_words(file, language, english),
+        frozenset(map(normal, measured.not_a_pressure.split())),
     )
 
 
@@ -320,17 +341,15 @@ def _limits(
         )
 
 
-def _read(name: str) -> dict[str, object]:
-    return tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))
-
-
 def _parsed(
-    concepts: dict[str, list[str]], lists: dict[str, tuple[str, ...]]
+    concepts: dict[str, list[str]],
+    lists: dict[str, tuple[str, ...]],
+    language: str = ENGLISH,
 ) -> Iterator[Phrase]:
     for name, phrases in concepts.items():
         for phrase in phrases:
             if not _COMPARISON.fullmatch(phrase):
-                yield parse(name, phrase, lists)
+                yield parse(name, phrase, lists, language)
 
 
 def _measured(concepts: dict[str, list[str]]) -> Iterator[tuple[str, Comparison]]:

@@ -138,7 +138,7 @@ class _Denials:
                 self._forward(place, REACH_OF_DENIES, through_commas=True)
             elif word in self._lists["no"]:
                 self._forward(place, REACH_OF_NO, through_commas=False)
-            elif word == "non":
+            elif word in self._lists["non"]:
                 self._forward(place, 1, through_commas=False)
             elif word in self._lists["not"]:
                 self._forward(place, REACH_OF_NOT, through_commas=False)
@@ -164,12 +164,15 @@ class _Denials:
                     return
                 if word[0].isdigit() or word in self._lists["begins-anew"]:
                     return
-            if word in ("and", "with") and place + 1 < len(words):
-                after = words[place + 1]
-                if word == "with" or after in self._lists["begins-anew"]:
-                    return
+            if word in self._lists["with"]:
+                return
+            following = words[place + 1 : place + 2]
+            if word in self._lists["and"] and not self._lists["begins-anew"].isdisjoint(
+                following
+            ):
+                return
             self._marks[place] = cue
-            if is_list and word in ("or", "nor"):
+            if is_list and word in self._lists["or"]:
                 # The last of the list follows; then it is over.
                 end = min(place + 4, len(words))
                 for last in range(place + 1, end):
@@ -179,7 +182,9 @@ class _Denials:
                     if word in self._lists["but"]:
                         return
                     self._marks[last] = cue
-                if not (place + 4 < len(words) and words[place + 4] in ("or", "nor")):
+                if not (
+                    place + 4 < len(words) and words[place + 4] in self._lists["or"]
+                ):
                     return
 
     def _is_list(self, cue: int) -> bool:
@@ -189,7 +194,7 @@ class _Denials:
             word = words[place]
             if breaks[place] == SENTENCE or word in self._lists["but"]:
                 return False
-            if word in ("or", "nor"):
+            if word in self._lists["or"]:
                 return True
             if breaks[place] == CLAUSE and word in self._lists["begins-anew"]:
                 return False
@@ -301,11 +306,11 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
                 break
             marks[at] = cue
         # "Osteogenesis in his brother", "stroke in mother": the finding stands before.
-        if cue and words[cue - 1] in ("in", "of"):
+        if cue and words[cue - 1] in lists["of"]:
             _before(text, cue - 1, cue, marks)
         elif (
             cue > 1
-            and words[cue - 2] in ("in", "of")
+            and words[cue - 2] in lists["of"]
             and words[cue - 1] in (lists["possessives"])
         ):
             _before(text, cue - 2, cue, marks)
@@ -322,7 +327,7 @@ def _theirs(words: list[str], at: int, lists: Lists) -> bool:
     """Whether "his mother has" speaks of her; "my mother has" is of the patient."""
     return (
         at > 0
-        and words[at - 1] in ("his", "her", "their", "patients")
+        and words[at - 1] in lists["theirs"]
         and at + 1 < len(words)
         and words[at + 1] in lists["has"]
     )

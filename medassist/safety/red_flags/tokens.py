@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
+from medassist.safety.language import ENGLISH
+from medassist.safety.language.words import SPELT_OUT
 from medassist.safety.letters import without_apostrophes
 
 CLAUSE: Final = 1
@@ -25,7 +28,27 @@ _PIECE: Final = re.compile(
     r"|(?P<sentence>[.;!\n\r]|\?(?![^\W\d_]))"
     r"|(?P<clause>,|:|\?|\u2014|\u2013|->|(?<=\s)-(?=\s))"
 )
-_LETTERS: Final = str.maketrans({"æ": "ae", "œ": "oe"})
+_LETTERS: Final = str.maketrans({"æ": "ae", "œ": "oe", "ß": "ss"})
+_NOT_ENGLISH: Final = (
+    r"(?P<word>WORD)"
+    # What is one thousand there, and what is one thousandth.
+    r"|(?P<thousands>[1-9]\d{0,2}(?:(?:\.\d{3})+(?![\d,])|[ ]\d00(?![\d,/])))"
+    r"|(?P<comma>(?<![\d,])\d{1,4},\d{1,3}(?!\d|,\d))"
+    r"|(?P<number>\d+(?:\.\d+)?)"
+    r"|(?P<query>(?<!\w)\?(?=[^\W\d_]))"
+    r"|(?P<sentence>[;!\n\r]|\?(?![^\W\d_])|STOP)"
+    r"|(?P<clause>,|:|\?|\u2014|\u2013|->|(?<=\s)-(?=\s))"
+)
+_WHOLE: Final = r"[^\W\d_]+(?:['\u2019`][^\W\d_]+)*"
+_APART: Final = r"[^\W\d_]+"
+"""A word of a language in which l'enfant is two."""
+# "V.a.", "Pat." and "34. SSW" end no sentence.
+_STOP: Final = (
+    r"(?<=[^\W\d_]{2})(?<!\b[Pp]at)(?<!\b[Dd]r)(?<!\b[Ll]i)(?<!\b[Rr]e)(?<!\b[Cc]a)"
+    r"(?<!\b[Bb]ds)(?<!\b[Ii]zq)(?<!\b[Dd]er)\."
+    r"|(?<=\d)\.(?!\s?(?:SSW|ssw|Woche|woche|Tag|tag|Lebens|lebens|Monat|monat|Trim|\d))"
+    r"|(?<=[^\w])\."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +98,28 @@ def _is_normal(word: str) -> bool:
     )
 
 
-def tokens(text: str) -> Tokens:
-    """The words and numbers of `text`, a plain one (`medassist.safety.letters`)."""
+@cache
+def _pieces(language: str) -> re.Pattern[str]:
+    if language == ENGLISH:
+        return _PIECE
+    word = _APART if language == "french" else _WHOLE
+    return re.compile(_NOT_ENGLISH.replace("WORD", word).replace("STOP", _STOP))
+
+
+def spellings(word: str, language: str = ENGLISH) -> tuple[str, ...]:
+    """The normal forms of a word of the rules: ploetzlich is plötzlich in German."""
+    if language != "german" or word.isascii():
+        return (normal(word),)
+    return tuple(dict.fromkeys((normal(word), normal(word.translate(SPELT_OUT)))))
+
+
+def tokens(text: str, language: str = ENGLISH) -> Tokens:
+    """The words and numbers of `text`.
+
+    Args:
+        text: A plain one (`medassist.safety.letters`).
+        language: Whose decimal signs, abbreviations and apostrophes it has.
+    """
     words: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -84,7 +127,7 @@ def tokens(text: str) -> Tokens:
     pending = 0
     # One look at the whole text spares one at each word; one letter of Turkish grows.
     small = text.lower()
-    for piece in _PIECE.finditer(small if len(small) == len(text) else text):
+    for piece in _pieces(language).finditer(small if len(small) == len(text) else text):
         kind = piece.lastgroup
         if kind == "word":
             word = piece.group()
@@ -97,6 +140,8 @@ def tokens(text: str) -> Tokens:
             continue
         elif kind == "number":
             words.append(piece.group().replace(",", ""))
+        elif kind == "thousands":
+            words.append(piece.group().replace(".", "").replace(" ", ""))
         elif kind == "comma":
             words.append(piece.group().replace(",", "."))
         else:

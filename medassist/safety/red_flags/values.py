@@ -14,23 +14,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from medassist.safety.red_flags.measures import NOW, Value, Values
-from medassist.safety.red_flags.rules import Limit, rules
-from medassist.safety.red_flags.scope import Scope
+from medassist.safety.red_flags.measures import AGES_BY_WORD, Value, Values
+from medassist.safety.red_flags.rules import Limit, Rules
+from medassist.safety.red_flags.scope import Lists, Scope
 from medassist.safety.red_flags.tokens import SENTENCE, Tokens
 
 ADULT: Final = 40.0
 """Years that are taken where a text tells no age."""
-AGES_BY_WORD: Final = (
-    ("newborn-words", 0.02),
-    ("infant-words", 0.5),
-    ("toddler-words", 2.0),
-    ("child-words", 6.0),
-)
 AROUND: Final = 60
 """Words around a value that are looked at in a sentence without end."""
-BEFORE: Final = frozenset({"was", "were", "previously", "before", "from", "baseline"})
-"""Beside a value: it is the earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +33,14 @@ class Crossed:
     limit: Limit
 
 
-def of_patients(text: Tokens, raw: str, values: Values, said: Scope) -> Values:
+def of_patients(
+    text: Tokens, raw: str, values: Values, said: Scope, lists: Lists
+) -> Values:
     """The values without what is over, replaced, denied, supposed or of nobody."""
-    reader = _Reader(text, raw, said)
+    reader = _Reader(text, raw, said, lists)
     kept: Values = {}
     for measure, held in values.items():
-        of_now = _not_replaced(held, text) if len(held) > 1 else held
+        of_now = _not_replaced(held, text, lists) if len(held) > 1 else held
         told = [value for value in of_now if not reader.is_of_nobody(value)]
         if told:
             kept[measure] = told
@@ -54,7 +48,12 @@ def of_patients(text: Tokens, raw: str, values: Values, said: Scope) -> Values:
 
 
 def beyond(
-    text: Tokens, raw: str, values: Values, said: Scope, concepts: frozenset[str]
+    text: Tokens,
+    raw: str,
+    values: Values,
+    said: Scope,
+    concepts: frozenset[str],
+    known: Rules,
 ) -> Iterator[tuple[str, list[Crossed]]]:
     """The flags of the values that speak for themselves, each with what raises it.
 
@@ -64,11 +63,12 @@ def beyond(
         values: Its measurements.
         said: What the words are said of.
         concepts: The concepts that the text names, past ones included.
+        known: The rules of the language of the text.
     """
     age = _age(values, concepts)
     found: dict[str, list[Crossed]] = {}
-    reader = _Reader(text, raw, said)
-    limits = rules().limits
+    reader = _Reader(text, raw, said, known.cues.words)
+    limits = known.limits
     for measure, held in values.items():
         left = [value for value in held if not value.loose]
         for limit in limits.get(measure, ()):
@@ -94,7 +94,7 @@ def _age(values: Values, concepts: frozenset[str]) -> float:
     return next((years for word, years in AGES_BY_WORD if word in concepts), ADULT)
 
 
-def _not_replaced(held: Iterable[Value], text: Tokens) -> list[Value]:
+def _not_replaced(held: Iterable[Value], text: Tokens, lists: Lists) -> list[Value]:
     """The values whose place no value of now has taken: of K 7.8, now 4.9 the last."""
     words = text.words
     kept: list[Value] = []
@@ -105,7 +105,8 @@ def _not_replaced(held: Iterable[Value], text: Tokens) -> list[Value]:
         at = value.places[-1]
         before = words[max(0, at - 3) : at]
         near = (*before, *words[at + 1 : at + 3])
-        if not NOW.isdisjoint(near) and BEFORE.isdisjoint(before) and len(of_now) < 2:
+        of_today = not lists["newer"].isdisjoint(near)
+        if of_today and lists["earlier"].isdisjoint(before) and len(of_now) < 2:
             of_now.add(value.number)
     return kept[::-1]
 
@@ -113,9 +114,8 @@ def _not_replaced(held: Iterable[Value], text: Tokens) -> list[Value]:
 class _Reader:
     """Asks of one value after the other what the text says of it."""
 
-    def __init__(self, text: Tokens, raw: str, said: Scope) -> None:
-        self._text, self._raw, self._said = text, raw, said
-        self._lists = rules().cues.words
+    def __init__(self, text: Tokens, raw: str, said: Scope, lists: Lists) -> None:
+        self._text, self._raw, self._said, self._lists = text, raw, said, lists
 
     def is_news(self, value: Value, limit: Limit) -> bool:
         """Whether the value is said of a patient, as of now, and as something new."""
@@ -186,10 +186,12 @@ class _Reader:
             "target-value"
         ].isdisjoint(between):
             return True
-        if after[:1] == ["or"] and not lists["or-beyond"].isdisjoint(after):
+        joins = not lists["or"].isdisjoint(after[:1])
+        if joins and not lists["or-beyond"].isdisjoint(after):
             return True
-        if words[at - 1] == "by" or (
-            words[at - 1] == "of" and not lists["change"].isdisjoint(words[at - 2 : at])
+        if words[at - 1] in lists["by"] or (
+            words[at - 1] in lists["of"]
+            and not lists["change"].isdisjoint(words[at - 2 : at])
         ):
             return True
         sign = self._sign(name, at) if value.named else ""

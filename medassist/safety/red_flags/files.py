@@ -1,0 +1,122 @@
+"""The files of the rules as they stand on the disk: what each line of them may be."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FOLDER: Final = Path(__file__).parent
+Urgency = Literal["minutes", "hours", "today"]
+Units = tuple[tuple[str, float, float, float], ...]
+"""Unit, factor to the first one, lowest and highest number in it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FlagRow(_Strict):
+    """What a rule file says of one flag."""
+
+    title: str = Field(min_length=5, max_length=80)
+    say: str = Field(min_length=40, max_length=600)
+    urgency: Urgency
+    """How soon harm may be done; it orders flags and is never shown: no triage."""
+    panel: bool = False
+    """A fixed panel: self-harm, harm to others, abuse."""
+    source: str = ""
+    """Where it differs from the file's."""
+    when: tuple[tuple[str, ...], ...] = Field(min_length=1)
+    unless: tuple[str, ...] = ()
+
+
+class FieldFile(_Strict):
+    """One rule file."""
+
+    field: str
+    source: str = Field(min_length=10)
+    """What the rules of this file stand on."""
+    flags: dict[str, FlagRow]
+    concepts: dict[str, list[str]] = {}
+    background: tuple[str, ...] = ()
+    """Concepts that count although they lie in the past: what puts at risk."""
+
+
+class ConceptFile(_Strict):
+    """concepts.toml."""
+
+    concepts: dict[str, list[str]]
+    background: tuple[str, ...] = ()
+    contradicted: dict[str, str] = {}
+    """Concepts that do not count where every value of a kind says otherwise."""
+
+
+class CueFile(_Strict):
+    """cues.toml."""
+
+    numbers: str
+    words: dict[str, str]
+    phrases: dict[str, list[str]]
+
+
+class LimitRow(_Strict):
+    """A limit of measures.toml beyond which a value speaks for itself."""
+
+    holds: str = Field(alias="is", pattern=r"^[<>]=?\d")
+    ages: tuple[float, float] = (0, 200)
+    unless: tuple[str, ...] = ()
+    source: str
+
+
+class KindRow(_Strict):
+    """A row of measures.toml; what each line means is said at its head."""
+
+    names: tuple[str, ...]
+    base: str = Field("", alias="is")
+    units: Units = ()
+    reach: int = 5
+    whole: bool = False
+    written: str = ""
+    loose: bool = False
+    called: str = ""
+    laboratory: bool = False
+    alone: tuple[LimitRow, ...] = ()
+
+
+class ValueFlagRow(_Strict):
+    """The flag of values that speak for themselves."""
+
+    title: str = Field(min_length=5, max_length=80)
+    say: str = Field(min_length=40, max_length=400)
+    urgency: Urgency
+
+
+class MeasureFile(_Strict):
+    """measures.toml."""
+
+    sources: dict[str, str]
+    not_a_pressure: str = Field(alias="not-a-pressure")
+    flags: dict[str, ValueFlagRow]
+    measures: dict[str, KindRow]
+
+
+class LanguageFile(_Strict):
+    """How another language than English says what the rules look for."""
+
+    words: dict[str, str]
+    cues: CueFile
+    concepts: dict[str, list[str]]
+    names: dict[str, list[str]]
+    """What values are called beside their English names."""
+    other_names: tuple[str, ...] = Field(alias="other-names")
+    """English names of values that mean something else: RR is a pressure in German."""
+    units: dict[str, Units] = {}
+    """Further units of values."""
+
+
+def read(name: str) -> dict[str, object]:
+    """A file of this folder."""
+    return tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))
