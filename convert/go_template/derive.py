@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, product
+from itertools import chain, product, takewhile
 
 from convert.errors import ConvertError
 from convert.go_template.source import (
@@ -32,6 +32,7 @@ TRIMS: tuple[Trim, ...] = ("no", "both", "right", "left")
 PADDED = " \t\n\u00a0 a b \u2003\n\r "
 """A text with white space of several kinds at both ends."""
 WORDS = {"system": "Sigma", "user": "Ypsilon", "assistant": "Alpha"}
+BEFORE, BEHIND = 20, 40  # characters that are shown of where two texts part
 TEXTS = (
     "What is iron for?",
     "Two lines.\n\nAnd 'a' \"third\".",
@@ -310,7 +311,12 @@ def _unlike(source: ChatSource, turns: Turns) -> Iterator[str]:
         expected = _expected(source, conversation)
         found = turns.render(conversation)
         if found != expected:
-            yield f"it writes {expected!r}, fixed texts would write {found!r}"
+            pairs = zip(expected, found, strict=False)
+            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            here = slice(max(0, same - BEFORE), same + BEHIND)
+            yield (
+                f"it writes {expected[here]!r}, fixed texts would write {found[here]!r}"
+            )
 
 
 def _expected(source: ChatSource, conversation: Conversation) -> str:

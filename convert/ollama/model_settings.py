@@ -146,7 +146,10 @@ def _turns(source: ChatSource) -> tuple[Turns, str]:
         return nearest_turns(source)
     today = datetime.now().astimezone()
     turns, odd = nearest_turns(replace(source, today=today))
-    dated = f"it writes today's date, and in TEMPLATE that of {today:%d %B %Y} stays"
+    dated = (
+        f"it writes today's date, and in TEMPLATE that of {today:%d %B %Y} stays "
+        "(--date names another)"
+    )
     return turns, f"{dated}; {odd}" if odd else dated
 
 
