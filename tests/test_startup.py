@@ -85,6 +85,14 @@ NEEDS_AN_EXTRA = {
     "medassist.bench.ollama",
     "medassist.core.download",
     "medassist.core.network",
+    *(
+        f"medassist.serve.{name}"
+        for name in (
+            *("app", "check", "compare", "desk", "metrics", "openai.chat"),
+            *("openai.completions", "openai.models", "openai.responses", "protocol"),
+            *("recorder", "server", "stream", "tls"),
+        )
+    ),
 }
 CALLED = {
     "huggingface-hub": "huggingface_hub",
@@ -105,7 +113,7 @@ def test_the_plain_install_holds_all_that_the_app_imports() -> None:
     # the app needs.
     plain = names(project["dependencies"]) | names(extras["records"])
     plain |= {"medassist", "rich", "jinja2", "numpy"}
-    wanted = ("convert", "finetune", "pull", "qlora", "sagemaker")
+    wanted = ("convert", "finetune", "pull", "qlora", "sagemaker", "serve")
     more = set[str]().union(*(names(extras[name]) for name in wanted)) - plain
     lacking = {CALLED.get(name, name.replace("-", "_")) for name in more}
     assert {"httpx2", "torch", "yaml", "boto3"} <= lacking

@@ -50,6 +50,7 @@ class Running:
         users: who may use it, at this moment.
         desk: answers.
         ended: set when it is to end.
+        failure: why it is to end, where something is wrong.
         context: of TLS; `None`: it speaks plain HTTP, on loopback.
     """
 
@@ -58,6 +59,7 @@ class Running:
     users: Users
     desk: Desk
     ended: asyncio.Event
+    failure: ServeError | None = None
     context: ssl.SSLContext | None = None
 
     @property
@@ -122,6 +124,8 @@ async def _run(options: ServeOptions, settings: Settings) -> None:
             say(f"OLLAMA_HOST={running.place.address}t/{running.token}")
         with _signals(running, options):
             await running.ended.wait()
+        if running.failure is not None:
+            raise running.failure
 
 
 @asynccontextmanager
@@ -151,9 +155,11 @@ async def serving(
             queue = FairQueue(source, options.limits, recorder.done, tell)
             queue.unfit = recorder.problem
             desk = Desk(source, queue)
-            running = Running(place, token, users, desk, asyncio.Event(), context)
+            running = Running(
+                place, token, users, desk, asyncio.Event(), context=context
+            )
             server = _server(running, options, recorder)
-            loading = asyncio.create_task(source.start())
+            loading = asyncio.create_task(_load(running))
             # The rules take half a second to be read, which no question waits for.
             warming = asyncio.create_task(check_question("the rules are read here"))
             queue.open()
@@ -172,6 +178,14 @@ async def serving(
                 await warming
     finally:
         await recorder.close()
+
+
+async def _load(running: Running) -> None:
+    try:
+        await running.desk.source.start()
+    except ServeError as error:
+        running.failure = error
+        running.ended.set()
 
 
 def _server(running: Running, options: ServeOptions, recorder: Recorder) -> _OurServer:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from medassist.core.errors import EngineDied, EngineError
 from medassist.core.values import Mode, PaneInfo, PaneName, Sampling, TooLong
 from medassist.engine.wire import Answered, Question, Reading, Written
-from medassist.serve.errors import Refusal
+from medassist.serve.errors import Refusal, ServeError
 from medassist.session.fingerprints import Fingerprints
 
 if TYPE_CHECKING:
@@ -78,7 +78,13 @@ class Source(Protocol):
         """The system prompt of `pane`; empty: none."""
         ...
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Make ready to be asked.
+
+        Raises:
+            ServeError: it cannot be.
+        """
+        ...
 
     async def ready(self) -> None:
         """Wait until it can be asked.
@@ -107,6 +113,12 @@ class Source(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class NotLoaded(ServeError):
+    """The models of the server cannot be loaded."""
+
+    exit_code = 1
 
 
 class LocalPair:
@@ -154,7 +166,11 @@ class LocalPair:
         return self.pair.system(pane)
 
     async def start(self) -> None:
-        """Load the pair; how it went is in `state`."""
+        """Load the pair.
+
+        Raises:
+            ServeError: it cannot be loaded.
+        """
         await self.pair.load(self._settings)
         if self.pair.state == "ready":
             self._log(f"The models are loaded. {self.pair.confined or ''}".rstrip())
@@ -162,7 +178,7 @@ class LocalPair:
                 self._log(notice)
             self._hashing = asyncio.create_task(self._hash())
         elif not self._closed:
-            self._log(f"The models could not be loaded: {self.pair.trouble}")
+            raise NotLoaded(f"The models cannot be loaded: {self.pair.trouble}")
 
     async def ready(self) -> None:
         self._look()
@@ -234,6 +250,8 @@ class LocalPair:
             await asyncio.sleep(BEFORE_AGAIN_S)
             self.restarts += 1
             await self.start()
+        except NotLoaded as error:
+            self._log(str(error))
         finally:
             self._starting_again = None
 

@@ -234,11 +234,14 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
         ).value
     except x509.ExtensionNotFound:
         return ()
-    hosts = found.get_values_for_type(x509.DNSName)
-    addresses = found.get_values_for_type(x509.IPAddress)
-    # A wildcard is no name that a request can be held against.
-    plain = (host.lower() for host in hosts if "*" not in host)
-    return (*plain, *map(str, addresses))
+    names: list[str] = []
+    for one in found:
+        # A wildcard is no name that a request can be held against.
+        if isinstance(one, x509.DNSName) and "*" not in one.value:
+            names.append(one.value.lower())
+        elif isinstance(one, x509.IPAddress):
+            names.append(str(one.value))
+    return tuple(names)
 
 
 def _fingerprint(certificate: x509.Certificate) -> str:
