@@ -18,6 +18,8 @@ from medassist.serve.metrics import Metrics
 from medassist.serve.ollama import routes as ollama
 from medassist.serve.openai import chat, completions, models, responses
 from medassist.serve.openai.parameters import refusal_of_invalid
+from medassist.serve.page import routes as page_routes
+from medassist.serve.page import static as page_files
 from medassist.serve.stream import ClientLeft
 
 LEFT: Final = 499
@@ -66,6 +68,8 @@ def make_app(
     app.include_router(metrics.router(desk, counted))
     if ollama_api:
         app.include_router(ollama.router(desk))
+    app.include_router(page_routes.router(desk))
+    app.include_router(page_files.router())
     for kind, handle in HANDLERS.items():
         app.add_exception_handler(kind, handle)
     return app

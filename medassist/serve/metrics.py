@@ -60,6 +60,8 @@ class Metrics:
         route = ROUTES.get(path) or ("models" if path.startswith("/v1/models/") else "")
         if path.startswith("/v1/compare/"):
             route = "compare"
+        if path == "/" or path.startswith(("/page/", "/v1/page/")):
+            route = "page"
         self.requests[route or "other", status] += 1
 
     def done(self, report: Report) -> None:

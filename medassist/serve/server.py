@@ -21,11 +21,12 @@ from medassist.serve import users as users_file
 from medassist.serve.app import make_app
 from medassist.serve.desk import Desk
 from medassist.serve.errors import OLLAMA, ServeError
-from medassist.serve.gate import Gate, Watchers
+from medassist.serve.gate import OPEN, Gate, Watchers
 from medassist.serve.limits import MOST_HEADER_BYTES
 from medassist.serve.log import silence_libraries, tell, watch_loop
 from medassist.serve.metrics import Metrics
 from medassist.serve.options import ServeOptions
+from medassist.serve.page import static as page_files
 from medassist.serve.protocol import with_deadline
 from medassist.serve.queue import FairQueue
 from medassist.serve.recorder import Recorder
@@ -200,6 +201,7 @@ def _server(running: Running, options: ServeOptions, recorder: Recorder) -> _Our
         watchers=Watchers(recorder.refused, metrics.answered, tell),
         # Addresses stand in the logs of what lies between two computers.
         in_address=OLLAMA if options.ollama_api and not options.listen else None,
+        opened=OPEN.union(page_files.files()),
     )
 
     def our_tls(config: uvicorn.Config, usual: object) -> ssl.SSLContext:

@@ -63,6 +63,8 @@ class Source(Protocol):
     """How often the models' process was started again."""
     mode: Mode
     """How the panes share the processor where nobody says otherwise."""
+    answers_from: str
+    """The host that questions are sent to; empty: they stay on this computer."""
 
     @property
     def state(self) -> State: ...
@@ -136,6 +138,7 @@ class LocalPair:
     ) -> None:
         self.pair = pair
         self.mode: Mode = mode
+        self.answers_from = ""
         self.restarts = 0
         self._settings = settings
         self._log = log

@@ -55,6 +55,7 @@ APART: Final[dict[str, str]] = {
 }
 """In what two answers contradict each other."""
 DIFFERENCES: Final = "Differences"
+BY_WORDING: Final = "By wording, not by meaning."
 HEADS: Final[dict[Fact, str]] = {
     "dose": "Doses that differ",
     "number": "Numbers that differ",
@@ -84,7 +85,7 @@ WITH_THOUGHTS: Final = "With what the models thought before they answered"
 
 def differences(summary: str) -> str:
     """The title, once the answers are compared."""
-    return f"{DIFFERENCES}: {summary}. By wording, not by meaning."
+    return f"{DIFFERENCES}: {summary}. {BY_WORDING}"
 
 
 def about_identifiers(done: str, found: bool) -> str:

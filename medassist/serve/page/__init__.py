@@ -1,0 +1,1 @@
+"""The page on which two models are consulted in a browser."""

@@ -1,0 +1,79 @@
+// The server's API: one token, JSON, and streams of events.
+
+let token = "";
+
+export const setToken = (given) => { token = given; };
+
+/** The server refused, or could not be reached; `message` is for the reader. */
+export class Refused extends Error {
+  constructor(message, status = 0, code = "") {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+async function ask(method, path, body, signal) {
+  const headers = { Authorization: `Bearer ${token}` };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method, headers, signal, credentials: "omit", cache: "no-store", redirect: "error",
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Refused("The server cannot be reached. It may have been ended; what is on "
+      + "this page stays until it is closed.");
+  }
+  if (answer.ok) return answer;
+  let told = null;
+  try {
+    told = (await answer.json()).error;
+  } catch { /* no JSON: only the status is known */ }
+  const wait = answer.headers.get("Retry-After");
+  const later = wait && answer.status !== 401 ? ` Try again in about ${wait} s.` : "";
+  throw new Refused((told?.message ?? `The server answered ${answer.status}.`) + later,
+    answer.status, told?.code ?? "");
+}
+
+export const get = async (path) => (await ask("GET", path)).json();
+export const post = async (path, body) => (await ask("POST", path, body)).json();
+export const remove = async (path) => (await ask("DELETE", path)).json();
+
+/** The events of a stream, as `[name, data]`, until it ends. */
+export async function* stream(path, body, signal) {
+  const answer = await ask("POST", path, body, signal);
+  const reader = answer.body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      rest += decoder.decode(value, { stream: true });
+      let end;
+      while ((end = rest.indexOf("\n\n")) >= 0) {
+        const event = parsed(rest.slice(0, end));
+        rest = rest.slice(end + 2);
+        if (event) yield event;
+      }
+    }
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Refused("The connection to the server broke off.");
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+function parsed(block) {
+  let name = "message";
+  let data = "";
+  for (const line of block.split("\n")) {
+    if (line.startsWith("event: ")) name = line.slice(7);
+    else if (line.startsWith("data: ")) data += line.slice(6);
+  }
+  return data ? [name, JSON.parse(data)] : null;
+}

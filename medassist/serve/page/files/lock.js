@@ -1,0 +1,66 @@
+// The lock of a page that nobody has touched for a while.
+
+const SIGNS = ["pointerdown", "keydown", "wheel", "touchstart"];
+const LOOK_MS = 5000;
+const TOKEN = "medassist.token";
+const TOUCHED = "medassist.touched";
+
+/** The token of this tab, for as long as the tab and the time before a lock last. */
+export const kept = {
+  get(minutes) {
+    const since = Date.now() - Number(sessionStorage.getItem(TOUCHED) ?? 0);
+    if (since > minutes * 60_000) this.forget();
+    return sessionStorage.getItem(TOKEN) ?? "";
+  },
+  set(token) {
+    sessionStorage.setItem(TOKEN, token);
+    sessionStorage.setItem(TOUCHED, String(Date.now()));
+  },
+  forget() {
+    sessionStorage.removeItem(TOKEN);
+    sessionStorage.removeItem(TOUCHED);
+  },
+};
+
+export class IdleLock {
+  #touched = Date.now();
+  #watch = null;
+
+  /** @param {() => void} lock */
+  constructor(lock) {
+    this.lock = lock;
+    for (const sign of SIGNS) {
+      addEventListener(sign, () => this.#touch(), { passive: true, capture: true });
+    }
+    // A computer that slept has run no timer: look when somebody is back.
+    document.addEventListener("visibilitychange", () => this.#look());
+    addEventListener("focus", () => this.#look());
+  }
+
+  start(minutes) {
+    this.minutes = minutes;
+    this.#touched = Date.now();
+    clearInterval(this.#watch);
+    this.#watch = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  stop() {
+    clearInterval(this.#watch);
+    this.#watch = null;
+  }
+
+  #touch() {
+    if (this.#watch === null) return;
+    this.#look(); // the first touch after the time is over does not open it again
+    if (this.#watch === null) return;
+    this.#touched = Date.now();
+    sessionStorage.setItem(TOUCHED, String(this.#touched));
+  }
+
+  #look() {
+    if (this.#watch === null) return;
+    if (Date.now() - this.#touched < this.minutes * 60_000) return;
+    this.stop();
+    this.lock();
+  }
+}
