@@ -81,29 +81,27 @@ def main() -> None:
 
 
 def ask(folder: Path, models: Sequence[str], questions: Path) -> None:
-    """Put every question to every model and write both files."""
+    """Put every question to every model and write both files.
+
+    The answers of each model are kept in FOLDER/answers as soon as it has given all, so
+    that an interrupted run goes on with the next one.
+    """
     kinds = yaml.safe_load(questions.read_text("utf-8"))
     asked = [Asked(kind, **row) for kind, rows in kinds.items() for row in rows]
+    (folder / "answers").mkdir(parents=True, exist_ok=True)
     found: list[dict[str, object]] = []
     for model in models:
         name, _, files = model.partition("=")
-        base, _, adapter = files.partition("+")
-        pair = PairFiles(base=Path(base), adapter=Path(adapter) if adapter else None)
-        for question, answered in zip(
-            asked, asyncio.run(_ask(pair, asked)), strict=True
-        ):
-            found.append(
-                {
-                    "model": name,
-                    **asdict(question),
-                    "answer": answered.text,
-                    "ended": answered.figures.ending == "end",
-                }
-            )
+        kept = folder / "answers" / f"{name}.jsonl"
+        if not kept.exists():
+            base, _, adapter = files.partition("+")
+            pair = PairFiles(Path(base), adapter=Path(adapter) if adapter else None)
+            _write(kept, asyncio.run(_ask(pair, asked)))
+        rows = zip(asked, _rows(kept), strict=True)
+        found += [{"model": name, **asdict(row), **answer} for row, answer in rows]
     random.Random(SEED).shuffle(found)
     rows = [{"number": number, **row} for number, row in enumerate(found, start=1)]
     hidden = ("model", "ended")
-    folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "whose.jsonl", rows)
     _write(
         folder / "to-read.jsonl",
@@ -111,13 +109,13 @@ def ask(folder: Path, models: Sequence[str], questions: Path) -> None:
     )
 
 
-async def _ask(pair: PairFiles, asked: Sequence[Asked]) -> list[Answered]:
+async def _ask(pair: PairFiles, asked: Sequence[Asked]) -> list[dict[str, object]]:
     """The answers of the tuned pane, where there is one."""
     async with Engine(pair) as engine:
         return [await _answer(engine, pair.panes[-1], row.ask) for row in asked]
 
 
-async def _answer(engine: Engine, pane: PaneName, text: str) -> Answered:
+async def _answer(engine: Engine, pane: PaneName, text: str) -> dict[str, object]:
     message = Message(role="user", content=text)
     question = Question(messages=(message,), sampling=Sampling(temperature=0.0))
     answered = [
@@ -127,7 +125,8 @@ async def _answer(engine: Engine, pane: PaneName, text: str) -> Answered:
     ]
     if not answered:
         sys.exit(f"the question does not fit: {text}")
-    return answered[0]
+    (whole,) = answered
+    return {"answer": whole.text, "ended": whole.figures.ending == "end"}
 
 
 def count(folder: Path, readings: Sequence[Path]) -> None:
