@@ -67,7 +67,7 @@ _TAKE_OUT = (
     "save it again from the model inside of the wrapper, or take `{found}` out of the "
     "names: " + _rename("k.replace('{found}', '')")
 )
-_LLAMA_CPP = (
+LLAMA_CPP = (
     "llama.cpp's own convert_hf_to_gguf.py knows many more classes; medassist convert "
     "quantize takes the GGUF that it writes"
 )
@@ -375,9 +375,22 @@ FORMS: tuple[ForeignForm, ...] = (
     ),
     ForeignForm(
         _CLASS,
-        r".*Moe.*|Mixtral.*|Dbrx.*|Deepseek.*|GptOss.*|Jamba.*",
+        r"GptOss.*",
+        "its positions (YaRN with `truncate` false) are computed by llama.cpp with "
+        "rounded bounds, so that no GGUF of it gives the model's very numbers",
+        LLAMA_CPP,
+    ),
+    ForeignForm(
+        _CLASS,
+        r"BioGpt.*",
+        "llama.cpp, and so Ollama, has no code for it",
+        "use it with transformers, or train one of the models that are taken",
+    ),
+    ForeignForm(
+        _CLASS,
+        r".*Moe.*|Dbrx.*|Deepseek.*|Jamba.*",
         "it is a model of experts",
-        _LLAMA_CPP,
+        LLAMA_CPP,
     ),
     ForeignForm(
         _CLASS,
@@ -385,7 +398,7 @@ FORMS: tuple[ForeignForm, ...] = (
         "nothing says what the weights are",
         "put the name of the class under `architectures`, as transformers saves it",
     ),
-    ForeignForm(_CLASS, r".*", "it is none that is written here", _LLAMA_CPP),
+    ForeignForm(_CLASS, r".*", "it is none that is written here", LLAMA_CPP),
 )
 
 NO_TOKENIZER = ForeignForm(

@@ -5,11 +5,10 @@ The keys of the weights are those of PEFT 0.21 (`peft/utils/save_and_load.py`).
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from convert.foreign import (
     refuse_form,
 )
 from convert.hf_folder import Array, JsonFile
+from convert.peft_lora import OF_EXPERTS, Lora, loras_of
 from convert.plain_adapter import plain_adapter
 from convert.safetensors_file import SafetensorsFile
 from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -78,6 +78,7 @@ _UNDERSTOOD = frozenset(
         "runtime_config",
         "target_modules",
         "target_modules_to_tie",
+        "target_parameters",
         "task_type",
         "trainable_token_indices",
         "unsloth_fixed",
@@ -90,27 +91,6 @@ _UNDERSTOOD = frozenset(
 # A and B belong to what is left of the base and not to the base.
 _BASE_CHANGED = ("pissa", "olora", "corda", "lora_ga", "loftq")
 _BASE_KEPT = ("gaussian", "eva", "orthogonal", "mica", "true", "false", "none")
-
-
-@dataclass(frozen=True)
-class Lora:
-    """The low-rank change of one module, with the names of its tensors."""
-
-    module: str
-    """Of the base: model.layers.0.self_attn.q_proj."""
-    a: str
-    """(rank, in)"""
-    b: str
-    """(out, rank)"""
-    rank: int
-    scale: float
-    """B @ A is multiplied by it."""
-    embedding: bool = False
-    """An nn.Embedding: in is the vocabulary, and its weight is stored (in, out)."""
-    magnitude: str | None = None
-    """(out,), of a DoRA."""
-    bias: str | None = None
-    """(out,), added to the module's bias, scaled too (`lora_bias`)."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +127,35 @@ class PeftAdapter:
         name = self.config.values.get("base_model_name_or_path")
         return str(name) if name else None
 
+    def sides(self, lora: Lora) -> tuple[Array, Array]:
+        """A and B of `lora`, as float32.
+
+        Raises:
+            ConvertError: a number in them is not finite.
+        """
+        a, b = self.numbers(lora.a), self.numbers(lora.b)
+        if lora.part is None:
+            return a, b
+        at, experts = lora.part.expert, lora.part.experts
+        a = a.reshape(experts, -1, a.shape[-1])[at]
+        b = b[slice(*lora.part.rows)].reshape(-1, lora.rank, experts)[:, :, at]
+        return a, np.ascontiguousarray(b)
+
+    def shapes(self, lora: Lora) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The shapes of A and B of `lora`."""
+        a, b = (self.source.tensors[key].shape for key in (lora.a, lora.b))
+        if lora.part is None:
+            return a, b
+        start, end = lora.part.rows
+        return (lora.rank, *a[1:]), (end - start, lora.rank)
+
     def numbers(self, key: str) -> Array:
         """A tensor of the adapter as float32.
 
         Raises:
             ConvertError: a number in it is not finite.
         """
-        values = self.source.floats(key)
+        values = _floats(self.source, key)
         if not np.isfinite(values).all():
             raise ConvertError(
                 f"{self.source.file}: {key} holds numbers that are not finite (NaN or "
@@ -199,9 +201,10 @@ def read_adapter(folder: Path) -> PeftAdapter:
     source = SafetensorsFile(folder / ADAPTER_WEIGHTS)
     parts, whole, apart = _sorted_keys(config, source)
     loras = {
-        module: _lora(config, source, module, keys)
+        lora.module: lora
         for module, keys in parts.items()
         if "tokens" not in keys
+        for lora in loras_of(config, source, module, keys)
     }
     tokens = {
         module: (_token_rows(config, source, module, keys["tokens"]), keys["tokens"])
@@ -231,6 +234,13 @@ def _check_config(config: JsonFile) -> None:
                 f"{config.file}: `{key}` is {value!r}, which this converter does not "
                 "know and which may change what the weights mean; merge the adapter "
                 "with PEFT's merge_and_unload and convert the result"
+            )
+    for name in config.values.get("target_parameters") or ():
+        if str(name).rpartition(".")[2] not in (*OF_EXPERTS, "weight"):
+            raise ConvertError(
+                f"{config.file}: `target_parameters` has {name!r}, and this converter "
+                f"knows {', '.join(OF_EXPERTS)} and routers; merge the adapter with "
+                "PEFT's merge_and_unload and convert the result"
             )
     start = str(config.values.get("init_lora_weights")).lower()
     if start.startswith(_BASE_CHANGED):
@@ -286,78 +296,10 @@ def _sorted_keys(
     return parts, whole, apart
 
 
-def _lora(
-    config: JsonFile, source: SafetensorsFile, module: str, keys: dict[str, str]
-) -> Lora:
-    embedding = "embedding_a" in keys or "embedding_b" in keys
-    sides = ("embedding_a", "embedding_b") if embedding else ("a", "b")
-    if missing := [side for side in sides if side not in keys]:
-        raise ConvertError(
-            f"{source.file}: {module} has no lora_{missing[0].upper()[-1]}; the file "
-            "is not whole: save the adapter anew"
-        )
-    a, b = (keys[side] for side in sides)
-    shapes = [source.tensors[key].shape for key in (a, b)]
-    rank, alpha = _rank_and_alpha(config, module)
-    if any(len(shape) != 2 for shape in shapes):
-        raise ConvertError(
-            f"{source.file}: the LoRA of {module} is no pair of matrices but has the "
-            f"shapes {shapes[0]} and {shapes[1]}; this converter knows linear layers "
-            "and embeddings (and shards that were not gathered look so too)"
-        )
-    if {rank} != {shapes[0][0], shapes[1][1]}:
-        raise ConvertError(
-            f"{source.file}: {a} has rank {shapes[0][0]}, and {config.file.name} says "
-            f"{rank} for {module}; the two files are not of one save"
-        )
-    if config.values.get("use_dora") and "magnitude" not in keys:
-        raise ConvertError(
-            f"{source.file}: {module} has no lora_magnitude_vector, and "
-            f"{config.file.name} says `use_dora`; save the adapter anew"
-        )
-    steady = bool(config.values.get("use_rslora"))
-    return Lora(
-        module=module,
-        a=a,
-        b=b,
-        rank=rank,
-        scale=alpha / math.sqrt(rank) if steady else alpha / rank,
-        embedding=embedding,
-        magnitude=keys.get("magnitude"),
-        bias=keys.get("bias"),
-    )
-
-
-def _rank_and_alpha(config: JsonFile, module: str) -> tuple[int, float]:
-    """The patterns match the end of a module's name, as in PEFT's `get_pattern_key`."""
-    rank = _of_pattern(config, "rank_pattern", module, config.values.get("r"))
-    alpha = _of_pattern(
-        config, "alpha_pattern", module, config.values.get("lora_alpha")
-    )
-    if not isinstance(rank, int) or isinstance(rank, bool) or rank < 1:
-        raise ConvertError(
-            f"{config.file}: the rank of {module} is {rank!r}; expected a whole number "
-            "above 0"
-        )
-    if not isinstance(alpha, int | float) or isinstance(alpha, bool):
-        raise ConvertError(
-            f"{config.file}: the alpha of {module} is {alpha!r}; expected a number"
-        )
-    return rank, float(alpha)
-
-
-def _of_pattern(config: JsonFile, name: str, module: str, otherwise: Any) -> Any:
-    patterns = config.part(name)
-    for pattern, value in (patterns.values if patterns else {}).items():
-        try:
-            if re.match(rf"(.*\.)?({pattern})$", module):
-                return value
-        except re.error as error:
-            raise ConvertError(
-                f"{config.file}: `{name}` holds {pattern!r}, which is no pattern: "
-                f"{error}"
-            ) from error
-    return otherwise
+@lru_cache(maxsize=2)
+def _floats(source: SafetensorsFile, key: str) -> Array:
+    """Kept while the experts that share a tensor are gone through."""
+    return source.floats(key)
 
 
 def _token_rows(

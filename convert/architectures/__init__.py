@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from convert.architectures.architecture import Architecture as Architecture
 from convert.architectures.gemma import Gemma2, Gemma3, Gemma3Tower
 from convert.architectures.gpt2 import Gpt2
-from convert.architectures.llama import Llama, Mistral
+from convert.architectures.llama import Llama
+from convert.architectures.mistral import Mistral
 from convert.architectures.phi3 import Phi3
 from convert.architectures.qwen import Qwen2, Qwen3
+from convert.architectures.text_tower import plain_name
 from convert.errors import ConvertError
 from convert.foreign import of_class
 from convert.hf_folder import JsonFile
@@ -44,6 +48,14 @@ def embedding_name(config: JsonFile) -> str | None:
     """The usual name of the embedding, where the class is known."""
     known = _known(config)
     return None if known is None else known.outer + known.embeddings[0]
+
+
+def spelling_of(config: JsonFile) -> Callable[[str], str]:
+    """Turns the name of a stored tensor into that which the class has in memory."""
+    known = _known(config)
+    if known is None:
+        return str
+    return plain_name if known.in_images else known.plain_name
 
 
 def has_towers(config: JsonFile) -> bool:

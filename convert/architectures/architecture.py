@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 from gguf import GGUFWriter
 
-from convert.architectures.target import TensorTarget
+from convert.architectures.target import Table, TensorTarget, as_tuple, each_layer
 from convert.architectures.tied import HEAD, OWN_HEAD, are_one
 from convert.errors import ConvertError
 from convert.hf_folder import Array, JsonFile, Weight
@@ -37,8 +37,8 @@ class Sizes:
     """The output layer is the embedding; there is no tensor for it."""
 
     @classmethod
-    def read(cls, config: JsonFile) -> Sizes:
-        """Read a config.json.
+    def read(cls, config: JsonFile, norm: str = "rms_norm_eps") -> Sizes:
+        """Read a config.json, which has the epsilon of its norms under the key `norm`.
 
         Raises:
             ConvertError: a value is missing or cannot be.
@@ -54,7 +54,7 @@ class Sizes:
             feed_forward=config.positive("intermediate_size"),
             context=config.positive("max_position_embeddings"),
             vocabulary=config.positive("vocab_size"),
-            norm_epsilon=config.number("rms_norm_eps"),
+            norm_epsilon=config.number(norm),
             tied=bool(config.values.get("tie_word_embeddings", False)),
         )
         if heads % sizes.kv_heads or sizes.head % 2 or sizes.layers > MOST_LAYERS:
@@ -102,16 +102,28 @@ class Sizes:
         writer.add_key_length(self.head)
         writer.add_value_length(self.head)
 
-    def outside(self) -> dict[str, TensorTarget]:
-        """Targets of embedding, final norm and output layer."""
+    def tables(self, embedding: str, *, always_head: bool = False) -> Table:
+        """Targets of `embedding` and output layer.
+
+        Args:
+            embedding: its name.
+            always_head: llama.cpp wants an output layer where it is the embedding too.
+        """
         table = (self.vocabulary, self.hidden)
-        targets = {
-            "model.embed_tokens.weight": TensorTarget("token_embd.weight", table),
-            "model.norm.weight": TensorTarget("output_norm.weight", (self.hidden,)),
+        tokens = TensorTarget("token_embd.weight", table)
+        head = TensorTarget("output.weight", table)
+        if self.tied:
+            return {embedding: (tokens, head) if always_head else tokens}
+        return {embedding: tokens, HEAD: head}
+
+    def with_layers(self, layer: Table, *, always_head: bool = False) -> Table:
+        """Targets of embedding, norm and output layer, and of `layer` in each layer."""
+        norm = TensorTarget("output_norm.weight", (self.hidden,))
+        return {
+            **self.tables("model.embed_tokens.weight", always_head=always_head),
+            "model.norm.weight": norm,
+            **each_layer("model.layers", layer, range(self.layers)),
         }
-        if not self.tied:
-            targets[HEAD] = TensorTarget("output.weight", table)
-        return targets
 
     def feed_forward_targets(self) -> dict[str, TensorTarget]:
         """Targets of gate, up and down."""
@@ -207,12 +219,12 @@ class Architecture(ABC):
         """Write the hyper-parameters."""
 
     @cached_property
-    def targets(self) -> dict[str, TensorTarget]:
+    def targets(self) -> dict[str, tuple[TensorTarget, ...]]:
         """Targets of all weights of a complete model, by Hugging Face name."""
-        return self.place_weights()
+        return {name: as_tuple(found) for name, found in self.place_weights().items()}
 
     @abstractmethod
-    def place_weights(self) -> dict[str, TensorTarget]:
+    def place_weights(self) -> Table:
         """The table of `targets`, computed once."""
 
     @property
@@ -225,50 +237,32 @@ class Architecture(ABC):
         """Notes for the user, as sentences."""
         return ()
 
-    def target(self, name: str) -> TensorTarget | None:
-        """GGUF target of the tensor `name`; `None` if it is left out.
+    def targets_of(self, name: str) -> tuple[TensorTarget, ...]:
+        """GGUF targets of the tensor `name`; none if it is left out.
 
         Raises:
             ConvertError: nobody knows what it is.
         """
         name = self.plain_name(name)
         if name.endswith(self.ignored):
-            return None
+            return ()
         if self.sizes.tied and name == HEAD:
             if not self.stored_as_head:
-                return None
+                return ()
             name = self.embeddings[0]
-        if target := self.targets.get(name):
-            return target
+        if targets := self.targets.get(name):
+            return targets
         raise ConvertError(
             f"a {self.gguf_name} has no tensor {name}, as config.json describes it; "
             "the model is of another architecture, or was changed by a tool that this "
             "converter does not know"
         )
 
-    def plain_name(self, name: str) -> str:
-        """The name of the tensor `name` in the class of the text model."""
+    @staticmethod
+    def plain_name(name: str) -> str:
+        """The tensor `name` as the class of the text model has it in memory."""
         return name
 
-    def tensor_name(self, name: str) -> str | None:
-        """The GGUF name of the tensor `name`; `None` for one that is left out.
-
-        Raises:
-            ConvertError: nobody knows what it is.
-        """
-        target = self.target(name)
-        return target.name if target else None
-
-    def transposed(self, name: str) -> bool:
-        """Whether the weight `name` is stored (in, out), as GPT-2's Conv1D has it."""
-        target = self.target(name)
-        return target is not None and target.transposed
-
-    def all_tensors(self) -> set[str]:
-        """The GGUF names of all the weights that a whole model has."""
-        return {target.name for target in self.targets.values()}
-
-    def reorder_rows(self, name: str, rows: Array) -> Array:
-        """`rows` of the weight `name` (or of a LoRA's B on it) as GGUF orders them."""
-        target = self.target(name)
-        return target.reordered(rows) if target else rows
+    def all_places(self) -> set[tuple[str, int]]:
+        """The GGUF names, and slices, of all the weights that a whole model has."""
+        return {target.place for found in self.targets.values() for target in found}

@@ -1,9 +1,8 @@
-"""Gemma 2 and the text of Gemma 3: norms that scale by 1 + weight, windows."""
+"""Gemma 1, 2 and the text of Gemma 3: norms that scale by 1 + weight, windows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import isclose
 from typing import NoReturn, Self
 
@@ -11,12 +10,12 @@ from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
-from convert.architectures.target import TensorTarget, each_layer
-from convert.architectures.text_tower import of_images, plain_name
+from convert.architectures.target import Table, TensorTarget, as_tuple
+from convert.architectures.text_tower import Tower
+from convert.architectures.windows import WHOLE, WINDOW, every, read_windows
 from convert.errors import ConvertError
-from convert.hf_folder import JsonFile, Weight
+from convert.hf_folder import JsonFile
 
-WINDOW, WHOLE = "sliding_attention", "full_attention"
 _DEFAULTS = {
     "num_attention_heads": 8,
     "num_key_value_heads": 4,
@@ -57,16 +56,12 @@ class Gemma2(Architecture):
         """
         config = config.with_defaults(dict(cls.defaults))
         sizes = _read_sizes(config, scaled_by_width_at=46)
-        if not sizes.tied:
-            raise _one_tensor(
-                f"{config.file}: the output layer is not the embedding "
-                "(`tie_word_embeddings`)"
-            )
+        _require_tied(config, sizes)
         return cls(
             sizes=sizes,
             rope=read_rope(config).check("default"),
             window=config.positive("sliding_window"),
-            windows=_windows(config, sizes.layers, 2),
+            windows=read_windows(config, sizes.layers, 2),
             attention_cap=config.number("attn_logit_softcapping"),
             output_cap=config.number("final_logit_softcapping"),
         )
@@ -87,10 +82,9 @@ class Gemma2(Architecture):
         writer.add_final_logit_softcapping(self.output_cap)
         writer.add_sliding_window(self.window)
         _write_windows(writer, self.windows, 2)
-        if self.rope.base != 10000:  # what llama.cpp takes where nothing is said
-            writer.add_rope_freq_base(self.rope.base)
+        _write_base(writer, self.rope)
 
-    def place_weights(self) -> dict[str, TensorTarget]:
+    def place_weights(self) -> Table:
         """Where each weight goes."""
         return _targets(self.sizes, {})
 
@@ -135,7 +129,7 @@ class Gemma3(Architecture):
                 "default"
             ),
             window=config.positive("sliding_window"),
-            windows=_windows(config, sizes.layers, pattern),
+            windows=read_windows(config, sizes.layers, pattern),
             output_cap=config.number("final_logit_softcapping") if cap else None,
         )
 
@@ -150,7 +144,7 @@ class Gemma3(Architecture):
         if self.output_cap is not None:
             writer.add_final_logit_softcapping(self.output_cap)
 
-    def place_weights(self) -> dict[str, TensorTarget]:
+    def place_weights(self) -> Table:
         """Where each weight goes."""
         head = (self.sizes.head,)
         return _targets(
@@ -163,60 +157,28 @@ class Gemma3(Architecture):
 
 
 @dataclass(frozen=True)
-class Gemma3Tower(Gemma3):
+class Gemma3Tower(Tower, Gemma3):
     """The text tower of a Gemma 3 that sees images."""
 
-    outer = "language_model."
 
-    images: int = field(default=0, kw_only=True)
-    """Tensors of the vision tower and the projector, which are left out."""
+def _write_base(writer: GGUFWriter, rope: Rope) -> None:
+    if rope.base != 10000:  # what llama.cpp takes where nothing is said
+        writer.add_rope_freq_base(rope.base)
 
-    @classmethod
-    def read(cls, config: JsonFile) -> Self:
-        """Read a config.json.
 
-        Raises:
-            ConvertError: a value is missing, or is one that llama.cpp does not compute.
-        """
-        if config.part("text_config") is None:
-            raise ConvertError(
-                f"{config.file} has no `text_config`, which holds the settings of the "
-                "text model in this class; get it again"
-            )
-        return super().read(config.of_text)
-
-    def over(self, weights: Iterable[Weight]) -> Self:
-        """The architecture adjusted to the files; what is of images is counted."""
-        stored = [*weights]
-        images = sum(of_images(weight.name) for weight in stored)
-        return replace(super().over(stored), images=images)
-
-    def target(self, name: str) -> TensorTarget | None:
-        """GGUF target of the tensor `name`; `None` for images, which are left out.
-
-        Raises:
-            ConvertError: nobody knows what it is.
-        """
-        return None if of_images(name) else super().target(name)
-
-    def plain_name(self, name: str) -> str:
-        """The name of the tensor `name` in the class of the text model."""
-        return plain_name(name)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Notes for the user, as sentences."""
-        return (
-            f"text only: images are not taken over; {self.images} tensors of the "
-            "vision tower and the projector are left out",
+def _require_tied(config: JsonFile, sizes: Sizes) -> None:
+    if not sizes.tied:
+        raise _one_tensor(
+            f"{config.file}: the output layer is not the embedding "
+            "(`tie_word_embeddings`)"
         )
 
 
 def _one_tensor(found: str) -> ConvertError:
     return ConvertError(
-        f"{found}; llama.cpp computes a Gemma 2 with one tensor for both, and would "
-        "answer differently. Use the model with transformers, or train it without the "
-        "output layer among the trained modules"
+        f"{found}; llama.cpp computes a Gemma 1 or 2 with one tensor for both, and "
+        "would answer differently. Use the model with transformers, or train it "
+        "without the output layer among the trained modules"
     )
 
 
@@ -240,30 +202,9 @@ def _read_sizes(config: JsonFile, scaled_by_width_at: int) -> Sizes:
     return sizes
 
 
-def _windows(config: JsonFile, layers: int, pattern: int) -> tuple[bool, ...]:
-    kinds = config.values.get("layer_types")
-    if kinds is None:
-        return _every(pattern, layers)
-    if (
-        not isinstance(kinds, list)
-        or len(kinds) != layers
-        or {*kinds} - {WINDOW, WHOLE}
-    ):
-        raise ConvertError(
-            f"{config.file}: `layer_types` must say {WINDOW} or {WHOLE} for each of "
-            f"{layers} layers"
-        )
-    return tuple(kind == WINDOW for kind in kinds)
-
-
-def _every(pattern: int, layers: int) -> tuple[bool, ...]:
-    """Windows in all layers but each `pattern`-th."""
-    return tuple((layer + 1) % pattern != 0 for layer in range(layers))
-
-
 def _write_windows(writer: GGUFWriter, windows: tuple[bool, ...], pattern: int) -> None:
     """Say which layers have windows, where it is not what llama.cpp takes."""
-    if windows != _every(pattern, len(windows)):
+    if windows != every(pattern, len(windows)):
         writer.add_sliding_window_pattern(list(windows))
 
 
@@ -289,7 +230,7 @@ def _gemma3_rope(config: JsonFile, layers: str, key: str, base: float) -> Rope:
     )
 
 
-def _targets(sizes: Sizes, beside: dict[str, TensorTarget]) -> dict[str, TensorTarget]:
+def _targets(sizes: Sizes, beside: Table) -> Table:
     norm = (sizes.hidden,)
     layer = {
         "input_layernorm.weight": TensorTarget("attn_norm.weight", norm),
@@ -302,8 +243,14 @@ def _targets(sizes: Sizes, beside: dict[str, TensorTarget]) -> dict[str, TensorT
         **sizes.feed_forward_targets(),
         "post_feedforward_layernorm.weight": TensorTarget("post_ffw_norm.weight", norm),
     }
-    targets = sizes.outside() | each_layer("model.layers", sizes.layers, layer)
+    return _plus_one(sizes.with_layers(layer))
+
+
+def _plus_one(table: Table) -> Table:
+    """The `table` with 1 added to all norms."""
     return {
-        name: replace(target, add=1.0) if name.endswith("norm.weight") else target
-        for name, target in targets.items()
+        name: tuple(replace(one, add=1.0) for one in as_tuple(targets))
+        if name.endswith("norm.weight")
+        else targets
+        for name, targets in table.items()
     }

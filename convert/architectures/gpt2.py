@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from gguf import GGUFWriter
 
 from convert.architectures.architecture import BUFFERS, MOST_LAYERS, Architecture, Sizes
-from convert.architectures.target import TensorTarget, each_layer
-from convert.architectures.tied import HEAD
+from convert.architectures.target import Table, TensorTarget, each_layer
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
@@ -73,14 +72,14 @@ class Gpt2(Architecture):
         writer.add_head_count(self.sizes.heads)
         writer.add_layer_norm_eps(self.sizes.norm_epsilon)
 
-    def target(self, name: str) -> TensorTarget | None:
+    def targets_of(self, name: str) -> tuple[TensorTarget, ...]:
         """Where `name` goes; the first checkpoints had no `transformer.` before it."""
         bare = name.removeprefix("transformer.")
-        return super().target(
+        return super().targets_of(
             name if bare.startswith("lm_head.") else f"transformer.{bare}"
         )
 
-    def place_weights(self) -> dict[str, TensorTarget]:
+    def place_weights(self) -> Table:
         """Where each weight goes."""
         sizes = self.sizes
         hidden, inner = sizes.hidden, sizes.feed_forward
@@ -98,15 +97,12 @@ class Gpt2(Architecture):
                 f"{ours}.weight", shape, transposed=True
             )
             layer[f"{theirs}.bias"] = TensorTarget(f"{ours}.bias", shape[1:])
-        table = (sizes.vocabulary, hidden)
-        targets = {
-            "transformer.wte.weight": TensorTarget("token_embd.weight", table),
+        return {
+            **sizes.tables("transformer.wte.weight"),
             "transformer.wpe.weight": TensorTarget(
                 "position_embd.weight", (sizes.context, hidden)
             ),
             "transformer.ln_f.weight": TensorTarget("output_norm.weight", (hidden,)),
             "transformer.ln_f.bias": TensorTarget("output_norm.bias", (hidden,)),
+            **each_layer("transformer.h", layer, range(sizes.layers)),
         }
-        if not sizes.tied:
-            targets[HEAD] = TensorTarget("output.weight", table)
-        return targets | each_layer("transformer.h", sizes.layers, layer)

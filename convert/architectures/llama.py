@@ -1,4 +1,4 @@
-"""Llama 1 to 3.x, TinyLlama, SmolLM2, and Mistral, which is computed alike."""
+"""Llama 1 to 3.x, TinyLlama, SmolLM2, and those that are computed much alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
-from convert.architectures.target import TensorTarget, each_layer
+from convert.architectures.target import Table, TensorTarget
 from convert.hf_folder import Array, JsonFile
 
 ROTATED = ("self_attn.q_proj.", "self_attn.k_proj.")
@@ -79,8 +79,12 @@ class Llama(Architecture):
             return {}
         return {"rope_freqs.weight": self.rope.llama3_factors(self.sizes.head)}
 
-    def place_weights(self) -> dict[str, TensorTarget]:
+    def place_weights(self) -> Table:
         """Where each weight goes."""
+        return self.sizes.with_layers(self.layer())
+
+    def layer(self) -> dict[str, TensorTarget]:
+        """Targets of the weights of one layer."""
         sizes = self.sizes
         layer = {
             "input_layernorm.weight": TensorTarget("attn_norm.weight", (sizes.hidden,)),
@@ -97,34 +101,8 @@ class Llama(Architecture):
         for name in layer:
             if name.startswith(ROTATED):
                 heads = sizes.heads if ".q_proj." in name else sizes.kv_heads
-                layer[name] = replace(layer[name], heads=heads)
-        return sizes.outside() | each_layer("model.layers", sizes.layers, layer)
-
-
-@dataclass(frozen=True)
-class Mistral(Llama):
-    """A Llama by another name, with a window in its first version."""
-
-    defaults = {  # noqa: RUF012 - as the class above declares it
-        "num_key_value_heads": 8,
-        "hidden_act": "silu",
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-6,
-        "tie_word_embeddings": False,
-        "sliding_window": 4096,
-        "head_dim": None,
-    }
-
-    @classmethod
-    def read(cls, config: JsonFile) -> Mistral:
-        """Read a config.json; see `Llama.read`."""
-        config = config.with_defaults(dict(cls.defaults))
-        config.refuse("attention_bias", "mlp_bias", "layer_types")
-        plain = super().read(config)
-        assert isinstance(plain, Mistral)
-        if config.values["sliding_window"] is None:
-            return plain
-        return replace(plain, window=config.positive("sliding_window"))
+                layer[name] = layer[name].interleaved(heads)
+        return layer
 
 
 def _bias(weight: TensorTarget) -> TensorTarget:

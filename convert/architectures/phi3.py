@@ -10,7 +10,7 @@ from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
-from convert.architectures.target import TensorTarget, each_layer
+from convert.architectures.target import Table, TensorTarget
 from convert.errors import ConvertError
 from convert.hf_folder import Array, JsonFile
 
@@ -123,7 +123,7 @@ class Phi3(Architecture):
             for key, factors in self.factors().items()
         }
 
-    def place_weights(self) -> dict[str, TensorTarget]:
+    def place_weights(self) -> Table:
         """Where each weight goes."""
         sizes = self.sizes
         hidden, inner = sizes.hidden, sizes.feed_forward
@@ -144,4 +144,4 @@ class Phi3(Architecture):
             ),
             "mlp.down_proj.weight": TensorTarget("ffn_down.weight", (hidden, inner)),
         }
-        return sizes.outside() | each_layer("model.layers", sizes.layers, layer)
+        return sizes.with_layers(layer)

@@ -1,14 +1,15 @@
-"""Qwen2 and Qwen2.5 (biases on Q, K, V) and Qwen3 (norms on Q and K)."""
+"""Qwen2 and 2.5 (biases on Q, K, V), Qwen3 (norms on Q and K), with experts too."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
-from convert.architectures.target import TensorTarget, each_layer
+from convert.architectures.target import Table, TensorTarget
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
@@ -28,6 +29,8 @@ class Qwen2(Architecture):
 
     gguf_name = "qwen2"
     defaults = _DEFAULTS
+    ropes: ClassVar = ("default", "linear", "dynamic", "yarn")
+    """What llama.cpp computes."""
 
     rope: Rope
     says_head: bool
@@ -50,7 +53,7 @@ class Qwen2(Architecture):
             )
         return cls(
             sizes=Sizes.read(config),
-            rope=read_rope(config).check("default", "linear", "dynamic", "yarn"),
+            rope=read_rope(config).check(*cls.ropes),
             says_head=config.values.get("head_dim") is not None,
         ).checked(config)
 
@@ -75,19 +78,20 @@ class Qwen2(Architecture):
             "self_attn.v_proj.bias": TensorTarget("attn_v.bias", keys),
         }
 
-    def place_weights(self) -> dict[str, TensorTarget]:
+    def place_weights(self) -> Table:
         """Where each weight goes."""
+        return self.sizes.with_layers(self.layer())
+
+    def layer(self) -> dict[str, TensorTarget]:
+        """Targets of the weights of one layer."""
         norm = (self.sizes.hidden,)
-        layer = {
+        return {
             "input_layernorm.weight": TensorTarget("attn_norm.weight", norm),
             **self.sizes.attention_targets(),
             **self.beside_attention(),
             "post_attention_layernorm.weight": TensorTarget("ffn_norm.weight", norm),
             **self.sizes.feed_forward_targets(),
         }
-        return self.sizes.outside() | each_layer(
-            "model.layers", self.sizes.layers, layer
-        )
 
 
 @dataclass(frozen=True)

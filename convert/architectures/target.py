@@ -1,8 +1,8 @@
-"""Maps weights to GGUF tensors, reordering rows block by block."""
+"""Maps weights to GGUF tensors, reordering and cutting rows block by block."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 BLOCK = 1 << 19
 """Values of a block: what is made of them stays in the processor's cache."""
+Order = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -21,21 +22,40 @@ class TensorTarget:
     """In the GGUF; in the table of a layer without its `blk.N.`"""
     shape: tuple[int, ...]
     """That the weight must have in its file: rows first."""
-    heads: int = 0
-    """The rows of each of so many heads are interleaved; 0: they stay in their order.
-
-    Transformers rotates the first half of a head against the second, llama.cpp's
-    llama each even row against the odd one after it.
-    """
+    grid: tuple[int, ...] = ()
+    """The rows in their file as a grid, whose axes stand in the GGUF in the order of
+    `axes`; empty: rows stay in their order."""
+    axes: tuple[int, ...] = ()
+    rows: tuple[int, int] | None = None
+    """First row, and the one after the last, of the reordered weight, where it holds
+    several tensors; `None`: all of them."""
+    slice_of: tuple[int, int] | None = None
+    """Which slice of so many it is, where the experts of a layer are one tensor."""
     transposed: bool = False
     """Stored (in, out), as GPT-2's Conv1D has it; a GGUF stores (out, in)."""
     add: float = 0.0
     """Added to every value, in float32: Gemma's norms scale by 1 + weight."""
 
+    def interleaved(self, heads: int) -> TensorTarget:
+        """With the two halves of each of `heads` interleaved.
+
+        Transformers rotates the first half of a head against the second, llama.cpp's
+        llama each even row against the odd one after it.
+        """
+        return replace(self, grid=(heads, 2, -1), axes=(0, 2, 1))
+
     @property
     def gguf_shape(self) -> tuple[int, ...]:
         """Rows first, as numpy has it; the GGUF counts its dimensions from behind."""
-        return self.shape[::-1] if self.transposed else self.shape
+        shape = self.shape[::-1] if self.transposed else self.shape
+        if self.rows is not None:
+            shape = (self.rows[1] - self.rows[0], *shape[1:])
+        return shape if self.slice_of is None else (self.slice_of[1], *shape)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The tensor, and which slice of it: no two weights have the same."""
+        return self.name, self.slice_of[0] if self.slice_of else 0
 
     def blocks(self, stored: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
         """`stored` (any type) in the order of the GGUF, some rows at a time.
@@ -43,55 +63,71 @@ class TensorTarget:
         No block is cut within a row, so that each can be quantized by itself.
         """
         if self.transposed:
-            yield from _pieces(stored.T)
-        elif self.heads:
-            yield from _interleaved(stored, self.heads)
-        else:
-            yield from _pieces(stored)
+            stored = stored.T
+        order = self._order(len(stored))
+        step = max(1, BLOCK * len(stored) // max(1, stored.size))
+        start, end = self.rows or (0, len(stored))
+        for row in range(start, end, step):
+            some = slice(row, min(end, row + step))
+            yield stored[some if order is None else order[some]]
 
     def reordered(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """`rows` (as many as the GGUF's tensor has) in the order of the GGUF."""
-        if not self.heads:
-            return rows
-        return np.concatenate(list(_interleaved(rows, self.heads)))
+        """`rows` (as many as the weight has) in the order of the GGUF, and cut."""
+        order = self._order(len(rows))
+        return (rows if order is None else rows[order])[slice(*self.rows or (None,))]
 
     def taken_back(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The original weight from the values of a GGUF tensor (rows first)."""
+        """The original weight from the values of a GGUF tensor (rows first).
+
+        Raises:
+            ValueError: the weight holds other tensors too.
+        """
+        if self.rows is not None:
+            raise ValueError(f"{self.name} is only a part of its weight")
         if self.add:
             values = values - np.float32(self.add)
         if self.transposed:
             return values.T
-        if not self.heads:
-            return values
-        head = len(values) // self.heads
-        pairs = values.reshape(-1, head // 2, 2, *values.shape[1:])
-        return pairs.swapaxes(1, 2).reshape(values.shape)
+        order = self._order(len(values))
+        return values if order is None else values[np.argsort(order)]
+
+    def _order(self, rows: int) -> Order | None:
+        """For each of `rows` of the GGUF, which one of the file it is."""
+        if not self.grid:
+            return None
+        return np.arange(rows).reshape(self.grid).transpose(self.axes).reshape(-1)
+
+
+Table = Mapping[str, TensorTarget | tuple[TensorTarget, ...]]
+"""The GGUF tensor, or the several, that each weight becomes."""
+
+
+def cut(weight: TensorTarget, *parts: tuple[str, int]) -> tuple[TensorTarget, ...]:
+    """The tensors that one weight becomes: names, numbers of rows."""
+    found: list[TensorTarget] = []
+    start = 0
+    for name, rows in parts:
+        found.append(replace(weight, name=name, rows=(start, start + rows)))
+        start += rows
+    return tuple(found)
 
 
 def each_layer(
-    prefix: str, layers: int, table: Mapping[str, TensorTarget]
-) -> dict[str, TensorTarget]:
+    prefix: str, table: Table, layers: Iterable[int]
+) -> dict[str, tuple[TensorTarget, ...]]:
     """The `table` of a layer for each of `layers`: PREFIX.0.NAME to blk.0.NAME."""
     return {
-        f"{prefix}.{layer}.{name}": replace(target, name=f"blk.{layer}.{target.name}")
-        for layer in range(layers)
-        for name, target in table.items()
+        f"{prefix}.{layer}.{name}": tuple(
+            replace(target, name=f"blk.{layer}.{target.name}")
+            for target in as_tuple(targets)
+        )
+        for layer in layers
+        for name, targets in table.items()
     }
 
 
-def _pieces(array: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
-    if array.ndim < 2:
-        yield array
-        return
-    step = max(1, BLOCK // max(1, array[0].size))
-    for start in range(0, len(array), step):
-        yield array[start : start + step]
-
-
-def _interleaved(rows: npt.NDArray[Any], heads: int) -> Iterator[npt.NDArray[Any]]:
-    head = len(rows) // heads
-    step = max(1, BLOCK // max(1, rows.size // heads))
-    for start in range(0, heads, step):
-        some = rows[start * head : (start + step) * head]
-        halves = some.reshape(-1, 2, head // 2, *rows.shape[1:])
-        yield halves.swapaxes(1, 2).reshape(some.shape)
+def as_tuple(
+    targets: TensorTarget | tuple[TensorTarget, ...],
+) -> tuple[TensorTarget, ...]:
+    """One target, as several are."""
+    return targets if isinstance(targets, tuple) else (targets,)

@@ -25,7 +25,7 @@ app = verbs(
     "Needs the extra `convert` (torch).",
 )
 app.command("starter")(starter.starter)
-app.command("gguf")(gguf.gguf)
+app.command("gguf", help=gguf.HELP)(gguf.gguf)
 app.command("modelfile")(modelfile.modelfile)
 app.command("publish")(publish.publish)
 app.command("quantize")(quantize.quantize)

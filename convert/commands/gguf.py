@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
+from convert.supported_models import TAKEN
 from medassist.core.terminal import room, show, watching
 from medassist.core.words import duration, size
+
+HELP = f"""Convert a Hugging Face model to GGUF, the file that llama.cpp and Ollama run.
+
+Taken is a model whose config.json names one of these classes:
+{", ".join(f"{name} ({models})" for name, models in TAKEN.items())}.
+
+Tensor by tensor: memory does not grow with the model. What cannot be written
+exactly is refused. The next step is `convert verify`.
+"""
 
 
 def gguf(
@@ -65,22 +75,7 @@ def gguf(
         bool, typer.Option("--json", help="Print what was made as JSON.")
     ] = False,
 ) -> None:
-    """Convert a Hugging Face model to GGUF, the file that llama.cpp and Ollama run.
-
-    Taken is a model whose config.json names one of these classes:
-    LlamaForCausalLM (Llama 1 to 3.3, TinyLlama, SmolLM2),
-    MistralForCausalLM (Mistral 7B and Nemo),
-    Qwen2ForCausalLM (Qwen2 and 2.5 without experts),
-    Qwen3ForCausalLM (Qwen3 without experts),
-    Gemma2ForCausalLM (Gemma 2),
-    Gemma3ForCausalLM (Gemma 3 of text alone: 270M and 1B),
-    Gemma3ForConditionalGeneration (the text of MedGemma and Gemma 3: 4B to 27B),
-    Phi3ForCausalLM (Phi-3 and 3.5 mini and medium, Phi-4 and its mini),
-    GPT2LMHeadModel (GPT-2, DistilGPT-2).
-
-    Tensor by tensor: memory does not grow with the model. What cannot be written
-    exactly is refused. The next step is `convert verify`.
-    """
+    """Convert a Hugging Face model to GGUF; see `HELP`."""
     with room("convert"):
         from convert.gguf.conversion import convert_types, read_outtypes
         from convert.gguf.model import About

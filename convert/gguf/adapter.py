@@ -9,7 +9,6 @@ are, and what remains is folded into B.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +19,19 @@ from convert.adapter_text_part import text_part
 from convert.architectures import Architecture, architecture_of, has_towers
 from convert.architectures.tied import HEAD
 from convert.chat_template import template_in
-from convert.errors import ConvertError, NeedsMerging
+from convert.errors import ConvertError
 from convert.foreign import Sight, of_tensors, refuse_form
 from convert.gguf.file import Quantization, add_tensor, kind_of, new_gguf
 from convert.gguf.head import read_head
 from convert.gguf.lora import INVOCATION
+from convert.gguf.lora_pairs import LoraPair, another_base, lora_pairs, needs_merging
 from convert.gguf.model import About
 from convert.hf_folder import Array, read_config, read_weights
-from convert.peft_adapter import Lora, PeftAdapter, read_adapter
+from convert.peft_adapter import PeftAdapter, read_adapter
 from medassist.core.card import Sha256
 from medassist.core.files import sha256_of_file
 from medassist.core.progress import Watcher, unwatched
 
-_EMBEDDING = "token_embd.weight"
 _LARGEST_F16 = 65504.0
 # What a GGUF adapter has no place for, by its key in adapter_config.json.
 _NEEDS_MERGING = {
@@ -61,28 +60,6 @@ class WrittenAdapter(BaseModel):
     """Tokens that switch an activated LoRA on."""
     notes: tuple[str, ...] = ()
     """What the user should know of it: sentences."""
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """A and B of one weight as the GGUF has them."""
-
-    name: str
-    """Of the adapted weight."""
-    a: Array
-    """(rank, in); of the embedding (vocabulary, rank)"""
-    b: Array
-    """(out, rank)"""
-    scale: float
-
-    @property
-    def rank(self) -> int:
-        return self.b.shape[1]
-
-    @property
-    def alpha(self) -> float:
-        """With which llama.cpp would scale this pair as PEFT does."""
-        return self.scale * self.rank
 
 
 def convert_adapter(
@@ -117,7 +94,7 @@ def convert_adapter(
         loras = text_part(loras)
     architecture = _architecture(loras, base)
     check_convertible(loras, base)
-    pairs = _pairs(loras, architecture)
+    pairs = lora_pairs(loras, architecture)
     alpha = _common_alpha(loras, pairs)
     name = architecture.gguf_name
     with new_gguf(file, name, force=force, watcher=watcher) as writer:
@@ -179,9 +156,9 @@ def check_convertible(adapter: PeftAdapter, base: Path) -> None:
     config = adapter.config
     for key, why in _NEEDS_MERGING.items():
         if config.values.get(key):
-            raise _merge_it(adapter, f"{why} (`{key}` in {config.file.name})")
+            raise needs_merging(adapter, f"{why} (`{key}` in {config.file.name})")
     if config.values.get("bias", "none") != "none":
-        raise _merge_it(
+        raise needs_merging(
             adapter, "biases were trained too, which a GGUF adapter cannot hold"
         )
     copies = {
@@ -192,7 +169,7 @@ def check_convertible(adapter: PeftAdapter, base: Path) -> None:
     if others := adapter.whole.keys() - copies.keys():
         keys = [adapter.whole[weight] for weight in others]
         refuse_form(of_tensors(adapter.source.file, keys, Sight.ADAPTER_TENSOR))
-        raise _merge_it(
+        raise needs_merging(
             adapter,
             f"it holds {min(others)} as a whole (its vocabulary was resized, or the "
             "module trained), which a GGUF adapter cannot hold",
@@ -214,12 +191,12 @@ def _check_copies(adapter: PeftAdapter, base: Path, copies: dict[str, str]) -> N
     """PEFT saves the embedding beside a LoRA on it; it must be the base's own."""
     stored = read_weights(base)
     architecture = architecture_of(read_config(base)).over(stored)
-    weights = {architecture.tensor_name(weight.name): weight for weight in stored}
+    weights = {architecture.targets_of(weight.name): weight for weight in stored}
     for name, key in copies.items():
         try:
-            place = architecture.tensor_name(name)
+            place = architecture.targets_of(name)
         except ConvertError as error:
-            raise _another_base(adapter, name, architecture) from error
+            raise another_base(adapter, name, architecture) from error
         weight = weights.get(place) if place else None
         if weight is None:
             continue  # the output layer of a tied model, which is refused below
@@ -227,66 +204,14 @@ def _check_copies(adapter: PeftAdapter, base: Path, copies: dict[str, str]) -> N
         if info.shape != weight.shape or not np.array_equal(
             adapter.numbers(key), weight.source.floats(weight.name)
         ):
-            raise _merge_it(
+            raise needs_merging(
                 adapter,
                 f"its {name} is not the base's: the vocabulary was resized, or it is "
                 "for another base",
             )
 
 
-def _pairs(adapter: PeftAdapter, architecture: Architecture) -> list[_Pair]:
-    return [_pair(adapter, architecture, lora) for lora in adapter.loras.values()]
-
-
-def _pair(adapter: PeftAdapter, architecture: Architecture, lora: Lora) -> _Pair:
-    weight = f"{lora.module}.weight"
-    try:
-        target = architecture.target(weight)
-    except ConvertError as error:
-        raise _another_base(adapter, weight, architecture) from error
-    if target is None or (target.name == _EMBEDDING and architecture.sizes.tied):
-        raise _merge_it(
-            adapter,
-            f"it adapts {weight}, and embedding and output layer of the base are one "
-            "tensor, which llama.cpp cannot adapt for one of the two",
-        )
-    if len(target.shape) != 2 or (lora.embedding and target.name != _EMBEDDING):
-        raise _merge_it(adapter, f"llama.cpp applies no LoRA to {weight}")
-    a, b = adapter.numbers(lora.a), adapter.numbers(lora.b)
-    found = (a.shape[1], b.shape[0]) if lora.embedding else (b.shape[0], a.shape[1])
-    if found != target.gguf_shape:
-        raise ConvertError(
-            f"{adapter.source.file}: the LoRA on {weight} is for a weight of "
-            f"{found[0]} x {found[1]}, and the base's has {target.gguf_shape[0]} x "
-            f"{target.gguf_shape[1]}; give the base that the adapter was trained on"
-        )
-    if lora.embedding:
-        # llama.cpp looks up rows of A, and takes B as it is (build_inp_embd).
-        return _Pair(target.name, np.ascontiguousarray(a.T), b, lora.scale)
-    b = architecture.reorder_rows(weight, b)
-    return _Pair(target.name, a, np.ascontiguousarray(b), lora.scale)
-
-
-def _another_base(
-    adapter: PeftAdapter, weight: str, architecture: Architecture
-) -> ConvertError:
-    file = adapter.source.file
-    return ConvertError(
-        of_tensors(file, _unknown_names(adapter, architecture), Sight.ADAPTER_TENSOR)
-        or f"{file} adapts {weight}, which the base, a "
-        f"{architecture.gguf_name}, does not have; give the base that the adapter was "
-        "trained on"
-    )
-
-
-def _unknown_names(adapter: PeftAdapter, architecture: Architecture) -> list[str]:
-    """The names in which a sign of another tool may be: not those of a text tower."""
-    if architecture.in_images:
-        return [*adapter.loras, *adapter.whole]
-    return [*adapter.source.tensors]
-
-
-def _common_alpha(adapter: PeftAdapter, pairs: list[_Pair]) -> float:
+def _common_alpha(adapter: PeftAdapter, pairs: list[LoraPair]) -> float:
     """The alpha of most pairs, as the float32 that the file will hold.
 
     To llama.cpp an alpha of 0 means that nothing is scaled, so it is never written.
@@ -327,10 +252,3 @@ def _write_about(
         writer.add_key_value(
             INVOCATION, list(invocation), GGUFValueType.ARRAY, GGUFValueType.UINT32
         )
-
-
-def _merge_it(adapter: PeftAdapter, why: str) -> NeedsMerging:
-    return NeedsMerging(
-        f"{adapter.folder}: {why}; merge the adapter into its base (medassist convert "
-        "merge BASE ADAPTER OUT) and convert the result"
-    )

@@ -118,7 +118,7 @@ def convert_types(
     return ConvertedModel(
         model=folder,
         architecture=model.architecture.gguf_name,
-        tensors=len(model.weights) + len(model.architecture.extra),
+        tensors=len(model.tensors) + len(model.architecture.extra),
         files=tuple(files),
         notes=model.notes,
     )

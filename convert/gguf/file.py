@@ -164,12 +164,12 @@ def add_late(writer: GGUFWriter, name: str, tensor: LateTensor, kind: Kind) -> N
 def kind_of(name: str, shape: tuple[int, ...], quantization: Quantization) -> Kind:
     """The type of tensor `name` in a file of `quantization`, as in llama.cpp.
 
-    Vectors, norms and positions stay float32. A matrix whose rows are no whole number
-    of blocks becomes F16 in the place of Q8_0.
+    Vectors, norms, routers and positions stay float32. A matrix whose rows are no
+    whole number of blocks becomes F16 in the place of Q8_0.
     """
     if (
         len(shape) < 2
-        or name.endswith("_norm.weight")
+        or name.endswith(("_norm.weight", "ffn_gate_inp.weight"))
         or name == "position_embd.weight"
     ):
         return GGMLQuantizationType.F32

@@ -77,6 +77,12 @@ def read_lora(file: Path, base: GgufFacts) -> GgufLora:
             "expected; convert the adapter again"
         )
     stored = stored_tensors(file)
+    if experts := [name for name, tensor in stored.items() if len(tensor.shape) > 2]:
+        raise ConvertError(
+            f"{file} adapts experts ({experts[0]}), which this does not merge between "
+            "GGUFs; merge the PEFT adapter into the Hugging Face model that both were "
+            "made from: medassist convert merge BASE ADAPTER OUT"
+        )
     return GgufLora(
         facts, {name: _lora(name, stored, alpha or 0.0) for name in _adapted(facts)}
     )
@@ -156,14 +162,14 @@ def _require_shapes(
     a, b = shapes
     if weight is None:
         found = f"{base.file} has no {name}"
-    elif len(a) != 2 or len(b) != 2 or len(weight) != 2:
+    elif not len(a) == len(b) == len(weight) or len(weight) not in (2, 3):
         found = f"{name} has the shape {weight}, with A {a} and B {b}"
     else:
         # A file has the length of a row first.
-        columns, rows = weight
+        columns, rows, *experts = weight
         wanted = ((b[0], rows), (b[0], columns))
         if name != EMBEDDING:
-            wanted = ((columns, b[0]), (b[0], rows))
+            wanted = ((columns, b[0], *experts), (b[0], rows, *experts))
         if (a, b) == wanted:
             return
         found = f"{name} has the shape {weight}, with A {a} and B {b}"

@@ -45,7 +45,8 @@ class Model:
 
     folder: Path
     architecture: Architecture
-    weights: tuple[tuple[Weight, TensorTarget], ...]
+    tensors: tuple[tuple[tuple[Weight, TensorTarget], ...], ...]
+    """What each tensor of the GGUF is made of."""
     vocabulary: Vocabulary
 
     @classmethod
@@ -67,24 +68,25 @@ class Model:
         architecture = architecture_of(config).over(stored)
         weights: list[tuple[Weight, TensorTarget]] = []
         for weight in stored:
-            if target := _target(architecture, weight, stored):
+            for target in _targets(architecture, weight, stored):
                 _check_shape(weight, target)
                 weights.append((weight, target))
-        written = [target.name for _, target in weights]
-        if missing := sorted(architecture.all_tensors() - {*written}):
+        written = [target.place for _, target in weights]
+        if missing := sorted(architecture.all_places() - {*written}):
             refuse_form(_form_of(architecture, stored))
             raise ConvertError(
                 f"{folder}: the weights lack {len(missing)} tensors that config.json "
-                f"asks for, {missing[0]} among them; the download or save is not whole"
+                f"asks for, {missing[0][0]} among them; the download or save is not "
+                "whole"
             )
         if twice := sorted(n for n, times in Counter(written).items() if times > 1):
             raise ConvertError(
-                f"{folder}: two tensors would become {twice[0]}; the save is damaged"
+                f"{folder}: two tensors would become {twice[0][0]}; the save is damaged"
             )
         vocabulary = read_vocabulary(
             folder, architecture.sizes.vocabulary, pre, template
         )
-        return cls(folder, architecture, tuple(weights), vocabulary)
+        return cls(folder, architecture, _by_tensor(weights), vocabulary)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -110,9 +112,9 @@ class Model:
         with new_gguf(file, name, force=force, split=split, watcher=watcher) as writer:
             for extra, values in self.architecture.extra.items():
                 add_tensor(writer, extra, values, "f32")
-            following = [weight for weight, _ in self.weights[1:]] + [None]
-            for (weight, target), after in zip(self.weights, following, strict=True):
-                _add(writer, weight, target, quantization, after)
+            following = [parts[0][0] for parts in self.tensors[1:]] + [None]
+            for parts, after in zip(self.tensors, following, strict=True):
+                _add(writer, parts, quantization, after)
             write_about(writer, self.folder, about, self.vocabulary.model_name)
             writer.add_file_type(TYPES[quantization][1])
             writer.add_quantization_version(GGML_QUANT_VERSION)
@@ -181,11 +183,11 @@ def _notes(architecture: Architecture) -> tuple[str, ...]:
     return (*architecture.notes, *found)
 
 
-def _target(
+def _targets(
     architecture: Architecture, weight: Weight, stored: list[Weight]
-) -> TensorTarget | None:
+) -> tuple[TensorTarget, ...]:
     try:
-        return architecture.target(weight.name)
+        return architecture.targets_of(weight.name)
     except ConvertError:
         refuse_form(_form_of(architecture, [weight]) or _form_of(architecture, stored))
         raise
@@ -211,27 +213,42 @@ def _check_shape(weight: Weight, target: TensorTarget) -> None:
         )
 
 
+def _by_tensor(
+    weights: list[tuple[Weight, TensorTarget]],
+) -> tuple[tuple[tuple[Weight, TensorTarget], ...], ...]:
+    """The parts of each tensor, in its own order; it stands where its last one was."""
+    found: dict[str, list[tuple[Weight, TensorTarget]]] = {}
+    for weight, target in weights:
+        parts = found.pop(target.name, [])
+        parts.append((weight, target))
+        found[target.name] = parts
+    return tuple(
+        tuple(sorted(parts, key=lambda part: part[1].place)) for parts in found.values()
+    )
+
+
 def _add(
     writer: GGUFWriter,
-    weight: Weight,
-    target: TensorTarget,
+    parts: tuple[tuple[Weight, TensorTarget], ...],
     quantization: Quantization,
     after: Weight | None,
 ) -> None:
-    """Add `weight`; while it is written, the disk reads what comes `after` it."""
-    kind = kind_of(target.name, target.gguf_shape, quantization)
+    """Add a tensor; while it is written, the disk reads what comes `after` it."""
+    (_, first), *_ = parts
+    kind = kind_of(first.name, first.gguf_shape, quantization)
 
     def blocks() -> Iterator[npt.NDArray[np.uint8]]:
         if after is not None:
             after.source.expect(after.name)
-        for block in target.blocks(weight.stored()):
-            try:
-                yield encode(block, weight.dtype, kind, target.add)
-            except NotFiniteError as error:
-                raise _not_finite(weight, kind, error) from None
-        weight.source.forget()
+        for weight, target in parts:
+            for block in target.blocks(weight.stored()):
+                try:
+                    yield encode(block, weight.dtype, kind, target.add)
+                except NotFiniteError as error:
+                    raise _not_finite(weight, kind, error) from None
+            weight.source.forget()
 
-    add_late(writer, target.name, LateTensor(target.gguf_shape, kind, blocks), kind)
+    add_late(writer, first.name, LateTensor(first.gguf_shape, kind, blocks), kind)
 
 
 def _not_finite(weight: Weight, kind: Kind, error: NotFiniteError) -> ConvertError:

@@ -267,7 +267,7 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
             ) from error
 
     ids: list[int] = []
-    context, advice = None, dict[str, object]()
+    context, context_key, advice = None, "", dict[str, object]()
     for name in ENDS_IN_CONFIG:
         if not (folder / name).is_file():
             continue
@@ -275,8 +275,9 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
         value = config.values.get("eos_token_id")
         ids += [value] if isinstance(value, int) else list(value or [])
         if name == "config.json":
-            length = config.values.get("max_position_embeddings")
-            context = length if isinstance(length, int) else None
+            for said in ("n_positions", "max_position_embeddings"):
+                if isinstance(length := config.values.get(said), int):
+                    context, context_key = length, said
         else:
             advice = config.values
     ends = [tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(ids)]
@@ -288,7 +289,7 @@ def _of_folder(folder: Path, date: str | None) -> ChatSource:
         ends=tuple(dict.fromkeys(str(end) for end in ends if end)),
         bos=str(tokenizer.bos_token) if begins_with_bos(tokenizer) else None,
         context=context,
-        context_from="config.json (max_position_embeddings)",
+        context_from=f"config.json ({context_key})",
         raw=raw,
         date=date,
         advice=advice,

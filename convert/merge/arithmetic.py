@@ -18,7 +18,8 @@ import torch
 
 from convert.errors import ConvertError
 from convert.merge.weight_plan import WeightPlan
-from convert.peft_adapter import Lora, PeftAdapter
+from convert.peft_adapter import PeftAdapter
+from convert.peft_lora import Lora
 
 BLOCK = 1 << 17
 """Values of a block: small enough for the processor's cache, and for any memory."""
@@ -94,7 +95,7 @@ class _Change:
     """A LoRA in the weight's own layout: left (rows, rank) @ right (rank, columns)."""
 
     def __init__(self, lora: Lora, adapter: PeftAdapter, *, turned: bool) -> None:
-        a, b = _numbers(adapter, lora.a), _numbers(adapter, lora.b)
+        a, b = (torch.from_numpy(side) for side in adapter.sides(lora))
         self.left, self.right = (a.T, b.T) if turned else (b, a)
         self.scale = lora.scale
         self.turned = turned

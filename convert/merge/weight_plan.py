@@ -17,13 +17,19 @@ from pathlib import Path
 import numpy as np
 
 from convert.adapter_text_part import images_left_out, text_part
-from convert.architectures import embedding_name, has_towers, says_tied
-from convert.architectures.text_tower import of_images, plain_name
+from convert.architectures import (
+    embedding_name,
+    has_towers,
+    says_tied,
+    spelling_of,
+)
+from convert.architectures.text_tower import of_images
 from convert.architectures.tied import HEAD, are_one
 from convert.errors import ConvertError
 from convert.foreign import Sight, of_tensors, refuse_form
 from convert.hf_folder import JsonFile, Weight
-from convert.peft_adapter import Lora, PeftAdapter
+from convert.peft_adapter import PeftAdapter
+from convert.peft_lora import Lora
 from convert.safetensors_file import FLOATS, SafetensorsFile, TensorInfo
 
 _EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight")
@@ -118,7 +124,7 @@ class _Planner:
     ) -> None:
         self.config, self.adapter = config, adapter
         self.base = {weight.name: weight for weight in weights}
-        self.plain = plain_name if has_towers(config) else str
+        self.plain = spelling_of(config)
         self.plans = {
             weight.name: WeightPlan(weight.name, weight.dtype, weight.source, name)
             for name, weight in self.base.items()
@@ -190,8 +196,7 @@ class _Planner:
             name = self.name_of(f"{lora.module}.weight")
             plan = self.plans[name]
             turned = lora.embedding or self.is_conv1d(lora.module)
-            a = self.adapter.source.tensors[lora.a].shape
-            b = self.adapter.source.tensors[lora.b].shape
+            a, b = self.adapter.shapes(lora)
             needed = (a[1], b[0]) if turned else (b[0], a[1])
             if plan.shape != needed:
                 raise self.another_base(
@@ -324,7 +329,7 @@ class _Planner:
                 return name
         source, where = self.adapter.source, Sight.ADAPTER_TENSOR
         but = ", which the base does not have"
-        if self.plain is not str:
+        if has_towers(self.config):
             raise self.another_base(f"{before} {weight}, which the base does not have")
         refuse_form(of_tensors(source.file, source.tensors, where, but))
         for stored in self.base.values():

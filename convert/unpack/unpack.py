@@ -168,7 +168,7 @@ def _stored(facts: GgufFacts, architecture: Architecture) -> list[_Stored]:
         for tensor in read_head(file).tensors
     }
     found: list[_Stored] = []
-    for name, target in architecture.targets.items():
+    for name, (target, *_) in architecture.targets.items():
         file, tensor = there.pop(target.name, (facts.file, None))
         if tensor is None:
             raise ConvertError(

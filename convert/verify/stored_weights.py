@@ -7,6 +7,7 @@ the converter's reading is not made twice and signed.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 
 from convert.errors import ConvertError
 from convert.hf_folder import read_weights, weight_files
+
+_EXPERTS = re.compile(r"(.+\.experts)\.(gate_up|down)_proj")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,34 @@ class Stored:
     def floats(self) -> torch.Tensor:
         """In float32."""
         return self.tensor().to(torch.float32)
+
+
+@dataclass(frozen=True)
+class StackedExperts(Stored):
+    """Matrices of the experts of a layer, which transformers has as one tensor."""
+
+    experts: tuple[tuple[Stored, ...], ...]
+    """Of each expert: what is joined, gate and up, or what stands alone, down."""
+
+    def tensor(self) -> torch.Tensor:
+        """(experts, rows, columns)."""
+        joined = (torch.cat([part.tensor() for part in e]) for e in self.experts)
+        return torch.stack([*joined])
+
+
+def stacked_experts(full: str, stored: dict[str, Stored]) -> Stored | None:
+    """What the parameter `full` is made of, if it is that of a layer's experts."""
+    if (match := _EXPERTS.fullmatch(full)) is None:
+        return None
+    inner, kind = match.groups()
+    parts = ("gate", "up") if kind == "gate_up" else (kind,)
+    found: list[tuple[Stored, ...]] = []
+    while True:
+        names = [f"{inner}.{len(found)}.{part}_proj.weight" for part in parts]
+        if not all(name in stored for name in names):
+            break
+        found.append(tuple(stored[name] for name in names))
+    return StackedExperts(full, found[0][0].file, tuple(found)) if found else None
 
 
 def stored_weights(folder: Path) -> dict[str, Stored]:

@@ -19,19 +19,25 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from peft.tuners.lora.layer import ParamWrapper
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    PreTrainedModel,
+)
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
-from convert.architectures import has_towers
-from convert.architectures.text_tower import IMAGE_PARTS, plain_name
+from convert.architectures import has_towers, spelling_of
+from convert.architectures.text_tower import IMAGE_PARTS
 from convert.errors import ConvertError
 from convert.foreign import Sight, of_tensors, refuse_form
 from convert.hf_folder import read_config
 from convert.library_noise import keep_back_noise
 from convert.verify.adapted_model import adapted_model
 from convert.verify.embeddings import EmbeddingTable
-from convert.verify.stored_weights import Stored, stored_weights
+from convert.verify.stored_weights import Stored, stacked_experts, stored_weights
 from medassist.core.progress import Watcher, unwatched
 from medassist.exams.log_probs import Logits
 
@@ -62,7 +68,8 @@ class StreamedModel:
         self.in_bf16 = False
         self._keep = False
         self._done = self._total = 0
-        self._towers = has_towers(read_config(folder))
+        config = read_config(folder)
+        self._towers, self._plain = has_towers(config), spelling_of(config)
         self._model = _without_weights(folder, towers=self._towers)
         self._inner = cast(
             nn.Module, getattr(self._model, self._model.base_model_prefix)
@@ -75,10 +82,11 @@ class StreamedModel:
             else adapted_model(self._model, adapter, self._owners, towers=self._towers)
         )
         for module in self._owners:
-            module.register_forward_pre_hook(self._read)
-            if not isinstance(module, nn.Embedding) and module.weight.ndim == 2:
+            self._hook(module)
+            weight = getattr(module, "weight", None)
+            is_matrix = weight is not None and weight.ndim == 2
+            if is_matrix and not isinstance(module, nn.Embedding):
                 module.register_forward_pre_hook(self._round)
-            module.register_forward_hook(self._forget)
 
     @property
     def size(self) -> int:
@@ -186,8 +194,7 @@ class StreamedModel:
     def _assign(self) -> None:
         """Find the stored weight of each parameter."""
         stored = stored_weights(self.folder)
-        if self._towers:
-            stored |= {plain_name(name): each for name, each in stored.items()}
+        stored |= {self._plain(name): each for name, each in stored.items()}
         tied = self._tie(stored)
         for path, module in self._model.named_modules():
             for name, _ in module.named_parameters(recurse=False):
@@ -206,8 +213,9 @@ class StreamedModel:
     def _stored_as(self, full: str, stored: dict[str, Stored]) -> Stored | None:
         """With and without the inner model's prefix, as transformers finds them."""
         prefix = f"{self._model.base_model_prefix}."
-        candidates = (full, full.removeprefix(prefix), prefix + full, plain_name(full))
-        return next((stored[c] for c in candidates if c in stored), None)
+        candidates = (full, full.removeprefix(prefix), prefix + full, self._plain(full))
+        found = next((stored[c] for c in candidates if c in stored), None)
+        return found or stacked_experts(full, stored)
 
     def _tie(self, stored: dict[str, Stored]) -> dict[str, Stored]:
         """Let transformers decide which parameters are one tensor, as it does at load.
@@ -249,6 +257,20 @@ class StreamedModel:
         path, _, name = full.rpartition(".")
         self._model.get_submodule(path)._parameters[name] = parameter
 
+    def _hook(self, module: nn.Module) -> None:
+        """Read the weights of `module` before it computes, and let them go after it.
+
+        PEFT's wrappers of a parameter take that out of the module before they call it.
+        """
+        wrappers = (
+            each
+            for each in (self._adapted or nn.Module()).modules()
+            if isinstance(each, ParamWrapper) and each.get_base_layer() is module
+        )
+        outermost = next(wrappers, module)
+        outermost.register_forward_pre_hook(lambda *_: self._read(module))
+        outermost.register_forward_hook(lambda *_: self._forget(module))
+
     def _read(self, module: nn.Module, *_: object) -> None:
         for name, weight in self._owners[module].items():
             parameter = module._parameters[name]
@@ -286,7 +308,8 @@ class StreamedModel:
 
 
 class _Output(BaseModelOutputWithPastAndCrossAttentions):
-    image_hidden_states = None  # what the head of a model of images passes on
+    # What the heads of models of images and of experts pass on.
+    image_hidden_states = rope_deltas = router_logits = None
 
 
 class _Given(nn.Module):
@@ -312,7 +335,9 @@ def _without_weights(folder: Path, *, towers: bool) -> PreTrainedModel:
             folder, local_files_only=True, trust_remote_code=False
         )
         with torch.device("meta"):
-            model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            causal = type(config) in AutoModelForCausalLM._model_mapping
+            kind = AutoModelForCausalLM if causal else AutoModelForImageTextToText
+            model: PreTrainedModel = kind.from_config(
                 config,
                 dtype=torch.float32,
                 attn_implementation="eager",

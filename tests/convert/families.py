@@ -15,14 +15,20 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+)
 from transformers.models.gemma2 import Gemma2Config
 from transformers.models.gemma3 import Gemma3Config, Gemma3TextConfig
 from transformers.models.gpt2 import GPT2Config
 from transformers.models.llama import LlamaConfig
 from transformers.models.mistral import MistralConfig
+from transformers.models.mistral3 import Mistral3Config
 from transformers.models.phi3 import Phi3Config
 from transformers.models.qwen2 import Qwen2Config
+from transformers.models.qwen2_5_vl import Qwen2_5_VLConfig
 from transformers.models.qwen3 import Qwen3Config
 
 from tests.convert.tiny_hf import tiny_tokenizer
@@ -62,6 +68,16 @@ YARN = {
     "original_max_position_embeddings": 64,
 }
 LINEAR = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}
+SHARPENING = YARN | {
+    "rope_theta": 1e6,
+    "original_max_position_embeddings": 16,
+    "factor": 16.0,
+    "beta_fast": 32.0,
+    "beta_slow": 1.0,
+    "mscale": 1.0,
+    "mscale_all_dim": 1.0,
+    "llama_4_scaling_beta": 0.1,
+}
 LOCAL = {"rope_type": "default", "rope_theta": 10000.0}
 
 
@@ -97,6 +113,34 @@ def _with_images(vocab_size: int = 262208, **text: Any) -> Gemma3Config:
     )
 
 
+def _mistral_with_images(vocab_size: int = 131072, **text: Any) -> Mistral3Config:
+    """A Mistral Small 3.1 with a vision tower and a projector before the text model."""
+    images = IMAGES | {"model_type": "pixtral", "head_dim": 16}
+    del images["vision_use_head"]
+    return Mistral3Config(
+        text_config={"vocab_size": vocab_size, "model_type": "mistral", **text},
+        vision_config=images,
+        image_token_index=5,
+        tie_word_embeddings=False,
+    )
+
+
+def _qwen_with_images(vocab_size: int = 152064, **text: Any) -> Qwen2_5_VLConfig:
+    """A Qwen2.5-VL with its vision tower beside the text model."""
+    sections = {"rope_type": "default", "mrope_section": [2, 3, 3]}
+    tied = text.pop("tie_word_embeddings", False)
+    images = {"depth": 1, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2}
+    return Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": vocab_size,
+            "rope_parameters": sections | {"rope_theta": 1e6},
+            **text,
+        },
+        vision_config=images | {"out_hidden_size": 64, "fullatt_block_indexes": [0]},
+        tie_word_embeddings=tied,
+    )
+
+
 @dataclass(frozen=True)
 class Family:
     """A tiny model: how its config differs, and how it is stored."""
@@ -109,6 +153,8 @@ class Family:
     """Of the embedding: models are padded to round sizes."""
     beyond: frozenset[str] = frozenset()
     """GGUF keys that ours has and upstream's has not, or otherwise."""
+    needless: frozenset[str] = frozenset()
+    """GGUF keys that upstream's has, and that say nothing of this model."""
     after: Callable[[Path], None] | None = None
     """What is done to the folder once it is saved."""
 
@@ -125,6 +171,25 @@ def as_distilgpt2(folder: Path) -> None:
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
 
 
+def as_granite_4(folder: Path) -> None:
+    """Layers under the names that its makers give them, and upstream reads."""
+    change_json(folder / "config.json", layer_types=["attention"] * 2)
+
+
+def head_size(architecture: str) -> frozenset[str]:
+    """Keys that ours has also where config.json does not give the size of a head."""
+    return frozenset(
+        f"{architecture}.attention.{which}_length" for which in ("key", "value")
+    )
+
+
+SCALES = {
+    "embedding_multiplier": 12.0,
+    "logits_scaling": 8.0,
+    "residual_multiplier": 0.22,
+    "attention_multiplier": 0.015625,
+}
+NEOX = frozenset(("gptneox.rope.freq_base", "general.file_type"))
 MASKS = (".attn.bias", ".attn.masked_bias")
 PATTERN = ["sliding_attention", "full_attention", "full_attention"]
 FAMILIES = {
@@ -208,7 +273,7 @@ def save_family(name: str, folder: Path, **changes: Any) -> Path:
     tokenizer = tiny_tokenizer()
     rows = len(tokenizer) + family.unused_rows
     config = family.config(vocab_size=rows, **family.settings | changes)
-    model = AutoModelForCausalLM.from_config(config)
+    model = model_of(config)
     fill(model)
     model.to(getattr(torch, family.dtype))
     model.save_pretrained(folder, max_shard_size=family.shard)
@@ -219,6 +284,22 @@ def save_family(name: str, folder: Path, **changes: Any) -> Path:
     if family.after:
         family.after(folder)
     return folder
+
+
+def model_of(config: Any) -> Any:
+    """The model of a config; not all that see images are among the causal ones."""
+    for kind in (AutoModelForCausalLM, AutoModelForImageTextToText):
+        if type(config) in kind._model_mapping:
+            return kind.from_config(config)
+    raise AssertionError(type(config))
+
+
+def load_model(folder: Path, dtype: Any = torch.float32) -> Any:
+    """The model in `folder`."""
+    config = AutoConfig.from_pretrained(folder)
+    causal = type(config) in AutoModelForCausalLM._model_mapping
+    kind = AutoModelForCausalLM if causal else AutoModelForImageTextToText
+    return kind.from_pretrained(folder, dtype=dtype)
 
 
 @torch.no_grad()

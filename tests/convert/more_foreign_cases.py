@@ -142,7 +142,7 @@ CLASSES = {
     "PhiForCausalLM": "knows many more",
     "Gemma3nForConditionalGeneration": "images and text",
     "WhisperForConditionalGeneration": "an encoder",
-    "Qwen3MoeForCausalLM": "experts",
+    "DeepseekV3ForCausalLM": "experts",
     "GPT2ForSequenceClassification": "labels or a score",
     "GPT2DoubleHeadsModel": "none that is written here",
     "MllamaForConditionalGeneration": "images and text",

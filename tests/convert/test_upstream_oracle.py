@@ -27,6 +27,11 @@ KINDS: tuple[Quantization, ...] = ("f32", "f16", "bf16", "q8_0")
 # - gemma3.attention.sliding_window_pattern: llama.cpp takes every sixth layer to be
 #   without a window, unless this key says otherwise.
 # - the masks in old GPT-2 checkpoints: upstream fails on them (`without_masks`).
+# - the size of a head: written always; llama.cpp takes hidden / heads without it.
+# - mistral3.rope.scaling.attn_factor: as for llama, where upstream says the same by
+#   yarn_log_multiplier, which holds for one value of `mscale` alone.
+# - a GPT-NeoX: upstream leaves its base of RoPE and the type of the file out.
+# - a dense Granite 4: upstream writes what its sisters with Mamba and experts need.
 # - gpt2.feed_forward_length of a GPT-2 with `n_inner`: upstream writes 4 x n_embd.
 # - gemma2.rope.freq_base other than 10000: upstream leaves it out.
 # - float16 checkpoints of Gemma: upstream adds 1 to the norms in float16, we in
@@ -57,7 +62,8 @@ def settings(found: Contents, name: str) -> dict[str, object]:
     return {
         key: value
         for key, value in found.metadata.items()
-        if not key.startswith("tokenizer.") and key not in FAMILIES[name].beyond
+        if not key.startswith("tokenizer.")
+        and key not in FAMILIES[name].beyond | FAMILIES[name].needless
     }
 
 

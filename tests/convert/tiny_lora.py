@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM
 
+from tests.convert.families import load_model
 from tests.convert.native import Logits
 
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -16,7 +16,7 @@ LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 def load_base(base: Path, rows: int = 0, dtype: Any = "auto") -> Any:
     """The model in `base`, its vocabulary resized to `rows`, the same each time."""
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+    model = load_model(base, dtype)
     if rows:
         torch.manual_seed(5)
         model.resize_token_embeddings(rows, mean_resizing=False)

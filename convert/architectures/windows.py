@@ -1,0 +1,34 @@
+"""Sliding windows: which layers look back no further than so many tokens."""
+
+from __future__ import annotations
+
+from convert.errors import ConvertError
+from convert.hf_folder import JsonFile
+
+WINDOW, WHOLE = "sliding_attention", "full_attention"
+
+
+def read_windows(config: JsonFile, layers: int, pattern: int) -> tuple[bool, ...]:
+    """Of each layer, whether it has a window: from `layer_types`, else by `pattern`.
+
+    Raises:
+        ConvertError: `layer_types` says something else.
+    """
+    kinds = config.values.get("layer_types")
+    if kinds is None:
+        return every(pattern, layers)
+    if (
+        not isinstance(kinds, list)
+        or len(kinds) != layers
+        or {*kinds} - {WINDOW, WHOLE}
+    ):
+        raise ConvertError(
+            f"{config.file}: `layer_types` must say {WINDOW} or {WHOLE} for each of "
+            f"{layers} layers"
+        )
+    return tuple(kind == WINDOW for kind in kinds)
+
+
+def every(pattern: int, layers: int) -> tuple[bool, ...]:
+    """Windows in all layers but each `pattern`-th."""
+    return tuple((layer + 1) % pattern != 0 for layer in range(layers))
