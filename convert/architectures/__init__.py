@@ -7,7 +7,7 @@ from collections.abc import Callable
 from convert.architectures.architecture import Architecture as Architecture
 from convert.architectures.gemma import Gemma2, Gemma3, Gemma3Tower
 from convert.architectures.gpt2 import Gpt2
-from convert.architectures.llama import Llama
+from convert.architectures.llama import Llama, SmolLm3
 from convert.architectures.mistral import Mistral
 from convert.architectures.phi3 import Phi3
 from convert.architectures.qwen import Qwen2, Qwen3
@@ -20,6 +20,7 @@ KNOWN: dict[str, type[Architecture]] = {
     "LlamaForCausalLM": Llama,
     "LLaMAForCausalLM": Llama,
     "MistralForCausalLM": Mistral,
+    "SmolLM3ForCausalLM": SmolLm3,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen3ForCausalLM": Qwen3,
     "Gemma2ForCausalLM": Gemma2,

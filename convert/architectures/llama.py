@@ -9,6 +9,7 @@ from gguf import GGUFWriter
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
 from convert.architectures.target import Table, TensorTarget
+from convert.errors import ConvertError
 from convert.hf_folder import Array, JsonFile
 
 ROTATED = ("self_attn.q_proj.", "self_attn.k_proj.")
@@ -103,6 +104,41 @@ class Llama(Architecture):
                 heads = sizes.heads if ".q_proj." in name else sizes.kv_heads
                 layer[name] = layer[name].interleaved(heads)
         return layer
+
+
+@dataclass(frozen=True)
+class SmolLm3(Llama):
+    """A Llama whose every fourth layer has no positions (NoPE)."""
+
+    gguf_name = "smollm3"
+    defaults = {  # noqa: RUF012 - as the class above declares it
+        "num_key_value_heads": 4,
+        "hidden_act": "silu",
+        "max_position_embeddings": 32768,
+        "rms_norm_eps": 1e-6,
+        "tie_word_embeddings": True,
+        "use_sliding_window": False,
+        "no_rope_layer_interval": 4,
+        "rope_theta": 2e6,
+    }
+
+    @classmethod
+    def read(cls, config: JsonFile) -> SmolLm3:
+        """Read a config.json; see `Llama.read`."""
+        config = config.with_defaults(dict(cls.defaults))
+        config.refuse("attention_bias", "mlp_bias", "use_sliding_window")
+        plain = super().read(config)
+        assert isinstance(plain, SmolLm3)
+        plain.rope.check("default", "linear", "dynamic", "yarn")
+        fourth = [int((n + 1) % 4 != 0) for n in range(plain.sizes.layers)]
+        if config.values.get("no_rope_layers") is None:
+            config.expect("no_rope_layer_interval", 4)
+        elif config.numbers("no_rope_layers")[: plain.sizes.layers] != fourth:
+            raise ConvertError(
+                f"{config.file}: `no_rope_layers` is another pattern than every fourth "
+                "layer, which alone llama.cpp computes; it would answer differently"
+            )
+        return plain
 
 
 def _bias(weight: TensorTarget) -> TensorTarget:

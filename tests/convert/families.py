@@ -30,6 +30,7 @@ from transformers.models.phi3 import Phi3Config
 from transformers.models.qwen2 import Qwen2Config
 from transformers.models.qwen2_5_vl import Qwen2_5_VLConfig
 from transformers.models.qwen3 import Qwen3Config
+from transformers.models.smollm3 import SmolLM3Config
 
 from tests.convert.tiny_hf import tiny_tokenizer
 
@@ -212,6 +213,12 @@ FAMILIES = {
         SMALL | {"head_dim": 32, "sliding_window": None},
         "float16",
         shard="60KB",
+    ),
+    "smollm3": Family(
+        SmolLM3Config,
+        SMALL | {"num_hidden_layers": 5, "rope_theta": 5e6},
+        "bfloat16",
+        beyond=head_size("smollm3"),
     ),
     "qwen2": Family(Qwen2Config, SMALL | {"tie_word_embeddings": True}, "bfloat16"),
     "qwen2-yarn": Family(Qwen2Config, SMALL | {"rope_parameters": YARN}),

@@ -30,6 +30,7 @@ FAMILIES = (
     "llama",
     "llama3",
     "mistral",
+    "smollm3",
     "qwen2",
     "qwen3",
     "gemma2",

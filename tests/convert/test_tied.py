@@ -35,6 +35,7 @@ TIED = (
     "llama",
     "llama3",
     "mistral",
+    "smollm3",
     "qwen2",
     "qwen3",
     "gemma3-pattern",
