@@ -11,6 +11,8 @@ TAKEN: dict[str, str] = {
     "LlamaForCausalLM": "Llama 1 to 3.3, TinyLlama, SmolLM2",
     "MistralForCausalLM": "Mistral 7B and Nemo",
     "SmolLM3ForCausalLM": "SmolLM3",
+    "GraniteForCausalLM": "Granite 3",
+    "GraniteMoeHybridForCausalLM": "Granite 4 without Mamba and experts: 350M to micro",
     "Qwen2ForCausalLM": "Qwen2 and 2.5 without experts",
     "Qwen3ForCausalLM": "Qwen3 without experts",
     "Gemma2ForCausalLM": "Gemma 2",

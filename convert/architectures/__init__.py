@@ -7,6 +7,7 @@ from collections.abc import Callable
 from convert.architectures.architecture import Architecture as Architecture
 from convert.architectures.gemma import Gemma2, Gemma3, Gemma3Tower
 from convert.architectures.gpt2 import Gpt2
+from convert.architectures.granite import Granite, GraniteDense
 from convert.architectures.llama import Llama, SmolLm3
 from convert.architectures.mistral import Mistral
 from convert.architectures.phi3 import Phi3
@@ -21,6 +22,8 @@ KNOWN: dict[str, type[Architecture]] = {
     "LLaMAForCausalLM": Llama,
     "MistralForCausalLM": Mistral,
     "SmolLM3ForCausalLM": SmolLm3,
+    "GraniteForCausalLM": Granite,
+    "GraniteMoeHybridForCausalLM": GraniteDense,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen3ForCausalLM": Qwen3,
     "Gemma2ForCausalLM": Gemma2,

@@ -23,6 +23,8 @@ from transformers import (
 from transformers.models.gemma2 import Gemma2Config
 from transformers.models.gemma3 import Gemma3Config, Gemma3TextConfig
 from transformers.models.gpt2 import GPT2Config
+from transformers.models.granite import GraniteConfig
+from transformers.models.granitemoehybrid import GraniteMoeHybridConfig
 from transformers.models.llama import LlamaConfig
 from transformers.models.mistral import MistralConfig
 from transformers.models.mistral3 import Mistral3Config
@@ -219,6 +221,37 @@ FAMILIES = {
         SMALL | {"num_hidden_layers": 5, "rope_theta": 5e6},
         "bfloat16",
         beyond=head_size("smollm3"),
+    ),
+    "granite": Family(
+        GraniteConfig, SMALL | SCALES, "bfloat16", beyond=head_size("granite")
+    ),
+    "granite-dense": Family(
+        GraniteMoeHybridConfig,
+        SMALL
+        | SCALES
+        | {
+            "shared_intermediate_size": 96,
+            "num_local_experts": 0,
+            "num_experts_per_tok": 0,
+            "position_embedding_type": "rope",
+            "layer_types": ["full_attention"] * 2,
+            "tie_word_embeddings": True,
+        },
+        beyond=head_size("granite") | {"granite.attention.head_count_kv"},
+        needless=frozenset(
+            f"granite.{key}"
+            for key in (
+                "expert_count",
+                "expert_used_count",
+                "expert_shared_feed_forward_length",
+                "ssm.conv_kernel",
+                "ssm.group_count",
+                "ssm.inner_size",
+                "ssm.state_size",
+                "ssm.time_step_rank",
+            )
+        ),
+        after=as_granite_4,
     ),
     "qwen2": Family(Qwen2Config, SMALL | {"tie_word_embeddings": True}, "bfloat16"),
     "qwen2-yarn": Family(Qwen2Config, SMALL | {"rope_parameters": YARN}),

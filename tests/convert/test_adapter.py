@@ -31,6 +31,8 @@ FAMILIES = (
     "llama3",
     "mistral",
     "smollm3",
+    "granite",
+    "granite-dense",
     "qwen2",
     "qwen3",
     "gemma2",

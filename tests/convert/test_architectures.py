@@ -222,6 +222,23 @@ def test_a_gpt2_with_a_feed_forward_of_its_own_width_is_written_as_it_is(tmp_pat
         assert nmse(native.logits(tokens), hf_logits(model, tokens)) < 1e-6
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("granite-dense", {"position_embedding_type": None}),
+    ],
+)
+def test_what_upstream_gets_wrong_is_written_as_the_model_computes(
+    tmp_path, name, changes
+):
+    hf = save_family(name, tmp_path / name, **changes)
+    file = convert_model(hf, tmp_path / "m.gguf", None, "f32")
+    model = from_hf(hf)
+    tokens = some_tokens(rows_of(model))
+    with NativeModel(file) as native:
+        assert nmse(native.logits(tokens), hf_logits(model, tokens)) < 1e-6
+
+
 def test_a_window_that_llama_cpp_does_not_compute_is_said(folder, tmp_path):
     hf = shutil.copytree(folder("mistral"), tmp_path / "mistral")
     assert Model.open(hf).architecture.notes == ()

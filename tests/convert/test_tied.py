@@ -36,6 +36,8 @@ TIED = (
     "llama3",
     "mistral",
     "smollm3",
+    "granite",
+    "granite-dense",
     "qwen2",
     "qwen3",
     "gemma3-pattern",
