@@ -19,6 +19,8 @@ TAKEN: dict[str, str] = {
     "Gemma3ForCausalLM": "Gemma 3 of text alone: 270M and 1B",
     "Gemma3ForConditionalGeneration": "the text of MedGemma and Gemma 3: 4B to 27B",
     "Phi3ForCausalLM": "Phi-3 and 3.5 mini and medium, Phi-4 and its mini",
+    "Olmo2ForCausalLM": "OLMo 2",
+    "Olmo3ForCausalLM": "OLMo 3",
     "GPT2LMHeadModel": "GPT-2, DistilGPT-2",
 }
 """By class, the models that have it."""

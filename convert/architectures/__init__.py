@@ -10,6 +10,7 @@ from convert.architectures.gpt2 import Gpt2
 from convert.architectures.granite import Granite, GraniteDense
 from convert.architectures.llama import Llama, SmolLm3
 from convert.architectures.mistral import Mistral
+from convert.architectures.olmo import Olmo2, Olmo3
 from convert.architectures.phi3 import Phi3
 from convert.architectures.qwen import Qwen2, Qwen3
 from convert.architectures.text_tower import plain_name
@@ -30,6 +31,8 @@ KNOWN: dict[str, type[Architecture]] = {
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3Tower,
     "Phi3ForCausalLM": Phi3,
+    "Olmo2ForCausalLM": Olmo2,
+    "Olmo3ForCausalLM": Olmo3,
     "GPT2LMHeadModel": Gpt2,
 }
 """By the name that transformers gives the class, and config.json repeats."""

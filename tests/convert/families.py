@@ -28,6 +28,8 @@ from transformers.models.granitemoehybrid import GraniteMoeHybridConfig
 from transformers.models.llama import LlamaConfig
 from transformers.models.mistral import MistralConfig
 from transformers.models.mistral3 import Mistral3Config
+from transformers.models.olmo2 import Olmo2Config
+from transformers.models.olmo3 import Olmo3Config
 from transformers.models.phi3 import Phi3Config
 from transformers.models.qwen2 import Qwen2Config
 from transformers.models.qwen2_5_vl import Qwen2_5_VLConfig
@@ -300,6 +302,19 @@ FAMILIES = {
             "original_max_position_embeddings": 256,
             "partial_rotary_factor": 0.75,
             "rope_parameters": _longrope(24),
+        },
+    ),
+    "olmo2": Family(Olmo2Config, SMALL, "bfloat16"),
+    "olmo3": Family(
+        Olmo3Config,
+        SMALL
+        | {
+            "num_hidden_layers": 5,
+            "sliding_window": 16,
+            "rope_parameters": {
+                "full_attention": YARN | {"rope_theta": 5e5},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 5e5},
+            },
         },
     ),
     "gpt2": Family(GPT2Config, GPT2),
