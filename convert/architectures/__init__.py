@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from convert.architectures.architecture import Architecture as Architecture
-from convert.architectures.gemma import Gemma2, Gemma3, Gemma3Tower
+from convert.architectures.gemma import Gemma1, Gemma2, Gemma3, Gemma3Tower
 from convert.architectures.gpt2 import Gpt2
 from convert.architectures.granite import Granite, GraniteDense
 from convert.architectures.llama import Llama, SmolLm3
@@ -27,6 +27,7 @@ KNOWN: dict[str, type[Architecture]] = {
     "GraniteMoeHybridForCausalLM": GraniteDense,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen3ForCausalLM": Qwen3,
+    "GemmaForCausalLM": Gemma1,
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3Tower,

@@ -30,6 +30,69 @@ _DEFAULTS = {
 
 
 @dataclass(frozen=True)
+class Gemma1(Architecture):
+    """A Llama with a scaled embedding and GELU in the place of SiLU."""
+
+    gguf_name = "gemma"
+    defaults = {  # noqa: RUF012 - as the class above declares it
+        "num_key_value_heads": 16,
+        "head_dim": 256,
+        "hidden_act": "gelu_pytorch_tanh",
+        "max_position_embeddings": 8192,
+        "rms_norm_eps": 1e-6,
+        "tie_word_embeddings": True,
+        "attention_bias": False,
+    }
+
+    rope: Rope
+
+    @classmethod
+    def read(cls, config: JsonFile) -> Gemma1:
+        """Read a config.json.
+
+        Raises:
+            ConvertError: a value is missing, or is one that llama.cpp does not compute.
+        """
+        config = config.with_defaults(dict(cls.defaults))
+        # transformers takes the first name for the second in this model.
+        config.expect("hidden_act", "gelu", "gelu_pytorch_tanh")
+        config.refuse("attention_bias", "use_bidirectional_attention")
+        sizes = Sizes.read(config)
+        _require_tied(config, sizes)
+        return cls(sizes=sizes, rope=read_rope(config).check("default"))
+
+    def with_head(self, found: str) -> NoReturn:
+        """Refuse an output layer of its own.
+
+        Raises:
+            ConvertError: always.
+        """
+        raise _one_tensor(found)
+
+    def write_settings(self, writer: GGUFWriter) -> None:
+        """Write the hyper-parameters."""
+        self.sizes.write(writer)
+        self.sizes.write_head(writer)
+        _write_base(writer, self.rope)
+
+    def place_weights(self) -> Table:
+        """Where each weight goes."""
+        norm = (self.sizes.hidden,)
+        return _plus_one(
+            self.sizes.with_layers(
+                {
+                    "input_layernorm.weight": TensorTarget("attn_norm.weight", norm),
+                    **self.sizes.attention_targets(),
+                    "post_attention_layernorm.weight": TensorTarget(
+                        "ffn_norm.weight", norm
+                    ),
+                    **self.sizes.feed_forward_targets(),
+                }
+            )
+        )
+
+
+@dataclass(frozen=True)
 class Gemma2(Architecture):
     """Norms before and after each block, capped logits, every other layer a window."""
 

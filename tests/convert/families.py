@@ -20,6 +20,7 @@ from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
 )
+from transformers.models.gemma import GemmaConfig
 from transformers.models.gemma2 import Gemma2Config
 from transformers.models.gemma3 import Gemma3Config, Gemma3TextConfig
 from transformers.models.gpt2 import GPT2Config
@@ -258,6 +259,7 @@ FAMILIES = {
     "qwen2": Family(Qwen2Config, SMALL | {"tie_word_embeddings": True}, "bfloat16"),
     "qwen2-yarn": Family(Qwen2Config, SMALL | {"rope_parameters": YARN}),
     "qwen3": Family(Qwen3Config, SMALL | {"head_dim": 32}),
+    "gemma": Family(GemmaConfig, SMALL | {"head_dim": 32}, "bfloat16"),
     "gemma2": Family(Gemma2Config, GEMMA, "bfloat16"),
     "gemma3": Family(
         Gemma3TextConfig,
