@@ -23,5 +23,6 @@ TAKEN: dict[str, str] = {
     "Olmo2ForCausalLM": "OLMo 2",
     "Olmo3ForCausalLM": "OLMo 3",
     "GPT2LMHeadModel": "GPT-2, DistilGPT-2",
+    "GPTNeoXForCausalLM": "Pythia, GPT-NeoX",
 }
 """By class, the models that have it."""

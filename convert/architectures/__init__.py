@@ -7,6 +7,7 @@ from collections.abc import Callable
 from convert.architectures.architecture import Architecture as Architecture
 from convert.architectures.gemma import Gemma1, Gemma2, Gemma3, Gemma3Tower
 from convert.architectures.gpt2 import Gpt2
+from convert.architectures.gpt_neox import GptNeoX
 from convert.architectures.granite import Granite, GraniteDense
 from convert.architectures.llama import Llama, SmolLm3
 from convert.architectures.mistral import Mistral
@@ -35,6 +36,7 @@ KNOWN: dict[str, type[Architecture]] = {
     "Olmo2ForCausalLM": Olmo2,
     "Olmo3ForCausalLM": Olmo3,
     "GPT2LMHeadModel": Gpt2,
+    "GPTNeoXForCausalLM": GptNeoX,
 }
 """By the name that transformers gives the class, and config.json repeats."""
 

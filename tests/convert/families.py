@@ -24,6 +24,7 @@ from transformers.models.gemma import GemmaConfig
 from transformers.models.gemma2 import Gemma2Config
 from transformers.models.gemma3 import Gemma3Config, Gemma3TextConfig
 from transformers.models.gpt2 import GPT2Config
+from transformers.models.gpt_neox import GPTNeoXConfig
 from transformers.models.granite import GraniteConfig
 from transformers.models.granitemoehybrid import GraniteMoeHybridConfig
 from transformers.models.llama import LlamaConfig
@@ -320,6 +321,21 @@ FAMILIES = {
         },
     ),
     "gpt2": Family(GPT2Config, GPT2),
+    "pythia": Family(
+        GPTNeoXConfig,
+        SMALL | {"intermediate_size": 256},
+        "float16",
+        beyond=NEOX,
+        after=lambda folder: change_json(folder / "config.json", rotary_pct=0.25),
+    ),
+    "gpt-neox": Family(
+        GPTNeoXConfig,
+        SMALL
+        | {"intermediate_size": 256, "use_parallel_residual": False}
+        | {"hidden_act": "gelu_new", "rotary_pct": 0.5},
+        beyond=NEOX,
+        after=lambda folder: change_json(folder / "config.json", rotary_pct=0.5),
+    ),
     "distilgpt2": Family(GPT2Config, GPT2, "float16", after=as_distilgpt2),
 }
 

@@ -226,6 +226,7 @@ def test_a_gpt2_with_a_feed_forward_of_its_own_width_is_written_as_it_is(tmp_pat
     ("name", "changes"),
     [
         ("olmo2", {"tie_word_embeddings": True}),  # llama.cpp wants the tensor twice
+        ("pythia", {"tie_word_embeddings": True}),
         ("granite-dense", {"position_embedding_type": None}),
     ],
 )

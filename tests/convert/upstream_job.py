@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 
 def main() -> None:
@@ -18,6 +19,15 @@ def main() -> None:
         for kind in base.ModelBase._model_classes[base.ModelType.TEXT].values()
         if "set_vocab" in kind.__dict__
     }
+    load_hparams = base.ModelBase.load_hparams
+
+    def with_rotary_pct(folder: Path, *rest: object, **more: object) -> dict:
+        # It reads config.json by transformers, which gives this value another name.
+        found = load_hparams(folder, *rest, **more)
+        said = json.loads((folder / "config.json").read_text("utf-8"))
+        return {key: said[key] for key in ("rotary_pct",) if key in said} | found
+
+    base.ModelBase.load_hparams = staticmethod(with_rotary_pct)
     for job in json.load(sys.stdin):
         # It knows byte-level BPE by the hash of what a text becomes, which no tiny
         # tokenizer of ours has.
