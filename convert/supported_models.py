@@ -10,6 +10,8 @@ from __future__ import annotations
 TAKEN: dict[str, str] = {
     "LlamaForCausalLM": "Llama 1 to 3.3, TinyLlama, SmolLM2",
     "MistralForCausalLM": "Mistral 7B and Nemo",
+    "Ministral3ForCausalLM": "Ministral 3 of text alone",
+    "Mistral3ForConditionalGeneration": "the text of Mistral Small 3.1 and Ministral 3",
     "SmolLM3ForCausalLM": "SmolLM3",
     "GraniteForCausalLM": "Granite 3",
     "GraniteMoeHybridForCausalLM": "Granite 4 without Mamba and experts: 350M to micro",

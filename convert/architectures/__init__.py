@@ -10,7 +10,7 @@ from convert.architectures.gpt2 import Gpt2
 from convert.architectures.gpt_neox import GptNeoX
 from convert.architectures.granite import Granite, GraniteDense
 from convert.architectures.llama import Llama, SmolLm3
-from convert.architectures.mistral import Mistral
+from convert.architectures.mistral import Ministral3, Mistral, Mistral3Tower
 from convert.architectures.olmo import Olmo2, Olmo3
 from convert.architectures.phi3 import Phi3
 from convert.architectures.qwen import Qwen2, Qwen3
@@ -23,6 +23,8 @@ KNOWN: dict[str, type[Architecture]] = {
     "LlamaForCausalLM": Llama,
     "LLaMAForCausalLM": Llama,
     "MistralForCausalLM": Mistral,
+    "Ministral3ForCausalLM": Ministral3,
+    "Mistral3ForConditionalGeneration": Mistral3Tower,
     "SmolLM3ForCausalLM": SmolLm3,
     "GraniteForCausalLM": Granite,
     "GraniteMoeHybridForCausalLM": GraniteDense,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from gguf import GGUFWriter
+
 from convert.architectures.llama import Llama
+from convert.architectures.text_tower import Tower
 from convert.hf_folder import JsonFile
 
 
@@ -32,3 +35,50 @@ class Mistral(Llama):
         if config.values["sliding_window"] is None:
             return plain
         return replace(plain, window=config.positive("sliding_window"))
+
+
+@dataclass(frozen=True)
+class Ministral3(Mistral):
+    """A Mistral whose attention sharpens with the position."""
+
+    gguf_name = "mistral3"
+    in_images = True
+    defaults = Mistral.defaults | {
+        "max_position_embeddings": 262144,
+        "rms_norm_eps": 1e-5,
+        "head_dim": 128,
+        "sliding_window": None,
+    }
+
+    sharpening: float = 0.0
+    """Queries are scaled by 1 + so much x log(1 + position // original context)."""
+
+    @classmethod
+    def read(cls, config: JsonFile) -> Ministral3:
+        """Read a config.json; see `Llama.read`."""
+        plain = super().read(config)
+        assert isinstance(plain, Ministral3)
+        beta = plain.rope.settings.number("llama_4_scaling_beta", 0.0)
+        if beta:
+            plain.rope.check("yarn")  # llama.cpp takes the original context from it
+        return replace(plain, sharpening=beta)
+
+    def write_settings(self, writer: GGUFWriter) -> None:
+        """Write the hyper-parameters."""
+        super().write_settings(writer)
+        if self.sharpening:
+            writer.add_attn_temperature_scale(self.sharpening)
+
+
+@dataclass(frozen=True)
+class Mistral3Tower(Tower, Ministral3):
+    """The text tower of Mistral Small 3.1 and of a Ministral 3 that sees images."""
+
+    defaults = Mistral.defaults
+
+    @classmethod
+    def read(cls, config: JsonFile) -> Mistral3Tower:
+        """Read a config.json; see `Tower.read`."""
+        if text := config.part("text_config"):
+            text.expect("model_type", "mistral", "ministral3")
+        return super().read(config)

@@ -28,6 +28,7 @@ from transformers.models.gpt_neox import GPTNeoXConfig
 from transformers.models.granite import GraniteConfig
 from transformers.models.granitemoehybrid import GraniteMoeHybridConfig
 from transformers.models.llama import LlamaConfig
+from transformers.models.ministral3 import Ministral3Config
 from transformers.models.mistral import MistralConfig
 from transformers.models.mistral3 import Mistral3Config
 from transformers.models.olmo2 import Olmo2Config
@@ -219,6 +220,15 @@ FAMILIES = {
         SMALL | {"head_dim": 32, "sliding_window": None},
         "float16",
         shard="60KB",
+    ),
+    "ministral3": Family(
+        Ministral3Config,
+        SMALL | {"head_dim": 32, "rope_parameters": SHARPENING},
+        beyond=frozenset({"mistral3.rope.scaling.attn_factor"}),
+        needless=frozenset({"mistral3.rope.scaling.yarn_log_multiplier"}),
+    ),
+    "mistral3-images": Family(
+        _mistral_with_images, SMALL | {"head_dim": 32}, "bfloat16", unused_rows=0
     ),
     "smollm3": Family(
         SmolLM3Config,
