@@ -17,6 +17,7 @@ TAKEN: dict[str, str] = {
     "GraniteMoeHybridForCausalLM": "Granite 4 without Mamba and experts: 350M to micro",
     "Qwen2ForCausalLM": "Qwen2 and 2.5 without experts",
     "Qwen3ForCausalLM": "Qwen3 without experts",
+    "Qwen2_5_VLForConditionalGeneration": "the text of Qwen2.5-VL",
     "GemmaForCausalLM": "Gemma 1",
     "Gemma2ForCausalLM": "Gemma 2",
     "Gemma3ForCausalLM": "Gemma 3 of text alone: 270M and 1B",

@@ -13,7 +13,7 @@ from convert.architectures.llama import Llama, SmolLm3
 from convert.architectures.mistral import Ministral3, Mistral, Mistral3Tower
 from convert.architectures.olmo import Olmo2, Olmo3
 from convert.architectures.phi3 import Phi3
-from convert.architectures.qwen import Qwen2, Qwen3
+from convert.architectures.qwen import Qwen2, Qwen3, Qwen25Vl
 from convert.architectures.text_tower import plain_name
 from convert.errors import ConvertError
 from convert.foreign import of_class
@@ -30,6 +30,7 @@ KNOWN: dict[str, type[Architecture]] = {
     "GraniteMoeHybridForCausalLM": GraniteDense,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen3ForCausalLM": Qwen3,
+    "Qwen2_5_VLForConditionalGeneration": Qwen25Vl,
     "GemmaForCausalLM": Gemma1,
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from gguf import GGUFWriter
@@ -10,6 +10,7 @@ from gguf import GGUFWriter
 from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
 from convert.architectures.target import Table, TensorTarget
+from convert.architectures.text_tower import Tower
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
@@ -113,3 +114,36 @@ class Qwen3(Qwen2):
             "self_attn.q_norm.weight": TensorTarget("attn_q_norm.weight", head),
             "self_attn.k_norm.weight": TensorTarget("attn_k_norm.weight", head),
         }
+
+
+@dataclass(frozen=True)
+class Qwen25Vl(Tower, Qwen2):
+    """The text tower of a Qwen2.5-VL, whose RoPE has a part for time, height, width."""
+
+    gguf_name = "qwen2vl"
+    defaults = _DEFAULTS | {
+        "num_key_value_heads": 8,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 1e6,
+    }
+    ropes = ("default", "mrope")
+    flat = True
+
+    sections: tuple[int, ...] = ()
+    """Frequencies of each part."""
+
+    def checked(self, config: JsonFile) -> Qwen25Vl:
+        """The architecture itself, if llama.cpp supports its settings."""
+        super().checked(config)
+        sections = tuple(map(int, self.rope.settings.numbers("mrope_section")))
+        if len(sections) != 3 or 2 * sum(sections) != self.sizes.head:
+            raise ConvertError(
+                f"{config.file}: `mrope_section` is {list(sections)}; expected three "
+                f"numbers whose sum is {self.sizes.head // 2}, half of a head"
+            )
+        return replace(self, sections=sections)
+
+    def write_settings(self, writer: GGUFWriter) -> None:
+        """Write the hyper-parameters."""
+        super().write_settings(writer)
+        writer.add_rope_dimension_sections([*self.sections, 0])

@@ -270,6 +270,9 @@ FAMILIES = {
     "qwen2": Family(Qwen2Config, SMALL | {"tie_word_embeddings": True}, "bfloat16"),
     "qwen2-yarn": Family(Qwen2Config, SMALL | {"rope_parameters": YARN}),
     "qwen3": Family(Qwen3Config, SMALL | {"head_dim": 32}),
+    "qwen2-images": Family(
+        _qwen_with_images, SMALL | {"tie_word_embeddings": True}, unused_rows=0
+    ),
     "gemma": Family(GemmaConfig, SMALL | {"head_dim": 32}, "bfloat16"),
     "gemma2": Family(Gemma2Config, GEMMA, "bfloat16"),
     "gemma3": Family(
