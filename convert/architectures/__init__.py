@@ -10,10 +10,10 @@ from convert.architectures.gpt2 import Gpt2
 from convert.architectures.gpt_neox import GptNeoX
 from convert.architectures.granite import Granite, GraniteDense
 from convert.architectures.llama import Llama, SmolLm3
-from convert.architectures.mistral import Ministral3, Mistral, Mistral3Tower
+from convert.architectures.mistral import Ministral3, Mistral, Mistral3Tower, Mixtral
 from convert.architectures.olmo import Olmo2, Olmo3
 from convert.architectures.phi3 import Phi3
-from convert.architectures.qwen import Qwen2, Qwen3, Qwen25Vl
+from convert.architectures.qwen import Qwen2, Qwen3, Qwen3Moe, Qwen25Vl
 from convert.architectures.text_tower import plain_name
 from convert.errors import ConvertError
 from convert.foreign import of_class
@@ -25,11 +25,13 @@ KNOWN: dict[str, type[Architecture]] = {
     "MistralForCausalLM": Mistral,
     "Ministral3ForCausalLM": Ministral3,
     "Mistral3ForConditionalGeneration": Mistral3Tower,
+    "MixtralForCausalLM": Mixtral,
     "SmolLM3ForCausalLM": SmolLm3,
     "GraniteForCausalLM": Granite,
     "GraniteMoeHybridForCausalLM": GraniteDense,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen3ForCausalLM": Qwen3,
+    "Qwen3MoeForCausalLM": Qwen3Moe,
     "Qwen2_5_VLForConditionalGeneration": Qwen25Vl,
     "GemmaForCausalLM": Gemma1,
     "Gemma2ForCausalLM": Gemma2,

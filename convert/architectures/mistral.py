@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from gguf import GGUFWriter
 
+from convert.architectures.experts import Experts
 from convert.architectures.llama import Llama
+from convert.architectures.target import Table
 from convert.architectures.text_tower import Tower
 from convert.hf_folder import JsonFile
 
@@ -82,3 +84,47 @@ class Mistral3Tower(Tower, Ministral3):
         if text := config.part("text_config"):
             text.expect("model_type", "mistral", "ministral3")
         return super().read(config)
+
+
+@dataclass(frozen=True)
+class Mixtral(Mistral):
+    """A Mistral with experts in the place of its feed-forward."""
+
+    defaults = Mistral.defaults | {
+        "rms_norm_eps": 1e-5,
+        "sliding_window": None,
+        "num_experts_per_tok": 2,
+        "num_local_experts": 8,
+        "rope_theta": 1e6,
+    }
+
+    experts: Experts = Experts()
+
+    @classmethod
+    def read(cls, config: JsonFile) -> Mixtral:
+        """Read a config.json; see `Llama.read`."""
+        config = config.with_defaults(dict(cls.defaults))
+        plain = super().read(config)
+        assert isinstance(plain, Mixtral)
+        experts = Experts.read(config, plain.sizes.feed_forward)
+        return replace(plain, experts=experts)
+
+    def write_settings(self, writer: GGUFWriter) -> None:
+        """Write the hyper-parameters."""
+        super().write_settings(writer)
+        self.experts.write(writer)
+
+    @staticmethod
+    def plain_name(name: str) -> str:
+        """The tensor `name` as other models of experts spell it."""
+        if ".block_sparse_moe." not in name:
+            return name
+        for theirs, plain in (("w1", "gate"), ("w2", "down"), ("w3", "up")):
+            name = name.replace(f".{theirs}.", f".{plain}_proj.")
+        return name.replace(".block_sparse_moe.", ".mlp.")
+
+    def place_weights(self) -> Table:
+        """Where each weight goes."""
+        return self.sizes.with_layers(
+            self.experts.in_place_of_feed_forward(self.layer(), self.sizes.hidden)
+        )

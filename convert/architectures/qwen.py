@@ -8,6 +8,7 @@ from typing import ClassVar
 from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
+from convert.architectures.experts import Experts
 from convert.architectures.rope import Rope, read_rope
 from convert.architectures.target import Table, TensorTarget
 from convert.architectures.text_tower import Tower
@@ -114,6 +115,44 @@ class Qwen3(Qwen2):
             "self_attn.q_norm.weight": TensorTarget("attn_q_norm.weight", head),
             "self_attn.k_norm.weight": TensorTarget("attn_k_norm.weight", head),
         }
+
+
+@dataclass(frozen=True)
+class Qwen3Moe(Qwen3):
+    """A Qwen3 with experts in the place of its feed-forward."""
+
+    gguf_name = "qwen3moe"
+    defaults = _DEFAULTS | {
+        "num_key_value_heads": 4,
+        "attention_bias": False,
+        "decoder_sparse_step": 1,
+        "moe_intermediate_size": 768,
+        "num_experts_per_tok": 8,
+        "norm_topk_prob": False,
+    }
+
+    experts: Experts = Experts()
+
+    def checked(self, config: JsonFile) -> Qwen3Moe:
+        """The architecture itself, if llama.cpp supports its settings."""
+        super().checked(config)
+        config.expect("norm_topk_prob", True)
+        config.expect("decoder_sparse_step", 1)
+        config.refuse("mlp_only_layers")
+        width = config.positive("moe_intermediate_size")
+        return replace(self, experts=Experts.read(config, width))
+
+    def write_settings(self, writer: GGUFWriter) -> None:
+        """Write the hyper-parameters."""
+        super().write_settings(writer)
+        self.experts.write(writer)
+        writer.add_expert_feed_forward_length(self.experts.width)
+
+    def place_weights(self) -> Table:
+        """Where each weight goes."""
+        return self.sizes.with_layers(
+            self.experts.in_place_of_feed_forward(self.layer(), self.sizes.hidden)
+        )
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,14 @@ from transformers.models.llama import LlamaConfig
 from transformers.models.ministral3 import Ministral3Config
 from transformers.models.mistral import MistralConfig
 from transformers.models.mistral3 import Mistral3Config
+from transformers.models.mixtral import MixtralConfig
 from transformers.models.olmo2 import Olmo2Config
 from transformers.models.olmo3 import Olmo3Config
 from transformers.models.phi3 import Phi3Config
 from transformers.models.qwen2 import Qwen2Config
 from transformers.models.qwen2_5_vl import Qwen2_5_VLConfig
 from transformers.models.qwen3 import Qwen3Config
+from transformers.models.qwen3_moe import Qwen3MoeConfig
 from transformers.models.smollm3 import SmolLM3Config
 
 from tests.convert.tiny_hf import tiny_tokenizer
@@ -230,6 +232,11 @@ FAMILIES = {
     "mistral3-images": Family(
         _mistral_with_images, SMALL | {"head_dim": 32}, "bfloat16", unused_rows=0
     ),
+    "mixtral": Family(
+        MixtralConfig,
+        SMALL | {"num_local_experts": 4, "num_experts_per_tok": 2, "head_dim": 16},
+        "bfloat16",
+    ),
     "smollm3": Family(
         SmolLM3Config,
         SMALL | {"num_hidden_layers": 5, "rope_theta": 5e6},
@@ -270,6 +277,17 @@ FAMILIES = {
     "qwen2": Family(Qwen2Config, SMALL | {"tie_word_embeddings": True}, "bfloat16"),
     "qwen2-yarn": Family(Qwen2Config, SMALL | {"rope_parameters": YARN}),
     "qwen3": Family(Qwen3Config, SMALL | {"head_dim": 32}),
+    "qwen3-experts": Family(
+        Qwen3MoeConfig,
+        SMALL
+        | {
+            "head_dim": 32,
+            "moe_intermediate_size": 64,
+            "num_experts": 12,
+            "num_experts_per_tok": 3,
+            "norm_topk_prob": True,
+        },
+    ),
     "qwen2-images": Family(
         _qwen_with_images, SMALL | {"tie_word_embeddings": True}, unused_rows=0
     ),
