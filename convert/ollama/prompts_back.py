@@ -7,6 +7,7 @@ today's date, by the server's clock, and is asked with `think` on and off, too.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -105,11 +106,8 @@ def _prompt(
         compared += 1
         if found in expected:
             continue
-        if own and found in _expected(source, turns, "on"):
-            more["it lets the model think unless `think` is false"] = None
-            continue
-        if own and found in _expected(_of_today(source), turns):
-            more[f"it gives the template today's date as {DATE_NAME}"] = None
+        if own and (known := _switched(source, turns, found)):
+            more |= dict.fromkeys(known)
             continue
         said = f"it writes {short(found)}; the tokenizer writes {short(expected[0])}"
         if own and settings.turns is not None and not settings.inexact:
@@ -129,9 +127,12 @@ def _thinking(
 ) -> list[ReadBackCheck]:
     """What `think` does to a prompt, where the chat template lets it be switched."""
     turns = whole_talk(TALKS[0], plan.settings, joined=not own)
-    ways: tuple[tuple[bool, Thinking], ...] = ((True, "on"), (False, "off"))
+    ways: tuple[Thinking, ...] = ("on", "off")
     try:
-        on, off = (_expected(source, turns, way) for _, way in ways)
+        on, off = (
+            [*_expected(source, turns, way), *_expected(_of_today(source), turns, way)]
+            for way in ways
+        )
     except TemplateRefused:
         return []
     if on == off:
@@ -149,11 +150,8 @@ def _thinking(
             word = f"think: {str(think).lower()}"
             if found != plain:
                 said = f"with {word} it writes {short(found)}; the tokenizer writes "
-                return [
-                    ReadBackCheck(
-                        what="think", equal=False, said=said + short(expected[0])
-                    )
-                ]
+                said += short(expected[0])
+                return [ReadBackCheck(what="think", equal=False, said=said)]
             idle.append(word)
     except ConvertError as error:
         return [ReadBackCheck(what="think", equal=None, said=str(error))]
@@ -175,6 +173,27 @@ def _expected(
         replace(source, today=now + day).render(turns, thinking=thinking)
         for day in days
     ]
+
+
+def _switched(
+    source: ChatSource, turns: Sequence[tuple[Role, str]], found: str
+) -> tuple[str, ...]:
+    """What was switched in the template so that it writes `found`; empty: nothing.
+
+    A server chooses for what the template leaves open: whether to think, and the date.
+    """
+    thinks = "it lets the model think unless `think` is false"
+    dated = f"it gives the template today's date as {DATE_NAME}"
+    ways: tuple[tuple[ChatSource, Thinking, tuple[str, ...]], ...] = (
+        (source, "on", (thinks,)),
+        (_of_today(source), "auto", (dated,)),
+        (_of_today(source), "on", (thinks, dated)),
+    )
+    for given, thinking, said in ways:
+        with suppress(TemplateRefused):
+            if found in _expected(given, turns, thinking):
+                return said
+    return ()
 
 
 def _of_today(source: ChatSource) -> ChatSource:

@@ -276,6 +276,11 @@ DATE_CAN_BE_GIVEN = with_tools(
 )
 THINKS_UNLESS_TOLD = switched("enable_thinking is not defined or enable_thinking")
 THINKS_WHEN_TOLD = switched("enable_thinking is defined and enable_thinking")
+DATED_AND_SWITCHED = replace(
+    THINKS_WHEN_TOLD,
+    template="{{ date_string if date_string is defined else 'never' }}"
+    + THINKS_WHEN_TOLD.template,
+)
 # The server's word for it is enable_thinking.
 THINKS_BY_ANOTHER_NAME = switched("thinking is defined and thinking")
 

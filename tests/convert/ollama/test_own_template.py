@@ -15,6 +15,7 @@ from convert.ollama.own_template import renders_own
 from tests.convert import go_render
 from tests.convert.chat_templates import (
     DATE_CAN_BE_GIVEN,
+    DATED_AND_SWITCHED,
     GEMMA_2,
     LLAMA_32,
     MISTRAL_3,
@@ -147,6 +148,15 @@ def test_a_server_that_thinks_by_itself_is_told(fake: FakeOllama, tmp_path):
     found = checks(fake.host, THINKS_WHEN_TOLD.gguf(tmp_path / "m.gguf"))
     assert found["prompt"][0] is True
     assert "lets the model think unless `think` is false" in found["prompt"][1]
+    assert found["think"][0] is True
+
+
+def test_a_server_that_thinks_by_itself_and_gives_the_date_is_told(
+    fake: FakeOllama, tmp_path
+):
+    found = checks(fake.host, DATED_AND_SWITCHED.gguf(tmp_path / "m.gguf"))
+    assert found["prompt"][0] is True
+    assert "`think` is false; it gives the template today's date" in found["prompt"][1]
     assert found["think"][0] is True
 
 
