@@ -88,7 +88,8 @@ NEEDS_AN_EXTRA = {
     *(
         f"medassist.serve.{name}"
         for name in (
-            *("app", "check", "compare", "desk", "metrics", "openai.chat"),
+            *("answering", "app", "check", "compare", "desk", "metrics", "openai.chat"),
+            *("ollama.answer", "ollama.models", "ollama.routes"),
             *("openai.completions", "openai.models", "openai.responses", "protocol"),
             *("recorder", "server", "stream", "tls"),
         )

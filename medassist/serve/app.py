@@ -95,8 +95,8 @@ async def _of_http(request: Request, error: Any) -> Response:
         case status:
             refusal = Refusal(status, "refused", "This was refused.")
     answer = _answer(request, refusal)
-    for name, value in (error.headers or {}).items():
-        answer.headers[name] = value
+    headers: dict[str, str] = error.headers or {}
+    answer.headers.update(headers)
     return answer
 
 

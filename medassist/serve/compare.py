@@ -25,7 +25,7 @@ from medassist.consult.blind import Veil, veil
 from medassist.consult.sides import Sides, drawn
 from medassist.core.clean import Cleaner, clean
 from medassist.core.values import Message, Mode, PaneName, TooLong
-from medassist.engine.wire import Answered, Reading, Written
+from medassist.engine.wire import Answered, Question, Reading, Written
 from medassist.serve.desk import Desk, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.limits import MOST_MESSAGES
@@ -39,7 +39,7 @@ from medassist.serve.openai.parameters import (
 )
 from medassist.serve.queue import Ticket, Waits
 from medassist.serve.stream import TicketStream, comment, event_of
-from medassist.session.checked_question import CheckedQuestion, check_question
+from medassist.session.checked_question import CheckedQuestion
 
 ROUTE: Final = "compare"
 MOST_KEPT: Final = 64
@@ -129,7 +129,7 @@ class Kept:
         Raises:
             Refusal: `user` has none, or not any more.
         """
-        found = self._by_user.get(user, {}).get(id)
+        found = self._by_user.get(user, OrderedDict[str, Comparison]()).get(id)
         if found is None:
             raise Refusal(404, "not_found", "There is no such comparison of yours.")
         return found
@@ -144,17 +144,16 @@ def router(desk: Desk) -> APIRouter:
     async def compare(body: CompareRequest, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         user = user_of(request)
         sides = _sides(body, kept, user)
-        panes = tuple(model.pane for model in desk.source.models)
+        panes: tuple[PaneName, ...] = tuple(m.pane for m in desk.source.models)
         made = Comparison(
             sides, panes, {pane: desk.source.provenance(pane) for pane in panes}
         )
         asked = _conversations(body, made)
-        questions = {
+        questions: dict[PaneName, Question] = {
             pane: desk.question(pane, messages, body.sampling.changes())
             for pane, messages in asked.items()
         }
-        desk.queue.expect_room(user)
-        checked = await check_question(*questions_of(next(iter(asked.values()))))
+        checked = await desk.checked(user, *questions_of(next(iter(asked.values()))))
         mode = body.mode or desk.source.mode
         ticket = desk.queue.enter(user, ROUTE, questions, mode)
         kept.keep(user, ticket.id, made)

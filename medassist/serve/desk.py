@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastapi import Request
@@ -13,7 +14,7 @@ from medassist.engine.wire import Answered, Question
 from medassist.serve.errors import Refusal
 from medassist.serve.queue import FairQueue, Ticket
 from medassist.serve.source import ServedModel, Source
-from medassist.session.checked_question import CheckedQuestion
+from medassist.session.checked_question import CheckedQuestion, check_question
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,22 @@ class Desk:
 
     source: Source
     queue: FairQueue
+    _checking: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
+
+    async def checked(
+        self, user: str, question: str, earlier: Sequence[str] = ()
+    ) -> CheckedQuestion:
+        """What the red-flag rules find, before a model is asked.
+
+        A very long question takes the rules seconds, so each user has one checked at a
+        time.
+
+        Raises:
+            Refusal: the question would not be taken, so that it need not be checked.
+        """
+        async with self._checking.setdefault(user, asyncio.Lock()):
+            self.queue.expect_room(user)
+            return await check_question(question, earlier)
 
     def model(self, name: str) -> ServedModel:
         """The model of that name.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,11 +60,10 @@ def test_what_was_written_is_whole_and_goes_on_after_a_restart(tmp_path: Path) -
     ],
 )
 def test_a_line_that_is_missing_changed_or_moved_is_found(
-    tmp_path: Path, change: object, where: str
+    tmp_path: Path, change: Callable[[list[str]], list[str]], where: str
 ) -> None:
     file = tmp_path / "audit.jsonl"
     lines = written(file)
-    assert callable(change)
     file.write_text("".join(change(lines)))
     with pytest.raises(AuditError, match=where):
         verify(file)

@@ -10,15 +10,15 @@ from starlette.responses import JSONResponse, Response
 
 from medassist.core.values import Message
 from medassist.engine.wire import Question
-from medassist.serve.desk import Desk, fits, told, user_of, whole
+from medassist.serve.answering import answer, heard
+from medassist.serve.desk import Desk, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.ollama import models
 from medassist.serve.ollama.answer import MEDIA_TYPE, Answer, Form
 from medassist.serve.ollama.parameters import Asked, ChatRequest, GenerateRequest
 from medassist.serve.openai.parameters import conversation, questions_of
 from medassist.serve.source import ServedModel
-from medassist.serve.stream import Heard, TicketStream, while_there
-from medassist.session.checked_question import check_question
+from medassist.serve.stream import Heard
 
 ROUTE: Final = "ollama"
 WRITES: Final = {
@@ -91,23 +91,17 @@ async def _answered(
     asked: tuple[str, Sequence[str]],
 ) -> Response:
     """Have `question` answered, and its words checked for red flags before."""
-    desk.queue.expect_room(user_of(request))
-    answer = Answer(
-        form,
-        body.model,
-        told(await check_question(*asked), model),
-        Heard(model.thinks and question.sampling.thinking != "off"),
+    checked = await desk.checked(user_of(request), *asked)
+    given = Answer(form, body.model, told(checked, model), heard(model, question))
+    return await answer(
+        desk,
+        request,
+        ROUTE,
+        (model, question),
+        given,
+        streamed=body.is_streamed,
+        media_type=MEDIA_TYPE,
     )
-    ticket = desk.queue.enter(user_of(request), ROUTE, {model.pane: question})
-    try:
-        if body.is_streamed:
-            await while_there(request, fits(ticket))
-            return TicketStream(answer.stream(ticket), desk.queue, ticket, MEDIA_TYPE)
-        (answered,) = (await while_there(request, whole(ticket))).values()
-        return JSONResponse(answer.whole(ticket, answered))
-    except BaseException:
-        desk.queue.leave(ticket)
-        raise
 
 
 def _nothing_asked(body: Asked, form: Form) -> Response:

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MaxLen, MinLen
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from medassist.core.values import TooLong
 from medassist.engine.wire import Answered, Reading, Written
-from medassist.serve.desk import Desk, does_not_fit, fits, told, user_of, whole
+from medassist.serve.answering import answer, heard
+from medassist.serve.desk import Desk, does_not_fit, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.limits import MOST_MESSAGES
 from medassist.serve.openai.parameters import (
@@ -32,13 +33,10 @@ from medassist.serve.openai.usage import finish_reason, timings, usage
 from medassist.serve.queue import Ticket
 from medassist.serve.stream import (
     Heard,
-    TicketStream,
     comment,
     event_of,
     progress,
-    while_there,
 )
-from medassist.session.checked_question import check_question
 
 ROUTE = "chat"
 
@@ -100,22 +98,12 @@ def router(desk: Desk) -> APIRouter:
         messages = conversation(list(said))
         model = desk.model(body.model)
         question = desk.question(model.pane, messages, body.all_changes())
-        desk.queue.expect_room(user_of(request))
-        answer = ChatAnswer(
-            body,
-            told(await check_question(*questions_of(messages)), model),
-            Heard(model.thinks and question.sampling.thinking != "off"),
+        checked = await desk.checked(user_of(request), *questions_of(messages))
+        form = ChatAnswer(body, told(checked, model), heard(model, question))
+        asked = (model, question)
+        return await answer(
+            desk, request, ROUTE, asked, form, streamed=bool(body.stream)
         )
-        ticket = desk.queue.enter(user_of(request), ROUTE, {model.pane: question})
-        try:
-            if body.stream:
-                await while_there(request, fits(ticket))
-                return TicketStream(answer.stream(ticket), desk.queue, ticket)
-            (answered,) = (await while_there(request, whole(ticket))).values()
-            return JSONResponse(answer.whole(ticket, answered))
-        except BaseException:
-            desk.queue.leave(ticket)
-            raise
 
     return routes
 

@@ -8,30 +8,21 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from medassist.core.values import Message, TooLong
 from medassist.engine.wire import Answered, Question, Written
-from medassist.serve.desk import (
-    Desk,
-    does_not_fit,
-    fits,
-    told,
-    user_of,
-    whole,
-)
+from medassist.serve.answering import answer
+from medassist.serve.desk import Desk, does_not_fit, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.openai.parameters import Nothing, Penalized, Sampled, Text
 from medassist.serve.openai.usage import finish_reason, timings, usage
 from medassist.serve.queue import Ticket
 from medassist.serve.stream import (
-    TicketStream,
     comment,
     event_of,
     progress,
-    while_there,
 )
-from medassist.session.checked_question import check_question
 
 ROUTE = "completions"
 
@@ -70,18 +61,12 @@ def router(desk: Desk) -> APIRouter:
             sampling=desk.sampling(model.pane, changes),
             raw=body.text,
         )
-        desk.queue.expect_room(user_of(request))
-        completion = Completion(body, told(await check_question(body.text), model))
-        ticket = desk.queue.enter(user_of(request), ROUTE, {model.pane: question})
-        try:
-            if body.stream:
-                await while_there(request, fits(ticket))
-                return TicketStream(completion.stream(ticket), desk.queue, ticket)
-            (answered,) = (await while_there(request, whole(ticket))).values()
-            return JSONResponse(completion.whole(ticket, answered))
-        except BaseException:
-            desk.queue.leave(ticket)
-            raise
+        checked = await desk.checked(user_of(request), body.text)
+        form = Completion(body, told(checked, model))
+        asked = (model, question)
+        return await answer(
+            desk, request, ROUTE, asked, form, streamed=bool(body.stream)
+        )
 
     return routes
 
@@ -142,7 +127,7 @@ class Completion:
         finish = finish_reason(answered.figures, cut_off=ticket.cut_off)
         found = [event_of(self._object(ticket, "", finish))]
         if self._request.wants_usage:
-            last = {**self._object(ticket, "", None), "choices": []}
+            last: dict[str, Any] = {**self._object(ticket, "", None), "choices": []}
             found.append(event_of({**last, "usage": usage(answered.figures)}))
         return found
 

@@ -13,11 +13,12 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MaxLen, MinLen
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from medassist.core.values import Figures, Sampling, TooLong
 from medassist.engine.wire import Answered, Written
-from medassist.serve.desk import Desk, does_not_fit, fits, told, user_of, whole
+from medassist.serve.answering import answer, heard
+from medassist.serve.desk import Desk, does_not_fit, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.limits import MOST_MESSAGES
 from medassist.serve.openai.parameters import (
@@ -35,13 +36,10 @@ from medassist.serve.openai.usage import finish_reason
 from medassist.serve.queue import Ticket
 from medassist.serve.stream import (
     Heard,
-    TicketStream,
     comment,
     event_of,
     progress,
-    while_there,
 )
-from medassist.session.checked_question import check_question
 
 ROUTE = "responses"
 Kind = Literal["reasoning", "message"]
@@ -135,24 +133,36 @@ def router(desk: Desk) -> APIRouter:
         messages = conversation(said)
         model = desk.model(body.model)
         question = desk.question(model.pane, messages, body.all_changes())
-        desk.queue.expect_room(user_of(request))
-        beside = told(await check_question(*questions_of(messages)), model)
-        ticket = desk.queue.enter(user_of(request), ROUTE, {model.pane: question})
-        sampling = question.sampling
-        given = GivenResponse(body, ticket, beside, sampling)
-        try:
-            if body.stream:
-                await while_there(request, fits(ticket))
-                heard = Heard(model.thinks and sampling.thinking != "off")
-                content = given.stream(heard)
-                return TicketStream(content, desk.queue, ticket)
-            (answered,) = (await while_there(request, whole(ticket))).values()
-            return JSONResponse(given.whole(answered))
-        except BaseException:
-            desk.queue.leave(ticket)
-            raise
+        checked = await desk.checked(user_of(request), *questions_of(messages))
+        sampling, beside = question.sampling, told(checked, model)
+        form = ResponseForm(body, beside, sampling, heard(model, question))
+        asked = (model, question)
+        return await answer(
+            desk, request, ROUTE, asked, form, streamed=bool(body.stream)
+        )
 
     return routes
+
+
+@dataclass(frozen=True)
+class ResponseForm:
+    """The form of responses, before the question has its place in the queue."""
+
+    request: ResponseRequest
+    beside: dict[str, Any]
+    sampling: Sampling
+    heard: Heard
+
+    def whole(self, ticket: Ticket, answered: Answered) -> dict[str, Any]:
+        """The answer as one object."""
+        return self._given(ticket).whole(answered)
+
+    def stream(self, ticket: Ticket) -> AsyncIterator[bytes]:
+        """The answer as it is written; an error in its midst ends it."""
+        return self._given(ticket).stream(self.heard)
+
+    def _given(self, ticket: Ticket) -> GivenResponse:
+        return GivenResponse(self.request, ticket, self.beside, self.sampling)
 
 
 @dataclass
