@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medassist.core.files import make_folder, read_bytes, write_whole
@@ -11,6 +13,7 @@ from medassist.serve.users import FOLDER
 
 FILE = "intended_use.json"
 MOST_BYTES = 1024 * 1024
+_writing = Lock()
 
 
 class _File(BaseModel):
@@ -34,14 +37,16 @@ def accept(user: str, version: int) -> None:
     Raises:
         ServeError: it cannot be written.
     """
-    known = _read()
-    known.accepted[user] = version
     file = data_place() / FOLDER / FILE
-    try:
-        make_folder(data_dir() / FOLDER)
-        write_whole(file, known.model_dump_json(indent=2) + "\n")
-    except OSError as error:
-        raise ServeError(f"{file}: it cannot be written ({error.strerror}).") from None
+    with _writing:  # two may accept at once
+        known = _read()
+        known.accepted[user] = version
+        try:
+            make_folder(data_dir() / FOLDER)
+            write_whole(file, known.model_dump_json(indent=2) + "\n")
+        except OSError as error:
+            sentence = f"{file}: it cannot be written ({error.strerror})."
+            raise ServeError(sentence) from None
 
 
 def _read() -> _File:

@@ -20,8 +20,6 @@ from medassist.text.answer_markdown import LANGUAGE, AnswerParser, NestedTooDeep
 Node = str | list[Any]
 """A text, or `[element, attributes, nodes]`."""
 
-LONGEST_MARKDOWN: Final = 60_000
-"""Characters beyond which an answer is shown as it was written."""
 FIRST_HEADING: Final = 4
 """Above an answer's own headings stand the page's, its question's and its pane's."""
 BETWEEN_CELLS: Final = " | "
@@ -31,14 +29,12 @@ BETWEEN_CELLS: Final = " | "
 def blocks(text: str) -> list[Node]:
     """`text`, Markdown of a model, as nodes; plain where Markdown would lose text."""
     text = clean(text)
-    if len(text) <= LONGEST_MARKDOWN:
-        try:
-            root = _tree(AnswerParser().parse(text))
-        except NestedTooDeep:
-            return _plain(text)
-        _mark(root)
-        return _nodes(root.nodes)
-    return _plain(text)
+    try:
+        root = _tree(AnswerParser().parse(text))
+    except NestedTooDeep:
+        root = _Element("div", {}, [_Element("pre", {}, [_Text(text)])])
+    _mark(root)
+    return _nodes(root.nodes)
 
 
 @dataclass
@@ -183,9 +179,3 @@ def _pieces(node: _Text) -> Iterator[Node]:
 
 def _apart(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[1] <= other[0] or other[1] <= one[0]
-
-
-def _plain(text: str) -> list[Node]:
-    shown = _Text(text)
-    _mark_texts([shown])
-    return [["pre", {"kind": "plain"}, _nodes([shown])]]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Request
@@ -26,12 +27,16 @@ from medassist.session import wording
 from medassist.session.identifier_check import look_for_identifiers
 from medassist.text.sentences import Sentence
 
+P = ParamSpec("P")
+T = TypeVar("T")
 LOCK_MINUTES = 10
 """Without a key or a touch, after which the page is locked."""
 OF_THIS_COMPUTER = ("127.0.0.1", "localhost", "::1", "[::1]")
 _EMPHASIS = re.compile(r"(?<![\d*])\*\*(?=[^\s*])|(?<=[^\s*])\*\*(?![\d*])")
 """Signs of Markdown, which tell nothing where it is not drawn."""
-Shown = Annotated[Text, MaxLen(400_000)]
+Shown = Annotated[Text, MaxLen(60_000)]
+AT_ONCE = 2
+"""Texts that are worked on: red flags of a question must not wait behind them."""
 
 
 class Accepted(Strict):
@@ -60,6 +65,11 @@ class Sent(Strict):
 def router(desk: Desk) -> APIRouter:
     """The routes."""
     routes = APIRouter(prefix="/v1/page")
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def in_thread(work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        async with room:
+            return await asyncio.to_thread(work, *args, **more)
 
     @routes.get("/setup")
     async def setup(request: Request) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
@@ -84,23 +94,23 @@ def router(desk: Desk) -> APIRouter:
 
     @routes.post("/blocks")
     async def draw(body: Drawn) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
-        return {"blocks": await asyncio.to_thread(blocks, body.text)}
+        return {"blocks": await in_thread(blocks, body.text)}
 
     @routes.post("/differences")
     async def differences(body: Compared) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
-        return await asyncio.to_thread(_differences, clean(body.a), clean(body.b))
+        return await in_thread(_differences, clean(body.a), clean(body.b))
 
     @routes.post("/identifiers")
     async def identifiers(body: Sent) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
-        looked = await asyncio.to_thread(look_for_identifiers, [body.text])
+        looked = await in_thread(look_for_identifiers, [body.text])
         return {"found": as_shown(looked, "sent"), "without": looked.without[0]}
 
     @routes.post("/export")
     async def write(body: ExportRequest) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
-        looked = await asyncio.to_thread(look, body)
+        looked = await in_thread(look, body)
         if body.identifiers == "ask" and (found := as_shown(looked, "exported")):
             return {"found": found}
-        return await asyncio.to_thread(export, body, looked)
+        return await in_thread(export, body, looked)
 
     return routes
 

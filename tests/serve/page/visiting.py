@@ -11,7 +11,8 @@ from playwright.async_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.serve.serving import Served
 
-WAITS_MS = 20_000
+WAITS_MS = 90_000
+"""Long, since a busy machine is slow: nothing waits it out where all is well."""
 
 
 @dataclass

@@ -40,9 +40,13 @@ export class Asking {
       if (error instanceof Refused && error.status === 401) throw error;
     } finally {
       this.shown.changed();
-      await this.#draw();
+      await drawAnswers(this.turn);
+      this.shown.changed();
     }
   }
+
+  /** Nobody waits for it any more: the server stops by itself. */
+  leave() { this.#leaving.abort(); }
 
   /** Stop what is written, or what one side writes. What there is stays. */
   async stop(side = null) {
@@ -168,25 +172,22 @@ export class Asking {
     }
     this.shown.changed();
   }
+}
 
-  /** Have the answers that are there read as Markdown, and their doses marked. */
-  async #draw() {
-    const sides = [...this.turn.sides.keys()];
-    await Promise.all(sides.map(async (side) => {
-      const answer = this.turn.last(side);
-      if (!answer.text.trim()) return;
-      try {
-        answer.blocks = (await post("/v1/page/blocks", { text: answer.text })).blocks;
-      } catch { /* it stays as it was written */ }
-    }));
-    if (this.turn.answered) {
-      const [a, b] = ["A", "B"].map((side) => this.turn.shown(side).text);
-      try {
-        this.turn.apart = (await post("/v1/page/differences", { a, b })).apart;
-      } catch { /* the button asks again */ }
-    }
-    this.shown.changed();
-  }
+/** Have the last answers of `turn` read as Markdown, their doses marked, and compared. */
+export async function drawAnswers(turn) {
+  await Promise.all([...turn.sides.keys()].map(async (side) => {
+    const answer = turn.last(side);
+    if (!answer.text.trim()) return;
+    try {
+      answer.blocks = (await post("/v1/page/blocks", { text: answer.text })).blocks;
+    } catch { /* it stays as it was written */ }
+  }));
+  if (!turn.answered) return;
+  const [a, b] = ["A", "B"].map((side) => turn.shown(side).text);
+  try {
+    turn.apart = (await post("/v1/page/differences", { a, b })).apart;
+  } catch { /* the button asks again */ }
 }
 
 /** How the models are: it needs no token. */

@@ -73,6 +73,16 @@ export class Turn {
     this.tooLong = [];
   }
 
+  /** Undo the last asking; whether nothing is left of the turn. */
+  withdraw() {
+    for (const held of this.sides.values()) {
+      held.answers.pop();
+      held.shown = Math.max(0, held.answers.length - 1);
+    }
+    this.tooLong = [];
+    return [...this.sides.values()].every(({ answers }) => answers.length === 0);
+  }
+
   last(side) { return this.sides.get(side)?.answers.at(-1); }
 
   shown(side) {

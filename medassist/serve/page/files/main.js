@@ -1,7 +1,7 @@
 // The page from its first moment to its last: who is there, what is asked, what is drawn.
 
 import { get, post, Refused, setToken } from "./api.js";
-import { Asking, health } from "./asking.js";
+import { Asking, drawAnswers, health } from "./asking.js";
 import { Consultation } from "./consultation.js";
 import { asked, closeDialogs, differences, exportForm, identifiers, intendedUse } from "./dialogs.js";
 import { IdleLock, kept } from "./lock.js";
@@ -52,6 +52,10 @@ class Page {
     });
     at("question").addEventListener("input", () => this.fit());
     at("stop").addEventListener("click", () => this.stop());
+    at("skip").addEventListener("click", (event) => {
+      event.preventDefault(); // the part of the address behind # is the token's
+      at("question").focus();
+    });
     at("blind").addEventListener("click", () => this.toggleBlind());
     at("new").addEventListener("click", () => this.renew());
     at("export").addEventListener("click", () => this.export());
@@ -74,7 +78,7 @@ class Page {
 
   login(sentence = "") {
     this.setup && this.lock.stop();
-    at("actions").hidden = at("composer").hidden = at("turns").hidden = true;
+    at("skip").hidden = at("actions").hidden = at("composer").hidden = at("turns").hidden = true;
     replace(at("turns"));
     this.views.clear();
     closeDialogs();
@@ -116,10 +120,13 @@ class Page {
     if (!setup.accepted && !await this.accept(setup)) return;
     at("gate").hidden = true;
     replace(at("gate"));
-    if (this.setup?.user !== setup.user) this.consultation = null; // it is somebody else's
+    if (this.setup?.user !== setup.user) { // what stands there is somebody else's
+      this.asking?.leave();
+      this.asking = this.consultation = null;
+    }
     this.setup = setup;
     this.lock.start(setup.lock_minutes);
-    at("actions").hidden = at("composer").hidden = at("turns").hidden = false;
+    at("skip").hidden = at("actions").hidden = at("composer").hidden = at("turns").hidden = false;
     at("send").textContent = setup.models.length > 1 ? "Ask both" : "Ask";
     at("question").placeholder = setup.models.length > 1
       ? "Write a question for both models" : "Write a question for the model";
@@ -127,7 +134,18 @@ class Page {
     this.consultation ??= new Consultation(setup, this.blind);
     this.show();
     this.watch();
+    this.catchUp();
     at("question").focus();
+  }
+
+  /** Draw what was answered while the page was locked. */
+  async catchUp() {
+    for (const turn of this.consultation.turns) {
+      const missing = [...turn.sides.keys()].some((side) => turn.last(side).over
+        && turn.last(side).text.trim() && !turn.last(side).blocks);
+      if (missing) await drawAnswers(turn);
+    }
+    this.draw();
   }
 
   async accept(setup) {
@@ -294,7 +312,10 @@ class Page {
     setTimeout(() => line.remove(), SAID_MS);
   }
 
-  status(sentence) { at("status").textContent = sentence; }
+  status(sentence) {
+    // The same sentence anew would be read out anew.
+    if (at("status").textContent !== sentence) at("status").textContent = sentence;
+  }
 
   fit() {
     const field = at("question");
@@ -396,8 +417,14 @@ class Page {
       this.ask();
     },
     takeBack: () => {
-      const turn = this.consultation.turns.pop();
+      const turn = this.consultation.lastTurn;
       const field = at("question");
+      if (!turn.withdraw()) {
+        this.draw();
+        field.focus();
+        return;
+      }
+      this.consultation.turns.pop();
       field.value = [turn.question, field.value].filter(Boolean).join("\n");
       this.fit();
       field.focus();

@@ -48,7 +48,7 @@ export class TurnView {
     const isLast = consultation.lastTurn === turn;
     this.#where("flags", [turn.flags, turn.notes, turn.flagsRead], () => this.#drawFlags());
     this.#where("trouble", [turn.tooLong, turn.queue, turn.over, isLast, turn.leftOut,
-      [...turn.sides.keys()].map((side) => turn.last(side)?.failure)], () => this.#drawTrouble(isLast));
+      [...turn.sides.values()].map(({ answers }) => [answers.length, answers.at(-1)?.failure])], () => this.#drawTrouble(isLast));
     for (const pane of this.panes.values()) pane.update();
     this.#where("foot", [turn.over, turn.answered, turn.verdicts, turn.apart ?? [], isLast,
       consultation.hidden, consultation.over, this.choice, [...this.reasons]],
@@ -114,7 +114,8 @@ export class TurnView {
           ? button("Leave out the oldest turn and ask again", () => does.leaveOut())
           : false,
         !turn.tooLong.length && button("Try again", () => does.again()),
-        button("Take the question back", () => does.takeBack())));
+        button([...turn.sides.values()][0].answers.length > 1 ? "Back to the answers before"
+          : "Take the question back", () => does.takeBack())));
     }
     replace(this.trouble, ...said);
   }
