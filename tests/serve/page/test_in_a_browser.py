@@ -97,7 +97,7 @@ async def test_red_flags_stand_there_before_the_first_word(chromium: Browser) ->
             assert not (await there.pane(side).locator(".answer").inner_text()).strip()
         hold.set()
         await there.over()
-        await expect(flags).to_be_visible()
+        await expect(flags).to_be_in_viewport()
         await there.button("Mark as read").click()
         await expect(flags).to_have_count(0)
         await expect(there.page.locator(".flag.read")).to_contain_text("coronary")

@@ -41,14 +41,18 @@ class Visit:
         await expect(self.page.locator("#composer")).to_be_visible()
 
     async def ask(self, question: str, *, waits: bool = True) -> None:
+        turns = self.page.locator("article.turn")
+        before = await turns.count()
         await self.page.get_by_label("Your question").fill(question)
         await self.page.keyboard.press("Enter")
         if waits:
+            await expect(turns).to_have_count(before + 1)
             await self.over()
 
     async def over(self) -> None:
-        await expect(self.page.locator("#send")).to_be_visible()
+        """Wait until the last question is answered; its foot is empty until then."""
         await expect(self.page.locator("article.turn footer").last).not_to_be_empty()
+        await expect(self.page.locator("#send")).to_be_visible()
 
     def pane(self, side: str, turn: int = -1) -> Any:
         return self.page.locator(f"section.pane[data-side={side}]").nth(turn)
