@@ -44,7 +44,9 @@ _IN_ALL: Final = re.compile(
     re.IGNORECASE,
 )
 _ROUTE: Final = re.compile(
-    r"\b(?:(?P<oral>po|p\.o|per\sos|orally|oral|by mouth|(?:par\s)?voie\sorale"
+    # No word that begins otherwise needs to be looked at.
+    r"\b(?=[binoprstvz])"
+    r"(?:(?P<oral>po|p\.o|per\sos|orally|oral|by mouth|(?:par\s)?voie\sorale"
     r"|(?:por\s)?v[ií]a\soral|zum\seinnehmen)"
     r"|(?P<iv>iv|i\.v|intraven(?:ous(?:ly)?|ös|oes|eu(?:x|se)|os[oa]))"
     r"|(?P<im>im|i\.m|intramus[ck]ul(?:ar(?:ly)?|är|aire))"

@@ -49,11 +49,13 @@ TENFOLD: Final = 8.0
 THOUSANDFOLD: Final = 500.0
 
 _WEIGHED: Final = re.compile(
-    r"\b(?:weigh(?:s|t|ing)?|wt|wiegt|gewicht|pèse|poids|pesa|peso)\b.{0,20}\d",
+    r"\b(?=[gpw])"
+    r"(?:weigh(?:s|t|ing)?|wt|wiegt|gewicht|pèse|poids|pesa|peso)\b.{0,20}\d",
     re.IGNORECASE,
 )
 _RENAL: Final = re.compile(
-    r"\b(?:e?gfr|crcl|creat(?:inine)?|creatinine clearance|ckd|aki|dialysis|esrd|esrf"
+    r"\b(?=[acdefgiknr])"
+    r"(?:e?gfr|crcl|creat(?:inine)?|creatinine clearance|ckd|aki|dialysis|esrd|esrf"
     r"|renal (?:function|failure|impairment)|kidney (?:function|failure|disease)"
     r"|nieren\w*|kreatinin\w*|krea|dialyse|dfg|créat\w*"
     r"|(?:fonction|insuffisance) rénale"
@@ -62,7 +64,8 @@ _RENAL: Final = re.compile(
 )
 _NAME: Final = re.compile(r"[^\W\d_][\w-]{2,40}")
 _CAPPED: Final = re.compile(
-    r"\b(?:max(?:im(?:um|al(?:e|dosis)?))?|not\s(?:to\s)?exceed|no\smore\sthan|at\smost"
+    r"\b(?=[aehlmnu])"
+    r"(?:max(?:im(?:um|al(?:e|dosis)?))?|not\s(?:to\s)?exceed|no\smore\sthan|at\smost"
     r"|up\sto|limit|höchst\w*|nicht\smehr\sals|au\splus|ne\spas\sdépasser|máxim[oa]"
     r"|no\s(?:exceder|superar|más\sde)|hasta)\b",
     re.IGNORECASE,

@@ -72,32 +72,46 @@ _ELSEWHERE: Final = (
     r"|(?<![\d-])(?P<scheme>[0-4]-[0-4]-[0-4](?:-[0-4])?)(?![\d-])"
 )
 _OPENS_ELSEWHERE: Final = (
-    r"|/(?=\s?(?:j|t|d|s))|\b(?=ein|zw|drei|vier|fünf|sechs|une?\s|un|deu|tro|qu|cin|una|dos"
-    r"|tre|cua|tä|tae|tgl|am\st|pro\s|par\s|al\s|por\s|di|in\sder|w[öo]|a\sla|mo|ab|mi|zu|jed"
-    r"|le\s|au\sc|ch|tous|tod|en\sla|ca|mat|mañ|alle\s|tout)"
+    r"|/(?=\s?[jtds])|\b(?=(?:ein|zwei|drei|vier|fünf|sechs)mal|(?:une|deux|trois|quatre"
+    r"|cinq)\sfois|(?:una|dos|tres|cuatro|cinco)\sve|tä?gl|taegl|am\stag|pro\s[tw]|par\s[js]"
+    r"|al\s[da]|por\s[dls]|diari|in\sder\sw|w[öo]e?ch|a\sla\ss|semanal|morgens|abends"
+    r"|mittags|nachts|zur\sn|jeden\s|le\s[ms]|au\sc|chaque|tous\s|quotid|en\sla|cada\s"
+    r"|todos\s|matin\s|mañana|alle\s|toutes\s)"
 )
 _TIMES: Final = "|".join(f"(?P<f_{i}>{form})" for i, (_, form) in enumerate(_BY_DAY))
-FREQUENCY: Final = re.compile(
+_IN_ENGLISH: Final = (
     rf"{_TIMES}"
     rf"|\b(?:every\s+|q\.?\s?)(?P<hours>(?:(?<=q)\d{{1,2}}|{NUMBER}))"
     rf"(?:\s{{0,2}}(?:[-\u2013]|to|or)\s{{0,2}}(?P<until>{NUMBER}))?"
     r"[\s-]{0,3}(?P<unit>h(?:ou)?rs?|h|hourly|days?|weeks?)\b"
     rf"|(?P<hourly>{NUMBER})[\s-]{{0,3}}hourly\b"
-    rf"|\b(?:alle|toutes\s+les|cada)\s+(?P<hours_elsewhere>{NUMBER})"
+)
+FREQUENCY: Final = re.compile(_IN_ENGLISH, re.IGNORECASE)
+"""How often; of its own it is tried at every place, which `matches` does not."""
+_OPENS_IN_ENGLISH: Final = (
+    rf"{NUMBER_OPENS}|/(?=w)|\b(?=on|o\.?d|q|tw|b\.?[id]|th|t\.?[di]|we|ev|pe|st|si|da"
+    r"|a\s|no|ma|at\s|ea|nightl|in\sthe\s)"
+)
+_OPENS: Final = re.compile(_OPENS_IN_ENGLISH, re.IGNORECASE)
+"""How each form of `FREQUENCY` begins; where none does, none is tried."""
+_INTERVAL_ELSEWHERE: Final = (
+    rf"\b(?:alle|toutes\s+les|cada)\s+(?P<hours_elsewhere>{NUMBER})"
     rf"(?:\s{{0,2}}(?:[-\u2013]|bis|à|a|o)\s{{0,2}}(?P<until_elsewhere>{NUMBER}))?"
     r"\s{0,2}(?P<unit_elsewhere>stunden|std|h(?:eures|oras)?|tage|jours|d[ií]as"
     r"|wochen|semaines|semanas)\b"
-    rf"|{_ELSEWHERE}",
-    re.IGNORECASE,
 )
-"""How often; of its own it is tried at every place, which `matches` does not."""
-_OPENS: Final = re.compile(
-    rf"{NUMBER_OPENS}|/(?=w)|\b(?=on|o\.?d|q|tw|b\.?[id]|th|t\.?[di]|we|ev|pe|st|si|da"
-    r"|a\s|no|ma|at\s|ea|nightl|in\sthe\s)"
-    rf"{_OPENS_ELSEWHERE}",
-    re.IGNORECASE,
+_FREQUENCY_ANYWHERE: Final = re.compile(
+    rf"{_IN_ENGLISH}|{_INTERVAL_ELSEWHERE}|{_ELSEWHERE}", re.IGNORECASE
 )
-"""How each form of `FREQUENCY` begins; where none does, none is tried."""
+_OPENS_ANYWHERE: Final = re.compile(_OPENS_IN_ENGLISH + _OPENS_ELSEWHERE, re.IGNORECASE)
+_SIGNS_ELSEWHERE: Final = (
+    "tägl", "taegl", "tgl", "einmal", "zweimal", "dreimal", "viermal", "mal t",
+    "mal am", "mal pro", " tag", "/tag", "woch", "wöch", "nacht", "morgen", "abend", "mittag",
+    "alle ", " jour", "/j", "fois", "semai", "matin", "le soir", "et soir", "coucher",
+    "quotid", "toutes", "al d", "por ", "vez", "veces", "día", "/dia", "diari",
+    "semana", "noche", "mañana", "cada ", "acostarse", "-0-", "-1-", "0-1", "/sem", "midi",
+)  # fmt: skip
+"""Where none of them stands, nothing of another language than English is looked for."""
 _HOURS: Final = {
     "d": 24.0, "w": 168.0, "h": 1.0, "t": 24.0, "j": 24.0, "sem": 168.0, "s": 1.0
 }  # fmt: skip
@@ -128,19 +142,28 @@ def frequencies(text: str) -> tuple[Frequency, ...]:
             match.start(),
             match.start() + len(match.group().rstrip()),
             by_day,
-            _by_interval(match, match["until"] or match["until_elsewhere"]) or by_day,
+            _by_interval(match, _named(match, "until", "until_elsewhere")) or by_day,
         )
         for match in matches(text)
         if (by_day := _by_day(match)) is not None
     )
 
 
+def pattern_of(text: str) -> re.Pattern[str]:
+    """The forms that `text` can hold: those of English, or of all languages."""
+    small = text.lower()
+    elsewhere = any(sign in small for sign in _SIGNS_ELSEWHERE)
+    return _FREQUENCY_ANYWHERE if elsewhere else FREQUENCY
+
+
 def matches(text: str) -> Iterator[re.Match[str]]:
     """The matches of `FREQUENCY` in `text`, sought only where one can begin."""
+    frequency = pattern_of(text)
+    opens = _OPENS if frequency is FREQUENCY else _OPENS_ANYWHERE
     end = 0
-    for opening in _OPENS.finditer(text):
+    for opening in opens.finditer(text):
         start = opening.start()
-        if start >= end and (match := FREQUENCY.match(text, start)):
+        if start >= end and (match := frequency.match(text, start)):
             end = match.end()
             yield match
 
@@ -149,6 +172,9 @@ def _by_day(match: re.Match[str]) -> float | None:
     for i, (value, _) in enumerate(_BY_DAY):
         if match.group(f"f_{i}") is not None:
             return value
+    number = match["hours"] or match["hourly"]
+    if match.re is FREQUENCY:
+        return _by_interval(match, number)
     if (match["by_day"] or match["by_week"]) is not None:
         times = _TIMES_ELSEWHERE.get(_one_space(match["often"] or ""), 1)
         times = int(match["digit"]) if match["digit"] else times
@@ -157,8 +183,14 @@ def _by_day(match: re.Match[str]) -> float | None:
         return 2.0 if match["both"] else 1.0
     if match["scheme"]:
         return float(sum(part != "0" for part in match["scheme"].split("-"))) or None
-    number = match["hours"] or match["hourly"] or match["hours_elsewhere"]
-    return _by_interval(match, number)
+    return _by_interval(match, number or match["hours_elsewhere"])
+
+
+def _named(match: re.Match[str], *groups: str) -> str | None:
+    """The first of some groups that took part, of those that the pattern has."""
+    return next(
+        (match[g] for g in groups if g in match.re.groupindex and match[g]), None
+    )
 
 
 def _one_space(written: str) -> str:
@@ -168,6 +200,6 @@ def _one_space(written: str) -> str:
 def _by_interval(match: re.Match[str], number: str | None) -> float | None:
     if not number:
         return None
-    named = (match["unit"] or match["unit_elsewhere"] or "h").lower()
+    named = (_named(match, "unit", "unit_elsewhere") or "h").lower()
     hours = readings(number)[0] * _HOURS["sem" if named[:3] == "sem" else named[0]]
     return 24 / hours if hours else None

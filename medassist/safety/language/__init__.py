@@ -38,6 +38,13 @@ def spoken(text: str) -> Spoken:
     return english.spoken(text)
 
 
+def whose_rules(text: str) -> tuple[str, ...]:
+    """The languages whose rules read `text`."""
+    from medassist.safety.language import english
+
+    return english.whose_rules(text)
+
+
 def is_foreign(text: str) -> bool:
     """Whether `text`, or one of its sentences, is in another language than English."""
     return spoken(text).foreign

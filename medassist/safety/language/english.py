@@ -24,6 +24,7 @@ from medassist.safety.language.words import (
     foreign_words,
     rows,
     rule_words,
+    words_of,
 )
 from medassist.safety.letters import folded, plain, without_apostrophes
 
@@ -64,6 +65,7 @@ class Tables:
         english: Words of English.
         foreign: Words of other languages, and which.
         of_rules: The same of the words of rules.
+        read_alone: Words of the languages with rules that English has not.
         letters: Three letters in a row, and how much they speak for another language.
         drug_endings: How names of drugs end.
     """
@@ -71,6 +73,7 @@ class Tables:
     english: frozenset[str]
     foreign: Mapping[str, tuple[str, ...]]
     of_rules: Mapping[str, tuple[str, ...]]
+    read_alone: frozenset[str]
     letters: Mapping[str, float]
     drug_endings: tuple[str, ...]
 
@@ -87,6 +90,7 @@ def tables() -> Tables:
         english_words(),
         foreign_words(),
         rule_words(),
+        frozenset().union(*map(words_of, READ)) - english_words(),
         letters,
         endings,
     )
@@ -119,6 +123,29 @@ class Spoken:
     rules: tuple[str, ...]
     foreign: bool
     unread: bool
+
+
+MOST_STRAY: Final = 1
+"""Words of other languages in a text of so much English that nothing more is asked."""
+ENGLISH_BEYOND_DOUBT: Final = 12
+
+
+def whose_rules(text: str) -> tuple[str, ...]:
+    """The languages whose rules read `text`: those of `spoken`, sooner.
+
+    A text of many words of English with hardly one of a language that is read holds no
+    sentence in it, and most texts are such.
+    """
+    found = {*WORD.findall(text.lower())}
+    if not text.isascii():
+        found = {folded(word) for word in found}
+    known = tables()
+    if (
+        len(found & known.english) >= ENGLISH_BEYOND_DOUBT
+        and len(found & known.read_alone) <= MOST_STRAY
+    ):
+        return (ENGLISH,)
+    return spoken(text).rules
 
 
 @lru_cache(maxsize=8)
@@ -156,7 +183,7 @@ def spoken(text: str) -> Spoken:
     unread = other_script
     for here in foreign:
         languages = here.read() or here.read(but_for=BY_CHANCE) & mostly
-        found |= languages
+        found |= languages or here.read(but_for=BY_CHANCE)
         unread |= not languages
     if whole and not counts.foreign:
         # Told by its letters alone: whose they are is not known.

@@ -114,7 +114,7 @@ class LanguageFile(_Strict):
     other_names: tuple[str, ...] = Field(alias="other-names")
     """English names of values that mean something else: RR is a pressure in German."""
     units: dict[str, Units] = {}
-    """Further units of values."""
+    """Units of values that are more usual there; they are tried first."""
 
 
 def read(name: str) -> dict[str, object]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from medassist.safety.language import spoken
+from medassist.safety.language import whose_rules
 from medassist.safety.letters import Plain, has_ended_line, plain
 from medassist.safety.red_flags.measures import NAME, Values, measures
 from medassist.safety.red_flags.phrases import Hit
@@ -71,7 +71,7 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
         # "fore-" and "arm" are one word, "post-" and "operative" are two.
         readings.append(plain(text, join_lines=False))
     found: dict[str, RedFlag] = {}
-    for language in spoken(text).rules:
+    for language in whose_rules(text):
         for seen in readings:
             for flag in _read(seen, language):
                 found.setdefault(flag.id, flag)
@@ -81,7 +81,7 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
 def _read(seen: Plain, language: str) -> Iterator[RedFlag]:
     """The flags of one reading of a text by the rules of one language."""
     known = rules(language)
-    pieces = tokens(seen.text, language)
+    pieces = tokens(seen.text, language, known.digits)
     if not len(pieces):
         return
     hits = known.phrases.find(pieces)

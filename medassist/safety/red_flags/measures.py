@@ -286,7 +286,7 @@ class _Reader:
             self._add("age", number / 52, both)
         elif after in lists["days"] and number <= 90 and old:
             self._add("age", number / 365, both)
-        elif after in lists["weeks"] and 4 <= number <= 43:
+        elif after in lists["weeks"] and is_age and 4 <= number <= 43:
             self._add("weeks", number, both)
         elif after in lists["fahrenheit"] and 97 <= number <= 108:
             self._add("temp", (number - 32) / 1.8, (place,))

@@ -127,6 +127,8 @@ def _item(
             if choice[1:-1] not in lists:
                 raise ValueError(f"the word list {choice} is not there")
             words.extend(lists[choice[1:-1]])
+        elif choice.startswith("<") and choice[1:2].isalpha():
+            raise ValueError(f"{piece!r} is no name of a word list: it holds a hyphen?")
         else:
             words.append(choice)
     if not all(len(word) > STEM_HEAD if word.endswith("*") else word for word in words):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal
@@ -144,6 +144,8 @@ class Rules:
     """Concepts that a value makes true as well as their phrases do."""
     contradicted: tuple[tuple[str, Comparison], ...]
     """Concepts that do not count where all values of the measure hold."""
+    digits: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Numbers from two on that are written as words, and in digits."""
 
 
 @cache
@@ -168,16 +170,16 @@ def _english() -> Rules:
     for file in sorted(FOLDER.glob("*.toml")):
         if file.name in SHARED:
             continue
-        field = FieldFile.model_validate(read(file.name))
-        twice = concepts.keys() & field.concepts.keys()
+        one = FieldFile.model_validate(read(file.name))
+        twice = concepts.keys() & one.concepts.keys()
         if twice:
             raise ValueError(f"{file.name}: {sorted(twice)} stand in another file too")
-        concepts |= field.concepts
-        background |= set(field.background)
-        fields.append(field)
+        concepts |= one.concepts
+        background |= set(one.background)
+        fields.append(one)
     measured = _measures()
     known = concepts.keys()
-    flags = tuple(rule for field in fields for rule in _rules(field, known))
+    flags = tuple(rule for one in fields for rule in _rules(one, known))
     wanted_by, always = _index(flags)
     return Rules(
         flags,
@@ -220,17 +222,19 @@ def _translated(language: str) -> Rules:
         for name, row in measured.measures.items()
     }
     kinds = {
-        name: replace(kind, units=(*kind.units, *file.units.get(name, ())))
+        name: replace(kind, units=(*file.units.get(name, ()), *kind.units))
         for name, kind in ours.kinds.items()
     }
     named = {NAME + name: said for name, said in names.items()}
     phrases = [*_parsed(file.concepts | named, lists, language)]
+    around = _around(file.cues, measured, language, ours.cues.words)
     return replace(
         ours,
         phrases=Phrases(phrases, words_of(language)),
         cues=_cues(file.cues, lists, language, ours.cues.words),
         kinds=kinds,
-        around=_around(file.cues, measured, language, ours.cues.words),
+        around=around,
+        digits={w: f"{n:g}" for w, n in around.numbers.items() if n >= 2},
         measured=(*ours.measured, *_measured(file.concepts)),
     )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 from medassist.safety.language import ENGLISH
@@ -113,12 +115,17 @@ def spellings(word: str, language: str = ENGLISH) -> tuple[str, ...]:
     return tuple(dict.fromkeys((normal(word), normal(word.translate(SPELT_OUT)))))
 
 
-def tokens(text: str, language: str = ENGLISH) -> Tokens:
+def tokens(
+    text: str,
+    language: str = ENGLISH,
+    numbers: Mapping[str, str] = MappingProxyType({}),
+) -> Tokens:
     """The words and numbers of `text`.
 
     Args:
         text: A plain one (`medassist.safety.letters`).
         language: Whose decimal signs, abbreviations and apostrophes it has.
+        numbers: Numbers that are written as words, and in digits.
     """
     words: list[str] = []
     starts: list[int] = []
@@ -151,4 +158,6 @@ def tokens(text: str, language: str = ENGLISH) -> Tokens:
         ends.append(end)
         breaks.append(pending)
         pending = 0
+    if numbers:
+        words = [numbers.get(word, word) for word in words]
     return Tokens(words, starts, ends, breaks)

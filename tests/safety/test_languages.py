@@ -1,0 +1,140 @@
+"""The rules in German, French and Spanish: on cases, in every table, on any text."""
+
+from __future__ import annotations
+
+import pytest
+
+from medassist.safety.language import is_unread, whose_rules
+from medassist.safety.red_flags import find_red_flags
+from medassist.safety.red_flags.rules import rules
+from medassist.text.frequencies import frequencies
+from tests.safety.language_cases import (
+    DOSE,
+    FLAGGED,
+    IDENTIFIER,
+    LANGUAGES,
+    SILENT,
+    cases,
+    wrong,
+)
+
+SETS = ("seen", "aside")
+"""What others wrote unseen is a measure, and no test: the tool prints it."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_red_flags_of_the_cases_are_raised(language: str) -> None:
+    told = [case for which in SETS for case in cases(language, which)]
+    flagged = [case for case in told if case.kind == FLAGGED]
+    assert len(flagged) >= 75
+    missed = [case.text for case in flagged if wrong(case)]
+    assert missed == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", SILENT)
+def test_what_is_denied_over_anothers_or_harmless_stays_silent(
+    language: str, kind: str
+) -> None:
+    told = [case for which in SETS for case in cases(language, which)]
+    silent = [case for case in told if case.kind == kind]
+    assert len(silent) >= 4
+    assert [(case.text, wrong(case)) for case in silent if wrong(case)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_doses_are_read_and_warned_about(language: str) -> None:
+    told = [case for which in SETS for case in cases(language, which)]
+    doses = [case for case in told if case.kind == DOSE]
+    assert len(doses) >= 10
+    assert [(case.text, wrong(case)) for case in doses if wrong(case)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_identifiers_of_the_cases_are_found(language: str) -> None:
+    told = [case for which in SETS for case in cases(language, which)]
+    marked = [case for case in told if case.kind == IDENTIFIER]
+    lost = [wrong(case) for case in marked if wrong(case).startswith("not marked")]
+    assert marked and lost == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_shows_the_flags_and_limits_of_the_english_rules(
+    language: str,
+) -> None:
+    theirs, ours = rules(language), rules()
+    assert theirs.flags is ours.flags
+    assert theirs.limits is ours.limits
+    assert theirs.value_flags is ours.value_flags
+
+
+@pytest.mark.parametrize(
+    ("text", "languages"),
+    [
+        ("crushing chest pain for two hours, sweating", ("english",)),
+        ("Brustschmerzen seit zwei Stunden, schwitzt stark", ("german",)),
+        ("douleur dans la poitrine depuis deux heures", ("french",)),
+        ("dolor en el pecho desde hace dos horas", ("spanish",)),
+        (
+            "My wife is pregnant with our second child. Sie hat starke Kopfschmerzen.",
+            ("english", "german"),
+        ),
+    ],
+)
+def test_the_language_of_a_text_chooses_whose_rules_read_it(
+    text: str, languages: tuple[str, ...]
+) -> None:
+    assert whose_rules(text) == languages
+    assert not is_unread(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dolore al petto da due ore, suda molto",
+        "Dor no peito há duas horas e muito suor",
+        "Pijn op de borst sinds twee uur en hij zweet erg",
+        "Ból w klatce piersiowej od dwóch godzin",
+    ],
+)
+def test_any_other_language_is_told_to_be_unread(text: str) -> None:
+    assert is_unread(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plötzlich atemnot und brustschmerzen",
+        "ploetzlich atemnot und brustschmerzen",
+        "PLÖTZLICH ATEMNOT UND BRUSTSCHMERZEN",
+        "plotzlich atemnot und brustschmertzen",
+    ],
+)
+def test_umlauts_may_be_spelt_out_or_left_out_and_words_misspelt(text: str) -> None:
+    assert "acute-coronary-syndrome" in {flag.id for flag in find_red_flags(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "by_day"),
+    [
+        ("zweimal täglich", 2),
+        ("3x tgl.", 3),
+        ("1-0-1", 2),
+        ("alle 8 Stunden", 3),
+        ("einmal pro Woche", 1 / 7),
+        ("deux fois par jour", 2),
+        ("toutes les 8 heures", 3),
+        ("matin et soir", 2),
+        ("dos veces al día", 2),
+        ("cada 12 h", 2),
+        ("una vez a la semana", 1 / 7),
+    ],
+)
+def test_how_often_is_read_in_four_languages(text: str, by_day: float) -> None:
+    assert [often.by_day for often in frequencies(f"5 mg {text}")] == [by_day]
+
+
+def test_the_sign_of_thousands_and_of_decimals_is_that_of_the_language() -> None:
+    low = find_red_flags("Thrombozyten 8.000, Kalium 7,1, Patientin ist schläfrig")
+    assert "laboratory-values" in {flag.id for flag in low}
+    assert not find_red_flags("Leukozyten 6.500, Kalium 4,1, der Patientin geht es gut")
