@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-INTENDED_USE_VERSION: Final = 4
+INTENDED_USE_VERSION: Final = 5
 """Raised when the text changes in what it asks of the user; it is then shown again."""
 
 INTENDED_USE: Final = """\
@@ -27,8 +27,8 @@ a source that you trust, and decide yourself.
 
 Red flags, marked doses and warnings come from fixed rules. They remind, and they \
 miss things: that nothing is shown does not mean that nothing is wrong. They read \
-English only. What is written in another language is not checked; where the program \
-sees that, it says so.
+English, and German, French and Spanish less well. What is written in any other \
+language is not checked; where the program sees that, it says so.
 
 The pair that the program opens with is a demonstration by a small model and not for \
 clinical use at all. It writes fluently and sounds sure, and at least one in three of \

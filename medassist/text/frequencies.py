@@ -106,10 +106,11 @@ _FREQUENCY_ANYWHERE: Final = re.compile(
 _OPENS_ANYWHERE: Final = re.compile(_OPENS_IN_ENGLISH + _OPENS_ELSEWHERE, re.IGNORECASE)
 _SIGNS_ELSEWHERE: Final = (
     "tägl", "taegl", "tgl", "einmal", "zweimal", "dreimal", "viermal", "mal t",
-    "mal am", "mal pro", " tag", "/tag", "woch", "wöch", "nacht", "morgen", "abend", "mittag",
-    "alle ", " jour", "/j", "fois", "semai", "matin", "le soir", "et soir", "coucher",
-    "quotid", "toutes", "al d", "por ", "vez", "veces", "día", "/dia", "diari",
-    "semana", "noche", "mañana", "cada ", "acostarse", "-0-", "-1-", "0-1", "/sem", "midi",
+    "mal am", "mal pro", " tag", "/tag", "woch", "wöch", "nacht", "morgen", "abend",
+    "mittag", "alle ", " jour", "/j", "fois", "semai", "matin", "le soir",
+    "et soir", "coucher", "quotid", "toutes", "al d", "por ", "vez", "veces", "día",
+    "/dia", "diari", "semana", "noche", "mañana", "cada ", "acostarse", "-0-",
+    "-1-", "0-1", "/sem", "midi",
 )  # fmt: skip
 """Where none of them stands, nothing of another language than English is looked for."""
 _HOURS: Final = {

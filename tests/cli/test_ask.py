@@ -179,17 +179,17 @@ def test_red_flags_are_told_even_where_the_models_cannot_be_loaded(
 @pytest.mark.parametrize(
     "question",
     [
-        "Plötzlicher starker Brustschmerz mit Ausstrahlung in den linken Arm",
-        "quiero morirme, ya tengo las pastillas preparadas",
+        "forte dolore al petto da un'ora, suda e non riesce a respirare",
+        "nie chcę już żyć, mam przygotowane tabletki",
     ],
 )
 def test_a_question_in_another_language_is_told_to_be_unchecked(
     ask: Ask, files: list[str | Path], question: str
 ) -> None:
     done = ask(question, *files, "--max-tokens", "3", "--json")
-    assert b"medassist: This is not English" in done.stderr
+    assert b"medassist: Unread language" in done.stderr
     found = json.loads(done.stdout)
-    assert found["language_notice"].startswith("This is not English")
+    assert found["language_notice"].startswith("Unread language")
     assert found["red_flags"] == [] and len(found["answers"]) == 2
 
 

@@ -16,7 +16,7 @@ def test_it_says_for_whom_it_is_and_what_it_is_not_for() -> None:
     assert "not for images or signals" in text
     assert "not for decisions that cannot wait" in text
     assert "not a medical device" in text
-    assert "They read English only." in text
+    assert "They read English, and German, French and Spanish less well." in text
     assert "one in three of its answers is wrong" in text
 
 

@@ -13,8 +13,8 @@ from tests.stubs.engine import FakeEngines
 from tests.test_startup import modules_after
 from tests.tui.page import Page, app_with, opened
 
-GERMAN = "Plötzlicher starker Brustschmerz mit Ausstrahlung in den linken Arm"
-SPANISH = "quiero morirme, ya tengo las pastillas preparadas"
+ITALIAN = "forte dolore al petto da un'ora, suda e non riesce a respirare"
+POLISH = "nie chcę już żyć, mam przygotowane tabletki"
 HEART = "58M, crushing chest pain since 10am, sweaty. Any tips?"
 TITLE = "Possible acute coronary syndrome"
 RISK = (
@@ -254,7 +254,7 @@ async def test_a_stop_while_the_rules_run_stops_the_answers(
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (41, 12)])
-@pytest.mark.parametrize("question", [GERMAN, SPANISH])
+@pytest.mark.parametrize("question", [ITALIAN, POLISH])
 async def test_a_question_in_another_language_is_told_to_be_unchecked(
     engines: FakeEngines, question: str, size: tuple[int, int]
 ) -> None:
@@ -268,7 +268,7 @@ async def test_a_question_in_another_language_is_told_to_be_unchecked(
     async with opened(app, size=size) as page:
         await page.ask(question)
         assert screens  # before any model was asked
-        assert all("not english" in screen.lower() for screen in screens)
+        assert all("unread language" in screen.lower() for screen in screens)
         await page.press("alt+r")
         await page.until(lambda: "not checked for red flags" in page.told.lower())
         await page.ask("What is the difference between asthma and COPD?")
@@ -277,9 +277,9 @@ async def test_a_question_in_another_language_is_told_to_be_unchecked(
 
 async def test_a_flag_and_the_notice_stand_together(engines: FakeEngines) -> None:
     async with opened(engines, size=(80, 24)) as page:
-        await page.ask(f"{HEART} His wife says: {SPANISH}.")
+        await page.ask(f"{HEART} His wife says: {ITALIAN}.")
         screen = page.seen
-        assert TITLE in screen and "not english" in screen.lower()
+        assert TITLE in screen and "unread language" in screen.lower()
         await page.pilot.resize_terminal(36, 9)
         await page.until_seen("Red flag: Possible acute")
 

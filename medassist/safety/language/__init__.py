@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 ENGLISH: Final = "english"
 NOTICE: Final = (
-    "This, or a part of it, is in a language that the rules for red flags do not read: "
-    "they read English, German, French and Spanish only. That nothing is flagged means "
+    "Unread language: this, or a part of it, was not checked for red flags. The rules "
+    "read English, German, French and Spanish only. That nothing is flagged means "
     "nothing here. In an emergency call the local emergency number."
 )
 """Beside a question that the rules cannot read."""
