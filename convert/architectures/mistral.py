@@ -12,20 +12,22 @@ from convert.architectures.target import Table
 from convert.architectures.text_tower import Tower
 from convert.hf_folder import JsonFile
 
+_DEFAULTS = {
+    "num_key_value_heads": 8,
+    "hidden_act": "silu",
+    "max_position_embeddings": 131072,
+    "rms_norm_eps": 1e-6,
+    "tie_word_embeddings": False,
+    "sliding_window": 4096,
+    "head_dim": None,
+}
+
 
 @dataclass(frozen=True)
 class Mistral(Llama):
     """A Llama by another name, with a window in its first version."""
 
-    defaults = {  # noqa: RUF012 - as the class above declares it
-        "num_key_value_heads": 8,
-        "hidden_act": "silu",
-        "max_position_embeddings": 131072,
-        "rms_norm_eps": 1e-6,
-        "tie_word_embeddings": False,
-        "sliding_window": 4096,
-        "head_dim": None,
-    }
+    defaults = _DEFAULTS
 
     @classmethod
     def read(cls, config: JsonFile) -> Mistral:
@@ -45,7 +47,7 @@ class Ministral3(Mistral):
 
     gguf_name = "mistral3"
     in_images = True
-    defaults = Mistral.defaults | {
+    defaults = _DEFAULTS | {
         "max_position_embeddings": 262144,
         "rms_norm_eps": 1e-5,
         "head_dim": 128,
@@ -76,7 +78,7 @@ class Ministral3(Mistral):
 class Mistral3Tower(Tower, Ministral3):
     """The text tower of Mistral Small 3.1 and of a Ministral 3 that sees images."""
 
-    defaults = Mistral.defaults
+    defaults = _DEFAULTS
 
     @classmethod
     def read(cls, config: JsonFile) -> Mistral3Tower:
@@ -90,7 +92,7 @@ class Mistral3Tower(Tower, Ministral3):
 class Mixtral(Mistral):
     """A Mistral with experts in the place of its feed-forward."""
 
-    defaults = Mistral.defaults | {
+    defaults = _DEFAULTS | {
         "rms_norm_eps": 1e-5,
         "sliding_window": None,
         "num_experts_per_tok": 2,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from gguf import GGUFWriter
 
@@ -39,7 +39,7 @@ class Qwen2(Architecture):
     """config.json gives the size of a head, and so does the GGUF."""
 
     @classmethod
-    def read(cls, config: JsonFile) -> Qwen2:
+    def read(cls, config: JsonFile) -> Self:
         """Read a config.json.
 
         Raises:
@@ -59,7 +59,7 @@ class Qwen2(Architecture):
             says_head=config.values.get("head_dim") is not None,
         ).checked(config)
 
-    def checked(self, config: JsonFile) -> Qwen2:
+    def checked(self, config: JsonFile) -> Self:
         """The architecture itself, if llama.cpp supports its settings."""
         self.sizes.whole_heads(config)
         return self
@@ -103,7 +103,7 @@ class Qwen3(Qwen2):
     gguf_name = "qwen3"
     defaults = _DEFAULTS | {"head_dim": 128, "attention_bias": False}
 
-    def checked(self, config: JsonFile) -> Qwen3:
+    def checked(self, config: JsonFile) -> Self:
         """The architecture itself, if llama.cpp supports its settings."""
         config.refuse("attention_bias")
         return self
@@ -133,7 +133,7 @@ class Qwen3Moe(Qwen3):
 
     experts: Experts = Experts()
 
-    def checked(self, config: JsonFile) -> Qwen3Moe:
+    def checked(self, config: JsonFile) -> Self:
         """The architecture itself, if llama.cpp supports its settings."""
         super().checked(config)
         config.expect("norm_topk_prob", True)
@@ -171,7 +171,7 @@ class Qwen25Vl(Tower, Qwen2):
     sections: tuple[int, ...] = ()
     """Frequencies of each part."""
 
-    def checked(self, config: JsonFile) -> Qwen25Vl:
+    def checked(self, config: JsonFile) -> Self:
         """The architecture itself, if llama.cpp supports its settings."""
         super().checked(config)
         sections = tuple(map(int, self.rope.settings.numbers("mrope_section")))

@@ -108,6 +108,7 @@ READ_BY_TRANSFORMERS = [
     name
     for name in FAMILIES
     if KNOWN[type_name(name)].gguf_name in GGUF_SUPPORTED_ARCHITECTURES
+    and name != "mixtral"  # which a GGUF calls a Llama, and transformers does not
 ]
 
 

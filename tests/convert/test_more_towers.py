@@ -74,7 +74,10 @@ def test_each_spelling_gives_the_same_file_and_merges(
     )
     assert found == expected
     assert not any(of_images(tensor) for tensor in found.tensors)
-    one, two = (merge(b, adapter, tmp_path / f"m{b.name}") for b in (folder, tower))
+    one, two = (
+        merge(base, adapter, tmp_path / f"merged {n}")
+        for n, base in enumerate((folder, tower))
+    )
     assert one.changed == two.changed > 2 * 7
 
 
