@@ -150,6 +150,7 @@ class Gate:
             )
 
     def _user(self, path: str, headers: _Headers, token: str | None) -> str | None:
+        opened = path in self._opened and token is None
         said = headers.all("authorization")
         scheme, _, sent = said[0].partition(" ") if len(said) == 1 else ("", "", "")
         if token is None and scheme.lower() == "bearer":
@@ -157,7 +158,7 @@ class Gate:
         elif self._in_address is None or not path.startswith(self._in_address):
             token = None
         user = self._users().of(token) if token else None
-        if user is None and path not in self._opened:
+        if user is None and not opened:
             raise Refusal(
                 401,
                 "invalid_api_key",

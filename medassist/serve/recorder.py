@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from medassist import __version__
 from medassist.serve.audit import Audit, AuditError
@@ -18,6 +18,9 @@ from medassist.serve.log import tell
 from medassist.serve.metrics import ROUTES, Metrics
 from medassist.serve.queue import Report
 from medassist.serve.source import Source
+
+MOST_WAITING: Final = 100
+"""Lines that wait to be written, after which refusals are counted together."""
 
 
 class Recorder:
@@ -37,12 +40,19 @@ class Recorder:
         self._audit = Audit(file) if file is not None else None
         self._lines: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._writing: asyncio.Task[None] | None = None
+        self._uncounted = 0
+        """Refusals that were not written one by one."""
 
     def started(self) -> None:
         """The server takes requests."""
         if self._audit is not None:
             self._writing = asyncio.create_task(self._write())
         self._put(event="start", version=__version__)
+
+    @property
+    def waiting(self) -> int:
+        """Lines that are not written yet."""
+        return self._lines.qsize()
 
     def problem(self) -> str:
         """Why nothing may be answered now, in a sentence; empty: it may."""
@@ -71,9 +81,20 @@ class Recorder:
 
     def refused(self, user: str | None, path: str, refusal: Refusal) -> None:
         """The gate turned a request away."""
+        if self.waiting >= MOST_WAITING:
+            # Who is not let in may ask as often as a disk cannot write.
+            self._uncounted += 1
+            return
+        more, self._uncounted = self._uncounted, 0
         # The path is the client's text: only our own names of routes are kept.
         route = ROUTES.get(path, "other")
-        self._put(event="refused", user=user, route=route, outcome=refusal.code)
+        self._put(
+            event="refused",
+            user=user,
+            route=route,
+            outcome=refusal.code,
+            **({"and_more": more} if more else {}),
+        )
 
     async def close(self) -> None:
         """Write what is left, and close the log."""

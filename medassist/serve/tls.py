@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -82,7 +83,7 @@ def load_into(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
             read_bytes(file)
         except OSError as error:
             raise ServeError(f"{file}: {error.strerror or error}.") from None
-    if key.stat().st_mode & 0o077:
+    if sys.platform != "win32" and key.stat().st_mode & 0o077:
         raise ServeError(
             f"{key}: others on this computer may read the key. `chmod 600 {key}`."
         )

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,7 +98,7 @@ def load(file: Path) -> Users:
         content = read_bytes(file) if status.st_size <= MOST_BYTES else b""
     except OSError as error:
         raise ServeError(f"{file}: it cannot be read ({error.strerror}).") from None
-    if status.st_mode & 0o022:
+    if sys.platform != "win32" and status.st_mode & 0o022:
         raise ServeError(
             f"{file}: others on this computer may change it, and so let themselves in. "
             f"`chmod 600 {file}` takes that away; then look who stands in it."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,9 +12,14 @@ from pathlib import Path
 import pytest
 
 from medassist.serve.audit import Audit, AuditError, verify
+from medassist.serve.errors import Refusal
 from medassist.serve.options import ServeOptions
+from medassist.serve.recorder import MOST_WAITING, Recorder
+from medassist.serve.source import LocalPair
+from medassist.session.pair import Pair
+from medassist.settings import Settings
 from tests.serve.serving import HEART, PAIR, chat_body, served
-from tests.stubs.engine import Script, answer_of
+from tests.stubs.engine import FakeEngines, Script, answer_of
 
 
 def written(file: Path, count: int = 5) -> list[str]:
@@ -185,3 +191,27 @@ def test_the_verb_says_whether_a_log_is_whole(tmp_path: Path) -> None:
     cut = verb()
     assert cut.returncode == 1
     assert "cut at its end" in cut.stderr
+
+
+def test_refusals_that_come_faster_than_a_disk_writes_are_counted_together(
+    tmp_path: Path,
+) -> None:
+    source = LocalPair(Pair(PAIR, FakeEngines()), Settings(), "together", print)
+    kept = Recorder(tmp_path / "audit.jsonl", source)
+    refusal = Refusal(401, "invalid_api_key", "")
+    for _ in range(MOST_WAITING + 7):
+        kept.refused(None, "/x", refusal)
+
+    async def write() -> None:
+        kept.started()
+        while kept.waiting:
+            await asyncio.sleep(0.001)
+        kept.refused(None, "/x", refusal)
+        await kept.close()
+
+    asyncio.run(write())
+    lines = [json.loads(x) for x in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    refused = [line for line in lines if line["event"] == "refused"]
+    assert len(refused) == MOST_WAITING + 1
+    assert refused[-1]["and_more"] == 7
+    assert verify(tmp_path / "audit.jsonl").lines == len(lines)
