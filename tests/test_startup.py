@@ -91,7 +91,7 @@ NEEDS_AN_EXTRA = {
             *("answering", "app", "check", "compare", "desk", "metrics", "openai.chat"),
             *("ollama.answer", "ollama.models", "ollama.routes"),
             *("openai.completions", "openai.models", "openai.responses", "protocol"),
-            *("recorder", "server", "stream", "tls"),
+            *("page.routes", "page.static", "recorder", "server", "stream", "tls"),
         )
     ),
 }

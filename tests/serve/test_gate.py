@@ -56,6 +56,8 @@ async def test_every_route_but_health_wants_a_token() -> None:
         ):
             sent = [(k.encode(), v.encode("latin-1")) for k, v in headers.items()]
             for method, path in ROUTES:
+                if path == "/":
+                    continue  # the page's own files hold nothing of anybody
                 answer = await nobody.request(method, path, headers=sent)
                 assert answer.status_code == 401, (method, path, headers)
                 assert answer.json()["error"]["code"] == "invalid_api_key"
