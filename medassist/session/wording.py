@@ -22,12 +22,16 @@ ABOUT_FLAGS: Final = (
 )
 MARK_AS_READ: Final = "Mark as read"
 MARKED_AS_READ: Final = "(marked as read)"
+RAISED_BY: Final = "Raised by {words}"
 RULE: Final = "Rule {id}, {field}. Source: {source}"
 
 # Answers
 OFFLINE: Final = "OFFLINE"
 WHOLE: Final = "whole answer"
 NOT_WHOLE: Final = "not whole"
+NAME_HIDDEN: Final = "name hidden"
+LEFT_OUT: Final = "no longer sent"
+DOES_NOT_FIT: Final = "Pane {letter} would be asked with {tokens} tokens; {fits} fit."
 CHECK: Final = "Check: "
 ENDED_THINKING: Final = "the model thought, and gave no answer"
 ENDED_SILENT: Final = "the model ended without a word"
@@ -43,6 +47,7 @@ CHOICES: Final[dict[Choice, str]] = {
     "tie": "a tie",
     "both poor": "both are poor",
 }
+VERDICT_GIVEN: Final = "Verdict given."
 GIVEN_BLIND: Final = (
     "The verdict on this question was given before the names were seen, and stays."
 )

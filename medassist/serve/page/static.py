@@ -69,7 +69,7 @@ def words() -> str:
     shared: dict[str, Any] = {
         name: value
         for name, value in vars(wording).items()
-        if name.isupper() and isinstance(value, str | dict) and name != "TYPE_CHECKING"
+        if name.isupper() and isinstance(value, str | dict)
     }
     shared["CHOICES"] = [[choice, wording.CHOICES[choice]] for choice in CHOICES]
     shared["REASONS"] = list(REASONS)

@@ -14,16 +14,20 @@ from medassist.session.pair import PairState, Wider
 from medassist.session.wording import APART as APART
 from medassist.session.wording import CHECK as CHECK
 from medassist.session.wording import (
+    DOES_NOT_FIT,
     ENDED_SILENT,
     ENDED_THINKING,
     STOPPED,
     STOPPED_EARLY,
 )
 from medassist.session.wording import GIVEN_BLIND as GIVEN_BLIND
+from medassist.session.wording import LEFT_OUT as LEFT_OUT
+from medassist.session.wording import NAME_HIDDEN as NAME_HIDDEN
 from medassist.session.wording import NOT_ENGLISH as NOT_ENGLISH
 from medassist.session.wording import NOT_WHOLE as NOT_WHOLE
 from medassist.session.wording import OFFLINE as OFFLINE
 from medassist.session.wording import RED_FLAG as RED_FLAG
+from medassist.session.wording import VERDICT_GIVEN as VERDICT_GIVEN
 from medassist.session.wording import WHOLE as WHOLE
 
 STILL_WRITING = "The answers are still being written; {stop} stops them."
@@ -93,7 +97,6 @@ BLIND = (
     "random."
 )
 NAMES_SHOWN = "Names are shown."
-VERDICT_GIVEN = "Verdict given."
 NOT_BOTH = "A verdict needs an answer of both models to the last question."
 SAME = (
     "Both panes show the same answer, taken over from one of them; {earlier_answer} "
@@ -142,7 +145,6 @@ BLIND_SHORT = "BLIND"
 EDITING = "editing, {stop} leaves it"
 IN_TURN = "in turn"
 SCROLLS_APART = "scrolling apart"
-NAME_HIDDEN = "name hidden"
 ADAPTER = "adapter"
 NO_SOURCE = "no source"
 MORE_BELOW = "more below"
@@ -150,7 +152,6 @@ FIND = "Find: "
 NOTHING_FOUND = "not found"
 TAKEN_OVER = "taken over from the other pane"
 NOT_ASKED = "this pane was not asked"
-LEFT_OUT = "no longer sent"
 THOUGHTS_HIDDEN = (
     "What the models thought is hidden with their names: whether one thinks tells "
     "which it is."
@@ -404,8 +405,11 @@ def answers(count: int) -> str:
 def too_long(excesses: Sequence[TooLong], surplus: int, sides: Sides) -> str:
     """Why a question cannot be asked as it is, and what would help."""
     lines = [
-        f"Pane {sides.letter(excess.pane)} would be asked with {excess.tokens:,} "
-        f"tokens; {excess.fits:,} fit."
+        DOES_NOT_FIT.format(
+            letter=sides.letter(excess.pane),
+            tokens=f"{excess.tokens:,}",
+            fits=f"{excess.fits:,}",
+        )
         for excess in excesses
     ]
     if surplus:

@@ -181,12 +181,13 @@ async def test_a_verdict_names_the_model_that_stood_on_that_side() -> None:
 
 async def test_what_is_no_consultation_is_refused() -> None:
     async with served() as server, server.http() as client:
-        for change in (
+        changes: list[dict[str, Any]] = [
             {"turns": []},
             {"side_a": "elsewhere"},
             {"created": "yesterday"},
             {"file": "/etc/passwd"},
-        ):
+        ]
+        for change in changes:
             body = {"consultation": consultation(**change)}
             found = await client.post("/v1/page/export", json=body)
             assert found.status_code == 400, change

@@ -40,8 +40,6 @@ export class Asking {
       if (error instanceof Refused && error.status === 401) throw error;
     } finally {
       this.shown.changed();
-      await drawAnswers(this.turn);
-      this.shown.changed();
     }
   }
 

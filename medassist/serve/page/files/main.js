@@ -292,7 +292,7 @@ class Page {
       const model = consultation.hidden ? null : consultation.model(side);
       return el("div", { class: "card", "data-pane": model?.pane ?? "" },
         el("span", { class: "letter", text: side }),
-        el("b", { text: model ? model.pane : "name hidden" }),
+        el("b", { text: model ? model.pane : words.NAME_HIDDEN }),
         el("span", { class: "quiet", text: model ? model.name : "shown once you have given a verdict" }));
     });
     return el("section", { class: "welcome", "aria-labelledby": "welcome" },
@@ -327,7 +327,11 @@ class Page {
 
   async send() {
     const question = at("question").value.trim();
-    if (!question || this.asking || !this.setup) return;
+    if (!question || !this.setup) return;
+    if (this.asking) {
+      this.say("The answers are still being written; Esc stops them.");
+      return;
+    }
     const sent = await this.cleared(question);
     if (sent === null || this.asking) return;
     at("question").value = "";
@@ -366,6 +370,7 @@ class Page {
     } finally {
       if (this.asking === asking) this.asking = null;
       this.draw();
+      drawAnswers(asking.turn).then(() => this.draw());
       if (document.activeElement === document.body) at("question").focus({ preventScroll: true });
     }
   }
@@ -471,7 +476,7 @@ class Page {
         }
       }
       turn.verdicts.push({ choice, blind, given: new Date().toISOString(), reasons });
-      this.status("Verdict given.");
+      this.status(words.VERDICT_GIVEN);
       this.draw();
     },
   };

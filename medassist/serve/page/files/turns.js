@@ -4,6 +4,8 @@ import { built, button, el, replace } from "./nodes.js";
 import { words } from "./words.js";
 
 const MOST_WARNINGS = 4;
+/** A sentence with `{name}` replaced by what `values` has of that name. */
+const filled = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const plural = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
 
 export class TurnView {
@@ -80,15 +82,14 @@ export class TurnView {
   }
 
   #flag(flag) {
-    const rule = words.RULE.replace("{id}", flag.id).replace("{field}", flag.field)
-      .replace("{source}", flag.source);
+    const rule = filled(words.RULE, flag);
     const raised = flag.words.map((word) => `“${word}”`).join(", ");
     return el("div", { class: "one-flag" },
       el("p", {}, el("strong", { class: "sign", text: words.RED_FLAG }), " ",
         el("strong", { text: flag.title })),
       el("p", { text: flag.text }),
       el("details", {}, el("summary", { text: "Why this is shown" }),
-        el("p", { class: "quiet", text: `Raised by ${raised}. ${rule}` })));
+        el("p", { class: "quiet", text: `${filled(words.RAISED_BY, { words: raised })}. ${rule}` })));
   }
 
   #drawTrouble(isLast) {
@@ -100,10 +101,12 @@ export class TurnView {
       said.push(el("p", { class: "note",
         text: `${plural(position, "question")} before yours, about ${Math.ceil(seconds)} s.` }));
     }
-    if (turn.leftOut) said.push(el("p", { class: "note", text: "no longer sent with later questions" }));
+    if (turn.leftOut) said.push(el("p", { class: "note", text: words.LEFT_OUT }));
     for (const { side, tokens, fits } of turn.tooLong) {
-      said.push(el("p", { class: "problem", text: `Pane ${side} would be asked with `
-        + `${tokens.toLocaleString("en")} tokens; ${fits.toLocaleString("en")} fit. Nothing was run and nothing was cut.` }));
+      const excess = filled(words.DOES_NOT_FIT, {
+        letter: side, tokens: tokens.toLocaleString("en"), fits: fits.toLocaleString("en"),
+      });
+      said.push(el("p", { class: "problem", text: `${excess} Nothing was run and nothing was cut.` }));
     }
     const failed = [...turn.sides.keys()].map((side) => turn.last(side)).every((one) => one?.failure);
     if (failed && isLast) {
@@ -219,7 +222,7 @@ class PaneView {
     this.element.setAttribute("aria-busy", String(!answer.over));
     this.#where("title", [hidden, model], () => replace(this.title,
       el("span", { class: "letter", text: side }),
-      hidden ? el("span", { class: "role", text: "name hidden" }) : null,
+      hidden ? el("span", { class: "role", text: words.NAME_HIDDEN }) : null,
       model && el("span", { class: "role", text: model.pane }),
       model && el("span", { class: "model", text: model.name, title: model.name })));
     this.status.textContent = this.#state(answer);
