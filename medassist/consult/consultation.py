@@ -22,6 +22,8 @@ class Consultation:
     def __init__(self, sides: Sides | None = None) -> None:
         self.sides = sides or Sides()
         """Which pane is A, and whether names are hidden."""
+        self.edited: Turn | None = None
+        """The turn whose question is being edited, to be asked as a branch."""
         self._branches: list[list[Turn]] = [[]]
         self._branch = 0
 
@@ -48,12 +50,17 @@ class Consultation:
     def ask(self, question: str, sources: Mapping[PaneName, Source], seed: int) -> Turn:
         """Begin a turn: `question` to each pane of `sources`.
 
+        Where a question is being edited, this one begins a branch in its place.
+
         Raises:
             ValueError: the question is empty, or answers are still being written.
         """
         if not question.strip():
             raise ValueError("the question is empty")
         self._expect_over()
+        edited, self.edited = self.edited, None
+        if edited is not None and edited in self.turns:
+            self.branch_off(edited)
         answers: dict[PaneName, Answer] = {
             pane: Answer(source, seed) for pane, source in sources.items()
         }
@@ -100,6 +107,7 @@ class Consultation:
             ValueError: answers are still being written.
         """
         self._expect_over()
+        self.edited = None
         self._branch = (self._branch + 1) % len(self._branches)
         return len(self._branches) > 1
 

@@ -213,8 +213,7 @@ def clean(text: str) -> str:
 
     "a\x1b[31mred\x1b[0m" -> "ared"
     """
-    cleaner = Cleaner()
-    return cleaner.push(text) + cleaner.finish()
+    return Cleaner().push(text)
 
 
 def clean_line(text: str) -> str:

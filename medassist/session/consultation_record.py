@@ -9,18 +9,20 @@ records are open, that saves it; what counts as saved is on the disk. Everything
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from medassist.consult.consultation import Consultation
 
 if TYPE_CHECKING:
+    from medassist.consult.turn import Turn
     from medassist.records.record import Record, WarningGiven
     from medassist.records.recorder import Recorder
     from medassist.records.store import Store
     from medassist.records.stored_consultation import Saved
     from medassist.records.vault import Vault
+    from medassist.safety.red_flags.conversation import Raised
 
 PAUSE_S = 0.25
 """Between two savings of an answer that is being written."""
@@ -283,6 +285,19 @@ class ConsultationRecord:
         """Start the record of a new, empty consultation."""
         self._stop_feeding()
         self._holder.consultation = Consultation()
+
+    def flagged(self, turn: Turn, raised: Sequence[Raised]) -> None:
+        """Record the red flags that the question of `turn` has raised."""
+        from medassist.records.record import FlagShown
+
+        # Of a consultation opened again: what was shown then stays.
+        self.content.flags.setdefault(
+            turn,
+            tuple(
+                FlagShown(r.flag.id, r.flag.title, r.flag.text, r.flag.source)
+                for r in raised
+            ),
+        )
 
     def warned(self, warnings: tuple[WarningGiven, ...]) -> None:
         """Record that the user was warned of identifiers, and decided."""

@@ -341,12 +341,18 @@ class Pair:
         if self._engine and self._alive:
             self._engine.stop(pane)
 
+    @property
+    def runs(self) -> bool:
+        """It is loaded, and its process has not ended since."""
+        engine = self._engine
+        return self.state == "ready" and engine is not None and engine.state != "dead"
+
     def notice_death(self) -> bool:
-        """Whether the models' process ended while idle."""
-        died = self.state == "ready" and self._engine and self._engine.state == "dead"
+        """Whether the models' process ended while idle; it is dead from now on."""
+        died = self.state == "ready" and not self.runs
         if died:
             self.state = "dead"
-        return bool(died)
+        return died
 
     async def ask(
         self,
@@ -363,50 +369,32 @@ class Pair:
         Returns:
             Where the prompt does not fit. Then nothing has run in any pane.
         """
-        async with self._one_at_a_time:
-            return await self._ask(consultation, asked, settings, mode, watch)
-
-    async def _ask(
-        self,
-        consultation: Consultation,
-        asked: Mapping[PaneName, Answer],
-        settings: Settings,
-        mode: Mode,
-        watch: Watch | None,
-    ) -> tuple[TooLong, ...]:
         excesses: list[TooLong] = []
-        try:
-            questions: dict[PaneName, Question] = {
-                pane: self._question(consultation, pane, answer, settings)
-                for pane, answer in asked.items()
-            }
-            for pane, answer in asked.items():
-                if answer.goes_on:
-                    continue  # under the conditions that it was begun under
-                answer.conditions = Conditions(
-                    self.infos[pane],
-                    questions[pane].sampling,
-                    self.confined or "",
-                    self.system(pane),
-                )
-            async for event in self.answers(questions, mode):
-                if isinstance(event, TooLong):
-                    excesses.append(event)
-                    continue
-                if watch is not None:
-                    watch(event)
-                answer = asked[event.pane]
-                match event.kind:
-                    case "reading":
-                        answer.read(event.done, event.total)
-                    case "written":
-                        answer.think(event.thought, event.thought_tokens, event.restart)
-                        answer.write(event.text, event.tokens)
-                    case "answered":
-                        answer.finish(event.text, event.figures, event.thought)
-        except EngineError as error:
-            for answer in asked.values():
-                answer.fail(clean(str(error)))
+        async with self._one_at_a_time:
+            try:
+                questions: dict[PaneName, Question] = {
+                    pane: self._question(consultation, pane, answer, settings)
+                    for pane, answer in asked.items()
+                }
+                async for event in self.answers(questions, mode):
+                    if isinstance(event, TooLong):
+                        excesses.append(event)
+                        continue
+                    if watch is not None:
+                        watch(event)
+                    answer = asked[event.pane]
+                    match event.kind:
+                        case "reading":
+                            answer.read(event.done, event.total)
+                        case "written":
+                            thought = event.thought, event.thought_tokens
+                            answer.think(*thought, event.restart)
+                            answer.write(event.text, event.tokens)
+                        case "answered":
+                            answer.finish(event.text, event.figures, event.thought)
+            except EngineError as error:
+                for answer in asked.values():
+                    answer.fail(clean(str(error)))
         return tuple(excesses)
 
     async def answers(
@@ -447,15 +435,11 @@ class Pair:
             self._preparing = asyncio.create_task(self._prepare(consultation))
 
     async def _prepare(self, consultation: Consultation) -> None:
-
         assert self._engine is not None
         histories: dict[PaneName, list[Message]] = {
-            pane: [
-                *self._before(pane),
-                *consultation.history(pane),
-            ]
+            pane: [*self._before(pane), *history]
             for pane in self.panes
-            if consultation.history(pane)
+            if (history := consultation.history(pane))
         }
         # Best effort: what goes wrong here is said when the next question is asked.
         with suppress(EngineError):
@@ -484,15 +468,23 @@ class Pair:
     ) -> Question:
         from medassist.engine.wire import Question
 
-        sampling = self.sampling(pane, settings)
-        if answer.goes_on and answer.conditions is not None:
-            sampling = answer.conditions.sampling
-        return Question(
+        # What is gone on with stays under the conditions that it was begun under.
+        begun = answer.conditions if answer.goes_on else None
+        sampling = begun.sampling if begun else self.sampling(pane, settings)
+        question = Question(
             messages=(*self._before(pane), *consultation.messages(pane)),
             sampling=replace(sampling, seed=answer.seed),
             written=answer.text if answer.goes_on else "",
             thought=answer.thought if answer.goes_on else "",
         )
+        if not answer.goes_on:
+            answer.conditions = Conditions(
+                self.infos[pane],
+                question.sampling,
+                self.confined or "",
+                self.system(pane),
+            )
+        return question
 
     def _before(self, pane: PaneName) -> tuple[Message, ...]:
         """The system prompt of `pane`, if it has one."""

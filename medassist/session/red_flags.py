@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from medassist.consult.consultation import Consultation
     from medassist.consult.turn import Turn
     from medassist.safety.red_flags.conversation import Raised
-    from medassist.session.consultation_record import ConsultationRecord
+
+    Keep = Callable[[Turn, tuple[Raised, ...]], None]
 
 DRAWN_S = 1.0
 """The longest that a question waits for the panel to be drawn."""
@@ -49,14 +50,12 @@ class RedFlags:
 
     Args:
         panel: Shows what has not been read.
-        changed: Called when something has been shown or read.
+        keep: Is given what was raised by the question of a turn.
     """
 
-    def __init__(
-        self, panel: Panel, changed: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, panel: Panel, keep: Keep) -> None:
         self._panel = panel
-        self._changed = changed
+        self._keep = keep
         self._consultation: Consultation | None = None
         self._shown: list[ShownFlag] = []
         self._by_turn: dict[Turn, tuple[Raised, ...]] = {}
@@ -83,9 +82,6 @@ class RedFlags:
         answered again is not checked again.
         """
         self.follow(consultation)
-        await self._check(consultation, turn)
-
-    async def _check(self, consultation: Consultation, turn: Turn) -> None:
         if turn in self._by_turn:
             return
         self.warm()
@@ -106,6 +102,8 @@ class RedFlags:
         if self._consultation is not consultation:
             return
         self._by_turn[turn] = raised
+        if raised:
+            self._keep(turn, raised)
         self.foreign = foreign
         known = {shown.raised.flag.id for shown in self._shown}
         # With words of an earlier question a flag is raised once; alone, each time.
@@ -136,18 +134,15 @@ class RedFlags:
             self._consultation = consultation
             self._shown, self._by_turn, self.foreign = [], {}, False
             self._draw()
-        behind = self._behind(consultation)
+        turns, checked = consultation.turns, self._by_turn
+        behind = [turn for turn in turns if turn.over and turn not in checked]
         if behind and (self._catching is None or self._catching.done()):
             self._catching = asyncio.create_task(self._catch_up(consultation, behind))
-
-    def _behind(self, consultation: Consultation) -> list[Turn]:
-        checked = self._by_turn
-        return [t for t in consultation.turns if t.over and t not in checked]
 
     async def _catch_up(self, consultation: Consultation, behind: list[Turn]) -> None:
         for turn in behind:
             if self._consultation is consultation:
-                await self._check(consultation, turn)
+                await self.check(consultation, turn)
 
     @property
     def shown(self) -> tuple[ShownFlag, ...]:
@@ -155,40 +150,19 @@ class RedFlags:
         order = sorted(self._shown, key=lambda s: (s.read, s.raised.flag.rank))
         return tuple(order)
 
-    @property
-    def unread(self) -> tuple[Raised, ...]:
-        """The unread flags, the most urgent first."""
-        return tuple(shown.raised for shown in self.shown if not shown.read)
-
     def mark_read(self, seen: Sequence[ShownFlag]) -> None:
         """Mark `seen` as read; newer flags stay unread."""
         read = [shown.raised for shown in seen]
         self._shown = [replace(s, read=s.read or s.raised in read) for s in self._shown]
         self._draw()
 
-    def keep_in(self, record: ConsultationRecord) -> None:
-        """Put the shown flags into the record."""
-        if not self._by_turn:
-            return
-        from medassist.records.record import FlagShown
-
-        flags = record.content.flags
-        for turn, raised in self._by_turn.items():
-            # Of a consultation opened again: what was shown then stays.
-            if turn in flags:
-                continue
-            flags[turn] = tuple(
-                FlagShown(r.flag.id, r.flag.title, r.flag.text, r.flag.source)
-                for r in raised
-            )
-
     def _draw(self) -> None:
         """Show how it stands, where that is another than what is shown."""
-        now = (self.unread, self.reason, self.foreign)
+        unread = tuple(shown.raised for shown in self.shown if not shown.read)
+        now = (unread, self.reason, self.foreign)
         if now != self._drawn:
             self._drawn = now
             self._panel.show(*now)
-        self._changed()
 
     async def _until_drawn(self) -> None:
         """Wait until the panel has been drawn, within a bound."""

@@ -112,10 +112,10 @@ class Session:
         self.pair = pair
         self.consultation = Consultation()
         self.fingerprints = Fingerprints()
-        self.red_flags = RedFlags(panel, lambda: self.red_flags.keep_in(self.record))
         self.record = ConsultationRecord(
             self, lambda said: listener.say(said, True), vault
         )
+        self.red_flags = RedFlags(panel, self.record.flagged)
         self._listener = listener
 
     # The pair

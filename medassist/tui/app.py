@@ -125,7 +125,7 @@ class ConsultApp(App[int]):
             from medassist.engine.confine import forbid_core_dumps
 
             forbid_core_dumps()
-        self.consult.session.red_flags.warm()
+        self.consult.warm()
         self.consult.loader.load()
         self.run_worker(self.consult.take_settings(), group="settings")
         self.set_interval(LOOK_S, self.locking.look)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ ALLOWED = frozenset({"quit"})
 """What of the program can be done while it is locked."""
 
 
-def clock() -> float:
-    """Seconds, including time asleep where the system counts it."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.time()
+if sys.platform == "linux":
+    clock = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+else:
+    clock = time.time
+"""Seconds, including time asleep where the system counts it."""
 
 
 class AutoLock:

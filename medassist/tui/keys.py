@@ -32,8 +32,9 @@ class Command:
     Attributes:
         id: Its name in settings.toml.
         key: Its key, unless the user has chosen another.
-        action: The name of the method `action_...`; or `part.method`, where a part of
-            the screen does it (`screen_of_parts.py`).
+        action: The name of the method `action_...`, with `app.` or `screen.` before
+            it where it is not that of `place`; or `part.method`, where a part of the
+            screen does it (`screen_of_parts.py`).
         place: What has that method or part: the composer, the consult screen, the app,
             or one of the screens on top of it; "dialog" is most of those.
         group: The heading that the help lists it under.
@@ -57,7 +58,8 @@ class Command:
     def does(self) -> str:
         """The action as Textual is told of it."""
         part, dot, work = self.action.partition(".")
-        return f"do('{part}', '{work}')" if dot and part != "app" else self.action
+        own = not dot or part in ("app", "screen")
+        return self.action if own else f"do('{part}', '{work}')"
 
 
 _ASK = "Asking"
@@ -79,7 +81,7 @@ _BENCH = "While models are measured"
 
 COMMANDS: Final = (
     Command(
-        "send", "enter", "send", "composer", _ASK,
+        "send", "enter", "screen.send", "composer", _ASK,
         "Send the question",
         "Puts the question to both models.",
         "send",

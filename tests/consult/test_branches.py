@@ -20,6 +20,28 @@ def test_an_edited_question_begins_a_branch_and_the_old_one_is_kept() -> None:
     assert consultation.turns == [first, second]
 
 
+def test_what_is_asked_while_a_question_is_edited_begins_a_branch() -> None:
+    consultation = Consultation()
+    first = a_turn(consultation, "One?", "a", "b")
+    consultation.edited = first
+    other = a_turn(consultation, "Other?", "c", "d")
+    assert consultation.edited is None
+    assert consultation.branches == ((first,), (other,))
+    last = a_turn(consultation, "And then?", "e", "f")
+    assert consultation.branches == ((first,), (other, last))
+
+
+def test_another_branch_ends_the_editing() -> None:
+    consultation = Consultation()
+    first = a_turn(consultation, "One?", "a", "b")
+    consultation.branch_off(first)
+    a_turn(consultation, "Other?", "c", "d")
+    consultation.edited = consultation.turns[0]
+    assert consultation.next_branch()
+    last = a_turn(consultation, "And then?", "e", "f")
+    assert consultation.turns == [first, last]
+
+
 def test_a_branch_that_was_taken_back_leaves_the_old_one() -> None:
     consultation = Consultation()
     first = a_turn(consultation, "One?", "a", "b")

@@ -105,10 +105,15 @@ class Page:
     async def until_answered(self, turns: int = 1) -> None:
         await self._until_over(lambda: len(self.turns) == turns)
 
+    @property
+    def _answering(self) -> bool:
+        """What has been written does not all stand on the screen yet."""
+        draws = {"answer", "mark"}
+        return any(w.group in draws and not w.is_finished for w in self.app.workers)
+
     async def _until_over(self, asked: Callable[[], object]) -> None:
-        answers = self.consult.answers
         await self.until(
-            lambda: asked() and self.consultation.over and answers.are_drawn
+            lambda: asked() and self.consultation.over and not self._answering
         )
         await self.pilot.pause()
 

@@ -10,6 +10,7 @@ from medassist.core.errors import EngineError, ModelFileError
 from medassist.core.values import PANES, PaneName, TooLong
 from medassist.engine.wire import Question
 from medassist.session.choice import Choice
+from medassist.tui.consult import answers
 from medassist.tui.dialogs.decision import Decision
 from tests.stubs.engine import FakeEngines, answer_of
 from tests.tui.page import PAIR, Page, app_with, foot, opened
@@ -26,6 +27,27 @@ async def test_one_question_is_answered_in_both_panes(engines: FakeEngines) -> N
             "whole answer"
         ] * 2
         assert page.consult.composer.text == ""
+
+
+async def test_an_answer_is_drawn_as_soon_as_it_is_whole(
+    engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a machine where one drawing has taken very long.
+    for pause in ("FASTEST_S", "SLOWEST_S"):
+        monkeypatch.setattr(answers, pause, 1e6)
+    async with opened(engines) as page:
+        await page.ask("Is it measles?")
+        assert answer_of("tuned", "Is it measles?") in page.seen
+
+
+async def test_models_that_have_ended_can_be_started_again_before_they_are_asked(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines) as page:
+        engines.last.state = "dead"
+        assert page.app.run_command("restart")
+        await page.until(lambda: engines.last.starts == 2)
+        await page.until_ready()
 
 
 async def test_the_heads_name_the_models_and_figures_are_for_who_wants_them(

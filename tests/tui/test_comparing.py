@@ -9,7 +9,7 @@ from textual.widgets import Input
 from medassist.consult import sides
 from medassist.consult.sides import Sides
 from medassist.core.values import PaneName
-from medassist.tui.consult.answer_text import AnswerText
+from medassist.tui.consult.turn_view import AnswerText
 from medassist.tui.dialogs.verdict import VerdictPanel
 from medassist.tui.screens.differences import DifferencesScreen
 from medassist.tui.screens.verdicts import VerdictsScreen

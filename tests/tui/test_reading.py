@@ -6,9 +6,9 @@ import pytest
 from textual.widgets import Static
 
 from medassist.core.clean import clean
-from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.consult.pane import MOUNTED
 from medassist.tui.consult.panes import Panes
+from medassist.tui.consult.turn_view import AnswerText
 from medassist.tui.line import Line
 from tests.core.nasty import CONTROL, MARKUP
 from tests.stubs.engine import FakeEngines, answer_of

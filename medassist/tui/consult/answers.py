@@ -6,6 +6,8 @@ Who is asked, and when, is in `screen.py`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import TypeVar
 
 from medassist.consult.answer import Answer, Source
 from medassist.consult.blind import Veil, veil
@@ -16,6 +18,8 @@ from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.panes import Panes
 from medassist.tui.face import Face
 from medassist.tui.wording import consult as wording
+
+Done = TypeVar("Done")
 
 FASTEST_S = 0.1
 SLOWEST_S = 1.0
@@ -40,7 +44,6 @@ class Answers:
         self.top = top
         self._face = face
         self._session = session
-        self._draws = False
         self._first_piece: dict[Answer, float] = {}
         self._copied_part: tuple[list[tuple[str, str]], int] = ([], 0)
         """Tables and code, and which of them was copied last."""
@@ -162,29 +165,30 @@ class Answers:
 
     # Drawing
 
-    def draw_while_busy(self) -> None:
-        """Draw again and again until the pair is loaded and the answers are over."""
-        if not self._draws:
-            self._draws = True
-            self._face.run_worker(self._draw_loop(), group="draw")
+    async def draw_while(self, work: Coroutine[None, None, Done]) -> Done:
+        """Draw again and again while `work` goes on, and then all that it did.
 
-    @property
-    def are_drawn(self) -> bool:
-        """All that has been written stands on the screen."""
-        return not self._draws
+        Args:
+            work: Loads the pair, or has it answer.
 
-    async def _draw_loop(self) -> None:
+        Returns:
+            What `work` returns.
+        """
         loop = asyncio.get_running_loop()
-        while self._draws:
-            while not self._session.idle:
+        task = asyncio.create_task(work)
+        try:
+            while not task.done():
                 began = loop.time()
                 for pane in self.panes.seen:
                     await pane.draw(last=True)
                 self.draw_lines()
                 cost = loop.time() - began
-                await asyncio.sleep(min(SLOWEST_S, max(FASTEST_S, SHARE * cost)))
+                pause = min(SLOWEST_S, max(FASTEST_S, SHARE * cost))
+                await asyncio.wait([task], timeout=pause)
             await self.draw()
-            self._draws = not self._session.idle  # asked anew meanwhile
+        finally:
+            task.cancel()
+        return task.result()
 
     def stand(self) -> None:
         """Have the panes stand on their sides, with the names that may be seen."""
@@ -199,41 +203,46 @@ class Answers:
             pane.header.name_model(source, sides, alike or self._has_figures)
 
     async def show(self) -> None:
-        """Have the panes show the turns that the consultation has now."""
-        consultation = self._session.consultation
-        self._session.red_flags.follow(consultation)
+        """Have the panes show another consultation, or another branch."""
+        self._session.red_flags.follow(self._session.consultation)
         self.stand()
+        await self.show_turns()
+
+    async def show_turns(self) -> None:
+        """Have the panes show the turns that the consultation has now."""
         for pane in self.panes.all:
-            await pane.show(consultation.turns)
+            await pane.show(self._session.consultation.turns)
         self.draw_lines()
 
     async def draw(self) -> None:
         """Draw what stands in the panes once more, and all that is said of it."""
         for pane in self.panes.all:
             await pane.draw()
-        await self._mark()
         self.draw_lines()
+        self._face.run_worker(self._mark(), group="mark", exclusive=True)
 
     def draw_lines(self) -> None:
         """Bring the status of the panes and the line at the top up to date."""
         session, top = self._session, self.top
         pair, consultation = session.pair, session.consultation
-        for name in pair.panes:
-            self.panes[name].status = self._status(name)
+        figures = self._has_figures
+        for pane in self.panes.seen:
+            pane.status = self._status(pane.pane, figures)
             if not consultation.turns:
-                empty = self._face.keymap.name(wording.EMPTY.get(pair.state, ""))
-                self.panes[name].empty = empty
-        infos = list(pair.infos.values()) if self._has_figures else []
+                empty = wording.EMPTY.get(pair.state, "")
+                pane.empty = self._face.keymap.name(empty)
+        infos = list(pair.infos.values()) if figures else []
         top.threads = infos[0].threads if infos else None
-        top.memory = pair.memory if self._has_figures else None
+        top.memory = pair.memory if figures else None
         # While names are hidden nothing says whether a model can think.
         top.thinking = None if consultation.sides.hidden else pair.thinking
         top.saved = session.record.word
         top.blind = consultation.sides.hidden
         top.branch = (consultation.branch + 1, len(consultation.branches))
+        top.editing = consultation.edited is not None
         session.record.feed()
 
-    def _status(self, name: PaneName) -> str:
+    def _status(self, name: PaneName, figures: bool) -> str:
         pair, consultation = self._session.pair, self._session.consultation
         turns = consultation.turns
         answer = turns[-1].shown(name) if turns else None
@@ -248,7 +257,7 @@ class Answers:
         else:
             self._first_piece.pop(answer, None)
         said = wording.answer_status(answer, self._face.mode == "in-turn")
-        if not self._has_figures:
+        if not figures:
             return said
         info = pair.infos.get(name)
         context = info.context if info else None

@@ -47,8 +47,6 @@ class Comparison:
         """Those in which a verdict was given."""
         self._held: list[str] = []
         """Notices that wait until names may be seen: they could name a model."""
-        self._edited: Turn | None = None
-        """The turn whose question is in the composer, to be asked as a branch."""
 
     @property
     def _sides(self) -> Sides:
@@ -79,7 +77,6 @@ class Comparison:
 
     def new_consultation(self) -> Consultation:
         """The next consultation: blind if the last one was chosen to be."""
-        self._edit(None)
         both = len(self._session.pair.panes) > 1
         return Consultation(drawn() if self._blind_again and both else Sides())
 
@@ -196,45 +193,36 @@ class Comparison:
 
     # Branches
 
-    def _edit(self, turn: Turn | None) -> None:
-        self._edited = turn
-        self._answers.top.editing = turn is not None
-
     def edit(self) -> None:
         """Bring a question back into the composer: the last, again the one before."""
-        turns, composer = self._session.consultation.turns, self._composer
+        consultation, composer = self._session.consultation, self._composer
+        turns, edited = consultation.turns, consultation.edited
         if self._last_turn() is None:
             return
-        at = turns.index(self._edited) if self._edited in turns else len(turns)
+        at = turns.index(edited) if edited in turns else len(turns)
         now_there = turns[at].question if at < len(turns) else ""
         if composer.text.strip() and composer.text != now_there:
             self._face.say(wording.COMPOSER_FULL)
             return
-        turn = turns[at - 1]  # before the first comes the last again
-        self._edit(turn)
-        composer.text = turn.question
+        consultation.edited = turns[at - 1]  # before the first comes the last again
+        self._answers.draw_lines()
+        composer.text = consultation.edited.question
         composer.move_cursor(composer.document.end)
         composer.focus()
 
     def leave_editing(self) -> None:
         """Leave the question that is edited, if one is, as it was."""
-        if self._edited is not None and self._composer.text == self._edited.question:
+        consultation = self._session.consultation
+        edited, consultation.edited = consultation.edited, None
+        if edited is not None and self._composer.text == edited.question:
             self._composer.text = ""
-        self._edit(None)
-
-    def branch_off(self) -> None:
-        """What is asked next takes the place of the question that was edited."""
-        turn = self._edited
-        if turn is not None and turn in self._session.consultation.turns:
-            self._session.consultation.branch_off(turn)
-        self._edit(None)
+        self._answers.draw_lines()
 
     async def other_branch(self) -> None:
         consultation = self._session.consultation
         if not self._answers.are_over():
             return
         if consultation.next_branch():
-            self._edit(None)
             await self._answers.show()
             self._session.pair.prepare(consultation)
         else:

@@ -12,7 +12,6 @@ from textual.widgets.text_area import Selection
 
 from medassist.core.clean import clean
 from medassist.tui import keys
-from medassist.tui.consult.messages import Paged, Sent
 from medassist.tui.wording import consult as wording
 
 
@@ -21,13 +20,18 @@ class Composer(TextArea):
 
     Args:
         questions: gives those that were asked so far, the oldest first.
+        page: scrolls the panes by a page, down or up: the composer is too short to
+            need the keys for it.
     """
 
     BINDINGS = keys.bindings("composer")
     BORDER_TITLE = ""
 
-    def __init__(self, questions: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self, questions: Callable[[], Sequence[str]], page: Callable[[bool], None]
+    ) -> None:
         self._questions = questions
+        self._page = page
         self._recalled = ""
         """The earlier question that was brought back last."""
         super().__init__(
@@ -41,12 +45,6 @@ class Composer(TextArea):
 
     # A priority key is handled before the keys that were typed ahead of it have
     # reached the text; what it does has to queue behind them.
-
-    def action_send(self) -> None:
-        self.call_later(self._send)
-
-    def _send(self) -> None:
-        self.post_message(Sent(clean(self.text).strip(), self.text))
 
     def action_earlier_question(self) -> None:
         self.call_later(self._recall, -1)
@@ -121,10 +119,10 @@ class Composer(TextArea):
         self.move_cursor(self.document.end)
 
     def action_cursor_page_up(self) -> None:
-        self.post_message(Paged(down=False))
+        self._page(False)
 
     def action_cursor_page_down(self) -> None:
-        self.post_message(Paged(down=True))
+        self._page(True)
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.text = clean(event.text)

@@ -74,8 +74,7 @@ class Loader:
         session = self._session
         self._trouble.say("")
         settings = await self._face.settings()
-        self._answers.draw_while_busy()
-        await session.load(settings)
+        await self._answers.draw_while(session.load(settings))
         self._show_names()
         self._answers.draw_lines()
         for notice in session.pair.notices:
@@ -113,6 +112,7 @@ class Loader:
 
     def restart(self) -> None:
         """Load a pair that does not run."""
+        self._session.pair.notice_death()
         if self._session.pair.state in ("stopped", "failed", "dead"):
             self.load()
             self._composer.focus()

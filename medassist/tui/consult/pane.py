@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import var
 from textual.widgets import Button
 
@@ -18,7 +20,7 @@ from medassist.consult.sides import Letter, Sides
 from medassist.consult.turn import Turn
 from medassist.core.clean import clean_line
 from medassist.core.values import PaneName
-from medassist.tui.consult.messages import Reviewed, Scrolled
+from medassist.tui.consult.review_lines import Reviewed
 from medassist.tui.consult.turn_view import TurnView
 from medassist.tui.line import Line
 from medassist.tui.wording import consult as wording
@@ -124,6 +126,13 @@ class PaneHeader(Line):
         )
 
 
+@dataclass
+class Scrolled(Message):
+    """The user, or a growing answer, has moved what is to be seen of a pane."""
+
+    turns: Turns
+
+
 class Page(Vertical):
     """The turns that are laid out; `grown` is called when their height changes.
 
@@ -148,9 +157,8 @@ class Turns(VerticalScroll):
     window over less than that to the bottom.
     """
 
-    def __init__(self, pane: PaneName) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._pane: PaneName = pane
         self.page = Page(self.keep_up)
         self._follows = False
         self._followed_to = 0
@@ -161,14 +169,14 @@ class Turns(VerticalScroll):
             return
         if not self._follows and new_value >= self.max_scroll_y > 0:
             self.anchor()
-        self.post_message(Scrolled(self._pane))
+        self.post_message(Scrolled(self))
 
     def action_scroll_end(self) -> None:
         self._follows = False
         super().action_scroll_end()
         self.anchor()
         # An anchored window is moved without a word to its watchers.
-        self.call_after_refresh(self.post_message, Scrolled(self._pane))
+        self.call_after_refresh(self.post_message, Scrolled(self))
 
     def on_resize(self) -> None:
         self.keep_up()
@@ -208,7 +216,7 @@ class Turns(VerticalScroll):
                 top = min(self.max_scroll_y, views[-1].virtual_region.y)
                 self._followed_to = round(top)
                 self.scroll_to(y=self._followed_to, animate=False, immediate=True)
-        self.post_message(Scrolled(self._pane))
+        self.post_message(Scrolled(self))
 
     # Where it is
 
@@ -258,7 +266,7 @@ class Pane(Vertical):
     def __init__(self, pane: PaneName) -> None:
         super().__init__(id=pane)
         self.pane: PaneName = pane
-        self.turns = Turns(pane)
+        self.turns = Turns()
         self.header = PaneHeader(pane)
         self._status = Line(classes="status")
         self._pinned = Line(classes="pinned")
@@ -286,18 +294,16 @@ class Pane(Vertical):
         """Have the question stand above its answer where it has left at the top."""
         question = self.turns.left_question
         self._pinned.display = bool(question)
-        self._pinned.say(wording.question(clean_line(question)))
-        self._say_status()
+        if question:
+            self._pinned.say(wording.question(clean_line(question)))
+        self.watch_status()
 
     @property
     def hidden(self) -> int:
         """Earlier turns that are not laid out."""
         return self._hidden
 
-    def watch_status(self, status: str) -> None:
-        self._say_status()
-
-    def _say_status(self) -> None:
+    def watch_status(self) -> None:
         more = wording.MORE_BELOW if self.turns.has_more else ""
         self._status.say(wording.joined(self.status, more))
         self._status.set_class(self.status.startswith(wording.NOT_WHOLE), "-warns")
@@ -314,15 +320,17 @@ class Pane(Vertical):
                 await view.remove()
         if not kept:
             self._hidden = max(0, len(turns) - MOUNTED)
-        mounted = [view.turn for view in kept]
+        shown = [view.turn for view in kept]
         new = [
             TurnView(turn, self.pane)
             for turn in turns[self._hidden :]
-            if turn not in mounted
+            if turn not in shown
         ]
         if new:
             await self.turns.page.mount(*new)
-            await self._unmount_oldest()
+            for view in self.turns.views[:-MOUNTED]:
+                await view.remove()
+                self._hidden += 1
             self.turns.follow()
         if new or not turns:
             self.header.mark_review(warnings=0, cites=True)
@@ -360,13 +368,6 @@ class Pane(Vertical):
         self.call_after_refresh(
             self.turns.scroll_to_widget, top, animate=False, top=True
         )
-
-    async def _unmount_oldest(self) -> None:
-        views = self.turns.views
-        surplus = len(views) - MOUNTED
-        for view in views[: max(0, surplus)]:
-            await view.remove()
-            self._hidden += 1
 
     def _show_edges(self) -> None:
         self._empty.display = not self._all

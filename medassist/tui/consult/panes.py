@@ -13,8 +13,7 @@ from textual.containers import Container
 from textual.reactive import var
 
 from medassist.core.values import PANES, PaneName
-from medassist.tui.consult.messages import Scrolled
-from medassist.tui.consult.pane import Pane, Turns
+from medassist.tui.consult.pane import Pane, Scrolled, Turns
 from medassist.tui.face import face
 from medassist.tui.wording import consult as wording
 
@@ -27,24 +26,20 @@ class Panes(Container):
 
     def __init__(self) -> None:
         super().__init__(id="panes")
-        self._panes: dict[PaneName, Pane] = {pane: Pane(pane) for pane in PANES}
+        self.all: list[Pane] = [Pane(name) for name in PANES]
+        """Both panes, the first on the left or above."""
         self._only: PaneName | None = None
 
     def compose(self) -> ComposeResult:
-        yield from self._panes.values()
+        yield from self.all
 
     def __getitem__(self, name: PaneName) -> Pane:
-        return self._panes[name]
-
-    @property
-    def all(self) -> list[Pane]:
-        """Both panes, the first on the left or above."""
-        return list(self._panes.values())
+        return next(pane for pane in self.all if pane.pane == name)
 
     @property
     def seen(self) -> list[Pane]:
         """The panes that the pair has."""
-        return [pane for pane in self._panes.values() if not pane.has_class("-absent")]
+        return [pane for pane in self.all if not pane.has_class("-absent")]
 
     @property
     def focused(self) -> PaneName | None:
@@ -58,16 +53,15 @@ class Panes(Container):
     def have(self, names: Iterable[PaneName]) -> None:
         """Show the panes of `names` alone."""
         wanted = set(names)
-        for name, pane in self._panes.items():
-            pane.set_class(name not in wanted, "-absent")
+        for pane in self.all:
+            pane.set_class(pane.pane not in wanted, "-absent")
         self._show_only(None)
 
     def order(self, order: Sequence[PaneName]) -> None:
         """Have the panes stand in `order`, the first on the left or above."""
-        if tuple(self._panes) == tuple(order):
+        if [pane.pane for pane in self.all] == list(order):
             return
-        self._panes = {name: self._panes[name] for name in order}
-        first, second = self._panes.values()
+        first, second = self.all = [self[name] for name in order]
         if first.parent is not None:
             self.move_child(first, before=second)
             # Textual does not look again at who is the last child.
@@ -90,7 +84,7 @@ class Panes(Container):
 
     def _show_only(self, name: PaneName | None) -> None:
         self._only = name
-        for pane in self._panes.values():
+        for pane in self.all:
             pane.set_class(name is not None and pane.pane != name, "-aside")
 
     def page(self, down: bool) -> None:
@@ -103,13 +97,14 @@ class Panes(Container):
 
     def watch_scrolls_together(self, together: bool) -> None:
         if together:
-            self._follow(self._panes[self.focused or next(iter(self._panes))].turns)
+            leader = self[self.focused] if self.focused else self.all[0]
+            self._follow(leader.turns)
 
     @on(Scrolled)
     def _on_scrolled(self, event: Scrolled) -> None:
         event.stop()
         # Only what the user moves leads; a growing answer in the other pane does not.
-        turns = self._panes[event.pane].turns
+        turns = event.turns
         if self.scrolls_together and (turns.has_focus or turns.is_mouse_over):
             self.call_after_refresh(self._follow, turns)  # it may still be moving
 
@@ -117,6 +112,6 @@ class Panes(Container):
         place = leader.place()
         if place is None:
             return
-        for pane in self._panes.values():
+        for pane in self.all:
             if pane.turns is not leader and not pane.turns.is_mouse_over:
                 pane.turns.go_to(*place)

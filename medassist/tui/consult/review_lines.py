@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Static
 
 from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
-from medassist.tui.consult.messages import Reviewed
 from medassist.tui.wording import consult as wording
 
 if TYPE_CHECKING:
     from medassist.safety.review import Mark, Review
-    from medassist.tui.consult.answer_text import AnswerText
 
 MOST: Final = 4
 """Warnings that are said in full; the others are counted."""
@@ -28,6 +29,21 @@ AMOUNT: Final = "bold underline $accent"
 """Seen without colours too."""
 PART: Final = "underline"
 _Style = tuple[int, int, str]
+
+
+@dataclass
+class Reviewed(Message):
+    """An answer has been looked through, or what was said of it holds no longer.
+
+    Attributes:
+        turn: whose answer it is.
+        warnings: how many there are.
+        cites: it names a source, or nothing is known of it.
+    """
+
+    turn: Turn
+    warnings: int = 0
+    cites: bool = True
 
 
 class ReviewLines(Static):
@@ -50,15 +66,21 @@ class ReviewLines(Static):
         """What is said now; `None` while nothing is."""
 
     def draw(
-        self, turn: Turn, pane: PaneName, text: AnswerText, before: Sequence[Turn]
+        self,
+        turn: Turn,
+        pane: PaneName,
+        shown: str,
+        text: Widget,
+        before: Sequence[Turn],
     ) -> None:
         """Bring the lines up to date. Returns at once.
 
         Args:
             turn: The turn.
-            pane: The pane whose answer stands in `text`.
-            text: The answer as it is drawn. What it does not show, names hidden or
-                an answer held back, is not looked at.
+            pane: The pane whose answer it is.
+            shown: The answer as the reader has it, names hidden; empty where it is
+                held back. Nothing else is looked at.
+            text: Draws it.
             before: The turns above it. That an answer cites nothing is said once in
                 a consultation; from then on a sign in the pane's head is enough.
         """
@@ -69,8 +91,8 @@ class ReviewLines(Static):
             if (said := one.shown(pane)) is not None and said.counts
         )
         answer = turn.shown(pane)
-        seen = answer is not None and answer.over and text.display
-        shown = text.shown if seen else ""
+        if answer is None or not answer.over:
+            shown = ""
         # Whether the panes are apart is told once both are over.
         others = [turn.shown(name) for name in turn.panes if name != pane]
         other = "\n".join(a.text for a in others if a is not None and a.over)
@@ -79,14 +101,13 @@ class ReviewLines(Static):
             return
         self._key = key
         if not shown.strip():
-            self.review, self.display = None, False
-            self.post_message(Reviewed(turn))
+            if self.review is not None:
+                self.review, self.display = None, False
+                self.post_message(Reviewed(turn))
             return
         self.run_worker(self._look(key, turn, text), group="review", exclusive=True)
 
-    async def _look(
-        self, key: tuple[str, str, str], turn: Turn, text: AnswerText
-    ) -> None:
+    async def _look(self, key: tuple[str, str, str], turn: Turn, text: Widget) -> None:
         shown, other, story = key
         drawn = [(part, texts) for part in _parts(text) if (texts := _texts(part))]
         every = [texts for _, texts in drawn]
@@ -139,7 +160,7 @@ def _look(
     return review(story, shown, other), marks, told
 
 
-def _parts(text: AnswerText) -> list[Static]:
+def _parts(text: Widget) -> list[Static]:
     """What draws a text, each of it once."""
     own = {part for part in text.query(Static) if hasattr(part, "texts")}
     return [part for part in text.query(Static) if part.parent not in own]
@@ -147,8 +168,11 @@ def _parts(text: AnswerText) -> list[Static]:
 
 def _texts(part: Static) -> list[str]:
     own: list[str] | None = getattr(part, "texts", None)
-    plain = _plain(part) if own is None else ""
-    return own if own is not None else [plain] if plain else []
+    if own is not None:
+        return own
+    content = part.content
+    plain = content.plain if isinstance(content, Content) else content
+    return [plain] if plain and isinstance(plain, str) else []
 
 
 def _style(part: Static, styles: Sequence[Sequence[_Style]]) -> None:
@@ -165,10 +189,3 @@ def _style(part: Static, styles: Sequence[Sequence[_Style]]) -> None:
 
 def _styles(marks: Sequence[Mark]) -> list[_Style]:
     return [(*mark.span, AMOUNT if mark.amount else PART) for mark in marks]
-
-
-def _plain(part: Static) -> str:
-    content = part.content
-    if isinstance(content, Content):
-        return content.plain
-    return content if isinstance(content, str) else ""

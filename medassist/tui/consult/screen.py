@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
 
 from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Footer, TextArea
 
+from medassist.core.clean import clean
 from medassist.core.values import PaneName, TooLong
 from medassist.session.pair import Pair
 from medassist.session.session import Asked, Session
@@ -26,11 +26,11 @@ from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.flag_panel import FlagPanel
 from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.loader import Loader
-from medassist.tui.consult.messages import Paged, Sent, WriteOn
 from medassist.tui.consult.panes import Panes
 from medassist.tui.consult.records import Records
 from medassist.tui.consult.search import Search
 from medassist.tui.consult.trouble import Trouble
+from medassist.tui.consult.turn_view import read_markdown
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.face import Face
 from medassist.tui.line import Line
@@ -74,7 +74,7 @@ class ConsultScreen(ScreenOfParts[None]):
         self.panes = Panes()
         self.search = Search(self.panes)
         self.trouble = Trouble()
-        self.composer = Composer(self._questions)
+        self.composer = Composer(self._questions, self.panes.page)
         self.too_small = Line(TOO_SMALL, id="too-small")
         self.session = Session(pair, self, self.flag_panel)
         self.answers = Answers(face, self.session, self.panes, self.top)
@@ -137,25 +137,39 @@ class ConsultScreen(ScreenOfParts[None]):
         if self.composer.text == "/" and self._face.run_command("palette"):
             self.composer.text = ""
 
-    @on(Sent)
-    def _on_sent(self, event: Sent) -> None:
-        if not event.text:
+    def action_send(self) -> None:
+        # Behind the keys that were typed before it and have not reached the text yet.
+        self.composer.call_later(self._send)
+
+    def _send(self) -> None:
+        written = self.composer.text
+        question = clean(written).strip()
+        if not question:
             self.say(wording.WRITE_FIRST)
-        elif command := SLASH.fullmatch(event.text):
+        elif command := SLASH.fullmatch(question):
             if self._face.run_command(command[1]):
-                self.composer.taken(event.written)
+                self.composer.taken(written)
             else:
                 self.say(self._face.keymap.name(wording.no_command(command[1])))
-        elif mention := mentioned(event.text):
+        elif mention := mentioned(question):
             self.run_worker(self.attachments.put(mention), group="attach")
-        elif not (self.answers.are_over() and self.loader.wake()):
+        elif not self._can_ask():
             return
         elif self.session.record.is_open:
-            work = self._send_to_be_saved(event.text, event.written)
+            work = self._send_to_be_saved(question, written)
             self.run_worker(work, group="records")
         else:
-            self.composer.taken(event.written)
-            self._begin(event.text)
+            self.composer.taken(written)
+            self._begin(question)
+
+    def _can_ask(self, if_failed: bool = False) -> bool:
+        """Whether the pair can be asked, if need be once it is loaded again.
+
+        Args:
+            if_failed: Load again also where loading has failed.
+        """
+        runs = self.session.pair.runs
+        return self.answers.are_over() and (runs or self.loader.wake(if_failed))
 
     async def _send_to_be_saved(self, question: str, written: str) -> None:
         cleared = await self.records.cleared(question)
@@ -166,19 +180,14 @@ class ConsultScreen(ScreenOfParts[None]):
     def action_regenerate(self) -> None:
         if not self.session.consultation.turns:
             self.say(wording.NO_QUESTION)
-        elif self.answers.are_over() and self.loader.wake(if_failed=True):
+        elif self._can_ask(if_failed=True):
             self._begin(None)
 
-    def action_write_on(self) -> None:
-        focused = self.panes.focused
-        self._write_on((focused,) if focused else self.session.pair.panes)
-
-    @on(WriteOn)
-    def _on_write_on(self, event: WriteOn) -> None:
-        self._write_on((event.pane,))
-
-    def _write_on(self, panes: Sequence[PaneName]) -> None:
-        if not (self.answers.are_over() and self.loader.wake()):
+    def action_write_on(self, pane: PaneName | None = None) -> None:
+        """Write on what was cut off in `pane`, else in the one that has the focus."""
+        pane = pane or self.panes.focused
+        panes = (pane,) if pane else self.session.pair.panes
+        if not self._can_ask():
             return
         able: list[PaneName] = [
             pane for pane in panes if not self.session.cut_off(pane)
@@ -186,37 +195,35 @@ class ConsultScreen(ScreenOfParts[None]):
         if not able:
             self.say(self._face.keymap.name(self.session.cut_off(panes[0])))
             return
-        asked = self.session.go_on(able)
-        self.run_worker(self._answer(asked), group="answer")
-        self.answers.draw_while_busy()
+        self.run_worker(self._answer(self.session.go_on(able)), group="answer")
 
     def _begin(self, question: str | None) -> None:
         """Ask `question`, or where it is `None` the last one again."""
-        if question is not None:
-            self.comparison.branch_off()
         settings = self._face.settings_now
         asked = self.session.begin(question, settings.sampling.seed if settings else 0)
         self.run_worker(self._answer(asked), group="answer")
-        self.answers.draw_while_busy()
 
     async def _answer(self, asked: Asked) -> None:
-        await self.answers.show()
+        await self.answers.show_turns()
         settings = await self._face.settings()
-        outcome = await self.session.answer(asked, settings, self._face.mode)
+        outcome = await self.answers.draw_while(
+            self.session.answer(asked, settings, self._face.mode)
+        )
         if not outcome.ready:
             await self._take_back(asked)
         elif outcome.too_long:
             await self._too_long(outcome.too_long, asked)
         else:
             self.loader.say_trouble()
-            self.session.pair.prepare(self.session.consultation)
+            if self.session.consultation.over:  # else asked anew while it was drawn
+                self.session.pair.prepare(self.session.consultation)
             await self.loader.learn_files()
 
     async def _take_back(self, asked: Asked) -> str:
         question = self.session.take_back(asked)
         if not asked.again:
             self.composer.put(question)
-        await self.answers.show()
+        await self.answers.show_turns()
         return question
 
     async def _too_long(self, excesses: tuple[TooLong, ...], asked: Asked) -> None:
@@ -276,10 +283,6 @@ class ConsultScreen(ScreenOfParts[None]):
 
     # Reading
 
-    @on(Paged)
-    def _on_paged(self, event: Paged) -> None:
-        self.panes.page(event.down)
-
     def action_next_pane(self) -> None:
         self.focus_next()
 
@@ -289,6 +292,11 @@ class ConsultScreen(ScreenOfParts[None]):
 
     def _scroll_together(self, together: bool) -> None:
         self.panes.scrolls_together = self.top.scrolls_together = together
+
+    def warm(self) -> None:
+        """Import in the background what the first answer would else wait for."""
+        self.session.red_flags.warm()
+        self.run_worker(asyncio.to_thread(read_markdown), group="warm")
 
     async def take_settings(self) -> None:
         """Be as the user wants it; after the first frame, which waits for no file."""

@@ -14,9 +14,9 @@ from textual.selection import Selection
 from textual.widgets import Input, Static
 
 from medassist.tui import keys
-from medassist.tui.consult.answer_text import AnswerText
 from medassist.tui.consult.pane import Turns
 from medassist.tui.consult.panes import Panes
+from medassist.tui.consult.turn_view import AnswerText
 from medassist.tui.line import Line
 from medassist.tui.wording import consult as wording
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Static
@@ -11,33 +15,110 @@ from textual.widgets import Static
 from medassist.consult.answer import Answer
 from medassist.consult.blind import Veil
 from medassist.consult.turn import Turn
-from medassist.core.clean import clean
+from medassist.core.clean import Cleaner, clean
 from medassist.core.values import PaneName
-from medassist.tui.consult.answer_text import AnswerText
-from medassist.tui.consult.messages import WriteOn
 from medassist.tui.consult.review_lines import ReviewLines
-from medassist.tui.consult.thought_view import ThoughtView
 from medassist.tui.face import face
-from medassist.tui.line import Line
 from medassist.tui.wording import consult as wording
 
+if TYPE_CHECKING:
+    from medassist.tui.consult.markdown import AnswerMarkdown
 
-class CutOff(Line):
-    """That the limit cut an answer off, right behind its last word."""
+LONGEST_MARKDOWN = 60_000
+"""Characters beyond which an answer is shown as plain text: laying out Markdown again
+and again would take the processor from the model."""
 
-    def __init__(self, pane: PaneName) -> None:
-        super().__init__(classes="cut-off")
-        self._pane: PaneName = pane
+
+def read_markdown() -> None:
+    """Import what draws an answer, so that the first one need not wait for it."""
+    import_module("medassist.tui.consult.markdown")
+
+
+class Remark(Static):
+    """Something said beside an answer: it is there while it says something.
+
+    Plain text, so that nobody takes a model's thought for its answer.
+    """
+
+    def __init__(self, classes: str) -> None:
+        super().__init__("", markup=False, classes=classes)
         self.display = False
+        self._said = ""
 
-    def draw(self, answer: Answer | None, hidden: bool, can_go_on: bool) -> None:
-        """Say it of `answer`, if it is so; see `wording.cut_off`."""
-        said = wording.cut_off(answer, hidden, can_go_on) if answer else ""
-        self.display = bool(said)
-        self.say(face(self).keymap.name(said))
+    def say(self, text: str) -> None:
+        """Say `text` from now on."""
+        if text != self._said:
+            self._said = text
+            self.display = bool(text)
+            self.update(text)
 
-    def on_click(self) -> None:
-        self.post_message(WriteOn(self._pane))
+
+class AnswerText(Vertical):
+    """Draws as much of an answer as there is; `draw` is called again as it grows.
+
+    Markdown as long as Textual can lay it out, else the same text as it is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cleaner = Cleaner()
+        self._taken: str = ""  # what of the engine's text has been taken
+        self._shown = ""  # that, cleaned
+        self._markdown: AnswerMarkdown | None = None
+        self._plain: Static | None = None
+        self._drawing = asyncio.Lock()
+
+    @property
+    def shown(self) -> str:
+        """The text as the reader has it."""
+        return self._shown
+
+    async def draw(self, text: str) -> None:
+        """Show `text`, usually what was shown and a further piece.
+
+        Of two that draw at a time, each returns when all is there: a table, for one,
+        has its rows only after it has been mounted, and who looks for doses in it
+        earlier finds none.
+        """
+        async with self._drawing:
+            if text == self._taken:
+                return
+            if not text.startswith(self._taken):
+                await self._clear()
+            piece = self._cleaner.push(text[len(self._taken) :])
+            self._taken = text
+            if not piece:
+                return
+            self._shown += piece
+            if self._plain is not None:
+                self._plain.update(self._shown)
+                return
+            if len(self._shown) > LONGEST_MARKDOWN:
+                await self._show_plain()
+                return
+            try:
+                if self._markdown is None:
+                    # Imported late: it would cost the first frame.
+                    from medassist.tui.consult.markdown import AnswerMarkdown
+
+                    self._markdown = AnswerMarkdown()
+                    await self.mount(self._markdown)
+                await self._markdown.append(piece)
+            except Exception:
+                # Whatever Markdown makes of a model's text, the reader gets the text.
+                await self._show_plain()
+
+    async def _show_plain(self) -> None:
+        self._plain = Static(self._shown, markup=False, classes="plain")
+        await self.remove_children()
+        self._markdown = None
+        await self.mount(self._plain)
+
+    async def _clear(self) -> None:
+        self._cleaner = Cleaner()
+        self._taken = self._shown = ""
+        self._markdown = self._plain = None
+        await self.remove_children()
 
 
 class TurnView(Vertical):
@@ -50,13 +131,13 @@ class TurnView(Vertical):
         self._question = Static(
             wording.question(clean(turn.question)), markup=False, classes="question"
         )
-        self._model = Line(classes="foot")
+        self._model = Remark("foot")
         self._answer: Answer | None = None
-        self._thought = ThoughtView()
+        self._thought = Remark("thought")
         self._text = AnswerText()
+        self._cut_off = Remark("cut-off")
         self._review = ReviewLines()
-        self._cut_off = CutOff(pane)
-        self._foot = Static("", markup=False, classes="foot")
+        self._foot = Remark("foot")
 
     def compose(self) -> ComposeResult:
         yield self._question
@@ -88,44 +169,36 @@ class TurnView(Vertical):
             thoughts: What the model thought is unfolded.
             is_last: No turn stands below it.
         """
+        hidden = veil is not None
         self.set_class(self.turn.left_out, "-left-out")
-        model = "" if veil is not None else self._new_model(before)
-        self._model.display = bool(model)
-        self._model.say(wording.FROM_HERE.format(model=model))
+        self._model.say("" if hidden else self._new_model(before))
         answer = self.turn.shown(self._pane)
-        self._thought.draw(None if veil else answer, thoughts)
-        self._cut_off.draw(answer, veil is not None, is_last and not self.turn.verdicts)
+        self._foot.set_class(answer is not None and answer.state == "failed", "-failed")
         if answer is None:
-            self._say(wording.NOT_ASKED, failed=False)
+            self._thought.say("")
+            self._cut_off.say("")
+            self._foot.say(wording.NOT_ASKED)
             return
+        has_thought = not hidden and bool(answer.thought.strip())
+        self._thought.say(self._thought_said(answer, thoughts) if has_thought else "")
+        self._thought.set_class(thoughts, "-unfolded")
+        can_go_on = is_last and not self.turn.verdicts
+        cut_off = wording.cut_off(answer, hidden, can_go_on)
+        self._cut_off.say(face(self).keymap.name(cut_off) if cut_off else "")
         if answer is not self._answer:
             await self._text.draw("")
             self._answer = answer
-        if veil is not None and not self.turn.over:
-            # The answers appear together: which came first tells something.
-            await self._text.draw("")
-            self._text.display = False
-            self._review.draw(self.turn, self._pane, self._text, before)
-            self._say("", failed=False)
-            return
-        self._text.display = True
-        await self._text.draw(veil.mask(answer.text) if veil else answer.text)
-        self._review.draw(self.turn, self._pane, self._text, before)
-        said = wording.foot(
-            answer,
-            self.turn.place(self._pane),
-            len(self.turn.answers(self._pane)),
-            veil is not None,
-        )
-        said = veil.mask(said) if veil else said
-        if self.turn.taken_over(self._pane):
-            said = wording.SEPARATOR.join(filter(None, [wording.TAKEN_OVER, said]))
-        if self.turn.left_out:
-            said = wording.SEPARATOR.join(filter(None, [said, wording.LEFT_OUT]))
-        self._say(said, failed=answer.state == "failed")
+        # Hidden answers appear together: which came first tells something.
+        held_back = hidden and not self.turn.over
+        self._text.display = not held_back
+        text = "" if held_back else answer.text
+        await self._text.draw(veil.mask(text) if veil else text)
+        shown = "" if held_back else self._text.shown
+        self._review.draw(self.turn, self._pane, shown, self._text, before)
+        self._foot.say("" if held_back else self._foot_said(answer, veil))
 
     def _new_model(self, before: Sequence[Turn]) -> str:
-        """The model, where another one answered the turn before; else empty.
+        """That another model answers than in the turn before; else empty.
 
         It is asked with each drawing: a question can be older than the model that
         answers it.
@@ -134,11 +207,30 @@ class TurnView(Vertical):
         then = before[-1].shown(self._pane) if before else None
         if now is None or then is None or then.source == now.source:
             return ""
-        # What was taken over is said below the answer.
-        return "" if self.turn.taken_over(self._pane) else wording.model(now.source)
+        if self.turn.taken_over(self._pane):
+            return ""  # which is said below the answer
+        return wording.FROM_HERE.format(model=wording.model(now.source))
 
-    def _say(self, text: str, failed: bool) -> None:
-        self._foot.set_class(failed, "-failed")
-        self._foot.display = bool(text)
-        if text:
-            self._foot.update(text)
+    def _thought_said(self, answer: Answer, unfolded: bool) -> str:
+        """What the model thought before `answer`: a line, or unfolded all of it."""
+        named = face(self).keymap.name
+        said = [named(wording.thought(answer, unfolded))]
+        if unfolded:
+            said.append(clean(answer.thought).strip())
+            if not wording.thinks(answer):
+                said.append(named(wording.THOUGHT_ENDS))
+        return "\n".join(said)
+
+    def _foot_said(self, answer: Answer, veil: Veil | None) -> str:
+        pane, turn = self._pane, self.turn
+        count = len(turn.answers(pane))
+        said = wording.foot(answer, turn.place(pane), count, veil is not None)
+        return wording.joined(
+            wording.TAKEN_OVER if turn.taken_over(pane) else "",
+            veil.mask(said) if veil else said,
+            wording.LEFT_OUT if turn.left_out else "",
+        )
+
+    @on(events.Click, ".cut-off")
+    async def _write_on(self) -> None:
+        await self.run_action(f"screen.write_on('{self._pane}')")
