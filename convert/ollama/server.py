@@ -1,8 +1,8 @@
 """HTTP client of a running Ollama server, with its errors as sentences.
 
-It is spoken to by our one way out. The client that Ollama gives cannot do half of what
-is needed (whether a blob is there, how far an upload is, the tensors of a model, a
-prompt that is rendered only), and it has an HTTP library and a way of its own.
+The client that Ollama gives cannot do half of what is needed (whether a blob is there,
+how far an upload is, the tensors of a model, a prompt that is rendered only), and it
+has an HTTP library and a way out of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,14 @@ import httpx2
 from convert.errors import ConvertError
 from convert.ollama.model_settings import OllamaSettings
 from medassist.core.errors import NetworkError
-from medassist.core.network import connected
-from medassist.core.ollama_host import VARIABLE, Host
+from medassist.core.ollama_connection import OllamaConnection
+from medassist.core.ollama_host import VARIABLE
 from medassist.core.progress import Watcher
 from medassist.core.values import Role
 
 OLDEST = (0, 5, 5)
 """Where /api/create takes files by digest; released in January 2025."""
 PIECE = 1 << 20
-SILENCE_S = 600.0
 CREATE = "create"
 
 
@@ -39,22 +38,8 @@ class AdapterRefusedError(ConvertError):
         self.said = said
 
 
-class Server:
-    """A connection to an Ollama; a context manager."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-        self._open = ExitStack()
-        # An Ollama has no TLS of its own; the user named this one.
-        way = connected([host.name], silence_s=SILENCE_S, in_clear=True)
-        self._http = self._open.enter_context(way)
-        self._http.base_url = host.url
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
+class Server(OllamaConnection):
+    """What is asked of an Ollama that models are published to."""
 
     def version(self) -> str:
         """The server's version.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -20,12 +20,11 @@ from medassist.bench.errors import BenchError
 from medassist.bench.results import FileFacts
 from medassist.core.clean import clean_line
 from medassist.core.errors import NetworkError
-from medassist.core.network import connected
-from medassist.core.ollama_host import VARIABLE, Host
+from medassist.core.ollama_connection import OllamaConnection
+from medassist.core.ollama_host import VARIABLE
 
 NAME = "ollama:"
 """Before the names of these models, as the library has it."""
-SILENCE_S = 600.0
 MOST_LINE = 1 << 20
 MOST_SAID = 200
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -102,26 +101,8 @@ class Timings:
         return self.written / self.write_s if self.write_s else None
 
 
-class Ollama:
-    """A connection to a running Ollama; a context manager.
-
-    Args:
-        host: where it listens.
-    """
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-        self._open = ExitStack()
-        # An Ollama has no TLS of its own; the user named this one.
-        way = connected([host.name], silence_s=SILENCE_S, in_clear=True)
-        self._http = self._open.enter_context(way)
-        self._http.base_url = host.url
-
-    def __enter__(self) -> Ollama:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
+class Ollama(OllamaConnection):
+    """What is asked of an Ollama whose models are measured."""
 
     def version(self) -> str:
         """The server's version.
