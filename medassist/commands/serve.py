@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,52 @@ if TYPE_CHECKING:
     from medassist.serve.options import ServeOptions
     from medassist.settings import Settings
 
+
+class EngineKind(StrEnum):
+    """What stands behind --upstream."""
+
+    VLLM = "vllm"
+    LLAMA_SERVER = "llama-server"
+    OPENAI = "openai"
+
+
+class IdentifiersChoice(StrEnum):
+    """What is done with identifiers before a question leaves this computer."""
+
+    ASK = "ask"
+    REPLACE = "replace"
+    KEEP = "keep"
+
+
+UpstreamUrl = Annotated[
+    str,
+    typer.Option(
+        "--upstream",
+        metavar="URL",
+        help="An engine that answers in place of a pair here: vLLM, llama-server, or "
+        "another that speaks OpenAI's API.",
+    ),
+]
+UpstreamKind = Annotated[
+    EngineKind | None, typer.Option(help="What it is; left out, it is asked.")
+]
+UpstreamBase = Annotated[
+    str, typer.Option(metavar="NAME", help="What it calls the base model.")
+]
+UpstreamTuned = Annotated[
+    str, typer.Option(metavar="NAME", help="What it calls the tuned model.")
+]
+UpstreamKey = Annotated[
+    Path | None,
+    typer.Option("--upstream-key-file", metavar="FILE", help="Holds its key."),
+]
+UpstreamIdentifiers = Annotated[
+    IdentifiersChoice,
+    typer.Option(
+        help="What may tell who somebody is, in a question that leaves this computer: "
+        "sent back marked, replaced, or kept, unless the client says otherwise."
+    ),
+]
 UsersFile = Annotated[
     Path | None,
     typer.Option(
@@ -83,6 +130,12 @@ def serve(
     max_queue: Annotated[
         int, typer.Option(min=1, max=1000, help="Questions that may wait.")
     ] = 32,
+    upstream: UpstreamUrl = "",
+    upstream_kind: UpstreamKind = None,
+    upstream_base: UpstreamBase = "",
+    upstream_tuned: UpstreamTuned = "",
+    upstream_key: UpstreamKey = None,
+    upstream_identifiers: UpstreamIdentifiers = IdentifiersChoice.ASK,
     ollama_api: Annotated[
         bool,
         typer.Option(
@@ -107,9 +160,16 @@ def serve(
     if called.invoked_subcommand:
         return
     expect_one_way(pair, base, tuned, adapter)
+    if upstream and (pair or base or tuned or adapter):
+        raise typer.BadParameter("give --upstream or a pair, not both")
+    if not upstream and any(
+        (upstream_kind, upstream_base, upstream_tuned, upstream_key)
+    ):
+        raise typer.BadParameter("--upstream has to say which engine that is of")
     with room("serve"):
         from medassist.serve.limits import Limits
         from medassist.serve.options import ServeOptions
+        from medassist.serve.upstream.options import UpstreamOptions
 
     from medassist.session.choice import ChoiceOptions
     from medassist.session.default_pair import opening
@@ -117,6 +177,14 @@ def serve(
 
     said = ChoiceOptions(None, context, threads, gpu_layers, kv.value if kv else None)
     settings = load_settings().model_copy(update=said.changes())
+    engine = UpstreamOptions(
+        upstream,
+        upstream_kind.value if upstream_kind else None,
+        upstream_base,
+        upstream_tuned,
+        upstream_key,
+        upstream_identifiers.value,
+    )
     options = ServeOptions(
         choice=opening(base, tuned, adapter, pair),
         port=port,
@@ -126,6 +194,7 @@ def serve(
         users=users,
         audit=audit,
         mode=mode.value,
+        upstream=engine if upstream else None,
         ollama_api=ollama_api,
         limits=replace(Limits(), waiting=max_queue),
     )

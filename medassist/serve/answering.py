@@ -9,7 +9,7 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from medassist.engine.wire import Answered, Question
-from medassist.serve.desk import Desk, fits, user_of, whole
+from medassist.serve.desk import Desk, fits, whole
 from medassist.serve.queue import Ticket
 from medassist.serve.source import ServedModel
 from medassist.serve.stream import MEDIA_TYPE, Heard, TicketStream, while_there
@@ -49,7 +49,7 @@ async def answer(
         ClientLeft: nobody waits any more.
     """
     model, question = asked
-    ticket = desk.queue.enter(user_of(request), route, {model.pane: question})
+    ticket = await desk.enter(request, route, {model.pane: question})
     try:
         if streamed:
             await while_there(request, fits(ticket))

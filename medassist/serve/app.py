@@ -61,7 +61,10 @@ def make_app(
     @app.get("/health")
     async def health() -> Response:  # pyright: ignore[reportUnusedFunction]
         state = desk.source.state
-        return JSONResponse({"status": state}, 200 if state == "ok" else 503)
+        said = {"status": state}
+        if desk.source.answers_from:
+            said["answers_from"] = desk.source.answers_from
+        return JSONResponse(said, 200 if state == "ok" else 503)
 
     for room in (models, chat, completions, responses, compare):
         app.include_router(room.router(desk))

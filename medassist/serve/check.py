@@ -15,7 +15,9 @@ from medassist.serve.options import ServeOptions
 from medassist.serve.server import secured, who
 from medassist.serve.sockets import listening
 from medassist.serve.tls import SOON_DAYS, read_certificate
+from medassist.serve.upstream.options import UpstreamOptions
 from medassist.session.choice import Choice
+from medassist.settings import load_settings
 from medassist.starter import default_pair
 
 
@@ -33,7 +35,11 @@ def findings(options: ServeOptions) -> list[Finding]:
 
 
 def _all(options: ServeOptions) -> Iterator[Finding]:
-    yield _found(lambda: _models(options.choice))
+    upstream = options.upstream
+    if upstream is None:
+        yield _found(lambda: _models(options.choice))
+    else:
+        yield _found(lambda: _upstream(upstream))
     yield _found(lambda: _users(options))
     yield _found(lambda: _tls(options))
     if options.audit is not None:
@@ -62,6 +68,14 @@ def _models(choice: Choice) -> str:
     for file in files:
         open_file(file).close()
     return f"the models of {choice.name} are there"
+
+
+def _upstream(options: UpstreamOptions) -> str:
+    import asyncio
+
+    from medassist.serve.upstream.check import looked_at
+
+    return asyncio.run(looked_at(options, load_settings()))
 
 
 def _users(options: ServeOptions) -> str:

@@ -155,7 +155,7 @@ def router(desk: Desk) -> APIRouter:
         }
         checked = await desk.checked(user, *questions_of(next(iter(asked.values()))))
         mode = body.mode or desk.source.mode
-        ticket = desk.queue.enter(user, ROUTE, questions, mode)
+        ticket = await desk.enter(request, ROUTE, questions, mode)
         kept.keep(user, ticket.id, made)
         stream = ComparedAnswers(desk, made, ticket, checked, asked)
         return TicketStream(stream.events(), desk.queue, ticket)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request
 
-from medassist.core.values import Message, PaneName, Sampling, TooLong
+from medassist.core.values import Message, Mode, PaneName, Sampling, TooLong
 from medassist.engine.wire import Answered, Question
 from medassist.serve.errors import Refusal
 from medassist.serve.queue import FairQueue, Ticket
 from medassist.serve.source import ServedModel, Source
 from medassist.session.checked_question import CheckedQuestion, check_question
+
+IDENTIFIERS: Final = "Medassist-Identifiers"
+"""The header that says what is done with what may tell who somebody is."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,23 @@ class Desk:
         before = (Message("system", system),) if system else ()
         sampling = self.sampling(pane, changes)
         return Question(messages=(*before, *messages), sampling=sampling)
+
+    async def enter(
+        self,
+        request: Request,
+        route: str,
+        questions: Mapping[PaneName, Question],
+        mode: Mode = "in-turn",
+    ) -> Ticket:
+        """Put a question into the queue. Its ticket must be given back by `leave`.
+
+        Raises:
+            Refusal: there is no room, or it may not leave this computer as it is.
+        """
+        self.queue.expect_room(user_of(request))
+        said = request.headers.get(IDENTIFIERS)
+        cleared = await self.source.cleared(questions, said)
+        return self.queue.enter(user_of(request), route, cleared, mode)
 
     def sampling(self, pane: PaneName, changes: Mapping[str, Any]) -> Sampling:
         """How `pane` is asked, with what the request says in its place."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medassist.core.values import Mode
 from medassist.serve.limits import Limits
+from medassist.serve.upstream.options import UpstreamOptions
 from medassist.session.choice import Choice
 
 PORT = 8765
@@ -25,6 +26,7 @@ class ServeOptions:
         users: the file of the users; `None`: the usual one.
         audit: the file of the audit log; `None`: there is none.
         mode: how two panes share the processor.
+        upstream: an engine that answers in place of the pair; `None`: the pair does.
         ollama_api: a part of Ollama's API is spoken too.
         limits: what a client may ask for at most.
     """
@@ -37,5 +39,6 @@ class ServeOptions:
     users: Path | None = None
     audit: Path | None = None
     mode: Mode = "together"
+    upstream: UpstreamOptions | None = None
     ollama_api: bool = False
     limits: Limits = field(default_factory=Limits)

@@ -31,7 +31,7 @@ from medassist.serve.protocol import with_deadline
 from medassist.serve.queue import FairQueue
 from medassist.serve.recorder import Recorder
 from medassist.serve.sockets import Place, listening
-from medassist.serve.source import LocalPair
+from medassist.serve.source import LocalPair, Source
 from medassist.serve.users import Users
 from medassist.session.checked_question import check_question
 from medassist.session.pair import Pair
@@ -147,7 +147,7 @@ async def serving(
     watch_loop()
     users, token = who(options)
     context, names = secured(options)
-    source = LocalPair(Pair(options.choice, make), settings, options.mode, tell)
+    source = _source(options, settings, make)
     recorder = Recorder(options.audit, source)
     try:
         with listening(
@@ -187,6 +187,17 @@ async def _load(running: Running) -> None:
     except ServeError as error:
         running.failure = error
         running.ended.set()
+
+
+def _source(
+    options: ServeOptions, settings: Settings, make: MakeEngine | None
+) -> Source:
+    """What answers: the engine that was named, or a pair of our own."""
+    if options.upstream is not None:
+        from medassist.serve.upstream.source import Upstream
+
+        return Upstream(options.upstream, settings, options.mode, tell)
+    return LocalPair(Pair(options.choice, make), settings, options.mode, tell)
 
 
 def _server(running: Running, options: ServeOptions, recorder: Recorder) -> _OurServer:

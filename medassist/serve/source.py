@@ -69,6 +69,21 @@ class Source(Protocol):
     @property
     def state(self) -> State: ...
 
+    async def cleared(
+        self, questions: Mapping[PaneName, Question], identifiers: str | None
+    ) -> Mapping[PaneName, Question]:
+        """The questions as they may be asked, where they leave this computer.
+
+        Args:
+            questions: of each pane.
+            identifiers: what the client says is to be done with what may tell who
+                somebody is; `None`: it does not say.
+
+        Raises:
+            Refusal: they may not be asked so.
+        """
+        ...
+
     @property
     def models(self) -> Sequence[ServedModel]: ...
 
@@ -161,6 +176,11 @@ class LocalPair:
     @property
     def models(self) -> Sequence[ServedModel]:
         return tuple(self._model(pane) for pane in self.pair.panes)
+
+    async def cleared(
+        self, questions: Mapping[PaneName, Question], identifiers: str | None
+    ) -> Mapping[PaneName, Question]:
+        return questions
 
     def sampling(self, pane: PaneName) -> Sampling:
         return self.pair.sampling(pane, self._settings)

@@ -34,6 +34,23 @@ class LookedFor:
     foreign: bool
 
     @property
+    def by_text(self) -> tuple[tuple[tuple[int, int, Identifier], ...], ...]:
+        """What was found in each text, with where it starts and ends there."""
+        places: list[tuple[tuple[int, int, Identifier], ...]] = []
+        start = 0
+        for text in self.whole.split(_BETWEEN):
+            end = start + len(text)
+            places.append(
+                tuple(
+                    (max(0, one.span[0] - start), min(end, one.span[1]) - start, one)
+                    for one in self.found
+                    if one.span[0] < end and one.span[1] > start
+                )
+            )
+            start = end + len(_BETWEEN)
+        return tuple(places)
+
+    @property
     def counts(self) -> Counter[str]:
         """How many of each kind there are."""
         return Counter(one.kind for one in self.found)

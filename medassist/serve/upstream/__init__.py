@@ -1,0 +1,1 @@
+"""An engine that exists already, elsewhere or in another process, in place of ours."""

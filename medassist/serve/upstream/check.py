@@ -1,0 +1,25 @@
+"""Whether an engine elsewhere can be used, for `medassist serve --check`."""
+
+from __future__ import annotations
+
+from medassist.serve.upstream.discover import discover
+from medassist.serve.upstream.options import UpstreamOptions, key_in, place_of
+from medassist.serve.upstream.way import Way
+from medassist.settings import Settings
+
+
+async def looked_at(options: UpstreamOptions, settings: Settings) -> str:
+    """What it is, in a sentence.
+
+    Raises:
+        ServeError: it cannot be used.
+    """
+    place = place_of(options.url)
+    way = Way(place, key_in(options.key_file), settings.network)
+    try:
+        found = await discover(way, options)
+    finally:
+        await way.close()
+    names = ", ".join(f"{pane} {one.label}" for pane, one in found.panes.items())
+    leaves = "" if place.is_here else "; questions leave this computer"
+    return f"{place.host} answers, as {found.kind}: {names}{leaves}"

@@ -1,0 +1,194 @@
+"""What an engine is and which of its models are the pair, asked of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Final
+
+from medassist.core.clean import clean_line
+from medassist.core.values import PaneName
+from medassist.serve.errors import ServeError
+from medassist.serve.upstream.asked import LlamaServer, Served
+from medassist.serve.upstream.forms import (
+    Adapter,
+    Adapters,
+    Model,
+    Models,
+    Properties,
+    read,
+)
+from medassist.serve.upstream.options import Kind, UpstreamOptions
+from medassist.serve.upstream.way import NoAnswer, Way
+
+OWNERS: Final[dict[str, Kind]] = {"vllm": "vllm", "llamacpp": "llama-server"}
+"""Whom the engines that tell it call the owner of their models."""
+
+
+class UpstreamError(ServeError):
+    """The engine cannot be used as it is; a sentence for the operator."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Found:
+    """An engine that can be asked.
+
+    Attributes:
+        kind: what it is.
+        panes: the model of each pane.
+        server: what there is of a llama-server.
+        notices: sentences for the operator.
+    """
+
+    kind: Kind
+    panes: dict[PaneName, Served]
+    server: LlamaServer = LlamaServer()
+    notices: tuple[str, ...] = ()
+
+
+async def discover(way: Way, options: UpstreamOptions) -> Found:
+    """Ask the engine what it has.
+
+    Raises:
+        UpstreamError: it does not answer, or has not what was named.
+    """
+    models = await _models(way)
+    owner = models[0].owned_by if models else ""
+    kind = options.kind or OWNERS.get(owner, "openai")
+    if kind == "llama-server":
+        return await _llama_server(way, options, models)
+    return _by_names(way, options, kind, models)
+
+
+async def _models(way: Way) -> Sequence[Model]:
+    host = way.place.host
+    try:
+        status, body = await way.get("/v1/models")
+    except NoAnswer as error:
+        raise UpstreamError(f"Nothing answers at {host}: {error}.") from None
+    if status in (401, 403):
+        raise UpstreamError(
+            f"{host} lets nobody in with the key that it was sent ({status}). Name the "
+            "file of another with --upstream-key-file."
+        )
+    listed = read(Models, body) if status == 200 else None
+    if listed is None or not listed.data:
+        raise UpstreamError(
+            f"{host} has no list of models at /v1/models ({status}); expected an "
+            "engine that speaks OpenAI's API."
+        )
+    return listed.data
+
+
+def _by_names(
+    way: Way, options: UpstreamOptions, kind: Kind, models: Sequence[Model]
+) -> Found:
+    """The models by the names that were given, or as they say what they stem from."""
+    by_id = {model.id: model for model in models}
+    base, tuned = options.base, options.tuned
+    for name in filter(None, (base, tuned)):
+        if name not in by_id:
+            raise UpstreamError(_no_such(way, name, by_id))
+    if not base and not tuned:
+        base = _only([m.id for m in models if not m.parent]) or ""
+        tuned = _only([m.id for m in models if base and m.parent == base]) or ""
+    elif not base and (parent := by_id[tuned].parent) in by_id:
+        base = parent or ""
+    if not base and not tuned:
+        raise UpstreamError(
+            f"{way.place.host} has several models: {_listed(by_id)}. Name two with "
+            "--upstream-base and --upstream-tuned."
+        )
+    notices: list[str] = []
+    if base and tuned and by_id[tuned].parent != base and kind == "vllm":
+        notices.append(
+            f"{clean_line(tuned)} does not say that it was tuned from "
+            f"{clean_line(base)}; that they are a pair is your word."
+        )
+    panes: dict[PaneName, Served] = {}
+    if base:
+        panes["base"] = _served(by_id[base])
+    if tuned:
+        child = bool(base) and by_id[tuned].parent == base
+        panes["tuned"] = _served(by_id[tuned], child=child)
+    return Found(kind, panes, notices=tuple(notices))
+
+
+async def _llama_server(
+    way: Way, options: UpstreamOptions, models: Sequence[Model]
+) -> Found:
+    """One model, with a LoRA that is switched on for the tuned pane."""
+    adapters = await _adapters(way)
+    by_name = {PurePosixPath(one.path).name: one.id for one in adapters}
+    if len({model.id for model in models}) > 1:
+        return _by_names(way, options, "llama-server", models)
+    model = models[0]
+    if options.base and options.base != model.id:
+        raise UpstreamError(_no_such(way, options.base, [model.id]))
+    tuned = options.tuned
+    if tuned and tuned not in by_name:
+        raise UpstreamError(_no_such(way, tuned, by_name))
+    if not tuned and len(by_name) > 1:
+        raise UpstreamError(
+            f"{way.place.host} has several adapters: {_listed(by_name)}. Name one with "
+            "--upstream-tuned."
+        )
+    name = tuned or next(iter(by_name), "")
+    slots = read(Properties, (await _got(way, "/props")) or b"")
+    panes: dict[PaneName, Served] = {"base": _served(model)}
+    if name:
+        panes["tuned"] = _served(model, child=True, adapter=name)
+    server = LlamaServer(
+        tuple(one.id for one in adapters),
+        by_name.get(name),
+        slots.total_slots if slots else 1,
+    )
+    return Found("llama-server", panes, server)
+
+
+async def _adapters(way: Way) -> Sequence[Adapter]:
+    body = await _got(way, "/lora-adapters")
+    listed = read(Adapters, b'{"adapters":' + body + b"}") if body else None
+    if listed is None:
+        raise UpstreamError(
+            f"{way.place.host} does not say which adapters it has, at /lora-adapters; "
+            "expected a llama-server."
+        )
+    return listed.adapters
+
+
+async def _got(way: Way, path: str) -> bytes | None:
+    try:
+        status, body = await way.get(path)
+    except NoAnswer as error:
+        raise UpstreamError(f"{way.place.host} broke off: {error}.") from None
+    return body if status == 200 else None
+
+
+def _served(model: Model, *, child: bool = False, adapter: str = "") -> Served:
+    label = clean_line(PurePosixPath(model.id).name)[:200]
+    adapter = clean_line(adapter)[:200]
+    return Served(
+        model.id,
+        f"{label} with {adapter}" if adapter else label,
+        adapter,
+        child,
+        max(0, min(model.created, 2**40)),
+        model.context,
+    )
+
+
+def _only(names: Sequence[str]) -> str | None:
+    return names[0] if len(names) == 1 else None
+
+
+def _no_such(way: Way, name: str, known: Iterable[str]) -> str:
+    return f"{way.place.host} has no {name!r}. It has: {_listed(known)}."
+
+
+def _listed(names: Iterable[str]) -> str:
+    few = [clean_line(name)[:100] for name in [*names][:10]]
+    return ", ".join(few) or "none"

@@ -1,0 +1,281 @@
+"""`Source` of the queue and the routes, for an engine that exists elsewhere.
+
+Both panes are asked at once where the mode is `together`. vLLM answers them in one
+batch; llama-server, which has one scale of a LoRA in a batch, one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from medassist.core.values import PANES, Mode, PaneName, Sampling, TooLong
+from medassist.engine.wire import Question
+from medassist.serve.errors import Refusal
+from medassist.serve.source import Event, ServedModel, State
+from medassist.serve.upstream import failures
+from medassist.serve.upstream.asked import Asker, body_of, usual
+from medassist.serve.upstream.discover import Found, UpstreamError, discover
+from medassist.serve.upstream.options import UpstreamOptions, key_in, place_of
+from medassist.serve.upstream.outgoing import Outgoing
+from medassist.serve.upstream.reader import Answer
+from medassist.serve.upstream.way import Way
+
+if TYPE_CHECKING:
+    from medassist.settings import Settings
+
+AGAIN_S: Final = 5.0
+"""Between two looks at an engine that does not answer."""
+REPLACED: Final = (
+    "Names, dates and other places that may tell who somebody is are replaced before a "
+    "question goes there."
+)
+
+
+class Upstream:
+    """An engine elsewhere.
+
+    Args:
+        options: where and what it is.
+        settings: how it is asked, as far as it can be told.
+        mode: how its panes are asked.
+        log: is told what the operator has to know; nothing of it is content.
+        again_s: between two looks at it while it does not answer.
+
+    Raises:
+        ServeError: its address or the file of its key cannot be used.
+    """
+
+    def __init__(
+        self,
+        options: UpstreamOptions,
+        settings: Settings,
+        mode: Mode,
+        log: Callable[[str], None],
+        again_s: float = AGAIN_S,
+    ) -> None:
+        place = place_of(options.url)
+        self.mode: Mode = mode
+        self.restarts = 0
+        self.answers_from = place.host
+        self._outgoing = Outgoing(place, options.identifiers)
+        self._way = Way(place, key_in(options.key_file), settings.network)
+        self._options = options
+        self._settings = settings
+        self._log = log
+        self._again_s = again_s
+        self._found: Found | None = None
+        self._state: State = "loading"
+        self._told = ""
+        self._looking: asyncio.Task[None] | None = None
+        self._one_look = asyncio.Lock()
+        self._salts = secrets.token_bytes(32)
+        self._last: dict[PaneName, str] = {}
+        """Who asked last in each pane."""
+        self._running: dict[PaneName, asyncio.Task[None]] = {}
+        self._stop_first: set[PaneName] = set()
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def models(self) -> Sequence[ServedModel]:
+        found = self._found
+        known: Sequence[PaneName] = PANES if found is None else tuple(found.panes)
+        return tuple(self._model(pane) for pane in known)
+
+    async def cleared(
+        self, questions: Mapping[PaneName, Question], identifiers: str | None
+    ) -> Mapping[PaneName, Question]:
+        return await self._outgoing.cleared(questions, identifiers)
+
+    def sampling(self, pane: PaneName) -> Sampling:
+        kind = self._found.kind if self._found else self._options.kind
+        return usual(self._settings.sampling, kind or "openai")
+
+    def system(self, pane: PaneName) -> str:
+        return ""
+
+    async def start(self) -> None:
+        """Look for it, again and again until it answers."""
+        await self._outgoing.prepare()
+        self._look_again()
+        if self._looking is not None:
+            await asyncio.shield(self._looking)
+
+    async def ready(self) -> None:
+        if self._state != "ok" and not await self._look():
+            host = self.answers_from
+            raise failures.unreachable(host, "it did not when it was last asked")
+
+    async def ask(
+        self, questions: Mapping[PaneName, Question], mode: Mode, asker: str
+    ) -> AsyncIterator[Event]:
+        self._outgoing.expect_cleared(questions.values())
+        found = self._found
+        if found is None or not questions.keys() <= found.panes.keys():
+            raise failures.unreachable(self.answers_from, "it has other models now")
+        answers = {
+            pane: Answer(self._way, pane, question.sampling)
+            for pane, question in questions.items()
+        }
+        asked = {
+            pane: body_of(
+                question,
+                pane,
+                found.kind,
+                found.panes[pane],
+                found.server,
+                self._asker(pane, asker),
+            )
+            for pane, question in questions.items()
+        }
+        events: asyncio.Queue[Event | Refusal | None] = asyncio.Queue()
+
+        async def read(pane: PaneName) -> None:
+            try:
+                async for event in answers[pane].events(*asked[pane]):
+                    events.put_nowait(event)
+            except asyncio.CancelledError:
+                events.put_nowait(answers[pane].stopped())
+            except Refusal as refusal:
+                events.put_nowait(refusal)
+            finally:
+                events.put_nowait(None)
+
+        async def in_turn() -> None:
+            for pane in questions:
+                self._begin(pane, read(pane))
+                await asyncio.wait({self._running[pane]})
+
+        turns: asyncio.Task[None] | None = None
+        if mode == "together":
+            for pane in questions:
+                self._begin(pane, read(pane))
+        else:
+            turns = asyncio.create_task(in_turn())
+        try:
+            left = len(questions)
+            while left:
+                event = await events.get()
+                if event is None:
+                    left -= 1
+                    continue
+                if isinstance(event, Refusal):
+                    self._met(event)
+                    raise event
+                yield event
+                if isinstance(event, TooLong):
+                    return
+        finally:
+            ending = [*self._running.values(), *filter(None, [turns])]
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
+            self._running.clear()
+            self._stop_first.clear()
+
+    def stop(self, pane: PaneName | None = None) -> None:
+        # A pane whose turn has not come is stopped when it comes.
+        self._stop_first |= {pane} if pane else set(PANES)
+        for name, task in self._running.items():
+            if pane in (None, name):
+                task.cancel()
+
+    def memory(self) -> int | None:
+        return None
+
+    def provenance(self, pane: PaneName) -> dict[str, Any]:
+        found = self._found.panes.get(pane) if self._found else None
+        return {
+            "model": found.label if found else "",
+            "quantization": None,
+            "adapter": (found.adapter or None) if found else None,
+            "files": [],
+            "confined": None,
+            # No file of it was seen here: its name is what it says of itself.
+            "sha256": None,
+            "stated_by": self.answers_from,
+        }
+
+    async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._looking
+        await self._way.close()
+
+    def _begin(self, pane: PaneName, reading: Any) -> None:
+        task = asyncio.create_task(reading)
+        self._running[pane] = task
+        if pane in self._stop_first:
+            # A task that has not begun would end without a word.
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+    def _asker(self, pane: PaneName, asker: str) -> Asker:
+        """Who asks, so that nothing that was read for one is used for another."""
+        salt = hmac.digest(self._salts, asker.encode(), hashlib.sha256)
+        goes_on = self._last.get(pane) == asker
+        self._last[pane] = asker
+        return Asker(base64.urlsafe_b64encode(salt).decode().rstrip("="), goes_on)
+
+    def _met(self, refusal: Refusal) -> None:
+        """Look whether it is still there, where that is in doubt."""
+        if refusal.code in ("upstream_unreachable", "upstream_refuses_key"):
+            self._state = "dead"
+            self._look_again()
+
+    def _look_again(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._until_it_answers())
+
+    async def _until_it_answers(self) -> None:
+        while not await self._look():  # noqa: ASYNC110
+            await asyncio.sleep(self._again_s)
+
+    async def _look(self) -> bool:
+        """Ask it what it has; whether it answers."""
+        async with self._one_look:
+            try:
+                self._found = await discover(self._way, self._options)
+            except UpstreamError as error:
+                self._state = "dead"
+                self._tell(self._way.without_key(str(error)))
+                return False
+            self._state = "ok"
+            names = " and ".join(
+                f"{pane} is {served.label}"
+                for pane, served in self._found.panes.items()
+            )
+            self._tell(f"Answers come from {self.answers_from}: {names}.")
+            for notice in self._found.notices:
+                self._log(notice)
+            return True
+
+    def _tell(self, sentence: str) -> None:
+        """Tell the operator, once until it is another one."""
+        if sentence != self._told:
+            self._told = sentence
+            self._log(sentence)
+
+    def _model(self, pane: PaneName) -> ServedModel:
+        served = self._found.panes.get(pane) if self._found else None
+        notice = f"This answer comes from {self.answers_from}, not from this program."
+        if self._outgoing.replaces:
+            notice = f"{notice} {REPLACED}"
+        return ServedModel(
+            pane,
+            (pane,),
+            served.label if served else "",
+            "base" if served and served.has_parent else "",
+            served.created if served else 0,
+            notice,
+            thinks=False,
+        )
