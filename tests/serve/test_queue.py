@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from medassist.core.values import PairFiles
@@ -14,12 +16,20 @@ from medassist.serve.limits import Limits
 from medassist.serve.options import ServeOptions
 from medassist.session.choice import Choice
 from medassist.settings import Settings
-from tests.serve.serving import PAIR, Served, chat_body, said, served
+from tests.serve.serving import PAIR, Served, chat_body, events_in, said, served
 from tests.stubs.engine import Script, answer_of
 from tests.tiny_models import TinyPair
 
 NAMES = ("anna", "bert", "cora")
 PATH = "/v1/chat/completions"
+
+
+def answered_in(text: str, *, streamed: bool) -> str:
+    """The answer in what a client was sent."""
+    if not streamed:
+        return json.loads(text)["choices"][0]["message"]["content"]
+    chunks = [data for _, data in events_in(text) if data != "[DONE]"]
+    return "".join(c["choices"][0]["delta"].get("content", "") for c in chunks)
 
 
 async def waits(server: Served, count: int) -> None:
@@ -239,3 +249,37 @@ async def test_a_real_answer_is_stopped_when_its_client_leaves(
         assert ticket.outcome == "left"
         assert ticket.figures["base"].ending == "stopped"
         assert ticket.figures["base"].tokens_written < 2000
+
+
+async def test_forty_clients_lose_no_answer_and_have_their_turns() -> None:
+    hold = asyncio.Event()
+    names = [f"user{number}" for number in range(8)]
+    limits = replace(Limits(), waiting_each=5, waiting=40)
+    options = ServeOptions(choice=PAIR, limits=limits)
+    async with served(Script(hold=hold), named=names, options=options) as server:
+        clients = [server.http(name) for name in names for _ in range(5)]
+
+        async def ask(number: int, client: httpx.AsyncClient) -> str:
+            body = chat_body("base", f"client {number}", stream=number % 2 == 0)
+            answer = await client.post(PATH, json=body)
+            assert answer.status_code == 200
+            return answer.text
+
+        asking = [
+            asyncio.create_task(ask(number, client))
+            for number, client in enumerate(clients)
+        ]
+        await waits(server, 39)
+        hold.set()
+        answers = await asyncio.gather(*asking)
+        for client in clients:
+            await client.aclose()
+    for number, answer in enumerate(answers):
+        text = answered_in(answer, streamed=number % 2 == 0)
+        assert text == answer_of("base", f"client {number}")
+    order = [q["base"].messages[-1].content for q in server.engine.asked]
+    assert len(set(order)) == 40
+    users = [int(said.split()[1]) // 5 for said in order]
+    # In each round every user has one turn.
+    rounds = [users[at : at + 8] for at in range(0, 40, 8)]
+    assert all(sorted(one) == list(range(8)) for one in rounds)
