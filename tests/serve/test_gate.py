@@ -23,7 +23,8 @@ ROUTES = [
     ("GET", "/v1/models"),
     ("GET", "/v1/models/base"),
     ("POST", "/v1/chat/completions"),
-    ("GET", "/"),
+    ("GET", "/v1/page/setup"),
+    ("POST", "/v1/page/export"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
     ("GET", "/nothing/here"),
@@ -44,7 +45,7 @@ async def raw(server: Served, request: bytes, *, wait_s: float = 10) -> bytes:
     return answer
 
 
-async def test_every_route_but_health_wants_a_token() -> None:
+async def test_every_route_but_health_and_the_pages_files_wants_a_token() -> None:
     async with served() as server, server.http(headers={}) as nobody:
         assert (await nobody.get("/health")).json() == {"status": "ok"}
         for headers in (
@@ -73,7 +74,7 @@ async def test_a_name_that_the_server_has_not_is_refused(host: str) -> None:
     # A page whose name was rebound to this computer asks by that name.
     async with served() as server, server.http() as client:
         name = host.format(port=server.port)
-        for method, path in [("GET", "/health"), *ROUTES]:
+        for method, path in [("GET", "/health"), ("GET", "/"), *ROUTES]:
             answer = await client.request(method, path, headers={"Host": name})
             assert answer.status_code == 403
             assert answer.json()["error"]["code"] == "host_not_allowed"

@@ -274,7 +274,10 @@ async def test_nothing_leaves_for_another_host_before_identifiers_were_shown(
         await there.button("Back").click()
         await expect(there.page.get_by_label("Your question")).to_have_value(question)
         await there.page.get_by_label("Your question").press("Enter")
-        await there.button("Replace all and send").click()
+        async with there.page.expect_request("**/v1/compare") as waiting:
+            await there.button("Replace all and send").click()
+        decided = (await waiting.value).headers["medassist-identifiers"]
+        assert decided == "keep"  # as it stands now: the user has seen it
         await there.over()
         (asked,) = server.engine.asked
         assert "1925" not in asked["base"].messages[-1].content

@@ -43,9 +43,8 @@ export const post = async (path, body) => (await ask("POST", path, body)).json()
 export const remove = async (path) => (await ask("DELETE", path)).json();
 
 /** The events of a stream, as `[name, data]`, until it ends. */
-export async function* stream(path, body, signal) {
-  // What may tell who the patient is was shown before; what is sent was decided on.
-  const answer = await ask("POST", path, body, signal, { "Medassist-Identifiers": "keep" });
+export async function* stream(path, body, signal, headers) {
+  const answer = await ask("POST", path, body, signal, headers);
   const reader = answer.body.getReader();
   const decoder = new TextDecoder();
   let rest = "";

@@ -28,7 +28,9 @@ export class Asking {
   async run() {
     try {
       await this.#untilLoaded();
-      const events = stream("/v1/compare", this.consultation.request(), this.#leaving.signal);
+      // What leaves this computer was shown to the user first, who decided on it.
+      const decided = this.consultation.setup.leaves ? { "Medassist-Identifiers": "keep" } : {};
+      const events = stream("/v1/compare", this.consultation.request(), this.#leaving.signal, decided);
       for await (const [name, data] of events) {
         this.#take(name, data);
         this.shown.changed();
