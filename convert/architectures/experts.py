@@ -11,6 +11,11 @@ from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
 MOST_EXPERTS = 10_000
+ROUNDED_ROUTERS = (
+    "where two experts are wanted about as much, a rounding decides between them: in "
+    "F16 and BF16 some answers differ from the model's, and convert verify can find "
+    "more than its limit. It is exact with --outtype f32"
+)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from gguf import GGUFWriter
 
-from convert.architectures.experts import Experts
+from convert.architectures.experts import ROUNDED_ROUTERS, Experts
 from convert.architectures.llama import Llama
 from convert.architectures.target import Table
 from convert.architectures.text_tower import Tower
@@ -115,6 +115,11 @@ class Mixtral(Mistral):
         """Write the hyper-parameters."""
         super().write_settings(writer)
         self.experts.write(writer)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the user, as sentences."""
+        return (*super().notes, ROUNDED_ROUTERS)
 
     @staticmethod
     def plain_name(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from gguf import GGUFWriter
 
 from convert.architectures.architecture import Architecture, Sizes
-from convert.architectures.experts import Experts
+from convert.architectures.experts import ROUNDED_ROUTERS, Experts
 from convert.architectures.rope import Rope, read_rope
 from convert.architectures.target import Table, TensorTarget
 from convert.architectures.text_tower import Tower
@@ -147,6 +147,11 @@ class Qwen3Moe(Qwen3):
         super().write_settings(writer)
         self.experts.write(writer)
         writer.add_expert_feed_forward_length(self.experts.width)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes for the user, as sentences."""
+        return (*super().notes, ROUNDED_ROUTERS)
 
     def place_weights(self) -> Table:
         """Where each weight goes."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, Gemma3ForConditionalGeneration
 
 from tests.convert.families import FAMILIES, fill
