@@ -38,9 +38,9 @@ class Consultation:
         return tuple(tuple(turns) for turns in self._branches)
 
     @property
-    def branch(self) -> int:
-        """Index of the branch that is shown, from 0."""
-        return self._branch
+    def branch(self) -> tuple[int, int]:
+        """Which branch is shown, from 1, and how many there are."""
+        return self._branch + 1, len(self._branches)
 
     @property
     def over(self) -> bool:

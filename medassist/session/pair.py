@@ -140,6 +140,8 @@ class Pair:
         self.demonstration: frozenset[PaneName] = frozenset()
         self.notice = ""
         """What is to be seen wherever a pane of `demonstration` answers."""
+        self.confined = ""
+        """What holds the models' process; empty where it has not said so."""
         self.closed = False
         self.settled = asyncio.Event()
         """Set while no loading is under way, however the last one went."""
@@ -170,10 +172,6 @@ class Pair:
         """Bytes freed by closing it; pages of its files count as free already."""
         files = {file for stamps in self._stamps.values() for file in stamps}
         return max(0, (self.memory or 0) - sum(file.size for file in files))
-
-    @property
-    def confined(self) -> str | None:
-        return self._engine.confined if self._engine else None
 
     @property
     def _alive(self) -> bool:
@@ -215,6 +213,7 @@ class Pair:
             self.sources = {pane: self._source(pane) for pane in self.panes}
             said = (*self.notices, *loaded.notices)
             self.notices = tuple(dict.fromkeys(clean(notice) for notice in said))
+            self.confined = self._engine.confined or ""
             self.state = "ready"
         finally:
             self.settled.set()
@@ -481,7 +480,7 @@ class Pair:
             answer.conditions = Conditions(
                 self.infos[pane],
                 question.sampling,
-                self.confined or "",
+                self.confined,
                 self.system(pane),
             )
         return question

@@ -14,7 +14,7 @@ from medassist.consult.verdict_words import NONE_YET
 from medassist.tui import keys
 from medassist.tui.app import ConsultApp
 from medassist.tui.dialogs.identifiers import warn_of_identifiers
-from medassist.tui.wording import bench, consult, dialogs, program, screens
+from medassist.tui.wording import bench, consult, dialogs, pane, program, screens
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import app_with, opened
 
@@ -23,6 +23,7 @@ MODULES = {
     "bench": bench,
     "consult": consult,
     "dialogs": dialogs,
+    "pane": pane,
     "program": program,
     "screens": screens,
 }
@@ -77,7 +78,7 @@ def test_what_stands_in_braces_is_a_command_or_given_where_the_text_is_said() ->
     for module, texts in MODULES.items():
         for name, value in vars(texts).items():
             if name.isupper() and (module, name) not in given:
-                for text in _strings(value) - set(consult.PAIR_STATES.values()):
+                for text in _strings(value) - set(pane.PAIR_STATES.values()):
                     assert _fields(text) <= commands, (name, text)
     assert _fields(NONE_YET) <= commands
 

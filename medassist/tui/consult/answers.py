@@ -18,6 +18,7 @@ from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.panes import Panes
 from medassist.tui.face import Face
 from medassist.tui.wording import consult as wording
+from medassist.tui.wording import pane as in_pane
 
 Done = TypeVar("Done")
 
@@ -229,7 +230,7 @@ class Answers:
         for pane in self.panes.seen:
             pane.status = self._status(pane.pane, figures)
             if not consultation.turns:
-                empty = wording.EMPTY.get(pair.state, "")
+                empty = in_pane.EMPTY.get(pair.state, "")
                 pane.empty = self._face.keymap.name(empty)
         infos = list(pair.infos.values()) if figures else []
         top.threads = infos[0].threads if infos else None
@@ -238,7 +239,7 @@ class Answers:
         top.thinking = None if consultation.sides.hidden else pair.thinking
         top.saved = session.record.word
         top.blind = consultation.sides.hidden
-        top.branch = (consultation.branch + 1, len(consultation.branches))
+        top.branch = consultation.branch
         top.editing = consultation.edited is not None
         session.record.feed()
 
@@ -247,21 +248,21 @@ class Answers:
         turns = consultation.turns
         answer = turns[-1].shown(name) if turns else None
         if pair.state != "ready" or answer is None:
-            return wording.pair_status(pair.state, pair.fraction)
+            return in_pane.pair_status(pair.state, pair.fraction)
         if consultation.sides.hidden:
-            return self._face.keymap.name(wording.hidden_status(self.writes_hidden))
+            return self._face.keymap.name(in_pane.hidden_status(self.writes_hidden))
         now = asyncio.get_running_loop().time()
         seconds = None
         if answer.state == "writing":
             seconds = now - self._first_piece.setdefault(answer, now)
         else:
             self._first_piece.pop(answer, None)
-        said = wording.answer_status(answer, self._face.mode == "in-turn")
+        said = in_pane.answer_status(answer, self._face.mode == "in-turn")
         if not figures:
             return said
         info = pair.infos.get(name)
         context = info.context if info else None
-        return wording.joined(said, *wording.figures(answer, seconds, context))
+        return in_pane.joined(said, *in_pane.figures(answer, seconds, context))
 
     @property
     def _has_figures(self) -> bool:

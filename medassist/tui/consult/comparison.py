@@ -19,6 +19,7 @@ from medassist.tui.consult.answers import Answers
 from medassist.tui.consult.composer import Composer
 from medassist.tui.face import Face
 from medassist.tui.wording import consult as wording
+from medassist.tui.wording.pane import name
 
 if TYPE_CHECKING:
     from medassist.consult.verdicts import JudgedTurn
@@ -188,7 +189,7 @@ class Comparison:
             return
         from medassist.tui.screens.differences import DifferencesScreen
 
-        names = [wording.name(pane, self._sides) for pane in self._sides.order(PANES)]
+        names = [name(pane, self._sides) for pane in self._sides.order(PANES)]
         self._face.push_screen(DifferencesScreen(texts, (names[0], names[1])))
 
     # Branches

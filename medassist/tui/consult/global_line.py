@@ -7,8 +7,10 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from medassist.core.values import Mode, Thinking
+from medassist.core.words import size
 from medassist.tui.face import face
 from medassist.tui.wording import consult as wording
+from medassist.tui.wording.pane import SEPARATOR
 
 
 class GlobalLine(Widget):
@@ -52,8 +54,8 @@ class GlobalLine(Widget):
         if self.threads:
             said.append(wording.threads(self.threads))
         if self.memory:
-            said.append(wording.memory(self.memory))
-        rest = wording.SEPARATOR.join(["", *filter(None, said)])
+            said.append(size(self.memory))
+        rest = SEPARATOR.join(["", *filter(None, said)])
         return Content.assemble(
             (f" {wording.OFFLINE}", "bold $success"), (rest, "$quiet")
         )

@@ -23,7 +23,7 @@ from medassist.core.values import PaneName
 from medassist.tui.consult.review_lines import Reviewed
 from medassist.tui.consult.turn_view import TurnView
 from medassist.tui.line import Line
-from medassist.tui.wording import consult as wording
+from medassist.tui.wording import pane as wording
 
 MOUNTED = 10
 """Turns that are laid out at a time: sixty of them would take seconds."""

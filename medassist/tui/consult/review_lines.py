@@ -18,7 +18,7 @@ from textual.widgets import Static
 
 from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
-from medassist.tui.wording import consult as wording
+from medassist.tui.wording import pane as wording
 
 if TYPE_CHECKING:
     from medassist.safety.review import Mark, Review

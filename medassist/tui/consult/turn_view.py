@@ -19,7 +19,7 @@ from medassist.core.clean import Cleaner, clean
 from medassist.core.values import PaneName
 from medassist.tui.consult.review_lines import ReviewLines
 from medassist.tui.face import face
-from medassist.tui.wording import consult as wording
+from medassist.tui.wording import pane as wording
 
 if TYPE_CHECKING:
     from medassist.tui.consult.markdown import AnswerMarkdown
@@ -63,15 +63,11 @@ class AnswerText(Vertical):
         super().__init__()
         self._cleaner = Cleaner()
         self._taken: str = ""  # what of the engine's text has been taken
-        self._shown = ""  # that, cleaned
+        self.shown = ""
+        """The text as the reader has it."""
         self._markdown: AnswerMarkdown | None = None
         self._plain: Static | None = None
         self._drawing = asyncio.Lock()
-
-    @property
-    def shown(self) -> str:
-        """The text as the reader has it."""
-        return self._shown
 
     async def draw(self, text: str) -> None:
         """Show `text`, usually what was shown and a further piece.
@@ -89,11 +85,11 @@ class AnswerText(Vertical):
             self._taken = text
             if not piece:
                 return
-            self._shown += piece
+            self.shown += piece
             if self._plain is not None:
-                self._plain.update(self._shown)
+                self._plain.update(self.shown)
                 return
-            if len(self._shown) > LONGEST_MARKDOWN:
+            if len(self.shown) > LONGEST_MARKDOWN:
                 await self._show_plain()
                 return
             try:
@@ -109,14 +105,14 @@ class AnswerText(Vertical):
                 await self._show_plain()
 
     async def _show_plain(self) -> None:
-        self._plain = Static(self._shown, markup=False, classes="plain")
+        self._plain = Static(self.shown, markup=False, classes="plain")
         await self.remove_children()
         self._markdown = None
         await self.mount(self._plain)
 
     async def _clear(self) -> None:
         self._cleaner = Cleaner()
-        self._taken = self._shown = ""
+        self._taken = self.shown = ""
         self._markdown = self._plain = None
         await self.remove_children()
 

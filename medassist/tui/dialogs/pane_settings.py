@@ -19,8 +19,8 @@ from medassist.core.values import LETTERS, PANES, PaneName, Sampling
 from medassist.library.registry import NamedPair, PaneSettings
 from medassist.tui import keys
 from medassist.tui.buttons import button
-from medassist.tui.wording import consult
 from medassist.tui.wording import dialogs as wording
+from medassist.tui.wording.pane import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ class PaneSettingsDialog(ModalScreen[NamedPair | None]):
         asked = self._pair.asked(pane)
         values = _shown(asked.sampling)
         hints = _shown(self._sampling)
-        head = f"{LETTERS[pane]}  {consult.ROLES[pane]}"
+        head = f"{LETTERS[pane]}  {ROLES[pane]}"
         yield Static(head, markup=False, classes="pane")
         yield Static(wording.SYSTEM_PROMPT, classes="label")
         yield TextArea(

@@ -16,9 +16,9 @@ from medassist.core.values import PaneName
 from medassist.tui import keys
 from medassist.tui.buttons import button
 from medassist.tui.face import face
-from medassist.tui.wording import consult
 from medassist.tui.wording import screens as wording
 from medassist.tui.wording.details import Fact, as_text
+from medassist.tui.wording.pane import ROLES
 
 AGAIN_S = 0.25
 Found = Mapping[PaneName, list[Fact]]
@@ -56,7 +56,7 @@ class Details(ModalScreen[None]):
                 for pane in found:
                     side = self._sides.letter(pane)
                     yield Static(
-                        f"{side}  {consult.ROLES[pane]}",
+                        f"{side}  {ROLES[pane]}",
                         markup=False,
                         classes=f"value side-{side.lower()}",
                     )

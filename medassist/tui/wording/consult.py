@@ -1,34 +1,21 @@
-"""What the consult screen says. No widgets in here."""
+"""What the consult screen says beside its panes. No widgets in here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from rich.cells import cell_len
-
-from medassist.consult.answer import Answer, Source
+from medassist.consult.answer import Source
 from medassist.consult.sides import Sides
 from medassist.core.values import PaneName, Thinking, TooLong
-from medassist.core.words import size
-from medassist.session.pair import PairState, Wider
-from medassist.session.wording import APART as APART
-from medassist.session.wording import CHECK as CHECK
-from medassist.session.wording import (
-    DOES_NOT_FIT,
-    ENDED_SILENT,
-    ENDED_THINKING,
-    STOPPED,
-    STOPPED_EARLY,
-)
+from medassist.core.words import plural, size
+from medassist.session.pair import Wider
+from medassist.session.wording import DOES_NOT_FIT
 from medassist.session.wording import GIVEN_BLIND as GIVEN_BLIND
-from medassist.session.wording import LEFT_OUT as LEFT_OUT
-from medassist.session.wording import NAME_HIDDEN as NAME_HIDDEN
 from medassist.session.wording import NOT_ENGLISH as NOT_ENGLISH
-from medassist.session.wording import NOT_WHOLE as NOT_WHOLE
 from medassist.session.wording import OFFLINE as OFFLINE
 from medassist.session.wording import RED_FLAG as RED_FLAG
 from medassist.session.wording import VERDICT_GIVEN as VERDICT_GIVEN
-from medassist.session.wording import WHOLE as WHOLE
+from medassist.tui.wording.pane import joined, model, name
 
 STILL_WRITING = "The answers are still being written; {stop} stops them."
 NO_QUESTION = "There is no question yet."
@@ -145,214 +132,12 @@ BLIND_SHORT = "BLIND"
 EDITING = "editing, {stop} leaves it"
 IN_TURN = "in turn"
 SCROLLS_APART = "scrolling apart"
-ADAPTER = "adapter"
-NO_SOURCE = "no source"
-MORE_BELOW = "more below"
 FIND = "Find: "
 NOTHING_FOUND = "not found"
-TAKEN_OVER = "taken over from the other pane"
-NOT_ASKED = "this pane was not asked"
 THOUGHTS_HIDDEN = (
     "What the models thought is hidden with their names: whether one thinks tells "
     "which it is."
 )
-FROM_HERE = "from here: {model}"
-PAIR_STATES: dict[PairState, str] = {
-    "starting": "starting",
-    "loading": "loading {percent:.0f} %",
-    "ready": "ready",
-    "stopped": "loading stopped",
-    "failed": "not loaded",
-    "dead": "ended",
-}
-EMPTY: dict[PairState, str] = {
-    "starting": "You can write while the model is loading.",
-    "loading": "You can write while the model is loading.",
-    "ready": "Write a question below and press {send}.",
-}
-"""What stands in a pane before the first question, while it can be asked."""
-
-ROLES: dict[PaneName, str] = {"base": "base", "tuned": "tuned"}
-SEPARATOR = " · "
-
-
-def pair_status(state: PairState, fraction: float) -> str:
-    """How far the pair is, while it cannot answer or has not been asked."""
-    return PAIR_STATES[state].format(percent=100 * fraction)
-
-
-def answer_status(answer: Answer, in_turn: bool) -> str:
-    """How far an answer is, and once it is over whether it is whole.
-
-    Args:
-        answer: The answer.
-        in_turn: The panes answer one after the other.
-    """
-    match answer.state:
-        case "waiting":
-            return "waits for its turn" if in_turn else "begins"
-        case "reading":
-            return f"reading {answer.read_done}/{answer.read_total}"
-        case "writing":
-            return "writing" if answer.text else "thinking"
-        case "stopped":
-            return f"{NOT_WHOLE}: stopped"
-        case "failed":
-            return f"{NOT_WHOLE}: failed"
-        case "finished":
-            return f"{NOT_WHOLE}: cut off" if answer.cut_off else WHOLE
-
-
-def figures(
-    answer: Answer, seconds: float | None, context: int | None
-) -> tuple[str, ...]:
-    """The figures of an answer, for the head of its pane.
-
-    Args:
-        answer: The answer.
-        seconds: Time since its first piece came; `None` before.
-        context: Tokens that the pane can hold, where known.
-    """
-    if answer.state == "writing":
-        said = [f"{answer.tokens:,} token{_s(answer.tokens)}"]
-        if seconds and seconds > 0.5 and answer.tokens > 1:
-            said.append(f"{(answer.tokens - 1) / seconds:.1f} tok/s")
-        return tuple(said)
-    figures = answer.figures
-    if figures is None:
-        return ()
-    said: list[str] = []
-    if figures.tok_per_s is not None:
-        said.append(f"{figures.tok_per_s:.1f} tok/s")
-    if figures.ttft_s is not None:
-        said.append(f"TTFT {figures.ttft_s:.2f} s")
-    limit = f"/{context}" if context else ""
-    return (*said, f"context {figures.context_used}{limit}")
-
-
-def joined(*said: str) -> str:
-    """Parts of a line, those that are not empty."""
-    return SEPARATOR.join(filter(None, said))
-
-
-def hidden_status(writing: bool) -> str:
-    """The same for both panes while names are hidden: who is how far tells names."""
-    return "writing" if writing else "names, speed and length hidden until {verdict}"
-
-
-def name(pane: PaneName, sides: Sides) -> str:
-    """How a pane is called: its letter, and its role unless names are hidden."""
-    letter = sides.letter(pane)
-    return letter if sides.hidden else f"{letter} ({ROLES[pane]})"
-
-
-THOUGHT_ENDS = "end of the thought · {thoughts} folds it"
-"""Below one that is unfolded: who has read so far sees its head no more."""
-
-
-def thinks(answer: Answer) -> bool:
-    """The model has not come to its answer yet."""
-    return not answer.over and not answer.text
-
-
-def thought(answer: Answer, unfolded: bool) -> str:
-    """The line above an answer that tells of the thought before it."""
-    tokens = f"{answer.thought_tokens:,} tokens"
-    said = f"thinking, {tokens}" if thinks(answer) else f"thought for {tokens}"
-    return f"{said}{SEPARATOR}{{thoughts}} {'folds' if unfolded else 'unfolds'} it"
-
-
-def foot(answer: Answer, place: int, count: int, hidden: bool = False) -> str:
-    """The line below an answer: what the reader has to know of it; may be empty.
-
-    Args:
-        answer: The answer.
-        place: Which of the answers of its pane it is, from 0.
-        count: How many there are.
-        hidden: Names are hidden, and length with them.
-    """
-    said: list[str] = []
-    if answer.state == "stopped":
-        said.append(STOPPED if answer.text else STOPPED_EARLY)
-    elif answer.state == "failed":
-        said.append(answer.failure or "failed")
-    elif answer.state == "finished" and answer.failure:
-        said.append(f"not gone on with: {answer.failure}")
-    elif answer.state == "finished" and not answer.text.strip():
-        thought = bool(answer.thought.strip()) and not hidden
-        said.append(ENDED_THINKING if thought else ENDED_SILENT)
-    if count > 1:
-        said.append(f"answer {place + 1} of {count}")
-    return SEPARATOR.join(said)
-
-
-def cut_off(answer: Answer, hidden: bool, can_go_on: bool) -> str:
-    """That the limit cut an answer off; empty: it did not.
-
-    Args:
-        answer: The answer.
-        hidden: Names are hidden, and length with them.
-        can_go_on: It is the last one, so that the key goes on with it.
-    """
-    figures = answer.figures
-    if answer.state != "finished" or figures is None or figures.ending != "length":
-        return ""
-    count = figures.tokens_answered
-    limit = "its limit" if hidden else f"{count:,} token{_s(count)}"
-    goes_on = f"{SEPARATOR}{{write_on}} goes on writing" if can_go_on else ""
-    return f"… cut off at {limit}{goes_on}"
-
-
-def ending(answer: Answer) -> str:
-    """How an answer came to its end, or that it has not."""
-    match answer.state:
-        case "stopped":
-            return "stopped by you"
-        case "failed":
-            return f"failed: {answer.failure}" if answer.failure else "failed"
-        case "finished" if answer.figures and answer.figures.ending == "length":
-            return f"cut off at {answer.figures.tokens_answered:,} tokens"
-        case "finished":
-            return "the model ended it"
-        case _:
-            return "not yet"
-
-
-def model(source: Source) -> str:
-    """A model's name, its adapter and its quantization."""
-    named = source.label
-    return "  ".join(part for part in (named, source.quantization) if part)
-
-
-def shortened(name: str, cells: int) -> str:
-    """`name` in at most `cells` cells of the terminal, its middle left out.
-
-    The ends of two models' names differ more often than their beginnings.
-    """
-    if cell_len(name) <= cells:
-        return name
-    kept = max(0, cells - 1)
-    head, tail = "", ""
-    for first, last in zip(name, reversed(name), strict=True):
-        if cell_len(head + first + tail) > kept:
-            break
-        head += first
-        if cell_len(head + last + tail) > kept:
-            break
-        tail = last + tail
-    return f"{head}…{tail}" if cells > 0 else ""
-
-
-def memory(resident: int) -> str:
-    """Bytes, as a reader takes them in."""
-    return size(resident)
-
-
-def question(text: str, limit: int = 2_000) -> str:
-    """A question as it stands above its answer; a very long one says what is hidden."""
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]} … and {len(text) - limit:,} more characters"
 
 
 def copied(texts: Mapping[PaneName, str], headings: bool, sides: Sides) -> str:
@@ -444,22 +229,12 @@ def branch(which: int, count: int) -> str:
 
 def threads(count: int) -> str:
     """How many threads compute."""
-    return f"{count} thread{_s(count)}"
+    return f"{count} {plural(count, 'thread')}"
 
 
 def write_for(panes: int) -> str:
     """What stands in an empty composer."""
     return f"Write a question for {'both models' if panes > 1 else 'the model'}"
-
-
-def apart(facts: Sequence[str], key: str) -> str:
-    """In what the answers contradict each other, and the key that shows where."""
-    return f"≠ {', '.join(APART[fact] for fact in facts)} ({key})" if facts else ""
-
-
-def show_earlier(hidden: int) -> str:
-    """The button above the first turn that is laid out."""
-    return f"Show earlier ({hidden} turn{_s(hidden)})"
 
 
 def found(which: int, count: int, wanted: bool, hidden: int) -> str:
@@ -475,16 +250,6 @@ def found(which: int, count: int, wanted: bool, hidden: int) -> str:
         return ""
     said = f"{which} of {count}" if count else NOTHING_FOUND
     return joined(said, "earlier turns not searched" if hidden else "")
-
-
-def to_check(count: int) -> str:
-    """The sign in the head of a pane for the warnings below its answer."""
-    return f"{count} to check"
-
-
-def more_warnings(count: int) -> str:
-    """Of an answer, beside those that are said in full."""
-    return f"and {count} more warning{_s(count)}"
 
 
 def who_is_who(pane: PaneName, sides: Sides, source: Source) -> str:
@@ -522,10 +287,6 @@ def files_gone(paths: Iterable[str]) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return " and ".join(dict.fromkeys(names))
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
 
 
 def more_flags(hidden: int) -> str:

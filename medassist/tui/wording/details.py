@@ -10,7 +10,7 @@ from medassist.consult.sides import Sides
 from medassist.core.clean import clean_line
 from medassist.core.values import PaneName
 from medassist.session.fingerprints import Fingerprint
-from medassist.tui.wording import consult as wording
+from medassist.tui.wording import pane as wording
 from medassist.tui.wording import screens
 
 Known = Callable[[ModelFile], Fingerprint | None]
