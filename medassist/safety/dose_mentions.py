@@ -111,7 +111,7 @@ class Drug:
 
     @property
     def other_names(self) -> tuple[str, ...]:
-        """What else it is called."""
+        """Other names of the drug."""
         return self.row.also
 
     @property
@@ -172,7 +172,7 @@ class Dose:
 
     @property
     def by_weight(self) -> bool:
-        """Per kilogram of the body."""
+        """Whether the dose is told per kilogram of the body."""
         return "kg" in self.per
 
     @property

@@ -254,7 +254,7 @@ def _of_the_day(
 def _without_what_is_told(
     warnings: list[DoseWarning], answer: str
 ) -> list[DoseWarning]:
-    """Of too much in a day nothing is said where the answer names a most after it."""
+    """The warnings without that of a daily maximum which the answer names itself."""
     if all(warning.kind != "day" for warning in warnings):
         return warnings
     told = max((match.start() for match in _CAPPED.finditer(answer)), default=-1)
@@ -262,7 +262,7 @@ def _without_what_is_told(
 
 
 def _never(answer: str, named: _Named) -> Iterator[DoseWarning]:
-    """Drugs that kill by a way of giving that the answer names."""
+    """Warnings of drugs that kill when given as the answer says."""
     for drug, span in named:
         if not drug.row.never:
             continue

@@ -20,7 +20,7 @@ _TRAILING: Final = re.compile(r"(\d+)[.\u00b7]0{1,2}(?!\d)")
 
 
 class Forms(BaseModel):
-    """error_prone.toml.
+    """Contents of error_prone.toml.
 
     Attributes:
         sources: The lists that the forms stand on.

@@ -154,7 +154,7 @@ class _Reader:
         return self._clauses[after - 1], self._clauses[after]
 
     def _sentence(self, at: int) -> tuple[int, int]:
-        """The same of the sentence, as far as it matters."""
+        """The ends of the sentence of `at`, no further away than `AROUND`."""
         after = bisect_right(self._sentences, at)
         first, end = self._sentences[after - 1], self._sentences[after]
         return max(first, at - AROUND), min(end, at + AROUND)
