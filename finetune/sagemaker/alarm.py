@@ -37,7 +37,7 @@ class Alarm:
 
     @property
     def told(self) -> str:
-        """In a few words."""
+        """The alarm in a few words."""
         return f"{self.name} ({self.amount} {self.unit} {self.time.lower()})"
 
 
@@ -70,7 +70,7 @@ def alarms(aws: Aws) -> tuple[Alarm, ...]:
 
 
 def told_alarms(aws: Aws) -> list[str]:
-    """What a plan says of them."""
+    """What a plan says of the alarms."""
     try:
         found = alarms(aws)
     except SageMakerError as error:

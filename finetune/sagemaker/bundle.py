@@ -33,13 +33,13 @@ class Bundle:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """Those that are sent."""
+        """The channels that are sent."""
         every = (self.code, self.run, self.base)
         return tuple(each for each in every if each is not None)
 
     @property
     def told(self) -> str:
-        """What leaves, a line each."""
+        """What leaves this computer, a line each."""
         return "\n".join(
             f"  {each.name:<5} {size(each.size):>9}  {each.about}"
             for each in self.channels

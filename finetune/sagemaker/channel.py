@@ -37,12 +37,12 @@ class Channel:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size of all files in bytes."""
         return sum(piece.size for piece in self.pieces)
 
     @property
     def sha256(self) -> str:
-        """Of the paths and the contents."""
+        """SHA-256 of the paths and contents."""
         told = "".join(f"{p.path}\0{p.sha256}\n" for p in self.pieces)
         return hashlib.sha256(told.encode()).hexdigest()
 

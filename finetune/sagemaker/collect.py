@@ -37,7 +37,7 @@ LARGEST_PAPER = 64 * 2**20
 
 @dataclass(frozen=True)
 class Fetched:
-    """What has come."""
+    """What was fetched of a job."""
 
     run: str
     files: tuple[str, ...]
@@ -199,7 +199,7 @@ def _one(aws: Aws, bucket: str, key: str, to: Path) -> None:
 
 
 def _check(half: Path, run: Run) -> None:
-    """That what has come is this run's, and is whole."""
+    """Check that what was fetched is this run's, and whole."""
     recipe = half / RECIPE
     if recipe.is_file() and recipe.read_text("utf-8") != run.recipe_file.read_text(
         "utf-8"
@@ -231,7 +231,7 @@ def _check_recipe(state: Path, run: Run) -> None:
 
 
 def _name_base(adapter: Path, run: Run) -> None:
-    """Name the base as it lies here, and not as it lay in the container."""
+    """Write the path of the base on this computer in place of the container's."""
     file = adapter / ADAPTER_CONFIG
     config = json.loads(file.read_text("utf-8"))
     base = run.recipe.base

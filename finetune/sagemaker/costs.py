@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Costs:
-    """All of it."""
+    """All costs of a run, or of the account."""
 
     lines: tuple[Line, ...]
     others: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ def costs_of_all(aws: Aws, now: float) -> Costs:
 
 
 def told_costs(found: Costs) -> str:
-    """As a person reads it."""
+    """The costs as a person reads them."""
     lines = [
         f"  ${line.dollars:8.2f}  {line.what}: {line.told}" for line in found.lines
     ]
@@ -98,7 +98,7 @@ def told_costs(found: Costs) -> str:
 
 
 def _logs(aws: Aws) -> tuple[Line, ...]:
-    """What lies in the logs of SageMaker; they were paid for when they were written."""
+    """Costs of the logs of SageMaker; they were paid for when they were written."""
     written = places.table().storage["logs"]
     pages = aws.client("logs").get_paginator("describe_log_groups")
     return tuple(

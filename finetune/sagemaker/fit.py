@@ -45,7 +45,7 @@ class Form:
 
     @property
     def bytes_in_bf16(self) -> int:
-        """Of the base's weights, as they are uploaded."""
+        """Size of the base's weights in bf16, as they are uploaded."""
         return 2 * self.shape.parameters
 
 
@@ -63,12 +63,12 @@ class Fit:
 
     @property
     def fits(self) -> bool:
-        """Whether the memory is likely to do."""
+        """Whether the memory is likely to suffice."""
         return self.memory <= self.available
 
     @property
     def seconds(self) -> float | None:
-        """Of the training itself."""
+        """Duration of the training itself, in seconds."""
         if self.tokens is None or not self.tokens_per_second:
             return None
         return self.tokens / self.tokens_per_second

@@ -118,11 +118,11 @@ class Ledger(Part):
     made: tuple[Made, ...] = ()
 
     def of(self, kind: Kind) -> tuple[Made, ...]:
-        """Those of a kind, the oldest first."""
+        """The things of a kind, the oldest first."""
         return tuple(each for each in self.made if each.kind == kind)
 
     def find(self, kind: Kind, name: str) -> Made | None:
-        """One of them; the last, where there was one of that name before."""
+        """The thing of that kind and name; the last, where there are several."""
         return next((m for m in reversed(self.of(kind)) if m.name == name), None)
 
     @property
@@ -165,7 +165,7 @@ class Books:
         self.note(kind, name, state="there")
 
     def note(self, kind: Kind, name: str, **facts: object) -> None:
-        """Change fields of what is written down already.
+        """Change fields of a thing that is in the ledger.
 
         Raises:
             KeyError: nothing of that kind and name is.

@@ -65,7 +65,7 @@ class Limits:
 
     @property
     def worst(self) -> Decimal:
-        """Dollars, if everything goes on for as long as it can; never over `budget`."""
+        """Largest possible cost in dollars; never over `budget`."""
         job = cost(self.hard_s, self.price, self.instances)
         return job + self.set_aside
 

@@ -41,13 +41,13 @@ class SetAside:
 
     @property
     def total(self) -> Decimal:
-        """All of it."""
+        """Sum of all that is set aside, in dollars."""
         return self.storage + self.endpoint + self.earlier
 
 
 @dataclass(frozen=True)
 class Dollars:
-    """What it costs, for `--json` and for a person."""
+    """Costs of a plan, for `--json` and for a person."""
 
     expected: Decimal | None
     """With what is set aside; None: the time is not known."""
@@ -146,7 +146,7 @@ def dollars_of(
     expected: int | None,
     aside: SetAside,
 ) -> Dollars | None:
-    """What it costs, where a job could be started at all."""
+    """Costs of a plan, where a job could be started at all."""
     if limited is None or listed is None:
         return None
     about = None

@@ -1,4 +1,4 @@
-"""What a training is asked for, and what of it cannot be, without asking anybody."""
+"""Checks what is asked of a training, without a request to AWS."""
 
 from __future__ import annotations
 

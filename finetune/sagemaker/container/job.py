@@ -250,7 +250,7 @@ class Job:
                 return -signal.SIGKILL
 
     def _keep(self) -> None:
-        """What is done again and again while the training runs."""
+        """Keep checkpoints and figures while the training runs, again and again."""
         self._echo()
         if not self.contract.first:
             return

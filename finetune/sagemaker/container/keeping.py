@@ -145,7 +145,7 @@ def restore(kept: Path, run: Path) -> Checkpoint | None:
 
 
 def best_of(found: list[Checkpoint]) -> Checkpoint | None:
-    """The one that would become the adapter: the best by validation, else the last."""
+    """The checkpoint to make the adapter of: the best by validation, else the last."""
     if not found:
         return None
     best = found[-1].best_step

@@ -1,4 +1,4 @@
-"""Until an endpoint answers: it is waited for, and asked for the first time."""
+"""Waits until an endpoint is in service, and asks it for the first time."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def engine_of(run: RunFolder, served: Served) -> Engine:
 
 
 def look(aws: Aws, books: Books, made: Made) -> dict[str, Any] | None:
-    """An endpoint as it is; None: it is gone, and the ledger learns when."""
+    """State of an endpoint; None: it is gone, and the ledger notes when."""
     try:
         return describe(aws, made.name)
     except NotThere:

@@ -1,4 +1,4 @@
-"""What in a question may say who the patient is, before it leaves this computer."""
+"""Checks questions for what identifies a patient, before they leave this computer."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class LlamaSubject(Subject):
         return {"ModelDataSource": {"S3DataSource": under(addresses["gguf"])}}
 
     def channels(self, scratch: Path, watcher: Watcher = unwatched) -> list[Channel]:
-        """Both files."""
+        """Channels of both files."""
         del scratch
         files = {BASE: self.gguf, ADAPTER: self.adapter}
         about = f"{self.gguf.name} and {self.adapter.name} of {self.run.root}"
@@ -151,7 +151,7 @@ def adapter_file(run: RunFolder) -> Path:
 
 
 def _cache(header: GgufHeader) -> int:
-    """Bytes of keys and values of a token, in 16 bits."""
+    """Size of the keys and values of one token in 16 bits, in bytes."""
     of = header.architecture
     heads = header.number(f"{of}.attention.head_count") or 1
     width = header.number(f"{of}.embedding_length") or 4096
@@ -176,7 +176,7 @@ class LlamaCpp:
 
     @classmethod
     def of(cls, run: RunFolder, gguf: Path) -> LlamaCpp:
-        """With what ends an answer beside tokens, which llama.cpp knows by itself."""
+        """Make it with the texts that end an answer; the tokens llama.cpp knows."""
         try:
             template = require_model(gguf).chat_template
         except ModelFileError as error:

@@ -43,7 +43,7 @@ class Order:
 
     @property
     def machine(self) -> places.Instance:
-        """The instance."""
+        """Type of instance."""
         return places.instance(self.instance)
 
 
@@ -135,6 +135,6 @@ def endpoint(order: Order) -> dict[str, Any]:
 
 
 def tags(order: Order) -> list[dict[str, str]]:
-    """Of all that is made for a run."""
+    """Tags of all that is made for a run."""
     own = {RUN_TAG: order.run[:256], **order.options.tags}
     return [{"Key": key, "Value": value} for key, value in own.items()]

@@ -87,7 +87,7 @@ class VllmSubject(Subject):
         }
 
     def channels(self, scratch: Path, watcher: Watcher = unwatched) -> list[Channel]:
-        """The base, where it does not lie in S3 already, and the adapter."""
+        """Channels of the base, unless it lies in S3 already, and of the adapter."""
         base = base_channel(self.run.root, self.recipe, self.base_from, watcher)
         adapter = self.run.adapter
         # Without the place of the base on this computer, which is nobody's affair.
@@ -205,7 +205,7 @@ class Vllm:
 
     @classmethod
     def of(cls, run: RunFolder, context: int, base_from: str | None = None) -> Vllm:
-        """With the tokenizer of a run: the adapter's own, else the base's.
+        """Make it with the tokenizer of a run: the adapter's own, else the base's.
 
         Raises:
             FinetuneError: neither is here.

@@ -192,7 +192,7 @@ class Answers:
         return task.result()
 
     def stand(self) -> None:
-        """Have the panes stand on their sides, with the names that may be seen."""
+        """Arrange the panes by their sides, with the model names that may be seen."""
         sides, hides = self._session.consultation.sides, self.veil
         self.panes.order(sides.order(PANES))
         sources = self._session.pair.sources
@@ -204,13 +204,13 @@ class Answers:
             pane.header.name_model(source, sides, alike or self._has_figures)
 
     async def show(self) -> None:
-        """Have the panes show another consultation, or another branch."""
+        """Show another consultation, or another branch of it."""
         self._session.red_flags.follow(self._session.consultation)
         self.stand()
         await self.show_turns()
 
     async def show_turns(self) -> None:
-        """Have the panes show the turns that the consultation has now."""
+        """Show the turns that the consultation has now."""
         for pane in self.panes.all:
             await pane.show(self._session.consultation.turns)
         self.draw_lines()

@@ -82,7 +82,7 @@ class Comparison:
         return Consultation(drawn() if self._blind_again and both else Sides())
 
     async def _show(self) -> None:
-        """Have the whole screen follow what is hidden and which side is which."""
+        """Redraw the screen after the sides, or what is hidden, have changed."""
         self._answers.stand()
         await self._answers.draw()
 
@@ -162,7 +162,7 @@ class Comparison:
         self._face.push_screen(VerdictsScreen(self._all_given))
 
     async def _all_given(self) -> list[JudgedTurn]:
-        """What the open records hold, and what of the session they do not."""
+        """All verdicts to be shown: those in the open records, and the unsaved ones."""
         from medassist.consult.verdicts import of_records
         from medassist.records.errors import RecordsError
 

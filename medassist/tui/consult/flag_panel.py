@@ -23,7 +23,7 @@ AROUND: Final = 3
 
 
 class FlagPanel(Static):
-    """Stands there while there is something that has not been marked as read.
+    """Panel of the red flags that have not been marked as read; else not there.
 
     It takes at most two fifths of the screen, and on a low one the titles alone. Where
     the fixed texts do not all fit, the most urgent one goes first, and the last line
@@ -94,7 +94,7 @@ class FlagPanel(Static):
         return [*lines, *language]
 
     def _language(self, width: int, rows: int) -> list[Content]:
-        """That the rules cannot read the question; one line where there is no room."""
+        """Notice that the rules cannot read the question; one line where room lacks."""
         if not self._foreign:
             return []
         from medassist.safety.language import NOTICE, SHORT_NOTICE

@@ -14,7 +14,7 @@ from medassist.tui.wording.pane import SEPARATOR
 
 
 class GlobalLine(Widget):
-    """Offline, saved or not, mode, threads, memory; what is `None` is not known yet.
+    """Offline, saved or not, mode, threads, memory; `None`: not known yet.
 
     It draws itself anew whenever one of these is another than before.
     """

@@ -50,7 +50,7 @@ class Loader:
         self._notice = notice
 
     def show_panes(self) -> None:
-        """Have the panes of the pair that is chosen, each with its name."""
+        """Show the panes of the chosen pair, each with its model's name."""
         panes = self._session.pair.panes
         self._answers.panes.have(panes)
         self._composer.placeholder = wording.write_for(len(panes))
@@ -158,7 +158,7 @@ class Loader:
     async def _take(
         self, choice: Choice, like: Pair, context: int | None = None
     ) -> None:
-        """Have a pair of `choice`, not loaded yet, set up as `like` is."""
+        """Take a pair of `choice`, not loaded yet, with the settings of `like`."""
         pair = self._face.new_pair(choice)
         pair.context, pair.thinking = context or like.context, like.thinking
         await self._session.choose(pair)

@@ -36,7 +36,7 @@ COLOURS: dict[Letter, str] = {"A": "$pane-base", "B": "$pane-tuned"}
 
 
 class PaneHeader(Line):
-    """Letter, role and model; where it is narrow the name gives way.
+    """Header of a pane: letter, role and model; a long name is shortened.
 
     While names are hidden only the letter stands there. Behind it stand the signs of
     the last answer: how much of it is to be checked, that it cites nothing, and `≠`
@@ -80,7 +80,7 @@ class PaneHeader(Line):
             self._fit()
 
     def mark(self, apart: tuple[str, ...], key: str) -> None:
-        """Say in what the answers contradict each other; nothing: in nothing known.
+        """Say in what the answers contradict each other; empty: in nothing known.
 
         Args:
             apart: Doses, numbers, negations.
@@ -191,7 +191,7 @@ class Turns(VerticalScroll):
     # Following
 
     def stay(self) -> None:
-        """Follow nothing: what is to be seen is chosen."""
+        """Stop following: the place to be seen was chosen."""
         self._follows = False
         self.release_anchor()
 

@@ -58,7 +58,7 @@ class Panes(Container):
         self._show_only(None)
 
     def order(self, order: Sequence[PaneName]) -> None:
-        """Have the panes stand in `order`, the first on the left or above."""
+        """Arrange the panes in `order`, the first on the left or above."""
         if [pane.pane for pane in self.all] == list(order):
             return
         first, second = self.all = [self[name] for name in order]

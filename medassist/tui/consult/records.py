@@ -174,7 +174,7 @@ class Records:
         return True
 
     async def cleared(self, question: str) -> str | None:
-        """A question that is to be saved, as it may be; `None`: not to be asked so."""
+        """The question as it may be saved; `None`: it is not to be asked so."""
         from medassist.tui.dialogs.identifier_warning import warn
 
         record = self._record.content
@@ -264,7 +264,7 @@ class Records:
 
 
 def _other_pair(saved: Saved, now: dict[Literal["base", "tuned"], Source]) -> list[str]:
-    """What is to be said where other models go on than those that answered last.
+    """Notice that other models go on than those that answered last.
 
     Looks at files: for a thread.
     """

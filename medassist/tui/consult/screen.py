@@ -299,7 +299,7 @@ class ConsultScreen(ScreenOfParts[None]):
         self.run_worker(asyncio.to_thread(read_markdown), group="warm")
 
     async def take_settings(self) -> None:
-        """Be as the user wants it; after the first frame, which waits for no file."""
+        """Apply the settings, after the first frame, which waits for no file."""
         settings = await self._face.settings()
         self._scroll_together(settings.scroll_together)
 

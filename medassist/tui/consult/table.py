@@ -34,7 +34,7 @@ Cells = tuple[Content, ...]
 
 
 class Laid(Visual):
-    """The table as it is laid out in a width.
+    """Layout of a table in a given width.
 
     Args:
         headings: Those of the columns.
@@ -142,7 +142,7 @@ def _padded(content: Content, width: int) -> Content:
 
 
 class AnswerTable(MarkdownBlock):
-    """Draws the table itself: Textual's own shortens what has no room."""
+    """Table that draws itself: Textual's own shortens what has no room."""
 
     DEFAULT_CSS = """
     AnswerTable { height: auto; width: 1fr; margin-bottom: 1; }

@@ -162,7 +162,7 @@ def load_again(wider: Wider) -> str:
 
 
 def more_context(wider: Wider) -> tuple[str, str, str, str]:
-    """A decision: the models with more context."""
+    """Texts of the decision to load the models with more context."""
     memory = (
         f"It takes about {size(wider.more_bytes)} more memory than now. "
         if wider.more_bytes is not None
@@ -173,12 +173,12 @@ def more_context(wider: Wider) -> tuple[str, str, str, str]:
 
 
 def back_to_former(trouble: str) -> str:
-    """Said where a pane's new model was not loaded, and the former one is again."""
+    """Notice that a new model could not be loaded and the former one is back."""
     return f"{trouble} The models from before are loaded again."
 
 
 def no_command(name: str) -> str:
-    """Said of a slash and a word that is no command."""
+    """Notice that a slash and a word are no command."""
     return f"/{name[:40]} is no command; {{palette}} lists them."
 
 
@@ -253,12 +253,12 @@ def found(which: int, count: int, wanted: bool, hidden: int) -> str:
 
 
 def who_is_who(pane: PaneName, sides: Sides, source: Source) -> str:
-    """Said once a verdict has been given blind."""
+    """Which model was which, said after a blind verdict."""
     return f"{name(pane, sides)}: {model(source)}."
 
 
 def broken_off(count: int) -> str:
-    """The program ended while answers were being written."""
+    """Notice that the program ended while answers were being written."""
     what = "an answer was" if count == 1 else f"{count} answers were"
     return (
         f"The program ended last time while {what} being written. What had come is in "
@@ -273,7 +273,7 @@ OTHER_MODELS = (
 
 
 def other_pair(before: Iterable[str], after: Iterable[str]) -> str:
-    """Another pair goes on with a consultation than answered in it."""
+    """Notice that another pair goes on with a consultation."""
     return (
         f"{_listed(before)} answered here. What you ask now goes to {_listed(after)}, "
         "with all that was said before; another pair can be chosen."
@@ -281,7 +281,7 @@ def other_pair(before: Iterable[str], after: Iterable[str]) -> str:
 
 
 def files_gone(paths: Iterable[str]) -> str:
-    """Of the pair that answered."""
+    """Notice that files of the pair that answered are gone."""
     return f"{_listed(paths)}: not there any more, so it cannot be asked again."
 
 
@@ -290,5 +290,5 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def more_flags(hidden: int) -> str:
-    """Where not even the titles have room."""
+    """Line for the flags whose titles have no room."""
     return f"and {hidden} more; {{red_flags}}: read them all"

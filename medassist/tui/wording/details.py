@@ -94,7 +94,7 @@ def _on_off(value: bool) -> str:
 
 
 def _course(answer: Answer) -> list[Fact]:
-    """How the answer came about."""
+    """Figures of the answer: tokens, speed, and how it ended."""
     figures = answer.figures
     ttft = figures.ttft_s if figures else None
     speed = figures.tok_per_s if figures else None
@@ -135,7 +135,7 @@ def _sampling(conditions: Conditions | None) -> list[Fact]:
 
 
 def as_text(found: Mapping[PaneName, list[Fact]], sides: Sides) -> str:
-    """The facts as they are copied, the answers one below the other."""
+    """The facts as text for the clipboard, one answer below the other."""
     return "\n\n".join(
         "\n".join(
             [

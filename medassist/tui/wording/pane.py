@@ -51,7 +51,7 @@ THOUGHT_ENDS = "end of the thought · {thoughts} folds it"
 
 
 def pair_status(state: PairState, fraction: float) -> str:
-    """How far the pair is, while it cannot answer or has not been asked."""
+    """State of the pair, while it cannot answer or has not been asked."""
     return PAIR_STATES[state].format(percent=100 * fraction)
 
 
@@ -105,12 +105,12 @@ def figures(
 
 
 def joined(*said: str) -> str:
-    """Parts of a line, those that are not empty."""
+    """The parts that are not empty, as one line."""
     return SEPARATOR.join(filter(None, said))
 
 
 def hidden_status(writing: bool) -> str:
-    """The same for both panes while names are hidden: who is how far tells names."""
+    """State of both panes while names are hidden: progress would tell names."""
     return "writing" if writing else "names, speed and length hidden until {verdict}"
 
 
@@ -121,7 +121,7 @@ def name(pane: PaneName, sides: Sides) -> str:
 
 
 def thinks(answer: Answer) -> bool:
-    """The model has not come to its answer yet."""
+    """Whether the model is thinking, with no word of its answer yet."""
     return not answer.over and not answer.text
 
 
@@ -157,7 +157,7 @@ def foot(answer: Answer, place: int, count: int, hidden: bool = False) -> str:
 
 
 def cut_off(answer: Answer, hidden: bool, can_go_on: bool) -> str:
-    """That the limit cut an answer off; empty: it did not.
+    """Remark that the limit cut an answer off; empty: it did not.
 
     Args:
         answer: The answer.
@@ -236,5 +236,5 @@ def to_check(count: int) -> str:
 
 
 def more_warnings(count: int) -> str:
-    """Of an answer, beside those that are said in full."""
+    """How many more warnings an answer has than are said in full."""
     return f"and {count} more {plural(count, 'warning')}"
