@@ -33,9 +33,10 @@ def answered_in(text: str, *, streamed: bool) -> str:
 
 
 async def waits(server: Served, count: int) -> None:
-    """Until so many questions wait."""
+    """Until one is answered and so many others wait."""
+    queue = server.running.desk.queue
     async with asyncio.timeout(20):
-        while server.running.desk.queue.length != count:
+        while queue.running is None or queue.length != count:
             await asyncio.sleep(0.005)
 
 
