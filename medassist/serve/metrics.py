@@ -27,6 +27,11 @@ ROUTES: Final = {
     "/v1/completions": "completions",
     "/v1/responses": "responses",
     "/v1/compare": "compare",
+    "/api/chat": "ollama",
+    "/api/generate": "ollama",
+    "/api/show": "ollama",
+    "/api/tags": "ollama",
+    "/api/version": "ollama",
 }
 Labels = tuple[tuple[str, str], ...]
 

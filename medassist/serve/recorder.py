@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from medassist import __version__
+from medassist.core.values import PaneName
 from medassist.serve.audit import Audit, AuditError
 from medassist.serve.errors import Refusal
 from medassist.serve.log import tell
@@ -64,9 +65,7 @@ class Recorder:
         """A question went through the queue."""
         self.metrics.done(report)
         figures = report.figures
-        hashes = {
-            pane: self._source.provenance(pane).get("sha256") for pane in report.panes
-        }
+        hashes = {pane: self._known(pane) for pane in report.panes}
         self._put(
             event="question",
             user=report.user,
@@ -78,6 +77,13 @@ class Recorder:
             seconds=round(report.seconds, 3),
             outcome=report.outcome,
         )
+
+    def _known(self, pane: PaneName) -> str | None:
+        """The model of `pane`: its sha256, or what the engine elsewhere says it is."""
+        found = self._source.provenance(pane)
+        if host := self._source.answers_from:
+            return f"{found.get('model')} at {host}"
+        return found.get("sha256")
 
     def refused(self, user: str | None, path: str, refusal: Refusal) -> None:
         """The gate turned a request away."""
