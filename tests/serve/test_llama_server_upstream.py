@@ -14,6 +14,7 @@ from typing import Any
 import openai
 import pytest
 
+from medassist.core.clean import clean
 from medassist.core.values import EngineOptions, Message, PairFiles, PaneName, Sampling
 from medassist.engine.client import Engine
 from medassist.engine.wire import Answered, Question, Reading
@@ -99,7 +100,8 @@ async def test_it_writes_what_our_own_engine_writes_in_both_panes(
     }
     texts = {pane: found["text"] for pane, found in answered.items()}
     assert texts["base"] != texts["tuned"]
-    assert texts == await ours(tiny)
+    # The stream of both is cleaned of control characters, which a random model writes.
+    assert texts == {pane: clean(text) for pane, text in (await ours(tiny)).items()}
     assert all(found["stop_reason"] == "length" for found in answered.values())
     assert all(found["tokens_written"] == 12 for found in answered.values())
 
