@@ -6,12 +6,10 @@ as harmless: where this says so, the notice is shown beside the answers.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from medassist.safety.language.english import Spoken
+from medassist.safety.language.spoken import Spoken
 
-ENGLISH: Final = "english"
 NOTICE: Final = (
     "Unread language: this, or a part of it, was not checked for red flags. The rules "
     "read English, German, French and Spanish only. That nothing is flagged means "

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
 
-from medassist.safety.language import ENGLISH
+from medassist.safety.language.spoken import ENGLISH, Spoken
 from medassist.safety.language.words import (
     READ,
     WORD,
@@ -108,21 +108,6 @@ BY_CHANCE: Final = 1
 """Words by which a sentence of a language that is read can look more like another."""
 SPEAKS_ENGLISH: Final = 1
 """Words of English in a sentence from which its rules read the text too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """In which languages a text is written, as far as it matters to rules.
-
-    Attributes:
-        rules: The languages whose rules read it.
-        foreign: It, or one of its sentences, is not English.
-        unread: It, or one of its sentences, is in a language without rules.
-    """
-
-    rules: tuple[str, ...]
-    foreign: bool
-    unread: bool
 
 
 MOST_STRAY: Final = 1

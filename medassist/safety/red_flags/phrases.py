@@ -21,7 +21,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from medassist.safety.language import ENGLISH
+from medassist.safety.language.spoken import ENGLISH
 from medassist.safety.red_flags.tokens import SENTENCE, Tokens, spellings
 
 STEM_HEAD: Final = 3

@@ -17,7 +17,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final, Literal
 
-from medassist.safety.language import ENGLISH
+from medassist.safety.language.spoken import ENGLISH
 from medassist.safety.language.words import english_words, words_of
 from medassist.safety.red_flags.files import (
     FOLDER,

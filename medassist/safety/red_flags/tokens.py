@@ -10,7 +10,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from medassist.safety.language import ENGLISH
+from medassist.safety.language.spoken import ENGLISH
 from medassist.safety.language.words import SPELT_OUT
 from medassist.safety.letters import without_apostrophes
 

@@ -1,0 +1,23 @@
+"""What is found of a text: the languages that it is written in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+ENGLISH: Final = "english"
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """In which languages a text is written, as far as it matters to rules.
+
+    Attributes:
+        rules: The languages whose rules read it.
+        foreign: It, or one of its sentences, is not English.
+        unread: It, or one of its sentences, is in a language without rules.
+    """
+
+    rules: tuple[str, ...]
+    foreign: bool
+    unread: bool
