@@ -8,8 +8,8 @@ from medassist.consult.answer import Source
 from medassist.consult.sides import Sides
 from medassist.core.values import PaneName, Thinking, TooLong
 from medassist.core.words import plural, size
+from medassist.session import wording as shared
 from medassist.session.pair import Wider
-from medassist.session.wording import DOES_NOT_FIT
 from medassist.session.wording import GIVEN_BLIND as GIVEN_BLIND
 from medassist.session.wording import NOT_ENGLISH as NOT_ENGLISH
 from medassist.session.wording import OFFLINE as OFFLINE
@@ -190,7 +190,7 @@ def answers(count: int) -> str:
 def too_long(excesses: Sequence[TooLong], surplus: int, sides: Sides) -> str:
     """Why a question cannot be asked as it is, and what would help."""
     lines = [
-        DOES_NOT_FIT.format(
+        shared.DOES_NOT_FIT.format(
             letter=sides.letter(excess.pane),
             tokens=f"{excess.tokens:,}",
             fits=f"{excess.fits:,}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from medassist.core.words import size
+from medassist.session import wording as shared
 from medassist.session.wording import ABOUT_FLAGS as ABOUT_FLAGS
 from medassist.session.wording import BEFORE_YOU_BEGIN as BEFORE_YOU_BEGIN
 from medassist.session.wording import CANNOT_READ as CANNOT_READ
@@ -15,10 +16,10 @@ from medassist.session.wording import LOOKS_LIKE_ONE as LOOKS_LIKE_ONE
 from medassist.session.wording import MARK_AS_READ as MARK_AS_READ
 from medassist.session.wording import MARKED_AS_READ as MARKED_AS_READ
 from medassist.session.wording import MAY_TELL as MAY_TELL
-from medassist.session.wording import RAISED_BY, WHAT_IS_IN_IT
 from medassist.session.wording import RED_FLAGS as RED_FLAGS
 from medassist.session.wording import RULE as RULE
 from medassist.session.wording import UNDERSTOOD as UNDERSTOOD
+from medassist.session.wording import WHAT_IS_IN_IT
 from medassist.session.wording import WHICH_IS_BETTER as WHICH_IS_BETTER
 from medassist.session.wording import WHY as WHY
 from medassist.session.wording import WITH_THOUGHTS as WITH_THOUGHTS
@@ -171,7 +172,8 @@ def replace_file(file: object) -> tuple[str, str, str, str]:
 def raised_by(words: list[str], alone: bool) -> str:
     """What raised a flag; not `alone`: with words of an earlier question."""
     where = "" if alone else ", with what you asked before"
-    return RAISED_BY.format(words=", ".join(f"“{word}”" for word in words)) + where
+    quoted = ", ".join(f"“{word}”" for word in words)
+    return shared.RAISED_BY.format(words=quoted) + where
 
 
 def leave(loss: str) -> str:
