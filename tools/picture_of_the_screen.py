@@ -95,7 +95,9 @@ async def until_answered(app: ConsultApp, pilot: Pilot[int]) -> None:
     consultation = app.consult.session.consultation
     # What stands below both headers is drawn a moment after the answers are there.
     while not (
-        consultation.turns and consultation.over and app.consult.answers.are_drawn
+        consultation.turns
+        and consultation.over
+        and all(w.is_finished for w in app.workers if w.group in ("answer", "mark"))
     ):
         await pilot.pause(0.05)
     for pane in app.consult.session.pair.panes:

@@ -82,7 +82,9 @@ async def ours(tiny: TinyPair) -> dict[PaneName, str]:
     await engine.start()
     question = Question(messages=(Message("user", QUESTION),), sampling=GREEDY)
     asked: dict[PaneName, Question] = {"base": question, "tuned": question}
-    found = {e.pane: e.text async for e in engine.ask(asked) if isinstance(e, Answered)}
+    found: dict[PaneName, str] = {
+        e.pane: e.text async for e in engine.ask(asked) if isinstance(e, Answered)
+    }
     await engine.close()
     return found
 

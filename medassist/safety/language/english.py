@@ -90,7 +90,7 @@ def tables() -> Tables:
         english_words(),
         foreign_words(),
         rule_words(),
-        frozenset().union(*map(words_of, READ)) - english_words(),
+        frozenset[str]().union(*map(words_of, READ)) - english_words(),
         letters,
         endings,
     )
