@@ -221,7 +221,9 @@ async def test_a_whole_blind_consultation(chromium: Browser) -> None:
         assert sides == {"base", "tuned"}
         # Both were asked with what stands on their side, from first to last.
         asked = server.engine.asked[-1][winner].messages
-        shown = await there.pane("B", 0).locator(".drawn").inner_text()
+        drawn = there.pane("B", 0).locator(".drawn")
+        await expect(drawn).not_to_be_empty()
+        shown = await drawn.inner_text()
         assert shown in [m.content for m in asked if m.role == "assistant"]
         # A verdict that was given blind stays.
         await expect(there.button("A is better").nth(1)).to_have_count(0)
