@@ -45,10 +45,11 @@ _IN_ALL: Final = re.compile(
 )
 _ROUTE: Final = re.compile(
     # No word that begins otherwise needs to be looked at.
-    r"\b(?=[binoprstvz])"
-    r"(?:(?P<oral>po|p\.o|per\sos|orally|oral|by mouth|(?:par\s)?voie\sorale"
-    r"|(?:por\s)?v[ií]a\soral|zum\seinnehmen)"
-    r"|(?P<iv>iv|i\.v|intraven(?:ous(?:ly)?|ös|oes|eu(?:x|se)|os[oa]))"
+    r"\b(?=[beinoprstvz])"
+    r"(?:(?P<oral>po|p\.o|per\sos|orally|oral|by mouth|(?:par\s)?voie\sorale|vo|v\.o"
+    r"|(?:por\s)?v[ií]a\soral|por\sboca|par\sla\sbouche|zum\seinnehmen|peroral)"
+    r"|(?P<iv>iv|i\.v|ivd|ivl|ev|e\.v"
+    r"|intraven(?:ous(?:ly)?|ös|oes|eu(?:x|se)|os[oa])|intravein(?:eux|euse))"
     r"|(?P<im>im|i\.m|intramus[ck]ul(?:ar(?:ly)?|är|aire))"
     r"|(?P<sc>sc|s\.c|subcut\w{0,10}|subkutan|sous[- ]cutanée?|subcután\w{1,3}|sq)"
     r"|(?P<rectal>pr|re[ck]tal(?:ly)?|rectale)"
@@ -73,8 +74,11 @@ _CAN_BE_DAILY: Final = re.compile(
 _DAILY_AFTER: Final = re.compile(
     r"\s?(?:in|per|over|every|within)\s(?:any\s|a\s)?24[- ]?h", re.IGNORECASE
 )
-_ENDS: Final = re.compile(r"[!?;\n](?:\s|$)|\.(?:$|\s(?![a-z])|(?<!\.[a-zA-Z]\.)\s)")
-"""The end of a sentence; "40 mg s.c. once daily" goes on."""
+_ENDS: Final = re.compile(
+    r"[!?;\n](?:\s|$)"
+    r"|\.(?:$|\s(?![a-z\d])|(?<!\.[a-zA-Z]\.)(?<!\b[Tt]gl\.)(?<!\btägl\.)\s)"
+)
+"""The end of a sentence; "40 mg s.c. once daily" and "p.o. 1x tgl. " go on."""
 
 
 class DrugRow(BaseModel):
@@ -305,13 +309,24 @@ def _drug_near(
     return "", None
 
 
+_ENDINGS_ELSEWHERE: Final = (
+    ("", "e"), ("e", ""), ("o", "e"), ("a", "e"), ("o", ""), ("a", ""),
+    ("cilina", "cillin"), ("cilline", "cillin"), ("micina", "mycin"),
+    ("mycine", "mycin"), ("ciclina", "cycline"), ("zyklin", "cycline"),
+)  # fmt: skip
+"""How names end in other languages, and in English: Pantoprazol, amlodipino."""
+
+
 @lru_cache(maxsize=4096)
 def _drug_name(word: str) -> str:
     word = word.lower()
     known = known_drug(word)
     if known is not None:
         return known.name
-    return word if len(word) > 5 and word.endswith(_endings()) else ""
+    if len(word) <= 5:
+        return ""
+    forms = (word, *(word.removesuffix(a) + b for a, b in _ENDINGS_ELSEWHERE))
+    return next((form for form in forms if form.endswith(_endings())), "")
 
 
 @lru_cache(maxsize=4096)

@@ -64,10 +64,21 @@ _TWICE_ELSEWHERE: Final = (
     r"morgens\s+und\s+abends|(?:le\s+)?matin\s+et\s+(?:le\s+)?soir"
     r"|(?:por\s+la\s+)?mañana\s+y\s+(?:por\s+la\s+)?noche"
 )
+_THRICE_ELSEWHERE: Final = (
+    r"morgens,?\s+mittags\s+und\s+abends|(?:le\s+)?matin,?\s+(?:le\s+)?midi\s+et\s+(?:le\s+)?soir"
+    r"|mañana,?\s+tarde\s+y\s+noche|desayuno,?\s+comida\s+y\s+cena"
+)
+_WEEKLY_ELSEWHERE: Final = (
+    r"jeden\s+(?:mon|diens|donners|frei|sams|sonn)tag|jeden\s+mittwoch|(?:mon|diens|donners"
+    r"|frei|sams|sonn)tags|mittwochs|(?:tous\s+les|chaque|le)\s+(?:lundi|mardi|mercredi"
+    r"|jeudi|vendredi|samedi|dimanche)s?|(?:cada|los|el|todos\s+los)\s+(?:lunes|martes"
+    r"|mi[ée]rcoles|jueves|viernes|s[áa]bados?|domingos?)"
+)
 _ELSEWHERE: Final = (
     rf"(?:(?:(?P<often>{'|'.join(_TIMES_ELSEWHERE)})"
     r"|(?P<digit>[1-9])\s?(?:x|\u00d7|mal|fois|vez|veces))\s{0,2})?"
     rf"(?:(?P<by_day>{_DAY_ELSEWHERE})|(?P<by_week>{_WEEK_ELSEWHERE}))"
+    rf"|\b(?P<thrice>{_THRICE_ELSEWHERE})\b|\b(?P<weekly>{_WEEKLY_ELSEWHERE})\b"
     rf"|\b(?P<both>{_TWICE_ELSEWHERE})\b|\b(?P<once>{_DAILY_ELSEWHERE})\b"
     r"|(?<![\d-])(?P<scheme>[0-4]-[0-4]-[0-4](?:-[0-4])?)(?![\d-])"
 )
@@ -76,7 +87,8 @@ _OPENS_ELSEWHERE: Final = (
     r"|cinq)\sfois|(?:una|dos|tres|cuatro|cinco)\sve|tä?gl|taegl|am\stag|pro\s[tw]|par\s[js]"
     r"|al\s[da]|por\s[dls]|diari|in\sder\sw|w[öo]e?ch|a\sla\ss|semanal|morgens|abends"
     r"|mittags|nachts|zur\sn|jeden\s|le\s[ms]|au\sc|chaque|tous\s|quotid|en\sla|cada\s"
-    r"|todos\s|matin\s|mañana|alle\s|toutes\s)"
+    r"|todos\s|matin[\s,]|mañana|alle\s|toutes\s|c/|desayuno|(?:mon|diens|donners|frei|sams"
+    r"|sonn)tags|mittwochs|le\s[ljvd]|los\s|el\s[lmjvsd]|chaque)"
 )
 _TIMES: Final = "|".join(f"(?P<f_{i}>{form})" for i, (_, form) in enumerate(_BY_DAY))
 _IN_ENGLISH: Final = (
@@ -94,8 +106,14 @@ _OPENS_IN_ENGLISH: Final = (
 )
 _OPENS: Final = re.compile(_OPENS_IN_ENGLISH, re.IGNORECASE)
 """How each form of `FREQUENCY` begins; where none does, none is tried."""
+_NUMBERS_ELSEWHERE: Final = {
+    "zwei": 2, "drei": 3, "vier": 4, "sechs": 6, "acht": 8, "zwölf": 12, "deux": 2,
+    "trois": 3, "quatre": 4, "huit": 8, "douze": 12, "dos": 2, "tres": 3, "cuatro": 4,
+    "seis": 6, "ocho": 8, "doce": 12, "veinticuatro": 24, "vierundzwanzig": 24,
+}  # fmt: skip
 _INTERVAL_ELSEWHERE: Final = (
-    rf"\b(?:alle|toutes\s+les|cada)\s+(?P<hours_elsewhere>{NUMBER})"
+    r"\b(?:(?:alle|toutes\s+les|cada)\s+|c/\s?)"
+    rf"(?P<hours_elsewhere>{NUMBER}|{'|'.join(_NUMBERS_ELSEWHERE)})"
     rf"(?:\s{{0,2}}(?:[-\u2013]|bis|à|a|o)\s{{0,2}}(?P<until_elsewhere>{NUMBER}))?"
     r"\s{0,2}(?P<unit_elsewhere>stunden|std|h(?:eures|oras)?|tage|jours|d[ií]as"
     r"|wochen|semaines|semanas)\b"
@@ -110,7 +128,9 @@ _SIGNS_ELSEWHERE: Final = (
     "mittag", "alle ", " jour", "/j", "fois", "semai", "matin", "le soir",
     "et soir", "coucher", "quotid", "toutes", "al d", "por ", "vez", "veces", "día",
     "/dia", "diari", "semana", "noche", "mañana", "cada ", "acostarse", "-0-",
-    "-1-", "0-1", "/sem", "midi",
+    "-1-", "0-1", "/sem", "midi", "c/", "tags", "mittwochs", "lundi", "mardi",
+    "mercredi", "jeudi", "vendredi", "samedi", "dimanche", "lunes", "martes", "rcoles",
+    "jueves", "viernes", "bado", "domingo", "desayuno",
 )  # fmt: skip
 """Where none of them stands, nothing of another language than English is looked for."""
 _HOURS: Final = {
@@ -180,6 +200,8 @@ def _by_day(match: re.Match[str]) -> float | None:
         times = _TIMES_ELSEWHERE.get(_one_space(match["often"] or ""), 1)
         times = int(match["digit"]) if match["digit"] else times
         return times / 7 if match["by_week"] else float(times)
+    if match["thrice"] or match["weekly"]:
+        return 3.0 if match["thrice"] else 1 / 7
     if match["once"] or match["both"]:
         return 2.0 if match["both"] else 1.0
     if match["scheme"]:
@@ -202,5 +224,6 @@ def _by_interval(match: re.Match[str], number: str | None) -> float | None:
     if not number:
         return None
     named = (_named(match, "unit", "unit_elsewhere") or "h").lower()
-    hours = readings(number)[0] * _HOURS["sem" if named[:3] == "sem" else named[0]]
+    count = _NUMBERS_ELSEWHERE.get(number.lower()) or readings(number)[0]
+    hours = count * _HOURS["sem" if named[:3] == "sem" else named[0]]
     return 24 / hours if hours else None
