@@ -3,6 +3,7 @@
     .venv/bin/python tools/score_languages.py                # the cases the rules saw
     .venv/bin/python tools/score_languages.py --set aside    # a third kept back
     .venv/bin/python tools/score_languages.py --set unseen   # others' cases
+    .venv/bin/python tools/score_languages.py --set fresh    # a later set of theirs
 
 Sensitivity: texts in which a right flag was raised. False: texts that must stay silent
 and did not. Intervals: exact (Clopper-Pearson), 95 %.
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 def main() -> int:
     """Print the figures; 1 where the aims are missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--set", default="seen", choices=("seen", "aside", "unseen"))
+    parser.add_argument("--set", default="seen", choices=("seen", "aside", "unseen", "fresh"))
     parser.add_argument("--texts", action="store_true", help="print what went wrong")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))

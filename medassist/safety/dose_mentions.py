@@ -325,7 +325,12 @@ def _drug_name(word: str) -> str:
         return known.name
     if len(word) <= 5:
         return ""
-    forms = (word, *(word.removesuffix(a) + b for a, b in _ENDINGS_ELSEWHERE))
+    changed = (
+        word.removesuffix(theirs) + ours
+        for theirs, ours in _ENDINGS_ELSEWHERE
+        if word.endswith(theirs)
+    )
+    forms = (word, *changed)
     return next((form for form in forms if form.endswith(_endings())), "")
 
 

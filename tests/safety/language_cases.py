@@ -1,7 +1,7 @@
 """Cases in German, French and Spanish, and what the rules find in them.
 
 They were written before there was a rule that reads these languages. `aside`: every
-third, kept back while the rules were written; `unseen`: by somebody who saw no rule.
+third, kept back while the rules were written; `unseen`, `fresh`: by somebody who saw no rule.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.safety.identifier_sentences import unmarked
 
 FOLDER: Final = Path(__file__).parent / "cases" / "languages"
 LANGUAGES: Final = ("german", "french", "spanish")
-SETS: Final = ("seen", "aside", "unseen")
+SETS: Final = ("seen", "aside", "unseen", "fresh")
 FLAGGED, DOSE, IDENTIFIER = "red flag", "dose", "identifier"
 SILENT: Final = ("negated", "history", "family", "hypothetical", "harmless")
 OF_AMOUNT: Final = frozenset({"unit", "range", "day", "weekly", "never"})
