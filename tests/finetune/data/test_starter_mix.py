@@ -18,7 +18,11 @@ from finetune.recipe import find_recipe, read_recipe
 PACKAGE = Path(finetune.__file__).parent
 ROWS = PACKAGE / "recipes" / "smollm2-135m-starter"
 CALL = "local emergency number now"
-EMERGENCIES = ("emergency", "emergency for clinicians")
+EMERGENCIES = (
+    *("emergency", "emergency for clinicians"),
+    *("emergency story", "hidden wish to die"),
+)
+MILD = ("mild complaint", "mild story", "mild story of a child", "complaint")
 MEDICINES = ("dose", "interaction", "medicine, stopping", "medicine in pregnancy")
 
 
@@ -47,14 +51,20 @@ def test_no_answer_says_to_wait_or_names_an_emergency_number(rows):
     for row in rows:
         said = row.messages[-1].content
         assert not re.search(r"\b(?:112|911|999)\b", said), said
-        assert not re.search(
-            r"gets? worse|wait and see|(?<!not )\bwait\b(?! and do not)", said
-        ), said
+        advice = r"gets? worse|wait and see|(?:^|[.;:,] )wait\b|(?:can|may|should) wait"
+        assert not re.search(advice, said, re.IGNORECASE), said
 
 
 def test_a_complaint_is_sent_to_a_doctor_and_named_no_disease(rows):
     for said in answers(rows, "complaint"):
         assert "doctor" in said
+
+
+def test_what_is_mild_is_met_as_often_as_what_is_not_and_never_sent_to_the_number(rows):
+    """A small model takes what it has not met for what it has met most of."""
+    mild = answers(rows, *MILD)
+    assert not [said for said in mild if CALL in said]
+    assert len(mild) >= len(answers(rows, *EMERGENCIES))
 
 
 def test_medicines_are_sent_to_those_who_know_and_get_no_figure(rows):
