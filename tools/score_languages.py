@@ -25,7 +25,9 @@ ROOT = Path(__file__).parents[1]
 def main() -> int:
     """Print the figures; 1 where the aims are missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--set", default="seen", choices=("seen", "aside", "unseen", "fresh"))
+    parser.add_argument(
+        "--set", default="seen", choices=("seen", "aside", "unseen", "fresh")
+    )
     parser.add_argument("--texts", action="store_true", help="print what went wrong")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))

@@ -1,7 +1,8 @@
 """Cases in German, French and Spanish, and what the rules find in them.
 
 They were written before there was a rule that reads these languages. `aside`: every
-third, kept back while the rules were written; `unseen`, `fresh`: by somebody who saw no rule.
+third, kept back while the rules were written; `unseen` and, later, `fresh`: by somebody
+who saw no rule.
 """
 
 from __future__ import annotations
