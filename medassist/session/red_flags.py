@@ -61,7 +61,7 @@ class RedFlags:
         self._by_turn: dict[Turn, tuple[Raised, ...]] = {}
         self._drawn: tuple[tuple[Raised, ...], str, bool] = ((), "", False)
         self.foreign = False
-        """The last question, or a part of it, was in a language without rules."""
+        """The last question, or a part of it, was not English."""
         self._warming: asyncio.Task[str] | None = None
         self._catching: asyncio.Task[None] | None = None
         self.reason = ""
@@ -175,11 +175,11 @@ class RedFlags:
 def _read_rules() -> str:
     """Read the rules; why that failed, else an empty text. Takes half a second."""
     try:
-        from medassist.safety.language import is_unread
+        from medassist.safety.language import is_foreign
         from medassist.safety.red_flags import find_red_flags
 
         find_red_flags("the rules are read here")
-        is_unread("the tables are read here")
+        is_foreign("the tables are read here")
     except Exception as error:
         return why_not(error)
     return ""
@@ -194,8 +194,8 @@ def why_not(error: Exception) -> str:
 
 
 def found_in(question: str, earlier: list[str]) -> tuple[tuple[Raised, ...], bool]:
-    """The flags of `question`, and whether the rules cannot read all of it."""
-    from medassist.safety.language import is_unread
+    """The flags of `question`, and whether not all of it is English."""
+    from medassist.safety.language import is_foreign
     from medassist.safety.red_flags.conversation import raised_by
 
-    return raised_by(question, earlier), is_unread(question)
+    return raised_by(question, earlier), is_foreign(question)

@@ -187,9 +187,9 @@ def test_a_question_in_another_language_is_told_to_be_unchecked(
     ask: Ask, files: list[str | Path], question: str
 ) -> None:
     done = ask(question, *files, "--max-tokens", "3", "--json")
-    assert b"medassist: Unread language" in done.stderr
+    assert b"medassist: Not English" in done.stderr
     found = json.loads(done.stdout)
-    assert found["language_notice"].startswith("Unread language")
+    assert found["language_notice"].startswith("Not English")
     assert found["red_flags"] == [] and len(found["answers"]) == 2
 
 

@@ -1,7 +1,7 @@
 """In which language a text, or a part of it, is written.
 
-The rules read English, German, French and Spanish. What they cannot read must not pass
-as harmless: where this says so, the notice is shown beside the answers.
+The rules read English, and German, French and Spanish less well. What is read less well
+or not at all must not pass as harmless: the notice is shown beside the answers.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Final
 from medassist.safety.language.spoken import Spoken
 
 NOTICE: Final = (
-    "Unread language: this, or a part of it, was not checked for red flags. The rules "
-    "read English, German, French and Spanish only. That nothing is flagged means "
-    "nothing here. In an emergency call the local emergency number."
+    "Not English, or not all of it: the rules for red flags read German, French and "
+    "Spanish less well, and any other language not at all. That nothing is flagged "
+    "means little here. In an emergency call the local emergency number."
 )
-"""Beside a question that the rules cannot read."""
-SHORT_NOTICE: Final = "Unread language: not checked for red flags."
+"""Beside a question of which the rules read a part less well than English, or not."""
+SHORT_NOTICE: Final = "Not English: red flags are missed, or not looked for."
 """The same, where there is one line."""
 IDENTIFIERS_NOTICE: Final = (
     "This is not English, or not all of it. The rules for identifiers read English "
@@ -46,8 +46,3 @@ def whose_rules(text: str) -> tuple[str, ...]:
 def is_foreign(text: str) -> bool:
     """Whether `text`, or one of its sentences, is in another language than English."""
     return spoken(text).foreign
-
-
-def is_unread(text: str) -> bool:
-    """Whether `text`, or one of its sentences, is in a language without rules."""
-    return spoken(text).unread

@@ -160,23 +160,19 @@ def spoken(text: str) -> Spoken:
         few = FEW_ENGLISH * counts.foreign >= counts.english
         perhaps = counts.read() if few else set[str]()
         rules = (ENGLISH, *(one for one in READ if one in perhaps))
-        return Spoken(rules, foreign=False, unread=False)
+        return Spoken(rules, foreign=False)
     if whole:
         foreign.append(counts)
     mostly = counts.read()
     found: set[str] = set()
-    unread = other_script
     for here in foreign:
         languages = here.read() or here.read(but_for=BY_CHANCE) & mostly
         found |= languages or here.read(but_for=BY_CHANCE)
-        unread |= not languages
     if whole and not counts.foreign:
         # Told by its letters alone: whose they are is not known.
         found |= set(READ)
     rules = [ENGLISH] if english or not (whole and found) else list[str]()
-    return Spoken(
-        (*rules, *(one for one in READ if one in found)), foreign=True, unread=unread
-    )
+    return Spoken((*rules, *(one for one in READ if one in found)), foreign=True)
 
 
 def _other_script(text: str) -> bool:

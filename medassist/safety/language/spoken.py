@@ -15,9 +15,7 @@ class Spoken:
     Attributes:
         rules: The languages whose rules read it.
         foreign: It, or one of its sentences, is not English.
-        unread: It, or one of its sentences, is in a language without rules.
     """
 
     rules: tuple[str, ...]
     foreign: bool
-    unread: bool
