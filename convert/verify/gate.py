@@ -47,6 +47,7 @@ from convert.verify.result import (
     record,
     tensors_of,
 )
+from convert.verify.rounding import ROUNDED_TO
 from convert.verify.streamed_model import StreamedModel
 from convert.verify.texts import CONTEXT
 from convert.verify.token_ids import TokenCheck, compare_tokens
@@ -321,17 +322,20 @@ def _weights(
 def _again_rounded(
     model: StreamedModel, opened: GgufScorer, compare: Callable[[], list[Check]]
 ) -> list[Check]:
-    """Compare, and where a BF16 file fails, once more in the arithmetic of its type.
+    """Compare, and where it fails, once more in the arithmetic of the file's type.
 
     llama.cpp rounds what goes into a BF16 matrix to BF16, which in a deep model adds
-    up to an NMSE of about the limit (1e-4) in a file that is right bit for bit. With
-    the same rounding on both sides what remains is the file's.
+    up to an NMSE of about the limit (1e-4) in a file that is right bit for bit; and
+    where a router wants two experts about as much, a rounding decides, in F16 too.
+    With the same rounding on both sides what remains is the file's.
     """
     checks = compare()
-    if opened.opened.quantization != "BF16" or all(c.passed for c in checks):
+    quantization = opened.opened.quantization
+    if quantization not in ROUNDED_TO or all(c.passed for c in checks):
         return checks
-    model.in_bf16 = True
-    note = f" (in float32 {checks[0].said}; here in BF16 as llama.cpp computes it)"
+    model.rounded_to = ROUNDED_TO[quantization]
+    said = f"in float32 {checks[0].said}; here in {quantization} as llama.cpp computes"
+    note = f" ({said} it)"
     first, *rest = compare()
     return [replace(first, said=first.said + note), *rest]
 

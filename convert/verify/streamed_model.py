@@ -37,6 +37,7 @@ from convert.hf_folder import read_config
 from convert.library_noise import keep_back_noise
 from convert.verify.adapted_model import adapted_model
 from convert.verify.embeddings import EmbeddingTable
+from convert.verify.rounding import has_experts, is_router, round_products
 from convert.verify.stored_weights import Stored, stacked_experts, stored_weights
 from medassist.core.progress import Watcher, unwatched
 from medassist.exams.log_probs import Logits
@@ -53,8 +54,9 @@ class StreamedModel:
         watcher: is told the matrices that were read.
 
     Attributes:
-        in_bf16: round matrices and what goes into them to bfloat16, as a BF16 file
-            and llama.cpp with it do; else all is float32.
+        rounded_to: round matrices and what goes into them to this type, as a file in
+            it and llama.cpp with that file do; routers stay as they are. `None` for
+            all in float32.
 
     Raises:
         ConvertError: the model cannot be built, or lacks weights.
@@ -65,7 +67,7 @@ class StreamedModel:
     ) -> None:
         self.folder = folder
         self._watcher = watcher
-        self.in_bf16 = False
+        self.rounded_to: torch.dtype | None = None
         self._keep = False
         self._done = self._total = 0
         config = read_config(folder)
@@ -83,8 +85,12 @@ class StreamedModel:
         )
         for module in self._owners:
             self._hook(module)
+            if has_experts(module):
+                round_products(module, self._as_rounded)
             weight = getattr(module, "weight", None)
-            is_matrix = weight is not None and weight.ndim == 2
+            is_matrix = (
+                weight is not None and weight.ndim == 2 and not is_router(module)
+            )
             if is_matrix and not isinstance(module, nn.Embedding):
                 module.register_forward_pre_hook(self._round)
 
@@ -284,8 +290,8 @@ class StreamedModel:
                     f"{tuple(tensor.shape)}, and config.json makes it "
                     f"{tuple(parameter.shape)}"
                 )
-            if self.in_bf16 and tensor.ndim > 1:
-                tensor = tensor.to(torch.bfloat16).float()
+            if tensor.ndim > 1 and not is_router(module):
+                tensor = self._as_rounded(tensor)
             module._parameters[name] = nn.Parameter(tensor, requires_grad=False)
         self._done += 1
         if not self._keep:
@@ -294,9 +300,12 @@ class StreamedModel:
     def _round(
         self, _module: nn.Module, inputs: tuple[torch.Tensor, ...]
     ) -> tuple[torch.Tensor, ...] | None:
-        if not self.in_bf16:
-            return None
-        return tuple(given.to(torch.bfloat16).float() for given in inputs)
+        return tuple(map(self._as_rounded, inputs))
+
+    def _as_rounded(self, values: torch.Tensor) -> torch.Tensor:
+        if self.rounded_to is None or not values.is_floating_point():
+            return values
+        return values.to(self.rounded_to).float()
 
     def _forget(self, module: nn.Module, *_: object) -> None:
         if self._keep:
@@ -341,6 +350,7 @@ def _without_weights(folder: Path, *, towers: bool) -> PreTrainedModel:
                 config,
                 dtype=torch.float32,
                 attn_implementation="eager",
+                experts_implementation="eager",
                 trust_remote_code=False,
             )
     except Exception as error:

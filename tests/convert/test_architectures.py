@@ -65,14 +65,19 @@ def from_hf(folder: Path) -> Any:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_tensors_and_settings_are_those_of_upstreams_converter(gguf, name):
     expected = json.loads((UPSTREAM / f"{name}.json").read_text("utf-8"))
+    wanted = expected["metadata"]
     found = contents(gguf(name, "f32"))
     assert found.tensors == expected["tensors"]
+    if name == "qwen2-images":  # as a Qwen2, whose norms llama.cpp computes whole
+        wanted = {k.replace("qwen2vl", "qwen2"): v for k, v in wanted.items()}
+        del wanted["qwen2.rope.dimension_sections"]
+        wanted["general.architecture"] = "qwen2"
     settings = {
         key: value
         for key, value in found.metadata.items()
         if not key.startswith("tokenizer.") and key not in FAMILIES[name].beyond
     }
-    assert settings == expected["metadata"]
+    assert settings == wanted
     assert found.metadata.keys() >= FAMILIES[name].beyond
 
 
@@ -93,7 +98,9 @@ def test_logits_and_greedy_text_are_those_of_transformers(folder, gguf, name):
     with NativeModel(gguf(name, "f32")) as native:
         found = native.logits(tokens)
         text = native.greedy(tokens, 12)
-    assert nmse(found, expected) < 1e-6
+    # llama.cpp looks GELU up in a table of float16.
+    rough = name.startswith(("gemma", "gpt", "distil", "pythia"))
+    assert nmse(found, expected) < (1e-6 if rough else 1e-9)
     assert np.array_equal(found.argmax(-1), expected.argmax(-1))
     assert same_greedy(text, model, tokens, float(np.abs(found - expected).max()))
 
@@ -108,7 +115,8 @@ READ_BY_TRANSFORMERS = [
     name
     for name in FAMILIES
     if KNOWN[type_name(name)].gguf_name in GGUF_SUPPORTED_ARCHITECTURES
-    and name != "mixtral"  # which a GGUF calls a Llama, and transformers does not
+    # These a GGUF calls a Llama and a Qwen2, and transformers does not.
+    and name not in ("mixtral", "qwen2-images")
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tracemalloc
 from typing import Any
 
@@ -17,6 +18,7 @@ from convert.gguf.adapter import convert_adapter
 from convert.gguf.model import convert_model, notes_of
 from convert.merge import merge
 from convert.merge.gguf_merge import merge_gguf
+from convert.verify.gate import verify_model
 from tests.convert.conftest import ABOUT
 from tests.convert.families import change_json, save_family, some_tokens
 from tests.convert.native import NativeModel, nmse
@@ -99,6 +101,21 @@ def test_what_llama_cpp_does_not_compute_is_refused(tmp_path, changes, said):
     change_json(base / "config.json", **changes)
     with pytest.raises(ConvertError, match=said):
         convert_model(base, tmp_path / "m.gguf", ABOUT)
+
+
+@pytest.mark.parametrize("kind", ["f16", "bf16"])
+def test_a_rounded_file_is_proven_and_one_with_a_damaged_expert_is_not(tmp_path, kind):
+    """Though in float32 the model sends some tokens to other experts."""
+    base = save_family("qwen3-experts", tmp_path / "base")
+    gguf = convert_model(base, tmp_path / "intact.gguf", ABOUT, kind)
+    assert verify_model(base, gguf, threads=1).passed
+    damaged = shutil.copytree(base, tmp_path / "damaged")
+    tensors = load_file(damaged / "model.safetensors")
+    tensors["model.layers.1.mlp.experts.7.down_proj.weight"] *= 0.8
+    save_file(tensors, damaged / "model.safetensors", {"format": "pt"})
+    gguf = convert_model(damaged, tmp_path / "damaged.gguf", ABOUT, kind)
+    found = verify_model(base, gguf, threads=1)
+    assert "logits" in [check.name for check in found.failed]
 
 
 def test_an_expert_that_is_missing_is_told(tmp_path):

@@ -83,7 +83,7 @@ def test_the_output_layer_is_let_go_too(hf):
 def test_in_bf16_a_model_computes_as_its_bf16_file_would(hf):
     model = StreamedModel(hf.base)
     exact = streamed(model, TEXTS)[1]
-    model.in_bf16 = True
+    model.rounded_to = torch.bfloat16
     rounded = streamed(model, TEXTS)[1]
     change = np.abs(rounded - exact).max() / np.abs(exact).max()
     assert 1e-4 < change < 0.1
