@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
-from transformers import AutoModelForCausalLM
 
 from convert.errors import ConvertError
 from convert.verify.streamed_model import StreamedModel
-from tests.convert.families import FAMILIES, change_json, save_family
+from tests.convert.families import FAMILIES, change_json, load_model, save_family
 from tests.convert.tiny_hf import hf_logits, load
 
 TEXTS = [[0, 5, 9, 33, 12], [0, *range(7, 90)], [3]]
@@ -28,7 +27,7 @@ def streamed(model: StreamedModel, texts, *, adapted=False):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_logits_are_those_of_the_whole_model(tmp_path, name):
     folder = save_family(name, tmp_path / name)
-    whole = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    whole = load_model(folder).eval()
     found = streamed(StreamedModel(folder), TEXTS)
     for text, logits in zip(TEXTS, found, strict=True):
         expected = hf_logits(cast(Any, whole), text)
