@@ -44,7 +44,7 @@ def ask() -> typer.Typer:
 
 @app.command(cls=Door)
 def serve() -> typer.Typer:
-    """Answer programs over HTTP: OpenAI's API, both models, a queue."""
+    """Answer programs and a page on this computer over HTTP, until Ctrl-C."""
     from medassist.commands.serve import app
 
     return app

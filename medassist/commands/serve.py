@@ -152,7 +152,7 @@ def serve(
         typer.Option("--check", help="Say what is wrong, and open no port."),
     ] = False,
 ) -> None:
-    """Answer programs on this computer over HTTP, until Ctrl-C.
+    """Answer programs and a page on this computer over HTTP, until Ctrl-C.
 
     It prints the address, with the token after # where no user was named. OpenAI's
     clients take it as base_url with /v1, and the token as api_key.

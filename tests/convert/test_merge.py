@@ -440,7 +440,6 @@ def test_another_name_of_the_base_is_only_told(tmp_path, adapter):
         ({"lora_alpha": "much"}, "expected a number"),
         ({"use_dora": True}, "lora_magnitude_vector"),
         ({"init_lora_weights": "pissa_niter_4"}, "took a part of the base away"),
-        ({"target_parameters": ["mlp.weight"]}, "target_parameters"),
         ({"layer_replication": [[0, 1]]}, "layer_replication"),
         ({"a_new_invention": 3}, "a_new_invention"),
     ],

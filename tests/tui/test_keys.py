@@ -15,6 +15,7 @@ from medassist.session.choice import Choice
 from medassist.tui import keys, themes
 from medassist.tui.app import ConsultApp
 from medassist.tui.bench.app import BenchApp
+from medassist.tui.consult.screen import ConsultScreen
 from medassist.tui.dialogs.flag_details import FlagDetails
 from medassist.tui.dialogs.identifiers import IdentifierWarning
 from medassist.tui.dialogs.intended_use import IntendedUse
@@ -98,9 +99,10 @@ async def test_every_command_of_the_table_can_be_carried_out(
 
 
 def _what_does(command: keys.Command, of: object) -> object:
-    part, dot, work = command.action.partition("(")[0].rpartition(".")
-    if not dot or part == "app":
-        return getattr(ConsultApp if dot else of, f"action_{work}")
+    part, _, work = command.action.partition("(")[0].rpartition(".")
+    whose = {"": of, "app": ConsultApp, "screen": ConsultScreen}
+    if part in whose:
+        return getattr(whose[part], f"action_{work}")
     return getattr(getattr(of, part), work)
 
 

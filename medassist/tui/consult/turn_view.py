@@ -205,6 +205,8 @@ class TurnView(Vertical):
             return ""
         if self.turn.taken_over(self._pane):
             return ""  # which is said below the answer
+        if not now.source.name:
+            return ""  # it is still being loaded
         return wording.FROM_HERE.format(model=wording.model(now.source))
 
     def _thought_said(self, answer: Answer, unfolded: bool) -> str:
