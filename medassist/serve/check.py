@@ -92,9 +92,11 @@ def _tls(options: ServeOptions) -> str:
         return "plain HTTP, on this computer alone"
     until = read_certificate(options.tls_cert).until
     left = (until - datetime.now(UTC)).days
-    if left < SOON_DAYS:
-        raise ServeError(f"{options.tls_cert}: it ends in {left} days.")
-    return f"TLS for {', '.join(names)}, until {until:%Y-%m-%d}"
+    if left < 0:
+        raise ServeError(f"{options.tls_cert}: it ended on {until:%Y-%m-%d}.")
+    # No failure while it holds: as a unit's first step that would hold the server back.
+    soon = f"; make another, it ends in {left} days" if left < SOON_DAYS else ""
+    return f"TLS for {', '.join(names)}, until {until:%Y-%m-%d}{soon}"
 
 
 def _audit(file: Path) -> str:

@@ -164,7 +164,9 @@ def refusal_of_invalid(error: ValidationError | Sequence[ErrorDetails]) -> Refus
     param = ".".join(place)[:200] or None
     if problem["type"] == "json_invalid" or param is None:
         return NOT_JSON
-    if problem["type"] == "extra_forbidden":
+    # A list that may only be empty is a field of the protocol that nothing here heeds.
+    unheeded = problem.get("ctx", {}).get("max_length") == 0
+    if problem["type"] == "extra_forbidden" or unheeded:
         return Refusal(
             400,
             "unsupported_parameter",
