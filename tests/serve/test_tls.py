@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -16,7 +16,7 @@ import pytest
 import trustme
 
 from medassist.core import guard
-from medassist.serve import tls
+from medassist.serve import check, tls
 from medassist.serve.check import findings
 from medassist.serve.errors import ServeError
 from medassist.serve.options import ServeOptions
@@ -172,6 +172,26 @@ def test_the_check_says_what_is_wrong_before_a_port_is_opened(tmp_path: Path) ->
     assert len(said) == 2
     assert "base.gguf" in said[0]
     assert f"Port {port} of 127.0.0.1 is taken" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("days", "ok", "said"), [(5, True, "it ends in 4 days"), (-1, False, "it ended on")]
+)
+def test_a_certificate_that_ends_soon_is_told_and_holds_no_server_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, ok: bool, said: str
+) -> None:
+    if days > 0:
+        monkeypatch.setattr(tls, "SERVER_DAYS", days)
+        options = options_with(tmp_path / "tls")
+    else:
+        options = options_with(tmp_path / "tls")
+        assert options.tls_cert is not None
+        read = tls.read_certificate(options.tls_cert)
+        over = replace(read, until=datetime.now(UTC) - timedelta(days=1))
+        monkeypatch.setattr(check, "read_certificate", lambda _file: over)
+    found = findings(replace(options, port=0, choice=ServeOptions().choice))
+    [about] = [finding for finding in found if said in finding.text]
+    assert about.ok is ok
 
 
 def test_the_verb_checks_and_makes_certificates(tmp_path: Path) -> None:

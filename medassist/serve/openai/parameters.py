@@ -173,4 +173,5 @@ def refusal_of_invalid(error: ValidationError | Sequence[ErrorDetails]) -> Refus
             f"{param!r} is not supported here. It was not ignored: nothing was run.",
             param,
         )
-    return Refusal(400, "invalid_value", f"{param!r}: {problem['msg']}.", param)
+    said = problem["msg"].replace(" after validation", "")
+    return Refusal(400, "invalid_value", f"{param!r}: {said}.", param)
