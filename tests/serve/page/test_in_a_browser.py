@@ -203,7 +203,11 @@ async def test_a_whole_blind_consultation(chromium: Browser) -> None:
         await there.ask(HEART)
         await there.ask("And then?")
         await there.button("Differences").last.click()
+        await expect(
+            there.page.get_by_role("dialog", name="Differences")
+        ).to_be_visible()
         await there.page.keyboard.press("Escape")
+        await expect(there.page.get_by_role("dialog")).to_have_count(0)
         seen = await there.page.locator("body").inner_html()
         assert "Zebra" not in seen
         assert not re.search(r"\b(base|tuned)\b|tok/s|TTFT", seen)
@@ -296,7 +300,13 @@ async def test_ten_idle_minutes_lock_and_the_token_shows_the_consultation_again(
         await there.ask(HEART)
         await there.page.clock.fast_forward("09:00")
         await there.page.mouse.move(200, 200)
+        await there.page.evaluate(
+            "() => { window.heard = new Promise((heard) =>"
+            " addEventListener('wheel', () => heard(true), { once: true })); }"
+        )
         await there.page.mouse.wheel(0, 10)
+        # The browser hands a wheel on with its next frame, not at once.
+        await there.page.evaluate("window.heard")
         await there.page.clock.fast_forward("09:00")
         await expect(there.page.locator("#composer")).to_be_visible()
         await there.page.clock.fast_forward("02:00")
