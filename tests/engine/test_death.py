@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from medassist.core.values import PairFiles
 from medassist.engine.death import TIMED_OUT, cause_of_death
 from medassist.engine.last_words import KEPT, LastWords
 from medassist.engine.scorer import GgufScorer
+from medassist.engine.template import time_limit
 from tests.engine.conversation import tiny_engine
 from tests.tiny_models import TinyPair, random_adapter, tokenizer, write_model
 
@@ -157,6 +159,19 @@ async def test_where_an_adapter_ends_the_process_the_base_is_not_blamed(
         GgufScorer(tiny.base, path, threads=1)
     assert str(caught.value).startswith(f"{path}: ")
     assert tiny.base.name not in str(caught.value)
+
+
+@pytest.mark.skipif(
+    not hasattr(time, "pthread_getcpuclockid"),
+    reason="no clock of a thread's own here: the limit is by the clock on the wall",
+)
+def test_a_template_that_a_busy_machine_holds_up_is_not_ended() -> None:
+    with time_limit(0.1, 30):
+        for _ in range(50):
+            time.sleep(0.01)
+    with pytest.raises(TimeoutError), time_limit(0.1, 30):
+        while True:
+            pass
 
 
 def test_a_template_that_hangs_in_native_code_ends_the_child_in_time() -> None:
