@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from medassist.starter.open_base import SMOLLM2
 with only_looked_at():
     _BASE = SMOLLM2.file
     _LACKING = SMOLLM2.what_is_wrong()
+
+
+def pytest_configure() -> None:
+    # A shell lets what runs in its background ignore Ctrl-C, children included.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -435,8 +435,6 @@ class Slow(OwnSource):
 
 
 if __name__ == "__main__":
-    # A test runner in the background of a shell passes on that SIGINT is ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     wish = PreparationWish(StageRunner("local", 2), tasks=6)
     prepare(settings(Path({data!r})), Path({run!r}), wish)
 """
