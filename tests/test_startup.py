@@ -94,7 +94,7 @@ NEEDS_AN_EXTRA = {
             *("openai.completions", "openai.models", "openai.responses", "protocol"),
             *("page.routes", "page.static", "recorder", "server", "stream", "tls"),
             *("upstream.check", "upstream.discover", "upstream.outgoing"),
-            *("upstream.reader", "upstream.source", "upstream.way"),
+            *("upstream.reader", "upstream.source", "upstream.http_client"),
         )
     ),
 }

@@ -21,8 +21,8 @@ from medassist.serve.check import findings
 from medassist.serve.errors import ServeError
 from medassist.serve.options import ServeOptions
 from medassist.serve.server import serving
+from medassist.serve.upstream.http_client import HttpClient
 from medassist.serve.upstream.options import Identifiers, UpstreamOptions, place_of
-from medassist.serve.upstream.way import Way
 from medassist.settings import Settings
 from tests.serve.serving import HEART, QUESTION, Served, chat_body, events_in, said
 from tests.serve.vllm_stand_in import (
@@ -396,13 +396,13 @@ async def _gone_and_back(server: Served, engine: VllmStandIn, port: int) -> None
     async with server.http() as client:
         # As if it were another port: nobody listens there.
         source: Any = server.running.desk.source
-        place = source._way.place
-        source._way.place = type(place)("http://127.0.0.1:9", "127.0.0.1", port)
+        place = source._client.place
+        source._client.place = type(place)("http://127.0.0.1:9", "127.0.0.1", port)
         answer = await client.post("/v1/chat/completions", json=chat_body())
         assert answer.status_code == 502
         assert answer.json()["error"]["code"] == "upstream_unreachable"
         assert (await client.get("/health")).json()["status"] == "dead"
-        source._way.place = place
+        source._client.place = place
         await server.healthy()
         again = await client.post("/v1/chat/completions", json=chat_body())
         assert again.status_code == 200
@@ -633,7 +633,7 @@ async def test_no_variable_leads_it_elsewhere(
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with vllm() as engine:
-        way = Way(place_of(engine.url), KEY)
+        way = HttpClient(place_of(engine.url), KEY)
         assert (await way.get("/v1/models"))[0] == 200
         await way.close()
 

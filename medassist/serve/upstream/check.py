@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from medassist.serve.upstream.discover import discover
+from medassist.serve.upstream.http_client import HttpClient
 from medassist.serve.upstream.options import UpstreamOptions, key_in, place_of
-from medassist.serve.upstream.way import Way
 from medassist.settings import Settings
 
 
@@ -15,11 +15,11 @@ async def looked_at(options: UpstreamOptions, settings: Settings) -> str:
         ServeError: it cannot be used.
     """
     place = place_of(options.url)
-    way = Way(place, key_in(options.key_file), settings.network)
+    client = HttpClient(place, key_in(options.key_file), settings.network)
     try:
-        found = await discover(way, options)
+        found = await discover(client, options)
     finally:
-        await way.close()
+        await client.close()
     names = ", ".join(f"{pane} {one.label}" for pane, one in found.panes.items())
     leaves = "" if place.is_here else "; questions leave this computer"
     return f"{place.host} answers, as {found.kind}: {names}{leaves}"

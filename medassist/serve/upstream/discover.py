@@ -10,17 +10,17 @@ from typing import Final
 from medassist.core.clean import clean_line
 from medassist.core.values import PaneName
 from medassist.serve.errors import ServeError
-from medassist.serve.upstream.asked import LlamaServer, Served
 from medassist.serve.upstream.forms import (
-    Adapter,
     Adapters,
-    Model,
+    LoadedLora,
+    ModelEntry,
     Models,
     Properties,
     read,
 )
+from medassist.serve.upstream.http_client import HttpClient, NoAnswer
 from medassist.serve.upstream.options import Kind, UpstreamOptions
-from medassist.serve.upstream.way import NoAnswer, Way
+from medassist.serve.upstream.request_body import LlamaServer, UpstreamModel
 
 OWNERS: Final[dict[str, Kind]] = {"vllm": "vllm", "llamacpp": "llama-server"}
 """Whom the engines that tell it call the owner of their models."""
@@ -44,29 +44,29 @@ class Found:
     """
 
     kind: Kind
-    panes: dict[PaneName, Served]
+    panes: dict[PaneName, UpstreamModel]
     server: LlamaServer = LlamaServer()
     notices: tuple[str, ...] = ()
 
 
-async def discover(way: Way, options: UpstreamOptions) -> Found:
+async def discover(client: HttpClient, options: UpstreamOptions) -> Found:
     """Ask the engine what it has.
 
     Raises:
         UpstreamError: it does not answer, or has not what was named.
     """
-    models = await _models(way)
+    models = await _models(client)
     owner = models[0].owned_by if models else ""
     kind = options.kind or OWNERS.get(owner, "openai")
     if kind == "llama-server":
-        return await _llama_server(way, options, models)
-    return _by_names(way, options, kind, models)
+        return await _llama_server(client, options, models)
+    return _by_names(client, options, kind, models)
 
 
-async def _models(way: Way) -> Sequence[Model]:
-    host = way.place.host
+async def _models(client: HttpClient) -> Sequence[ModelEntry]:
+    host = client.place.host
     try:
-        status, body = await way.get("/v1/models")
+        status, body = await client.get("/v1/models")
     except NoAnswer as error:
         raise UpstreamError(f"Nothing answers at {host}: {error}.") from None
     if status in (401, 403):
@@ -84,14 +84,17 @@ async def _models(way: Way) -> Sequence[Model]:
 
 
 def _by_names(
-    way: Way, options: UpstreamOptions, kind: Kind, models: Sequence[Model]
+    client: HttpClient,
+    options: UpstreamOptions,
+    kind: Kind,
+    models: Sequence[ModelEntry],
 ) -> Found:
     """The models by the names that were given, or as they say what they stem from."""
     by_id = {model.id: model for model in models}
     base, tuned = options.base, options.tuned
     for name in filter(None, (base, tuned)):
         if name not in by_id:
-            raise UpstreamError(_no_such(way, name, by_id))
+            raise UpstreamError(_no_such(client, name, by_id))
     if not base and not tuned:
         base = _only([m.id for m in models if not m.parent]) or ""
         tuned = _only([m.id for m in models if base and m.parent == base]) or ""
@@ -99,7 +102,7 @@ def _by_names(
         base = parent or ""
     if not base and not tuned:
         raise UpstreamError(
-            f"{way.place.host} has several models: {_listed(by_id)}. Name two with "
+            f"{client.place.host} has several models: {_listed(by_id)}. Name two with "
             "--upstream-base and --upstream-tuned."
         )
     notices: list[str] = []
@@ -108,7 +111,7 @@ def _by_names(
             f"{clean_line(tuned)} does not say that it was tuned from "
             f"{clean_line(base)}; that they are a pair is your word."
         )
-    panes: dict[PaneName, Served] = {}
+    panes: dict[PaneName, UpstreamModel] = {}
     if base:
         panes["base"] = _served(by_id[base])
     if tuned:
@@ -118,27 +121,27 @@ def _by_names(
 
 
 async def _llama_server(
-    way: Way, options: UpstreamOptions, models: Sequence[Model]
+    client: HttpClient, options: UpstreamOptions, models: Sequence[ModelEntry]
 ) -> Found:
     """One model, with a LoRA that is switched on for the tuned pane."""
-    adapters = await _adapters(way)
+    adapters = await _adapters(client)
     by_name = {PurePosixPath(one.path).name: one.id for one in adapters}
     if len({model.id for model in models}) > 1:
-        return _by_names(way, options, "llama-server", models)
+        return _by_names(client, options, "llama-server", models)
     model = models[0]
     if options.base and options.base != model.id:
-        raise UpstreamError(_no_such(way, options.base, [model.id]))
+        raise UpstreamError(_no_such(client, options.base, [model.id]))
     tuned = options.tuned
     if tuned and tuned not in by_name:
-        raise UpstreamError(_no_such(way, tuned, by_name))
+        raise UpstreamError(_no_such(client, tuned, by_name))
     if not tuned and len(by_name) > 1:
         raise UpstreamError(
-            f"{way.place.host} has several adapters: {_listed(by_name)}. Name one with "
-            "--upstream-tuned."
+            f"{client.place.host} has several adapters: {_listed(by_name)}. "
+            "Name one with --upstream-tuned."
         )
     name = tuned or next(iter(by_name), "")
-    slots = read(Properties, (await _got(way, "/props")) or b"")
-    panes: dict[PaneName, Served] = {"base": _served(model)}
+    slots = read(Properties, (await _got(client, "/props")) or b"")
+    panes: dict[PaneName, UpstreamModel] = {"base": _served(model)}
     if name:
         panes["tuned"] = _served(model, child=True, adapter=name)
     server = LlamaServer(
@@ -149,29 +152,31 @@ async def _llama_server(
     return Found("llama-server", panes, server)
 
 
-async def _adapters(way: Way) -> Sequence[Adapter]:
-    body = await _got(way, "/lora-adapters")
+async def _adapters(client: HttpClient) -> Sequence[LoadedLora]:
+    body = await _got(client, "/lora-adapters")
     listed = read(Adapters, b'{"adapters":' + body + b"}") if body else None
     if listed is None:
         raise UpstreamError(
-            f"{way.place.host} does not say which adapters it has, at /lora-adapters; "
-            "expected a llama-server."
+            f"{client.place.host} does not say which adapters it has, at "
+            "/lora-adapters; expected a llama-server."
         )
     return listed.adapters
 
 
-async def _got(way: Way, path: str) -> bytes | None:
+async def _got(client: HttpClient, path: str) -> bytes | None:
     try:
-        status, body = await way.get(path)
+        status, body = await client.get(path)
     except NoAnswer as error:
-        raise UpstreamError(f"{way.place.host} broke off: {error}.") from None
+        raise UpstreamError(f"{client.place.host} broke off: {error}.") from None
     return body if status == 200 else None
 
 
-def _served(model: Model, *, child: bool = False, adapter: str = "") -> Served:
+def _served(
+    model: ModelEntry, *, child: bool = False, adapter: str = ""
+) -> UpstreamModel:
     label = clean_line(PurePosixPath(model.id).name)[:200]
     adapter = clean_line(adapter)[:200]
-    return Served(
+    return UpstreamModel(
         model.id,
         f"{label} with {adapter}" if adapter else label,
         adapter,
@@ -185,8 +190,8 @@ def _only(names: Sequence[str]) -> str | None:
     return names[0] if len(names) == 1 else None
 
 
-def _no_such(way: Way, name: str, known: Iterable[str]) -> str:
-    return f"{way.place.host} has no {name!r}. It has: {_listed(known)}."
+def _no_such(client: HttpClient, name: str, known: Iterable[str]) -> str:
+    return f"{client.place.host} has no {name!r}. It has: {_listed(known)}."
 
 
 def _listed(names: Iterable[str]) -> str:

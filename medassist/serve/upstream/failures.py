@@ -8,7 +8,7 @@ from typing import Final
 from medassist.core.clean import clean_line
 from medassist.core.values import PaneName, TooLong
 from medassist.serve.errors import Refusal
-from medassist.serve.upstream.forms import Error, Failed, read
+from medassist.serve.upstream.forms import Error, ErrorForm, read
 
 MOST_SAID: Final = 300
 BUSY_S: Final = 10.0
@@ -82,7 +82,7 @@ def error_in(body: bytes) -> Error:
 
     What is no JSON is somebody else's page, a proxy's for one, and not shown.
     """
-    failed = read(Failed, body)
+    failed = read(ErrorForm, body)
     return (failed.told if failed else None) or Error()
 
 

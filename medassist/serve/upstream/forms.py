@@ -29,7 +29,7 @@ class Meta(Read):
     n_ctx: Count | None = None
 
 
-class Model(Read):
+class ModelEntry(Read):
     """A model in the list; `parent` and `max_model_len` are vLLM's."""
 
     id: Short
@@ -46,10 +46,10 @@ class Model(Read):
 
 
 class Models(Read):
-    data: Annotated[list[Model], MaxLen(1000)] = []
+    data: Annotated[list[ModelEntry], MaxLen(1000)] = []
 
 
-class Adapter(Read):
+class LoadedLora(Read):
     """A LoRA that llama-server has loaded."""
 
     id: Count
@@ -57,7 +57,7 @@ class Adapter(Read):
 
 
 class Adapters(Read):
-    adapters: Annotated[list[Adapter], MaxLen(100)] = []
+    adapters: Annotated[list[LoadedLora], MaxLen(100)] = []
 
 
 class Properties(Read):
@@ -76,7 +76,7 @@ class Error(Read):
     n_ctx: Count | None = None
 
 
-class Failed(Read):
+class ErrorForm(Read):
     """An answer that is an error, in one of the forms that are about."""
 
     error: Error | str | None = None
@@ -106,7 +106,7 @@ class Delta(Read):
         return self.reasoning_content or self.reasoning or ""
 
 
-class Choice(Read):
+class StreamChoice(Read):
     delta: Delta = Delta()
     text: str | None = None
     finish_reason: str | None = None
@@ -125,7 +125,7 @@ class CompletionDetails(Read):
     reasoning_tokens: Count | None = None
 
 
-class Usage(Read):
+class TokenUsage(Read):
     prompt_tokens: Count = 0
     completion_tokens: Count | None = None
     prompt_tokens_details: PromptDetails | None = None
@@ -139,7 +139,7 @@ class Usage(Read):
         return min(found, self.prompt_tokens)
 
 
-class Progress(Read):
+class PromptProgress(Read):
     """How far llama-server has read a prompt."""
 
     total: Count = 0
@@ -147,12 +147,12 @@ class Progress(Read):
     processed: Count = 0
 
 
-class Chunk(Failed):
+class StreamEvent(ErrorForm):
     """An event of a stream."""
 
-    choices: Annotated[list[Choice], MaxLen(100)] = []
-    usage: Usage | None = None
-    prompt_progress: Progress | None = None
+    choices: Annotated[list[StreamChoice], MaxLen(100)] = []
+    usage: TokenUsage | None = None
+    prompt_progress: PromptProgress | None = None
 
 
 def read(form: type[Form], text: str | bytes) -> Form | None:

@@ -41,7 +41,7 @@ class UpstreamOptions:
 
 
 @dataclass(frozen=True)
-class Place:
+class EngineAddress:
     """Where it is.
 
     Attributes:
@@ -66,7 +66,7 @@ class Place:
         return guard.is_local(self.name)
 
 
-def place_of(url: str) -> Place:
+def place_of(url: str) -> EngineAddress:
     """Where `url` leads.
 
     Raises:
@@ -87,7 +87,9 @@ def place_of(url: str) -> Place:
             f"{url!r} is no address of an engine; expected one such as "
             "http://127.0.0.1:8000 or https://gpu.example:8000."
         )
-    place = Place(url.strip().rstrip("/").removesuffix("/v1").rstrip("/"), name, port)
+    place = EngineAddress(
+        url.strip().rstrip("/").removesuffix("/v1").rstrip("/"), name, port
+    )
     if parts.scheme != "https" and not place.is_here:
         raise ServeError(
             f"{place.host} would be asked without TLS, so that questions and answers "

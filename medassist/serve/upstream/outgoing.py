@@ -17,7 +17,7 @@ from medassist.core.values import Message, PaneName
 from medassist.engine.wire import Question
 from medassist.serve.desk import IDENTIFIERS
 from medassist.serve.errors import Refusal
-from medassist.serve.upstream.options import Identifiers, Place
+from medassist.serve.upstream.options import EngineAddress, Identifiers
 from medassist.session.identifier_check import LookedFor, look_for_identifiers
 
 CHOICES: Final[dict[str, Identifiers]] = {"replace": "replace", "keep": "keep"}
@@ -37,7 +37,7 @@ class Outgoing:
         otherwise: what is done where the client does not say.
     """
 
-    place: Place
+    place: EngineAddress
     otherwise: Identifiers
 
     @property

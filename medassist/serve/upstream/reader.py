@@ -11,29 +11,29 @@ from medassist.core.values import Figures, PaneName, Sampling, StopReason
 from medassist.engine.wire import Answered, Reading, Written
 from medassist.serve.source import Event
 from medassist.serve.upstream import failures
-from medassist.serve.upstream.forms import Chunk, Usage, read
-from medassist.serve.upstream.way import NoAnswer, Way
+from medassist.serve.upstream.forms import StreamEvent, TokenUsage, read
+from medassist.serve.upstream.http_client import HttpClient, NoAnswer
 from medassist.text.thoughts import Part, Thoughts
 
 ENDINGS: dict[str, StopReason] = {"stop": "end", "length": "length"}
 END = "[DONE]"
 
 
-class Answer:
+class UpstreamAnswer:
     """An answer, while it comes.
 
     Times are those of the one who waits here. A count of tokens is the engine's own
     where it tells one at the end, and until then that of the pieces that came.
 
     Args:
-        way: to the engine.
+        client: of the engine.
         pane: in which it is an answer.
         sampling: with which it was asked.
     """
 
-    def __init__(self, way: Way, pane: PaneName, sampling: Sampling) -> None:
-        self._way = way
-        self._host = way.place.host
+    def __init__(self, client: HttpClient, pane: PaneName, sampling: Sampling) -> None:
+        self._client = client
+        self._host = client.place.host
         self._pane: PaneName = pane
         self._sampling = sampling
         self._thoughts = Thoughts()
@@ -45,7 +45,7 @@ class Answer:
         self._first_at: float | None = None
         self._last_at = self._asked_at
         self._ending: StopReason | None = None
-        self._usage: Usage | None = None
+        self._usage: TokenUsage | None = None
 
     async def events(self, path: str, body: dict[str, Any]) -> AsyncIterator[Event]:
         """All of it, to the end.
@@ -68,7 +68,7 @@ class Answer:
         return self._answered()
 
     async def _asked(self, path: str, body: dict[str, Any]) -> AsyncIterator[Event]:
-        async with self._way.asked(path, body) as (status, error, events):
+        async with self._client.asked(path, body) as (status, error, events):
             if status == 200:
                 async for event in self._read(events):
                     yield event
@@ -86,19 +86,19 @@ class Answer:
             if found is not None:
                 yield found
                 return
-        refusal.message = self._way.without_key(refusal.message)
+        refusal.message = self._client.without_key(refusal.message)
         raise refusal
 
     async def _read(self, events: AsyncIterator[str]) -> AsyncIterator[Event]:
         async for data in events:
             if data == END:
                 break
-            chunk = read(Chunk, data)
+            chunk = read(StreamEvent, data)
             if chunk is None:
                 raise NoAnswer("what it sends is no answer")
             if (error := chunk.told) is not None:
                 refusal = failures.of_error(self._host, error)
-                refusal.message = self._way.without_key(refusal.message)
+                refusal.message = self._client.without_key(refusal.message)
                 raise refusal
             for event in self._of(chunk):
                 yield event
@@ -108,7 +108,7 @@ class Answer:
             yield event
         yield self._answered()
 
-    def _of(self, chunk: Chunk) -> list[Event]:
+    def _of(self, chunk: StreamEvent) -> list[Event]:
         found: list[Event] = []
         progress = chunk.prompt_progress
         if progress is not None:
@@ -175,7 +175,7 @@ class Answer:
         )
 
     def _figures(self) -> Figures:
-        usage = self._usage or Usage()
+        usage = self._usage or TokenUsage()
         written = usage.completion_tokens
         if written is None or self._usage is None:
             written = self._pieces

@@ -20,12 +20,12 @@ from medassist.engine.wire import Question
 from medassist.serve.errors import Refusal
 from medassist.serve.source import Event, ServedModel, State
 from medassist.serve.upstream import failures
-from medassist.serve.upstream.asked import Asker, body_of, usual
 from medassist.serve.upstream.discover import Found, UpstreamError, discover
+from medassist.serve.upstream.http_client import HttpClient
 from medassist.serve.upstream.options import UpstreamOptions, key_in, place_of
 from medassist.serve.upstream.outgoing import Outgoing
-from medassist.serve.upstream.reader import Answer
-from medassist.serve.upstream.way import Way
+from medassist.serve.upstream.reader import UpstreamAnswer
+from medassist.serve.upstream.request_body import Asker, body_of, usual
 
 if TYPE_CHECKING:
     from medassist.settings import Settings
@@ -65,7 +65,7 @@ class Upstream:
         self.restarts = 0
         self.answers_from = place.host
         self._outgoing = Outgoing(place, options.identifiers)
-        self._way = Way(place, key_in(options.key_file), settings.network)
+        self._client = HttpClient(place, key_in(options.key_file), settings.network)
         self._options = options
         self._settings = settings
         self._log = log
@@ -123,7 +123,7 @@ class Upstream:
         if found is None or not questions.keys() <= found.panes.keys():
             raise failures.unreachable(self.answers_from, "it has other models now")
         answers = {
-            pane: Answer(self._way, pane, question.sampling)
+            pane: UpstreamAnswer(self._client, pane, question.sampling)
             for pane, question in questions.items()
         }
         asked = {
@@ -210,7 +210,7 @@ class Upstream:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._looking
-        await self._way.close()
+        await self._client.close()
 
     def _begin(self, pane: PaneName, reading: Any) -> None:
         task = asyncio.create_task(reading)
@@ -244,10 +244,10 @@ class Upstream:
         """Ask it what it has; whether it answers."""
         async with self._one_look:
             try:
-                self._found = await discover(self._way, self._options)
+                self._found = await discover(self._client, self._options)
             except UpstreamError as error:
                 self._state = "dead"
-                self._tell(self._way.without_key(str(error)))
+                self._tell(self._client.without_key(str(error)))
                 return False
             self._state = "ok"
             names = " and ".join(

@@ -1,4 +1,4 @@
-"""The way to the one host that answers: bounds, its key, and the guard's door.
+"""The HTTP client of the one host that answers: bounds, its key, the guard's door.
 
 The guard stays on and is opened for this host alone, as long as the server runs. No
 proxy, no variable of the environment and no redirection leads anywhere else, and the
@@ -18,7 +18,7 @@ import httpx2
 
 from medassist.core import guard
 from medassist.core.way_out import DIRECT, WayOut
-from medassist.serve.upstream.options import Place
+from medassist.serve.upstream.options import EngineAddress
 
 CONNECT_S: Final = 10.0
 SILENCE_S: Final = 300.0
@@ -35,7 +35,7 @@ class NoAnswer(Exception):
     """The host was not reached, or what it sent is no answer; it says why."""
 
 
-class Way:
+class HttpClient:
     """Requests to one host.
 
     Args:
@@ -44,7 +44,9 @@ class Way:
         trust: which certificates are trusted beside the system's own.
     """
 
-    def __init__(self, place: Place, key: str = "", trust: WayOut = DIRECT) -> None:
+    def __init__(
+        self, place: EngineAddress, key: str = "", trust: WayOut = DIRECT
+    ) -> None:
         self.place = place
         self._key = key
         context = httpx2.create_ssl_context(trust_env=False)

@@ -24,7 +24,7 @@ MOST_STOPS: Final = 4
 
 
 @dataclass(frozen=True)
-class Served:
+class UpstreamModel:
     """A model as an engine serves it.
 
     Attributes:
@@ -87,7 +87,7 @@ def body_of(
     question: Question,
     pane: PaneName,
     kind: Kind,
-    served: Served,
+    served: UpstreamModel,
     server: LlamaServer,
     asker: Asker,
 ) -> tuple[str, dict[str, Any]]:
