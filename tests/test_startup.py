@@ -90,11 +90,18 @@ NEEDS_AN_EXTRA = {
         f"medassist.serve.{name}"
         for name in (
             *("answering", "app", "check", "compare", "desk", "metrics", "openai.chat"),
-            *("ollama.answer", "ollama.models", "ollama.routes"),
+            *("ollama.ollama_answer", "ollama.models", "ollama.routes"),
             *("openai.completions", "openai.models", "openai.responses", "protocol"),
-            *("page.routes", "page.static", "recorder", "server", "stream", "tls"),
+            *(
+                "page.routes",
+                "page.static",
+                "audit_recorder",
+                "server",
+                "stream",
+                "tls",
+            ),
             *("upstream.check", "upstream.discover", "upstream.outgoing"),
-            *("upstream.reader", "upstream.source", "upstream.http_client"),
+            *("upstream.reader", "upstream.http_client", "upstream.upstream_pair"),
         )
     ),
 }

@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from medassist.engine.wire import Answered, Question
 from medassist.serve.desk import Desk, fits, whole
 from medassist.serve.queue import Ticket
-from medassist.serve.source import ServedModel
+from medassist.serve.served_pair import ServedModel
 from medassist.serve.stream import MEDIA_TYPE, Heard, TicketStream, while_there
 
 
-class Form(Protocol):
+class AnswerForm(Protocol):
     """The form of an answer in one of the protocols."""
 
     def whole(self, ticket: Ticket, answered: Answered) -> dict[str, Any]:
@@ -37,7 +37,7 @@ async def answer(
     request: Request,
     route: str,
     asked: tuple[ServedModel, Question],
-    form: Form,
+    form: AnswerForm,
     *,
     streamed: bool,
     media_type: str = MEDIA_TYPE,

@@ -56,7 +56,7 @@ class _State(BaseModel):
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedLog:
     """An audit log whose chain is whole.
 
     Attributes:
@@ -185,7 +185,7 @@ class Audit:
         write_whole(key, self._state.model_dump_json() + "\n")
 
 
-def verify(file: Path) -> Verified:
+def verify(file: Path) -> VerifiedLog:
     """Follow the chain of a log from its first line to its last.
 
     Raises:
@@ -213,7 +213,7 @@ def verify(file: Path) -> Verified:
             f"{file}: {state.lines:,} lines were written and {count:,} are there. It "
             "was cut at its end."
         )
-    return Verified(count, last, first_at, last_at)
+    return VerifiedLog(count, last, first_at, last_at)
 
 
 def _lines(file: Path) -> Iterator[tuple[int, bytes]]:

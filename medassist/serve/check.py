@@ -22,19 +22,19 @@ from medassist.starter import default_pair
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was looked at."""
 
     ok: bool
     text: str
 
 
-def findings(options: ServeOptions) -> list[Finding]:
+def findings(options: ServeOptions) -> list[CheckResult]:
     """All that was looked at, in the order in which a server needs it."""
     return list(_all(options))
 
 
-def _all(options: ServeOptions) -> Iterator[Finding]:
+def _all(options: ServeOptions) -> Iterator[CheckResult]:
     upstream = options.upstream
     if upstream is None:
         yield _found(lambda: _models(options.choice))
@@ -48,11 +48,11 @@ def _all(options: ServeOptions) -> Iterator[Finding]:
     yield _found(lambda: _place(options))
 
 
-def _found(look: Callable[[], str]) -> Finding:
+def _found(look: Callable[[], str]) -> CheckResult:
     try:
-        return Finding(True, look())
+        return CheckResult(True, look())
     except (MedassistError, OSError) as error:
-        return Finding(False, str(error))
+        return CheckResult(False, str(error))
 
 
 def _models(choice: Choice) -> str:

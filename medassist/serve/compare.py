@@ -19,8 +19,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from medassist import __version__
-from medassist.consult.answer import ModelFile
-from medassist.consult.answer import Source as AnswerSource
+from medassist.consult.answer import ModelFile, Source
 from medassist.consult.blind import Veil, veil
 from medassist.consult.sides import Sides, drawn
 from medassist.core.clean import Cleaner, clean
@@ -90,7 +89,7 @@ class CompareRequest(Strict):
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ServedComparison:
     """Which pane stands on which side, and what answered."""
 
     sides: Sides
@@ -110,26 +109,26 @@ class Comparison:
 
 
 @dataclass
-class Kept:
+class KeptComparisons:
     """The comparisons whose sides are remembered, of each user the newest."""
 
-    _by_user: dict[str, OrderedDict[str, Comparison]] = field(
-        default_factory=dict[str, "OrderedDict[str, Comparison]"]
+    _by_user: dict[str, OrderedDict[str, ServedComparison]] = field(
+        default_factory=dict[str, "OrderedDict[str, ServedComparison]"]
     )
 
-    def keep(self, user: str, id: str, comparison: Comparison) -> None:
+    def keep(self, user: str, id: str, comparison: ServedComparison) -> None:
         mine = self._by_user.setdefault(user, OrderedDict())
         mine[id] = comparison
         while len(mine) > MOST_KEPT:
             mine.popitem(last=False)
 
-    def of(self, user: str, id: str) -> Comparison:
+    def of(self, user: str, id: str) -> ServedComparison:
         """The comparison of that id.
 
         Raises:
             Refusal: `user` has none, or not any more.
         """
-        found = self._by_user.get(user, OrderedDict[str, Comparison]()).get(id)
+        found = self._by_user.get(user, OrderedDict[str, ServedComparison]()).get(id)
         if found is None:
             raise Refusal(404, "not_found", "There is no such comparison of yours.")
         return found
@@ -138,14 +137,14 @@ class Kept:
 def router(desk: Desk) -> APIRouter:
     """The routes of comparisons."""
     routes = APIRouter()
-    kept = Kept()
+    kept = KeptComparisons()
 
     @routes.post("/v1/compare")
     async def compare(body: CompareRequest, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         user = user_of(request)
         sides = _sides(body, kept, user)
         panes: tuple[PaneName, ...] = tuple(m.pane for m in desk.source.models)
-        made = Comparison(
+        made = ServedComparison(
             sides, panes, {pane: desk.source.provenance(pane) for pane in panes}
         )
         asked = _conversations(body, made)
@@ -193,7 +192,7 @@ class ComparedAnswers:
     def __init__(
         self,
         desk: Desk,
-        made: Comparison,
+        made: ServedComparison,
         ticket: Ticket,
         checked: CheckedQuestion,
         asked: Mapping[PaneName, Sequence[Message]],
@@ -338,7 +337,7 @@ def _queue(event: Waits) -> bytes:
     return event_of(data, "queue")
 
 
-def _sides(body: CompareRequest, kept: Kept, user: str) -> Sides:
+def _sides(body: CompareRequest, kept: KeptComparisons, user: str) -> Sides:
     if not body.blind:
         if body.sides_of is not None:
             raise Refusal(
@@ -359,7 +358,7 @@ def _sides(body: CompareRequest, kept: Kept, user: str) -> Sides:
 
 
 def _conversations(
-    body: CompareRequest, made: Comparison
+    body: CompareRequest, made: ServedComparison
 ) -> dict[PaneName, tuple[Message, ...]]:
     if isinstance(body.messages, list):
         both = _messages(body.messages)
@@ -382,7 +381,7 @@ def _messages(said: Sequence[ChatMessage]) -> tuple[Message, ...]:
     return conversation([(one.role, text_of(one.content)) for one in said])
 
 
-def _pane(label: str, made: Comparison) -> PaneName:
+def _pane(label: str, made: ServedComparison) -> PaneName:
     for pane in made.panes:
         if made.label(pane) == label:
             return pane
@@ -390,10 +389,10 @@ def _pane(label: str, made: Comparison) -> PaneName:
     raise Refusal(400, "invalid_value", f"The panes here are {known}.", "pane")
 
 
-def _veil(made: Comparison) -> Veil:
+def _veil(made: ServedComparison) -> Veil:
     """Hides what names a model of this comparison."""
     return veil(
-        AnswerSource(
+        Source(
             str(found["model"]),
             adapter=str(found["adapter"] or ""),
             files=tuple(ModelFile(Path(name), 0, 0) for name in found["files"]),

@@ -13,7 +13,7 @@ from medassist.core.values import Message, Mode, PaneName, Sampling, TooLong
 from medassist.engine.wire import Answered, Question
 from medassist.serve.errors import Refusal
 from medassist.serve.queue import FairQueue, Ticket
-from medassist.serve.source import ServedModel, Source
+from medassist.serve.served_pair import ServedModel, ServedPair
 from medassist.session.checked_question import CheckedQuestion, check_question
 
 IDENTIFIERS: Final = "Medassist-Identifiers"
@@ -24,7 +24,7 @@ IDENTIFIERS: Final = "Medassist-Identifiers"
 class Desk:
     """Where questions are taken and answers are handed out."""
 
-    source: Source
+    source: ServedPair
     queue: FairQueue
     _checking: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
 

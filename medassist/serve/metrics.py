@@ -16,7 +16,7 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from medassist.serve.desk import Desk
-from medassist.serve.queue import Report
+from medassist.serve.queue import QuestionReport
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4"
 ROUTES: Final = {
@@ -69,7 +69,7 @@ class Metrics:
             route = "page"
         self.requests[route or "other", status] += 1
 
-    def done(self, report: Report) -> None:
+    def done(self, report: QuestionReport) -> None:
         """A question went through the queue."""
         self.answers[report.route, report.outcome] += 1
         self.waited.add(report.waited_s)

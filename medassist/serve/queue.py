@@ -21,7 +21,7 @@ from medassist.core.values import Figures, Mode, PaneName, TooLong
 from medassist.engine.wire import Answered, Question, Reading, Written
 from medassist.serve.errors import Refusal, broken, place_of
 from medassist.serve.limits import Limits
-from medassist.serve.source import Event, Source, refusal_of
+from medassist.serve.served_pair import Event, ServedPair, refusal_of
 
 Outcome = Literal["answered", "stopped", "left", "too_long", "cut_off", "failed"]
 FIRST_GUESS_S: Final = 20.0
@@ -44,7 +44,7 @@ class Waits:
 
 
 @dataclass(frozen=True)
-class Report:
+class QuestionReport:
     """How a question went, without its content.
 
     Attributes:
@@ -150,9 +150,9 @@ class FairQueue:
 
     def __init__(
         self,
-        source: Source,
+        source: ServedPair,
         limits: Limits,
-        done: Callable[[Report], None],
+        done: Callable[[QuestionReport], None],
         log: Callable[[str], None],
     ) -> None:
         self._source = source
@@ -285,7 +285,7 @@ class FairQueue:
         now = time.monotonic()
         began = ticket.began_at or now
         self._done(
-            Report(
+            QuestionReport(
                 ticket.id,
                 ticket.user,
                 ticket.route,

@@ -19,6 +19,7 @@ from medassist.core.terminal import say
 from medassist.serve import tls
 from medassist.serve import users as users_file
 from medassist.serve.app import make_app
+from medassist.serve.audit_recorder import AuditRecorder
 from medassist.serve.desk import Desk
 from medassist.serve.errors import OLLAMA, ServeError
 from medassist.serve.gate import OPEN, Gate, Watchers
@@ -29,9 +30,8 @@ from medassist.serve.options import ServeOptions
 from medassist.serve.page import static as page_files
 from medassist.serve.protocol import with_deadline
 from medassist.serve.queue import FairQueue
-from medassist.serve.recorder import Recorder
-from medassist.serve.sockets import Place, listening
-from medassist.serve.source import LocalPair, Source
+from medassist.serve.served_pair import LocalPair, ServedPair
+from medassist.serve.sockets import ServerAddress, listening
 from medassist.serve.users import Users
 from medassist.session.checked_question import check_question
 from medassist.session.pair import Pair
@@ -55,7 +55,7 @@ class Running:
         context: of TLS; `None`: it speaks plain HTTP, on loopback.
     """
 
-    place: Place
+    place: ServerAddress
     token: str
     users: Users
     desk: Desk
@@ -148,7 +148,7 @@ async def serving(
     users, token = who(options)
     context, names = secured(options)
     source = _source(options, settings, make)
-    recorder = Recorder(options.audit, source)
+    recorder = AuditRecorder(options.audit, source)
     try:
         with listening(
             options.listen, options.port, tls=context is not None, names=names
@@ -191,16 +191,18 @@ async def _load(running: Running) -> None:
 
 def _source(
     options: ServeOptions, settings: Settings, make: MakeEngine | None
-) -> Source:
+) -> ServedPair:
     """What answers: the engine that was named, or a pair of our own."""
     if options.upstream is not None:
-        from medassist.serve.upstream.source import Upstream
+        from medassist.serve.upstream.upstream_pair import UpstreamPair
 
-        return Upstream(options.upstream, settings, options.mode, tell)
+        return UpstreamPair(options.upstream, settings, options.mode, tell)
     return LocalPair(Pair(options.choice, make), settings, options.mode, tell)
 
 
-def _server(running: Running, options: ServeOptions, recorder: Recorder) -> _OurServer:
+def _server(
+    running: Running, options: ServeOptions, recorder: AuditRecorder
+) -> _OurServer:
     limits = options.limits
     metrics: Metrics = recorder.metrics
     gate = Gate(

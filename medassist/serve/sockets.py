@@ -19,7 +19,7 @@ BACKLOG = 128
 
 
 @dataclass(frozen=True)
-class Place:
+class ServerAddress:
     """Where the server is found.
 
     Attributes:
@@ -38,7 +38,7 @@ class Place:
 @contextmanager
 def listening(
     listen: str, port: int, *, tls: bool, names: Sequence[str] = ()
-) -> Generator[Place]:
+) -> Generator[ServerAddress]:
     """Sockets on loopback, or on the one address that the user named.
 
     Args:
@@ -70,7 +70,7 @@ def listening(
         # The first name of a certificate is what its owner calls the server.
         shown = _in_url(names[0]) if names else known[0]
         address = f"{scheme}://{shown}:{port}/"
-        yield Place(tuple(found), scheme, frozenset(hosts), address)
+        yield ServerAddress(tuple(found), scheme, frozenset(hosts), address)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from medassist.engine.wire import Reading, Written
 from medassist.serve.queue import FairQueue, Ticket, Waits
-from medassist.serve.source import Event
+from medassist.serve.served_pair import Event
 
 T = TypeVar("T")
 MEDIA_TYPE = "text/event-stream"

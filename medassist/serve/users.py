@@ -44,7 +44,7 @@ class User(BaseModel):
     added: datetime
 
 
-class _File(BaseModel):
+class _UsersFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: int = Field(default=1, ge=1, le=1)
@@ -104,7 +104,7 @@ def load(file: Path) -> Users:
             f"`chmod 600 {file}` takes that away; then look who stands in it."
         )
     try:
-        read = _File.model_validate_json(content)
+        read = _UsersFile.model_validate_json(content)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in problem["loc"])
@@ -152,7 +152,7 @@ def revoke(file: Path, name: str) -> None:
 
 
 def _save(file: Path, users: Iterable[User]) -> None:
-    content = _File(users=list(users)).model_dump_json(indent=2)
+    content = _UsersFile(users=list(users)).model_dump_json(indent=2)
     try:
         if file.parent == data_place() / FOLDER:
             make_folder(data_dir() / FOLDER)

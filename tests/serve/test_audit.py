@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from medassist.serve.audit import Audit, AuditError, verify
+from medassist.serve.audit_recorder import MOST_WAITING, AuditRecorder
 from medassist.serve.errors import Refusal
 from medassist.serve.options import ServeOptions
-from medassist.serve.recorder import MOST_WAITING, Recorder
-from medassist.serve.source import LocalPair
+from medassist.serve.served_pair import LocalPair
 from medassist.session.pair import Pair
 from medassist.settings import Settings
 from tests.serve.serving import HEART, PAIR, chat_body, served
@@ -197,7 +197,7 @@ def test_refusals_that_come_faster_than_a_disk_writes_are_counted_together(
     tmp_path: Path,
 ) -> None:
     source = LocalPair(Pair(PAIR, FakeEngines()), Settings(), "together", print)
-    kept = Recorder(tmp_path / "audit.jsonl", source)
+    kept = AuditRecorder(tmp_path / "audit.jsonl", source)
     refusal = Refusal(401, "invalid_api_key", "")
     for _ in range(MOST_WAITING + 7):
         kept.refused(None, "/x", refusal)

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from medassist import __version__
 from medassist.serve.desk import Desk
 from medassist.serve.ollama.parameters import LATEST, ShowRequest
-from medassist.serve.source import ServedModel
+from medassist.serve.served_pair import ServedModel
 
 SPEAKS: Final = "0.9.0"
 """The version of Ollama whose API this is a part of: the first with `think`."""

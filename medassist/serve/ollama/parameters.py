@@ -17,7 +17,7 @@ from medassist.core.values import MAX_SEED
 from medassist.serve.errors import Refusal
 from medassist.serve.limits import MOST_MESSAGES
 from medassist.serve.openai.parameters import Nothing, Stop, Strict, Text, Zero
-from medassist.serve.source import ServedModel
+from medassist.serve.served_pair import ServedModel
 
 LATEST = ":latest"
 """What Ollama's clients add to a name without a tag."""
@@ -26,7 +26,7 @@ One = Annotated[float, Ge(1), Le(1)]
 Name = Annotated[str, MinLen(1), MaxLen(200)]
 
 
-class Options(Strict):
+class OllamaOptions(Strict):
     """How tokens are chosen."""
 
     temperature: Annotated[float, Ge(0), Le(10)] | None = None
@@ -82,13 +82,13 @@ class Options(Strict):
         return found
 
 
-class Asked(Strict):
+class OllamaRequest(Strict):
     """What chat and generate share."""
 
     model: Name
     stream: StrictBool | None = None
     """Unlike elsewhere, an answer is streamed where nothing is said."""
-    options: Options | None = None
+    options: OllamaOptions | None = None
     think: StrictBool | None = None
     format: Literal[""] | None = None
     keep_alive: float | str | None = None
@@ -119,7 +119,7 @@ class Asked(Strict):
         Raises:
             Refusal: `model` cannot do as it says.
         """
-        options = self.options or Options()
+        options = self.options or OllamaOptions()
         context = model.info.context if model.info else None
         if options.num_ctx and context and options.num_ctx > context:
             raise _refused(
@@ -137,7 +137,7 @@ class Asked(Strict):
         return found
 
 
-class ChatMessage(Strict):
+class OllamaMessage(Strict):
     """A message; what an answer of ours holds beside its text may come back."""
 
     role: Literal["system", "user", "assistant"]
@@ -148,14 +148,14 @@ class ChatMessage(Strict):
     tool_calls: Nothing = None
 
 
-class ChatRequest(Asked):
+class OllamaChatRequest(OllamaRequest):
     """A conversation; without messages, only that the model be loaded."""
 
-    messages: Annotated[list[ChatMessage], MaxLen(MOST_MESSAGES)] | None = None
+    messages: Annotated[list[OllamaMessage], MaxLen(MOST_MESSAGES)] | None = None
     tools: Nothing = None
 
 
-class GenerateRequest(Asked):
+class GenerateRequest(OllamaRequest):
     """One question; without a prompt, only that the model be loaded."""
 
     prompt: Text = ""

@@ -14,10 +14,14 @@ from medassist.serve.answering import answer, heard
 from medassist.serve.desk import Desk, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.ollama import models
-from medassist.serve.ollama.answer import MEDIA_TYPE, Answer, Form
-from medassist.serve.ollama.parameters import Asked, ChatRequest, GenerateRequest
+from medassist.serve.ollama.ollama_answer import MEDIA_TYPE, Form, OllamaAnswer
+from medassist.serve.ollama.parameters import (
+    GenerateRequest,
+    OllamaChatRequest,
+    OllamaRequest,
+)
 from medassist.serve.openai.parameters import conversation, questions_of
-from medassist.serve.source import ServedModel
+from medassist.serve.served_pair import ServedModel
 from medassist.serve.stream import Heard
 
 ROUTE: Final = "ollama"
@@ -38,7 +42,7 @@ def router(desk: Desk) -> APIRouter:
     routes.include_router(models.router(desk))
 
     @routes.post("/api/chat")
-    async def chat(body: ChatRequest, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def chat(body: OllamaChatRequest, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         model = desk.model(body.name)
         if not body.messages:
             return _nothing_asked(body, "chat")
@@ -85,14 +89,14 @@ async def _answered(
     desk: Desk,
     request: Request,
     form: Form,
-    body: Asked,
+    body: OllamaRequest,
     model: ServedModel,
     question: Question,
     asked: tuple[str, Sequence[str]],
 ) -> Response:
     """Have `question` answered, and its words checked for red flags before."""
     checked = await desk.checked(user_of(request), *asked)
-    given = Answer(form, body.model, told(checked, model), heard(model, question))
+    given = OllamaAnswer(form, body.model, told(checked, model), heard(model, question))
     return await answer(
         desk,
         request,
@@ -104,12 +108,12 @@ async def _answered(
     )
 
 
-def _nothing_asked(body: Asked, form: Form) -> Response:
+def _nothing_asked(body: OllamaRequest, form: Form) -> Response:
     """Clients ask nothing to have a model loaded, which it is, or unloaded."""
     if body.unloads:
         sentence = "The models stay loaded as long as this server runs."
         raise Refusal(403, "read_only", sentence, "keep_alive")
-    return JSONResponse(Answer(form, body.model, {}, Heard(False)).none("load"))
+    return JSONResponse(OllamaAnswer(form, body.model, {}, Heard(False)).none("load"))
 
 
 async def _no_writes(request: Request) -> dict[str, Any]:

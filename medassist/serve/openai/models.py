@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from medassist.serve.desk import Desk
-from medassist.serve.source import ServedModel
+from medassist.serve.served_pair import ServedModel
 
 
 def router(desk: Desk) -> APIRouter:

@@ -105,18 +105,18 @@ class Penalized(Strict):
         return bool(self.stream_options and self.stream_options.include_usage)
 
 
-class TextPart(Strict):
+class TextContent(Strict):
     type: Literal["text", "input_text", "output_text"]
     text: Text
     annotations: Nothing = None
     logprobs: Nothing = None
 
 
-Content = Text | Annotated[list[TextPart], MinLen(1), MaxLen(MOST_MESSAGES)]
+Content = Text | Annotated[list[TextContent], MinLen(1), MaxLen(MOST_MESSAGES)]
 SAME_ROLE = {"developer": "system"}
 
 
-def text_of(content: str | Sequence[TextPart]) -> str:
+def text_of(content: str | Sequence[TextContent]) -> str:
     """The text of a message, whose parts belong together."""
     if isinstance(content, str):
         return content

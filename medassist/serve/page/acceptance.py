@@ -16,7 +16,7 @@ MOST_BYTES = 1024 * 1024
 _writing = Lock()
 
 
-class _File(BaseModel):
+class _AcceptanceFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: int = 1
@@ -49,11 +49,11 @@ def accept(user: str, version: int) -> None:
             raise ServeError(sentence) from None
 
 
-def _read() -> _File:
+def _read() -> _AcceptanceFile:
     file = data_place() / FOLDER / FILE
     try:
         if file.stat().st_size > MOST_BYTES:
-            return _File()
-        return _File.model_validate_json(read_bytes(file))
+            return _AcceptanceFile()
+        return _AcceptanceFile.model_validate_json(read_bytes(file))
     except (OSError, ValidationError):
-        return _File()
+        return _AcceptanceFile()

@@ -49,7 +49,7 @@ class Drawn(Strict):
     text: Shown
 
 
-class Compared(Strict):
+class BothAnswers(Strict):
     """Two answers, that of side A first."""
 
     a: Shown
@@ -97,7 +97,7 @@ def router(desk: Desk) -> APIRouter:
         return {"blocks": await in_thread(blocks, body.text)}
 
     @routes.post("/differences")
-    async def differences(body: Compared) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
+    async def differences(body: BothAnswers) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
         return await in_thread(_differences, clean(body.a), clean(body.b))
 
     @routes.post("/identifiers")

@@ -9,7 +9,7 @@ from typing import Any
 from medassist.core.clean import clean_line
 from medassist.core.values import Figures, PaneName, Sampling, StopReason
 from medassist.engine.wire import Answered, Reading, Written
-from medassist.serve.source import Event
+from medassist.serve.served_pair import Event
 from medassist.serve.upstream import failures
 from medassist.serve.upstream.forms import StreamEvent, TokenUsage, read
 from medassist.serve.upstream.http_client import HttpClient, NoAnswer

@@ -10,7 +10,7 @@ from medassist.consult.verdict import CHOICES
 from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.records.export.document import UNREVIEWED
 from medassist.serve.page import acceptance
-from medassist.serve.source import LocalPair
+from medassist.serve.served_pair import LocalPair
 from tests.serve.serving import served
 
 SECRET = "Mrs Margaret Thatcher, born 13/10/1925"

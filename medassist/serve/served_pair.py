@@ -1,7 +1,7 @@
 """Where answers come from: the pair in a process of this computer.
 
-`Source` is what the queue and the routes know of it, so that another engine can stand
-behind the same API.
+`ServedPair` is what the queue and the routes know of it, so that another engine can
+stand behind the same API.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ServedModel:
     info: PaneInfo | None = None
 
 
-class Source(Protocol):
+class ServedPair(Protocol):
     """What answers, one question at a time."""
 
     restarts: int

@@ -17,14 +17,14 @@ from medassist.serve.audit import Audit, AuditError
 from medassist.serve.errors import Refusal
 from medassist.serve.log import tell
 from medassist.serve.metrics import ROUTES, Metrics
-from medassist.serve.queue import Report
-from medassist.serve.source import Source
+from medassist.serve.queue import QuestionReport
+from medassist.serve.served_pair import ServedPair
 
 MOST_WAITING: Final = 100
 """Lines that wait to be written, after which refusals are counted together."""
 
 
-class Recorder:
+class AuditRecorder:
     """Keeps the counts and writes the audit log.
 
     Args:
@@ -35,7 +35,7 @@ class Recorder:
         AuditError: the log cannot be written, or is not whole.
     """
 
-    def __init__(self, file: Path | None, source: Source) -> None:
+    def __init__(self, file: Path | None, source: ServedPair) -> None:
         self.metrics = Metrics()
         self._source = source
         self._audit = Audit(file) if file is not None else None
@@ -61,7 +61,7 @@ class Recorder:
             return ""
         return "This server's audit log cannot be written, so nothing is answered."
 
-    def done(self, report: Report) -> None:
+    def done(self, report: QuestionReport) -> None:
         """A question went through the queue."""
         self.metrics.done(report)
         figures = report.figures

@@ -21,7 +21,7 @@ MEDIA_TYPE: Final = "application/x-ndjson"
 NS: Final = 10**9
 
 
-class Answer:
+class OllamaAnswer:
     """The answer to one request.
 
     Args:

@@ -1,4 +1,4 @@
-"""`Source` of the queue and the routes, for an engine that exists elsewhere.
+"""`ServedPair` of the queue and the routes, for an engine that exists elsewhere.
 
 Both panes are asked at once where the mode is `together`. vLLM answers them in one
 batch; llama-server, which has one scale of a LoRA in a batch, one after the other.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from medassist.core.values import PANES, Mode, PaneName, Sampling, TooLong
 from medassist.engine.wire import Question
 from medassist.serve.errors import Refusal
-from medassist.serve.source import Event, ServedModel, State
+from medassist.serve.served_pair import Event, ServedModel, State
 from medassist.serve.upstream import failures
 from medassist.serve.upstream.discover import Found, UpstreamError, discover
 from medassist.serve.upstream.http_client import HttpClient
@@ -38,7 +38,7 @@ REPLACED: Final = (
 )
 
 
-class Upstream:
+class UpstreamPair:
     """An engine elsewhere.
 
     Args:
