@@ -23,7 +23,7 @@ _TERM = re.compile(r'"([^"]*)"?(\*?)|([^\s"]+)')
 
 
 @dataclass(frozen=True)
-class Piece:
+class SnippetPart:
     """A part of a snippet."""
 
     text: str
@@ -38,7 +38,7 @@ class SearchHit:
     summary: Summary
     turn: int | None
     """The number of the turn that the snippet is from; `None`: it is the title."""
-    snippet: tuple[Piece, ...]
+    snippet: tuple[SnippetPart, ...]
 
 
 def terms(typed: str) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def _candidates(
 
 def _places(
     db: Connection, candidates: Mapping[int, list[int]], wanted: tuple[str, ...]
-) -> dict[int, tuple[int | None, tuple[Piece, ...]]]:
+) -> dict[int, tuple[int | None, tuple[SnippetPart, ...]]]:
     """For each consultation a turn (`None`: it is the title), and what stands there."""
     rows = db.execute(
         "SELECT passage.id, coalesce(passage.turn, answer.turn) FROM passage"
@@ -150,12 +150,12 @@ def _places(
     }
 
 
-def _pieces(text: str) -> tuple[Piece, ...]:
-    found: list[Piece] = []
+def _pieces(text: str) -> tuple[SnippetPart, ...]:
+    found: list[SnippetPart] = []
     for number, part in enumerate(text.split(_BEGIN)):
         inside, _, outside = part.rpartition(_END) if number else ("", "", part)
-        found.append(Piece(_one_line(inside), True))
-        found.append(Piece(_one_line(outside), False))
+        found.append(SnippetPart(_one_line(inside), True))
+        found.append(SnippetPart(_one_line(outside), False))
     return tuple(piece for piece in found if piece.text)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from medassist.records.export.document import INTENT, Document
+from medassist.records.export.document import INTENT, ExportDocument
 
 FORMAT = 1
 
 
-def as_json(document: Document) -> str:
+def as_json(document: ExportDocument) -> str:
     """The document as JSON; signs outside of ASCII are escaped."""
     held: dict[str, Any] = {
         "format": FORMAT,

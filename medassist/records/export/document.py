@@ -68,7 +68,7 @@ class TurnPart:
 
 
 @dataclass(frozen=True)
-class Document:
+class ExportDocument:
     """A whole export."""
 
     title: str
@@ -125,7 +125,7 @@ def compose(
     mask: Mask,
     redact: Mask = unmasked,
     thoughts: bool = False,
-) -> Document:
+) -> ExportDocument:
     """What is to be said of `record`; all text in it is cleaned.
 
     Args:
@@ -143,7 +143,7 @@ def compose(
         text = redact(text)
         return mask(text) if hidden else text
 
-    return Document(
+    return ExportDocument(
         shown(record.heading) or "Consultation",
         record.created,
         record.signed_off,

@@ -13,7 +13,7 @@ from medassist.records.export.document import (
     INTENT,
     THOUGHT,
     AnswerPart,
-    Document,
+    ExportDocument,
     TurnPart,
     time_line,
     verdict_line,
@@ -23,7 +23,7 @@ from medassist.records.export.document import (
 STYLE = Path(__file__).with_name("page.css")
 
 
-def html(document: Document) -> str:
+def html(document: ExportDocument) -> str:
     """The document as HTML."""
     head = [
         "<!doctype html>",

@@ -13,7 +13,7 @@ from medassist.records.export.document import (
     INTENT,
     THOUGHT,
     AnswerPart,
-    Document,
+    ExportDocument,
     TurnPart,
     time_line,
     verdict_line,
@@ -26,7 +26,7 @@ _MARKUP = re.compile(r"[\\`*_\[\]<>|~&@!]|:(?=//)|(?<=www)\.|^[#+\-=]")
 _NUMBERED = re.compile(r"^(\d+)([.)])")
 
 
-def markdown(document: Document) -> str:
+def markdown(document: ExportDocument) -> str:
     """The document as Markdown (CommonMark)."""
     lines = [
         f"# {_escaped(document.title)}",

@@ -18,7 +18,7 @@ from medassist.records.export.document import (
     INTENT,
     THOUGHT,
     AnswerPart,
-    Document,
+    ExportDocument,
     time_line,
     verdict_line,
     warning_line,
@@ -44,7 +44,7 @@ SMALL = 8
 LINE_MM = 5
 
 
-def pdf(document: Document) -> tuple[bytes, tuple[str, ...]]:
+def pdf(document: ExportDocument) -> tuple[bytes, tuple[str, ...]]:
     """The document as PDF, and what the user has to know about it.
 
     Raises:
@@ -143,7 +143,7 @@ class _Writing:
         return True
 
 
-def _body(document: Document, writing: _Writing) -> None:
+def _body(document: ExportDocument, writing: _Writing) -> None:
     writing.put(document.title, 16, after=3)
     writing.put(f"Consultation of {time_line(document.created)}.")
     if document.hidden:
@@ -180,7 +180,7 @@ def _answer(answer: AnswerPart, writing: _Writing) -> None:
         writing.put(answer.thought, SMALL, boxed=True, after=3)
 
 
-def _texts(document: Document) -> Iterator[str]:
+def _texts(document: ExportDocument) -> Iterator[str]:
     yield document.title
     for turn in document.turns:
         yield turn.question
@@ -192,7 +192,7 @@ def _texts(document: Document) -> Iterator[str]:
             yield verdict.note
 
 
-def _check_scripts(document: Document) -> None:
+def _check_scripts(document: ExportDocument) -> None:
     for text in _texts(document):
         for character in set(text):
             if any(low <= ord(character) <= high for low, high in NEEDS_SHAPING):

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 from medassist.records.deletion import WHAT_DELETION_MEANS
 from medassist.records.errors import Locked, RecordsError
 from medassist.records.history import PAGE, Filter, Summary
-from medassist.records.search import Piece, SearchHit
+from medassist.records.search import SearchHit, SnippetPart
 from medassist.tui import keys
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.dialogs.one_line import OneLine
@@ -268,7 +268,9 @@ def _about(line: Summary, here: bool) -> str:
     return " · ".join(said)
 
 
-def _snippet(pieces: tuple[Piece, ...], width: int) -> list[str | tuple[str, str]]:
+def _snippet(
+    pieces: tuple[SnippetPart, ...], width: int
+) -> list[str | tuple[str, str]]:
     found: list[str | tuple[str, str]] = []
     for number, piece in enumerate(pieces):
         text = piece.text
