@@ -80,7 +80,7 @@ def sources(answer: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class DosePart:
     """A part of a dose in a text.
 
     Attributes:
@@ -92,12 +92,12 @@ class Mark:
     amount: bool
 
 
-def dose_marks(text: str) -> tuple[Mark, ...]:
+def dose_marks(text: str) -> tuple[DosePart, ...]:
     """Where `text` names doses: value and unit, drug, route and frequency."""
-    marks: list[Mark] = []
+    marks: list[DosePart] = []
     for dose in find_doses(text):
-        marks.append(Mark(dose.span, amount=True))
-        marks += [Mark(part, amount=False) for part in dose.parts]
+        marks.append(DosePart(dose.span, amount=True))
+        marks += [DosePart(part, amount=False) for part in dose.parts]
     return tuple(marks)
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from medassist.safety.identifiers.written import Found, Written
+from medassist.safety.identifiers.text_page import Found, TextPage
 from medassist.safety.letters import folded, shape
 
 TABLE: Final = Path(__file__).with_name("dates.toml")
@@ -87,7 +87,7 @@ def _before() -> tuple[re.Pattern[str], re.Pattern[str]]:
     )
 
 
-def find(page: Written) -> Iterator[Found]:
+def find(page: TextPage) -> Iterator[Found]:
     """The dates of `page`, and ages from ninety on."""
     yield from _written_with_digits(page.form)
     yield from _written_with_months(page)
@@ -122,7 +122,7 @@ def _written_with_digits(form: str) -> Iterator[Found]:
             yield "DATE", start, end, False
 
 
-def _written_with_months(page: Written) -> Iterator[Found]:
+def _written_with_months(page: TextPage) -> Iterator[Found]:
     months, only_large = _months()
     form = page.form
     last = 0
@@ -220,7 +220,7 @@ _WARM: Final = re.compile(
 )
 
 
-def ages(page: Written) -> Iterator[Found]:
+def ages(page: TextPage) -> Iterator[Found]:
     """Ages from ninety on, in digits and in words."""
     form = page.form
     for match in _OLD.finditer(form):

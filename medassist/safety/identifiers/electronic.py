@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from medassist.safety.identifiers.written import Found, Written
+from medassist.safety.identifiers.text_page import Found, TextPage
 
 _TOP: Final = (
     r"(?:com|org|net|edu|gov|info|mil|int|app|health|blog|example|io|me|eu|us|uk|ie|de|at"
@@ -44,7 +44,7 @@ _MAC: Final = re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![
 _GENUS: Final = re.compile(r"[A-Z]\.[a-z]")
 
 
-def find(page: Written) -> Iterator[Found]:
+def find(page: TextPage) -> Iterator[Found]:
     """What in `page` names a mailbox, a page, a machine or a picture."""
     text = page.text
     if "@" in text:

@@ -15,7 +15,7 @@ from medassist.safety.identifiers import (
     telephones,
 )
 from medassist.safety.identifiers.drugs import is_drug
-from medassist.safety.identifiers.written import Found, Written
+from medassist.safety.identifiers.text_page import Found, TextPage
 from medassist.safety.letters import folded, plain
 
 KINDS: Final = {
@@ -68,7 +68,7 @@ def find_identifiers(text: str) -> tuple[Identifier, ...]:
     time is proportional to the length.
     """
     seen = plain(text)
-    page = Written(seen.text)
+    page = TextPage(seen.text)
     found = [one for room in _ROOMS for one in room(page)]
     found = [*_no_drugs(seen.text, found)]
     found.sort(key=lambda one: (not one[3], one[1] - one[2], one[1]))

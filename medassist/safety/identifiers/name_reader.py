@@ -21,7 +21,7 @@ from medassist.safety.identifiers.name_words import (
     languages,
     table,
 )
-from medassist.safety.identifiers.written import Word, Written
+from medassist.safety.identifiers.text_page import TextPage, Word
 
 MOST_PARTS: Final = 7
 SHORTEST_SHOUTED: Final = 6
@@ -40,7 +40,7 @@ DOSE: Final = re.compile(
 """What follows a medicine."""
 
 
-class Run(NamedTuple):
+class NameCandidate(NamedTuple):
     """Words that may be one name.
 
     Attributes:
@@ -57,7 +57,7 @@ class Run(NamedTuple):
 class Reader:
     """Reads the names of one page."""
 
-    def __init__(self, page: Written) -> None:
+    def __init__(self, page: TextPage) -> None:
         self.page = page
         self.text = page.text
         self.words = page.words
@@ -105,7 +105,7 @@ class Reader:
             german = known["german"] > known["english"]
             yield from [german] * len(sentence)
 
-    def span(self, run: Run) -> tuple[int, int]:
+    def span(self, run: NameCandidate) -> tuple[int, int]:
         return self.words[run.first].start, self.words[run.last].end
 
     def gap(self, one: int, other: int) -> str | None:
@@ -118,7 +118,7 @@ class Reader:
 
     def read(
         self, at: int, *, strong: bool | None, needs_list: bool = False
-    ) -> Run | None:
+    ) -> NameCandidate | None:
         """The name that begins with a word, or nothing.
 
         Args:
@@ -163,9 +163,9 @@ class Reader:
             strong and len(parts) > 1
         ):
             return None
-        return Run(at, last, tuple(parts))
+        return NameCandidate(at, last, tuple(parts))
 
-    def _after_particles(self, at: int, strong: bool | None) -> Run | None:
+    def _after_particles(self, at: int, strong: bool | None) -> NameCandidate | None:
         """A name that begins small: "Le Goff", "de Vries", "DE LA CRUZ"."""
         own = at
         while own < min(at + 3, len(self.words)) and self.words[own].key in keys(
@@ -186,8 +186,8 @@ class Reader:
         if strong is None and self.joined(found.last, last, (", ",)):
             given = self.words[last]
             if is_large(given) and is_given(given):
-                return Run(at, last, (*found.parts, given))
-        return Run(at, found.last, found.parts)
+                return NameCandidate(at, last, (*found.parts, given))
+        return NameCandidate(at, found.last, found.parts)
 
     def may_follow(self, at: int) -> bool:
         """A word that may be a name where something hints at one."""

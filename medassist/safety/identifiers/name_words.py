@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from medassist.safety.identifiers.drugs import is_drug
-from medassist.safety.identifiers.written import Word
+from medassist.safety.identifiers.text_page import Word
 from medassist.safety.language.words import english_words, foreign_words
 from medassist.safety.letters import folded
 

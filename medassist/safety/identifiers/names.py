@@ -11,7 +11,7 @@ from medassist.safety.identifiers.name_reader import Reader
 from medassist.safety.identifiers.name_words import is_nobodys, is_word, keys
 from medassist.safety.identifiers.names_announced import announced
 from medassist.safety.identifiers.names_unannounced import unannounced
-from medassist.safety.identifiers.written import Found, Word, Written
+from medassist.safety.identifiers.text_page import Found, TextPage, Word
 from medassist.safety.letters import folded
 
 SHORTEST_KNOWN: Final = 3
@@ -19,7 +19,7 @@ SHORTEST_KNOWN: Final = 3
 _LETTERS: Final = re.compile(r"[^\W\d_]+")
 
 
-def find(page: Written) -> Iterator[Found]:
+def find(page: TextPage) -> Iterator[Found]:
     """The names of `page`, and towns that a small word announces."""
     reader = Reader(page)
     spans = list(announced(reader))
@@ -35,7 +35,7 @@ def find(page: Written) -> Iterator[Found]:
     yield from _again(page, known)
 
 
-def _again(page: Written, known: set[str]) -> Iterator[Found]:
+def _again(page: TextPage, known: set[str]) -> Iterator[Found]:
     """A name that was announced, wherever else it stands in the text.
 
     In small letters it is left where it is a word too (young, rose).

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from medassist.safety.identifiers.name_reader import Reader, Run
+from medassist.safety.identifiers.name_reader import NameCandidate, Reader
 from medassist.safety.identifiers.name_words import (
     is_given,
     is_nobodys,
@@ -52,7 +52,7 @@ def announced(reader: Reader) -> Iterator[tuple[int, int, bool]]:
     for number, word in enumerate(reader.words):
         if word.start in reader.taken:
             continue
-        run: Run | None = None
+        run: NameCandidate | None = None
         if word.key in titles or word.key in short:
             run = _titled(reader, number)
         if run is None and word.key in relatives:
@@ -65,7 +65,7 @@ def announced(reader: Reader) -> Iterator[tuple[int, int, bool]]:
             yield *span, True
 
 
-def _titled(reader: Reader, number: int) -> Run | None:
+def _titled(reader: Reader, number: int) -> NameCandidate | None:
     word = reader.words[number]
     stop = reader.text[word.end : word.end + 1] == "."
     if word.key in keys("titles-short") and not (stop and word.text[0].isupper()):
@@ -90,7 +90,7 @@ def _titled(reader: Reader, number: int) -> Run | None:
     return found
 
 
-def _related(reader: Reader, number: int) -> Run | None:
+def _related(reader: Reader, number: int) -> NameCandidate | None:
     at = _past_links(reader, number + 1)
     word = reader.words[number]
     gap = reader.gap(at - 1, at)
@@ -101,7 +101,7 @@ def _related(reader: Reader, number: int) -> Run | None:
     return reader.read(at, strong=False, needs_list=reader.is_german(at))
 
 
-def _cued(reader: Reader, number: int) -> Run | None:
+def _cued(reader: Reader, number: int) -> NameCandidate | None:
     word = reader.words[number]
     for form, strong in _cues()[word.key]:
         match = form.match(reader.text, word.start)
@@ -164,7 +164,7 @@ def _past_links(reader: Reader, at: int) -> int:
     return at
 
 
-def _small(reader: Reader, at: int, *, listed: bool = False) -> Run | None:
+def _small(reader: Reader, at: int, *, listed: bool = False) -> NameCandidate | None:
     """A name in small letters after a title or "name is": words of no language.
 
     After weaker words it has to be `listed`.
@@ -182,4 +182,6 @@ def _small(reader: Reader, at: int, *, listed: bool = False) -> Run | None:
         and (last == at or reader.joined(last - 1, last, (" ",)))
     ):
         last += 1
-    return Run(at, last - 1, tuple(reader.words[at:last])) if last > at else None
+    return (
+        NameCandidate(at, last - 1, tuple(reader.words[at:last])) if last > at else None
+    )

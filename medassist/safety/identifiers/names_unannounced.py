@@ -9,7 +9,12 @@ from typing import Final
 
 from medassist.safety.identifiers import places
 from medassist.safety.identifiers.drugs import drug_words, is_drug
-from medassist.safety.identifiers.name_reader import DOSE, Reader, Run, is_large
+from medassist.safety.identifiers.name_reader import (
+    DOSE,
+    NameCandidate,
+    Reader,
+    is_large,
+)
 from medassist.safety.identifiers.name_words import (
     is_abbreviation,
     is_eponym,
@@ -20,7 +25,7 @@ from medassist.safety.identifiers.name_words import (
     keys,
     table,
 )
-from medassist.safety.identifiers.written import Found, Word
+from medassist.safety.identifiers.text_page import Found, Word
 from medassist.safety.language.english import tables
 from medassist.safety.letters import folded
 
@@ -69,7 +74,7 @@ def unannounced(reader: Reader, known: set[str]) -> Iterator[Found]:
 
 
 def _judged(
-    reader: Reader, run: Run, known: set[str], left_alone: int
+    reader: Reader, run: NameCandidate, known: set[str], left_alone: int
 ) -> tuple[str, bool | None]:
     """What `run` is, and whether for sure; `None`: it is no identifier."""
     parts = run.parts
@@ -122,7 +127,7 @@ def _judged(
 
 
 def _by_form(
-    reader: Reader, run: Run, full: list[Word], begins: bool, left_alone: int
+    reader: Reader, run: NameCandidate, full: list[Word], begins: bool, left_alone: int
 ) -> tuple[str, bool | None]:
     """Words that no list and no language knows, written as names are."""
     start, end = reader.span(run)
@@ -158,7 +163,7 @@ def _is_compound(word: Word) -> bool:
     return len(word.key) > LONG_DRUG and word.key.endswith(tables().drug_endings)
 
 
-def _town(reader: Reader, number: int) -> Run | None:
+def _town(reader: Reader, number: int) -> NameCandidate | None:
     """A town of the list after "in", of up to three words."""
     word = reader.words[number]
     if not number or not word.text[0].isupper() or word.start in reader.taken:
@@ -175,11 +180,11 @@ def _town(reader: Reader, number: int) -> Run | None:
             continue
         loose = before in ("de", "of", "to", "von", "a", "around")
         if not (loose and (is_given(word) or is_family(word))) and not is_eponym(word):
-            return Run(number, last, tuple(words))
+            return NameCandidate(number, last, tuple(words))
     return None
 
 
-def _is_place(reader: Reader, run: Run, before: str, german: bool) -> bool:
+def _is_place(reader: Reader, run: NameCandidate, before: str, german: bool) -> bool:
     """A word after "in" that nobody knows."""
     if before not in ("in", "near", "aus", "nach") or german:
         return False
@@ -190,13 +195,13 @@ def _is_place(reader: Reader, run: Run, before: str, german: bool) -> bool:
     )
 
 
-def _before(reader: Reader, run: Run) -> str:
+def _before(reader: Reader, run: NameCandidate) -> str:
     """The word before, in the same phrase, or nothing."""
     one = run.first - 1
     return reader.words[one].key if reader.joined(one, run.first, (" ",)) else ""
 
 
-def _is_medicine(reader: Reader, run: Run, left_alone: int) -> bool:
+def _is_medicine(reader: Reader, run: NameCandidate, left_alone: int) -> bool:
     start, end = reader.span(run)
     before = _before(reader, run)
     if DOSE.match(reader.text, end) or _MEASURED.match(reader.text, end):
@@ -214,7 +219,7 @@ def _is_medicine(reader: Reader, run: Run, left_alone: int) -> bool:
     )
 
 
-def _is_medical(reader: Reader, run: Run) -> bool:
+def _is_medical(reader: Reader, run: NameCandidate) -> bool:
     """Large words that are an illness, a test or a thing: "Atrial Fibrillation"."""
     if any(
         is_medical(p) and not (is_given(p) and len(run.parts) > 1) for p in run.parts
@@ -240,7 +245,7 @@ def _is_medical(reader: Reader, run: Run) -> bool:
     return all(map(is_eponym, run.parts)) and not _does(reader, run)
 
 
-def _does(reader: Reader, run: Run) -> bool:
+def _does(reader: Reader, run: NameCandidate) -> bool:
     """What follows is said of people alone: says, denies, agreed."""
     after = run.last + 1
     if after >= len(reader.words) or not reader.joined(run.last, after, (" ",)):
@@ -265,7 +270,7 @@ def _is_followed_by_a_person(reader: Reader, end: int) -> bool:
     return degree is not None and degree[1] in _credentials()
 
 
-def _reversed(reader: Reader, run: Run) -> bool:
+def _reversed(reader: Reader, run: NameCandidate) -> bool:
     """The family name comes first: "Okafor, Ngozi, knee pain"."""
     return re.search(r"[^\W\d_], ", reader.text[slice(*reader.span(run))]) is not None
 

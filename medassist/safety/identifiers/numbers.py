@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from medassist.safety.identifiers import check_digits
-from medassist.safety.identifiers.written import Found, Word, Written
+from medassist.safety.identifiers.text_page import Found, TextPage, Word
 from medassist.safety.letters import folded
 
 TABLE: Final = Path(__file__).with_name("numbers.toml")
@@ -107,7 +107,7 @@ def _compound() -> tuple[re.Pattern[str], tuple[tuple[str, tuple[str, ...]], ...
     return form, tuple(rows)
 
 
-def announced(page: Written) -> Iterator[Found]:
+def announced(page: TextPage) -> Iterator[Found]:
     """Numbers after the words that announce them."""
     cues, form = _cues(), page.form
     for word in page.words:
@@ -218,7 +218,7 @@ def _published() -> tuple[re.Pattern[str], re.Pattern[str]]:
     )
 
 
-def unannounced(page: Written) -> Iterator[Found]:
+def unannounced(page: TextPage) -> Iterator[Found]:
     """Numbers that their form gives away, sure where check digits agree."""
     form = page.form
     prefix, register = _published()
@@ -245,7 +245,7 @@ def unannounced(page: Written) -> Iterator[Found]:
             break
 
 
-def find(page: Written) -> Iterator[Found]:
+def find(page: TextPage) -> Iterator[Found]:
     """The numbers of `page` that may tell who a person is."""
     yield from announced(page)
     yield from unannounced(page)

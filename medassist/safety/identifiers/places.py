@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from medassist.safety.identifiers import name_words
-from medassist.safety.identifiers.written import Found, Written
+from medassist.safety.identifiers.text_page import Found, TextPage
 from medassist.safety.letters import CAPITAL, SMALL, folded, shape
 
 FOLDER: Final = Path(__file__).parent
@@ -180,7 +180,7 @@ def _never() -> frozenset[str]:
     return frozenset(table()["never"].split())
 
 
-def find(page: Written) -> Iterator[Found]:
+def find(page: TextPage) -> Iterator[Found]:
     """The places of `page`, but for towns that no word announces."""
     form = page.form
     for pattern, sure in _forms():

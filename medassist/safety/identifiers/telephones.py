@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-from medassist.safety.identifiers.written import Found, Written
+from medassist.safety.identifiers.text_page import Found, TextPage
 
 FEWEST, MOST = 7, 15
 """Digits of a number that nothing announces."""
@@ -78,7 +78,7 @@ def is_valid(number: str, country: str | None) -> bool:
     return phonenumbers.is_valid_number(read)
 
 
-def find(page: Written) -> Iterator[Found]:
+def find(page: TextPage) -> Iterator[Found]:
     """The telephone and fax numbers of `page`."""
     form = page.form
     for match in _RUN.finditer(form):

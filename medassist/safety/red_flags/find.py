@@ -12,9 +12,9 @@ from medassist.safety.red_flags.measures import NAME, Values, measures
 from medassist.safety.red_flags.phrases import Hit
 from medassist.safety.red_flags.rules import (
     URGENCIES,
-    Comparison,
+    FlagRule,
     Group,
-    Rule,
+    MeasureBound,
     Rules,
     Urgency,
     rules,
@@ -130,7 +130,7 @@ def _evidence(
 
 
 def _raised(
-    rule: Rule,
+    rule: FlagRule,
     evidence: dict[str, list[tuple[int, ...]]],
     values: Values,
     there: set[str],
@@ -173,7 +173,7 @@ def _holds(
     found: list[tuple[int, ...]] = []
     held = 0
     for term in group.terms:
-        if isinstance(term, Comparison):
+        if isinstance(term, MeasureBound):
             places = [
                 value.places
                 for value in values.get(term.measure, ())
@@ -188,7 +188,7 @@ def _holds(
 
 
 def _flag(
-    rule: Rule, found: list[tuple[int, ...]], pieces: Tokens, seen: Plain
+    rule: FlagRule, found: list[tuple[int, ...]], pieces: Tokens, seen: Plain
 ) -> RedFlag:
     return RedFlag(
         rule.id,

@@ -68,7 +68,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class MeasuredValue:
     """A measured value and the words, by place, that said it; the last is the number.
 
     Attributes:
@@ -84,11 +84,11 @@ class Value:
     named: bool = True
 
 
-Values = dict[str, list[Value]]
+Values = dict[str, list[MeasuredValue]]
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class NumberContext:
     """What stands around numbers in a language.
 
     Attributes:
@@ -107,7 +107,7 @@ def measures(
     raw: str,
     names: Iterable[Hit],
     kinds: Mapping[str, Kind],
-    around: Around,
+    around: NumberContext,
 ) -> Values:
     """All values of `text`, by the name of their kind.
 
@@ -121,16 +121,16 @@ def measures(
         kinds: The kinds, by their own name.
         around: What stands around numbers in the language of the text.
     """
-    return _Reader(text, raw, kinds, around).read(names)
+    return _MeasureReader(text, raw, kinds, around).read(names)
 
 
-class _Reader:
+class _MeasureReader:
     def __init__(
         self,
         text: Tokens,
         raw: str,
         kinds: Mapping[str, Kind],
-        around: Around,
+        around: NumberContext,
     ) -> None:
         self._text, self._raw, self._kinds = text, raw, kinds
         self._around, self._lists = around, around.lists
@@ -196,8 +196,8 @@ class _Reader:
             return None
         return kind.read(float(word), self._unit(at))
 
-    def _after(self, place: int, kind: Kind) -> list[Value]:
-        found: list[Value] = []
+    def _after(self, place: int, kind: Kind) -> list[MeasuredValue]:
+        found: list[MeasuredValue] = []
         text, words = self._text, self._text.words
         lower = -1
         for at in range(place + 1, min(place + 1 + kind.reach, len(words))):
@@ -218,12 +218,12 @@ class _Reader:
                     continue
             number = self._read(at, kind)
             if number is not None:
-                found.append(Value(number, (place, at), kind.loose))
+                found.append(MeasuredValue(number, (place, at), kind.loose))
             elif found:
                 break
         return found
 
-    def _later(self, after: int, kind: Kind) -> list[Value]:
+    def _later(self, after: int, kind: Kind) -> list[MeasuredValue]:
         """What "now" or "today" gives as the value of the same name."""
         text, words = self._text, self._text.words
         for at in range(after + 1, min(after + 1 + LATER, len(words))):
@@ -236,14 +236,14 @@ class _Reader:
                 continue
             number = self._read(at, kind)
             if number is not None:
-                return [Value(number, (after, at), kind.loose)]
+                return [MeasuredValue(number, (after, at), kind.loose)]
         return []
 
     def _add(
         self, name: str, value: float, places: tuple[int, ...], loose: bool = False
     ) -> None:
         self._values.setdefault(name, []).append(
-            Value(value, places, loose, named=False)
+            MeasuredValue(value, places, loose, named=False)
         )
 
     def _by_shape(self, place: int, number: float) -> None:

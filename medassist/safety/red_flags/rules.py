@@ -31,7 +31,7 @@ from medassist.safety.red_flags.files import (
     ValueFlagRow,
     read,
 )
-from medassist.safety.red_flags.measures import AGES_BY_WORD, NAME, Around, Kind
+from medassist.safety.red_flags.measures import AGES_BY_WORD, NAME, Kind, NumberContext
 from medassist.safety.red_flags.phrases import Phrase, Phrases, parse
 from medassist.safety.red_flags.scope import Cues
 from medassist.safety.red_flags.tokens import normal, spellings
@@ -42,7 +42,7 @@ _COMPARISON: Final = re.compile(r"([a-z0-9-]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MeasureBound:
     """A measured value against a bound."""
 
     measure: str
@@ -62,7 +62,7 @@ class Comparison:
                 return number >= self.bound
 
 
-Term = str | Comparison
+Term = str | MeasureBound
 """A concept by its name, or a comparison."""
 
 
@@ -75,7 +75,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Alternative:
     """Groups that must all hold.
 
     Attributes:
@@ -89,7 +89,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FlagRule:
     """A flag and when it is raised: one of `when`, all groups of it."""
 
     id: str
@@ -99,7 +99,7 @@ class Rule:
     urgency: Urgency
     panel: bool
     source: str
-    when: tuple[Way, ...]
+    when: tuple[Alternative, ...]
     unless: tuple[str, ...]
 
 
@@ -116,7 +116,7 @@ class Limit:
         flag: Which flag it raises.
     """
 
-    comparison: Comparison
+    comparison: MeasureBound
     said: str
     ages: tuple[float, float]
     unless: tuple[str, ...]
@@ -128,21 +128,21 @@ class Limit:
 class Rules:
     """All that the files say, ready to be used on texts of one language."""
 
-    flags: tuple[Rule, ...]
+    flags: tuple[FlagRule, ...]
     wanted_by: dict[str, tuple[int, ...]]
     """By a concept the rules, by place in `flags`, that may hold where it is there."""
     may_always_hold: frozenset[int]
     phrases: Phrases
     cues: Cues
     kinds: dict[str, Kind]
-    around: Around
+    around: NumberContext
     limits: dict[str, tuple[Limit, ...]]
     """By the value that they are of."""
     value_flags: dict[str, ValueFlagRow]
     background: frozenset[str]
-    measured: tuple[tuple[str, Comparison], ...]
+    measured: tuple[tuple[str, MeasureBound], ...]
     """Concepts that a value makes true as well as their phrases do."""
-    contradicted: tuple[tuple[str, Comparison], ...]
+    contradicted: tuple[tuple[str, MeasureBound], ...]
     """Concepts that do not count where all values of the measure hold."""
     digits: Mapping[str, str] = field(default_factory=dict[str, str])
     """Numbers from two on that are written as words, and in digits."""
@@ -290,13 +290,13 @@ def _around(
     measured: MeasureFile,
     language: str,
     english: Words = MappingProxyType({}),
-) -> Around:
+) -> NumberContext:
     numbers = {
         form: float(number)
         for number, word in enumerate(file.numbers.split())
         for form in spellings(word, language)
     }
-    return Around(
+    return NumberContext(
         numbers,
         _cue_words(file, language, english),
         frozenset(map(normal, measured.not_a_pressure.split())),
@@ -336,7 +336,7 @@ def _limits(
             _term(f"measures.toml, {name}", concept, known)
         amount = f"{bound} {unit}".strip()
         yield Limit(
-            Comparison(name, _sign(sign), float(bound)),
+            MeasureBound(name, _sign(sign), float(bound)),
             f"{called} of {_BEYOND[sign].format(amount)}",
             limit.ages,
             limit.unless,
@@ -356,23 +356,23 @@ def _parsed(
                 yield parse(name, phrase, lists, language)
 
 
-def _measured(concepts: dict[str, list[str]]) -> Iterator[tuple[str, Comparison]]:
+def _measured(concepts: dict[str, list[str]]) -> Iterator[tuple[str, MeasureBound]]:
     """The concepts that a value makes true too, each with the comparison."""
     for name, phrases in concepts.items():
         for phrase in phrases:
             if found := _COMPARISON.fullmatch(phrase):
                 measure, sign, bound = found.groups()
-                yield name, Comparison(measure, _sign(sign), float(bound))
+                yield name, MeasureBound(measure, _sign(sign), float(bound))
 
 
-def _rules(field: FieldFile, known: object) -> Iterator[Rule]:
+def _rules(field: FieldFile, known: object) -> Iterator[FlagRule]:
     for name, row in field.flags.items():
         when = tuple(
             _way(tuple(_group(name, text, known) for text in way)) for way in row.when
         )
         for concept in row.unless:
             _term(name, concept, known)
-        yield Rule(
+        yield FlagRule(
             name,
             field.field,
             row.title,
@@ -386,7 +386,7 @@ def _rules(field: FieldFile, known: object) -> Iterator[Rule]:
 
 
 def _index(
-    flags: tuple[Rule, ...],
+    flags: tuple[FlagRule, ...],
 ) -> tuple[dict[str, tuple[int, ...]], frozenset[int]]:
     """Which rules are worth a look where a concept is there, and which always are."""
     wanted: dict[str, set[int]] = {}
@@ -400,14 +400,14 @@ def _index(
     return {name: tuple(places) for name, places in wanted.items()}, frozenset(always)
 
 
-def _way(groups: tuple[Group, ...]) -> Way:
+def _way(groups: tuple[Group, ...]) -> Alternative:
     needs = [group.terms for group in groups]
     concepts = [
         frozenset(term for term in terms if isinstance(term, str))
         for terms in needs
         if all(isinstance(term, str) for term in terms)
     ]
-    return Way(groups, tuple(concepts))
+    return Alternative(groups, tuple(concepts))
 
 
 def _group(flag: str, text: str, known: object) -> Group:
@@ -423,7 +423,7 @@ def _term(flag: str, text: str, known: object) -> Term:
     comparison = _COMPARISON.fullmatch(text)
     if comparison:
         name, sign, bound = comparison.groups()
-        return Comparison(name, _sign(sign), float(bound))
+        return MeasureBound(name, _sign(sign), float(bound))
     assert hasattr(known, "__contains__")
     if text not in known:  # pyright: ignore[reportOperatorIssue]
         raise ValueError(f"{flag}: there is no concept {text!r}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from medassist.safety.red_flags.measures import AGES_BY_WORD, Value, Values
+from medassist.safety.red_flags.measures import AGES_BY_WORD, MeasuredValue, Values
 from medassist.safety.red_flags.rules import Limit, Rules
 from medassist.safety.red_flags.scope import Lists, Scope
 from medassist.safety.red_flags.tokens import SENTENCE, Tokens
@@ -29,7 +29,7 @@ AROUND: Final = 60
 class Crossed:
     """A value and the limit that it is beyond."""
 
-    value: Value
+    value: MeasuredValue
     limit: Limit
 
 
@@ -37,7 +37,7 @@ def of_patients(
     text: Tokens, raw: str, values: Values, said: Scope, lists: Lists
 ) -> Values:
     """The values without what is over, replaced, denied, supposed or of nobody."""
-    reader = _Reader(text, raw, said, lists)
+    reader = _ValueReader(text, raw, said, lists)
     kept: Values = {}
     for measure, held in values.items():
         of_now = _not_replaced(held, text, lists) if len(held) > 1 else held
@@ -67,7 +67,7 @@ def beyond(
     """
     age = _age(values, concepts)
     found: dict[str, list[Crossed]] = {}
-    reader = _Reader(text, raw, said, known.cues.words)
+    reader = _ValueReader(text, raw, said, known.cues.words)
     limits = known.limits
     for measure, held in values.items():
         left = [value for value in held if not value.loose]
@@ -94,10 +94,12 @@ def _age(values: Values, concepts: frozenset[str]) -> float:
     return next((years for word, years in AGES_BY_WORD if word in concepts), ADULT)
 
 
-def _not_replaced(held: Iterable[Value], text: Tokens, lists: Lists) -> list[Value]:
+def _not_replaced(
+    held: Iterable[MeasuredValue], text: Tokens, lists: Lists
+) -> list[MeasuredValue]:
     """The values whose place no value of now has taken: of K 7.8, now 4.9 the last."""
     words = text.words
-    kept: list[Value] = []
+    kept: list[MeasuredValue] = []
     of_now: set[float] = set()
     for value in sorted(held, key=lambda value: -value.places[-1]):
         if not of_now or of_now == {value.number}:
@@ -111,20 +113,20 @@ def _not_replaced(held: Iterable[Value], text: Tokens, lists: Lists) -> list[Val
     return kept[::-1]
 
 
-class _Reader:
+class _ValueReader:
     """Asks of one value after the other what the text says of it."""
 
     def __init__(self, text: Tokens, raw: str, said: Scope, lists: Lists) -> None:
         self._text, self._raw, self._said, self._lists = text, raw, said, lists
 
-    def is_news(self, value: Value, limit: Limit) -> bool:
+    def is_news(self, value: MeasuredValue, limit: Limit) -> bool:
         """Whether the value is said of a patient, as of now, and as something new."""
         supposed, others = self._said.supposed, self._said.others
         if any(supposed[place] >= 0 or others[place] >= 0 for place in value.places):
             return False
         return not (self._is_limit(value, limit) or self._is_usual(value))
 
-    def is_of_nobody(self, value: Value) -> bool:
+    def is_of_nobody(self, value: MeasuredValue) -> bool:
         """Whether it is over, denied, supposed, or said of nobody.
 
         "A potassium of 6.8 is dangerous", "not 7.1", "7.1 in 2018".
@@ -159,7 +161,7 @@ class _Reader:
         first, end = self._sentences[after - 1], self._sentences[after]
         return max(first, at - AROUND), min(end, at + AROUND)
 
-    def _is_denied(self, value: Value) -> bool:
+    def _is_denied(self, value: MeasuredValue) -> bool:
         """A "no" of its own clause: lists that go on do not deny values."""
         denied = self._said.denied
         cues = [denied[place] for place in value.places if denied[place] >= 0]
@@ -174,7 +176,7 @@ class _Reader:
         later = self._text.words[cue + 1 : min(end, cue + AROUND)] if cue > at else ()
         return not any(word[0].isdigit() for word in later)
 
-    def _is_limit(self, value: Value, limit: Limit) -> bool:
+    def _is_limit(self, value: MeasuredValue, limit: Limit) -> bool:
         """A target, a threshold, a range of reference, or the wrong side of a sign."""
         at, name = value.places[-1], value.places[0]
         words, lists = self._text.words, self._lists
@@ -212,7 +214,7 @@ class _Reader:
             return ">"
         return ""
 
-    def _is_general(self, value: Value) -> bool:
+    def _is_general(self, value: MeasuredValue) -> bool:
         name, words = value.places[0], self._text.words
         before = words[max(0, name - 3) : name]
         if self._lists["article"].isdisjoint(before):
@@ -222,7 +224,7 @@ class _Reader:
             return False
         return not _any_within(self._said.someone, start, end)
 
-    def _is_usual(self, value: Value) -> bool:
+    def _is_usual(self, value: MeasuredValue) -> bool:
         first, _ = self._clause(value.places[0])
         _, end = self._clause(value.places[-1])
         return _any_within(self._said.usual, first, end)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from markdown_it.token import Token
 
 from medassist.core.clean import clean
-from medassist.safety.review import Mark, dose_marks
+from medassist.safety.review import DosePart, dose_marks
 from medassist.text.answer_markdown import LANGUAGE, AnswerParser, NestedTooDeep
 
 Node = str | list[Any]
@@ -40,7 +40,7 @@ def blocks(text: str) -> list[Node]:
 @dataclass
 class _Text:
     text: str
-    marks: list[Mark] = field(default_factory=list[Mark])
+    marks: list[DosePart] = field(default_factory=list[DosePart])
 
 
 @dataclass
@@ -145,7 +145,7 @@ def _mark_texts(texts: Sequence[_Text]) -> None:
             start, end = max(mark.span[0], first), min(mark.span[1], last)
             if start < end:
                 span = (start - first, end - first)
-                one.marks.append(Mark(span, mark.amount))
+                one.marks.append(DosePart(span, mark.amount))
         first = last
 
 
@@ -161,7 +161,7 @@ def _nodes(inside: Sequence[_Element | _Text]) -> list[Node]:
 
 def _pieces(node: _Text) -> Iterator[Node]:
     """The text in pieces, marked and not; an amount goes before a part."""
-    kept: list[Mark] = []
+    kept: list[DosePart] = []
     for mark in sorted(node.marks, key=lambda one: (not one.amount, one.span)):
         if all(_apart(mark.span, other.span) for other in kept):
             kept.append(mark)

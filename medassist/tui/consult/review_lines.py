@@ -21,7 +21,7 @@ from medassist.core.values import PaneName
 from medassist.tui.wording import pane as wording
 
 if TYPE_CHECKING:
-    from medassist.safety.review import Mark, Review
+    from medassist.safety.review import DosePart, Review
 
 MOST: Final = 4
 """Warnings that are said in full; the others are counted."""
@@ -152,7 +152,7 @@ def _look(
     other: str,
     drawn: Sequence[Sequence[str]],
     earlier: Sequence[str],
-) -> tuple[Review, list[list[tuple[Mark, ...]]], bool]:
+) -> tuple[Review, list[list[tuple[DosePart, ...]]], bool]:
     from medassist.safety.review import cites, dose_marks, review
 
     marks = [[dose_marks(text) for text in texts] for texts in drawn]
@@ -187,5 +187,5 @@ def _style(part: Static, styles: Sequence[Sequence[_Style]]) -> None:
     part.update(styled, layout=False)
 
 
-def _styles(marks: Sequence[Mark]) -> list[_Style]:
+def _styles(marks: Sequence[DosePart]) -> list[_Style]:
     return [(*mark.span, AMOUNT if mark.amount else PART) for mark in marks]

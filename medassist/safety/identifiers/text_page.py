@@ -34,7 +34,7 @@ class Word(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Written:
+class TextPage:
     """A plain text (`medassist.safety.letters.plain`).
 
     Attributes:
