@@ -77,10 +77,12 @@ def own_words(articles: Counter[str]) -> set[str]:
     The cases hold slips of the pen: of their words those that stand in several cases
     or in the articles are taken.
     """
-    from medassist.safety.dose_mentions import names
+    from medassist.safety.dose_mentions import drugs
     from medassist.safety.language.words import words
 
-    found: set[str] = set(names())
+    found: set[str] = set()
+    for drug in drugs():
+        found.update(words(" ".join((drug.name, *drug.row.also))))
     for text in _own_texts():
         # MIT is a licence, and no English word.
         found.update(words(_CAPITALS.sub(" ", text)))

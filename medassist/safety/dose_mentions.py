@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Final, Literal
 
@@ -40,7 +40,10 @@ _NO_DOSE: Final = frozenset({"l", "dl"})
 """Litres are infused and breathed, and what is given for a litre is measured."""
 _IN_ALL: Final = re.compile(
     r"\s?(?:(?:per|a|each)\sday|(?:pro|am)\stag|par\sjour|(?:al|por)\sd[ií]a"
-    r"|/\s?(?:j(?:our)?|tag|d[ií]a))\b",
+    r"|/\s?(?:j(?:our)?|tag|d[ií]a))\b"
+    r"|[^.;\n\d]{0,20}\b(?:in\s(?:\w{1,6}\s)?(?:divided|separate)\sdoses|verteilt\sauf"
+    r"|aufgeteilt|in\s\w{1,6}\seinzel(?:dosen|gaben)|en\s\w{1,6}\s(?:prises|tomas)"
+    r"|dividid[oa]s?|repartid[oa]s?|réparti(?:e?s)?|fraccionad[oa]s?)\b",
     re.IGNORECASE,
 )
 _ROUTE: Final = re.compile(
@@ -74,11 +77,18 @@ _CAN_BE_DAILY: Final = re.compile(
 _DAILY_AFTER: Final = re.compile(
     r"\s?(?:in|per|over|every|within)\s(?:any\s|a\s)?24[- ]?h", re.IGNORECASE
 )
+# What begins a row of a table, an item of a list, a heading or a quotation.
+_NEW_LINE: Final = (
+    r"\n(?=[ \t]*(?:[|+>#\u2022\u2023\u25aa\u25e6]|[-*\u2013]\s|\d{1,2}[.)]\s))"
+)
 _ENDS: Final = re.compile(
-    r"[!?;\n](?:\s|$)"
+    rf"[!?;\n](?:\s|$)|{_NEW_LINE}|\|[ \t]*\n"
     r"|\.(?:$|\s(?![a-z\d])|(?<!\.[a-zA-Z]\.)(?<!\b[Tt]gl\.)(?<!\btägl\.)\s)"
 )
-"""The end of a sentence; "40 mg s.c. once daily" and "p.o. 1x tgl. " go on."""
+"""The end of a sentence, or of what a line says; "p.o. 1x tgl. " goes on."""
+_LINE_GOES_ON: Final = re.compile(r"\n[ \t]*(?=[a-z\u00df-\u00ff\d(])")
+_AMOUNT_AHEAD: Final = re.compile(r"[\s:*_]{1,4}\d")
+Span = tuple[int, int]
 
 
 class DrugRow(BaseModel):
@@ -86,6 +96,7 @@ class DrugRow(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     also: tuple[str, ...] = ()
+    abroad: tuple[str, ...] = ()
     unit: str = "mg"
     low: float | None = Field(None, gt=0)
     high: float | None = Field(None, gt=0)
@@ -115,8 +126,8 @@ class Drug:
 
     @property
     def other_names(self) -> tuple[str, ...]:
-        """Other names of the drug."""
-        return self.row.also
+        """Other names of the drug, in any language."""
+        return (*self.row.also, *self.row.abroad)
 
     @property
     def source(self) -> str:
@@ -244,6 +255,7 @@ def _doses(text: str) -> Iterator[Dose]:
         tail_end = ends.start() if ends else min(tail_end, len(text))
         if after is not None:
             tail_end = min(tail_end, after.start)
+        tail_end = _end_of_line(text, one.end, tail_end)
         drug, drug_span = _drug_near(text, one.start, one.end, tail_end)
         route = _ROUTE.search(text, one.end, tail_end)
         next_often = bisect_left(starts, one.end)
@@ -283,6 +295,16 @@ def _doses(text: str) -> Iterator[Dose]:
         )
 
 
+def _end_of_line(text: str, start: int, end: int) -> int:
+    """Where the line ends, but for one that goes on below and names no drug there."""
+    newline = text.find("\n", start, end)
+    if newline < 0:
+        return end
+    if not _LINE_GOES_ON.match(text, newline) or _mentions(text, newline, end, most=2):
+        return newline
+    return end
+
+
 def _is_dose(one: Quantity) -> bool:
     if one.unit is None or one.unit.of not in _FAMILIES:
         return False
@@ -295,18 +317,91 @@ def _family(one: Quantity) -> Family:
 
 def _drug_near(
     text: str, start: int, end: int, tail_end: int
-) -> tuple[str, tuple[int, int] | None]:
-    """The drug before the amount, nearest first; else one right after it."""
+) -> tuple[str, Span | None]:
+    """The drug before the amount, nearest first; else one right after it.
+
+    A line is read by itself: only where it has no drug, and goes on from the one
+    before, is the drug looked for there.
+    """
     first = max(0, start - BEFORE)
-    for stop in _ENDS.finditer(text, first, start):
-        first = stop.end()
-    for word in reversed(list(_WORD.finditer(text, first, start))):
-        if name := _drug_name(word.group()):
-            return name, word.span()
-    for word in list(_WORD.finditer(text, end, min(tail_end, end + 40)))[:3]:
-        if name := _drug_name(word.group()):
-            return name, word.span()
+    for stop in _ENDS.finditer(text, first, start + 1):
+        if stop.start() < start:
+            first = min(stop.end(), start)
+    line = max(first, text.rfind("\n", first, start) + 1)
+    if before := _mentions(text, line, start):
+        return before[-1]
+    newline = text.find("\n", end, tail_end)
+    near = text[end : min(newline if newline >= 0 else tail_end, end + 40)]
+    after = _mentions(text, end, end + len(near.partition(",")[0]), most=3)
+    # "1 g, ibuprofen 400 mg": a name right before the next amount is that one's.
+    if after and not _AMOUNT_AHEAD.match(text, after[0][1][1]):
+        return after[0]
+    if line > first and (above := _mentions(text, first, line)):
+        name, span = above[-1]
+        # "Aspirin 300 mg" in the line above has its amount already.
+        if not any(map(str.isdigit, text[span[1] : line])):
+            return name, span
     return "", None
+
+
+def named_drugs(text: str) -> Iterator[tuple[Drug, Span]]:
+    """The drugs of the table that `text` names, with where."""
+    words = list(_WORD.finditer(text))
+    at = 0
+    while at < len(words):
+        drug, many = _of_table(words[at : at + MOST_WORDS])
+        if drug is not None:
+            yield drug, (words[at].start(), words[at + many - 1].end())
+        at += many
+
+
+def _mentions(
+    text: str, start: int, end: int, most: int | None = None
+) -> list[tuple[str, Span]]:
+    """The drugs named in a part of `text`, in order, among its first `most` words."""
+    words = list(_WORD.finditer(text, start, end))[:most]
+    found: list[tuple[str, Span]] = []
+    at = 0
+    while at < len(words):
+        drug, many = _of_table(words[at : at + MOST_WORDS])
+        name = drug.name if drug else _by_its_end(words[at].group().lower())
+        if name:
+            found.append((name, (words[at].start(), words[at + many - 1].end())))
+        at += many
+    return found
+
+
+def _of_table(words: Sequence[re.Match[str]]) -> tuple[Drug | None, int]:
+    """The drug of the table that the first words name, and how many of them."""
+    first = words[0].group().lower()
+    for name, drug in _long_names().get(_bare(first), ()):
+        said = words[: len(name)]
+        if len(said) == len(name) and all(
+            two.start() - one.end() <= BETWEEN and _bare(two.group()) == wanted
+            for (one, two), wanted in zip(pairwise(said), name[1:], strict=True)
+        ):
+            return drug, len(name)
+    return known_drug(first), 1
+
+
+MOST_WORDS: Final = 4
+"""Words that a name has at most."""
+BETWEEN: Final = 3
+"""Characters between two words of a name: "penicillin G benzathine"."""
+
+
+@cache
+def _long_names() -> dict[str, tuple[tuple[tuple[str, ...], Drug], ...]]:
+    """Names of several words by the first, the longest first."""
+    found: dict[str, list[tuple[tuple[str, ...], Drug]]] = {}
+    for name, drug in names().items():
+        words = tuple(_bare(word.group()) for word in _WORD.finditer(name))
+        if len(words) > 1:
+            found.setdefault(words[0], []).append((words, drug))
+    return {
+        first: tuple(sorted(rows, key=lambda row: -len(row[0])))
+        for first, rows in found.items()
+    }
 
 
 _ENDINGS_ELSEWHERE: Final = (
@@ -318,13 +413,11 @@ _ENDINGS_ELSEWHERE: Final = (
 
 
 @lru_cache(maxsize=4096)
-def _drug_name(word: str) -> str:
-    word = word.lower()
-    known = known_drug(word)
-    if known is not None:
-        return known.name
+def _by_its_end(word: str) -> str:
+    """`word`, in small letters, in English where it ends as names of drugs do."""
     if len(word) <= 5:
         return ""
+    word = folded(word)
     changed = (
         word.removesuffix(theirs) + ours
         for theirs, ours in _ENDINGS_ELSEWHERE
@@ -360,9 +453,11 @@ def _bare_names() -> dict[str, Drug]:
     }
 
 
+@lru_cache(maxsize=4096)
 def _bare(word: str) -> str:
     """What a name has in common in many languages: metotrexato is methotrexate."""
     word = folded(word)
     for sound, letter in _SAME_SOUND:
         word = word.replace(sound, letter)
-    return _TWICE.sub(r"\1", word).rstrip("aeo")
+    word = _TWICE.sub(r"\1", word).rstrip("aeo")
+    return word[1:] if word.startswith(("esp", "est", "esc")) else word

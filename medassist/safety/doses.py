@@ -20,7 +20,7 @@ from medassist.safety.dose_mentions import (
     Drug,
     Family,
     find_doses,
-    known_drug,
+    named_drugs,
     names,
 )
 from medassist.safety.error_prone import error_prone, forms
@@ -62,7 +62,6 @@ _RENAL: Final = re.compile(
     r"|(?:función|insuficiencia) renal|creatinina|filtrado|diálisis)\b",
     re.IGNORECASE,
 )
-_NAME: Final = re.compile(r"[^\W\d_][\w-]{2,40}")
 _CAPPED: Final = re.compile(
     r"\b(?=[aehlmnu])"
     r"(?:max(?:im(?:um|al(?:e|dosis)?))?|not\s(?:to\s)?exceed|no\smore\sthan|at\smost"
@@ -129,7 +128,7 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
                 tuple(dose.span for dose in by_weight),
             )
         )
-    named = _named(answer)
+    named = list(named_drugs(answer))
     if not _RENAL.search(question):
         warnings.extend(_renal(named, doses))
     warnings.extend(_never(answer, named))
@@ -188,12 +187,13 @@ def _against_table(dose: Dose, drug: Drug) -> Iterator[DoseWarning]:
     amounts = [(low, high) for low, high in dose.readings if low > 0]
     if dose.by_weight or "m2" in dose.per or not amounts:
         return
-    warning = _outside(dose, drug, amounts, measured.factor)
-    if warning is None and row.day is not None and "day" not in dose.per:
-        warning = _of_the_day(dose, drug, amounts, row.day * measured.factor)
-    if warning is not None:
-        kind, text = warning
+    found = [_outside(dose, drug, amounts, measured.factor)]
+    if row.day is not None and "day" not in dose.per:
+        found.append(_of_the_day(dose, drug, amounts, row.day * measured.factor))
+    for kind, text in filter(None, found):
         yield DoseWarning(kind, drug.name, text, spans, drug.source)
+        if kind == "unit":
+            return
 
 
 _FAMILIES: Final[dict[str, Family]] = {
@@ -237,7 +237,7 @@ def _of_the_day(
 ) -> tuple[Kind, str] | None:
     """Amount times frequency, read as the least it can be, against a day's most."""
     often = dose.least_a_day
-    if not often or often <= 1:
+    if not often or often < 1:
         return None
     total = min(low for low, _ in amounts) * often
     if total <= most * 1.001:
@@ -349,15 +349,6 @@ def _weighed(text: str, by_weight: Sequence[Dose] = ()) -> bool:
 
 
 _Named = list[tuple[Drug, Span]]
-
-
-def _named(answer: str) -> _Named:
-    """The drugs of the table that the answer names, with where."""
-    return [
-        (drug, match.span())
-        for match in _NAME.finditer(answer)
-        if (drug := known_drug(match.group().lower())) is not None
-    ]
 
 
 def _renal(named: _Named, doses: Iterable[Dose]) -> Iterator[DoseWarning]:

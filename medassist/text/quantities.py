@@ -37,17 +37,20 @@ _MANY: Final[dict[str, float]] = {
     "mega": 1e6,
     "million": 1e6,
     "millions": 1e6,
+    "millionen": 1e6,
+    "millones": 1e6,
     "mio": 1e6,
     "billion": 1e9,
 }
 # A model writes "**5** mg" and "5\\,\\text{mg}" too.
 _MARKUP: Final = r"[*_`$]{0,3}"
+# A hyphen that begins a line is the mark of a list, and joins no numbers.
 _TO: Final = (
-    rf"{_MARKUP}\s{{0,2}}(?:[-\u2010-\u2015\u2212~]|(?:to|bis|à|a)(?=\s))"
+    rf"{_MARKUP}(?:[^\S\n]{{0,2}}[-\u2010-\u2015\u2212~]|\s{{0,2}}(?:to|bis|à|a)(?=\s))"
     rf"\s{{0,2}}{_MARKUP}"
 )
 _BEFORE_UNIT: Final = (
-    rf"{_MARKUP}(?:\s{{0,2}}[-\u2010\u2011]?\s?|&nbsp;)"
+    rf"{_MARKUP}(?:[^\S\n]{{0,2}}[-\u2010\u2011]\s?|\s{{0,3}}|&nbsp;)"
     r"(?:(?:\\?[,;:~]|\\ |~)?\\(?:text|mathrm)\{\s?)?"
     rf"{_MARKUP}"
 )
@@ -55,7 +58,7 @@ QUANTITY: Final = re.compile(
     rf"(?P<low>{NUMBER})"
     rf"(?:(?P<same>{_BEFORE_UNIT}{UNIT})?{_TO}(?P<high>{NUMBER})"
     rf"|\s{{0,2}}/\s{{0,2}}(?P<with>{NUMBER}))?"
-    rf"(?:\s?(?P<many>(?:{'|'.join(_MANY)})(?![^\W\d_]))\.?)?"
+    rf"(?:\s?(?P<many>(?:{'|'.join(_MANY)})(?![^\W\d_]))\.?(?:\s(?:de\s|d['\u2019]))?)?"
     rf"(?:{_BEFORE_UNIT}(?P<unit>{UNIT})"
     r"(?P<per>(?:\s{0,2}(?:/|per|an?\b|each|pro|par|por)\s{0,2}"
     rf"{PER_UNIT}){{0,3}}))?",
