@@ -44,7 +44,7 @@ class QuantizationType(BaseModel):
         return min(WORST * self.mean_kld, HOPELESS)
 
 
-class _Table(BaseModel):
+class _TypesTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
@@ -54,8 +54,8 @@ class _Table(BaseModel):
 
 
 @cache
-def _table() -> _Table:
-    return _Table.model_validate_json(TABLE.read_bytes())
+def _table() -> _TypesTable:
+    return _TypesTable.model_validate_json(TABLE.read_bytes())
 
 
 def quantization_types() -> dict[str, QuantizationType]:

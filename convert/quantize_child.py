@@ -16,7 +16,7 @@ import llama_cpp.llama_cpp as llama
 import numpy as np
 
 from convert.imatrix import ImportanceMatrix, read_imatrix
-from convert.quantize_wire import JOB, Done, QuantizeJob, Tensor
+from convert.quantize_wire import JOB, QuantizeDone, QuantizeJob, Tensor
 
 if TYPE_CHECKING:
     from medassist.engine.child_startup import Confined
@@ -49,7 +49,7 @@ def serve(process: Confined) -> None:
     process.keep_files(read, [job.target])
     code = _run(job)
     if code == 0:
-        process.channel.send(Done(fallbacks=fallbacks))
+        process.channel.send(QuantizeDone(fallbacks=fallbacks))
     # llama.cpp's own cleaning up after a failure is not needed, and may fail too.
     os._exit(FAILED if code else 0)
 

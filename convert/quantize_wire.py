@@ -41,7 +41,7 @@ class Tensor(BaseModel):
     total: int
 
 
-class Done(BaseModel):
+class QuantizeDone(BaseModel):
     """The file is written.
 
     Attributes:
@@ -55,6 +55,6 @@ class Done(BaseModel):
 
 
 JOB: TypeAdapter[QuantizeJob] = TypeAdapter(QuantizeJob)
-REPLIES: TypeAdapter[Tensor | Done] = TypeAdapter(
-    Annotated[Tensor | Done, Field(discriminator="kind")]
+REPLIES: TypeAdapter[Tensor | QuantizeDone] = TypeAdapter(
+    Annotated[Tensor | QuantizeDone, Field(discriminator="kind")]
 )

@@ -31,7 +31,7 @@ def trimmed(text: str, trim: Trim) -> str:
 
 
 @dataclass(frozen=True)
-class Around:
+class TurnAffixes:
     """Text before and after a turn, and how the turn is trimmed."""
 
     before: str
@@ -47,9 +47,9 @@ class Around:
 class SystemTurn:
     """The system text is a turn of its own."""
 
-    first: Around
+    first: TurnAffixes
     """At the start of a conversation."""
-    later: Around
+    later: TurnAffixes
     """Later on; most templates make no difference."""
 
 
@@ -57,7 +57,7 @@ class SystemTurn:
 class SystemInQuestion:
     """The system text stands inside the user's turn."""
 
-    around: Around
+    around: TurnAffixes
     """Between what opens the question and the question itself."""
     where: Literal["first", "last"]
     """Which question."""
@@ -71,15 +71,15 @@ class SystemLeftOut:
 
 
 @dataclass(frozen=True)
-class Turns:
+class TurnTemplate:
     """A chat template as fixed texts around turns."""
 
     opening: str
     """Before everything, where the conversation does not open with a system turn of
     its own: a default system prompt, as a rule."""
     system: SystemTurn | SystemInQuestion | SystemLeftOut
-    user: Around
-    assistant: Around
+    user: TurnAffixes
+    assistant: TurnAffixes
     asks: str
     """After the last turn, where the answer is to begin."""
 
@@ -128,13 +128,13 @@ class Turns:
 
 
 __all__ = [
-    "Around",
     "Conversation",
     "Role",
     "SystemInQuestion",
     "SystemLeftOut",
     "SystemTurn",
     "Trim",
-    "Turns",
+    "TurnAffixes",
+    "TurnTemplate",
     "trimmed",
 ]

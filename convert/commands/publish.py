@@ -92,7 +92,7 @@ def publish(
         from convert.ollama import publish as work
         from convert.ollama.model_names import read_name
         from convert.ollama.publish_plan import make_plans
-        from convert.ollama.server import Server
+        from convert.ollama.server import OllamaServer
         from medassist.core.ollama_host import read_host
 
     model = read_name(name)
@@ -132,7 +132,7 @@ def publish(
                 for plan, proven in zip(plans, proofs, strict=True)
             ]
         else:
-            with Server(where) as server:
+            with OllamaServer(where) as server:
                 for plan, proven in zip(plans, proofs, strict=True):
                     made = work.publish(
                         plan,

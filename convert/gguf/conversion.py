@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from convert.errors import ConvertError
 from convert.gguf.file import Quantization, refuse_target
-from convert.gguf.model import About, Model
+from convert.gguf.model import About, ModelFolder
 from convert.out_name import out_file
 from medassist.core.progress import Watcher, unwatched
 
@@ -99,7 +99,7 @@ def convert_types(
     for target in targets:
         refuse_target(target, force=force)
     watcher(f"reading {folder.name}", 0, 0)
-    model = Model.open(folder, pre)
+    model = ModelFolder.open(folder, pre)
     files: list[ConvertedFile] = []
     for target, name in zip(targets, types, strict=True):
         start = time.monotonic()

@@ -120,7 +120,7 @@ def read_head(file: Path) -> GgufHead:
                     "model to one, or download it again"
                 )
             with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _Reader(data).head()
+                return _HeadReader(data).head()
     except OSError as error:
         raise ConvertError(f"{file} cannot be read: {error.strerror}") from error
     except _UnknownTypeError as error:
@@ -165,7 +165,7 @@ class _UnknownTypeError(Exception):
     """The number of a type that has no name here."""
 
 
-class _Reader:
+class _HeadReader:
     def __init__(self, data: mmap.mmap) -> None:
         self.data = data
         self.at = 4

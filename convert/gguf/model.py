@@ -30,7 +30,7 @@ from convert.gguf.file import (
 from convert.gguf.metadata import About as About
 from convert.gguf.metadata import write_about
 from convert.hf_folder import Weight, read_config, read_weights
-from convert.vocabulary import Vocabulary, read_vocabulary
+from convert.vocabulary import TokenizerVocabulary, read_vocabulary
 from medassist.core.progress import Watcher, unwatched
 
 HEAD_WRITTEN = (
@@ -40,19 +40,19 @@ HEAD_WRITTEN = (
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelFolder:
     """A complete model folder; its tensors are not read yet."""
 
     folder: Path
     architecture: Architecture
     tensors: tuple[tuple[tuple[Weight, TensorTarget], ...], ...]
     """What each tensor of the GGUF is made of."""
-    vocabulary: Vocabulary
+    vocabulary: TokenizerVocabulary
 
     @classmethod
     def open(
         cls, folder: Path, pre: str | None = None, template: str | None = None
-    ) -> Model:
+    ) -> ModelFolder:
         """Open the model in `folder`, as transformers saves it.
 
         Args:
@@ -153,7 +153,7 @@ def convert_model(
         ConvertError: the model is not one that can be written exactly, or the file
             cannot be written.
     """
-    model = Model.open(folder, template=template)
+    model = ModelFolder.open(folder, template=template)
     about = about or About()
     return model.write(
         file, about, quantization, force=force, split=split, watcher=watcher

@@ -19,12 +19,12 @@ from convert.go_template.source import (
     TemplateRefused,
 )
 from convert.turns import (
-    Around,
     SystemInQuestion,
     SystemLeftOut,
     SystemTurn,
     Trim,
-    Turns,
+    TurnAffixes,
+    TurnTemplate,
 )
 from medassist.core.values import Role
 
@@ -43,12 +43,12 @@ TEXTS = (
 )
 
 
-def read_turns(source: ChatSource) -> Turns:
+def read_turns(source: ChatSource) -> TurnTemplate:
     """Find what the chat template of `source` writes around turns.
 
     Example:
         `{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}` ->
-        `Turns` whose `user` is `Around("<user>", "</s>")`
+        `TurnTemplate` whose `user` is `TurnAffixes("<user>", "</s>")`
 
     Raises:
         ConvertError: it fails, or it writes something that depends on more than the
@@ -60,7 +60,7 @@ def read_turns(source: ChatSource) -> Turns:
     return turns
 
 
-def nearest_turns(source: ChatSource) -> tuple[Turns, str]:
+def nearest_turns(source: ChatSource) -> tuple[TurnTemplate, str]:
     """What comes nearest to the chat template of `source`, and where they part.
 
     The second is empty where it is what the template writes, exactly.
@@ -90,7 +90,7 @@ class _Finder:
         specials = sorted(filter(None, source.specials), key=len, reverse=True)
         self.atoms = re.compile("|".join([*map(re.escape, specials), "."]), re.DOTALL)
 
-    def find(self) -> Turns:
+    def find(self) -> TurnTemplate:
         first, answered, asked = self.between("user", "assistant", "user")[:3]
         again = self.between("user", "assistant", "user", "assistant", "user")
         if again[2] != asked or again[3] != answered or again[4] != again[2]:
@@ -110,16 +110,18 @@ class _Finder:
             question_after = self._common_start(answered, end)
             answer_before = answered.removeprefix(question_after)
             asks = end.removeprefix(question_after)
-        turns = Turns(
+        turns = TurnTemplate(
             opening,
             SystemLeftOut(),
-            Around(question_before, question_after),
-            Around(answer_before, answer_after),
+            TurnAffixes(question_before, question_after),
+            TurnAffixes(answer_before, answer_after),
             asks,
         )
         return replace(turns, system=self._system(turns))
 
-    def _system(self, turns: Turns) -> SystemTurn | SystemInQuestion | SystemLeftOut:
+    def _system(
+        self, turns: TurnTemplate
+    ) -> SystemTurn | SystemInQuestion | SystemLeftOut:
         conversation: tuple[Role, ...] = ("system", "user", "assistant", "user")
         text = self.render(*conversation)
         places = [text.find(f"{WORDS[role]}{i}") for i, role in enumerate(conversation)]
@@ -130,28 +132,28 @@ class _Finder:
             return self._inside(between[2], between[3], turns, "last")
         before, after = self.between(*conversation, of=text)[:2]
         if after.endswith(turns.user.before) and self._is_turn(before, turns):
-            first = Around(before, after.removesuffix(turns.user.before))
+            first = TurnAffixes(before, after.removesuffix(turns.user.before))
             return SystemTurn(first, self._later(turns) or first)
         return self._inside(before, after, turns, "first")
 
-    def _is_turn(self, before: str, turns: Turns) -> bool:
+    def _is_turn(self, before: str, turns: TurnTemplate) -> bool:
         """Whether what opens a system text is not what opens a question."""
         return not before.startswith(turns.opening + turns.user.before)
 
     def _inside(
-        self, before: str, after: str, turns: Turns, where: str
+        self, before: str, after: str, turns: TurnTemplate, where: str
     ) -> SystemInQuestion:
         lead = turns.user.before
         lead = turns.assistant.after + lead if where == "last" else turns.opening + lead
         if not before.startswith(lead):
             raise _NoFormError("a system text changes what stands before it")
         return SystemInQuestion(
-            Around(before.removeprefix(lead), after),
+            TurnAffixes(before.removeprefix(lead), after),
             "last" if where == "last" else "first",
             turns.user.trim,
         )
 
-    def _later(self, turns: Turns) -> Around | None:
+    def _later(self, turns: TurnTemplate) -> TurnAffixes | None:
         """What stands around a system turn in the middle, where one is taken."""
         roles: tuple[Role, ...] = ("user", "assistant", "system", "user")
         conversation = _marked(roles)
@@ -165,7 +167,7 @@ class _Finder:
             turns.user.before
         ):
             before = before.removeprefix(turns.assistant.after)
-            return Around(before, after.removesuffix(turns.user.before))
+            return TurnAffixes(before, after.removesuffix(turns.user.before))
         return None
 
     def _end_of_question(self, end: str) -> tuple[str, str]:
@@ -234,26 +236,30 @@ def no_go_form(source: ChatSource, why: str) -> ConvertError:
     )
 
 
-def _one_question(source: ChatSource, finder: _Finder) -> Turns:
+def _one_question(source: ChatSource, finder: _Finder) -> TurnTemplate:
     """What the template writes around a question that stands alone."""
     text = finder.render("user")
     question = re.search(f"{WORDS['user']}0", text, re.IGNORECASE)
     if question is None:
         raise no_go_form(source, "it leaves out the question")
-    user = Around(text[: question.start()], "")
-    nothing = Around("", "\n")
-    return Turns("", SystemLeftOut(), user, nothing, text[question.end() :])
+    user = TurnAffixes(text[: question.start()], "")
+    nothing = TurnAffixes("", "\n")
+    return TurnTemplate("", SystemLeftOut(), user, nothing, text[question.end() :])
 
 
-def _with_trims(source: ChatSource, turns: Turns, odd: list[str]) -> Turns:
+def _with_trims(
+    source: ChatSource, turns: TurnTemplate, odd: list[str]
+) -> TurnTemplate:
     """Find which turns the template trims, one kind of turn after the other.
 
     Where it changes a text otherwise, that is added to `odd`.
     """
 
     def best(
-        conversation: Conversation, change: Callable[[Turns, Trim], Turns], who: str
-    ) -> Turns:
+        conversation: Conversation,
+        change: Callable[[TurnTemplate, Trim], TurnTemplate],
+        who: str,
+    ) -> TurnTemplate:
         expected = _expected(source, conversation)
         for trim in TRIMS:
             if (changed := change(turns, trim)).render(conversation) == expected:
@@ -261,10 +267,10 @@ def _with_trims(source: ChatSource, turns: Turns, odd: list[str]) -> Turns:
         odd.append(f"it changes the text of {who}")
         return turns
 
-    def user(found: Turns, trim: Trim) -> Turns:
+    def user(found: TurnTemplate, trim: Trim) -> TurnTemplate:
         return replace(found, user=replace(found.user, trim=trim))
 
-    def assistant(found: Turns, trim: Trim) -> Turns:
+    def assistant(found: TurnTemplate, trim: Trim) -> TurnTemplate:
         return replace(found, assistant=replace(found.assistant, trim=trim))
 
     turns = best([("user", PADDED)], user, "questions")
@@ -274,12 +280,12 @@ def _with_trims(source: ChatSource, turns: Turns, odd: list[str]) -> Turns:
     match turns.system:
         case SystemInQuestion(where=where):
 
-            def told(found: Turns, trim: Trim) -> Turns:
+            def told(found: TurnTemplate, trim: Trim) -> TurnTemplate:
                 assert isinstance(found.system, SystemInQuestion)
                 around = replace(found.system.around, trim=trim)
                 return replace(found, system=replace(found.system, around=around))
 
-            def behind(found: Turns, trim: Trim) -> Turns:
+            def behind(found: TurnTemplate, trim: Trim) -> TurnTemplate:
                 assert isinstance(found.system, SystemInQuestion)
                 return replace(found, system=replace(found.system, question_trim=trim))
 
@@ -289,7 +295,7 @@ def _with_trims(source: ChatSource, turns: Turns, odd: list[str]) -> Turns:
             )
         case SystemTurn():
 
-            def first(found: Turns, trim: Trim) -> Turns:
+            def first(found: TurnTemplate, trim: Trim) -> TurnTemplate:
                 assert isinstance(found.system, SystemTurn)
                 return replace(
                     found,
@@ -305,7 +311,7 @@ def _with_trims(source: ChatSource, turns: Turns, odd: list[str]) -> Turns:
     return turns
 
 
-def _unlike(source: ChatSource, turns: Turns) -> Iterator[str]:
+def _unlike(source: ChatSource, turns: TurnTemplate) -> Iterator[str]:
     """Where `turns` and the template itself part, over conversations of many shapes."""
     for conversation in conversations():
         expected = _expected(source, conversation)

@@ -1,4 +1,4 @@
-"""`Turns` in the words of Go's text/template, as Ollama runs it.
+"""`TurnTemplate` in the words of Go's text/template, as Ollama runs it.
 
 Ollama (template/template.go, read in August 2026) gives a template that names
 `.Messages` the turns with those of one role in a row joined, and `.System`, all system
@@ -12,12 +12,12 @@ from __future__ import annotations
 import unicodedata
 
 from convert.turns import (
-    Around,
     SystemInQuestion,
     SystemLeftOut,
     SystemTurn,
     Trim,
-    Turns,
+    TurnAffixes,
+    TurnTemplate,
 )
 
 # Ollama has no function that trims, so templates that call themselves do it, a
@@ -42,11 +42,12 @@ NAMES: dict[Trim, str] = {"both": "trim", "left": "left", "right": "right"}
 LAST = "{{ $last := eq (len (slice $.Messages $i)) 1 }}"
 
 
-def go_template(turns: Turns) -> str:
+def go_template(turns: TurnTemplate) -> str:
     """`turns` as a Go template over Ollama's `.Messages`.
 
     Example, with two of its parts:
-        `Turns("", SystemLeftOut(), Around("Q: ", ""), Around("A: ", ""), "A: ")` ->
+        `TurnTemplate("", SystemLeftOut(), TurnAffixes("Q: ", ""),
+        TurnAffixes("A: ", ""), "A: ")` ->
         `... {{ if eq .Role "user" }}Q: {{ .Content }} ...`
         `{{ if and $last (ne .Role "assistant") }}A: {{ end }}{{ end }}`
     """
@@ -83,7 +84,7 @@ def go_template(turns: Turns) -> str:
     )
 
 
-def _system(turns: Turns) -> str:
+def _system(turns: TurnTemplate) -> str:
     match turns.system:
         case SystemTurn(first, later):
             if first == later:
@@ -96,7 +97,7 @@ def _system(turns: Turns) -> str:
             return ""
 
 
-def _user(turns: Turns) -> str:
+def _user(turns: TurnTemplate) -> str:
     user, system = turns.user, turns.system
     plain = _value(".Content", user.trim)
     if isinstance(system, SystemInQuestion):
@@ -115,7 +116,7 @@ def _user(turns: Turns) -> str:
     return _text(user.before) + plain + _text(user.after)
 
 
-def _around(around: Around, value: str) -> str:
+def _around(around: TurnAffixes, value: str) -> str:
     return _text(around.before) + _value(value, around.trim) + _text(around.after)
 
 
@@ -125,7 +126,7 @@ def _value(value: str, trim: Trim) -> str:
     return f'{{{{ template "{NAMES[trim]}" {value} }}}}'
 
 
-def _definitions(turns: Turns) -> str:
+def _definitions(turns: TurnTemplate) -> str:
     """The templates that trim, as far as they are called."""
     used = {turns.user.trim, turns.assistant.trim}
     match turns.system:

@@ -26,7 +26,7 @@ from convert.ollama.parameters import (
     Value,
     recommended,
 )
-from convert.turns import SystemInQuestion, SystemLeftOut, Turns
+from convert.turns import SystemInQuestion, SystemLeftOut, TurnTemplate
 from medassist.core.plain_template import plain_stops
 from medassist.text.answer_end import AnswerEnd, Turn, answer_end
 
@@ -66,7 +66,7 @@ class OllamaSettings:
     messages: tuple[tuple[Role, str], ...]
     notes: tuple[str, ...] = ()
     """What a user should know, in sentences."""
-    turns: Turns | None = None
+    turns: TurnTemplate | None = None
     """The template as it was derived; `None` where it was written by hand."""
     inexact: str = ""
     """What the chat template does that TEMPLATE does not; empty: nothing is known."""
@@ -138,7 +138,7 @@ def settings_from(source: ChatSource, wishes: OllamaWishes) -> OllamaSettings:
     )
 
 
-def _turns(source: ChatSource) -> tuple[Turns, str]:
+def _turns(source: ChatSource) -> tuple[TurnTemplate, str]:
     """What TEMPLATE is written of, and what the chat template does besides."""
     if source.stands_in or not renders_own(source.template):
         return read_turns(source), ""
@@ -239,7 +239,7 @@ def _of_context(
     ]
 
 
-def _notes(source: ChatSource, turns: Turns | None, inexact: str) -> list[str]:
+def _notes(source: ChatSource, turns: TurnTemplate | None, inexact: str) -> list[str]:
     notes: list[str] = []
     if inexact:
         notes.append(
@@ -290,7 +290,7 @@ def _of_end(source: ChatSource, end: AnswerEnd) -> list[str]:
     ]
 
 
-def _thinks(source: ChatSource, turns: Turns) -> bool:
+def _thinks(source: ChatSource, turns: TurnTemplate) -> bool:
     """Whether the chat template takes out of an answer what the model thought."""
     talk: list[tuple[Role, str]] = [
         ("user", "a"),

@@ -17,7 +17,7 @@ from convert.ollama.model_settings import OllamaSettings
 from convert.ollama.own_template import FIRST, GO_ALONE
 from convert.ollama.publish_plan import PublishPlan
 from convert.ollama.read_back_check import ReadBackCheck, short
-from convert.ollama.server import Server
+from convert.ollama.server import OllamaServer
 from medassist.core.values import Role, Thinking
 
 Talk = tuple[tuple[Role, str], ...]
@@ -49,7 +49,7 @@ CLOCKS = (timedelta(), timedelta(days=-1), timedelta(days=1))
 
 
 def prompt_checks(
-    server: Server, plan: PublishPlan, *, own: bool
+    server: OllamaServer, plan: PublishPlan, *, own: bool
 ) -> list[ReadBackCheck]:
     """Render conversations on the server; the model's own template is the measure.
 
@@ -80,7 +80,7 @@ def prompt_checks(
 
 
 def _prompt(
-    server: Server,
+    server: OllamaServer,
     plan: PublishPlan,
     source: ChatSource,
     talks: Sequence[Talk],
@@ -123,7 +123,7 @@ def _prompt(
 
 
 def _thinking(
-    server: Server, plan: PublishPlan, source: ChatSource, *, own: bool
+    server: OllamaServer, plan: PublishPlan, source: ChatSource, *, own: bool
 ) -> list[ReadBackCheck]:
     """What `think` does to a prompt, where the chat template lets it be switched."""
     turns = whole_talk(TALKS[0], plan.settings, joined=not own)
@@ -205,7 +205,7 @@ def _of_today(source: ChatSource) -> ChatSource:
 
 
 def _rendered(
-    server: Server, plan: PublishPlan, talk: Talk, *, think: bool | None = None
+    server: OllamaServer, plan: PublishPlan, talk: Talk, *, think: bool | None = None
 ) -> str | None:
     """The server's prompt without the begin token, which the runtime writes."""
     found = server.rendered(str(plan.name), talk, think=think)

@@ -14,7 +14,7 @@ from convert.ollama.parameters import Parameter
 from convert.ollama.publish_plan import PublishPlan, merged_plan
 from convert.ollama.read_back import read_back
 from convert.ollama.read_back_check import ReadBackCheck
-from convert.ollama.server import AdapterRefusedError, Server
+from convert.ollama.server import AdapterRefusedError, OllamaServer
 from convert.run_card import write_on_card
 from medassist.core.card import Card
 from medassist.core.files import sha256_of_file
@@ -142,7 +142,7 @@ def dry_run(
 
 def publish(
     plan: PublishPlan,
-    server: Server,
+    server: OllamaServer,
     wishes: OllamaWishes,
     *,
     proofs: Proofs,
@@ -189,7 +189,7 @@ def publish(
 
 def _create(
     plan: PublishPlan,
-    server: Server,
+    server: OllamaServer,
     version: str,
     *,
     proofs: Proofs,

@@ -24,7 +24,7 @@ from convert.ollama.model_settings import OllamaSettings
 from convert.ollama.prompts_back import prompt_checks
 from convert.ollama.publish_plan import PublishPlan
 from convert.ollama.read_back_check import ReadBackCheck, short
-from convert.ollama.server import Server
+from convert.ollama.server import OllamaServer
 
 STORED = re.compile(r"^(FROM|ADAPTER) (.*sha256-([0-9a-f]{64}))\s*$", re.MULTILINE)
 # The server leaves these out of what it tells, or they say how a file was cut up.
@@ -33,7 +33,7 @@ NOT_TOLD_FRONT = "split."
 
 
 def read_back(
-    server: Server, plan: PublishPlan, *, adapter: str | None
+    server: OllamaServer, plan: PublishPlan, *, adapter: str | None
 ) -> list[ReadBackCheck]:
     """Compare what `server` says of the model of `plan` with what it was sent.
 

@@ -38,7 +38,7 @@ class AdapterRefusedError(ConvertError):
         self.said = said
 
 
-class Server(OllamaConnection):
+class OllamaServer(OllamaConnection):
     """What is asked of an Ollama that models are published to."""
 
     def version(self) -> str:

@@ -18,7 +18,7 @@ from convert.merge.merge_record import read_record
 from convert.ollama.model_settings import template_end
 from convert.ollama.parameters import Parameter
 from convert.run.convertible_run import ConvertibleRun
-from convert.run.ledger import Ledger
+from convert.run.ledger import StepLedger
 from convert.run.run_steps import Planner, RunWishes
 from convert.run_card import write_on_card
 from convert.verify.result import read_verified
@@ -106,7 +106,7 @@ def convert_run_folder(
 
 def _convert(run: ConvertibleRun, wishes: RunWishes, watcher: Watcher) -> RunConverted:
     planner = Planner(run, wishes, watcher)
-    ledger = Ledger(run.folder.ledger, trusts_older=not has_own_head(run.base))
+    ledger = StepLedger(run.folder.ledger, trusts_older=not has_own_head(run.base))
     taken: list[StepTaken] = []
     made: list[Path] = []
     for step in planner.steps():

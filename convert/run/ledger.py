@@ -42,11 +42,11 @@ class LedgerStep:
     holds: Callable[[Hashed], bool] = _holds
 
 
-class _Record(BaseModel):
+class _LedgerFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class _Done(_Record):
+class _Done(_LedgerFile):
     inputs: dict[str, Sha256]
     outputs: dict[str, Sha256]
     settings: dict[str, str]
@@ -65,7 +65,7 @@ class _Book(BaseModel):
     files: dict[str, SeenFile] = {}
 
 
-class Ledger:
+class StepLedger:
     """The steps done in a run folder, with the hashes of all files.
 
     A file whose size and time of change are as they were is not hashed again.

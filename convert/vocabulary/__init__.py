@@ -9,7 +9,7 @@ is refused here, since its ids would differ without an error.
 from __future__ import annotations
 
 from convert.vocabulary.ends import template_end
-from convert.vocabulary.gguf_vocabulary import Vocabulary
+from convert.vocabulary.gguf_vocabulary import TokenizerVocabulary
 from convert.vocabulary.tokenizer_folder import load_tokenizer, read_vocabulary
 
-__all__ = ["Vocabulary", "load_tokenizer", "read_vocabulary", "template_end"]
+__all__ = ["TokenizerVocabulary", "load_tokenizer", "read_vocabulary", "template_end"]

@@ -57,7 +57,7 @@ class Templates:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class TokenizerVocabulary:
     """The vocabulary of a GGUF.
 
     Attributes:

@@ -16,7 +16,7 @@ from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import adds_blank
 from convert.vocabulary.byte_level import byte_level_rows
 from convert.vocabulary.ends import end_tokens, read_ends
-from convert.vocabulary.gguf_vocabulary import Vocabulary
+from convert.vocabulary.gguf_vocabulary import TokenizerVocabulary
 from convert.vocabulary.pre_tokenizers import named, pre_tokenizer_of
 from convert.vocabulary.scores import scored_rows
 from convert.vocabulary.templates import chat_templates
@@ -61,7 +61,7 @@ def load_tokenizer(
 
 def read_vocabulary(
     folder: Path, size: int, pre: str | None = None, template: str | None = None
-) -> Vocabulary:
+) -> TokenizerVocabulary:
     """The vocabulary in `folder` for a model with `size` rows of embeddings.
 
     Rows without a token (models are padded to round sizes) become unused tokens.
@@ -94,7 +94,7 @@ def read_vocabulary(
             )
         rows = scored_rows(folder, backend, added, size, ends.unknown)
         blank = adds_blank(tokenizer, backend)
-        return Vocabulary(
+        return TokenizerVocabulary(
             "llama", "default", rows, ends, templates, blank, added.swallow_blanks
         )
     name = named(pre) if pre is not None else pre_tokenizer_of(backend)
@@ -104,7 +104,7 @@ def read_vocabulary(
             "which llama.cpp does not do in such a vocabulary; set rstrip to false"
         )
     rows = byte_level_rows(backend, added, size)
-    return Vocabulary("gpt2", name, rows, ends, templates)
+    return TokenizerVocabulary("gpt2", name, rows, ends, templates)
 
 
 def _check_kind(file: Path, found: JsonFile) -> None:

@@ -15,7 +15,7 @@ from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURE
 
 from convert.architectures import KNOWN
 from convert.gguf.file import TYPES, Quantization
-from convert.gguf.model import Model, convert_model
+from convert.gguf.model import ModelFolder, convert_model
 from tests.convert.contents import contents, digest
 from tests.convert.families import (
     FAMILIES,
@@ -252,9 +252,9 @@ def test_what_upstream_gets_wrong_is_written_as_the_model_computes(
 
 def test_a_window_that_llama_cpp_does_not_compute_is_said(folder, tmp_path):
     hf = shutil.copytree(folder("mistral"), tmp_path / "mistral")
-    assert Model.open(hf).architecture.notes == ()
+    assert ModelFolder.open(hf).architecture.notes == ()
     change_json(hf / "config.json", sliding_window=64)
-    (said,) = Model.open(hf).architecture.notes
+    (said,) = ModelFolder.open(hf).architecture.notes
     assert "64 tokens" in said
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from convert.commands import app
 from convert.errors import ConvertError
 from convert.gguf.conversion import convert_types, read_outtypes
-from convert.gguf.model import About, Model, convert_model
+from convert.gguf.model import About, ModelFolder, convert_model
 from tests.convert.contents import contents
 from tests.convert.families import save_family, some_tokens
 from tests.convert.native import NativeModel
@@ -117,7 +117,7 @@ def test_writing_takes_little_memory_of_its_own_whatever_the_size(tmp_path, kind
     folder = save_family(
         "llama", tmp_path / "large", hidden_size=1024, intermediate_size=4096
     )
-    model = Model.open(folder)
+    model = ModelFolder.open(folder)
     before = anonymous()
     peak = before
     done = threading.Event()

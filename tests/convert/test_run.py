@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from convert.errors import ConvertError
 from convert.gguf.model import convert_model
 from convert.run.convert import RunConverted, convert_run_folder
-from convert.run.ledger import Ledger, LedgerStep
+from convert.run.ledger import LedgerStep, StepLedger
 from convert.run.run_steps import RunWishes
 from convert.verify.result import require_verified
 from tests.convert.tiny_hf import save_pair
@@ -143,7 +143,7 @@ def test_what_changes_under_a_step_is_not_taken_for_what_it_was_made_of(tmp_path
         source.write_text("something after")
 
     step = LedgerStep("copy", (source,), (target,), work, {})
-    ledger = Ledger(tmp_path / "x" / "steps.json")
+    ledger = StepLedger(tmp_path / "x" / "steps.json")
     inputs = ledger.hashes(step.inputs)
     step.do()
     ledger.write(step, inputs)

@@ -13,7 +13,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerFast
 
 from convert.verify.corpus import corpus
-from convert.vocabulary import Vocabulary, read_vocabulary
+from convert.vocabulary import TokenizerVocabulary, read_vocabulary
 from tests.convert.hf_from_gguf import CHATML, splitter
 
 END = "<|end_of_answer|>"
@@ -121,7 +121,10 @@ def sentence_piece_folder(folder: Path, kind: str, **settings: Any) -> Path:
 
 
 def vocabulary_gguf(
-    file: Path, vocabulary: Vocabulary, name: str = "tiny", architecture: str = "llama"
+    file: Path,
+    vocabulary: TokenizerVocabulary,
+    name: str = "tiny",
+    architecture: str = "llama",
 ) -> Path:
     """A GGUF that holds a vocabulary and nothing else."""
     writer = GGUFWriter(file, architecture)

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from convert.quantize_wire import REPLIES as QUANTIZED
-from convert.quantize_wire import Done, QuantizeJob, Tensor
+from convert.quantize_wire import QuantizeDone, QuantizeJob, Tensor
 from medassist.core.values import EngineOptions, PairFiles
 from medassist.engine import child, confine, confinement_trial, scorer_wire
 from medassist.engine import template_probe as probing
@@ -64,7 +64,7 @@ def children(tiny: TinyPair, tmp_path: Path) -> Children:
             confinement_trial.REPLY,
             confinement_trial.ConfinementTrial,
         ),
-        "convert.quantize_child": (job, QUANTIZED, Done),
+        "convert.quantize_child": (job, QUANTIZED, QuantizeDone),
     }
 
 

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from convert.errors import ConvertError
-from convert.ollama.server import Server
+from convert.ollama.server import OllamaServer
 from medassist.core.errors import NetworkError
 from medassist.core.guard import NetworkRefused
 from medassist.core.ollama_host import Host, read_host
@@ -48,7 +48,7 @@ def test_a_host_that_was_named_is_reached_and_nothing_else_is(fake: FakeOllama):
     port = int(fake.host.rpartition(":")[2])
     with pytest.raises(NetworkRefused):
         socket.create_connection(("0.0.0.0", port), 5)
-    with Server(Host("http", "0.0.0.0", port)) as server:
+    with OllamaServer(Host("http", "0.0.0.0", port)) as server:
         assert server.version() == fake.state.version
         with pytest.raises(NetworkRefused):
             socket.create_connection(("0.0.0.0", port + 1), 5)
@@ -60,7 +60,7 @@ def test_a_host_that_was_named_is_reached_and_nothing_else_is(fake: FakeOllama):
 
 def test_a_host_that_nobody_knows_is_told():
     with (
-        Server(Host("http", "nowhere.invalid", 1)) as server,
+        OllamaServer(Host("http", "nowhere.invalid", 1)) as server,
         pytest.raises(ConvertError, match=r"cannot be looked up .*--host"),
     ):
         server.version()
@@ -74,6 +74,6 @@ def test_no_proxy_of_the_settings_or_the_environment_is_asked_for_an_ollama(
         save_settings(Settings(network=WayOut(proxy.url)))
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
-        with Server(read_host(fake.host)) as server:
+        with OllamaServer(read_host(fake.host)) as server:
             server.version()
     assert proxy.asked == []

@@ -8,7 +8,7 @@ import pytest
 
 from convert.verify.corpus import conversations
 from convert.verify.rendered_prompts import compare_prompts
-from convert.vocabulary import Vocabulary, load_tokenizer, read_vocabulary
+from convert.vocabulary import TokenizerVocabulary, load_tokenizer, read_vocabulary
 from convert.vocabulary.gguf_vocabulary import Templates
 from tests.convert.hf_from_gguf import CHATML
 from tests.convert.tiny_vocabularies import (
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def vocabulary(folder) -> Vocabulary:
+def vocabulary(folder) -> TokenizerVocabulary:
     return read_vocabulary(folder, len(load_tokenizer(folder)))
 
 

@@ -10,7 +10,7 @@ import pytest
 from convert.errors import ConvertError
 from convert.verify.corpus import SIZE, corpus
 from convert.verify.token_ids import compare_tokens
-from convert.vocabulary import Vocabulary, load_tokenizer, read_vocabulary
+from convert.vocabulary import TokenizerVocabulary, load_tokenizer, read_vocabulary
 from tests.convert.tiny_vocabularies import (
     END,
     byte_level_folder,
@@ -25,11 +25,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def vocabulary(folder) -> Vocabulary:
+def vocabulary(folder) -> TokenizerVocabulary:
     return read_vocabulary(folder, len(load_tokenizer(folder)))
 
 
-def with_rows(vocabulary: Vocabulary, **changed) -> Vocabulary:
+def with_rows(vocabulary: TokenizerVocabulary, **changed) -> TokenizerVocabulary:
     return replace(vocabulary, rows=replace(vocabulary.rows, **changed))
 
 
