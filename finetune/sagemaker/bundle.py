@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.recipe import TrainRecipe
-from finetune.sagemaker.channel import Channel, channel_of
+from finetune.sagemaker.channel import InputChannel, channel_of
 from finetune.sagemaker.container import entry
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.own_wheel import write_own_wheel
@@ -26,13 +26,13 @@ SPLITS = ("train", "validation")
 class Bundle:
     """All that leaves this computer for a job."""
 
-    code: Channel
-    run: Channel
-    base: Channel | None
+    code: InputChannel
+    run: InputChannel
+    base: InputChannel | None
     """None: it lies in S3 already."""
 
     @property
-    def channels(self) -> tuple[Channel, ...]:
+    def channels(self) -> tuple[InputChannel, ...]:
         """The channels that are sent."""
         every = (self.code, self.run, self.base)
         return tuple(each for each in every if each is not None)
@@ -95,7 +95,7 @@ def make_bundle(
 
 def base_channel(
     root: Path, recipe: TrainRecipe, base_from: str | None, watcher: Watcher
-) -> Channel | None:
+) -> InputChannel | None:
     """The base of a run, as it is sent; None: it lies in S3 already.
 
     Raises:

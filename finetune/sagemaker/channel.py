@@ -16,7 +16,7 @@ from medassist.core.progress import Watcher, unwatched
 
 
 @dataclass(frozen=True)
-class Piece:
+class ChannelFile:
     """A file of a channel."""
 
     path: str
@@ -27,13 +27,13 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Channel:
+class InputChannel:
     """An input of a job."""
 
     name: str
     about: str
     """What it is, for the user."""
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ChannelFile, ...]
 
     @property
     def size(self) -> int:
@@ -53,7 +53,7 @@ class Channel:
 
 def channel_of(
     name: str, about: str, files: Mapping[str, Path], watcher: Watcher = unwatched
-) -> Channel:
+) -> InputChannel:
     """The channel that holds `files`, by their paths in it.
 
     Links are followed here and never sent as links.
@@ -61,11 +61,11 @@ def channel_of(
     Raises:
         OSError: a file cannot be read.
     """
-    return Channel(
+    return InputChannel(
         name,
         about,
         tuple(
-            Piece(path, file, file.stat().st_size, sha256_of_file(file, watcher))
+            ChannelFile(path, file, file.stat().st_size, sha256_of_file(file, watcher))
             for path, file in sorted(files.items())
         ),
     )

@@ -36,7 +36,7 @@ LARGEST_PAPER = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedJob:
     """What was fetched of a job."""
 
     run: str
@@ -50,7 +50,7 @@ class Fetched:
 
 def fetch_result(
     aws: Aws, job: dict[str, Any], run: Run, watcher: Watcher = unwatched
-) -> Fetched:
+) -> FetchedJob:
     """Put a job's adapter and its account into the run folder, whole or not at all.
 
     Args:
@@ -85,12 +85,12 @@ def fetch_result(
                 give_name(half / name, run.root / name)
     finally:
         shutil.rmtree(half, ignore_errors=True)
-    return Fetched(str(run.root), names, size, None, finished)
+    return FetchedJob(str(run.root), names, size, None, finished)
 
 
 def fetch_checkpoint(
     aws: Aws, job: dict[str, Any], run: Run, watcher: Watcher = unwatched
-) -> Fetched:
+) -> FetchedJob:
     """Put the newest whole checkpoint, and the best one, into the run folder.
 
     Raises:
@@ -136,7 +136,7 @@ def fetch_checkpoint(
     finally:
         shutil.rmtree(half, ignore_errors=True)
     names = tuple(each.folder.name for each in whole)
-    return Fetched(str(run.root), names, size, whole[-1].step, finished=False)
+    return FetchedJob(str(run.root), names, size, whole[-1].step, finished=False)
 
 
 def model_uri(job: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from finetune.sagemaker import places, tagged
 from finetune.sagemaker.bucket_check import bytes_under
 from finetune.sagemaker.errors import NotThere, told
-from finetune.sagemaker.ledger import Ledger, Made
+from finetune.sagemaker.ledger import Made, ResourceLedger
 from finetune.sagemaker.limits import LATE_S, cost
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.teardown import (
@@ -29,7 +29,7 @@ LOGS = "/aws/sagemaker/"
 
 
 @dataclass(frozen=True)
-class Line:
+class CostLine:
     """What one thing has cost."""
 
     what: str
@@ -45,7 +45,7 @@ class Line:
 class Costs:
     """All costs of a run, or of the account."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[CostLine, ...]
     others: tuple[str, ...] = ()
     """What else in the region costs by the hour, and was not made here."""
     not_seen: str = OF_A_RUN
@@ -61,7 +61,7 @@ class Costs:
         return sum((line.at_worst for line in self.lines), Decimal(0))
 
 
-def costs(aws: Aws, ledger: Ledger, now: float) -> Costs:
+def costs(aws: Aws, ledger: ResourceLedger, now: float) -> Costs:
     """What the things of a ledger cost.
 
     Args:
@@ -97,12 +97,12 @@ def told_costs(found: Costs) -> str:
     return "\n".join([*lines, found.not_seen])
 
 
-def _logs(aws: Aws) -> tuple[Line, ...]:
+def _logs(aws: Aws) -> tuple[CostLine, ...]:
     """Costs of the logs of SageMaker; they were paid for when they were written."""
     written = places.table().storage["logs"]
     pages = aws.client("logs").get_paginator("describe_log_groups")
     return tuple(
-        Line(
+        CostLine(
             f"log {group['logGroupName']}",
             Decimal(0),
             Decimal(0),
@@ -118,7 +118,7 @@ def _may_cost(made: Made) -> bool:
     return made.kind in ("training-job", "endpoint", "objects")
 
 
-def _of(aws: Aws, made: Made, now: float) -> Line:
+def _of(aws: Aws, made: Made, now: float) -> CostLine:
     match made.kind:
         case "training-job":
             return _job(aws, made)
@@ -128,7 +128,7 @@ def _of(aws: Aws, made: Made, now: float) -> Line:
             return _objects(aws, made)
 
 
-def _job(aws: Aws, made: Made) -> Line:
+def _job(aws: Aws, made: Made) -> CostLine:
     what, price = f"job {made.name}", made.price or Decimal(0)
     if made.billed_s is None:
         try:
@@ -137,7 +137,7 @@ def _job(aws: Aws, made: Made) -> Line:
                     TrainingJobName=made.name
                 )
         except NotThere:
-            return Line(what, Decimal(0), Decimal(0), "it never began")
+            return CostLine(what, Decimal(0), Decimal(0), "it never began")
         billed, ended = billed_seconds(job), job["TrainingJobStatus"] in ENDED
     else:
         billed, ended = made.billed_s, True
@@ -146,16 +146,16 @@ def _job(aws: Aws, made: Made) -> Line:
     if made.instances > 1:
         at += f" on {made.instances}"
     if ended:
-        return Line(what, spent, spent, at)
-    return Line(what, spent, max(spent, made.worst), f"{at} so far; it runs")
+        return CostLine(what, spent, spent, at)
+    return CostLine(what, spent, max(spent, made.worst), f"{at} so far; it runs")
 
 
-def _endpoint(aws: Aws, made: Made, now: float) -> Line:
+def _endpoint(aws: Aws, made: Made, now: float) -> CostLine:
     """What an endpoint costs: from the request on, which is rather too early."""
     what, price = f"endpoint {made.name}", made.price or Decimal(0)
     there = made.state != "gone" and endpoint_state(aws, made.name) is not None
     if made.state == "asked" and not there:
-        return Line(what, Decimal(0), Decimal(0), "it never came to be")
+        return CostLine(what, Decimal(0), Decimal(0), "it never came to be")
     end = made.gone_at
     if end is None:
         end = now if there else min(now, made.until or now)
@@ -163,25 +163,25 @@ def _endpoint(aws: Aws, made: Made, now: float) -> Line:
     spent = cost(seconds, price, made.instances)
     at = f"{duration(seconds)} at ${price.normalize():f} an hour"
     if not there:
-        return Line(what, spent, spent, at)
+        return CostLine(what, spent, spent, at)
     if made.until is None:
-        return Line(what, spent, spent, f"{at}; no end of it is known")
+        return CostLine(what, spent, spent, f"{at}; no end of it is known")
     if now > made.until + LATE_S:
         at += (
             "; its schedule should have deleted it, and it is still there: end it with "
             "`teardown`"
         )
-        return Line(what, spent, spent, at)
-    return Line(what, spent, max(spent, made.worst), f"{at} so far; it is there")
+        return CostLine(what, spent, spent, at)
+    return CostLine(what, spent, max(spent, made.worst), f"{at} so far; it is there")
 
 
-def _objects(aws: Aws, made: Made) -> Line:
+def _objects(aws: Aws, made: Made) -> CostLine:
     what = made.name
     if made.state == "gone":
-        return Line(what, Decimal(0), Decimal(0), "deleted")
+        return CostLine(what, Decimal(0), Decimal(0), "deleted")
     try:
         held = bytes_under(aws, *bucket_and_prefix(made.name))
     except NotThere:
-        return Line(what, Decimal(0), Decimal(0), "not there")
+        return CostLine(what, Decimal(0), Decimal(0), "not there")
     month = Decimal(held) * places.table().storage["s3"] / 10**9
-    return Line(what, Decimal(0), Decimal(0), size(held), month)
+    return CostLine(what, Decimal(0), Decimal(0), size(held), month)

@@ -16,7 +16,7 @@ class NotThere(SageMakerError):
     """What was asked for does not exist (any more)."""
 
 
-class Refused(SageMakerError):
+class AccessRefused(SageMakerError):
     """The credentials are right, and they may not do this."""
 
 
@@ -184,7 +184,7 @@ def _of_service(error: Exception, doing: str) -> SageMakerError:
             "GovCloud) holds in its own regions alone"
         )
     if code in DENIED:
-        return Refused(
+        return AccessRefused(
             f"cannot {doing}: these credentials may not ({message}). `medassist "
             "finetune sagemaker role` shows the rights that are needed; who "
             "runs the account can give them"

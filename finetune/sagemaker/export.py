@@ -19,9 +19,9 @@ from finetune.sagemaker import places, strict
 from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.hosts import partition_of
-from finetune.sagemaker.job import VOLUME_GB, Order, job_name, request
-from finetune.sagemaker.limits import HOUR, Limits
-from finetune.sagemaker.obstacles import Wish
+from finetune.sagemaker.job import VOLUME_GB, JobOrder, job_name, request
+from finetune.sagemaker.limits import HOUR, JobLimits
+from finetune.sagemaker.obstacles import PlanRequest
 from finetune.sagemaker.own_wheel import PACKAGES
 from finetune.sagemaker.plan import Plan
 from finetune.sagemaker.price import Price
@@ -36,7 +36,7 @@ IDLE_MINUTES = 10
 """After which SkyPilot gives the computer back."""
 
 
-def as_request(aws: Aws, plan: Plan, wish: Wish, now: float) -> dict[str, Any]:
+def as_request(aws: Aws, plan: Plan, wish: PlanRequest, now: float) -> dict[str, Any]:
     """The arguments of CreateTrainingJob, as `train` would send them.
 
     Of the three channels it names the place alone: the keys under it are made of what
@@ -53,7 +53,7 @@ def as_request(aws: Aws, plan: Plan, wish: Wish, now: float) -> dict[str, Any]:
         base = wish.base_from.rstrip("/") + "/"
     partition = partition_of(plan.region)
     made = request(
-        Order(
+        JobOrder(
             name=name,
             recipe=plan.recipe,
             run=own,
@@ -78,7 +78,7 @@ def as_request(aws: Aws, plan: Plan, wish: Wish, now: float) -> dict[str, Any]:
     return made
 
 
-def as_skypilot(plan: Plan, wish: Wish, recipe_file: Path) -> str:
+def as_skypilot(plan: Plan, wish: PlanRequest, recipe_file: Path) -> str:
     """A task for `sky launch`, as YAML.
 
     The recipe, the data that is trained on, the base and this very program go along;
@@ -139,13 +139,13 @@ def as_skypilot(plan: Plan, wish: Wish, recipe_file: Path) -> str:
     return head + yaml.safe_dump(task, sort_keys=False, width=2**20)
 
 
-def _may_begin(plan: Plan) -> tuple[Limits, Price]:
+def _may_begin(plan: Plan) -> tuple[JobLimits, Price]:
     if plan.limits is None or plan.price is None or plan.reasons:
         raise SageMakerError(plan.refusal)
     return plan.limits, plan.price
 
 
-def _base(wish: Wish) -> str:
+def _base(wish: PlanRequest) -> str:
     if wish.base_from is not None:
         s3 = wish.base_from.startswith("s3://")
         return wish.base_from if s3 else str(Path(wish.base_from).resolve())

@@ -35,7 +35,7 @@ SPARE = 0.85
 
 
 @dataclass(frozen=True)
-class Form:
+class TrainedShape:
     """What is trained: the base and the adapter on it."""
 
     shape: Shape
@@ -74,7 +74,7 @@ class Fit:
         return self.tokens / self.tokens_per_second
 
 
-def form_of(recipe: TrainRecipe) -> Form | None:
+def form_of(recipe: TrainRecipe) -> TrainedShape | None:
     """The form of the recipe's base; None where it is neither here nor in the table.
 
     Nothing is downloaded.
@@ -91,12 +91,12 @@ def form_of(recipe: TrainRecipe) -> Form | None:
 
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
-    return Form(shape_of(model), _trainable(model, recipe), source)
+    return TrainedShape(shape_of(model), _trainable(model, recipe), source)
 
 
 def fit(
     recipe: TrainRecipe,
-    form: Form,
+    form: TrainedShape,
     instance: places.Instance,
     *,
     instances: int = 1,
@@ -109,7 +109,7 @@ def fit(
 
 def fit_tokens(
     recipe: TrainRecipe,
-    form: Form,
+    form: TrainedShape,
     instance: places.Instance,
     tokens: int | None,
     *,

@@ -10,7 +10,7 @@ from typing import Any
 
 from finetune.sagemaker import places
 from finetune.sagemaker.container import contract
-from finetune.sagemaker.limits import Limits
+from finetune.sagemaker.limits import JobLimits
 
 CONTAINER = "/opt/ml"
 RUN_TAG, RECIPE_TAG = "medassist:run", "medassist:recipe"
@@ -32,7 +32,7 @@ METRICS = (
 
 
 @dataclass(frozen=True)
-class Options:
+class JobOptions:
     """What a user may say of a job beside the plan."""
 
     kms_key: str | None = None
@@ -47,7 +47,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Order:
+class JobOrder:
     """All that makes a job."""
 
     name: str
@@ -59,12 +59,12 @@ class Order:
     instance: str
     instances: int
     price: Decimal
-    limits: Limits
+    limits: JobLimits
     inputs: dict[str, str]
     """Channels by name: where in S3 they lie."""
     output: str
     checkpoints: str
-    options: Options = field(default_factory=Options)
+    options: JobOptions = field(default_factory=JobOptions)
 
 
 def job_name(recipe: str, now: float | None = None) -> str:
@@ -74,7 +74,7 @@ def job_name(recipe: str, now: float | None = None) -> str:
     return f"{NAMED}{plain[: 63 - 11 - len(stamp)].rstrip('-')}-{stamp}"
 
 
-def request(order: Order) -> dict[str, Any]:
+def request(order: JobOrder) -> dict[str, Any]:
     """The arguments of CreateTrainingJob."""
     options, limits = order.options, order.limits
     machine = places.instance(order.instance)
@@ -160,7 +160,7 @@ def request(order: Order) -> dict[str, Any]:
     return made
 
 
-def _environment(order: Order, gpus: int) -> dict[str, str]:
+def _environment(order: JobOrder, gpus: int) -> dict[str, str]:
     return {
         contract.INSIDE: str(order.limits.inside_s),
         contract.PRICE: f"{order.price.normalize():f}",

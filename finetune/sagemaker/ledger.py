@@ -50,7 +50,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Served(Part):
+class EndpointSetup(Part):
     """What an endpoint answers with."""
 
     engine: EngineKind
@@ -88,7 +88,7 @@ class Made(Part):
     """Of a training job that has ended: what SageMaker says was billed."""
     shared: bool = False
     """Not made for this run alone: `teardown` leaves it, and says so."""
-    served: Served | None = None
+    served: EndpointSetup | None = None
     """Of an endpoint."""
 
     @property
@@ -109,7 +109,7 @@ class Made(Part):
         return max(0.0, end - self.asked_at)
 
 
-class Ledger(Part):
+class ResourceLedger(Part):
     """All that was made for a run, in the order in which it was asked for."""
 
     version: Literal[1] = 1
@@ -136,7 +136,7 @@ class Books:
     """The ledger of a run, written at each change."""
 
     file: Path
-    ledger: Ledger
+    ledger: ResourceLedger
     clock: Clock = _now
 
     @contextmanager
@@ -195,7 +195,7 @@ class Books:
         self.ledger = ledger
 
 
-def read_ledger(run: Path) -> Ledger | None:
+def read_ledger(run: Path) -> ResourceLedger | None:
     """The ledger of the run folder `run`; None where nothing was made for it.
 
     Raises:
@@ -203,7 +203,7 @@ def read_ledger(run: Path) -> Ledger | None:
     """
     file = run / FILE
     try:
-        return Ledger.model_validate_json(read_bytes(file))
+        return ResourceLedger.model_validate_json(read_bytes(file))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -230,12 +230,12 @@ def open_books(run: Path, account: str, region: str, clock: Clock = _now) -> Boo
     if ledger is None:
         if not run.is_dir():
             raise SageMakerError(f"{run} is no folder; a run folder was expected")
-        ledger = Ledger(account=account, region=region)
+        ledger = ResourceLedger(account=account, region=region)
     check_same(run, ledger, account, region)
     return Books(run / FILE, ledger, clock)
 
 
-def check_same(run: Path, ledger: Ledger, account: str, region: str) -> None:
+def check_same(run: Path, ledger: ResourceLedger, account: str, region: str) -> None:
     """Make sure that the run's things lie in this account and region.
 
     Raises:

@@ -43,7 +43,7 @@ class OverBudget(SageMakerError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class JobLimits:
     """How long a job may last, and what it costs at worst."""
 
     budget: Decimal
@@ -110,7 +110,7 @@ def limits(
     instances: int = 1,
     spot: bool = False,
     set_aside: Decimal = Decimal(0),
-) -> Limits:
+) -> JobLimits:
     """The limits of a job under `budget`.
 
     Args:
@@ -145,7 +145,7 @@ def limits(
     # Never longer than on-demand seconds that are paid for, though waiting is free:
     # a job may be running all that time.
     wait = hard - STOP_S - UPLOAD_S if spot else None
-    return Limits(
+    return JobLimits(
         budget=budget,
         set_aside=set_aside,
         price=price,

@@ -13,13 +13,13 @@ from finetune.sagemaker.limits import (
     BOOT_S,
     HOUR,
     UPLOAD_S,
-    Limits,
+    JobLimits,
     OverBudget,
     cost,
     least_budget,
     limits,
 )
-from finetune.sagemaker.obstacles import Wish
+from finetune.sagemaker.obstacles import PlanRequest
 from finetune.sagemaker.price import Price, from_table, price
 from finetune.sagemaker.session import Aws
 from medassist.core.words import duration
@@ -58,7 +58,9 @@ class Dollars:
     earlier: Decimal
 
 
-def set_aside(wish: Wish, form: fits.Form | None, hosting: Decimal | None) -> SetAside:
+def set_aside(
+    wish: PlanRequest, form: fits.TrainedShape | None, hosting: Decimal | None
+) -> SetAside:
     """What a run needs beside its next training job.
 
     Args:
@@ -78,7 +80,7 @@ def set_aside(wish: Wish, form: fits.Form | None, hosting: Decimal | None) -> Se
     )
 
 
-def hosting_price(aws: Aws | None, wish: Wish, listed: Price) -> Price:
+def hosting_price(aws: Aws | None, wish: PlanRequest, listed: Price) -> Price:
     """Dollars an hour of an endpoint; where nobody says them, the training's."""
     try:
         return price(aws, listed.region, wish.instance, "hosting")
@@ -87,8 +89,12 @@ def hosting_price(aws: Aws | None, wish: Wish, listed: Price) -> Price:
 
 
 def bounds(
-    wish: Wish, listed: Price, found: fits.Fit | None, aside: SetAside, why: list[str]
-) -> Limits | None:
+    wish: PlanRequest,
+    listed: Price,
+    found: fits.Fit | None,
+    aside: SetAside,
+    why: list[str],
+) -> JobLimits | None:
     """The limits of the job; `why` learns what stands in the way."""
     spot, instances = wish.spot, wish.instances
     try:
@@ -120,7 +126,9 @@ def bounds(
     return made
 
 
-def _cheaper(wish: Wish, listed: Price, found: fits.Fit | None, aside: SetAside) -> str:
+def _cheaper(
+    wish: PlanRequest, listed: Price, found: fits.Fit | None, aside: SetAside
+) -> str:
     """An instance whose whole training costs less than the budget, if one is known."""
     form = fits.form_of(wish.recipe)
     if form is None or found is None or found.tokens is None:
@@ -140,9 +148,9 @@ def _cheaper(wish: Wish, listed: Price, found: fits.Fit | None, aside: SetAside)
 
 
 def dollars_of(
-    wish: Wish,
+    wish: PlanRequest,
     listed: Price | None,
-    limited: Limits | None,
+    limited: JobLimits | None,
     expected: int | None,
     aside: SetAside,
 ) -> Dollars | None:

@@ -23,7 +23,7 @@ SPOT_CHECKPOINT_MINUTES = 30
 
 
 @dataclass(frozen=True)
-class Wish:
+class PlanRequest:
     """What a plan is asked for."""
 
     recipe: TrainRecipe
@@ -42,7 +42,7 @@ class Wish:
     """None: the default one."""
 
 
-def obstacles(wish: Wish) -> Iterator[str]:
+def obstacles(wish: PlanRequest) -> Iterator[str]:
     """Each thing that stands in the way, as a sentence."""
     recipe = wish.recipe
     machine = places.instance(wish.instance)
@@ -68,7 +68,7 @@ def obstacles(wish: Wish) -> Iterator[str]:
     yield from _data_refused(wish.root)
 
 
-def _base_refused(wish: Wish) -> Iterator[str]:
+def _base_refused(wish: PlanRequest) -> Iterator[str]:
     base = wish.recipe.base
     if wish.base_from is not None:
         if not wish.base_from.startswith("s3://") and not Path(wish.base_from).is_dir():

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.job import Options
+from finetune.sagemaker.job import JobOptions
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.tracking import check_mlflow, experiment_is_there
 
@@ -21,7 +21,7 @@ NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,119}")
 """Of an experiment."""
 
 
-def wrong(aws: Aws, options: Options) -> Iterator[str]:
+def wrong(aws: Aws, options: JobOptions) -> Iterator[str]:
     """Each thing that is not right, as a sentence."""
     if options.kms_key:
         key = KEY.fullmatch(options.kms_key)
@@ -50,7 +50,7 @@ def wrong(aws: Aws, options: Options) -> Iterator[str]:
     yield from _shown_in(aws, options)
 
 
-def _shown_in(aws: Aws, options: Options) -> Iterator[str]:
+def _shown_in(aws: Aws, options: JobOptions) -> Iterator[str]:
     try:
         if options.mlflow:
             check_mlflow(aws, options.mlflow)

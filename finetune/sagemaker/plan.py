@@ -18,8 +18,8 @@ from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.ledger import read_ledger
-from finetune.sagemaker.limits import Limits
-from finetune.sagemaker.obstacles import Wish, obstacles
+from finetune.sagemaker.limits import JobLimits
+from finetune.sagemaker.obstacles import PlanRequest, obstacles
 from finetune.sagemaker.price import Price, price
 from finetune.sagemaker.quotas import (
     Quota,
@@ -68,7 +68,7 @@ class Plan:
     reasons: tuple[str, ...]
     """Why it is refused; nothing, where it may begin."""
     notes: tuple[str, ...] = ()
-    limits: Limits | None = field(default=None, repr=False)
+    limits: JobLimits | None = field(default=None, repr=False)
 
     @property
     def may_begin(self) -> bool:
@@ -81,7 +81,7 @@ class Plan:
         return "refused:\n" + "\n".join(f"- {reason}" for reason in self.reasons)
 
 
-def make_plan(aws: Aws | None, region: str, wish: Wish) -> Plan:
+def make_plan(aws: Aws | None, region: str, wish: PlanRequest) -> Plan:
     """The plan of a training.
 
     Args:
@@ -152,7 +152,7 @@ def make_plan(aws: Aws | None, region: str, wish: Wish) -> Plan:
     )
 
 
-def _noted(wish: Wish) -> Iterator[str]:
+def _noted(wish: PlanRequest) -> Iterator[str]:
     if wish.spot:
         yield (
             "spot: at most the price on demand, typically a third of it; the figures "
@@ -164,7 +164,9 @@ def _noted(wish: Wish) -> Iterator[str]:
     yield NO_LIMIT
 
 
-def _fit(wish: Wish, form: fits.Form | None, notes: list[str]) -> fits.Fit | None:
+def _fit(
+    wish: PlanRequest, form: fits.TrainedShape | None, notes: list[str]
+) -> fits.Fit | None:
     if form is None:
         notes.append(
             f"memory and time are not known: the base {wish.recipe.base} is not here"
@@ -188,18 +190,18 @@ def _fit(wish: Wish, form: fits.Form | None, notes: list[str]) -> fits.Fit | Non
     return found
 
 
-def _data(wish: Wish) -> Path:
+def _data(wish: PlanRequest) -> Path:
     return RunFolder(wish.root).split("train")
 
 
-def _per_epoch(wish: Wish) -> int | None:
+def _per_epoch(wish: PlanRequest) -> int | None:
     if wish.tokens_per_epoch is not None:
         return wish.tokens_per_epoch
     data = _data(wish)
     return fits.tokens_of_bytes(data.stat().st_size) if data.is_file() else None
 
 
-def _larger(wish: Wish, form: fits.Form | None) -> str:
+def _larger(wish: PlanRequest, form: fits.TrainedShape | None) -> str:
     """The smallest instance of the table on which it fits."""
     if form is None:
         return ""
@@ -215,7 +217,7 @@ def _larger(wish: Wish, form: fits.Form | None) -> str:
 
 
 def _quota(
-    aws: Aws | None, wish: Wish, why: list[str], notes: list[str]
+    aws: Aws | None, wish: PlanRequest, why: list[str], notes: list[str]
 ) -> Quota | None:
     if aws is None:
         notes.append("quota, image and account: not asked")
@@ -251,7 +253,7 @@ def _expected(found: fits.Fit | None) -> int | None:
     return round(found.seconds)
 
 
-def _seconds(bounds: Limits | None, expected: int | None) -> Seconds | None:
+def _seconds(bounds: JobLimits | None, expected: int | None) -> Seconds | None:
     if bounds is None:
         return None
     return Seconds(

@@ -46,7 +46,7 @@ _NETWORK = (
 
 
 @dataclass(frozen=True)
-class Scope:
+class RoleScope:
     """What roles are for."""
 
     region: str
@@ -112,7 +112,7 @@ def role_name(name: str, task: Task) -> str:
     return name if task == "training" else f"{name}-{task}"
 
 
-def policies(scope: Scope, name: str) -> Policies:
+def policies(scope: RoleScope, name: str) -> Policies:
     """The policies in `scope`; `name` is the training's role, and begins the others."""
     made = {
         "training": _job(scope, "training", ["s3:GetObject", "s3:PutObject"]),
@@ -130,7 +130,7 @@ def policies(scope: Scope, name: str) -> Policies:
     return Policies(training, hosting, schedule, _caller(scope, name))
 
 
-def _trust(scope: Scope, task: Task) -> Policy:
+def _trust(scope: RoleScope, task: Task) -> Policy:
     return _policy(
         {
             "Effect": "Allow",
@@ -142,7 +142,7 @@ def _trust(scope: Scope, task: Task) -> Policy:
 
 
 def _job(
-    scope: Scope, task: Literal["training", "hosting"], objects: list[str]
+    scope: RoleScope, task: Literal["training", "hosting"], objects: list[str]
 ) -> Policy:
     """What a container needs: data, log, figures, image, key, network."""
     images = f"ecr:{scope.region}:{places.account(scope.region)}:repository"
@@ -196,7 +196,7 @@ def _with_key(key: str) -> list[Policy]:
     ]
 
 
-def _caller(scope: Scope, name: str) -> Policy:
+def _caller(scope: RoleScope, name: str) -> Policy:
     statements = [
         *_of_sagemaker(scope),
         *_of_bucket(scope),
@@ -235,7 +235,7 @@ def _caller(scope: Scope, name: str) -> Policy:
     return _policy(*statements)
 
 
-def _of_sagemaker(scope: Scope) -> list[Policy]:
+def _of_sagemaker(scope: RoleScope) -> list[Policy]:
     made = ("Endpoint", "EndpointConfig", "Model")
     actions = [f"{verb}{kind}" for kind in made for verb in _MADE_AND_GONE]
     actions += ["AddTags", "CreateTrainingJob", "DescribeTrainingJob"]
@@ -276,7 +276,7 @@ def _of_sagemaker(scope: Scope) -> list[Policy]:
 _MADE_AND_GONE = ("Create", "Delete", "Describe")
 
 
-def _of_bucket(scope: Scope) -> list[Policy]:
+def _of_bucket(scope: RoleScope) -> list[Policy]:
     return [
         _allow(
             [
@@ -307,7 +307,7 @@ def _of_bucket(scope: Scope) -> list[Policy]:
     ]
 
 
-def _pass_role(scope: Scope, name: str, service: str) -> Policy:
+def _pass_role(scope: RoleScope, name: str, service: str) -> Policy:
     roles = [
         scope.anywhere("iam", f"role/{role_name(name, task)}")
         for task in TASKS

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.sagemaker.channel import Piece
+from finetune.sagemaker.channel import ChannelFile
 from finetune.sagemaker.container import keeping
 from finetune.sagemaker.errors import SageMakerError, told
 from finetune.sagemaker.session import Aws
@@ -32,7 +32,7 @@ class ResumePoint:
 
     step: int
     root: Path
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ChannelFile, ...]
     """By their paths under the job's checkpoints; each marker after what it marks."""
 
     @property
@@ -125,7 +125,7 @@ def send(
     return sent
 
 
-def _marked(checkpoint: Path, marks: Path) -> list[Piece]:
+def _marked(checkpoint: Path, marks: Path) -> list[ChannelFile]:
     """A checkpoint as a job keeps it: its files, and then the marker of their sizes."""
     pieces = _pieces(checkpoint, checkpoint.name)
     marker = marks / f"{checkpoint.name}.json"
@@ -134,7 +134,7 @@ def _marked(checkpoint: Path, marks: Path) -> list[Piece]:
     return [*pieces, _piece(marker, f"{checkpoint.name}/{keeping.MARKER}")]
 
 
-def _pieces(folder: Path, under: str) -> list[Piece]:
+def _pieces(folder: Path, under: str) -> list[ChannelFile]:
     return [
         _piece(file, f"{under}/{file.name}")
         for file in sorted(folder.iterdir())
@@ -142,5 +142,5 @@ def _pieces(folder: Path, under: str) -> list[Piece]:
     ]
 
 
-def _piece(file: Path, path: str) -> Piece:
-    return Piece(path, file, file.stat().st_size, sha256_of_file(file))
+def _piece(file: Path, path: str) -> ChannelFile:
+    return ChannelFile(path, file, file.stat().st_size, sha256_of_file(file))

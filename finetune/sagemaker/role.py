@@ -7,7 +7,14 @@ from typing import Any
 
 from finetune.sagemaker.errors import GONE, SageMakerError, code_of, in_words, told
 from finetune.sagemaker.ledger import Books
-from finetune.sagemaker.policies import TASKS, Role, Scope, Task, policies, role_name
+from finetune.sagemaker.policies import (
+    TASKS,
+    Role,
+    RoleScope,
+    Task,
+    policies,
+    role_name,
+)
 from finetune.sagemaker.session import Aws
 
 DEFAULT_ROLE = "medassist-sagemaker"
@@ -25,7 +32,7 @@ def policy_name(task: Task) -> str:
 
 
 def create_roles(
-    aws: Aws, scope: Scope, name: str, books: Books | None = None
+    aws: Aws, scope: RoleScope, name: str, books: Books | None = None
 ) -> dict[Task, str]:
     """Make each role, or bring those that were made here up to date.
 
@@ -40,7 +47,7 @@ def create_roles(
 
 def create_role(
     aws: Aws,
-    scope: Scope,
+    scope: RoleScope,
     name: str,
     books: Books | None = None,
     *,

@@ -38,7 +38,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Wish:
+class SessionRequest:
     """Who works where, as the options of every command say it."""
 
     region: str | None = None
@@ -103,7 +103,7 @@ class Aws:
 
 
 @contextmanager
-def opened(wish: Wish, tell: Tell = lambda _: None) -> Generator[Aws]:
+def opened(wish: SessionRequest, tell: Tell = lambda _: None) -> Generator[Aws]:
     """The account that `wish` means; nothing is asked of it yet but a sign-in.
 
     Args:
@@ -131,7 +131,7 @@ def opened(wish: Wish, tell: Tell = lambda _: None) -> Generator[Aws]:
         yield Aws(region, wish.profile, boto3.session.Session(botocore_session=session))
 
 
-def _region(wish: Wish, session: Session) -> str:
+def _region(wish: SessionRequest, session: Session) -> str:
     region = (
         wish.region
         or session.get_config_variable("region")
@@ -165,7 +165,9 @@ def _sso_region(session: Session) -> str:
     return ""
 
 
-def _keep_off_metadata(session: Session, wish: Wish, doors: ExitStack) -> None:
+def _keep_off_metadata(
+    session: Session, wish: SessionRequest, doors: ExitStack
+) -> None:
     resolver = session.get_component("credential_provider")
     if wish.instance_role:
         doors.enter_context(guard.opened(*hosts.METADATA))
@@ -210,7 +212,7 @@ class _Gate:
         parts = urlsplit(url)
         host = parts.hostname or ""
         if not hosts.is_named(url, self._region, self._sign_in_region):
-            raise UnnamedHost(
+            raise UnnamedAwsHost(
                 f"a request would go to {host}, which is no endpoint of AWS in "
                 f"{self._region} that is used here. Nothing was sent there; look at "
                 "endpoint_url and at AWS_ENDPOINT_URL of your configuration, and for a "
@@ -241,7 +243,7 @@ class _Gate:
         return session
 
 
-class UnnamedHost(SageMakerError):
+class UnnamedAwsHost(SageMakerError):
     """A request would leave for a host that is none of ours."""
 
 

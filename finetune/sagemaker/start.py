@@ -13,9 +13,9 @@ from finetune.sagemaker.alarm import make_alarm
 from finetune.sagemaker.bucket import make_bucket
 from finetune.sagemaker.bundle import Bundle
 from finetune.sagemaker.errors import NotThere, SageMakerError, code_of, told
-from finetune.sagemaker.job import Options, Order, job_name, request
-from finetune.sagemaker.ledger import Books, Ledger
-from finetune.sagemaker.limits import Limits
+from finetune.sagemaker.job import JobOptions, JobOrder, job_name, request
+from finetune.sagemaker.ledger import Books, ResourceLedger
+from finetune.sagemaker.limits import JobLimits
 from finetune.sagemaker.patience import patiently
 from finetune.sagemaker.plan import Plan
 from finetune.sagemaker.resume import ResumePoint, send
@@ -37,7 +37,7 @@ class BrokenOff(SageMakerError):
 
 
 @dataclass(frozen=True)
-class Place:
+class RunPrefix:
     """Where in S3 the things of a run lie."""
 
     bucket: str
@@ -72,35 +72,35 @@ class Started:
     """Bytes that were sent for it."""
     output: str
     checkpoints: str
-    limits: Limits
+    limits: JobLimits
     resumed_from: int | None = None
     """The step of the checkpoint that was sent along."""
 
 
 def place_of(
-    ledger: Ledger | None, bucket: str, prefix: str, recipe: str, now: float
-) -> Place:
+    ledger: ResourceLedger | None, bucket: str, prefix: str, recipe: str, now: float
+) -> RunPrefix:
     """Where a run lies: where it lay for the job before, else a prefix of its own."""
     prefix = prefix.strip("/")
     root = f"s3://{bucket}/{prefix}/runs/"
     for made in reversed(ledger.of("objects") if ledger is not None else ()):
         if made.name.startswith(root) and made.state != "gone" and not made.shared:
             own = made.name.removeprefix(f"s3://{bucket}/").rstrip("/")
-            return Place(bucket, prefix, own)
-    return Place(bucket, prefix, f"{prefix}/runs/{job_name(recipe, now)}")
+            return RunPrefix(bucket, prefix, own)
+    return RunPrefix(bucket, prefix, f"{prefix}/runs/{job_name(recipe, now)}")
 
 
 def order_of(
     run: Run,
     plan: Plan,
     bundle: Bundle,
-    place: Place,
+    place: RunPrefix,
     role: str,
-    options: Options,
+    options: JobOptions,
     *,
     base_from: str | None,
     now: float,
-) -> Order:
+) -> JobOrder:
     """All that makes the job; checkpoints are shared by the jobs of one recipe.
 
     Raises:
@@ -114,7 +114,7 @@ def order_of(
     }
     if bundle.base is None:
         inputs["base"] = str(base_from).rstrip("/") + "/"
-    return Order(
+    return JobOrder(
         name=job_name(run.recipe.name, now),
         recipe=run.recipe.name,
         run=place.own,
@@ -156,8 +156,8 @@ def start(
     books: Books,
     run: Run,
     bundle: Bundle,
-    place: Place,
-    order: Order,
+    place: RunPrefix,
+    order: JobOrder,
     *,
     before: ResumePoint | None = None,
     watcher: Watcher = unwatched,
@@ -250,7 +250,7 @@ def _create(aws: Aws, asked: dict[str, Any], sleep: Callable[[float], None]) -> 
 
 
 @contextmanager
-def _left_told(run: Run, order: Order) -> Generator[None]:
+def _left_told(run: Run, order: JobOrder) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:

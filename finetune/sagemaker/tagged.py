@@ -18,7 +18,7 @@ from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.container.contract import PRICE
 from finetune.sagemaker.errors import NotThere, SageMakerError, told
 from finetune.sagemaker.job import NAMED, RUN_TAG
-from finetune.sagemaker.ledger import Kind, Ledger, Made
+from finetune.sagemaker.ledger import Kind, Made, ResourceLedger
 from finetune.sagemaker.limits import BOOT_S, STOP_S, UPLOAD_S
 from finetune.sagemaker.price import price
 from finetune.sagemaker.session import Aws
@@ -32,7 +32,7 @@ PREFIX = "medassist"
 class Tagged:
     """What was found."""
 
-    ledger: Ledger
+    ledger: ResourceLedger
     """What bears our tag, as a ledger of all runs together."""
     others: list[str] = field(default_factory=list[str])
     """What else is billed by the hour, and what could not be looked at."""
@@ -62,7 +62,7 @@ def find(aws: Aws, *, ended: bool = True) -> Tagged:
         aws: the account.
         ended: list jobs that have ended as well: they have cost something.
     """
-    found = Tagged(Ledger(account=aws.account, region=aws.region))
+    found = Tagged(ResourceLedger(account=aws.account, region=aws.region))
     with found.looking("endpoint"):
         _endpoints(aws, found)
     with found.looking("training job"):

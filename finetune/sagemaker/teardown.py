@@ -49,7 +49,7 @@ COMING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
 
 @dataclass(frozen=True)
-class Step:
+class TeardownStep:
     """What became of one thing."""
 
     kind: Kind
@@ -63,10 +63,10 @@ class Step:
 class TakenDown:
     """What became of all of it."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[TeardownStep, ...]
 
     @property
-    def failed(self) -> tuple[Step, ...]:
+    def failed(self) -> tuple[TeardownStep, ...]:
         """What still stands and may still cost."""
         return tuple(step for step in self.steps if step.done == "failed")
 
@@ -88,7 +88,7 @@ def take_down(aws: Aws, books: Books, how: How) -> TakenDown:
 
     The ledger is marked after each step, so that it may be broken off anywhere.
     """
-    steps: list[Step] = []
+    steps: list[TeardownStep] = []
     for kind in how.kinds:
         for made in books.ledger.of(kind):
             if made.state == "gone":
@@ -98,16 +98,18 @@ def take_down(aws: Aws, books: Books, how: How) -> TakenDown:
                 continue
             if kind in UNDER_ENDPOINT and _stands(steps):
                 # Above all the schedule, which is what still deletes it.
-                steps.append(Step(kind, made.name, "kept", "an endpoint still stands"))
+                steps.append(
+                    TeardownStep(kind, made.name, "kept", "an endpoint still stands")
+                )
                 continue
             try:
                 steps.append(_one(aws, books, made, how))
             except SageMakerError as error:
-                steps.append(Step(kind, made.name, "failed", str(error)))
+                steps.append(TeardownStep(kind, made.name, "failed", str(error)))
     return TakenDown(tuple(steps))
 
 
-def _stands(steps: list[Step]) -> bool:
+def _stands(steps: list[TeardownStep]) -> bool:
     """Whether an endpoint could not be deleted."""
     return any(step.kind == "endpoint" and step.done == "failed" for step in steps)
 
@@ -139,36 +141,36 @@ def _kept(made: Made, how: How) -> str:
     return ""
 
 
-def _foretold(made: Made, how: How) -> Step:
+def _foretold(made: Made, how: How) -> TeardownStep:
     kept = _kept(made, how)
     if kept:
-        return Step(made.kind, made.name, "kept", kept)
+        return TeardownStep(made.kind, made.name, "kept", kept)
     if made.kind == "training-job":
-        return Step(made.kind, made.name, "would be stopped", "if it runs")
-    return Step(made.kind, made.name, "would be deleted")
+        return TeardownStep(made.kind, made.name, "would be stopped", "if it runs")
+    return TeardownStep(made.kind, made.name, "would be deleted")
 
 
-def _one(aws: Aws, books: Books, made: Made, how: How) -> Step:
+def _one(aws: Aws, books: Books, made: Made, how: How) -> TeardownStep:
     kept = _kept(made, how)
     if kept:
-        return Step(made.kind, made.name, "kept", kept + _weight(aws, made))
+        return TeardownStep(made.kind, made.name, "kept", kept + _weight(aws, made))
     if made.kind == "training-job":
         return _end_job(aws, books, made, how)
     if made.kind == "endpoint":
         return _end_endpoint(aws, books, made, how)
     there = _DELETE[made.kind](aws, made.name)
     books.gone(made.kind, made.name)
-    return Step(made.kind, made.name, "deleted" if there else "already gone")
+    return TeardownStep(made.kind, made.name, "deleted" if there else "already gone")
 
 
-def _end_job(aws: Aws, books: Books, made: Made, how: How) -> Step:
+def _end_job(aws: Aws, books: Books, made: Made, how: How) -> TeardownStep:
     sagemaker, name = aws.client("sagemaker"), made.name
     try:
         job = _describe(sagemaker, name)
     except NotThere:
         books.note("training-job", name, billed_s=0)
         books.gone("training-job", name)
-        return Step("training-job", name, "already gone")
+        return TeardownStep("training-job", name, "already gone")
     was_running = job["TrainingJobStatus"] not in ENDED
     if job["TrainingJobStatus"] == "InProgress":
         _stop(sagemaker, name)
@@ -186,7 +188,7 @@ def _end_job(aws: Aws, books: Books, made: Made, how: How) -> Step:
     books.note("training-job", name, billed_s=billed)
     books.gone("training-job", name)
     # Its description stays in the account, as AWS keeps it, and costs nothing.
-    return Step(
+    return TeardownStep(
         "training-job",
         name,
         "stopped" if was_running else "already gone",
@@ -218,7 +220,7 @@ def _stop(sagemaker: Any, name: str) -> None:
             raise
 
 
-def _end_endpoint(aws: Aws, books: Books, made: Made, how: How) -> Step:
+def _end_endpoint(aws: Aws, books: Books, made: Made, how: How) -> TeardownStep:
     sagemaker, name = aws.client("sagemaker"), made.name
     waited = 0.0
     while True:
@@ -228,7 +230,7 @@ def _end_endpoint(aws: Aws, books: Books, made: Made, how: How) -> Step:
             break
         except NotThere:
             gone_by_itself(books, made)
-            return Step("endpoint", name, "already gone")
+            return TeardownStep("endpoint", name, "already gone")
         except SageMakerError:
             # One that comes up or changes is not deleted before it has.
             if endpoint_state(aws, name) not in COMING or waited >= how.wait_s:
@@ -241,7 +243,7 @@ def _end_endpoint(aws: Aws, books: Books, made: Made, how: How) -> Step:
         how.sleep(POLL_S)
         waited += POLL_S
     books.gone("endpoint", name)
-    return Step("endpoint", name, "deleted")
+    return TeardownStep("endpoint", name, "deleted")
 
 
 def endpoint_state(aws: Aws, name: str) -> str | None:

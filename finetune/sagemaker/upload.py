@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from finetune.sagemaker.channel import Channel, Piece
+from finetune.sagemaker.channel import ChannelFile, InputChannel
 from finetune.sagemaker.errors import GONE, SageMakerError, code_of, in_words, told
 from finetune.sagemaker.session import Aws
 from medassist.core.progress import Watcher, unwatched
@@ -24,7 +24,7 @@ def upload(
     aws: Aws,
     bucket: str,
     under: str,
-    channel: Channel,
+    channel: InputChannel,
     *,
     kms_key: str | None = None,
     watcher: Watcher = unwatched,
@@ -78,7 +78,7 @@ def _size(s3: Any, there: dict[str, str]) -> int | None:
 def put(
     s3: Any,
     there: dict[str, str],
-    piece: Piece,
+    piece: ChannelFile,
     *,
     part: int = PART,
     kms_key: str | None = None,
@@ -135,7 +135,7 @@ def _begun(
     return s3.create_multipart_upload(**there, **key)["UploadId"], {}
 
 
-def _still(piece: Piece, found: int, expected: int | None = None) -> None:
+def _still(piece: ChannelFile, found: int, expected: int | None = None) -> None:
     if found != (piece.size if expected is None else expected):
         raise SageMakerError(
             f"{piece.file} was changed while it was sent; call it again"

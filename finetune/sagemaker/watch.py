@@ -11,7 +11,7 @@ from typing import Any
 
 from finetune.sagemaker.errors import NotThere, SageMakerError, code_of, in_words, told
 from finetune.sagemaker.job import METRICS
-from finetune.sagemaker.ledger import Books, Ledger, Made
+from finetune.sagemaker.ledger import Books, Made, ResourceLedger
 from finetune.sagemaker.limits import cost
 from finetune.sagemaker.session import Aws
 from finetune.train.checkpoint import folder_of
@@ -69,7 +69,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptCheckpoint:
     """A whole checkpoint in S3."""
 
     step: int
@@ -78,7 +78,7 @@ class Kept:
     """Seconds since 1970."""
 
 
-def last_job(ledger: Ledger | None, run: object) -> Made:
+def last_job(ledger: ResourceLedger | None, run: object) -> Made:
     """The newest training job of a run.
 
     Raises:
@@ -201,11 +201,11 @@ def objects(aws: Aws, uri: str) -> list[dict[str, Any]]:
         ]
 
 
-def checkpoints(aws: Aws, uri: str) -> list[Kept]:
+def checkpoints(aws: Aws, uri: str) -> list[KeptCheckpoint]:
     """The whole checkpoints under `uri`, the newest last: those whose marker holds."""
     bucket, prefix = split_uri(uri)
     there = {each["Key"].removeprefix(prefix): each for each in objects(aws, uri)}
-    found: list[Kept] = []
+    found: list[KeptCheckpoint] = []
     for path, each in there.items():
         folder, _, name = path.partition("/")
         step = STEP.match(folder)
@@ -222,7 +222,7 @@ def checkpoints(aws: Aws, uri: str) -> list[Kept]:
         sound = {n: there.get(f"{folder}/{n}", {}).get("Size") for n in sizes}
         if sound == sizes:
             at = each["LastModified"].timestamp()
-            found.append(Kept(int(step[1]), f"{prefix}{folder}/", at))
+            found.append(KeptCheckpoint(int(step[1]), f"{prefix}{folder}/", at))
     return sorted(found, key=lambda kept: kept.step)
 
 

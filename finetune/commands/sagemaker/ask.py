@@ -93,7 +93,7 @@ def ask(
     ) as opened:
         from finetune.data.records import Message
         from finetune.sagemaker.hosting.answers import AskedBoth, answers
-        from finetune.sagemaker.hosting.asked import SIDES, Asked
+        from finetune.sagemaker.hosting.asked import SIDES, EndpointQuestion
         from finetune.sagemaker.hosting.endpoint import opened_endpoint
         from finetune.sagemaker.hosting.leaving import looked
         from medassist.core.run_folder import RunFolder
@@ -106,7 +106,7 @@ def ask(
         text, *rest = leaving.texts
         opening = [Message(role="system", content=each) for each in rest]
         sides: tuple[Side, ...] = SIDES if both else ((only or Only.TUNED).value,)
-        asked = Asked(
+        asked = EndpointQuestion(
             (*opening, Message(role="user", content=text)),
             max_tokens=max_tokens,
             temperature=temperature,

@@ -30,11 +30,11 @@ from medassist.core.terminal import Proxy, confirm, say, show, watching
 from medassist.core.words import size
 
 if TYPE_CHECKING:
-    from finetune.sagemaker.channel import Channel
+    from finetune.sagemaker.channel import InputChannel
     from finetune.sagemaker.hosting.plan import DeployPlan
     from finetune.sagemaker.ledger import Books
     from finetune.sagemaker.session import Aws
-    from finetune.sagemaker.start import Place
+    from finetune.sagemaker.start import RunPrefix
 
 
 class EngineName(StrEnum):
@@ -161,9 +161,9 @@ def deploy(
         from finetune.sagemaker.errors import SageMakerError
         from finetune.sagemaker.hosting import deploy as work
         from finetune.sagemaker.hosting.plan import DeployWish, make_deploy_plan
-        from finetune.sagemaker.hosting.requests import Order
+        from finetune.sagemaker.hosting.requests import EndpointOrder
         from finetune.sagemaker.hosting.subject import SubjectWish
-        from finetune.sagemaker.job import Options, job_name
+        from finetune.sagemaker.job import JobOptions, job_name
         from finetune.sagemaker.ledger import open_books
         from finetune.sagemaker.limits import dollars
         from finetune.sagemaker.option_checks import wrong
@@ -186,7 +186,7 @@ def deploy(
                 subject=SubjectWish(context, base_from, gguf),
             ),
         )
-        options = Options(
+        options = JobOptions(
             kms_key,
             tuple(subnets or ()),
             tuple(security_groups or ()),
@@ -204,7 +204,7 @@ def deploy(
             watching(quiet=json) as watcher,
         ):
             channels = plan.subject.channels(Path(scratch), watcher)
-            order = Order(
+            order = EndpointOrder(
                 name=job_name(name, now),
                 run=place.own,
                 region=aws.region,
@@ -268,7 +268,7 @@ def _roles(role: str, schedule_role: str) -> None:
         )
 
 
-def _told(plan: DeployPlan, place: Place, channels: list[Channel]) -> str:
+def _told(plan: DeployPlan, place: RunPrefix, channels: list[InputChannel]) -> str:
     from finetune.sagemaker.hosting.plan import told_plan
 
     what = "\n".join(

@@ -13,7 +13,7 @@ import typer
 from medassist.core.terminal import room, say
 
 if TYPE_CHECKING:
-    from finetune.sagemaker.ledger import Books, Ledger, Made
+    from finetune.sagemaker.ledger import Books, Made, ResourceLedger
     from finetune.sagemaker.session import Aws
 
 EXTRAS = "finetune,sagemaker"
@@ -159,9 +159,9 @@ def account(
     with room(EXTRAS):
         import boto3  # noqa: F401
 
-        from finetune.sagemaker.session import Wish, opened
+        from finetune.sagemaker.session import SessionRequest, opened
         from medassist.core.settings_file import way_out
-    wish = Wish(region, profile, instance_role, way_out(proxy))
+    wish = SessionRequest(region, profile, instance_role, way_out(proxy))
     with opened(wish, lambda text: say(text, err=True)) as aws:
         yield aws
 
@@ -187,7 +187,7 @@ def opened_run(
         yield OpenRun(run, aws, open_books(run, aws.account, aws.region))
 
 
-def ledger_of(run: Path) -> Ledger:
+def ledger_of(run: Path) -> ResourceLedger:
     """The ledger of a run.
 
     Raises:

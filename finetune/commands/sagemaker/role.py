@@ -73,11 +73,11 @@ def role(
     """
     with account(region, profile, instance_role=instance_role, proxy=proxy) as aws:
         from finetune.sagemaker.ledger import open_books
-        from finetune.sagemaker.policies import TASKS, Scope, policies
+        from finetune.sagemaker.policies import TASKS, RoleScope, policies
         from finetune.sagemaker.role import create_roles
         from medassist.core.validated import to_json
 
-        scope = Scope(aws.region, aws.account, bucket, prefix.strip("/"), kms, vpc)
+        scope = RoleScope(aws.region, aws.account, bucket, prefix.strip("/"), kms, vpc)
         found = policies(scope, name)
         if not create:
             show(found, to_json(found), json=json)

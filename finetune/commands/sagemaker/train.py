@@ -41,12 +41,12 @@ from medassist.core.terminal import Proxy, confirm, say, show, watching
 
 if TYPE_CHECKING:
     from finetune.sagemaker.bundle import Bundle
-    from finetune.sagemaker.job import Options, Order
-    from finetune.sagemaker.obstacles import Wish
+    from finetune.sagemaker.job import JobOptions, JobOrder
+    from finetune.sagemaker.obstacles import PlanRequest
     from finetune.sagemaker.plan import Plan
     from finetune.sagemaker.resume import ResumePoint
     from finetune.sagemaker.session import Aws
-    from finetune.sagemaker.start import Place
+    from finetune.sagemaker.start import RunPrefix
     from finetune.train.training_folder import Run
 
 
@@ -143,10 +143,10 @@ def train(
         from finetune.sagemaker import start as work
         from finetune.sagemaker.bundle import make_bundle
         from finetune.sagemaker.errors import SageMakerError
-        from finetune.sagemaker.job import Options
+        from finetune.sagemaker.job import JobOptions
         from finetune.sagemaker.ledger import open_books
         from finetune.sagemaker.limits import dollars
-        from finetune.sagemaker.obstacles import Wish
+        from finetune.sagemaker.obstacles import PlanRequest
         from finetune.train.training_folder import open_run
 
         run = open_run(recipe, out, resume=True)
@@ -159,7 +159,7 @@ def train(
                 "a job needs a role: name its ARN by --role. `medassist finetune "
                 "sagemaker role --bucket BUCKET` shows what it may, and makes one"
             )
-        options = Options(
+        options = JobOptions(
             kms_key,
             tuple(subnets or ()),
             tuple(security_groups or ()),
@@ -169,7 +169,7 @@ def train(
             image,
             alarm,
         )
-        wish = Wish(
+        wish = PlanRequest(
             recipe=run.recipe,
             root=run.root,
             budget=dollars(budget),
@@ -233,7 +233,7 @@ def _bucket(aws: Aws, named: str | None) -> str:
     return named or default_bucket(aws)
 
 
-def _planned(aws: Aws, wish: Wish, options: Options) -> Plan:
+def _planned(aws: Aws, wish: PlanRequest, options: JobOptions) -> Plan:
     """The plan, where nothing stands in the way of it, nor of the job's options.
 
     Raises:
@@ -255,8 +255,8 @@ def _planned(aws: Aws, wish: Wish, options: Options) -> Plan:
 def _told(
     plan: Plan,
     bundle: Bundle,
-    place: Place,
-    order: Order,
+    place: RunPrefix,
+    order: JobOrder,
     before: ResumePoint | None,
 ) -> str:
     lines = [

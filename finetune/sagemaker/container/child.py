@@ -69,7 +69,7 @@ def environment(contract: Contract, own: Mapping[str, str]) -> dict[str, str]:
     return {**own, **more}
 
 
-class Child:
+class JobProcess:
     """A process whose lines are passed on, and the last of them kept."""
 
     def __init__(self, words: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ JOB = "MEDASSIST_JOB"
 FOLDER, SCRATCH = "MEDASSIST_JOB_FOLDER", "MEDASSIST_SCRATCH"
 
 
-class Failed(Exception):
+class JobFailed(Exception):
     """The job cannot be done; the message is for output/failure."""
 
 
@@ -54,7 +54,7 @@ class Contract:
         """The contract of this container.
 
         Raises:
-            Failed: something in it is not what was expected.
+            JobFailed: something in it is not what was expected.
         """
         folder = Path(environment.get(FOLDER, "/opt/ml"))
         resources = _read(folder / "input/config/resourceconfig.json")
@@ -65,7 +65,7 @@ class Contract:
             or not all(isinstance(name, str) for name in hosts)
             or host not in hosts
         ):
-            raise Failed(
+            raise JobFailed(
                 f"{folder}/input/config/resourceconfig.json names no current_host "
                 f"among its hosts: {resources!r:.200}"
             )
@@ -127,9 +127,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise Failed(f"{file} cannot be read: {error}") from error
+        raise JobFailed(f"{file} cannot be read: {error}") from error
     if not isinstance(content, dict):
-        raise Failed(f"{file} holds no JSON object")
+        raise JobFailed(f"{file} holds no JSON object")
     return content
 
 
@@ -142,7 +142,7 @@ def _number(environment: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         value = -1.0
     if not 0 <= value < 10**9:
-        raise Failed(f"{name} is {text!r:.50}; a number from 0 on was expected")
+        raise JobFailed(f"{name} is {text!r:.50}; a number from 0 on was expected")
     return value
 
 

@@ -23,10 +23,15 @@ from types import FrameType
 
 from finetune.sagemaker import spent as account
 from finetune.sagemaker.container import keeping
-from finetune.sagemaker.container.child import PATIENCE_S, Child, command, environment
+from finetune.sagemaker.container.child import (
+    PATIENCE_S,
+    JobProcess,
+    command,
+    environment,
+)
 from finetune.sagemaker.container.contract import (
     Contract,
-    Failed,
+    JobFailed,
     job_folder,
     say_failure,
     say_success,
@@ -44,11 +49,11 @@ ROOM = 3 * 2**30
 
 
 @dataclass
-class Stop:
+class StopRequest:
     """Whether, and since when, the job is asked to end."""
 
     at: float | None = None
-    child: Child | None = None
+    child: JobProcess | None = None
 
     def ask(self, number: int = 0, frame: FrameType | None = None) -> None:
         """The handler of SIGTERM and SIGINT."""
@@ -65,7 +70,7 @@ class Stop:
 def run_job(code: Path, own: Mapping[str, str] = os.environ) -> int:
     """Do the job whose code channel is `code`; the container's exit status."""
     began = time.monotonic()
-    stop = Stop()
+    stop = StopRequest()
     with _heard(stop):
         try:
             contract = Contract.read(own)
@@ -85,7 +90,7 @@ class Job:
 
     code: Path
     contract: Contract
-    stop: Stop
+    stop: StopRequest
     own: Mapping[str, str]
     began: float
     clock: Callable[[], float] = time.monotonic
@@ -100,7 +105,7 @@ class Job:
         """Do the job.
 
         Raises:
-            Failed: there is no adapter, or not by a training that went well.
+            JobFailed: there is no adapter, or not by a training that went well.
         """
         self._open_account()
         self._install()
@@ -146,13 +151,13 @@ class Job:
         scratch.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(scratch).free
         if free < ROOM:
-            raise Failed(
+            raise JobFailed(
                 f"{scratch} has {free / 2**30:.1f} GB free, and packages and "
                 f"checkpoints need {ROOM / 2**30:.0f}; take an instance with a "
                 "larger disk of its own (--instance)"
             )
         if not wheels:
-            raise Failed(f"{self.code / 'wheels'} holds no wheels to install")
+            raise JobFailed(f"{self.code / 'wheels'} holds no wheels to install")
         pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps"]
         pip += ["--no-cache-dir", "--no-compile", "--disable-pip-version-check"]
         pip += ["--quiet", "--upgrade", "--target", str(packages)]
@@ -161,7 +166,7 @@ class Job:
         )
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
-            raise Failed(
+            raise JobFailed(
                 f"the packages could not be installed: {said[0] if said else '?'}"
             )
 
@@ -177,7 +182,7 @@ class Job:
         driver = self._output(
             ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
         )
-        raise Failed(
+        raise JobFailed(
             f"{self.contract.processes} GPU(s) were expected and PyTorch sees "
             f"{count or 'none'} ({found.strip()[:200]}); the driver says: "
             f"{driver.strip()[:300] or 'nothing'}. The image may be newer than the "
@@ -205,7 +210,7 @@ class Job:
         (run / "checkpoints").mkdir(parents=True)
         for name in (RECIPE, DATA):
             if not (channel / name).exists():
-                raise Failed(f"the channel `run` holds no {name}")
+                raise JobFailed(f"the channel `run` holds no {name}")
         shutil.copyfile(channel / RECIPE, run / RECIPE)
         (run / DATA).symlink_to((channel / DATA).resolve(), target_is_directory=True)
         resumed = keeping.restore(self.contract.checkpoints, run)
@@ -225,7 +230,7 @@ class Job:
             hourly = contract.price * len(contract.hosts)
             budget = (trained + rest) * hourly / 3600
         words = command(contract, contract.channel("base"), budget)
-        child = Child(words, environment(contract, self.own))
+        child = JobProcess(words, environment(contract, self.own))
         self.stop.child = child
         if self.stop.asked:  # between the last look and the child's start
             child.ask()
@@ -233,9 +238,9 @@ class Job:
         if contract.first:
             self._end(child, code)
         elif code and not self.stop.asked:
-            raise Failed(f"the training failed on {contract.host}: {child.why}")
+            raise JobFailed(f"the training failed on {contract.host}: {child.why}")
 
-    def _watch(self, child: Child, rest: float | None) -> int:
+    def _watch(self, child: JobProcess, rest: float | None) -> int:
         end = None if rest is None else self.clock() + rest + OVERDUE_S
         while True:
             code = child.wait(TICK_S)
@@ -290,7 +295,7 @@ class Job:
 
     # ---- the end
 
-    def _end(self, child: Child, code: int) -> None:
+    def _end(self, child: JobProcess, code: int) -> None:
         run, model = self.contract.run, self.contract.model
         if (run / METRICS).is_file():
             shutil.copyfile(run / METRICS, self.contract.checkpoints / METRICS)
@@ -302,10 +307,10 @@ class Job:
         if self.stop.asked and keeping.usable(self.contract.checkpoints):
             return
         if self.stop.asked:
-            raise Failed(f"stopped before anything was learned: {child.why}")
-        raise Failed(f"the training failed: {self._why(child, code)}")
+            raise JobFailed(f"stopped before anything was learned: {child.why}")
+        raise JobFailed(f"the training failed: {self._why(child, code)}")
 
-    def _why(self, child: Child, code: int) -> str:
+    def _why(self, child: JobProcess, code: int) -> str:
         why = child.why
         if code == -signal.SIGKILL:
             why = f"it was killed, memory may have run out ({why})"
@@ -330,11 +335,11 @@ class Job:
         why = "it was stopped" if self.stop.asked else "no time is left of the budget"
         if self.lost:
             why = "what it has used up is not known (spent.json is broken)"
-        raise Failed(f"nothing was learned: {why}, and there is no checkpoint")
+        raise JobFailed(f"nothing was learned: {why}, and there is no checkpoint")
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, Failed):
+    if isinstance(error, JobFailed):
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}"
@@ -346,7 +351,7 @@ def _sentence(error: Exception) -> str:
 
 
 @contextmanager
-def _heard(stop: Stop) -> Generator[None]:
+def _heard(stop: StopRequest) -> Generator[None]:
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, stop.ask) for number in numbers}
     try:

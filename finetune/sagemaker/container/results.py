@@ -9,7 +9,7 @@ import json
 import shutil
 from pathlib import Path
 
-from finetune.sagemaker.container.contract import Failed
+from finetune.sagemaker.container.contract import JobFailed
 from finetune.sagemaker.container.keeping import put_finished
 from medassist.core.files import sha256_of_file
 from medassist.core.run_folder import (
@@ -37,7 +37,7 @@ def give_results(run: Path, model: Path, *, adapter: bool) -> None:
         adapter: the run's own adapter too, which only a training that ended has.
 
     Raises:
-        Failed: the adapter did not arrive whole.
+        JobFailed: the adapter did not arrive whole.
         OSError: it cannot be written.
     """
     model.mkdir(parents=True, exist_ok=True)
@@ -50,7 +50,7 @@ def give_results(run: Path, model: Path, *, adapter: bool) -> None:
         return
     training = json.loads((run / TRAINING).read_text("utf-8"))
     if sha256_of_file(model / ADAPTER / ADAPTER_WEIGHTS) != training["adapter_sha256"]:
-        raise Failed(
+        raise JobFailed(
             f"{model / ADAPTER} is not the adapter that was trained; the disk may be "
             "full, or broken"
         )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from finetune.sagemaker.hosting.asked import Asked, Side
-from finetune.sagemaker.hosting.endpoint import Open
+from finetune.sagemaker.hosting.asked import EndpointQuestion, Side
+from finetune.sagemaker.hosting.endpoint import OpenEndpoint
 from medassist.core.clean import Cleaner, clean_line
 
 
@@ -33,7 +33,10 @@ class AskedBoth:
 
 
 def answers(
-    found: Open, sides: Sequence[Side], asked: Asked, out: TextIO | None
+    found: OpenEndpoint,
+    sides: Sequence[Side],
+    asked: EndpointQuestion,
+    out: TextIO | None,
 ) -> dict[Side, SideAnswer]:
     """Ask each side in turn.
 
@@ -57,7 +60,9 @@ def answers(
     return written
 
 
-def _answer(found: Open, side: Side, asked: Asked, out: TextIO | None) -> SideAnswer:
+def _answer(
+    found: OpenEndpoint, side: Side, asked: EndpointQuestion, out: TextIO | None
+) -> SideAnswer:
     # What a model writes is not trusted with a terminal.
     cleaner, begun = Cleaner(), False
 

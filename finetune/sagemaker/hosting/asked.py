@@ -23,7 +23,7 @@ _DATA = b"data:"
 
 
 @dataclass(frozen=True)
-class Asked:
+class EndpointQuestion:
     """A question, with all that decides its answer."""
 
     messages: tuple[Message, ...]
@@ -36,7 +36,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Piece:
+class AnswerPiece:
     """A part of an answer, or all of it."""
 
     text: str = ""
@@ -48,23 +48,23 @@ class Piece:
     """In nats, of the tokens in this piece."""
 
 
-class DoesNotFit(SageMakerError):
+class QuestionDoesNotFit(SageMakerError):
     """The question does not suit the model, or has no room in its context."""
 
 
-class Engine(Protocol):
+class EndpointEngine(Protocol):
     """What answers on an endpoint, and how it is asked."""
 
-    def body(self, side: Side, asked: Asked) -> dict[str, Any]:
+    def body(self, side: Side, asked: EndpointQuestion) -> dict[str, Any]:
         """The request that puts `asked` to one side, as a stream.
 
         Raises:
-            DoesNotFit: the question does not suit the model, or has no room.
+            QuestionDoesNotFit: the question does not suit the model, or has no room.
         """
         ...
 
 
-def pieces(parts: Iterable[bytes]) -> Iterator[Piece]:
+def pieces(parts: Iterable[bytes]) -> Iterator[AnswerPiece]:
     """The pieces of an answer, of a stream of events or of one whole object.
 
     Args:
@@ -104,12 +104,12 @@ def pieces(parts: Iterable[bytes]) -> Iterator[Piece]:
         raise SageMakerError("the answer broke off before its end; ask again")
 
 
-def _of_line(line: bytes) -> Piece | None:
+def _of_line(line: bytes) -> AnswerPiece | None:
     data = line.removeprefix(_DATA).strip()
     return None if data in (b"", b"[DONE]") else _of_object(data)
 
 
-def _of_object(data: bytes) -> Piece:
+def _of_object(data: bytes) -> AnswerPiece:
     try:
         event: Any = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -137,16 +137,16 @@ def complaint(event: Any) -> str:
     return " ".join(str(said).split())[:300]
 
 
-def _of_event(event: dict[str, Any]) -> Piece:
+def _of_event(event: dict[str, Any]) -> AnswerPiece:
     usage = event.get("usage") or {}
     tokens = usage.get("completion_tokens")
     if not event["choices"]:
-        return Piece(tokens=None if tokens is None else int(tokens))
+        return AnswerPiece(tokens=None if tokens is None else int(tokens))
     choice: dict[str, Any] = event["choices"][0]
     told = choice.get("delta") or choice.get("message") or {}
     text = choice.get("text") or told.get("content") or ""
     ending = choice.get("finish_reason")
-    return Piece(
+    return AnswerPiece(
         str(text),
         None if tokens is None else int(tokens),
         None if ending is None else str(ending),

@@ -13,7 +13,7 @@ from finetune.sagemaker.hosting.endpoint import (
     made_ready,
 )
 from finetune.sagemaker.hosting.invoke import Endpoint
-from finetune.sagemaker.hosting.probe import NotTuned, Probed
+from finetune.sagemaker.hosting.probe import NotTuned, ProbedEndpoint
 from finetune.sagemaker.ledger import Books, Made
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.teardown import COMING
@@ -66,7 +66,7 @@ def wait(aws: Aws, name: str, until: float, watcher: Watcher) -> None:
         time.sleep(POLL_S)
 
 
-def first_answers(books: Books, made: Made, endpoint: Endpoint) -> Probed:
+def first_answers(books: Books, made: Made, endpoint: Endpoint) -> ProbedEndpoint:
     """Probe an endpoint; the first answers after its start may fail.
 
     Raises:

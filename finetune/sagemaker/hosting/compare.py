@@ -35,10 +35,10 @@ from finetune.evaluate.result import (
 )
 from finetune.evaluate.written_answers import read_prompts
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.hosting.asked import Asked, DoesNotFit
-from finetune.sagemaker.hosting.endpoint import Open
+from finetune.sagemaker.hosting.asked import EndpointQuestion, QuestionDoesNotFit
+from finetune.sagemaker.hosting.endpoint import OpenEndpoint
 from finetune.sagemaker.hosting.facts import has_template, models_of, numbers_of
-from finetune.sagemaker.hosting.invoke import Answer as Written
+from finetune.sagemaker.hosting.invoke import EndpointAnswer as Written
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import COMPARING, RunFolder
 from medassist.core.words import duration
@@ -53,10 +53,10 @@ T = TypeVar("T")
 
 
 @dataclass
-class Work:
+class EndpointComparison:
     """What the steps of a comparison share."""
 
-    found: Open
+    found: OpenEndpoint
     part: EvaluatePart
     journal: Journal
     depends: Mapping[str, object]
@@ -64,9 +64,9 @@ class Work:
     done: int = 0
     began: float = 0.0
 
-    def asked(self, messages: Sequence[Message]) -> Asked:
+    def asked(self, messages: Sequence[Message]) -> EndpointQuestion:
         """A question, with the settings of the recipe."""
-        return Asked(
+        return EndpointQuestion(
             tuple(messages),
             max_tokens=min(self.part.max_new_tokens, self.found.served.context // 2),
             temperature=self.part.temperature,
@@ -77,7 +77,7 @@ class Work:
         """What base and tuned answer.
 
         Raises:
-            DoesNotFit: nothing, to this question.
+            QuestionDoesNotFit: nothing, to this question.
             SageMakerError: the endpoint gives no answer.
         """
         asked = self.asked(messages)
@@ -140,7 +140,7 @@ def held_out(run: RunFolder, part: EvaluatePart, *, exactly: bool) -> HeldOut:
 
 
 def compare(
-    found: Open,
+    found: OpenEndpoint,
     run: RunFolder,
     part: EvaluatePart,
     data: HeldOut,
@@ -173,7 +173,7 @@ def compare(
         "context": served.context,
         "data": data.sha256,
     }
-    work = Work(found, part, journal, depends, watcher)
+    work = EndpointComparison(found, part, journal, depends, watcher)
     before, start = journal.seconds, time.time()
     work.began = start
     try:
@@ -222,7 +222,9 @@ def compare(
     return evaluation
 
 
-def _answers(work: Work, chosen: Sequence[DialogueRecord]) -> list[AnsweredItem]:
+def _answers(
+    work: EndpointComparison, chosen: Sequence[DialogueRecord]
+) -> list[AnsweredItem]:
     depends = {
         **work.depends,
         "ids": [f"{record.source} {record.id}" for record in chosen],
@@ -233,7 +235,7 @@ def _answers(work: Work, chosen: Sequence[DialogueRecord]) -> list[AnsweredItem]
         record = chosen[at]
         try:
             base, tuned = work.both(record.messages[:-1])
-        except DoesNotFit as error:
+        except QuestionDoesNotFit as error:
             return str(error)
         return answer_of(record, base, tuned)
 
@@ -241,7 +243,7 @@ def _answers(work: Work, chosen: Sequence[DialogueRecord]) -> list[AnsweredItem]
     return [each for each in found if isinstance(each, AnsweredItem)]
 
 
-def _examples(work: Work) -> list[Example]:
+def _examples(work: EndpointComparison) -> list[Example]:
     prompts, system = read_prompts(), work.part.system_prompt
     opening = [Message(role="system", content=system)] if system else []
     depends = {
@@ -256,7 +258,7 @@ def _examples(work: Work) -> list[Example]:
         question = Message(role="user", content=prompt.prompt)
         try:
             base, tuned = work.both([*opening, question])
-        except DoesNotFit as error:
+        except QuestionDoesNotFit as error:
             return str(error)
         return Example(
             id=prompt.id,
@@ -274,7 +276,7 @@ def _examples(work: Work) -> list[Example]:
 
 
 def _each(
-    work: Work,
+    work: EndpointComparison,
     name: str,
     depends: Mapping[str, object],
     adapter: TypeAdapter[T],

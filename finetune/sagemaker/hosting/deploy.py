@@ -16,18 +16,18 @@ from decimal import Decimal
 from finetune.errors import FinetuneError
 from finetune.sagemaker import strict
 from finetune.sagemaker.bucket import make_bucket
-from finetune.sagemaker.channel import Channel
+from finetune.sagemaker.channel import InputChannel
 from finetune.sagemaker.errors import QuotaReached, SageMakerError, code_of, told
 from finetune.sagemaker.hosting import requests
 from finetune.sagemaker.hosting.coming_up import NotUp, first_answers, wait
 from finetune.sagemaker.hosting.endpoint import engine_of
 from finetune.sagemaker.hosting.invoke import Endpoint
 from finetune.sagemaker.hosting.plan import DeployPlan
-from finetune.sagemaker.hosting.requests import Order
-from finetune.sagemaker.ledger import Books, Kind, Served
+from finetune.sagemaker.hosting.requests import EndpointOrder
+from finetune.sagemaker.ledger import Books, EndpointSetup, Kind
 from finetune.sagemaker.patience import patiently
 from finetune.sagemaker.session import Aws
-from finetune.sagemaker.start import SHARED, BrokenOff, Place
+from finetune.sagemaker.start import SHARED, BrokenOff, RunPrefix
 from finetune.sagemaker.teardown import How, endpoint_state, take_down, told_steps
 from finetune.sagemaker.upload import upload
 from medassist.core.progress import Watcher, unwatched
@@ -56,7 +56,7 @@ class Deployed:
 
 
 def addresses(
-    channels: list[Channel], place: Place, base_from: str | None
+    channels: list[InputChannel], place: RunPrefix, base_from: str | None
 ) -> dict[str, str]:
     """Where in S3 what an endpoint loads lies, by the channel."""
     found = {
@@ -68,7 +68,7 @@ def addresses(
     return found
 
 
-def check(aws: Aws, order: Order, now: float) -> None:
+def check(aws: Aws, order: EndpointOrder, now: float) -> None:
     """Make sure that AWS would take all four requests, before anything is sent.
 
     Raises:
@@ -90,10 +90,10 @@ def check(aws: Aws, order: Order, now: float) -> None:
         )
 
 
-def served_by(order: Order) -> Served:
+def served_by(order: EndpointOrder) -> EndpointSetup:
     """What the endpoint of an order answers with."""
     subject = order.subject
-    return Served(
+    return EndpointSetup(
         engine=subject.engine,
         image=order.image,
         instance=order.instance,
@@ -107,9 +107,9 @@ def deploy(
     aws: Aws,
     books: Books,
     plan: DeployPlan,
-    order: Order,
-    channels: list[Channel],
-    place: Place,
+    order: EndpointOrder,
+    channels: list[InputChannel],
+    place: RunPrefix,
     *,
     watcher: Watcher = unwatched,
 ) -> Deployed:
@@ -153,9 +153,9 @@ def deploy(
 def _send(
     aws: Aws,
     books: Books,
-    order: Order,
-    channels: list[Channel],
-    place: Place,
+    order: EndpointOrder,
+    channels: list[InputChannel],
+    place: RunPrefix,
     watcher: Watcher,
 ) -> int:
     make_bucket(aws, books, place.bucket, order.options.kms_key)
@@ -172,7 +172,7 @@ def _send(
     return sent
 
 
-def _make(aws: Aws, books: Books, order: Order, plan: DeployPlan) -> float:
+def _make(aws: Aws, books: Books, order: EndpointOrder, plan: DeployPlan) -> float:
     """Model, configuration, the end, the endpoint; until when it stands."""
     sagemaker, scheduler = aws.client("sagemaker"), aws.client("scheduler")
     name = order.name
@@ -235,7 +235,7 @@ def _is_there(error: SageMakerError) -> bool:
     )
 
 
-def _must_stand(aws: Aws, order: Order, until: float) -> None:
+def _must_stand(aws: Aws, order: EndpointOrder, until: float) -> None:
     """Look that the end of the endpoint is what was asked for.
 
     Raises:
@@ -275,14 +275,14 @@ def _taken_down(aws: Aws, books: Books, plan: DeployPlan) -> Generator[None]:
 
 
 @contextmanager
-def _left_told(books: Books, order: Order, plan: DeployPlan) -> Generator[None]:
+def _left_told(books: Books, order: EndpointOrder, plan: DeployPlan) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:
         raise BrokenOff(_left(books, order, plan)) from None
 
 
-def _left(books: Books, order: Order, plan: DeployPlan) -> str:
+def _left(books: Books, order: EndpointOrder, plan: DeployPlan) -> str:
     made = books.ledger.find("endpoint", order.name)
     end = f"medassist finetune sagemaker teardown {plan.run}"
     there = made if made is not None and made.state != "gone" else None

@@ -7,11 +7,11 @@ from typing import Any
 
 from finetune.sagemaker.errors import NotThere, SageMakerError, told
 from finetune.sagemaker.hosting import llama_cpp
-from finetune.sagemaker.hosting.asked import Engine
+from finetune.sagemaker.hosting.asked import EndpointEngine
 from finetune.sagemaker.hosting.invoke import Endpoint
-from finetune.sagemaker.hosting.probe import Probed, probe
+from finetune.sagemaker.hosting.probe import ProbedEndpoint, probe
 from finetune.sagemaker.hosting.vllm import Vllm
-from finetune.sagemaker.ledger import Books, Made, Served
+from finetune.sagemaker.ledger import Books, EndpointSetup, Made
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.teardown import COMING, gone_by_itself
 from medassist.core.files import sha256_of_file
@@ -28,12 +28,12 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Open:
+class OpenEndpoint:
     """An endpoint that answers."""
 
     endpoint: Endpoint
     made: Made
-    served: Served
+    served: EndpointSetup
 
 
 def describe(aws: Aws, name: str) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def describe(aws: Aws, name: str) -> dict[str, Any]:
         return dict(aws.client("sagemaker").describe_endpoint(EndpointName=name))
 
 
-def engine_of(run: RunFolder, served: Served) -> Engine:
+def engine_of(run: RunFolder, served: EndpointSetup) -> EndpointEngine:
     """How the endpoint of a run is asked.
 
     Raises:
@@ -67,7 +67,7 @@ def look(aws: Aws, books: Books, made: Made) -> dict[str, Any] | None:
         return None
 
 
-def opened_endpoint(aws: Aws, books: Books, run: RunFolder) -> Open:
+def opened_endpoint(aws: Aws, books: Books, run: RunFolder) -> OpenEndpoint:
     """The endpoint of a run, once it is sure that it answers as both sides.
 
     Raises:
@@ -99,10 +99,10 @@ def opened_endpoint(aws: Aws, books: Books, run: RunFolder) -> Open:
     endpoint = Endpoint(aws, made.name, engine_of(run, served))
     if not served.ready:  # the program was ended before it was known
         made_ready(books, made, endpoint)
-    return Open(endpoint, made, served)
+    return OpenEndpoint(endpoint, made, served)
 
 
-def made_ready(books: Books, made: Made, endpoint: Endpoint) -> Probed:
+def made_ready(books: Books, made: Made, endpoint: Endpoint) -> ProbedEndpoint:
     """Probe an endpoint, and write down that it has passed.
 
     Raises:
@@ -130,7 +130,7 @@ def _newest(books: Books, run: RunFolder) -> Made:
     return known[-1]
 
 
-def _check_adapter(run: RunFolder, served: Served) -> None:
+def _check_adapter(run: RunFolder, served: EndpointSetup) -> None:
     file = run.adapter / ADAPTER_WEIGHTS
     if served.engine == "llama-cpp":
         file = llama_cpp.adapter_file(run)

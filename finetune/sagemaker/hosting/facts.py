@@ -11,7 +11,7 @@ from finetune.evaluate.result import AdapterFacts, ComparedModels, ModelFacts
 from finetune.recipe import read_recipe
 from finetune.sagemaker import fit, places
 from finetune.sagemaker.hosting import llama_cpp
-from finetune.sagemaker.hosting.endpoint import Open
+from finetune.sagemaker.hosting.endpoint import OpenEndpoint
 from finetune.sagemaker.hosting.subject import adapter_config
 from finetune.sagemaker.hosting.vllm import Vllm
 from finetune.train.base_model import find_base, hash_base
@@ -22,7 +22,7 @@ from medassist.core.plain_template import is_plain
 from medassist.core.run_folder import ADAPTER_WEIGHTS, TRAINING, RunFolder
 
 
-def models_of(run: RunFolder, found: Open) -> ComparedModels:
+def models_of(run: RunFolder, found: OpenEndpoint) -> ComparedModels:
     """Which files the endpoint answers with, as the run tells it.
 
     Raises:
@@ -76,7 +76,7 @@ def _base_facts(run: RunFolder) -> ModelFacts:
     return ModelFacts(name=name, sha256=weights, parameters=parameters)
 
 
-def numbers_of(run: RunFolder, found: Open) -> str:
+def numbers_of(run: RunFolder, found: OpenEndpoint) -> str:
     """In which numbers the endpoint computes."""
     if found.served.engine == "llama-cpp":
         return read_header(llama_cpp.base_file(run, found.served.base)).quantization
@@ -84,7 +84,7 @@ def numbers_of(run: RunFolder, found: Open) -> str:
     return "float16" if half else "bfloat16"
 
 
-def has_template(run: RunFolder, found: Open) -> bool:
+def has_template(run: RunFolder, found: OpenEndpoint) -> bool:
     """Whether prompts are made by a template that came with the base."""
     engine = found.endpoint.engine
     if isinstance(engine, Vllm):

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from finetune.sagemaker.errors import Refused, SageMakerError, code_of, told
+from finetune.sagemaker.errors import AccessRefused, SageMakerError, code_of, told
 from finetune.sagemaker.hosting.asked import (
-    Asked,
-    DoesNotFit,
-    Engine,
-    Piece,
+    AnswerPiece,
+    EndpointEngine,
+    EndpointQuestion,
+    QuestionDoesNotFit,
     Side,
     complaint,
     pieces,
@@ -27,7 +27,7 @@ LARGEST = 6 * 2**20
 
 
 @dataclass(frozen=True)
-class Answer:
+class EndpointAnswer:
     """An answer as a whole."""
 
     text: str
@@ -43,10 +43,10 @@ class Endpoint:
 
     aws: Aws
     name: str
-    engine: Engine
+    engine: EndpointEngine
     _streams: bool = field(default=True, repr=False)
 
-    def stream(self, side: Side, asked: Asked) -> Iterator[Piece]:
+    def stream(self, side: Side, asked: EndpointQuestion) -> Iterator[AnswerPiece]:
         """The pieces of an answer as they are written.
 
         Raises:
@@ -62,8 +62,11 @@ class Endpoint:
             yield from pieces(self._parts(body))
 
     def answer(
-        self, side: Side, asked: Asked, take: Callable[[str], object] | None = None
-    ) -> Answer:
+        self,
+        side: Side,
+        asked: EndpointQuestion,
+        take: Callable[[str], object] | None = None,
+    ) -> EndpointAnswer:
         """An answer as a whole.
 
         Args:
@@ -83,7 +86,9 @@ class Endpoint:
             likelihoods += piece.likelihoods
             if take is not None and piece.text:
                 take(piece.text)
-        return Answer(text.strip(), ending != "length", tokens, tuple(likelihoods))
+        return EndpointAnswer(
+            text.strip(), ending != "length", tokens, tuple(likelihoods)
+        )
 
     def _parts(self, body: bytes) -> Iterator[bytes]:
         runtime = self.aws.client("sagemaker-runtime")
@@ -92,7 +97,7 @@ class Endpoint:
             try:
                 with _asking(self.name):
                     stream = runtime.invoke_endpoint_with_response_stream(**request)
-            except Refused:
+            except AccessRefused:
                 # A right of its own, which older policies do not give.
                 self._streams = False
             else:
@@ -138,7 +143,7 @@ def _of_model(name: str, error: Any) -> SageMakerError:
     except ValueError:
         said = complaint(said)
     if status == 400:
-        return DoesNotFit(f"the model refuses the question: {clean_line(said)}")
+        return QuestionDoesNotFit(f"the model refuses the question: {clean_line(said)}")
     return SageMakerError(
         f"the model on the endpoint {name} gave no answer: {clean_line(said)}. Its log "
         f"is in CloudWatch under /aws/sagemaker/Endpoints/{name}"

@@ -13,13 +13,13 @@ from typing import Any
 
 from finetune.evaluate.answer_ends import ends_of
 from finetune.sagemaker import places
-from finetune.sagemaker.channel import Channel, channel_of
+from finetune.sagemaker.channel import InputChannel, channel_of
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.hosting.asked import Asked, Side
+from finetune.sagemaker.hosting.asked import EndpointQuestion, Side
 from finetune.sagemaker.hosting.subject import (
     CONTAINER,
     GIB,
-    Subject,
+    ServedSubject,
     SubjectWish,
     bounded,
     under,
@@ -40,7 +40,7 @@ _OWN_SHARE = 0.85
 
 
 @dataclass(frozen=True)
-class LlamaSubject(Subject):
+class LlamaSubject(ServedSubject):
     """A GGUF and a LoRA on it."""
 
     gguf: Path
@@ -68,7 +68,9 @@ class LlamaSubject(Subject):
         """Where the container finds its files."""
         return {"ModelDataSource": {"S3DataSource": under(addresses["gguf"])}}
 
-    def channels(self, scratch: Path, watcher: Watcher = unwatched) -> list[Channel]:
+    def channels(
+        self, scratch: Path, watcher: Watcher = unwatched
+    ) -> list[InputChannel]:
         """Channels of both files."""
         del scratch
         files = {BASE: self.gguf, ADAPTER: self.adapter}
@@ -187,7 +189,7 @@ class LlamaCpp:
             return cls(ends_of(tokenizer).texts)
         return cls(plain_stops(template))
 
-    def body(self, side: Side, asked: Asked) -> dict[str, Any]:
+    def body(self, side: Side, asked: EndpointQuestion) -> dict[str, Any]:
         """The request that puts a question to one side, as a stream."""
         body: dict[str, Any] = {
             "messages": [message.model_dump() for message in asked.messages],

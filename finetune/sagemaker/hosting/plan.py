@@ -12,8 +12,8 @@ from finetune.sagemaker import places
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.hosting import llama_cpp, vllm
-from finetune.sagemaker.hosting.subject import Subject, SubjectWish
-from finetune.sagemaker.ledger import Ledger, read_ledger
+from finetune.sagemaker.hosting.subject import ServedSubject, SubjectWish
+from finetune.sagemaker.ledger import ResourceLedger, read_ledger
 from finetune.sagemaker.limits import LATE_S, cost
 from finetune.sagemaker.places import EngineKind
 from finetune.sagemaker.price import Price, price
@@ -75,7 +75,7 @@ class DeployPlan:
     reasons: tuple[str, ...]
     """Why it is refused; nothing, where it may begin."""
     notes: tuple[str, ...] = ()
-    subject: Subject | None = field(default=None, repr=False)
+    subject: ServedSubject | None = field(default=None, repr=False)
 
     @property
     def may_begin(self) -> bool:
@@ -154,7 +154,7 @@ def check_hours(hours: float) -> None:
         )
 
 
-def _subject(wish: DeployWish, why: list[str]) -> Subject | None:
+def _subject(wish: DeployWish, why: list[str]) -> ServedSubject | None:
     engine = vllm if wish.engine == "vllm" else llama_cpp
     try:
         return engine.subject(RunFolder(wish.root), wish.subject)
@@ -164,7 +164,7 @@ def _subject(wish: DeployWish, why: list[str]) -> Subject | None:
 
 
 def _memory(
-    subject: Subject, machine: places.Instance, kind: str, notes: list[str]
+    subject: ServedSubject, machine: places.Instance, kind: str, notes: list[str]
 ) -> Iterator[str]:
     available = subject.available(machine)
     if subject.needs is None:
@@ -253,7 +253,7 @@ def told_plan(plan: DeployPlan) -> str:
     return "\n".join(lines)
 
 
-def live_endpoint(ledger: Ledger | None) -> str | None:
+def live_endpoint(ledger: ResourceLedger | None) -> str | None:
     """The name of an endpoint that the ledger knows of and that is not gone."""
     known = ledger.of("endpoint") if ledger is not None else ()
     return next((each.name for each in known if each.state != "gone"), None)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from finetune.data.records import Message
 from finetune.evaluate.written_answers import read_prompts
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.hosting.asked import Asked
-from finetune.sagemaker.hosting.invoke import Answer, Endpoint
+from finetune.sagemaker.hosting.asked import EndpointQuestion
+from finetune.sagemaker.hosting.invoke import Endpoint, EndpointAnswer
 
 QUESTIONS = 3
 TOKENS = 24
@@ -28,7 +28,7 @@ class NotTuned(SageMakerError):
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbedEndpoint:
     """How base and tuned were told apart."""
 
     question: str
@@ -36,7 +36,7 @@ class Probed:
     """`words` or `likelihoods`."""
 
 
-def probe(endpoint: Endpoint) -> Probed:
+def probe(endpoint: Endpoint) -> ProbedEndpoint:
     """Show that the tuned side of an endpoint is not its base.
 
     Raises:
@@ -44,7 +44,7 @@ def probe(endpoint: Endpoint) -> Probed:
         SageMakerError: it does not answer.
     """
     for prompt in read_prompts()[:QUESTIONS]:
-        asked = Asked(
+        asked = EndpointQuestion(
             (Message(role="user", content=prompt.prompt),),
             max_tokens=TOKENS,
             likelihoods=True,
@@ -53,17 +53,17 @@ def probe(endpoint: Endpoint) -> Probed:
         tuned = endpoint.answer("tuned", asked)
         again = endpoint.answer("base", asked)
         if base.text == again.text and base.text != tuned.text:
-            return Probed(prompt.prompt, "words")
+            return ProbedEndpoint(prompt.prompt, "words")
         itself = max(_apart(base, again), LEAST)
         if _apart(base, tuned) > APART * itself:
-            return Probed(prompt.prompt, "likelihoods")
+            return ProbedEndpoint(prompt.prompt, "likelihoods")
     raise NotTuned(
         f"base and tuned answered {QUESTIONS} questions in the same words, and held "
         "them for equally likely: the adapter is not at work on this endpoint"
     )
 
 
-def _apart(one: Answer, other: Answer) -> float:
+def _apart(one: EndpointAnswer, other: EndpointAnswer) -> float:
     """The largest difference of two answers, token by token, as far as both go."""
     pairs = zip(one.likelihoods, other.likelihoods, strict=False)
     return max((abs(a - b) for a, b in pairs), default=0.0)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune.sagemaker import places
-from finetune.sagemaker.hosting.subject import Subject
+from finetune.sagemaker.hosting.subject import ServedSubject
 from finetune.sagemaker.hosts import partition_of
-from finetune.sagemaker.job import RUN_TAG, Options
+from finetune.sagemaker.job import RUN_TAG, JobOptions
 
 DOWNLOAD_S = 1800
 STARTUP_S = 1800
@@ -22,7 +22,7 @@ RETRIES, RETRIES_S = 185, 86400
 
 
 @dataclass(frozen=True)
-class Order:
+class EndpointOrder:
     """All that makes an endpoint."""
 
     name: str
@@ -34,12 +34,12 @@ class Order:
     schedule_role: str
     image: str
     instance: str
-    subject: Subject
+    subject: ServedSubject
     addresses: dict[str, str]
     """Where in S3 the channels lie."""
     sent: int
     """Bytes of them, for the size of the volume."""
-    options: Options
+    options: JobOptions
 
     @property
     def machine(self) -> places.Instance:
@@ -47,7 +47,7 @@ class Order:
         return places.instance(self.instance)
 
 
-def model(order: Order) -> dict[str, Any]:
+def model(order: EndpointOrder) -> dict[str, Any]:
     """The arguments of CreateModel."""
     made: dict[str, Any] = {
         "ModelName": order.name,
@@ -71,7 +71,7 @@ def model(order: Order) -> dict[str, Any]:
     return made
 
 
-def endpoint_config(order: Order) -> dict[str, Any]:
+def endpoint_config(order: EndpointOrder) -> dict[str, Any]:
     """The arguments of CreateEndpointConfig; nothing of what is asked is kept."""
     variant: dict[str, Any] = {
         "VariantName": VARIANT,
@@ -96,7 +96,7 @@ def endpoint_config(order: Order) -> dict[str, Any]:
     return made
 
 
-def schedule(order: Order, until: float) -> dict[str, Any]:
+def schedule(order: EndpointOrder, until: float) -> dict[str, Any]:
     """The arguments of CreateSchedule: the endpoint's end, at `until`.
 
     Args:
@@ -125,7 +125,7 @@ def schedule(order: Order, until: float) -> dict[str, Any]:
     }
 
 
-def endpoint(order: Order) -> dict[str, Any]:
+def endpoint(order: EndpointOrder) -> dict[str, Any]:
     """The arguments of CreateEndpoint."""
     return {
         "EndpointName": order.name,
@@ -134,7 +134,7 @@ def endpoint(order: Order) -> dict[str, Any]:
     }
 
 
-def tags(order: Order) -> list[dict[str, str]]:
+def tags(order: EndpointOrder) -> list[dict[str, str]]:
     """Tags of all that is made for a run."""
     own = {RUN_TAG: order.run[:256], **order.options.tags}
     return [{"Key": key, "Value": value} for key, value in own.items()]

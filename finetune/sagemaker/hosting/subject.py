@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from finetune.sagemaker import places
-from finetune.sagemaker.channel import Channel
+from finetune.sagemaker.channel import InputChannel
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.places import EngineKind
 from medassist.core.files import read_text
@@ -35,7 +35,7 @@ class SubjectWish:
 
 
 @dataclass(frozen=True)
-class Subject(ABC):
+class ServedSubject(ABC):
     """A base and its adapter, for an engine."""
 
     run: RunFolder
@@ -69,7 +69,9 @@ class Subject(ABC):
         """
 
     @abstractmethod
-    def channels(self, scratch: Path, watcher: Watcher = unwatched) -> list[Channel]:
+    def channels(
+        self, scratch: Path, watcher: Watcher = unwatched
+    ) -> list[InputChannel]:
         """What leaves this computer for it.
 
         Args:

@@ -18,12 +18,12 @@ from finetune.evaluate.answer_ends import AnswerEnds, ends_of
 from finetune.recipe import TrainRecipe, read_recipe
 from finetune.sagemaker import fit, places
 from finetune.sagemaker.bundle import base_channel
-from finetune.sagemaker.channel import Channel, channel_of
+from finetune.sagemaker.channel import InputChannel, channel_of
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.hosting.asked import Asked, DoesNotFit, Side
+from finetune.sagemaker.hosting.asked import EndpointQuestion, QuestionDoesNotFit, Side
 from finetune.sagemaker.hosting.subject import (
     CONTAINER,
-    Subject,
+    ServedSubject,
     SubjectWish,
     adapter_config,
     bounded,
@@ -46,7 +46,7 @@ _OWN_SHARE = 0.9
 
 
 @dataclass(frozen=True)
-class VllmSubject(Subject):
+class VllmSubject(ServedSubject):
     """A base in Hugging Face's format, and a plain LoRA on it."""
 
     recipe: TrainRecipe
@@ -86,7 +86,9 @@ class VllmSubject(Subject):
             ],
         }
 
-    def channels(self, scratch: Path, watcher: Watcher = unwatched) -> list[Channel]:
+    def channels(
+        self, scratch: Path, watcher: Watcher = unwatched
+    ) -> list[InputChannel]:
         """Channels of the base, unless it lies in S3 already, and of the adapter."""
         base = base_channel(self.run.root, self.recipe, self.base_from, watcher)
         adapter = self.run.adapter
@@ -220,20 +222,20 @@ class Vllm:
         give_template(tokenizer)
         return cls(tokenizer, ends_of(tokenizer), context)
 
-    def body(self, side: Side, asked: Asked) -> dict[str, Any]:
+    def body(self, side: Side, asked: EndpointQuestion) -> dict[str, Any]:
         """The request that puts a question to one side, as a stream.
 
         Raises:
-            DoesNotFit: the template refuses it, or it has no room.
+            QuestionDoesNotFit: the template refuses it, or it has no room.
         """
         try:
             ids = prompt_ids(self.tokenizer, asked.messages)
         except CannotRender as error:
-            raise DoesNotFit(
+            raise QuestionDoesNotFit(
                 f"the question cannot be put to the model: {error}"
             ) from error
         if len(ids) + asked.max_tokens > self.context:
-            raise DoesNotFit(
+            raise QuestionDoesNotFit(
                 f"the question has {len(ids):,} tokens, and {asked.max_tokens:,} are "
                 f"kept for the answer: more than the endpoint's {self.context:,}. "
                 "Shorten it, or say a smaller --max-tokens"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from finetune.sagemaker.session import Aws, Wish, opened
+from finetune.sagemaker.session import Aws, SessionRequest, opened
 from tests.finetune.sagemaker.fake import Fake
 from tests.finetune.sagemaker.fake_words import REGION
 
@@ -85,7 +85,7 @@ def cloud(
 
 @pytest.fixture
 def aws(cloud: Cloud) -> Iterator[Aws]:
-    with opened(Wish()) as account:
+    with opened(SessionRequest()) as account:
         yield account
 
 

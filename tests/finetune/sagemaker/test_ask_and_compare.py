@@ -16,7 +16,7 @@ from finetune.data.manifest import read_manifest
 from finetune.evaluate.result import read_evaluation
 from finetune.report.sections.results import results
 from finetune.sagemaker.hosting import asked as bodies
-from finetune.sagemaker.hosting.asked import Piece, pieces
+from finetune.sagemaker.hosting.asked import AnswerPiece, pieces
 from finetune.sagemaker.ledger import open_books, read_ledger
 from finetune.sagemaker.session import Aws
 from medassist.core.clean import clean
@@ -287,7 +287,7 @@ def test_an_answer_in_one_piece_may_stand_on_several_lines() -> None:
         {"choices": [{"message": {"content": "a b"}, "finish_reason": "stop"}]},
         indent=2,
     ).encode()
-    assert list(pieces([whole[:9], whole[9:]])) == [Piece("a b", None, "stop")]
+    assert list(pieces([whole[:9], whole[9:]])) == [AnswerPiece("a b", None, "stop")]
 
 
 def test_a_whole_life_as_a_person_sees_it(

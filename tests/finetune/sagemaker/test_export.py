@@ -17,7 +17,7 @@ from finetune.recipe import find_recipe
 from finetune.sagemaker import strict
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.export import as_request, as_skypilot
-from finetune.sagemaker.obstacles import Wish
+from finetune.sagemaker.obstacles import PlanRequest
 from finetune.sagemaker.plan import make_plan
 from finetune.sagemaker.session import Aws
 from tests.finetune.sagemaker.test_commands import LLAMA as NAME
@@ -28,8 +28,8 @@ FILE = find_recipe(NAME)
 
 
 @pytest.fixture
-def wish(tmp_path: Path) -> Wish:
-    return Wish(
+def wish(tmp_path: Path) -> PlanRequest:
+    return PlanRequest(
         recipe=LLAMA,
         root=prepared(tmp_path / "run"),
         tokens_per_epoch=EPOCH,
@@ -37,7 +37,9 @@ def wish(tmp_path: Path) -> Wish:
     )
 
 
-def test_the_request_is_the_one_that_aws_would_be_sent(aws: Aws, wish: Wish) -> None:
+def test_the_request_is_the_one_that_aws_would_be_sent(
+    aws: Aws, wish: PlanRequest
+) -> None:
     made = as_request(aws, make_plan(aws, aws.region, wish), wish, 1_800_000_000)
     assert strict.complaints(aws.client("sagemaker"), "CreateTrainingJob", made) == []
     inputs = {
@@ -50,7 +52,7 @@ def test_the_request_is_the_one_that_aws_would_be_sent(aws: Aws, wish: Wish) -> 
     assert made["TrainingJobName"] in inputs["run"]
 
 
-def test_a_plan_that_is_refused_is_not_exported(aws: Aws, wish: Wish) -> None:
+def test_a_plan_that_is_refused_is_not_exported(aws: Aws, wish: PlanRequest) -> None:
     made = make_plan(aws, aws.region, replace(wish, budget=Decimal(1)))
     with pytest.raises(SageMakerError, match="refused:"):
         as_request(aws, made, wish, 0)
@@ -58,7 +60,7 @@ def test_a_plan_that_is_refused_is_not_exported(aws: Aws, wish: Wish) -> None:
         as_skypilot(made, wish, FILE)
 
 
-def test_a_task_of_skypilot_has_all_that_the_training_needs(wish: Wish) -> None:
+def test_a_task_of_skypilot_has_all_that_the_training_needs(wish: PlanRequest) -> None:
     made = make_plan(None, "us-east-1", wish)
     task = yaml.safe_load(as_skypilot(made, wish, FILE))
     assert task["resources"] == {
@@ -85,7 +87,9 @@ def test_a_task_of_skypilot_has_all_that_the_training_needs(wish: Wish) -> None:
     assert told.exit_code == 0
 
 
-def test_several_gpus_are_one_task_and_several_computers_none(wish: Wish) -> None:
+def test_several_gpus_are_one_task_and_several_computers_none(
+    wish: PlanRequest,
+) -> None:
     recipe = LLAMA.model_copy(
         update={"train": LLAMA.train.model_copy(update={"rows": 16})}
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from finetune.sagemaker import places, strict
-from finetune.sagemaker.job import METRICS, Options, Order, job_name, request
+from finetune.sagemaker.job import METRICS, JobOptions, JobOrder, job_name, request
 from finetune.sagemaker.limits import limits
 from finetune.sagemaker.session import Aws
 from finetune.train.metrics import Step
@@ -19,8 +19,8 @@ from finetune.train.metrics import Step
 ARN = "arn:aws:iam::123456789012:role/medassist-sagemaker"
 
 
-def order(**changes: Any) -> Order:
-    made = Order(
+def order(**changes: Any) -> JobOrder:
+    made = JobOrder(
         name="medassist-small-20261130-000000",
         recipe="small",
         run="medassist/runs/medassist-small-20261130-000000",
@@ -37,7 +37,7 @@ def order(**changes: Any) -> Order:
     return replace(made, **changes)
 
 
-ALL = Options(
+ALL = JobOptions(
     kms_key="arn:aws:kms:eu-central-1:123456789012:key/1234",
     subnets=("subnet-0123",),
     security_groups=("sg-0123",),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.ledger import FILE, Ledger, open_books, read_ledger
+from finetune.sagemaker.ledger import FILE, ResourceLedger, open_books, read_ledger
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 
@@ -111,4 +111,4 @@ def test_a_broken_ledger_is_not_an_empty_one(tmp_path: Path, text: str) -> None:
 
 def test_no_ledger_is_none(tmp_path: Path) -> None:
     assert read_ledger(tmp_path) is None
-    assert Ledger(account=ACCOUNT, region=REGION).spent == 0
+    assert ResourceLedger(account=ACCOUNT, region=REGION).spent == 0

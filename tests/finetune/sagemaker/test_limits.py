@@ -15,7 +15,7 @@ from finetune.sagemaker.limits import (
     SHORTEST_S,
     STOP_S,
     UPLOAD_S,
-    Limits,
+    JobLimits,
     OverBudget,
     cost,
     dollars,
@@ -27,7 +27,7 @@ D = Decimal
 WORLDS = 4000
 
 
-def any_limits(chance: random.Random) -> Limits:
+def any_limits(chance: random.Random) -> JobLimits:
     price = D(chance.randint(115, 113_068)) / 1000
     instances = chance.choice([1, 1, 1, 2, 4, 16])
     spot = chance.random() < 0.6
@@ -70,7 +70,7 @@ class Life:
     starts: int = 0
 
 
-def live(found: Limits, chance: random.Random) -> Life:
+def live(found: JobLimits, chance: random.Random) -> Life:
     """A life of a job whose container alone ends it, as badly as it may go.
 
     SageMaker's own limits never fire here: they may count less than is billed. Each

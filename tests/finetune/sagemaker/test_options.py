@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from finetune.sagemaker.alarm import alarms, delete_alarm, make_alarm
-from finetune.sagemaker.job import Options
+from finetune.sagemaker.job import JobOptions
 from finetune.sagemaker.ledger import open_books
 from finetune.sagemaker.option_checks import wrong
 from finetune.sagemaker.session import Aws
@@ -38,7 +38,7 @@ def test_each_thing_that_is_not_right_is_said(aws: Aws, cloud: Cloud) -> None:
         "it is Inactive": {"mlflow": f"{HERE}:mlflow-tracking-server/asleep"},
     }
     for said, options in cases.items():
-        (found,) = wrong(aws, Options(**options))
+        (found,) = wrong(aws, JobOptions(**options))
         assert said in found
 
 
@@ -48,7 +48,7 @@ def test_what_is_right_is_let_through(aws: Aws, cloud: Cloud) -> None:
         {"awake": "Active"},
         {f"{HERE}:mlflow-app/a"},
     )
-    right = Options(
+    right = JobOptions(
         kms_key=KEY,
         subnets=("subnet-1",),
         security_groups=("sg-1",),

@@ -13,7 +13,7 @@ from finetune.recipe import TrainRecipe, find_recipe, read_recipe
 from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import CLOSED
 from finetune.sagemaker.ledger import open_books
-from finetune.sagemaker.obstacles import Wish
+from finetune.sagemaker.obstacles import PlanRequest
 from finetune.sagemaker.plan import Plan, make_plan
 from finetune.sagemaker.plan_words import told
 from finetune.sagemaker.session import Aws
@@ -56,8 +56,8 @@ def prepared(root: Path, found: dict[str, int] | None = None) -> Path:
 
 
 @pytest.fixture
-def wish(tmp_path: Path) -> Wish:
-    return Wish(
+def wish(tmp_path: Path) -> PlanRequest:
+    return PlanRequest(
         recipe=LLAMA,
         root=prepared(tmp_path / "run"),
         tokens_per_epoch=EPOCH,
@@ -65,7 +65,7 @@ def wish(tmp_path: Path) -> Wish:
     )
 
 
-def plan(aws: Aws | None, wish: Wish, **changes: Any) -> Plan:
+def plan(aws: Aws | None, wish: PlanRequest, **changes: Any) -> Plan:
     return make_plan(aws, "us-east-1", replace(wish, **changes))
 
 
@@ -74,7 +74,7 @@ def changed(recipe: TrainRecipe, part: str, **values: Any) -> TrainRecipe:
     return recipe.model_copy(update={part: inner})
 
 
-def test_the_usual_recipe_fits_25_dollars(aws: Aws, wish: Wish) -> None:
+def test_the_usual_recipe_fits_25_dollars(aws: Aws, wish: PlanRequest) -> None:
     found = plan(aws, wish)
     assert found.may_begin, found.reasons
     assert found.fits
@@ -95,7 +95,9 @@ def test_the_usual_recipe_fits_25_dollars(aws: Aws, wish: Wish) -> None:
     assert "AWS Budgets watches nothing in this account" in text
 
 
-def test_hours_of_an_endpoint_are_set_aside(aws: Aws, wish: Wish, cloud: Cloud) -> None:
+def test_hours_of_an_endpoint_are_set_aside(
+    aws: Aws, wish: PlanRequest, cloud: Cloud
+) -> None:
     cloud.fake.quotas["ml.g5.2xlarge for endpoint usage"] = 0
     with_it, without = plan(aws, wish, hours=4), plan(aws, wish, hours=0)
     assert with_it.limits is not None and without.limits is not None
@@ -104,7 +106,7 @@ def test_hours_of_an_endpoint_are_set_aside(aws: Aws, wish: Wish, cloud: Cloud) 
     assert not any("deploy" in note for note in without.notes)
 
 
-def test_no_time_is_foretold_for_a_gpu_that_nobody_measured(wish: Wish) -> None:
+def test_no_time_is_foretold_for_a_gpu_that_nobody_measured(wish: PlanRequest) -> None:
     found = make_plan(None, "us-west-2", replace(wish, instance="ml.g6.2xlarge"))
     assert found.fits
     assert found.seconds is not None and found.seconds.expected is None
@@ -114,7 +116,7 @@ def test_no_time_is_foretold_for_a_gpu_that_nobody_measured(wish: Wish) -> None:
 
 
 def test_budgets_that_watch_the_account_are_named(
-    aws: Aws, wish: Wish, cloud: Cloud
+    aws: Aws, wish: PlanRequest, cloud: Cloud
 ) -> None:
     limit = {"Amount": "25.0", "Unit": "USD"}
     budget = {"BudgetName": "lab", "BudgetLimit": limit, "TimeUnit": "MONTHLY"}
@@ -125,7 +127,7 @@ def test_budgets_that_watch_the_account_are_named(
     assert any("is not known" in note for note in plan(aws, wish).notes)
 
 
-def test_5_dollars_are_refused_with_what_would_do(aws: Aws, wish: Wish) -> None:
+def test_5_dollars_are_refused_with_what_would_do(aws: Aws, wish: PlanRequest) -> None:
     found = plan(aws, wish, budget=Decimal(5))
     (reason,) = found.reasons
     assert "takes about 11 h 29 min" in reason
@@ -136,7 +138,7 @@ def test_5_dollars_are_refused_with_what_would_do(aws: Aws, wish: Wish) -> None:
 
 
 def test_a_quota_of_none_is_refused_with_the_command_that_asks(
-    aws: Aws, wish: Wish, cloud: Cloud
+    aws: Aws, wish: PlanRequest, cloud: Cloud
 ) -> None:
     (reason,) = plan(aws, wish, spot=True).reasons
     assert "for spot training job usage' of this account is 0" in reason
@@ -149,7 +151,9 @@ def read(cloud: Cloud) -> list[tuple[str, dict[str, Any]]]:
     return cloud.fake.calls
 
 
-def test_patients_in_the_data_are_refused(aws: Aws, wish: Wish, tmp_path: Path) -> None:
+def test_patients_in_the_data_are_refused(
+    aws: Aws, wish: PlanRequest, tmp_path: Path
+) -> None:
     root = prepared(tmp_path / "named", {"phone": 3, "date of birth": 0})
     (reason,) = plan(aws, wish, root=root).reasons
     assert "(3 phone)" in reason
@@ -157,14 +161,14 @@ def test_patients_in_the_data_are_refused(aws: Aws, wish: Wish, tmp_path: Path) 
 
 
 def test_data_that_is_not_prepared_is_refused(
-    aws: Aws, wish: Wish, tmp_path: Path
+    aws: Aws, wish: PlanRequest, tmp_path: Path
 ) -> None:
     (reason,) = plan(aws, wish, root=tmp_path / "none").reasons
     assert "train.jsonl is not there" in reason
 
 
 def test_a_base_that_is_neither_here_nor_in_s3_is_refused(
-    aws: Aws, wish: Wish, tmp_path: Path
+    aws: Aws, wish: PlanRequest, tmp_path: Path
 ) -> None:
     (reason,) = plan(aws, wish, base_from=None).reasons
     assert "is not on this computer" in reason
@@ -173,7 +177,7 @@ def test_a_base_that_is_neither_here_nor_in_s3_is_refused(
 
 
 def test_spot_without_checkpoints_is_refused(
-    aws: Aws, wish: Wish, cloud: Cloud
+    aws: Aws, wish: PlanRequest, cloud: Cloud
 ) -> None:
     cloud.fake.quotas["ml.g5.2xlarge for spot training job usage"] = 1
     recipe = changed(LLAMA, "train", checkpoint_minutes=120)
@@ -186,7 +190,7 @@ def test_spot_without_checkpoints_is_refused(
 
 
 def test_what_does_not_fit_the_memory_is_refused_with_what_does(
-    aws: Aws, wish: Wish
+    aws: Aws, wish: PlanRequest
 ) -> None:
     recipe = changed(LLAMA, "train", rows_at_once=16, checkpointing=False)
     (reason,) = plan(None, wish, recipe=recipe).reasons[:1]
@@ -196,13 +200,13 @@ def test_what_does_not_fit_the_memory_is_refused_with_what_does(
     assert "It fits ml.g6e" in reason[0]
 
 
-def test_a_gpu_method_on_a_cpu_is_refused(aws: Aws, wish: Wish) -> None:
+def test_a_gpu_method_on_a_cpu_is_refused(aws: Aws, wish: PlanRequest) -> None:
     reasons = plan(aws, wish, instance="ml.m5.large").reasons
     assert any("qlora needs an NVIDIA GPU" in reason for reason in reasons)
 
 
 def test_all_that_stands_in_the_way_is_said_at_once(
-    aws: Aws, wish: Wish, tmp_path: Path
+    aws: Aws, wish: PlanRequest, tmp_path: Path
 ) -> None:
     found = plan(
         aws, wish, root=tmp_path, base_from=None, spot=True, budget=Decimal("0.1")
@@ -210,7 +214,9 @@ def test_all_that_stands_in_the_way_is_said_at_once(
     assert len(found.reasons) == 4
 
 
-def test_earlier_jobs_of_the_run_have_used_up_their_part(aws: Aws, wish: Wish) -> None:
+def test_earlier_jobs_of_the_run_have_used_up_their_part(
+    aws: Aws, wish: PlanRequest
+) -> None:
     books = open_books(wish.root, aws.account, aws.region)
     with books.making("training-job", "first", price=Decimal("1.515"), hard_s=36_000):
         pass
@@ -231,7 +237,7 @@ def test_earlier_jobs_of_the_run_have_used_up_their_part(aws: Aws, wish: Wish) -
     ],
 )
 def test_a_bucket_that_can_be_public_is_refused(
-    aws: Aws, wish: Wish, s3: Any, change: dict[str, bool], said: str
+    aws: Aws, wish: PlanRequest, s3: Any, change: dict[str, bool], said: str
 ) -> None:
     closed = dict.fromkeys(CLOSED, True)
     s3.create_bucket(Bucket="ours")
@@ -243,14 +249,14 @@ def test_a_bucket_that_can_be_public_is_refused(
 
 
 def test_the_bucket_is_looked_at_where_none_was_named(
-    aws: Aws, wish: Wish, s3: Any
+    aws: Aws, wish: PlanRequest, s3: Any
 ) -> None:
     s3.create_bucket(Bucket=default_bucket(aws))
     (reason,) = plan(aws, wish).reasons
     assert "can be opened to the public" in reason
 
 
-def test_a_bucket_that_is_not_there_may_be_made(aws: Aws, wish: Wish) -> None:
+def test_a_bucket_that_is_not_there_may_be_made(aws: Aws, wish: PlanRequest) -> None:
     assert plan(aws, wish, bucket="not-there-yet").may_begin
 
 
@@ -259,7 +265,7 @@ def test_a_bucket_that_is_not_there_may_be_made(aws: Aws, wish: Wish) -> None:
     [("403", "bucket of your own"), ("301", "lies in another region")],
 )
 def test_a_bucket_of_somebody_else_or_elsewhere_is_refused(
-    aws: Aws, wish: Wish, code: str, said: str
+    aws: Aws, wish: PlanRequest, code: str, said: str
 ) -> None:
     class Strangers:
         def head_bucket(self, **asked: str) -> None:
@@ -271,7 +277,7 @@ def test_a_bucket_of_somebody_else_or_elsewhere_is_refused(
     assert said in reason
 
 
-def test_nobody_is_asked_offline_and_that_is_said(wish: Wish) -> None:
+def test_nobody_is_asked_offline_and_that_is_said(wish: PlanRequest) -> None:
     found = plan(None, wish)
     assert found.may_begin
     assert found.price is not None
@@ -279,7 +285,7 @@ def test_nobody_is_asked_offline_and_that_is_said(wish: Wish) -> None:
     assert "quota, image and account: not asked" in found.notes
 
 
-def test_the_tokens_are_guessed_from_the_data_that_is_there(wish: Wish) -> None:
+def test_the_tokens_are_guessed_from_the_data_that_is_there(wish: PlanRequest) -> None:
     found = plan(None, wish, tokens_per_epoch=None)
     assert found.tokens == 6000 * LLAMA.train.epochs
     assert any("guessed" in note for note in found.notes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from finetune.sagemaker.hosting.invoke import Answer
+from finetune.sagemaker.hosting.invoke import EndpointAnswer
 from finetune.sagemaker.hosting.probe import QUESTIONS, NotTuned, probe
 
 Said = tuple[str, Sequence[float]]
@@ -20,10 +20,10 @@ class Sides:
         self._turns = [base, tuned, again]
         self.asked: list[str] = []
 
-    def answer(self, side: str, asked: Any) -> Answer:
+    def answer(self, side: str, asked: Any) -> EndpointAnswer:
         text, likelihoods = self._turns[len(self.asked) % 3]
         self.asked.append(side)
-        return Answer(text, True, len(likelihoods), tuple(likelihoods))
+        return EndpointAnswer(text, True, len(likelihoods), tuple(likelihoods))
 
 
 def probed(base: Said, tuned: Said, again: Said | None = None) -> tuple[str, Sides]:

@@ -9,7 +9,7 @@ import pytest
 
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.ledger import open_books
-from finetune.sagemaker.policies import TASKS, Policy, Scope, policies
+from finetune.sagemaker.policies import TASKS, Policy, RoleScope, policies
 from finetune.sagemaker.role import (
     create_role,
     create_roles,
@@ -18,7 +18,7 @@ from finetune.sagemaker.role import (
 )
 from finetune.sagemaker.session import Aws
 
-SCOPE = Scope("us-east-1", "123456789012", "ours", "medassist/run")
+SCOPE = RoleScope("us-east-1", "123456789012", "ours", "medassist/run")
 
 
 def statements(policy: Policy) -> dict[str, dict[str, Any]]:
@@ -65,7 +65,7 @@ def test_the_schedule_may_delete_endpoints_of_ours_and_nothing_else() -> None:
 
 
 def test_nothing_may_be_deleted_by_a_container() -> None:
-    for scope in (SCOPE, Scope("us-east-1", "1", "ours", "p", "arn:key", vpc=True)):
+    for scope in (SCOPE, RoleScope("us-east-1", "1", "ours", "p", "arn:key", vpc=True)):
         found = policies(scope, "r")
         for policy in (found.training.policy, found.hosting.policy):
             assert not [a for a in actions(policy) if a.startswith("s3:Delete")]
@@ -83,7 +83,7 @@ def test_only_sagemaker_for_this_account_takes_a_containers_role() -> None:
 
 def test_a_key_and_a_network_of_ones_own_add_their_rights() -> None:
     assert "kms:Decrypt" not in statements(policies(SCOPE, "r").training.policy)
-    scope = Scope("us-east-1", "1", "ours", "p", "arn:aws:kms:key", vpc=True)
+    scope = RoleScope("us-east-1", "1", "ours", "p", "arn:aws:kms:key", vpc=True)
     for role in (policies(scope, "r").training, policies(scope, "r").hosting):
         found = statements(role.policy)
         assert found["kms:Decrypt"]["Resource"] == "arn:aws:kms:key"
@@ -117,7 +117,7 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/1234"
 
 
 @pytest.mark.parametrize("scope", [SCOPE, replace(SCOPE, kms_key=KEY, vpc=True)])
-def test_iam_takes_each_policy(aws: Aws, scope: Scope) -> None:
+def test_iam_takes_each_policy(aws: Aws, scope: RoleScope) -> None:
     iam, found = aws.client("iam"), policies(scope, "r")
     documents = [found.caller, *(found.of(task).policy for task in TASKS)]
     for number, document in enumerate(documents):
@@ -127,7 +127,7 @@ def test_iam_takes_each_policy(aws: Aws, scope: Scope) -> None:
 
 
 def test_other_partitions_have_their_own_names() -> None:
-    scope = Scope("cn-north-1", "1", "ours")
+    scope = RoleScope("cn-north-1", "1", "ours")
     assert statements(policies(scope, "r").training.policy)["s3:GetObject"][
         "Resource"
     ].startswith("arn:aws-cn:s3:::")
@@ -136,7 +136,7 @@ def test_other_partitions_have_their_own_names() -> None:
 def test_a_role_is_made_once_and_brought_up_to_date(aws: Aws) -> None:
     iam = aws.client("iam")
     arn = create_role(aws, SCOPE, "ours")
-    wider = Scope("us-east-1", "123456789012", "other")
+    wider = RoleScope("us-east-1", "123456789012", "other")
     assert create_role(aws, wider, "ours") == arn
     name = policy_name("training")
     policy = iam.get_role_policy(RoleName="ours", PolicyName=name)

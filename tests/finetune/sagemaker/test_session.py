@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from finetune.sagemaker.errors import SageMakerError, told
-from finetune.sagemaker.session import Aws, UnnamedHost, Wish, opened
+from finetune.sagemaker.session import Aws, SessionRequest, UnnamedAwsHost, opened
 from finetune.sagemaker.strict import complaints
 from medassist.core import guard
 from tests.finetune.sagemaker.conftest import Cloud
@@ -35,7 +35,7 @@ def test_without_credentials_there_is_a_sentence_at_once_and_no_packet(
     began = time.monotonic()
     with (
         pytest.raises(SageMakerError, match="no AWS credentials were found"),
-        opened(Wish(region="eu-central-1")),
+        opened(SessionRequest(region="eu-central-1")),
     ):
         raise AssertionError
     assert time.monotonic() - began < 2
@@ -48,7 +48,7 @@ def test_the_metadata_address_is_asked_only_where_that_is_said(
     monkeypatch.setenv("AWS_METADATA_SERVICE_NUM_ATTEMPTS", "1")
     with (
         pytest.raises(SageMakerError, match="no AWS credentials"),
-        opened(Wish(region="eu-central-1", instance_role=True)),
+        opened(SessionRequest(region="eu-central-1", instance_role=True)),
     ):
         raise AssertionError
     assert set(no_packet) == {("169.254.169.254", 80)}
@@ -61,7 +61,7 @@ def test_no_region_is_taken_by_itself(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with (
         pytest.raises(SageMakerError, match=r"in which country the data lies"),
-        opened(Wish()),
+        opened(SessionRequest()),
     ):
         raise AssertionError
 
@@ -73,14 +73,17 @@ def test_no_region_is_taken_by_itself(
 def test_a_region_that_is_not_there_is_said(
     cloud: Cloud, region: str, said: str
 ) -> None:
-    with pytest.raises(SageMakerError, match=said), opened(Wish(region=region)):
+    with (
+        pytest.raises(SageMakerError, match=said),
+        opened(SessionRequest(region=region)),
+    ):
         raise AssertionError
 
 
 def test_a_profile_that_is_not_there_is_said(cloud: Cloud) -> None:
     with (
         pytest.raises(SageMakerError, match=r"nobody.*list-profiles"),
-        opened(Wish(profile="nobody")),
+        opened(SessionRequest(profile="nobody")),
     ):
         raise AssertionError
 
@@ -91,10 +94,10 @@ def test_the_region_of_the_profile_is_taken(cloud: Cloud) -> None:
         "aws_access_key_id = k\naws_secret_access_key = s\n",
         "utf-8",
     )
-    with opened(Wish(profile="swiss", region=None)) as aws:
+    with opened(SessionRequest(profile="swiss", region=None)) as aws:
         # The variable of the environment comes first, as everywhere in AWS.
         assert aws.region == "us-east-1"
-    with opened(Wish(profile="swiss", region="eu-central-2")) as aws:
+    with opened(SessionRequest(profile="swiss", region="eu-central-2")) as aws:
         assert aws.region == "eu-central-2"
 
 
@@ -118,7 +121,9 @@ def test_a_program_that_gives_credentials_is_named_before_it_runs(
         f'[profile p]\ncredential_process = "{sys.executable}" "{program}"\n'
     )
     heard: list[tuple[str, bool]] = []
-    with opened(Wish(profile="p"), lambda text: heard.append((text, ran.exists()))):
+    with opened(
+        SessionRequest(profile="p"), lambda text: heard.append((text, ran.exists()))
+    ):
         assert ran.exists()
     ((text, had_run),) = heard
     assert str(program) in text
@@ -130,7 +135,7 @@ def test_an_endpoint_of_somebody_else_is_sent_nothing(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", "https://collector.example")
     with (
-        opened(Wish()) as aws,
+        opened(SessionRequest()) as aws,
         pytest.raises(SageMakerError, match="collector"),
         told("list jobs"),
     ):
@@ -152,7 +157,7 @@ def test_the_guard_is_opened_for_the_host_and_closed_afterwards(
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     with (
-        opened(Wish()) as aws,
+        opened(SessionRequest()) as aws,
         pytest.raises(SageMakerError, match="online"),
         told("list jobs"),
     ):
@@ -180,4 +185,4 @@ def test_other_services_are_not_used(aws: Aws) -> None:
 def test_no_secret_is_shown_where_an_account_is_printed(aws: Aws) -> None:
     assert "testing" not in repr(aws)
     assert complaints(aws.client("sts"), "GetCallerIdentity", {}) == []
-    assert issubclass(UnnamedHost, SageMakerError)
+    assert issubclass(UnnamedAwsHost, SageMakerError)

@@ -16,7 +16,7 @@ from finetune.sagemaker import collect, places, start, watch
 from finetune.sagemaker.bundle import Bundle
 from finetune.sagemaker.channel import channel_of
 from finetune.sagemaker.errors import QuotaReached, SageMakerError
-from finetune.sagemaker.job import Options, Order
+from finetune.sagemaker.job import JobOptions, JobOrder
 from finetune.sagemaker.ledger import Books, open_books
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.teardown import How, take_down
@@ -57,12 +57,12 @@ def bundle(run: Run, tmp_path: Path) -> Bundle:
 
 
 @pytest.fixture
-def place() -> start.Place:
-    return start.Place("ours", "medassist", "medassist/runs/one")
+def place() -> start.RunPrefix:
+    return start.RunPrefix("ours", "medassist", "medassist/runs/one")
 
 
 @pytest.fixture
-def order(bundle: Bundle, place: start.Place) -> Order:
+def order(bundle: Bundle, place: start.RunPrefix) -> JobOrder:
     return an_order(
         image=places.training_image(REGION, "ml.m5.large"),
         instance="ml.m5.large",
@@ -72,7 +72,7 @@ def order(bundle: Bundle, place: start.Place) -> Order:
         },
         output=f"{place.own_uri}output",
         checkpoints=f"{place.own_uri}checkpoints/1",
-        options=Options(experiment="trials", alarm="lab@hospital.example"),
+        options=JobOptions(experiment="trials", alarm="lab@hospital.example"),
     )
 
 
@@ -107,8 +107,8 @@ def test_what_a_broken_off_start_left_is_found_and_taken_down(
     books: Books,
     run: Run,
     bundle: Bundle,
-    place: start.Place,
-    order: Order,
+    place: start.RunPrefix,
+    order: JobOrder,
     monkeypatch: pytest.MonkeyPatch,
     operation: str,
     after: bool,
@@ -143,8 +143,8 @@ def test_what_a_broken_off_start_left_is_found_and_taken_down(
 
 
 def test_the_same_call_goes_on_where_it_was_broken_off(
-    aws: Aws, s3: Any, books: Books, run: Run, bundle: Bundle, order: Order,
-    place: start.Place, monkeypatch: pytest.MonkeyPatch, cloud: Cloud,
+    aws: Aws, s3: Any, books: Books, run: Run, bundle: Bundle, order: JobOrder,
+    place: start.RunPrefix, monkeypatch: pytest.MonkeyPatch, cloud: Cloud,
 ) -> None:  # fmt: skip
     cloud.fake.fail["sagemaker", "CreateTrainingJob"] = (
         "ResourceLimitExceeded",
@@ -164,8 +164,8 @@ def test_the_same_call_goes_on_where_it_was_broken_off(
 
 
 def test_a_job_whose_answer_was_lost_is_started_once(
-    aws: Aws, cloud: Cloud, books: Books, run: Run, bundle: Bundle, order: Order,
-    place: start.Place,
+    aws: Aws, cloud: Cloud, books: Books, run: Run, bundle: Bundle, order: JobOrder,
+    place: start.RunPrefix,
 ) -> None:  # fmt: skip
     cloud.fake.drop.add(("sagemaker", "CreateTrainingJob"))
     started = start.start(aws, books, run, bundle, place, order)
@@ -175,8 +175,8 @@ def test_a_job_whose_answer_was_lost_is_started_once(
 
 
 def test_a_role_that_is_new_is_waited_for(
-    aws: Aws, cloud: Cloud, books: Books, run: Run, bundle: Bundle, order: Order,
-    place: start.Place,
+    aws: Aws, cloud: Cloud, books: Books, run: Run, bundle: Bundle, order: JobOrder,
+    place: start.RunPrefix,
 ) -> None:  # fmt: skip
     cloud.fake.fail["sagemaker", "CreateTrainingJob"] = (
         "ValidationException",
@@ -188,8 +188,8 @@ def test_a_role_that_is_new_is_waited_for(
 
 
 def test_a_request_that_aws_would_refuse_sends_nothing(
-    aws: Aws, s3: Any, books: Books, run: Run, bundle: Bundle, order: Order,
-    place: start.Place,
+    aws: Aws, s3: Any, books: Books, run: Run, bundle: Bundle, order: JobOrder,
+    place: start.RunPrefix,
 ) -> None:  # fmt: skip
     with pytest.raises(SageMakerError, match="nothing was sent"):
         start.start(aws, books, run, bundle, place, replace(order, name="x" * 70))
@@ -205,8 +205,8 @@ def put(s3: Any, uri: str, files: dict[str, bytes]) -> None:
 
 @pytest.fixture
 def job(
-    aws: Aws, cloud: Cloud, books: Books, run: Run, bundle: Bundle, order: Order,
-    place: start.Place,
+    aws: Aws, cloud: Cloud, books: Books, run: Run, bundle: Bundle, order: JobOrder,
+    place: start.RunPrefix,
 ) -> dict[str, Any]:  # fmt: skip
     start.start(aws, books, run, bundle, place, order)
     cloud.fake.turn(10_000)

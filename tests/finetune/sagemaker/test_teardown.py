@@ -11,7 +11,7 @@ from finetune.sagemaker.costs import costs, costs_of_all, told_costs
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.job import RUN_TAG
 from finetune.sagemaker.ledger import Books, open_books, read_ledger
-from finetune.sagemaker.policies import Scope
+from finetune.sagemaker.policies import RoleScope
 from finetune.sagemaker.role import create_role
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.tagged import find
@@ -51,7 +51,7 @@ def creates(aws: Aws, cloud: Cloud, books: Books) -> list[tuple[str, str, Act]]:
     def schedule() -> None:
         fake.schedules["expiry"] = {"at": fake.clock + 7200, "Target": {}}
 
-    scope = Scope(aws.region, aws.account, "ours")
+    scope = RoleScope(aws.region, aws.account, "ours")
     return [
         ("bucket", "ours", lambda: s3.create_bucket(Bucket="ours")),
         ("objects", PREFIX, objects),

@@ -13,7 +13,7 @@ import pytest
 
 from finetune.sagemaker import wheelhouse
 from finetune.sagemaker.bucket import make_bucket
-from finetune.sagemaker.channel import Channel, channel_of
+from finetune.sagemaker.channel import InputChannel, channel_of
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.ledger import open_books
 from finetune.sagemaker.own_wheel import write_own_wheel
@@ -34,7 +34,7 @@ def keys(s3: Any) -> dict[str, int]:
     return {each["Key"]: each["Size"] for each in found}
 
 
-def channel(folder: Path) -> Channel:
+def channel(folder: Path) -> InputChannel:
     return channel_of("base", "a base", files_under(folder))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from finetune.sagemaker.container.child import command
-from finetune.sagemaker.container.contract import Contract, Failed
+from finetune.sagemaker.container.contract import Contract, JobFailed
 
 
 def contract(folder: Path, host: str, hosts: list[str], **own: str) -> Contract:
@@ -47,10 +47,10 @@ def test_each_host_has_its_place_and_all_of_them_are_paid_for(tmp_path: Path) ->
 
 @pytest.mark.parametrize("text", ["", "many", "-1", "inf"])
 def test_a_limit_that_is_no_number_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(Failed, match="MEDASSIST_BUDGET_SECONDS"):
+    with pytest.raises(JobFailed, match="MEDASSIST_BUDGET_SECONDS"):
         contract(tmp_path, "algo-1", ["algo-1"], MEDASSIST_BUDGET_SECONDS=text)
 
 
 def test_a_host_that_is_none_of_the_hosts_is_said(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="current_host"):
+    with pytest.raises(JobFailed, match="current_host"):
         contract(tmp_path, "algo-3", ["algo-1"])
