@@ -7,8 +7,8 @@ from pathlib import Path
 
 from finetune.data.records import Message
 from finetune.errors import FinetuneError
-from finetune.evaluate.pair import Pair, Side, load_pair
 from finetune.evaluate.recipe import SYSTEM_PROMPT
+from finetune.evaluate.torch_pair import Side, TorchPair, load_pair
 from finetune.evaluate.written_answers import Writing, write
 from finetune.train.chat_format import CannotRender, prompt_ids
 from medassist.core.run_folder import ADAPTER, ADAPTER_WEIGHTS
@@ -84,7 +84,7 @@ def generate_response(
 
 
 @lru_cache(KEPT)
-def _loaded(folder: Path, base: str | None, _stamp: tuple[int, ...]) -> Pair:
+def _loaded(folder: Path, base: str | None, _stamp: tuple[int, ...]) -> TorchPair:
     return load_pair(folder, base)
 
 

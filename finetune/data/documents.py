@@ -11,7 +11,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
 
 
 @dataclass(frozen=True)
-class Document:
+class RunningText:
     """A piece of running text."""
 
     source: str

@@ -21,7 +21,7 @@ ANSWER: TypeAdapter[AnsweredItem | str] = TypeAdapter(AnsweredItem | str)
 EXAMPLE = TypeAdapter(Example)
 
 
-class Text(Protocol):
+class ModelText(Protocol):
     """What a model wrote."""
 
     @property
@@ -39,7 +39,9 @@ def questions(
     return [dialogues[i * len(dialogues) // count] for i in range(count)]
 
 
-def answer_of(record: DialogueRecord, base: Text, tuned: Text) -> AnsweredItem:
+def answer_of(
+    record: DialogueRecord, base: ModelText, tuned: ModelText
+) -> AnsweredItem:
     """What both wrote to the last question of a record, beside its reference."""
     reference = record.messages[-1].content
     return AnsweredItem(

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from finetune.evaluate.result import (
     AnsweredItem,
     Comparison,
+    DifferenceInterval,
     Exam,
     ExamFigures,
-    ExamItem,
     Flips,
-    Interval,
     ItemLoss,
     Kind,
     KindLoss,
     Loss,
+    PairedExamItem,
 )
 from medassist.exams.multiple_choice import Answered, result
 from medassist.exams.question_files import ExamPaper
@@ -154,7 +154,7 @@ def compare_exams(exams: Sequence[Exam]) -> list[Comparison]:
     return found
 
 
-def exam_of(paper: ExamPaper, items: Sequence[ExamItem], *, chat: bool) -> Exam:
+def exam_of(paper: ExamPaper, items: Sequence[PairedExamItem], *, chat: bool) -> Exam:
     """An exam's figures from its items."""
     subjects = sorted({item.group for item in items} - {""})
     by_subject = {
@@ -176,7 +176,7 @@ def exam_of(paper: ExamPaper, items: Sequence[ExamItem], *, chat: bool) -> Exam:
     )
 
 
-def _figures(items: Sequence[ExamItem]) -> tuple[ExamFigures, ExamFigures]:
+def _figures(items: Sequence[PairedExamItem]) -> tuple[ExamFigures, ExamFigures]:
     golds = [item.gold for item in items]
     base = [Answered(i.base_scores, i.base, i.base_norm) for i in items]
     tuned = [Answered(i.tuned_scores, i.tuned, i.tuned_norm) for i in items]
@@ -206,7 +206,7 @@ def _comparison(
         base=found.base,
         tuned=found.tuned,
         difference=found.difference,
-        interval=Interval(
+        interval=DifferenceInterval(
             low=found.low,
             high=found.high,
             level=found.level,

@@ -35,7 +35,6 @@ from finetune.evaluate.examinee import HfExaminee
 from finetune.evaluate.held_out import HeldOut, held_out_of
 from finetune.evaluate.journal import Journal
 from finetune.evaluate.losses import SIDES, measure
-from finetune.evaluate.pair import Pair, load_pair
 from finetune.evaluate.recipe import EvaluatePart
 from finetune.evaluate.result import (
     AnsweredItem,
@@ -43,11 +42,12 @@ from finetune.evaluate.result import (
     Evaluation,
     EvaluationSettings,
     Exam,
-    ExamItem,
     Example,
     ItemLoss,
+    PairedExamItem,
     write_evaluation,
 )
+from finetune.evaluate.torch_pair import TorchPair, load_pair
 from finetune.evaluate.written_answers import (
     Writing,
     prompt_of,
@@ -66,15 +66,15 @@ if TYPE_CHECKING:
 BLOCK = 128  # items between two looks at the journal
 VERSIONS = ("torch", "transformers", "peft", "numpy")
 LOSS: TypeAdapter[ItemLoss | str] = TypeAdapter(ItemLoss | str)
-EXAM_ITEM = TypeAdapter(ExamItem)
+EXAM_ITEM = TypeAdapter(PairedExamItem)
 
 
 @dataclass
-class Work:
+class EvaluationWork:
     """What the steps of an evaluation share."""
 
     run: Path
-    pair: Pair
+    pair: TorchPair
     held_out: HeldOut
     part: EvaluatePart
     batches: Batches
@@ -132,7 +132,7 @@ def evaluate_run(
     with stoppable(run, "evaluate", "--resume (and the same options)"):
         pair = load_pair(run, base, watcher)
         journal = Journal(run, resume=resume)
-        work = Work(
+        work = EvaluationWork(
             run,
             pair,
             held_out,
@@ -205,7 +205,7 @@ def evaluate_run(
     return evaluation
 
 
-def _losses(work: Work) -> list[ItemLoss]:
+def _losses(work: EvaluationWork) -> list[ItemLoss]:
     records = work.held_out.records
     depends = {
         **work.depends,
@@ -233,7 +233,7 @@ def _losses(work: Work) -> list[ItemLoss]:
     return scored
 
 
-def _answers(work: Work) -> list[AnsweredItem]:
+def _answers(work: EvaluationWork) -> list[AnsweredItem]:
     chosen = questions(work.held_out.records, work.part.generate)
     count = len(chosen)
     depends = {
@@ -272,7 +272,7 @@ def _answers(work: Work) -> list[AnsweredItem]:
 
 
 def _with_semantic_scores(
-    work: Work, encoder: Encoder, answers: Sequence[AnsweredItem]
+    work: EvaluationWork, encoder: Encoder, answers: Sequence[AnsweredItem]
 ) -> list[AnsweredItem]:
     work.watcher("Semantic scores", 0, len(answers))
     texts = [(a.base, a.reference) for a in answers]
@@ -285,7 +285,7 @@ def _with_semantic_scores(
     ]
 
 
-def _examples(work: Work) -> list[Example]:
+def _examples(work: EvaluationWork) -> list[Example]:
     if not work.part.examples:
         return []
     prompts, system = read_prompts(), work.part.system_prompt
@@ -348,7 +348,7 @@ def _some(paper: ExamPaper, limit: int | None) -> ExamPaper:
     return ExamPaper(paper.task, paper.title, chosen, paper.shots, paper.files)
 
 
-def _exam(work: Work, paper: ExamPaper) -> Exam:
+def _exam(work: EvaluationWork, paper: ExamPaper) -> Exam:
     questions, pair = paper.questions, work.pair
     chat = work.part.exam_chat
     chat = bool(pair.invocation) if chat is None else chat
@@ -385,7 +385,7 @@ def _exam(work: Work, paper: ExamPaper) -> Exam:
                 base, tuned = by_side["base"][place], by_side["tuned"][place]
                 kept.add(
                     block[place],
-                    ExamItem(
+                    PairedExamItem(
                         id=question.id,
                         group=question.group,
                         gold=question.gold,
@@ -402,7 +402,7 @@ def _exam(work: Work, paper: ExamPaper) -> Exam:
     return exam_of(paper, items, chat=chat)
 
 
-def _chat(pair: Pair) -> Any:
+def _chat(pair: TorchPair) -> Any:
     def rendered(turns: Sequence[Turn]) -> str:
         messages = [
             Message.model_validate({"role": turn.role, "content": turn.content})

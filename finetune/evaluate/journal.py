@@ -23,7 +23,7 @@ from medassist.core.run_folder import EVALUATING
 Found = TypeVar("Found")
 
 
-class Part(Generic[Found]):
+class JournalPart(Generic[Found]):
     """Findings of one part by place, saved as they are made.
 
     Args:
@@ -94,7 +94,7 @@ class Journal:
 
     def part(
         self, name: str, depends: Mapping[str, object], adapter: TypeAdapter[Found]
-    ) -> Part[Found]:
+    ) -> JournalPart[Found]:
         """The findings of a part, earlier ones first.
 
         Args:
@@ -104,7 +104,7 @@ class Journal:
         """
         text = json.dumps(depends, sort_keys=True)
         mark = hashlib.sha256(text.encode()).hexdigest()[:16]
-        return Part(self.folder / f"{name}-{mark}.jsonl", adapter)
+        return JournalPart(self.folder / f"{name}-{mark}.jsonl", adapter)
 
     @property
     def seconds(self) -> float:

@@ -13,9 +13,9 @@ import torch
 
 from finetune.data.records import DialogueRecord, TextRecord
 from finetune.evaluate.batches import Batches
-from finetune.evaluate.pair import Pair, Side
 from finetune.evaluate.result import ItemLoss
 from finetune.evaluate.scored_rows import ScoredRecord, ScoredRow, rows_of
+from finetune.evaluate.torch_pair import Side, TorchPair
 from finetune.train.chat_format import CannotRender
 
 SIDES: tuple[Side, Side] = ("base", "tuned")
@@ -38,7 +38,7 @@ class Sums:
 
 
 def measure(
-    pair: Pair, records: Sequence[TextRecord | DialogueRecord], batches: Batches
+    pair: TorchPair, records: Sequence[TextRecord | DialogueRecord], batches: Batches
 ) -> Iterator[tuple[int, ItemLoss | str]]:
     """The losses of both models on each record.
 
@@ -102,7 +102,7 @@ def measure(
         )
 
 
-def losses_of(pair: Pair, rows: Sequence[ScoredRow]) -> list[Sums]:
+def losses_of(pair: TorchPair, rows: Sequence[ScoredRow]) -> list[Sums]:
     """Losses of the pair in its current state, on one batch of rows."""
     width = max(len(row.tokens) for row in rows)
     wanted = torch.zeros(len(rows), width, dtype=torch.bool)

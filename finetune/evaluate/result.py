@@ -161,7 +161,7 @@ class Example(Part):
     tuned_ended: bool
 
 
-class ExamItem(Part):
+class PairedExamItem(Part):
     """Choices of both models for one exam question."""
 
     id: str
@@ -207,10 +207,10 @@ class Exam(Part):
     tuned: ExamFigures
     subjects: dict[str, tuple[ExamFigures, ExamFigures]] = {}
     """Base and tuned by subject, where the exam has several."""
-    items: tuple[ExamItem, ...]
+    items: tuple[PairedExamItem, ...]
 
 
-class Interval(Part):
+class DifferenceInterval(Part):
     """A confidence interval of a paired difference."""
 
     low: float
@@ -256,7 +256,7 @@ class Comparison(Part):
     tuned: float
     difference: float
     """tuned - base."""
-    interval: Interval
+    interval: DifferenceInterval
     """Of the difference."""
     flips: Flips | None = None
     p: float | None = None

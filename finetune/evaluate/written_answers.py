@@ -16,7 +16,7 @@ from finetune.data.records import Message
 from finetune.errors import FinetuneError
 from finetune.evaluate.answer_ends import AnswerEnds, answer_ends
 from finetune.evaluate.batches import Batches
-from finetune.evaluate.pair import Pair, Side
+from finetune.evaluate.torch_pair import Side, TorchPair
 from finetune.train.chat_format import prompt_ids
 from medassist.text.detokenizer import Detokenizer
 
@@ -68,7 +68,7 @@ def read_prompts(file: Path = PROMPTS) -> list[ExamplePrompt]:
 
 
 def prompt_of(
-    pair: Pair, messages: Sequence[Message], new_tokens: int
+    pair: TorchPair, messages: Sequence[Message], new_tokens: int
 ) -> list[int] | None:
     """Tokens of the prompt before an answer; `None` if no room is left.
 
@@ -80,7 +80,7 @@ def prompt_of(
 
 
 def write_both(
-    pair: Pair, prompts: Sequence[Sequence[int]], batches: Batches, how: Writing
+    pair: TorchPair, prompts: Sequence[Sequence[int]], batches: Batches, how: Writing
 ) -> Iterator[tuple[int, WrittenAnswer, WrittenAnswer]]:
     """Answers of base and tuned model to each prompt.
 

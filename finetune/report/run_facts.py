@@ -12,7 +12,7 @@ from finetune.errors import FinetuneError
 from finetune.evaluate.result import Evaluation, read_evaluation
 from finetune.recipe import TrainRecipe, read_recipe
 from finetune.report.verdicts import ExportedVerdicts, read_verdicts
-from finetune.train.metrics import Step, read_metrics
+from finetune.train.metrics import TrainingStep, read_metrics
 from finetune.train.result import TrainingResult, read_training
 from medassist.core.card import Card, read_card
 from medassist.core.files import sha256_of_file
@@ -44,7 +44,7 @@ class RunFacts:
     name: str
     recipe: TrainRecipe | None
     manifest: Manifest | None
-    steps: tuple[Step, ...]
+    steps: tuple[TrainingStep, ...]
     training: TrainingResult | None
     evaluation: Evaluation | None
     card: Card | None

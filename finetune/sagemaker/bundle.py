@@ -14,7 +14,7 @@ from finetune.sagemaker.upload import files_under
 from finetune.sagemaker.wheelhouse import fill, requirements
 from finetune.train.base_gguf import unpacked_base
 from finetune.train.base_model import WANTED, find_base
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import DATA, RECIPE
 from medassist.core.words import size
@@ -47,7 +47,7 @@ class Bundle:
 
 
 def make_bundle(
-    run: Run,
+    run: TrainingRun,
     folder: Path,
     *,
     base_from: str | None = None,

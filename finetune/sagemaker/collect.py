@@ -18,7 +18,7 @@ from finetune.sagemaker.errors import SageMakerError, told
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.watch import checkpoints, objects, split_uri
 from finetune.train.result import read_training
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 from medassist.core.files import SHARED_FILE, give_name, sha256_of_file, write_whole
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import (
@@ -49,7 +49,7 @@ class FetchedJob:
 
 
 def fetch_result(
-    aws: Aws, job: dict[str, Any], run: Run, watcher: Watcher = unwatched
+    aws: Aws, job: dict[str, Any], run: TrainingRun, watcher: Watcher = unwatched
 ) -> FetchedJob:
     """Put a job's adapter and its account into the run folder, whole or not at all.
 
@@ -89,7 +89,7 @@ def fetch_result(
 
 
 def fetch_checkpoint(
-    aws: Aws, job: dict[str, Any], run: Run, watcher: Watcher = unwatched
+    aws: Aws, job: dict[str, Any], run: TrainingRun, watcher: Watcher = unwatched
 ) -> FetchedJob:
     """Put the newest whole checkpoint, and the best one, into the run folder.
 
@@ -198,7 +198,7 @@ def _one(aws: Aws, bucket: str, key: str, to: Path) -> None:
             out.write(part)
 
 
-def _check(half: Path, run: Run) -> None:
+def _check(half: Path, run: TrainingRun) -> None:
     """Check that what was fetched is this run's, and whole."""
     recipe = half / RECIPE
     if recipe.is_file() and recipe.read_text("utf-8") != run.recipe_file.read_text(
@@ -221,7 +221,7 @@ def _check(half: Path, run: Run) -> None:
         )
 
 
-def _check_recipe(state: Path, run: Run) -> None:
+def _check_recipe(state: Path, run: TrainingRun) -> None:
     said = json.loads(state.read_text("utf-8")).get("recipe_sha256")
     if said != run.recipe_sha256:
         raise SageMakerError(
@@ -230,7 +230,7 @@ def _check_recipe(state: Path, run: Run) -> None:
         )
 
 
-def _name_base(adapter: Path, run: Run) -> None:
+def _name_base(adapter: Path, run: TrainingRun) -> None:
     """Write the path of the base on this computer in place of the container's."""
     file = adapter / ADAPTER_CONFIG
     config = json.loads(file.read_text("utf-8"))

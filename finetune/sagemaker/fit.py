@@ -19,9 +19,9 @@ from finetune.sagemaker import places
 from finetune.train.base_model import find_base, load_config
 from finetune.train.estimate import (
     GIB,
-    Load,
     Precision,
     Shape,
+    TrainingLoad,
     expected_speed,
     memory,
     shape_of,
@@ -116,7 +116,7 @@ def fit_tokens(
     instances: int = 1,
 ) -> Fit:
     """As `fit`, for so many tokens over all epochs."""
-    load = Load(
+    load = TrainingLoad(
         trainable=form.trainable,
         tokens_at_once=recipe.train.rows_at_once * recipe.train.max_length,
         precision=_precision(recipe, instance),

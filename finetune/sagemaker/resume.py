@@ -19,7 +19,7 @@ from finetune.sagemaker.errors import SageMakerError, told
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.upload import put
 from finetune.sagemaker.watch import checkpoints, split_uri
-from finetune.train.training_folder import Run, check_resumed
+from finetune.train.training_folder import TrainingRun, check_resumed
 from medassist.core.files import sha256_of_file
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import METRICS, RunFolder
@@ -45,7 +45,7 @@ class ResumePoint:
 
 
 @contextmanager
-def found_in(root: Path, run: Run) -> Generator[ResumePoint]:
+def found_in(root: Path, run: TrainingRun) -> Generator[ResumePoint]:
     """The newest checkpoint of the run folder `root`, and the best one.
 
     Args:

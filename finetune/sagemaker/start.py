@@ -23,7 +23,7 @@ from finetune.sagemaker.session import Aws
 from finetune.sagemaker.tracking import make_trial
 from finetune.sagemaker.upload import upload
 from finetune.sagemaker.watch import describe, status
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 from medassist.core.progress import Watcher, unwatched
 
 SHARED = ("code", "base")
@@ -91,7 +91,7 @@ def place_of(
 
 
 def order_of(
-    run: Run,
+    run: TrainingRun,
     plan: Plan,
     bundle: Bundle,
     place: RunPrefix,
@@ -131,7 +131,7 @@ def order_of(
     )
 
 
-def settle(aws: Aws, books: Books, run: Run, now: float) -> None:
+def settle(aws: Aws, books: Books, run: TrainingRun, now: float) -> None:
     """Learn what the jobs before have cost; none of them may still be at work.
 
     Raises:
@@ -154,7 +154,7 @@ def settle(aws: Aws, books: Books, run: Run, now: float) -> None:
 def start(
     aws: Aws,
     books: Books,
-    run: Run,
+    run: TrainingRun,
     bundle: Bundle,
     place: RunPrefix,
     order: JobOrder,
@@ -250,7 +250,7 @@ def _create(aws: Aws, asked: dict[str, Any], sleep: Callable[[float], None]) -> 
 
 
 @contextmanager
-def _left_told(run: Run, order: JobOrder) -> Generator[None]:
+def _left_told(run: TrainingRun, order: JobOrder) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:

@@ -33,7 +33,7 @@ from finetune.train.preparation import TrainingWishes, prepare
 from finetune.train.result import TrainingResult, read_training
 from finetune.train.stop import asked_to_stop
 from finetune.train.train import train
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 from medassist.core.card import AdapterKind, StageFigures
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.terminal import say_on
@@ -123,7 +123,9 @@ def train_adapter(
         Interrupted: the user stopped it.
         FinetuneError: a checkpoint is broken, or the loss is no longer a number.
     """
-    run = Run(folder.checkpoints(kind), training_recipe(kind, recipe), folder.base)
+    run = TrainingRun(
+        folder.checkpoints(kind), training_recipe(kind, recipe), folder.base
+    )
     done = run.finished()
     if done is not None:
         return done

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.documents import (
-    Document,
     QuestionAnswer,
+    RunningText,
     focus_key,
     is_held_out,
     whole_sentences,
@@ -31,7 +31,7 @@ from finetune.starter.chat import SYSTEM_SENTENCES
 from finetune.starter.invented_diseases import names_focus, renamed
 from finetune.starter.questions import QUESTION_SETS, whole_records
 from finetune.starter.starter_recipe import Recipe, TextPart, TunePart
-from finetune.starter.talk import Talk, small_talk
+from finetune.starter.talk import Rephraser, small_talk
 
 SYSTEM_SHARE = 0.3  # of the conversations, how many open with a system turn
 OTHER_HELD_OUT = 0.1  # other documents are held out a tenth as often as foci
@@ -81,7 +81,7 @@ def read_text(data: Path, recipe: Recipe) -> SplitText:
     asked_train: list[QuestionAnswer] = []
     asked_validation: list[QuestionAnswer] = []
     chance = random.Random(recipe.seed)
-    talk = Talk(recipe.seed)
+    talk = Rephraser(recipe.seed)
     for source in recipe.text.sources:
         if (found := QUESTION_SETS.get(source.name)) is None:
             continue
@@ -115,7 +115,7 @@ def read_text(data: Path, recipe: Recipe) -> SplitText:
     )
 
 
-def read_open_corpus(folder: Path, sources: Collection[str]) -> Iterator[Document]:
+def read_open_corpus(folder: Path, sources: Collection[str]) -> Iterator[RunningText]:
     """The documents of the named `sources` in the corpus in `folder`, in file order.
 
     Relation_names of the ontologies are words, and blanks single.
@@ -129,7 +129,7 @@ def read_open_corpus(folder: Path, sources: Collection[str]) -> Iterator[Documen
         assert isinstance(record, TextRecord)
         seen.add(record.meta["part"])
         text = _BLANKS.sub(" ", _RELATION.sub(" ", record.text)).strip()
-        yield Document(source=record.meta["part"], text=text)
+        yield RunningText(source=record.meta["part"], text=text)
     if missing := sorted(set(sources) - seen):
         raise FinetuneError(
             f"{folder / open_corpus.FILE} has no text of {', '.join(missing)}; take "
@@ -176,7 +176,7 @@ def conversations(
     Some are second questions of a conversation, some are about diseases that nobody
     has, and some are not about health.
     """
-    talk = Talk(seed)
+    talk = Rephraser(seed)
     short = short_answers(questions, part)
     asked = [
         talk.rephrased(question, REPHRASED)
@@ -229,7 +229,7 @@ def _question_passage(
     return Passage(asked.source, answer, asked.question, system)
 
 
-def _pieces(document: Document, longest: int) -> Iterator[Passage]:
+def _pieces(document: RunningText, longest: int) -> Iterator[Passage]:
     """`document` in pieces of at most about `longest` characters, by paragraphs."""
     piece = ""
     for paragraph in document.text.split("\n"):

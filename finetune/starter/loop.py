@@ -15,7 +15,7 @@ import torch
 
 from finetune.errors import FinetuneError, Interrupted
 from finetune.starter.pretrain_checkpoint import (
-    Progress,
+    PretrainState,
     read_checkpoint,
     write_checkpoint,
 )
@@ -33,7 +33,7 @@ class Length:
     steps: int | None = None
     seconds: float | None = None
 
-    def done(self, progress: Progress) -> float:
+    def done(self, progress: PretrainState) -> float:
         """Share of the training that is done, 0 to 1."""
         if self.steps is not None:
             return min(1.0, progress.step / self.steps)
@@ -54,7 +54,9 @@ def rate_share(done: float, warm_up: float, decay: float) -> float:
 class StepWatcher(Protocol):
     """Callback that is told about each step."""
 
-    def step(self, progress: Progress, done: float, loss: float, rate: float) -> None:
+    def step(
+        self, progress: PretrainState, done: float, loss: float, rate: float
+    ) -> None:
         """A step is done; `rate` is tokens per second."""
         ...
 
@@ -82,7 +84,7 @@ def train(
     *,
     warm_up: float,
     decay: float,
-) -> Progress:
+) -> PretrainState:
     """Train to the end of `length`, from the newest checkpoint where there is one.
 
     Ctrl-C and SIGTERM end it after the step that runs, with a checkpoint.
@@ -92,7 +94,7 @@ def train(
         FinetuneError: the loss is no longer a number.
     """
     progress = read_checkpoint(checkpoints, training.parameters, training.optimizers)
-    progress = progress or Progress()
+    progress = progress or PretrainState()
     training.changed()
     full_rates = {
         kind: [float(group["lr"]) for group in optimizer.param_groups]
@@ -170,5 +172,5 @@ class ActiveTime:
         return seconds
 
 
-def _save(folder: Path, progress: Progress, training: Training) -> Path:
+def _save(folder: Path, progress: PretrainState, training: Training) -> Path:
     return write_checkpoint(folder, progress, training.parameters, training.optimizers)

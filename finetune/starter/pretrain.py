@@ -14,7 +14,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from finetune.starter.drills import IGNORED, drill_rows
 from finetune.starter.loop import Length, StepWatcher, Training, train
-from finetune.starter.pretrain_checkpoint import Progress
+from finetune.starter.pretrain_checkpoint import PretrainState
 from finetune.starter.small_llama import ComputeCopy, compiled, new_model
 from finetune.starter.starter_recipe import BasePart, Recipe
 from finetune.starter.text_loss import TextLoss, summed_loss
@@ -28,7 +28,7 @@ class Trained:
     """A trained model (float32, on the CPU), with its figures."""
 
     model: LlamaForCausalLM
-    progress: Progress
+    progress: PretrainState
 
 
 def train_base(

@@ -18,7 +18,7 @@ KEPT = 2  # checkpoints; the one before the last, should the last be unreadable
 
 
 @dataclass(frozen=True)
-class Progress:
+class PretrainState:
     """Progress of a training."""
 
     step: int = 0
@@ -29,7 +29,7 @@ class Progress:
 
 def write_checkpoint(
     folder: Path,
-    progress: Progress,
+    progress: PretrainState,
     parameters: Mapping[str, torch.Tensor],
     optimizers: Mapping[str, torch.optim.Optimizer],
 ) -> Path:
@@ -53,7 +53,7 @@ def read_checkpoint(
     folder: Path,
     parameters: Mapping[str, torch.Tensor],
     optimizers: Mapping[str, torch.optim.Optimizer],
-) -> Progress | None:
+) -> PretrainState | None:
     """Put the newest checkpoint in `folder` back; `None` where there is none.
 
     Raises:
@@ -65,7 +65,7 @@ def read_checkpoint(
     file = found[-1]
     try:
         with safe_open(file, "pt") as kept:
-            progress = Progress(**json.loads(kept.metadata()["progress"]))
+            progress = PretrainState(**json.loads(kept.metadata()["progress"]))
             names = set(kept.keys())
             if {n for n in names if n.startswith("weight/")} != {
                 f"weight/{n}" for n in parameters

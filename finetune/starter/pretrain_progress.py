@@ -20,7 +20,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
-from finetune.starter.pretrain_checkpoint import Progress
+from finetune.starter.pretrain_checkpoint import PretrainState
 from medassist.core.terminal import say_on
 from medassist.core.words import duration
 
@@ -66,7 +66,9 @@ class PretrainProgress:
         self._bar.stop()
         self._file.close()
 
-    def step(self, progress: Progress, done: float, loss: float, rate: float) -> None:
+    def step(
+        self, progress: PretrainState, done: float, loss: float, rate: float
+    ) -> None:
         """Take in a step; `rate` in tokens per second."""
         row = {
             "stage": self._stage,

@@ -23,7 +23,7 @@ from finetune.data.sources import (
     mts_dialog,
     pubmedqa,
 )
-from finetune.data.sources.source import Broken, PassedOver, Source
+from finetune.data.sources.source import Broken, DataSource, PassedOver
 from finetune.errors import FinetuneError
 
 SHORTEST_ANSWER = 40  # characters; below stand remnants such as "See above."
@@ -45,7 +45,7 @@ class QuestionSet:
     folder: str
     files: tuple[str, ...]
     """All that is read of the folder, for the lineage."""
-    source: Source
+    source: DataSource
     shape: Shape
 
     def read(self, folder: Path, dropped: Counter[str]) -> Iterator[QuestionAnswer]:
@@ -73,7 +73,7 @@ class QuestionSet:
 
 
 def whole_records(
-    source: Source, folder: Path, files: Sequence[str]
+    source: DataSource, folder: Path, files: Sequence[str]
 ) -> Iterator[TextRecord | DialogueRecord | PassedOver]:
     """The records of `files`, where a broken one ends the reading.
 

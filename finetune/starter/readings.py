@@ -22,7 +22,7 @@ from finetune.errors import FinetuneError
 from finetune.starter.corpus import REPHRASED, read_questions
 from finetune.starter.starter_folder import StarterFolder
 from finetune.starter.starter_recipe import read_recipe
-from finetune.starter.talk import Talk
+from finetune.starter.talk import Rephraser
 from medassist.core.card import Pane, Readings, read_card, write_card
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.run_folder import CARD
@@ -66,7 +66,7 @@ def reading_questions(run: Path) -> list[ReadingQuestion]:
     folder = StarterFolder(run)
     wanted = yaml.safe_load(QUESTIONS.read_text("utf-8"))
     unseen = read_questions(folder.data / "questions-validation.jsonl")
-    talk = Talk(read_recipe(folder.recipe).seed)
+    talk = Rephraser(read_recipe(folder.recipe).seed)
     chosen: list[ReadingQuestion] = []
     foci: set[str] = set()
     for kind, count in wanted["held_out"].items():

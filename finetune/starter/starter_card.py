@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from finetune.data.sources.source_notices import notices
-from finetune.starter.pretrain_checkpoint import Progress
+from finetune.starter.pretrain_checkpoint import PretrainState
 from finetune.starter.starter_folder import StarterFolder
 from finetune.starter.starter_recipe import Recipe
 from finetune.starter.text_loss import TextLoss
@@ -60,7 +60,7 @@ class TextManifest(BaseModel):
 
 
 def base_figures(
-    progress: Progress,
+    progress: PretrainState,
     hardware: str,
     parameters: int,
     metrics: Path,

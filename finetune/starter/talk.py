@@ -23,7 +23,7 @@ _HERE = Path(__file__).parent
 _LONGEST_FOCUS = 60  # characters; longer ones are no words of a question
 
 
-class Talk:
+class Rephraser:
     """Varies how questions are asked; the same for the same seed."""
 
     def __init__(self, seed: int) -> None:

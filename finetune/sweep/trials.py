@@ -22,7 +22,7 @@ from finetune.sweep.result import Sweep, Trial, read_sweep, write_sweep
 from finetune.sweep.space import Dimension, Setting, grid, with_setting
 from finetune.train.base_gguf import unpacked_base
 from finetune.train.result import read_training
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 from medassist.core.run_folder import BASE, DATA, RECIPE, SWEEP
 from medassist.core.run_folder import TRAINING as TRAINED
 from medassist.core.unpacked import read_unpacked
@@ -33,7 +33,7 @@ _WORST = 1e9
 
 
 def sweep(
-    run: Run,
+    run: TrainingRun,
     axes: Sequence[Dimension],
     words: Sequence[str],
     search: int | None,
@@ -87,7 +87,7 @@ def sweep(
 
 
 def _begin(
-    file: Path, run: Run, words: Sequence[str], search: int | None, resume: bool
+    file: Path, run: TrainingRun, words: Sequence[str], search: int | None, resume: bool
 ) -> Sweep:
     fresh = Sweep(
         recipe=run.recipe.name,
@@ -160,7 +160,7 @@ def _suggest(state: Sweep, recipe: TrainRecipe, axes: Sequence[Dimension]) -> Se
     return dict(study.ask(space).params)
 
 
-def _train(run: Run, trial: Trial, options: Sequence[str], file: Path) -> Trial:
+def _train(run: TrainingRun, trial: Trial, options: Sequence[str], file: Path) -> Trial:
     folder = run.root / trial.folder
     name = f"{run.recipe.name}-{Path(trial.folder).name}"[:80]
     try:

@@ -11,10 +11,10 @@ from trl.trainer.sft_config import SFTConfig
 
 from finetune.recipe import LoraPart, TrainRecipe
 from finetune.train.hardware import Hardware
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 
 
-def trainer_arguments(run: Run, hardware: Hardware) -> SFTConfig:
+def trainer_arguments(run: TrainingRun, hardware: Hardware) -> SFTConfig:
     """The trainer's arguments for the recipe of `run` on `hardware`.
 
     Validation, checkpoints and the schedule are the tuner's own, so the trainer's are

@@ -21,7 +21,7 @@ from finetune.train.base_model import (
 )
 from finetune.train.chat_format import give_template
 from finetune.train.hardware import Hardware
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 from finetune.train.training_rows import default_invocation
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.unpacked import is_gguf
@@ -44,7 +44,7 @@ class BaseFolder:
 
 
 def open_base(
-    run: Run, *, download: bool, way: WayOut, watcher: Watcher = unwatched
+    run: TrainingRun, *, download: bool, way: WayOut, watcher: Watcher = unwatched
 ) -> BaseFolder:
     """Find the base of `run` and read its tokenizer; the weights stay where they are.
 

@@ -59,7 +59,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Load:
+class TrainingLoad:
     """Trainable parameters, tokens at once and precision of a training."""
 
     trainable: int
@@ -107,7 +107,7 @@ class TrainingEstimate:
         return self.memory <= self.available
 
 
-def memory(shape: Shape, load: Load) -> Memory:
+def memory(shape: Shape, load: TrainingLoad) -> Memory:
     """The memory of a training."""
     size = 4 if load.precision == "fp32" else 2
     if load.nf4:
@@ -126,17 +126,17 @@ def memory(shape: Shape, load: Load) -> Memory:
     )
 
 
-def passes(load: Load) -> int:
+def passes(load: TrainingLoad) -> int:
     """How often the weights are read for each token trained on; once to validate."""
     return 3 if load.checkpointing else 2
 
 
-def operations(shape: Shape, load: Load) -> int:
+def operations(shape: Shape, load: TrainingLoad) -> int:
     """FLOP for each token trained on."""
     return 2 * passes(load) * (shape.parameters + load.trainable)
 
 
-def expected_speed(shape: Shape, load: Load, matrix: float) -> float:
+def expected_speed(shape: Shape, load: TrainingLoad, matrix: float) -> float:
     """Tokens a second of a training, with matrix products at `matrix` FLOP/s."""
     return matrix * REACHED / operations(shape, load)
 

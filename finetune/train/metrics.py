@@ -12,7 +12,7 @@ from medassist.core.files import SHARED_FILE, sync, write_whole
 from medassist.core.run_folder import METRICS
 
 
-class Step(BaseModel):
+class TrainingStep(BaseModel):
     """One line: a step, or a validation (which has no `loss`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,9 +41,9 @@ class StepListeners:
     """Takes in the lines of metrics.jsonl, before and while somebody watches."""
 
     def __init__(self) -> None:
-        self.takers: list[Callable[[Step], None]] = []
+        self.takers: list[Callable[[TrainingStep], None]] = []
 
-    def __call__(self, step: Step) -> None:
+    def __call__(self, step: TrainingStep) -> None:
         for taker in self.takers:
             taker(step)
 
@@ -58,7 +58,7 @@ class MetricsFile:
         write_whole(file, "".join(_line(step) for step in kept), SHARED_FILE)
         self._out = file.open("a", encoding="utf-8")
 
-    def write(self, step: Step) -> None:
+    def write(self, step: TrainingStep) -> None:
         """Append a line; it is on its way to the disk when this returns."""
         self._out.write(_line(step))
         self._out.flush()
@@ -69,7 +69,7 @@ class MetricsFile:
         sync(self._file)
 
 
-def read_metrics(run: Path) -> list[Step]:
+def read_metrics(run: Path) -> list[TrainingStep]:
     """The lines of RUN/metrics.jsonl, in order.
 
     Raises:
@@ -85,18 +85,18 @@ def read_metrics(run: Path) -> list[Step]:
     return _read(file)
 
 
-def _line(step: Step) -> str:
+def _line(step: TrainingStep) -> str:
     return step.model_dump_json(exclude_none=True) + "\n"
 
 
-def _read(file: Path) -> list[Step]:
-    steps: list[Step] = []
+def _read(file: Path) -> list[TrainingStep]:
+    steps: list[TrainingStep] = []
     with file.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             if not line.endswith("\n"):
                 break
             try:
-                steps.append(Step.model_validate_json(line))
+                steps.append(TrainingStep.model_validate_json(line))
             except ValidationError as error:
                 raise FinetuneError(
                     f"{file}, line {number} is not a step of a training: "

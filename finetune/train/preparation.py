@@ -32,12 +32,12 @@ from finetune.train.base_folder import BaseFolder, load_model, open_base
 from finetune.train.base_model import hash_base
 from finetune.train.checkpoint import newest
 from finetune.train.course import TrainingLimits
-from finetune.train.estimate import Load, Shape, TrainingEstimate
+from finetune.train.estimate import Shape, TrainingEstimate, TrainingLoad
 from finetune.train.hardware import Hardware, choose
-from finetune.train.metrics import Step, StepListeners
+from finetune.train.metrics import StepListeners, TrainingStep
 from finetune.train.result import Base, Method, RowCounts
 from finetune.train.schedule import Schedule
-from finetune.train.training_folder import Run, check_resumed
+from finetune.train.training_folder import TrainingRun, check_resumed
 from finetune.train.training_rows import (
     RowOptions,
     SplitRows,
@@ -73,7 +73,7 @@ class TrainingWishes:
 class PreparedTraining:
     """Everything a training needs, with its estimate."""
 
-    run: Run
+    run: TrainingRun
     wishes: TrainingWishes
     hardware: Hardware
     tuner: Tuner
@@ -89,7 +89,7 @@ class PreparedTraining:
 
 
 def prepare(
-    run: Run,
+    run: TrainingRun,
     wishes: TrainingWishes,
     *,
     watcher: Watcher = unwatched,
@@ -187,7 +187,7 @@ def _limits(
 
 
 def _rows(
-    run: Run,
+    run: TrainingRun,
     base: BaseFolder,
     arguments: SFTConfig,
     watcher: Watcher,
@@ -217,13 +217,13 @@ def _rows(
 
 
 def _tuner(
-    run: Run,
+    run: TrainingRun,
     model: PreTrainedModel,
     base: BaseFolder,
     arguments: SFTConfig,
     splits: tuple[SplitRows, SplitRows | None],
     limits: TrainingLimits,
-    report: Callable[[Step], None],
+    report: Callable[[TrainingStep], None],
     began: float,
 ) -> Tuner:
     train, validation = splits
@@ -296,7 +296,7 @@ def _estimate(
     tokens, validation = splits[0].figures.tokens, splits[1]
     packed = len(cast("Any", tuner.train_dataset))
     part = recipe.train
-    load = Load(
+    load = TrainingLoad(
         trainable,
         part.rows_at_once * part.max_length,
         hardware.precision,

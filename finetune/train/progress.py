@@ -15,7 +15,7 @@ from rich.progress import (
     TextColumn,
 )
 
-from finetune.train.metrics import Step
+from finetune.train.metrics import TrainingStep
 from medassist.core.terminal import say_on
 from medassist.core.words import duration, memory
 
@@ -56,7 +56,7 @@ class TrainingProgress:
     ) -> None:
         self._bar.stop()
 
-    def show(self, step: Step) -> None:
+    def show(self, step: TrainingStep) -> None:
         """Take in a line of metrics.jsonl."""
         if step.validation_loss is not None:
             self._validation = f"  validation {step.validation_loss:.3f}"
@@ -81,7 +81,7 @@ class TrainingProgress:
             share = 100 * step.step // self._total
             say_on(self._console, f"training {share:3} %  {figures}")
 
-    def _left(self, step: Step) -> str:
+    def _left(self, step: TrainingStep) -> str:
         seconds, first = self._began or (0.0, 0)
         if step.step <= first:
             return "?"

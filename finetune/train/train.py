@@ -17,12 +17,12 @@ from finetune.train.checkpoint import (
     read_state,
     save_adapter,
 )
-from finetune.train.metrics import MetricsFile, Step
+from finetune.train.metrics import MetricsFile, TrainingStep
 from finetune.train.preparation import TOKENIZER, PreparedTraining, forget
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.shortage import shortage_told
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 from finetune.train.tuner import NothingLearned
 from medassist.core.files import give_name, sha256_of_file
 from medassist.core.run_folder import ADAPTER_WEIGHTS, METRICS
@@ -90,7 +90,7 @@ def _steps(prepared: PreparedTraining) -> None:
         tuner.train(resume_from_checkpoint=str(resumed))
 
 
-def _nothing_learned(run: Run) -> Interrupted:
+def _nothing_learned(run: TrainingRun) -> Interrupted:
     return Interrupted(
         "stopped before the first step was done, so that nothing was learned. Begin "
         f"again with: medassist finetune train {run.root}",
@@ -166,7 +166,7 @@ def _finish(prepared: PreparedTraining) -> TrainingResult:
     )
 
 
-def _board(run: Run) -> Callable[[Step], None]:
+def _board(run: TrainingRun) -> Callable[[TrainingStep], None]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -175,7 +175,7 @@ def _board(run: Run) -> Callable[[Step], None]:
         ) from error
     writer = SummaryWriter(str(run.root / "tensorboard"))
 
-    def write(step: Step) -> None:
+    def write(step: TrainingStep) -> None:
         figures = step.model_dump(exclude={"step"}, exclude_none=True)
         for name, value in figures.items():
             writer.add_scalar(f"train/{name}", value, step.step)

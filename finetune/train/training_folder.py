@@ -22,7 +22,7 @@ from medassist.core.run_folder import TRAINING as RESULT
 
 
 @dataclass(frozen=True)
-class Run(RunFolder):
+class TrainingRun(RunFolder):
     """A run folder to train in."""
 
     recipe: TrainRecipe
@@ -63,7 +63,7 @@ def open_run(
     resume: bool,
     base: Path | None = None,
     change: bool = True,
-) -> Run:
+) -> TrainingRun:
     """Open the run folder of a call, with its recipe in it.
 
     Args:
@@ -81,7 +81,7 @@ def open_run(
     root = out or (Path(wish) if Path(wish).is_dir() else None)
     recipe = _recipe(file, root)
     root = root or Path("runs") / recipe.name
-    run = Run(root, recipe, base)
+    run = TrainingRun(root, recipe, base)
     if not run.split("train").is_file():
         raise FinetuneError(
             f"{run.split('train')} is not there; prepare the data with: "
@@ -101,7 +101,7 @@ def open_run(
     return run
 
 
-def check_resumed(run: Run, folder: Path) -> None:
+def check_resumed(run: TrainingRun, folder: Path) -> None:
     """Check that the checkpoint in `folder` belongs to the run's recipe.
 
     Raises:
@@ -141,7 +141,7 @@ def locked(root: Path) -> Generator[None]:
         yield
 
 
-def _is_written(run: Run) -> bool:
+def _is_written(run: TrainingRun) -> bool:
     """Whether the folder has the run's recipe, in the words of whichever version.
 
     An older one wrote fewer defaults; checkpoints are known by the hash of its words.
@@ -169,7 +169,7 @@ def _recipe(file: Path, root: Path | None) -> TrainRecipe:
     return parse_recipe(content, str(file))
 
 
-def _same(run: Run, file: Path, begun: bool) -> None:
+def _same(run: TrainingRun, file: Path, begun: bool) -> None:
     try:
         content = yaml.safe_load(run.recipe_file.read_text("utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:

@@ -48,7 +48,7 @@ from finetune.train.checkpoint import (
 )
 from finetune.train.course import Course, TrainingLimits
 from finetune.train.hardware import peak_memory
-from finetune.train.metrics import Step
+from finetune.train.metrics import TrainingStep
 from finetune.train.schedule import Schedule
 from finetune.train.training_rows import batches
 
@@ -67,7 +67,7 @@ class Tuner(SFTTrainer):
         limits: TrainingLimits,
         schedule: Schedule,
         recipe_sha256: str,
-        report: Callable[[Step], None],
+        report: Callable[[TrainingStep], None],
         began: float,
         **more: Any,
     ) -> None:
@@ -401,8 +401,8 @@ class Tuner(SFTTrainer):
         dist.all_reduce(summed)
         return int(summed)
 
-    def _line(self, **figures: Any) -> Step:
-        return Step(
+    def _line(self, **figures: Any) -> TrainingStep:
+        return TrainingStep(
             step=self.state.global_step,
             epoch=self.state.epoch or 0.0,
             tokens=self.course.tokens,

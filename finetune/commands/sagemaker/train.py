@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from finetune.sagemaker.resume import ResumePoint
     from finetune.sagemaker.session import Aws
     from finetune.sagemaker.start import RunPrefix
-    from finetune.train.training_folder import Run
+    from finetune.train.training_folder import TrainingRun
 
 
 def train(
@@ -289,7 +289,7 @@ def _told(
     return "\n".join(lines)
 
 
-def _packages(run: Run, *, yes: bool, json: bool) -> None:
+def _packages(run: TrainingRun, *, yes: bool, json: bool) -> None:
     """Ask before pip goes online for what a job installs."""
     from finetune.sagemaker import wheelhouse
 

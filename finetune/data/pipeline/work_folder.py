@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from finetune.data.recipe import DataPart
-from finetune.data.sources.source import Source, SourceInfo
+from finetune.data.sources.source import DataSource, SourceInfo
 from finetune.errors import FinetuneError
 
 PREFIX = ".work-"
@@ -40,7 +40,7 @@ class OpenedSource:
     """A data set of the recipe, ready to be read."""
 
     info: SourceInfo
-    source: Source
+    source: DataSource
     root: Path
     path: str
     """As the user gave it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finetune.data.sources.conversation import has_turns_names
-from finetune.data.sources.row import Asked, TableRow
+from finetune.data.sources.row import TableRow, WantedColumns
 from finetune.errors import FinetuneError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BATCH = 512  # rows that are held at a time
 
 
-def arrow_rows(file: Path, asked: Asked) -> Iterator[TableRow]:
+def arrow_rows(file: Path, asked: WantedColumns) -> Iterator[TableRow]:
     """The rows of Parquet, or of Arrow in either form (streamed, or Feather's).
 
     Args:
@@ -44,7 +44,7 @@ def arrow_rows(file: Path, asked: Asked) -> Iterator[TableRow]:
         ) from error
 
 
-def _parquet(file: Path, asked: Asked) -> Batches:
+def _parquet(file: Path, asked: WantedColumns) -> Batches:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as opened:
@@ -53,7 +53,7 @@ def _parquet(file: Path, asked: Asked) -> Batches:
             yield batch, columns
 
 
-def _arrow(file: Path, asked: Asked) -> Batches:
+def _arrow(file: Path, asked: WantedColumns) -> Batches:
     import pyarrow as pa
 
     with pa.memory_map(str(file)) as mapped:
@@ -70,7 +70,9 @@ def _arrow(file: Path, asked: Asked) -> Batches:
                 yield batch.select(chosen).slice(start, BATCH), columns
 
 
-def _chosen(schema: pa.Schema, asked: Asked) -> tuple[tuple[str, ...], list[str]]:
+def _chosen(
+    schema: pa.Schema, asked: WantedColumns
+) -> tuple[tuple[str, ...], list[str]]:
     columns = tuple(schema.names)
     talks = tuple(field.name for field in schema if _may_be_turns(field.type))
     return columns, list(asked.choose(columns, talks))

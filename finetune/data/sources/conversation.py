@@ -80,7 +80,7 @@ class NoConversation(Exception):
 
 
 @dataclass
-class Talk:
+class ConversationBuilder:
     """A conversation on its way to messages, and what was done on the way."""
 
     messages: list[Message] = field(default_factory=list[Message])
@@ -101,7 +101,7 @@ class Talk:
         else:
             self.messages.append(Message(role=role, content=content))
 
-    def ended(self) -> Talk:
+    def ended(self) -> ConversationBuilder:
         """The same, up to its last answer.
 
         Raises:
@@ -115,7 +115,7 @@ class Talk:
         return self
 
 
-def conversation(turns: Iterable[Any], system: str = "") -> Talk:
+def conversation(turns: Iterable[Any], system: str = "") -> ConversationBuilder:
     """The messages that the turns of a row make.
 
     Args:
@@ -125,7 +125,7 @@ def conversation(turns: Iterable[Any], system: str = "") -> Talk:
     Raises:
         NoConversation: it calls tools, shows pictures, or is of no known form.
     """
-    talk = Talk()
+    talk = ConversationBuilder()
     if system:
         talk.add("system", system)
     alternating: tuple[Role, Role] = ("user", "assistant")
@@ -142,7 +142,7 @@ def conversation(turns: Iterable[Any], system: str = "") -> Talk:
     return talk.ended()
 
 
-def preferred(question: Any, answer: Any, system: str = "") -> Talk:
+def preferred(question: Any, answer: Any, system: str = "") -> ConversationBuilder:
     """The messages of a prompt and its completion, one of them or both in turns.
 
     An answer in turns that begin with the user's holds the prompt already.
@@ -213,7 +213,7 @@ def content_text(content: Any) -> str:
     Raises:
         NoConversation: parts are no text.
     """
-    return _text(content, Talk())
+    return _text(content, ConversationBuilder())
 
 
 def _written_out(text: str) -> Any:
@@ -246,7 +246,7 @@ def _pair(turn: Mapping[str, Any]) -> tuple[str, str] | None:
     return next((pair for pair in _PAIRS if all(key in turn for key in pair)), None)
 
 
-def _add_object(turn: Mapping[str, Any], talk: Talk) -> None:
+def _add_object(turn: Mapping[str, Any], talk: ConversationBuilder) -> None:
     speaker = _speaker(turn)
     if speaker in _TOOLS or turn.get("tool_calls") or turn.get("function_call"):
         raise NoConversation(TOOL_REASON)
@@ -276,7 +276,7 @@ def _not_learned(turn: Mapping[str, Any]) -> bool:
     )
 
 
-def _text(content: Any, talk: Talk) -> str:
+def _text(content: Any, talk: ConversationBuilder) -> str:
     match content:
         case None:
             return ""
@@ -294,7 +294,7 @@ def _text(content: Any, talk: Talk) -> str:
             raise NoConversation(FORM_REASON)
 
 
-def _part(part: Any, talk: Talk) -> str:
+def _part(part: Any, talk: ConversationBuilder) -> str:
     if isinstance(part, str):
         return part
     if not isinstance(part, dict):

@@ -36,8 +36,8 @@ from finetune.data.sources.packed import is_archive
 from finetune.data.sources.source import (
     LONGEST_RECORD,
     Broken,
+    DataSource,
     Reading,
-    Source,
     SourceInfo,
 )
 from finetune.data.sources.unpacked import read_unpacked
@@ -85,7 +85,7 @@ def source_info(name: str) -> SourceInfo:
     return SOURCES[name]
 
 
-def open_source(name: str, **options: Any) -> Source:
+def open_source(name: str, **options: Any) -> DataSource:
     """The data set `name` with `options`, ready to be read.
 
     Its records are checked for their length; all else is the source's own.
@@ -132,7 +132,7 @@ def _value(info: SourceInfo, name: str, value: Any) -> Any:
 class _Checked:
     """A source whose records are of bearable length, and that is given archives."""
 
-    source: Source
+    source: DataSource
     reads_archives: bool
 
     def files(self, root: Path) -> list[Path]:

@@ -25,7 +25,7 @@ class TableRow:
 
 
 @dataclass(frozen=True)
-class Asked:
+class WantedColumns:
     """What is wanted of columns, by their names and which may hold turns of a talk.
 
     Attributes:

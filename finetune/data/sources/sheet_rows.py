@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.sources.csv_rows import listed
-from finetune.data.sources.row import Asked, TableRow
+from finetune.data.sources.row import TableRow, WantedColumns
 from finetune.data.sources.source import Broken
 from finetune.errors import FinetuneError
 
@@ -29,7 +29,7 @@ class _Sheet:
     talks: tuple[str, ...] = field(default=())
 
 
-def sheet_rows(file: Path, asked: Asked) -> Iterator[TableRow | Broken]:
+def sheet_rows(file: Path, asked: WantedColumns) -> Iterator[TableRow | Broken]:
     """The rows of all sheets whose columns make records; of each other sheet a word.
 
     Args:
@@ -102,7 +102,7 @@ def open_book(file: Path) -> Any:
     return book
 
 
-def _sheet(sheet: Any, asked: Asked) -> _Sheet | None:
+def _sheet(sheet: Any, asked: WantedColumns) -> _Sheet | None:
     """The sheet with its heading, above which a title may stand.
 
     It is the first row that names a record's columns, else the first one.

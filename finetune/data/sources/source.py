@@ -81,7 +81,7 @@ Reading = Generator[Read, None, Columns | None]
 """Records one after the other; at the end, what a table's columns were taken for."""
 
 
-class Source(Protocol):
+class DataSource(Protocol):
     """A data set that has been opened with its options."""
 
     def files(self, root: Path) -> list[Path]:
@@ -117,7 +117,7 @@ class SourceInfo:
     terms: str
     """What a user must know before using it; empty where the licence says all."""
     kind: Literal["text", "dialogue", "either"]
-    open_source: Callable[..., Source]
+    open_source: Callable[..., DataSource]
     """Makes the source of its options, which are keyword arguments."""
     options: tuple[str, ...] = ()
     """The names of the options."""

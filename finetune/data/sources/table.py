@@ -39,7 +39,7 @@ from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.missing_words import is_missing
 from finetune.data.sources.nearest import did_you_mean
-from finetune.data.sources.row import Asked, TableRow
+from finetune.data.sources.row import TableRow, WantedColumns
 from finetune.data.sources.source import Broken, Columns, Read, Reading, SourceInfo
 from finetune.data.sources.table_rows import table_rows
 from finetune.errors import FinetuneError
@@ -93,7 +93,7 @@ class TableSource:
         return inputs(root, (*endings, *BINARY), "a table")
 
     def read(self, file: Path) -> Reading:
-        return (yield from _File(self, file).records())
+        return (yield from _TableFile(self, file).records())
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class _Facts:
     meta: dict[str, str]
 
 
-class _File:
+class _TableFile:
     """One file on its way through."""
 
     def __init__(self, wishes: TableSource, file: Path) -> None:
@@ -143,7 +143,7 @@ class _File:
             known = self._map(columns, talks)
             return known.used if known is not None else columns
 
-        asked = Asked(choose, self._kind)
+        asked = WantedColumns(choose, self._kind)
         return table_rows(self._file, self._wishes.encoding, asked)
 
     def _kind(

@@ -11,7 +11,7 @@ from typing import Any
 from finetune.data.sources.arrow_rows import arrow_rows
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.json_items import Keys, json_rows
-from finetune.data.sources.row import Asked, TableRow
+from finetune.data.sources.row import TableRow, WantedColumns
 from finetune.data.sources.sheet_rows import sheet_rows
 from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import lines
@@ -21,7 +21,9 @@ SAMPLE = 100  # lines by which JSON lines are told from JSON
 _DECODER = json.JSONDecoder(object_pairs_hook=Keys)
 
 
-def table_rows(file: Path, encoding: str, asked: Asked) -> Iterator[TableRow | Broken]:
+def table_rows(
+    file: Path, encoding: str, asked: WantedColumns
+) -> Iterator[TableRow | Broken]:
     """The rows of JSON lines, JSON, CSV, Excel, Arrow or Parquet, by the file's name.
 
     Args:
@@ -50,7 +52,7 @@ def table_rows(file: Path, encoding: str, asked: Asked) -> Iterator[TableRow | B
                 yield TableRow(str(row.number), dict(row.cells), row.columns)
 
 
-def _json(file: Path, asked: Asked) -> Iterator[TableRow | Broken]:
+def _json(file: Path, asked: WantedColumns) -> Iterator[TableRow | Broken]:
     for key, row in json_rows(file, WHAT, asked.kind):
         yield _of_object(key, f"item {key}", row, file)
 

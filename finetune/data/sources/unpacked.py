@@ -20,7 +20,7 @@ from typing import IO
 
 from finetune.data.sources.inputs import DATA, compressed
 from finetune.data.sources.packed import open_zip, refusal, tar_members
-from finetune.data.sources.source import Broken, Columns, Read, Reading, Source
+from finetune.data.sources.source import Broken, Columns, DataSource, Read, Reading
 from finetune.errors import FinetuneError
 
 MOST_GROWTH = 200  # times that a member may be larger unpacked than packed
@@ -54,7 +54,7 @@ class _Packed:
         return refusal(self.name)
 
 
-def read_unpacked(source: Source, file: Path) -> Reading:
+def read_unpacked(source: DataSource, file: Path) -> Reading:
     """The records of a source's files that lie in an archive, in the archive's order.
 
     Args:

@@ -33,7 +33,7 @@ READ_BEFORE, READ_AFTER = 60, 100  # characters that the recogniser reads with a
 MOST_FOUND = 20  # places of a record that are listed
 
 
-class Rule(BaseModel):
+class IdentifierPattern(BaseModel):
     """A pattern, the phrases without which it cannot match, and the kinds it is of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,10 +46,10 @@ class Rule(BaseModel):
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
+def rules() -> tuple[IdentifierPattern, ...]:
     """The rules of identifiers.yaml."""
     rows = yaml.safe_load(RULES.read_text("utf-8"))
-    return TypeAdapter(tuple[Rule, ...]).validate_python(rows)
+    return TypeAdapter(tuple[IdentifierPattern, ...]).validate_python(rows)
 
 
 def find_identifiers(text: str) -> Iterator[tuple[str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from finetune.evaluate.result import Comparison, Evaluation
 from finetune.report.run_facts import RunFacts
 from finetune.report.wording import counted, listed, number
-from finetune.train.metrics import Step
+from finetune.train.metrics import TrainingStep
 from medassist.exams.statistics import LEAST_GROUPS, Outcome
 from medassist.report.elements import Items, Section
 
@@ -166,7 +166,7 @@ def next_steps(facts: RunFacts, run: str) -> Section:
     return Section("next", "Next steps", (Items(tuple(todo)),))
 
 
-def _of_curves(steps: tuple[Step, ...]) -> list[str]:
+def _of_curves(steps: tuple[TrainingStep, ...]) -> list[str]:
     """What the validation losses suggest."""
     losses = [
         step.validation_loss for step in steps if step.validation_loss is not None

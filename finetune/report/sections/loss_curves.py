@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from finetune.report.public_names import base_name
 from finetune.report.wording import counted, number
-from finetune.train.metrics import Step
+from finetune.train.metrics import TrainingStep
 from finetune.train.result import Method, TrainingResult
 from medassist.core.words import duration, size
 from medassist.report.elements import (
@@ -37,7 +37,9 @@ STOPPED = {
 }
 
 
-def training(result: TrainingResult | None, steps: Sequence[Step]) -> Section | None:
+def training(
+    result: TrainingResult | None, steps: Sequence[TrainingStep]
+) -> Section | None:
     """The section, of what there is; None where there is neither result nor steps."""
     parts: list[Part] = []
     if result is not None:
@@ -83,7 +85,9 @@ def _why(result: TrainingResult) -> str:
     return STOPPED[result.stopped_why]
 
 
-def loss_curves(steps: Sequence[Step], result: TrainingResult | None) -> Lines | None:
+def loss_curves(
+    steps: Sequence[TrainingStep], result: TrainingResult | None
+) -> Lines | None:
     """The loss by tokens, in training and on held-out text; None without a step."""
     trained = [
         (step.tokens / 1e6, step.loss)
@@ -123,7 +127,7 @@ def loss_curves(steps: Sequence[Step], result: TrainingResult | None) -> Lines |
 
 
 def _best_mark(
-    steps: Sequence[Step], result: TrainingResult | None
+    steps: Sequence[TrainingStep], result: TrainingResult | None
 ) -> tuple[float, str] | None:
     if result is None or result.best.validation_loss is None:
         return None

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from finetune.evaluate.compare import compare_exams
-from finetune.evaluate.result import Exam, ExamFigures, ExamItem, Interval
+from finetune.evaluate.result import (
+    DifferenceInterval,
+    Exam,
+    ExamFigures,
+    PairedExamItem,
+)
 from medassist.exams.statistics import Flips, score_interval
 
 
 def exam(answers: list[tuple[int, int]]) -> Exam:
     """Answers of base and tuned; the choice 0 is right."""
     items = tuple(
-        ExamItem(
+        PairedExamItem(
             id=str(n),
             gold=0,
             base=base,
@@ -52,4 +57,4 @@ def test_many_answers_that_became_right_are_better():
 
 def test_an_interval_of_before_is_read_as_the_bootstraps():
     old = {"low": -0.1, "high": 0.1, "level": 0.95, "draws": 10_000, "seed": 0}
-    assert Interval.model_validate(old).method == "bootstrap"
+    assert DifferenceInterval.model_validate(old).method == "bootstrap"

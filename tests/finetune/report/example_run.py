@@ -27,18 +27,18 @@ from finetune.evaluate.result import (
     ComparedModels,
     Comparison,
     DataFacts,
+    DifferenceInterval,
     Evaluation,
     EvaluationSettings,
     Exam,
     ExamFigures,
-    ExamItem,
     Example,
     Flips,
-    Interval,
     ItemLoss,
     KindLoss,
     Loss,
     ModelFacts,
+    PairedExamItem,
     write_evaluation,
 )
 from finetune.recipe import TrainRecipe
@@ -468,12 +468,12 @@ def loss_comparison(items: tuple[ItemLoss, ...], metric: str) -> Comparison:
 
 def exam_of(luck: random.Random) -> Exam:
     """An exam in which the tuned model does worse, and clearly so."""
-    items: list[ExamItem] = []
+    items: list[PairedExamItem] = []
     for number in range(QUESTIONS):
         base = 0 if luck.random() < 0.55 else 1
         tuned = base if luck.random() < 0.7 else (0 if luck.random() < 0.2 else 1)
         items.append(
-            ExamItem(
+            PairedExamItem(
                 id=f"q{number}",
                 gold=0,
                 base=base,
@@ -541,7 +541,7 @@ def comparison(
         base=found.base,
         tuned=found.tuned,
         difference=found.difference,
-        interval=Interval(
+        interval=DifferenceInterval(
             low=found.low,
             high=found.high,
             level=found.level,

@@ -14,7 +14,7 @@ from finetune.sagemaker import places, strict
 from finetune.sagemaker.job import METRICS, JobOptions, JobOrder, job_name, request
 from finetune.sagemaker.limits import limits
 from finetune.sagemaker.session import Aws
-from finetune.train.metrics import Step
+from finetune.train.metrics import TrainingStep
 
 ARN = "arn:aws:iam::123456789012:role/medassist-sagemaker"
 
@@ -101,10 +101,12 @@ def test_the_gpu_of_the_instance_is_trained_on_by_a_process_each() -> None:
 
 
 def test_cloudwatch_reads_each_figure_of_a_line_and_no_other() -> None:
-    step = Step(
+    step = TrainingStep(
         step=7, epoch=0.5, tokens=900, seconds=3.5, loss=1.25, tokens_per_second=8e2
     )
-    check = Step(step=8, epoch=0.6, tokens=990, seconds=4.0, validation_loss=2.5e-05)
+    check = TrainingStep(
+        step=8, epoch=0.6, tokens=990, seconds=4.0, validation_loss=2.5e-05
+    )
     lines = [each.model_dump_json(exclude_none=True) for each in (step, check)]
     found = {
         name: [float(hit) for line in lines for hit in re.findall(regex, line)]

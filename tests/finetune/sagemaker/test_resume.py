@@ -16,21 +16,21 @@ from finetune.sagemaker.resume import found_in, send
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.watch import checkpoints
 from finetune.train.checkpoint import State, folder_of
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 
 URI = "s3://ours/medassist/runs/one/checkpoints/abc"
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> TrainingRun:
     recipe = parse_recipe({"name": "small", "base": "no/base"}, "the test's recipe")
     root = tmp_path / "run"
     root.mkdir()
     recipe.write(root / "recipe.yaml")
-    return Run(root, recipe)
+    return TrainingRun(root, recipe)
 
 
-def checkpoint(run: Run, step: int, best: int, **changes: Any) -> Path:
+def checkpoint(run: TrainingRun, step: int, best: int, **changes: Any) -> Path:
     folder = folder_of(run.checkpoints, step)
     folder.mkdir(parents=True)
     fields = {
@@ -55,7 +55,7 @@ def download(s3: Any, to: Path) -> Path:
 
 
 def test_a_container_goes_on_from_what_was_sent(
-    aws: Aws, s3: Any, run: Run, tmp_path: Path
+    aws: Aws, s3: Any, run: TrainingRun, tmp_path: Path
 ) -> None:
     for step in (2, 4, 6):
         checkpoint(run, step, best=2)
@@ -78,7 +78,7 @@ def test_a_container_goes_on_from_what_was_sent(
 
 
 def test_an_upload_that_breaks_off_leaves_no_checkpoint(
-    aws: Aws, s3: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+    aws: Aws, s3: Any, run: TrainingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint(run, 6, best=6)
     s3.create_bucket(Bucket="ours")
@@ -99,7 +99,9 @@ def test_an_upload_that_breaks_off_leaves_no_checkpoint(
     assert checkpoints(aws, URI) == []
 
 
-def test_jobs_that_are_further_are_not_thrown_back(aws: Aws, s3: Any, run: Run) -> None:
+def test_jobs_that_are_further_are_not_thrown_back(
+    aws: Aws, s3: Any, run: TrainingRun
+) -> None:
     checkpoint(run, 6, best=6)
     s3.create_bucket(Bucket="ours")
     prefix = "medassist/runs/one/checkpoints/abc/step-0000008/"
@@ -113,7 +115,7 @@ def test_jobs_that_are_further_are_not_thrown_back(aws: Aws, s3: Any, run: Run) 
         send(aws, before, URI)
 
 
-def test_another_recipes_checkpoint_and_none_are_refused(run: Run) -> None:
+def test_another_recipes_checkpoint_and_none_are_refused(run: TrainingRun) -> None:
     with pytest.raises(SageMakerError, match="--checkpoint"), found_in(run.root, run):
         raise AssertionError
     checkpoint(run, 6, best=6, recipe_sha256="0" * 64)

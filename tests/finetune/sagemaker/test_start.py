@@ -20,7 +20,7 @@ from finetune.sagemaker.job import JobOptions, JobOrder
 from finetune.sagemaker.ledger import Books, open_books
 from finetune.sagemaker.session import Aws
 from finetune.sagemaker.teardown import How, take_down
-from finetune.train.training_folder import Run
+from finetune.train.training_folder import TrainingRun
 from tests.finetune.sagemaker.conftest import Cloud
 from tests.finetune.sagemaker.fake_words import REGION
 from tests.finetune.sagemaker.test_job import order as an_order
@@ -32,21 +32,21 @@ CREATES = (
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> TrainingRun:
     recipe = parse_recipe({"name": "small", "base": "no/base"}, "the test's recipe")
     root = tmp_path / "run"
     root.mkdir()
     recipe.write(root / "recipe.yaml")
-    return Run(root, recipe)
+    return TrainingRun(root, recipe)
 
 
 @pytest.fixture
-def books(aws: Aws, run: Run) -> Books:
+def books(aws: Aws, run: TrainingRun) -> Books:
     return open_books(run.root, aws.account, aws.region)
 
 
 @pytest.fixture
-def bundle(run: Run, tmp_path: Path) -> Bundle:
+def bundle(run: TrainingRun, tmp_path: Path) -> Bundle:
     for name in ("entry.py", "model.safetensors"):
         (tmp_path / name).write_text(name, "utf-8")
     return Bundle(
@@ -105,10 +105,10 @@ def test_what_a_broken_off_start_left_is_found_and_taken_down(
     cloud: Cloud,
     s3: Any,
     books: Books,
-    run: Run,
+    run: TrainingRun,
     bundle: Bundle,
-    place: start.RunPrefix,
     order: JobOrder,
+    place: start.RunPrefix,
     monkeypatch: pytest.MonkeyPatch,
     operation: str,
     after: bool,
@@ -143,7 +143,7 @@ def test_what_a_broken_off_start_left_is_found_and_taken_down(
 
 
 def test_the_same_call_goes_on_where_it_was_broken_off(
-    aws: Aws, s3: Any, books: Books, run: Run, bundle: Bundle, order: JobOrder,
+    aws: Aws, s3: Any, books: Books, run: TrainingRun, bundle: Bundle, order: JobOrder,
     place: start.RunPrefix, monkeypatch: pytest.MonkeyPatch, cloud: Cloud,
 ) -> None:  # fmt: skip
     cloud.fake.fail["sagemaker", "CreateTrainingJob"] = (
@@ -164,8 +164,8 @@ def test_the_same_call_goes_on_where_it_was_broken_off(
 
 
 def test_a_job_whose_answer_was_lost_is_started_once(
-    aws: Aws, cloud: Cloud, books: Books, run: Run, bundle: Bundle, order: JobOrder,
-    place: start.RunPrefix,
+    aws: Aws, cloud: Cloud, books: Books, run: TrainingRun, bundle: Bundle,
+    order: JobOrder, place: start.RunPrefix,
 ) -> None:  # fmt: skip
     cloud.fake.drop.add(("sagemaker", "CreateTrainingJob"))
     started = start.start(aws, books, run, bundle, place, order)
@@ -175,8 +175,8 @@ def test_a_job_whose_answer_was_lost_is_started_once(
 
 
 def test_a_role_that_is_new_is_waited_for(
-    aws: Aws, cloud: Cloud, books: Books, run: Run, bundle: Bundle, order: JobOrder,
-    place: start.RunPrefix,
+    aws: Aws, cloud: Cloud, books: Books, run: TrainingRun, bundle: Bundle,
+    order: JobOrder, place: start.RunPrefix,
 ) -> None:  # fmt: skip
     cloud.fake.fail["sagemaker", "CreateTrainingJob"] = (
         "ValidationException",
@@ -188,8 +188,8 @@ def test_a_role_that_is_new_is_waited_for(
 
 
 def test_a_request_that_aws_would_refuse_sends_nothing(
-    aws: Aws, s3: Any, books: Books, run: Run, bundle: Bundle, order: JobOrder,
-    place: start.RunPrefix,
+    aws: Aws, s3: Any, books: Books, run: TrainingRun, bundle: Bundle,
+    order: JobOrder, place: start.RunPrefix,
 ) -> None:  # fmt: skip
     with pytest.raises(SageMakerError, match="nothing was sent"):
         start.start(aws, books, run, bundle, place, replace(order, name="x" * 70))
@@ -205,8 +205,8 @@ def put(s3: Any, uri: str, files: dict[str, bytes]) -> None:
 
 @pytest.fixture
 def job(
-    aws: Aws, cloud: Cloud, books: Books, run: Run, bundle: Bundle, order: JobOrder,
-    place: start.RunPrefix,
+    aws: Aws, cloud: Cloud, books: Books, run: TrainingRun, bundle: Bundle,
+    order: JobOrder, place: start.RunPrefix,
 ) -> dict[str, Any]:  # fmt: skip
     start.start(aws, books, run, bundle, place, order)
     cloud.fake.turn(10_000)
@@ -226,7 +226,7 @@ def test_half_a_checkpoint_in_s3_is_none(
 
 
 def test_nothing_of_a_result_leaves_the_run_folder_or_is_taken_for_another_run(
-    aws: Aws, s3: Any, job: dict[str, Any], run: Run
+    aws: Aws, s3: Any, job: dict[str, Any], run: TrainingRun
 ) -> None:
     uri = collect.model_uri(job)
     with pytest.raises(SageMakerError, match="holds no adapter"):

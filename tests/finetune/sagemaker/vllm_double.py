@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from finetune.evaluate.pair import Pair, load_pair
+from finetune.evaluate.torch_pair import TorchPair, load_pair
 from finetune.evaluate.written_answers import Writing, write
 
 KNOWN = {
@@ -32,7 +32,7 @@ KNOWN = {
 class Vllm:
     """The server; `url` is what the fake's endpoints pass questions on to."""
 
-    pair: Pair
+    pair: TorchPair
     context: int = 256
     forgets_adapter: bool = False
     """It answers as the base for `tuned` too, and says nothing."""

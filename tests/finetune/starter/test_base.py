@@ -16,7 +16,7 @@ from finetune.starter.drills import drill_rows
 from finetune.starter.loop import ActiveTime, Length, Training, rate_share, train
 from finetune.starter.pretrain import RowBatches, text_loss, train_base
 from finetune.starter.pretrain_checkpoint import (
-    Progress,
+    PretrainState,
     read_checkpoint,
     write_checkpoint,
 )
@@ -36,7 +36,9 @@ class FakeWatcher:
     signal: int = signal.SIGINT
     losses: list[float] = field(default_factory=list)
 
-    def step(self, progress: Progress, done: float, loss: float, rate: float) -> None:
+    def step(
+        self, progress: PretrainState, done: float, loss: float, rate: float
+    ) -> None:
         self.losses.append(loss)
         if progress.step == self.stop_after:
             os.kill(os.getpid(), self.signal)
@@ -144,13 +146,15 @@ def test_a_loss_that_is_no_number_ends_the_training(tmp_path):
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path):
-    write_checkpoint(tmp_path, Progress(3, 3, 3.0), {"a": torch.ones(2)}, {})
+    write_checkpoint(tmp_path, PretrainState(3, 3, 3.0), {"a": torch.ones(2)}, {})
     with pytest.raises(FinetuneError, match="another model"):
         read_checkpoint(tmp_path, {"b": torch.ones(2)}, {})
 
 
 def test_a_checkpoint_that_was_cut_off_is_named(tmp_path):
-    file = write_checkpoint(tmp_path, Progress(3, 3, 3.0), {"a": torch.ones(2)}, {})
+    file = write_checkpoint(
+        tmp_path, PretrainState(3, 3, 3.0), {"a": torch.ones(2)}, {}
+    )
     file.write_bytes(file.read_bytes()[:-4])
     with pytest.raises(FinetuneError, match=file.name):
         read_checkpoint(tmp_path, {"a": torch.ones(2)}, {})
@@ -158,7 +162,9 @@ def test_a_checkpoint_that_was_cut_off_is_named(tmp_path):
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path):
     for step in range(1, 6):
-        write_checkpoint(tmp_path, Progress(step, 0, 0.0), {"a": torch.ones(2)}, {})
+        write_checkpoint(
+            tmp_path, PretrainState(step, 0, 0.0), {"a": torch.ones(2)}, {}
+        )
     assert sorted(f.name for f in tmp_path.iterdir()) == [
         "step-0000004.safetensors",
         "step-0000005.safetensors",

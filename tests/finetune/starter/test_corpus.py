@@ -19,7 +19,7 @@ from finetune.starter.corpus import (
     short_answers,
     write_questions,
 )
-from finetune.starter.talk import Talk
+from finetune.starter.talk import Rephraser
 from finetune.starter.token_rows import PassageTokens, TokenRows, encode_passages
 from finetune.starter.tokenizer import encode_text
 from tests.finetune.conftest import SUBJECTS
@@ -110,7 +110,7 @@ def asked_about(focus, kind, source="medquad"):
 
 
 def test_questions_are_asked_in_other_words_with_the_same_answer():
-    talk = Talk(1)
+    talk = Rephraser(1)
     asked = asked_about("Asthma", "treatment")
     found = [talk.rephrased(asked, 1.0) for _ in range(40)]
     questions = {q.question for q in found}
@@ -128,12 +128,12 @@ def test_a_second_question_is_about_the_focus_of_the_first():
         for focus in ("Asthma", "Gout")
         for kind in ("information", "treatment")
     ]
-    found = Talk(2).conversations(questions, 1.0)
+    found = Rephraser(2).conversations(questions, 1.0)
     assert all(len(q.earlier) == 1 for q in found)
     for asked, before in zip(questions, found, strict=True):
         assert before.answer == asked.answer
         assert before.earlier[0][1] != asked.answer
-    assert all(q.earlier == () for q in Talk(2).conversations(questions, 0.0))
+    assert all(q.earlier == () for q in Rephraser(2).conversations(questions, 0.0))
 
 
 def test_a_held_out_answer_is_not_what_a_conversation_begins_with(reading, recipe):
@@ -162,7 +162,7 @@ def test_questions_survive_being_written_and_read(tmp_path, reading):
     file = tmp_path / "questions.jsonl"
     write_questions(file, reading.questions_train)
     assert read_questions(file) == reading.questions_train
-    talked = tuple(Talk(1).conversations(reading.questions_train, 1.0))
+    talked = tuple(Rephraser(1).conversations(reading.questions_train, 1.0))
     write_questions(file, talked)
     assert read_questions(file) == talked
     odd = (QuestionAnswer("own", "f", "k", "One\u2028two?", "Three\x85 four."),)

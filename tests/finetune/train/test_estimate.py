@@ -9,8 +9,8 @@ from finetune.train.base_model import load_base
 from finetune.train.estimate import (
     GIB,
     REACHED,
-    Load,
     Shape,
+    TrainingLoad,
     memory,
     operations,
     shape_of,
@@ -31,22 +31,22 @@ R8, R16 = 20_971_520, 39_976_960
 def test_memory_is_near_what_torchtune_published_for_llama_3_1_on_a_4090(
     nf4: bool, published: float
 ) -> None:
-    load = Load(R8, 2 * 2048, "bf16", nf4)
+    load = TrainingLoad(R8, 2 * 2048, "bf16", nf4)
     expected = memory(LLAMA31, load).total / GIB
     assert published <= expected <= 1.3 * published
 
 
 def test_four_bits_fit_where_litgpt_published_that_they_do() -> None:
     # It keeps activations and all logits: 19.8 GB in bf16 and 13.7 in nf4 on an A10G.
-    plain = memory(LLAMA2, Load(R16, 512, "bf16")).total
-    four = memory(LLAMA2, Load(R16, 512, "bf16", nf4=True)).total
+    plain = memory(LLAMA2, TrainingLoad(R16, 512, "bf16")).total
+    four = memory(LLAMA2, TrainingLoad(R16, 512, "bf16", nf4=True)).total
     assert plain < 19.8e9
     assert four < 13.7e9
     assert 5e9 < plain - four < 11e9
 
 
 def test_speed_is_in_the_range_seen_on_an_a10g() -> None:
-    per_token = operations(LLAMA2, Load(R16, 2048, "bf16", nf4=True))
+    per_token = operations(LLAMA2, TrainingLoad(R16, 2048, "bf16", nf4=True))
     assert 700 <= 70e12 * REACHED / per_token <= 1000
 
 

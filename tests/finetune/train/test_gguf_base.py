@@ -10,13 +10,13 @@ import pytest
 
 from convert.gguf.model import convert_model
 from finetune.errors import FinetuneError
-from finetune.evaluate.pair import load_pair
+from finetune.evaluate.torch_pair import load_pair
 from finetune.report.run_card import card_of
 from finetune.report.run_facts import read_facts
 from finetune.sweep.space import read_axes
 from finetune.sweep.trials import sweep
 from finetune.train.result import TrainingResult
-from finetune.train.training_folder import Run, open_run
+from finetune.train.training_folder import TrainingRun, open_run
 from medassist.core.files import sha256_of_file
 from tests.finetune.train.conftest import Trainings
 
@@ -30,7 +30,7 @@ def gguf(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(
     gguf: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Run, TrainingResult]:
+) -> tuple[TrainingRun, TrainingResult]:
     trainings = Trainings(tmp_path_factory.mktemp("runs"), gguf)
     run = trainings.make("run", train={"steps": 3})
     return open_run(str(run), None, resume=False), trainings.train(run)

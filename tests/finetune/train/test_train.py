@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 import finetune.train.checkpoint as checkpoints
 from finetune.errors import FinetuneError, Interrupted
 from finetune.train.checkpoint import CheckpointFull, newest, read_state
-from finetune.train.metrics import Step, read_metrics
+from finetune.train.metrics import TrainingStep, read_metrics
 from finetune.train.preparation import TrainingWishes
 from finetune.train.progress import TrainingProgress
 from finetune.train.result import read_training
@@ -120,7 +120,7 @@ def test_a_killed_training_goes_on_with_the_same_losses(
     prepared = trainings.prepare(broken)
     each = prepared.tuner.validate_every  # a checkpoint stands there
 
-    def die(step: Step) -> None:
+    def die(step: TrainingStep) -> None:
         if step.loss is not None and step.step == each + 2:
             raise KeyboardInterrupt
 

@@ -44,7 +44,7 @@ Side = Literal["base", "tuned"]
 
 
 @dataclass
-class Pair:
+class TorchPair:
     """A loaded base with its adapter.
 
     Attributes:
@@ -138,7 +138,9 @@ class Pair:
         return None
 
 
-def load_pair(run: Path, base: str | None = None, watcher: Watcher = unwatched) -> Pair:
+def load_pair(
+    run: Path, base: str | None = None, watcher: Watcher = unwatched
+) -> TorchPair:
     """Load the base and the adapter of a run folder.
 
     Args:
@@ -182,7 +184,7 @@ def load_pair(run: Path, base: str | None = None, watcher: Watcher = unwatched) 
     config = cast(Any, adapted.peft_config["default"])
     invocation = tuple(config.alora_invocation_tokens or ())
     added = sum(p.numel() for n, p in adapted.named_parameters() if "lora_" in n)
-    return Pair(
+    return TorchPair(
         adapted,
         tokenizer,
         context_of(model.config) or CONTEXT_UNKNOWN,
