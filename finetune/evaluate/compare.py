@@ -17,7 +17,7 @@ from finetune.evaluate.result import (
     Loss,
     PairedExamItem,
 )
-from medassist.exams.multiple_choice import Answered, result
+from medassist.exams.multiple_choice import ScoredChoices, result
 from medassist.exams.question_files import ExamPaper
 from medassist.exams.statistics import (
     PairedDifference,
@@ -178,8 +178,8 @@ def exam_of(paper: ExamPaper, items: Sequence[PairedExamItem], *, chat: bool) ->
 
 def _figures(items: Sequence[PairedExamItem]) -> tuple[ExamFigures, ExamFigures]:
     golds = [item.gold for item in items]
-    base = [Answered(i.base_scores, i.base, i.base_norm) for i in items]
-    tuned = [Answered(i.tuned_scores, i.tuned, i.tuned_norm) for i in items]
+    base = [ScoredChoices(i.base_scores, i.base, i.base_norm) for i in items]
+    tuned = [ScoredChoices(i.tuned_scores, i.tuned, i.tuned_norm) for i in items]
     made = [result(golds, answers) for answers in (base, tuned)]
     first, second = (
         ExamFigures(

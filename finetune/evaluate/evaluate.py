@@ -56,7 +56,13 @@ from finetune.evaluate.written_answers import (
 )
 from finetune.train.chat_format import CannotRender, render
 from medassist.core.progress import Watcher, unwatched
-from medassist.exams.multiple_choice import Answered, ExamError, Turn, plan, sit
+from medassist.exams.multiple_choice import (
+    ExamError,
+    PromptTurn,
+    ScoredChoices,
+    plan,
+    sit,
+)
 from medassist.exams.question_files import ExamPaper, find_exams
 from medassist.exams.statistics import DRAWS, LEVEL
 
@@ -372,7 +378,7 @@ def _exam(work: EvaluationWork, paper: ExamPaper) -> Exam:
         work.watcher(paper.title, len(kept.found), len(questions))
         for block in _blocks(left):
             own = [questions[at] for at in block]
-            by_side: dict[str, dict[int, Answered]] = {}
+            by_side: dict[str, dict[int, ScoredChoices]] = {}
             try:
                 readings = list(plan(examinee, own, _chat(pair) if chat else None))
                 for side in SIDES:
@@ -403,7 +409,7 @@ def _exam(work: EvaluationWork, paper: ExamPaper) -> Exam:
 
 
 def _chat(pair: TorchPair) -> Any:
-    def rendered(turns: Sequence[Turn]) -> str:
+    def rendered(turns: Sequence[PromptTurn]) -> str:
         messages = [
             Message.model_validate({"role": turn.role, "content": turn.content})
             for turn in turns

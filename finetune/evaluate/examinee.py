@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from finetune.evaluate.batches import Batches
-from medassist.exams.multiple_choice import Reading
+from medassist.exams.multiple_choice import ScoringPass
 
 
 class Reads(Protocol):
@@ -72,7 +72,7 @@ class HfExaminee:
         return found
 
     def likelihoods(
-        self, readings: Sequence[Reading]
+        self, readings: Sequence[ScoringPass]
     ) -> Iterator[tuple[int, tuple[float, ...]]]:
         """The log-likelihoods that are asked for, the longest readings first."""
         yield from self._batches.run(
@@ -81,7 +81,7 @@ class HfExaminee:
             lambda batch: self._read([readings[at] for at in batch]),
         )
 
-    def _read(self, readings: Sequence[Reading]) -> list[tuple[float, ...]]:
+    def _read(self, readings: Sequence[ScoringPass]) -> list[tuple[float, ...]]:
         width = max(len(reading.tokens) for reading in readings)
         wanted = torch.zeros(len(readings), width, dtype=torch.bool)
         for i, reading in enumerate(readings):

@@ -14,7 +14,7 @@ from finetune.train.result import TrainingResult
 from medassist.core.card import (
     AdapterKind,
     Card,
-    Compared,
+    CardComparison,
     Lineage,
     SourceUse,
     TunedFrom,
@@ -153,11 +153,11 @@ def _tuning(training: TrainingResult) -> Tuning:
     )
 
 
-def _comparisons(facts: RunFacts) -> tuple[Compared, ...]:
+def _comparisons(facts: RunFacts) -> tuple[CardComparison, ...]:
     if facts.evaluation is None:
         return ()
     return tuple(
-        Compared(
+        CardComparison(
             what=found.subject,
             metric=found.metric,
             higher_is_better=found.higher_is_better,

@@ -13,7 +13,7 @@ from enum import IntEnum
 from medassist.bench.errors import UsageError
 from medassist.bench.exam_verdict import ExamVerdict, Sat, primary, sat, verdicts
 from medassist.bench.llama_bench import samples_of
-from medassist.bench.results import Line, Parameters, folded
+from medassist.bench.results import Parameters, ResultLine, folded
 from medassist.bench.speed import called
 from medassist.exams.timings import THRESHOLD, Change, Ratio, compared
 
@@ -86,8 +86,8 @@ class ResultComparison:
 
 
 def compare(
-    new: Sequence[Line],
-    old: Sequence[Line],
+    new: Sequence[ResultLine],
+    old: Sequence[ResultLine],
     margin: float,
     threshold: float = THRESHOLD,
 ) -> ResultComparison:
@@ -114,7 +114,10 @@ def compare(
 
 
 def _speeds(
-    new: Sequence[Line], old: Sequence[Line], threshold: float, notes: list[str]
+    new: Sequence[ResultLine],
+    old: Sequence[ResultLine],
+    threshold: float,
+    notes: list[str],
 ) -> list[SpeedChange]:
     before = {_mark(line): line for line in folded(old) if line.kind in _NAMES}
     found: list[SpeedChange] = []
@@ -145,7 +148,7 @@ def _speeds(
 _NAMES = ("speed", "app")
 
 
-def _same_computer(one: Line, other: Line) -> bool:
+def _same_computer(one: ResultLine, other: ResultLine) -> bool:
     """Only the build differs: that is what such a comparison is for."""
     return all(
         one.machine.get(name) == other.machine.get(name)
@@ -153,7 +156,9 @@ def _same_computer(one: Line, other: Line) -> bool:
     )
 
 
-def _series(new: Line, old: Line) -> list[tuple[str, Sequence[float], Sequence[float]]]:
+def _series(
+    new: ResultLine, old: ResultLine
+) -> list[tuple[str, Sequence[float], Sequence[float]]]:
     """What both have measured, as figures of which more is better."""
     if new.kind == "speed":
         return [(called(new.test), samples_of(new)[1], samples_of(old)[1])]
@@ -173,7 +178,7 @@ def _series(new: Line, old: Line) -> list[tuple[str, Sequence[float], Sequence[f
     return found
 
 
-def _mark(line: Line) -> tuple[str, ...]:
+def _mark(line: ResultLine) -> tuple[str, ...]:
     test: Parameters = dict(sorted(line.test.items()))
     settings = line.settings.model_dump_json() if line.settings else ""
     return (
@@ -186,7 +191,10 @@ def _mark(line: Line) -> tuple[str, ...]:
 
 
 def _answers(
-    new: Sequence[Line], old: Sequence[Line], margin: float, notes: list[str]
+    new: Sequence[ResultLine],
+    old: Sequence[ResultLine],
+    margin: float,
+    notes: list[str],
 ) -> list[ExamVerdict]:
     before = {row.sha256: row for row in sat(old)}
     by_name = {row.row: row for row in before.values()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from medassist.bench.app_session import TRIAL, AnswerTimes, Asking
-from medassist.bench.events import Event, Failed
+from medassist.bench.events import Event, StepFailed
 from medassist.bench.process_memory import process_memory
 from medassist.bench.results import ROUND, Figure
 from medassist.bench.targets import Target
@@ -51,7 +51,7 @@ def measure(work: Work) -> Generator[Event]:
                 yield from _ask(work, asking, left)
             except EngineError as error:
                 broken.add(row)
-                yield Failed(target.name, "through the app", str(error))
+                yield StepFailed(target.name, "through the app", str(error))
             finally:
                 asking.close()
 

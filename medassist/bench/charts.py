@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from medassist.bench.exam_verdict import ExamVerdict, primary
 from medassist.bench.result_rows import ResultRow, Speed
-from medassist.bench.results import Figure, Line, folded
+from medassist.bench.results import Figure, ResultLine, folded
 from medassist.exams.perplexity import MAXIMUM_KLD, MEAN_KLD, PPL, PPL_RATIO
 from medassist.report.elements import (
     SERIES,
@@ -243,7 +243,9 @@ def _labels(found: Sequence[ResultRow]) -> list[str]:
     ]
 
 
-def over_minutes(lines: Sequence[Line], found: Sequence[ResultRow]) -> Chart | None:
+def over_minutes(
+    lines: Sequence[ResultLine], found: Sequence[ResultRow]
+) -> Chart | None:
     """Decode speed over minutes."""
     whole = [line for line in folded(lines) if line.kind == "sustained"]
     colours = roles(found)

@@ -26,7 +26,7 @@ LEAST_S = 0.2
 """Of all cores together; of less the system's counting by hundredths says nothing."""
 
 
-class Usage(Protocol):
+class ProcessorTimes(Protocol):
     """Protocol of processor time counters."""
 
     def busy_s(self) -> float:
@@ -115,7 +115,7 @@ class Observer:
     def __init__(
         self,
         sensors: Sensors,
-        usage: Usage | None = None,
+        usage: ProcessorTimes | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         wait_s: float = WAIT_S,

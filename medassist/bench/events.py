@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from medassist.bench.results import Kind, Line
+from medassist.bench.results import Kind, ResultLine
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class Progressed:
 class Measured:
     """A step is finished and saved."""
 
-    line: Line
+    line: ResultLine
     number: int
     of: int
 
 
 @dataclass(frozen=True)
-class Failed:
+class StepFailed:
     """A step failed; the others go on."""
 
     row: str
@@ -94,8 +94,8 @@ class Ended:
         failed: whether some measurement could not be made.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[ResultLine, ...]
     failed: bool
 
 
-Event = Planned | Said | Began | Progressed | Measured | Failed | Ended
+Event = Planned | Said | Began | Progressed | Measured | StepFailed | Ended

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
-from medassist.bench.events import Event, Failed, Progressed
+from medassist.bench.events import Event, Progressed, StepFailed
 from medassist.bench.results import ROUND, ExamItem, Figure
 from medassist.bench.targets import Target
 from medassist.bench.work import Step, Work, settings
@@ -19,13 +19,13 @@ from medassist.core.values import CHUNK, Message
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.log_probs import Logits
 from medassist.exams.multiple_choice import (
-    Answered,
     Chat,
     ExamError,
-    Question,
-    Reading,
+    ExamQuestion,
+    PromptTurn,
+    ScoredChoices,
     ScorerExaminee,
-    Turn,
+    ScoringPass,
     plan,
     result,
     sit,
@@ -130,7 +130,7 @@ def measure(work: Work, exams: Sequence[ExamPaper]) -> Generator[Event]:
                     yield work.begin(step, f"{paper.task} from {first + 1:,}")
                     yield from _block(work, step, sitting, paper, first)
         except (EngineError, ExamError) as error:
-            yield Failed(target.name, "exams", str(error))
+            yield StepFailed(target.name, "exams", str(error))
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Sitting:
 
 
 def _sitting(target: Target, scorer: GgufScorer, chat: bool) -> Sitting:
-    def rendered(turns: Sequence[Turn]) -> str:
+    def rendered(turns: Sequence[PromptTurn]) -> str:
         return scorer.rendered([Message(turn.role, turn.content) for turn in turns])
 
     examinee = ScorerExaminee(
@@ -159,7 +159,7 @@ def _block(
     questions = paper.questions[first : first + BLOCK]
     readings = list(plan(sitting.examinee, questions, sitting.chat))
     hashes = hashed(readings)
-    answers: dict[int, Answered] = {}
+    answers: dict[int, ScoredChoices] = {}
     for at, answer in sit(sitting.examinee, questions, readings=readings):
         answers[at] = answer
         done = first + len(answers)
@@ -179,10 +179,10 @@ def _block(
     )
 
 
-def hashed(readings: Sequence[Reading]) -> dict[int, str]:
+def hashed(readings: Sequence[ScoringPass]) -> dict[int, str]:
     """The sha256 of all token ids of each question, by its place."""
     found: dict[int, str] = {}
-    by_question: dict[int, list[Reading]] = {}
+    by_question: dict[int, list[ScoringPass]] = {}
     for reading in readings:
         by_question.setdefault(reading.question, []).append(reading)
     for question, own in by_question.items():
@@ -195,7 +195,7 @@ def hashed(readings: Sequence[Reading]) -> dict[int, str]:
     return found
 
 
-def item(question: Question, answer: Answered, tokens: str) -> ExamItem:
+def item(question: ExamQuestion, answer: ScoredChoices, tokens: str) -> ExamItem:
     """An answer as it is stored."""
     best = sorted(answer.scores, reverse=True)
     return ExamItem(
@@ -209,7 +209,7 @@ def item(question: Question, answer: Answered, tokens: str) -> ExamItem:
     )
 
 
-def _notes(target: Target, readings: Sequence[Reading]) -> tuple[str, ...]:
+def _notes(target: Target, readings: Sequence[ScoringPass]) -> tuple[str, ...]:
     if not target.invocation:
         return ()
     text = repr(target.invocation)[1:-1]

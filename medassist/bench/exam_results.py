@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from medassist.bench.results import ExamItem, Line, folded
+from medassist.bench.results import ExamItem, ResultLine, folded
 from medassist.exams.statistics import standard_error
 
 
-def as_lm_eval(lines: Sequence[Line]) -> str:
+def as_lm_eval(lines: Sequence[ResultLine]) -> str:
     """One object per row: `results`, `n-shot`, `n-samples`."""
-    by_row: dict[str, list[Line]] = {}
+    by_row: dict[str, list[ResultLine]] = {}
     for line in folded(line for line in lines if line.kind == "exam"):
         by_row.setdefault(line.row, []).append(line)
     return json.dumps([_of_row(row, own) for row, own in by_row.items()], indent=2)
 
 
-def _of_row(row: str, lines: Sequence[Line]) -> dict[str, object]:
+def _of_row(row: str, lines: Sequence[ResultLine]) -> dict[str, object]:
     results: dict[str, object] = {}
     shots: dict[str, object] = {}
     chat = any(bool(line.test.get("chat")) for line in lines)
@@ -36,7 +36,7 @@ def _of_row(row: str, lines: Sequence[Line]) -> dict[str, object]:
     }
 
 
-def _tasks(line: Line) -> dict[str, list[ExamItem]]:
+def _tasks(line: ResultLine) -> dict[str, list[ExamItem]]:
     """The items by lm-eval's tasks: each subject of MMLU is one of its own."""
     task = str(line.test.get("task"))
     if task != "mmlu_medical":

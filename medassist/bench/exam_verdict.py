@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from medassist.bench.results import ExamItem, Line, folded
+from medassist.bench.results import ExamItem, ResultLine, folded
 from medassist.exams.margins import MARGIN, in_sequence, items_needed, no_worse
 from medassist.exams.statistics import Flips, flips, holm, mcnemar, score_interval
 
@@ -107,7 +107,7 @@ class ExamVerdict:
         return f"not decided: {found.items:,} items leave {interval}{more}"
 
 
-def sat(lines: Iterable[Line]) -> list[Sat]:
+def sat(lines: Iterable[ResultLine]) -> list[Sat]:
     """Exam answers by row, in the order of the lines."""
     found: dict[str, Sat] = {}
     for line in folded(line for line in lines if line.kind == "exam"):

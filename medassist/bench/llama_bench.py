@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
-from medassist.bench.results import Line, folded
+from medassist.bench.results import ResultLine, folded
 
 Value = str | int | float | bool
 TEXT, INTEGER, REAL = "TEXT", "INTEGER", "REAL"
@@ -65,30 +65,30 @@ SWITCHES = ("cpu_strict", "no_kv_offload", "embeddings", "no_host", "repack")
 """Fields that are true or false in JSON, and 1 or 0 elsewhere."""
 
 
-def rows(lines: Sequence[Line]) -> list[dict[str, Value]]:
+def rows(lines: Sequence[ResultLine]) -> list[dict[str, Value]]:
     """A row for each raw speed, in llama-bench's fields."""
     found = folded(line for line in lines if line.kind == "speed")
     return [_row(line) for line in found if line.model and line.settings]
 
 
-def samples_of(line: Line) -> tuple[list[int], list[float]]:
+def samples_of(line: ResultLine) -> tuple[list[int], list[float]]:
     """Nanoseconds and tokens per second of each repetition."""
     ns = [round(value) for value in line.samples.get("ns", ())]
     tokens = _number(line, "n_prompt") + _number(line, "n_gen")
     return ns, [1e9 * tokens / value for value in ns]
 
 
-def as_json(lines: Sequence[Line]) -> str:
+def as_json(lines: Sequence[ResultLine]) -> str:
     """All rows as one JSON list."""
     return json.dumps(_with_samples(lines), indent=2)
 
 
-def as_jsonl(lines: Sequence[Line]) -> str:
+def as_jsonl(lines: Sequence[ResultLine]) -> str:
     """One JSON object a line."""
     return "\n".join(json.dumps(row) for row in _with_samples(lines))
 
 
-def as_csv(lines: Sequence[Line]) -> str:
+def as_csv(lines: Sequence[ResultLine]) -> str:
     """CSV with a header, all fields quoted."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -97,7 +97,7 @@ def as_csv(lines: Sequence[Line]) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def as_sql(lines: Sequence[Line]) -> str:
+def as_sql(lines: Sequence[ResultLine]) -> str:
     """SQL that creates and fills the table `llama_bench`."""
     columns = ",\n".join(f"  {name} {kind}" for name, kind in FIELDS.items())
     made = [f"CREATE TABLE IF NOT EXISTS llama_bench (\n{columns}\n);"]
@@ -108,7 +108,7 @@ def as_sql(lines: Sequence[Line]) -> str:
     return "\n\n".join(made)
 
 
-def as_markdown(lines: Sequence[Line]) -> str:
+def as_markdown(lines: Sequence[ResultLine]) -> str:
     """A Markdown table."""
     head = ("model", "file", "size", "params", "backend", "threads", "test", "t/s")
     made = [_cells(head), "| " + " | ".join(["---"] * 4 + ["---:"] * 4) + " |"]
@@ -133,7 +133,7 @@ def as_markdown(lines: Sequence[Line]) -> str:
     return "\n".join(made)
 
 
-def _row(line: Line) -> dict[str, Value]:
+def _row(line: ResultLine) -> dict[str, Value]:
     assert line.model is not None and line.settings is not None
     ns, speeds = samples_of(line)
     own = line.settings
@@ -175,7 +175,7 @@ def _row(line: Line) -> dict[str, Value]:
     return found
 
 
-def _with_samples(lines: Sequence[Line]) -> list[dict[str, object]]:
+def _with_samples(lines: Sequence[ResultLine]) -> list[dict[str, object]]:
     found = folded(line for line in lines if line.kind == "speed")
     made: list[dict[str, object]] = []
     for line, row in zip(found, rows(lines), strict=True):
@@ -198,7 +198,7 @@ def _spread(values: Sequence[float]) -> float:
     return stdev(values) if len(values) > 1 else 0.0
 
 
-def _number(line: Line, name: str) -> int:
+def _number(line: ResultLine, name: str) -> int:
     value = line.test.get(name)
     return int(value) if isinstance(value, int | float) else 0
 

@@ -16,7 +16,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
-from medassist.bench.events import Event, Failed
+from medassist.bench.events import Event, StepFailed
 from medassist.bench.results import ROUND
 from medassist.bench.targets import Target
 from medassist.bench.work import Setting, Step, Work, in_rounds, settings
@@ -59,7 +59,7 @@ def measure(work: Work) -> Generator[Event]:
                     yield from _load(work, step, place)
                 except EngineError as error:
                     broken.add(row)
-                    yield Failed(step.target.name, "load", str(error))
+                    yield StepFailed(step.target.name, "load", str(error))
 
 
 def _load(work: Work, step: Step, place: str) -> Generator[Event]:

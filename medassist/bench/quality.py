@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Sequence
 import numpy as np
 
 from medassist.bench.errors import BenchError
-from medassist.bench.events import Event, Failed, Progressed, Said
+from medassist.bench.events import Event, Progressed, Said, StepFailed
 from medassist.bench.reference import MOST_BYTES, Reference
 from medassist.bench.results import Figure
 from medassist.bench.targets import TOKENS, Target, why_not_comparable
@@ -72,7 +72,7 @@ def measure(work: Work) -> Generator[Event]:
         for step in (*own, *others):
             try:
                 if step in others and (why := _why_not(work, step.target)):
-                    yield Failed(step.target.name, "quality", why)
+                    yield StepFailed(step.target.name, "quality", why)
                     continue
                 yield work.begin(step, "quality")
                 if work.wishes.reference is None:
@@ -82,7 +82,7 @@ def measure(work: Work) -> Generator[Event]:
                 else:
                     yield from _beside(work, step, reference, text)
             except EngineError as error:
-                yield Failed(step.target.name, "quality", str(error))
+                yield StepFailed(step.target.name, "quality", str(error))
             reference.unload()
 
 

@@ -9,7 +9,7 @@ from medassist.bench.exam_verdict import ExamVerdict, in_points, primary
 from medassist.bench.recommend import Recommendation
 from medassist.bench.result_rows import ResultRow, rows
 from medassist.bench.result_tables import ResultTable, computed_by, tables
-from medassist.bench.results import Line
+from medassist.bench.results import ResultLine
 from medassist.core.words import plural
 from medassist.report import elements
 from medassist.report.elements import Items, Part, Report, Section, Text
@@ -25,7 +25,7 @@ NOT_DECISIVE = "Not decisive: "
 
 
 def as_html(
-    lines: Sequence[Line],
+    lines: Sequence[ResultLine],
     verdicts: Sequence[ExamVerdict],
     best: Recommendation | None = None,
 ) -> str:
@@ -40,7 +40,7 @@ def as_html(
 
 
 def report(
-    lines: Sequence[Line],
+    lines: Sequence[ResultLine],
     verdicts: Sequence[ExamVerdict],
     best: Recommendation | None = None,
 ) -> Report:
@@ -143,7 +143,7 @@ def _said(
     return [*made, *_table(shown, "verdicts")]
 
 
-def _provenance(lines: Sequence[Line], found: Sequence[ResultRow]) -> list[Part]:
+def _provenance(lines: Sequence[ResultLine], found: Sequence[ResultRow]) -> list[Part]:
     files = {
         facts.sha256: (facts.name, facts.sha256)
         for row in found

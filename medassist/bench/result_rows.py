@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from medassist.bench.llama_bench import samples_of
-from medassist.bench.results import Figure, FileFacts, Line, SettingsFacts, folded
+from medassist.bench.results import Figure, FileFacts, ResultLine, SettingsFacts, folded
 from medassist.bench.speed import called
 from medassist.core.words import plural
 from medassist.exams.timings import Percentile, least_for_upper_bound, percentile
@@ -28,7 +28,7 @@ class Speed:
 
     samples: tuple[float, ...]
     disturbed: bool
-    line: Line
+    line: ResultLine
 
     @property
     def median(self) -> float:
@@ -113,7 +113,7 @@ class ResultRow:
         return raw[0].median if raw else None
 
 
-def rows(lines: Sequence[Line]) -> list[ResultRow]:
+def rows(lines: Sequence[ResultLine]) -> list[ResultRow]:
     """Rows made of `lines`, in their order.
 
     What does not depend on how a model was loaded stands in each of its rows.
@@ -141,26 +141,26 @@ def ttft(samples: Sequence[float]) -> tuple[Percentile, Percentile | None]:
     return percentile(samples, 0.5), percentile(samples, 0.95) if many else None
 
 
-def _mark(line: Line) -> str:
+def _mark(line: ResultLine) -> str:
     assert line.model is not None
     return line.model.sha256 + (line.adapter.sha256 if line.adapter else "")
 
 
-def _loaded(line: Line) -> str:
+def _loaded(line: ResultLine) -> str:
     """How it was loaded, but for the size of the cache, which follows the test."""
     if line.kind != "speed" or line.settings is None:
         return ""
     return line.settings.model_copy(update={"n_ctx": 0}).model_dump_json()
 
 
-def _alike(row: ResultRow, line: Line) -> bool:
+def _alike(row: ResultRow, line: ResultLine) -> bool:
     one, other = row.settings, line.settings
     if one is None or other is None:
         return True
     return one.model_copy(update={"n_ctx": 0}) == other.model_copy(update={"n_ctx": 0})
 
 
-def _row(found: dict[tuple[str, str], ResultRow], line: Line) -> ResultRow:
+def _row(found: dict[tuple[str, str], ResultRow], line: ResultLine) -> ResultRow:
     assert line.model is not None
     key = _mark(line), _loaded(line)
     if key not in found:
@@ -171,7 +171,7 @@ def _row(found: dict[tuple[str, str], ResultRow], line: Line) -> ResultRow:
     return row
 
 
-def _take(row: ResultRow, line: Line) -> None:
+def _take(row: ResultRow, line: ResultLine) -> None:
     row.notes += [note for note in line.notes if note not in row.notes]
     row.disturbed = row.disturbed or line.disturbance.disturbed
     match line.kind:

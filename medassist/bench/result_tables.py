@@ -9,7 +9,7 @@ from statistics import median
 from medassist.bench.exam_verdict import ExamVerdict
 from medassist.bench.recommend import broken
 from medassist.bench.result_rows import ResultRow, rows, ttft
-from medassist.bench.results import Line
+from medassist.bench.results import ResultLine
 from medassist.core.clean import clean_line
 from medassist.core.words import parameters, size
 from medassist.exams.perplexity import MEAN_KLD, PPL, PPL_RATIO, SAME_TOP
@@ -41,13 +41,15 @@ class ResultTable:
     widest: int = WIDEST
 
 
-def as_text(lines: Sequence[Line], verdicts: Sequence[ExamVerdict]) -> str:
+def as_text(lines: Sequence[ResultLine], verdicts: Sequence[ExamVerdict]) -> str:
     """All tables and verdicts as text."""
     parts = [_as_text(table) for table in tables(lines, verdicts)]
     return "\n\n".join([*parts, "\n".join(computed_by(lines))]).rstrip()
 
 
-def tables(lines: Sequence[Line], verdicts: Sequence[ExamVerdict]) -> list[ResultTable]:
+def tables(
+    lines: Sequence[ResultLine], verdicts: Sequence[ExamVerdict]
+) -> list[ResultTable]:
     """All tables that have rows."""
     found = rows(lines)
     titles = _titles(lines)
@@ -213,7 +215,7 @@ def _quality(found: Sequence[ResultRow]) -> ResultTable | None:
     )
 
 
-def _titles(lines: Sequence[Line]) -> dict[str, str]:
+def _titles(lines: Sequence[ResultLine]) -> dict[str, str]:
     """What each exam's paper is called: another file of a set has another title."""
     return {
         str(line.test["task"]): str(line.test["title"])
@@ -272,7 +274,7 @@ def _said(
     )
 
 
-def computed_by(lines: Sequence[Line]) -> list[str]:
+def computed_by(lines: Sequence[ResultLine]) -> list[str]:
     """Sentences on the computer and on what could not be read of it."""
     machine = next((line.machine for line in lines if line.machine), None)
     if machine is None:

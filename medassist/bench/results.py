@@ -112,7 +112,7 @@ class ExamItem(Part):
     """By how many nats the choice leads the next one."""
 
 
-class Line(Part):
+class ResultLine(Part):
     """One measurement."""
 
     schema_: Literal["medassist-bench/1"] = Field(default=SCHEMA, alias="schema")
@@ -208,7 +208,7 @@ class ResultsFile:
             self.close()
             raise
 
-    def append(self, line: Line) -> None:
+    def append(self, line: ResultLine) -> None:
         """Write a line; it is on disk when this returns.
 
         Raises:
@@ -226,7 +226,7 @@ class ResultsFile:
             ) from error
         self.lines.append(line)
 
-    def having(self, key: str) -> list[Line]:
+    def having(self, key: str) -> list[ResultLine]:
         """Lines with the key `key`."""
         return [line for line in self.lines if line.key == key]
 
@@ -254,7 +254,7 @@ def _unmade(file: Path, error: OSError) -> BenchError:
     )
 
 
-def read_results(file: Path) -> list[Line]:
+def read_results(file: Path) -> list[ResultLine]:
     """Read the lines of a file of results, without one that a kill cut off.
 
     Raises:
@@ -267,11 +267,11 @@ def read_results(file: Path) -> list[Line]:
     return _parsed(file, data[: data.rfind(b"\n") + 1])
 
 
-def _parsed(file: Path, data: bytes) -> list[Line]:
-    lines: list[Line] = []
+def _parsed(file: Path, data: bytes) -> list[ResultLine]:
+    lines: list[ResultLine] = []
     for number, text in enumerate(data.splitlines(), 1):
         try:
-            lines.append(Line.model_validate_json(text))
+            lines.append(ResultLine.model_validate_json(text))
         except ValidationError as error:
             raise BenchError(
                 f"{file}, line {number} is no result of `medassist bench` of this "
@@ -281,13 +281,13 @@ def _parsed(file: Path, data: bytes) -> list[Line]:
     return lines
 
 
-def folded(lines: Iterable[Line]) -> list[Line]:
+def folded(lines: Iterable[ResultLine]) -> list[ResultLine]:
     """Merge lines of the same measurement, in the order of the first ones.
 
     Repetitions of a speed are lines of their own, since each is kept as it comes; here
     their samples stand side by side. Figures are left out: they are of one repetition.
     """
-    found: dict[str, list[Line]] = {}
+    found: dict[str, list[ResultLine]] = {}
     for line in lines:
         found.setdefault(line.measurement or line.key, []).append(line)
     return [
@@ -299,7 +299,7 @@ ROUND = "round"
 """The parameter that tells apart repetitions and parts of one measurement."""
 
 
-def _together(parts: Sequence[Line]) -> Line:
+def _together(parts: Sequence[ResultLine]) -> ResultLine:
     first = parts[0]
     samples: dict[str, tuple[float, ...]] = {}
     for part in parts:

@@ -17,11 +17,11 @@ from medassist.bench import app_speed, exam, load, quality, speed, sustained
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import BenchError
 from medassist.bench.estimate import estimate
-from medassist.bench.events import Ended, Event, Failed, Planned
+from medassist.bench.events import Ended, Event, Planned, StepFailed
 from medassist.bench.exam_verdict import in_points
 from medassist.bench.machine import Sensors, this_machine
-from medassist.bench.results import Figure, Line, ResultsFile, key_of, now
-from medassist.bench.served import Served
+from medassist.bench.results import Figure, ResultLine, ResultsFile, key_of, now
+from medassist.bench.served import OllamaModels
 from medassist.bench.targets import Target
 from medassist.bench.work import AnyStep, Wishes, Work
 from medassist.core.errors import EngineError
@@ -38,7 +38,7 @@ LOW_BATTERY = 10.0
 
 
 @dataclass(frozen=True)
-class _Part:
+class _KindOfWork:
     """A kind of measurement: its steps, and who makes them."""
 
     steps: Sequence[AnyStep]
@@ -52,7 +52,7 @@ def run(
     *,
     observer: Observer | None = None,
     sensors: Sensors | None = None,
-    served: Served | None = None,
+    served: OllamaModels | None = None,
     agreed: Callable[[Planned], bool] = lambda _planned: True,
 ) -> Generator[Event]:
     """Measure what is wanted and not yet in `file`.
@@ -102,7 +102,7 @@ def run(
         # Closed at once where this is: its models are not to outlive it.
         with closing(part.measure()) as happening:
             for event in happening:
-                failed = failed or isinstance(event, Failed)
+                failed = failed or isinstance(event, StepFailed)
                 yield event
                 _require_power(sensors, event)
     keys = {work.key(step) for step in steps}
@@ -111,26 +111,32 @@ def run(
 
 
 def _parts(
-    work: Work, exams: Sequence[ExamPaper], served: Served | None
-) -> list[_Part]:
+    work: Work, exams: Sequence[ExamPaper], served: OllamaModels | None
+) -> list[_KindOfWork]:
     tests = work.wishes.tests
-    found: list[_Part] = []
+    found: list[_KindOfWork] = []
     if "load" in tests:
-        found.append(_Part(load.steps(work), lambda: load.measure(work)))
+        found.append(_KindOfWork(load.steps(work), lambda: load.measure(work)))
     if "speed" in tests:
-        found.append(_Part(speed.steps(work), lambda: speed.measure(work)))
+        found.append(_KindOfWork(speed.steps(work), lambda: speed.measure(work)))
     if tests & {"app", "memory"}:
-        found.append(_Part(app_speed.steps(work), lambda: app_speed.measure(work)))
+        found.append(
+            _KindOfWork(app_speed.steps(work), lambda: app_speed.measure(work))
+        )
     if served is not None:
         # After the app, whose words it is asked with.
-        found.append(_Part(served.steps(work), lambda: served.measure(work)))
+        found.append(_KindOfWork(served.steps(work), lambda: served.measure(work)))
     if "quality" in tests:
-        found.append(_Part(quality.steps(work), lambda: quality.measure(work)))
+        found.append(_KindOfWork(quality.steps(work), lambda: quality.measure(work)))
     if "exams" in tests:
-        found.append(_Part(exam.steps(work, exams), lambda: exam.measure(work, exams)))
+        found.append(
+            _KindOfWork(exam.steps(work, exams), lambda: exam.measure(work, exams))
+        )
     if "sustained" in tests:
         # The last one: it leaves the computer warm.
-        found.append(_Part(sustained.steps(work), lambda: sustained.measure(work)))
+        found.append(
+            _KindOfWork(sustained.steps(work), lambda: sustained.measure(work))
+        )
     return found
 
 
@@ -219,7 +225,7 @@ def _declare(work: Work) -> None:
     """Write the margin down before anything is measured."""
     wishes = work.wishes
     work.file.append(
-        Line(
+        ResultLine(
             kind="run",
             run=work.run,
             key=key_of(run=work.run),

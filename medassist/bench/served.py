@@ -15,7 +15,7 @@ import psutil
 
 from medassist.bench.app_session import TRIAL, question
 from medassist.bench.errors import BenchError
-from medassist.bench.events import Event, Failed
+from medassist.bench.events import Event, StepFailed
 from medassist.bench.process_memory import process_memory
 from medassist.bench.results import (
     ROUND,
@@ -56,7 +56,7 @@ class ServedAnswer(Protocol):
     def tok_per_s(self) -> float | None: ...
 
 
-class Server(Protocol):
+class RunningOllama(Protocol):
     """Protocol of a running Ollama."""
 
     def ask(
@@ -66,7 +66,7 @@ class Server(Protocol):
 
 
 @dataclass(frozen=True)
-class ServedModel:
+class MeasuredOllamaModel:
     """A model of a server, as a row.
 
     Attributes:
@@ -89,14 +89,14 @@ class ServedStep:
     """A step that measures a served model."""
 
     kind: Kind
-    target: ServedModel
+    target: MeasuredOllamaModel
     test: Parameters
     depends: tuple[str, ...] = ()
     settings: SettingsFacts | None = None
 
 
 @dataclass
-class Served:
+class OllamaModels:
     """All served models that are measured.
 
     Attributes:
@@ -108,9 +108,9 @@ class Served:
         pids: of the server's processes.
     """
 
-    server: Server
+    server: RunningOllama
     version: str
-    models: Sequence[ServedModel]
+    models: Sequence[MeasuredOllamaModel]
     is_local: bool = True
     pids: Callable[[], list[int]] = field(default_factory=lambda: processes)
     _count: int = 0
@@ -135,10 +135,10 @@ class Served:
             try:
                 yield from self._model(work, model, left)
             except BenchError as error:
-                yield Failed(model.name, PROGRAM, str(error))
+                yield StepFailed(model.name, PROGRAM, str(error))
 
     def _model(
-        self, work: Work, model: ServedModel, left: Sequence[ServedStep]
+        self, work: Work, model: MeasuredOllamaModel, left: Sequence[ServedStep]
     ) -> Generator[Event]:
         loads = [step for step in left if step.kind == "load"]
         for step in loads:
@@ -186,7 +186,7 @@ class Served:
             return {pane: one.result() for pane, one in asked.items()}
 
     def _ask(
-        self, work: Work, model: ServedModel, words: int, tokens: int
+        self, work: Work, model: MeasuredOllamaModel, words: int, tokens: int
     ) -> ServedAnswer:
         self._count += 1
         return self.server.ask(
@@ -198,7 +198,7 @@ class Served:
             settings(work.wishes)[0].threads,
         )
 
-    def _of_model(self, work: Work, model: ServedModel) -> list[ServedStep]:
+    def _of_model(self, work: Work, model: MeasuredOllamaModel) -> list[ServedStep]:
         wishes = work.wishes
         found: list[ServedStep] = []
         depends = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from medassist.bench.events import Event, Failed
+from medassist.bench.events import Event, StepFailed
 from medassist.bench.results import ROUND, Parameters
 from medassist.bench.targets import Target
 from medassist.bench.work import Setting, Step, Work, in_rounds, settings
@@ -155,7 +155,7 @@ def measure(work: Work) -> Generator[Event]:
                 except EngineError as error:
                     broken.add(lane)
                     kept.drop(lane)
-                    yield Failed(lane.target.name, "speed", str(error))
+                    yield StepFailed(lane.target.name, "speed", str(error))
 
 
 def _round(

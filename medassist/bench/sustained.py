@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from statistics import fmean
 
-from medassist.bench.events import Event, Failed, Progressed
+from medassist.bench.events import Event, Progressed, StepFailed
 from medassist.bench.results import Figure
 from medassist.bench.speed import Lane, LoadedModels, lanes
 from medassist.bench.work import Step, Work
@@ -37,7 +37,7 @@ def measure(work: Work) -> Generator[Event]:
             with LoadedModels(_context(work)) as kept:
                 yield from _sustain(work, kept.model(lane), lane, step)
         except EngineError as error:
-            yield Failed(lane.target.name, "sustained", str(error))
+            yield StepFailed(lane.target.name, "sustained", str(error))
 
 
 def _sustain(work: Work, model: TimedModel, lane: Lane, step: Step) -> Generator[Event]:

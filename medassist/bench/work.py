@@ -18,8 +18,8 @@ from medassist.bench.results import (
     Figure,
     FileFacts,
     Kind,
-    Line,
     Parameters,
+    ResultLine,
     ResultsFile,
     SettingsFacts,
     key_of,
@@ -149,7 +149,7 @@ class Step:
     """Marks of files besides the model's that it depends on."""
 
 
-class Subject(Protocol):
+class MeasuredModel(Protocol):
     """What is measured: a model's files, or a model of another program."""
 
     @property
@@ -174,7 +174,7 @@ class AnyStep(Protocol):
     @property
     def kind(self) -> Kind: ...
     @property
-    def target(self) -> Subject: ...
+    def target(self) -> MeasuredModel: ...
     @property
     def test(self) -> Parameters: ...
     @property
@@ -255,7 +255,7 @@ class Work:
         facts = step.target.facts.model_copy(
             update={"type": type, "tensor_bytes": tensor_bytes}
         )
-        line = Line(
+        line = ResultLine(
             kind=step.kind,
             run=self.run,
             key=self.key(step),

@@ -23,14 +23,14 @@ class CardError(MedassistError):
     """A card is missing or broken; the message says which and why."""
 
 
-class Part:
+class _CardPart:
     """Base of all parts of a card; unknown fields are refused."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceUse(Part):
+class SourceUse(_CardPart):
     """A data set that a model was trained on."""
 
     name: str
@@ -47,7 +47,7 @@ class SourceUse(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageFigures(Part):
+class StageFigures(_CardPart):
     """One training: the base, or an adapter on it."""
 
     steps: int
@@ -66,7 +66,7 @@ class StageFigures(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TunedFrom(Part):
+class TunedFrom(_CardPart):
     """The model of somebody else that an adapter was trained on."""
 
     name: str
@@ -82,7 +82,7 @@ class TunedFrom(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tuning(Part):
+class Tuning(_CardPart):
     """The training of an adapter on a model of somebody else."""
 
     method: str
@@ -105,7 +105,7 @@ class Tuning(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared(Part):
+class CardComparison(_CardPart):
     """The tuned model against its base in one figure, on the same items."""
 
     what: str
@@ -127,7 +127,7 @@ class Compared(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Readings(Part):
+class Readings(_CardPart):
     """Answers to questions that were not trained on, read by a person."""
 
     pane: Pane
@@ -142,7 +142,7 @@ class Readings(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lineage(Part):
+class Lineage(_CardPart):
     """The SHA-256 of all that the files were made of, and of the files."""
 
     recipe: Sha256
@@ -164,7 +164,7 @@ class Lineage(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerifiedFile(Part):
+class VerifiedFile(_CardPart):
     """What the converter's gate found about a file of the pair."""
 
     sha256: Sha256
@@ -178,7 +178,7 @@ class VerifiedFile(Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card(Part):
+class Card(_CardPart):
     """The card of a pair."""
 
     version: Literal[1] = 1
@@ -206,7 +206,7 @@ class Card(Part):
     readings: tuple[Readings, ...] = ()
     tuned_from: TunedFrom | None = None
     tuning: dict[AdapterKind, Tuning] = field(default_factory=dict[AdapterKind, Tuning])
-    comparisons: tuple[Compared, ...] = ()
+    comparisons: tuple[CardComparison, ...] = ()
     notices: tuple[str, ...] = ()
     verified: dict[str, VerifiedFile] = field(default_factory=dict[str, VerifiedFile])
     """By file name."""

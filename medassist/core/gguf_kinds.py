@@ -68,7 +68,7 @@ class _Beginning(_Row):
 
 
 @dataclass(frozen=True)
-class _Table:
+class _KindsTable:
     first_bytes: tuple[_Beginning, ...]
     types: tuple[_Named, ...]
     architectures: tuple[_Named, ...]
@@ -79,8 +79,8 @@ class _Table:
 
 
 @cache
-def _table() -> _Table:
-    return from_json(_Table, TABLE.read_bytes())
+def _table() -> _KindsTable:
+    return from_json(_KindsTable, TABLE.read_bytes())
 
 
 def begins_like(first: bytes) -> OtherKind:

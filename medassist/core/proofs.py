@@ -30,13 +30,13 @@ class ProofsError(Exception):
     """A verify.json cannot be read or written; the message says which and why."""
 
 
-class _Part:
+class _ProofPart:
     # A model that gives no numbers fails, and its figures must be writable.
     __pydantic_config__: ClassVar[dict[str, str]] = {"ser_json_inf_nan": "strings"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check(_Part):
+class Check(_ProofPart):
     """One check: what was compared, whether it passed, and a sentence about it."""
 
     name: str
@@ -46,7 +46,7 @@ class Check(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate(_Part):
+class Estimate(_ProofPart):
     """A figure of llama-perplexity's with its standard error."""
 
     value: float
@@ -55,7 +55,7 @@ class Estimate(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantizationLoss(_Part):
+class QuantizationLoss(_ProofPart):
     """What quantizing cost; the figures go by the names of llama-perplexity's lines.
 
     Attributes:
@@ -75,7 +75,7 @@ class QuantizationLoss(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verified(_Part):
+class Verified(_ProofPart):
     """The gate's result for one file.
 
     Attributes:
@@ -123,7 +123,7 @@ class Verified(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Table(_Part):
+class _ProofTable(_ProofPart):
     """All of a verify.json, by the sha256 of its files."""
 
     version: Literal[1]
@@ -249,9 +249,9 @@ def _content(file: Path) -> bytes | None:
         raise ProofsError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _table(file: Path, content: bytes) -> _Table:
+def _table(file: Path, content: bytes) -> _ProofTable:
     try:
-        return from_json(_Table, content)
+        return from_json(_ProofTable, content)
     except NotOfThisKindError as error:
         raise ProofsError(_not_ours(file)) from error
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from medassist.engine import confine, forbidden_calls
-from medassist.engine.frames import Channel, Hello
+from medassist.engine.frames import ChildPipe, Hello
 
 
 class Confined:
@@ -34,7 +34,7 @@ class Confined:
         self._namespace = confine.leave_network()
         confine.drop_privileges()
         self._seccomp = forbidden_calls.forbid_calls()
-        self.channel = Channel()
+        self.channel = ChildPipe()
 
     def keep_files(self, read: Iterable[Path], written: Iterable[Path] = ()) -> str:
         """Restrict file access to these files, and tell the app what is enforced.

@@ -40,10 +40,10 @@ from medassist.engine.wire import (
     EVENTS,
     Answered,
     Ask,
+    CommandFailed,
     DoesNotFit,
     Done,
     Event,
-    Failed,
     Load,
     Loaded,
     Loading,
@@ -289,7 +289,7 @@ class Engine:
             if self._stopping_load and self.state == "loading":
                 raise LoadStopped("Loading was stopped.")
             raise event
-        if isinstance(event, Failed):
+        if isinstance(event, CommandFailed):
             if event.stopped:
                 raise LoadStopped(event.message)
             if event.file is not None:

@@ -97,7 +97,7 @@ def read_frame(stream: BinaryIO) -> bytes | None:
     return body if len(body) == length else None
 
 
-class Channel:
+class ChildPipe:
     """The child's end of the pipe, out of reach of native code.
 
     Native code writes to descriptors 1 and 2 as it likes: 1 is bent to 2, which the

@@ -20,17 +20,17 @@ from medassist.engine.scorer_wire import (
     Command,
     Describe,
     Described,
-    Open,
     Opened,
     OpenedVocabulary,
+    OpenScorer,
     OpenVocabulary,
-    Read,
+    ReadTokens,
     Render,
     Rendered,
     Reply,
     Rows,
+    TokenIds,
     Tokenize,
-    Tokens,
     Write,
 )
 from medassist.exams.chunks import CONTEXT, LEAST_CHUNKS, ScoredChunk, chunks_of
@@ -50,7 +50,7 @@ class _ScorerClient(GgufClient[Reply]):
 
     def _tokens(self, command: Command) -> list[int]:
         reply = self._ask(command)
-        if not isinstance(reply, Tokens):
+        if not isinstance(reply, TokenIds):
             raise self._out_of_turn(reply)
         return list(reply.tokens)
 
@@ -89,7 +89,7 @@ class GgufScorer(_ScorerClient):
     ) -> None:
         super().__init__(model, adapter)
         opened = self._open(
-            Open(
+            OpenScorer(
                 model=model.absolute(),
                 adapter=adapter and adapter.absolute(),
                 context=context,
@@ -166,7 +166,7 @@ class GgufScorer(_ScorerClient):
             EngineDied: the child ended.
         """
         reply = self._ask(
-            Read(tokens=tuple(tokens), first=first, adapted_from=adapted_from)
+            ReadTokens(tokens=tuple(tokens), first=first, adapted_from=adapted_from)
         )
         if not isinstance(reply, Rows):
             raise self._out_of_turn(reply)

@@ -15,7 +15,7 @@ from medassist.core.values import Message
 from medassist.engine.frames import Opening, Refused, Value
 
 
-class Open(Value):
+class OpenScorer(Value):
     """First command: load a model.
 
     Attributes:
@@ -79,7 +79,7 @@ class Describe(Value):
     count: int
 
 
-class Read(Value):
+class ReadTokens(Value):
     """Command: compute the logits after each token from position `first` on.
 
     Attributes:
@@ -161,7 +161,7 @@ class Described(Value):
     ends: tuple[bool, ...]
 
 
-class Tokens(Value):
+class TokenIds(Value):
     """Token ids, of a text or generated."""
 
     kind: Literal["tokens"] = "tokens"
@@ -183,9 +183,18 @@ class Rows(Value):
     columns: int
 
 
-Command = Open | OpenVocabulary | Tokenize | Render | Describe | Read | Write
+Command = (
+    OpenScorer | OpenVocabulary | Tokenize | Render | Describe | ReadTokens | Write
+)
 Reply = (
-    Opening | Opened | OpenedVocabulary | Described | Tokens | Rendered | Rows | Refused
+    Opening
+    | Opened
+    | OpenedVocabulary
+    | Described
+    | TokenIds
+    | Rendered
+    | Rows
+    | Refused
 )
 COMMANDS: TypeAdapter[Command] = TypeAdapter(
     Annotated[Command, Field(discriminator="kind")]

@@ -22,16 +22,16 @@ from medassist.engine.scorer_wire import (
     Command,
     Describe,
     Described,
-    Open,
     Opened,
     OpenedVocabulary,
+    OpenScorer,
     OpenVocabulary,
-    Read,
+    ReadTokens,
     Render,
     Rendered,
     Rows,
+    TokenIds,
     Tokenize,
-    Tokens,
     Write,
 )
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 CPU_ONLY = 0
 
 
-class _Worker:
+class _ScorerWorker:
     def __init__(self, process: Confined, stack: ExitStack) -> None:
         self._process = process
         self._channel = process.channel
@@ -59,9 +59,9 @@ class _Worker:
         while (command := self._channel.receive(COMMANDS)) is not None:
             try:
                 match command:
-                    case Open() | OpenVocabulary() if opened:
+                    case OpenScorer() | OpenVocabulary() if opened:
                         raise EngineError("A model is loaded already.")
-                    case Open():
+                    case OpenScorer():
                         self._open(command)
                         opened = True
                     case OpenVocabulary():
@@ -74,7 +74,7 @@ class _Worker:
                 if not opened:
                     return
 
-    def _open(self, command: Open) -> None:
+    def _open(self, command: OpenScorer) -> None:
         # Native libraries first: once files are out of reach they cannot be loaded.
         from medassist.engine.loaded_pair import template_of
         from medassist.engine.prompt import Prompts
@@ -140,15 +140,15 @@ class _Worker:
                 text = prompts().render(command.messages, thinking="off")
                 self._send(Rendered(text=text))
             case Tokenize(rendered=True) if prompts is not None:
-                self._send(Tokens(tokens=tuple(prompts().read(command.text))))
+                self._send(TokenIds(tokens=tuple(prompts().read(command.text))))
             case Tokenize() if vocabulary is not None:
                 tokens = vocabulary.tokenize(
                     command.text, special=command.special, whole=command.whole
                 )
-                self._send(Tokens(tokens=tuple(tokens)))
+                self._send(TokenIds(tokens=tuple(tokens)))
             case Describe() if vocabulary is not None:
                 self._send(_described(vocabulary, command))
-            case Read() if reading is not None:
+            case ReadTokens() if reading is not None:
                 logits = reading.logits(
                     command.tokens, command.first, command.adapted_from
                 )
@@ -158,7 +158,7 @@ class _Worker:
                 written = reading.greedy(
                     command.tokens, command.count, command.adapted_from
                 )
-                self._send(Tokens(tokens=tuple(written)))
+                self._send(TokenIds(tokens=tuple(written)))
             case _:
                 raise EngineError("No weights are loaded.")
 
@@ -200,4 +200,4 @@ def _go_on(_fraction: float) -> bool:
 def serve(process: Confined) -> None:
     """Load the file that the app names, and answer until the app goes."""
     with ExitStack() as stack:
-        _Worker(process, stack).run()
+        _ScorerWorker(process, stack).run()

@@ -44,7 +44,7 @@ class Probe(Value):
     file: Path
 
 
-class Probed(Value):
+class ProbedTemplate(Value):
     """Findings about the template of one model file."""
 
     template: Literal["own", "none", "broken"]
@@ -70,10 +70,10 @@ class Probed(Value):
 
 
 COMMAND: TypeAdapter[Probe] = TypeAdapter(Probe)
-REPLIES: TypeAdapter[Probed | Refused] = TypeAdapter(Probed | Refused)
+REPLIES: TypeAdapter[ProbedTemplate | Refused] = TypeAdapter(ProbedTemplate | Refused)
 
 
-def probe(path: Path) -> Probed:
+def probe(path: Path) -> ProbedTemplate:
     """Examine the template of the model at `path`, in this process.
 
     Raises:
@@ -83,7 +83,7 @@ def probe(path: Path) -> Probed:
     texts = header.metadata.get(TOKENS, ())
     tokens = [str(t) for t in texts] if isinstance(texts, tuple) else []
     bos, eos = _token(header, tokens, "bos"), _token(header, tokens, "eos")
-    found = Probed(
+    found = ProbedTemplate(
         template="own" if header.chat_template else "none",
         tokens=len(tokens),
         bos=bos,

@@ -13,7 +13,7 @@ from medassist.engine.timing_wire import (
     OpenedTimed,
     OpenTimed,
     Reply,
-    Run,
+    TimedRun,
     Took,
 )
 
@@ -92,7 +92,7 @@ class TimedModel(GgufClient[Reply]):
             EngineError: they do not fit into the context.
             EngineDied: the child ended.
         """
-        wanted = Run(
+        wanted = TimedRun(
             prompt=prompt,
             written=written,
             depth=depth,

@@ -31,7 +31,7 @@ class OpenTimed(Value):
     gpu_layers: int | None = None
 
 
-class Run(Value):
+class TimedRun(Value):
     """Command: read `prompt` tokens, then write `written`, after `depth` tokens.
 
     The `depth` tokens are in the cache before the time is taken.
@@ -94,7 +94,7 @@ class Took(Value):
     switches: int | None = None
 
 
-Command = OpenTimed | Run
+Command = OpenTimed | TimedRun
 Reply = Opening | OpenedTimed | Took | Refused
 COMMANDS: TypeAdapter[Command] = TypeAdapter(
     Annotated[Command, Field(discriminator="kind")]

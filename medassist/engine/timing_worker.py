@@ -21,7 +21,7 @@ from medassist.engine.timing_wire import (
     COMMANDS,
     OpenedTimed,
     OpenTimed,
-    Run,
+    TimedRun,
     Took,
 )
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SEED = 20
 
 
-class _Worker:
+class _TimingWorker:
     def __init__(self, process: Confined, stack: ExitStack) -> None:
         self._process = process
         self._channel = process.channel
@@ -47,7 +47,7 @@ class _Worker:
                 match command:
                     case OpenTimed() if self._context is None:
                         self._channel.send(self._open(command))
-                    case Run() if self._context is not None:
+                    case TimedRun() if self._context is not None:
                         self._channel.send(self._time(self._context, command))
                     case _:
                         raise EngineError("A model is loaded once, and first.")
@@ -95,7 +95,7 @@ class _Worker:
         ready = time.perf_counter_ns()
         self._context, self._adapted = context, adapter is not None
         self._size = weights.vocabulary.size
-        self._time(context, Run(written=1, threads=command.threads))
+        self._time(context, TimedRun(written=1, threads=command.threads))
         first = time.perf_counter_ns()
         room = ctypes.create_string_buffer(256)
         llama.llama_model_desc(weights.model, room, len(room))
@@ -113,7 +113,7 @@ class _Worker:
             features=features,
         )
 
-    def _time(self, context: Context, run: Run) -> Took:
+    def _time(self, context: Context, run: TimedRun) -> Took:
         import llama_cpp.llama_cpp as llama
 
         from medassist.engine.context import Chunk, chunks_of
@@ -168,4 +168,4 @@ def _go_on(_fraction: float) -> bool:
 def serve(process: Confined) -> None:
     """Load the model that the app names, and time runs until the app goes."""
     with ExitStack() as stack:
-        _Worker(process, stack).run()
+        _TimingWorker(process, stack).run()

@@ -153,7 +153,7 @@ class Done(Value):
     id: int
 
 
-class Failed(Value):
+class CommandFailed(Value):
     """A command failed. The child lives on unless it says `fatal`."""
 
     kind: Literal["failed"] = "failed"
@@ -177,7 +177,7 @@ Event = Annotated[
     | Answered
     | DoesNotFit
     | Done
-    | Failed,
+    | CommandFailed,
     Field(discriminator="kind"),
 ]
 

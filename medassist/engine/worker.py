@@ -26,9 +26,9 @@ from medassist.engine.frames import leave
 from medassist.engine.wire import (
     COMMANDS,
     Ask,
+    CommandFailed,
     DoesNotFit,
     Done,
-    Failed,
     Load,
     Loaded,
     Loading,
@@ -138,7 +138,7 @@ class Worker:
                     self._serve(self.commands.get(), pair)
         except EngineError as error:
             self.channel.send(
-                Failed(
+                CommandFailed(
                     message=str(error),
                     file=file_of(error),
                     fatal=True,
@@ -164,7 +164,9 @@ class Worker:
             try:
                 command = self.channel.receive(COMMANDS)
             except ValidationError as error:
-                self.channel.send(Failed(message=f"bad command: {error}", fatal=True))
+                self.channel.send(
+                    CommandFailed(message=f"bad command: {error}", fatal=True)
+                )
                 command = None
             match command:
                 case Stop():
@@ -186,7 +188,7 @@ class Worker:
             self.channel.send(Done(id=command.id))
         except EngineError as error:
             self.channel.send(
-                Failed(
+                CommandFailed(
                     id=command.id,
                     message=str(error),
                     file=file_of(error),

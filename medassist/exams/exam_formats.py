@@ -18,7 +18,7 @@ from string import ascii_uppercase
 from typing import Any, cast
 
 from medassist.exams.exam_rows import Row
-from medassist.exams.multiple_choice import ExamError, Question
+from medassist.exams.multiple_choice import ExamError, ExamQuestion
 
 LETTERS = ("A", "B", "C", "D")
 DECISIONS = ("yes", "no", "maybe")
@@ -32,7 +32,7 @@ def lettered(stem: str, options: Sequence[str]) -> str:
     return stem + "".join(f"{letter}. {text}\n" for letter, text in lines) + "Answer:"
 
 
-def medqa(file: Path, rows: Numbered) -> Iterator[Question]:
+def medqa(file: Path, rows: Numbered) -> Iterator[ExamQuestion]:
     """The questions of MedQA with four options.
 
     Raises:
@@ -54,10 +54,10 @@ def medqa(file: Path, rows: Numbered) -> Iterator[Question]:
         except (KeyError, TypeError, ValueError) as error:
             raise unlike(file, number, "MedQA", error) from None
         prompt = lettered(f"Question: {stem}\n", options)
-        yield Question(str(row.get("id", number)), "", prompt, LETTERS, gold)
+        yield ExamQuestion(str(row.get("id", number)), "", prompt, LETTERS, gold)
 
 
-def medmcqa(file: Path, rows: Numbered) -> Iterator[Question]:
+def medmcqa(file: Path, rows: Numbered) -> Iterator[ExamQuestion]:
     """The questions of MedMCQA, with their subjects."""
     try:
         first = _first_choice(file, {int(row["cop"]) for _, row in rows})
@@ -71,10 +71,10 @@ def medmcqa(file: Path, rows: Numbered) -> Iterator[Question]:
             raise unlike(file, number, "MedMCQA", error) from None
         prompt = lettered(f"Question: {stem}\nChoices:\n", options)
         subject = str(row.get("subject_name") or "")
-        yield Question(str(row.get("id", number)), subject, prompt, LETTERS, gold)
+        yield ExamQuestion(str(row.get("id", number)), subject, prompt, LETTERS, gold)
 
 
-def medxpertqa(file: Path, rows: Numbered) -> Iterator[Question]:
+def medxpertqa(file: Path, rows: Numbered) -> Iterator[ExamQuestion]:
     """The text questions of MedXpertQA, with their body systems."""
     for number, row in rows:
         try:
@@ -90,10 +90,10 @@ def medxpertqa(file: Path, rows: Numbered) -> Iterator[Question]:
             raise unlike(file, number, "MedXpertQA", error) from None
         prompt = lettered(f"Question: {stem}\n", list(options.values()))
         group = str(row.get("body_system") or "")
-        yield Question(str(row.get("id", number)), group, prompt, letters, gold)
+        yield ExamQuestion(str(row.get("id", number)), group, prompt, letters, gold)
 
 
-def pubmedqa(file: Path, rows: Row, golds: Row, truth: Path) -> Iterator[Question]:
+def pubmedqa(file: Path, rows: Row, golds: Row, truth: Path) -> Iterator[ExamQuestion]:
     """The questions of PubMedQA that `golds` has the decisions of, by PMID."""
     for key, decision in golds.items():
         try:
@@ -108,11 +108,11 @@ def pubmedqa(file: Path, rows: Row, golds: Row, truth: Path) -> Iterator[Questio
                 f"({type(error).__name__}: {error})."
             ) from None
         prompt = f"Abstract: {abstract}\nQuestion: {stem}\nAnswer:"
-        yield Question(key, "", prompt, DECISIONS, gold)
+        yield ExamQuestion(key, "", prompt, DECISIONS, gold)
 
 
 BY_FIELDS: tuple[
-    tuple[str, frozenset[str], Callable[[Path, Numbered], Iterator[Question]]], ...
+    tuple[str, frozenset[str], Callable[[Path, Numbered], Iterator[ExamQuestion]]], ...
 ] = (
     ("medmcqa", frozenset({"question", "opa", "opd"}), medmcqa),
     ("medqa_4options", frozenset({"question", "options", "answer_idx"}), medqa),

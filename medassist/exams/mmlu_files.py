@@ -18,7 +18,7 @@ from medassist.core.compressed import plain_name
 from medassist.exams.exam_formats import LETTERS, Numbered, lettered, unlike
 from medassist.exams.exam_rows import Row
 from medassist.exams.mmlu_table import mmlu
-from medassist.exams.multiple_choice import ExamError, Question
+from medassist.exams.multiple_choice import ExamError, ExamQuestion
 
 SUBJECTS = (
     "anatomy",
@@ -100,7 +100,7 @@ class Questions:
         unlike: why subjects are left out, each as a sentence.
     """
 
-    questions: tuple[Question, ...]
+    questions: tuple[ExamQuestion, ...]
     files: tuple[Path, ...]
     unlike: tuple[str, ...]
 
@@ -111,7 +111,7 @@ def questions(sheets: Sequence[Sheet], shots: int) -> Questions:
     Raises:
         ExamError: a subject is there twice.
     """
-    made: list[Question] = []
+    made: list[ExamQuestion] = []
     read: dict[Path, None] = {}
     unlike: list[str] = []
     for subject in SUBJECTS:
@@ -134,7 +134,9 @@ def questions(sheets: Sequence[Sheet], shots: int) -> Questions:
             f"{subject.replace('_', ' ')}.\n\n"
         )
         made += [
-            Question(f"{subject}-{i}", subject, prompt, LETTERS, gold, about, solved)
+            ExamQuestion(
+                f"{subject}-{i}", subject, prompt, LETTERS, gold, about, solved
+            )
             for i, (prompt, gold) in enumerate(test.rows)
         ]
     return Questions(tuple(made), tuple(read), tuple(unlike))

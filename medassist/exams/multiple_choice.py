@@ -36,19 +36,19 @@ class ExamError(Exception):
 
 
 @dataclass(frozen=True)
-class Turn:
+class PromptTurn:
     """A part of a prompt: what a user asks or an assistant answered."""
 
     role: Role
     content: str
 
 
-Chat = Callable[[Sequence[Turn]], str]
+Chat = Callable[[Sequence[PromptTurn]], str]
 """Renders a dialogue up to where the next answer begins."""
 
 
 @dataclass(frozen=True)
-class Question:
+class ExamQuestion:
     """A question with its choices.
 
     Attributes:
@@ -76,19 +76,19 @@ class Question:
         return f"{self.description}{before}{self.prompt}"
 
     @property
-    def turns(self) -> tuple[Turn, ...]:
+    def turns(self) -> tuple[PromptTurn, ...]:
         """The whole prompt as a dialogue, for a chat template."""
-        opening = [Turn("system", self.description)] if self.description else []
+        opening = [PromptTurn("system", self.description)] if self.description else []
         before = [
             turn
             for asked, answer in self.solved
-            for turn in (Turn("user", asked), Turn("assistant", answer))
+            for turn in (PromptTurn("user", asked), PromptTurn("assistant", answer))
         ]
-        return (*opening, *before, Turn("user", self.prompt))
+        return (*opening, *before, PromptTurn("user", self.prompt))
 
 
 @dataclass(frozen=True)
-class Asked:
+class Continuation:
     """A continuation whose log-likelihood is wanted after a reading."""
 
     choice: int
@@ -96,7 +96,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ScoringPass:
     """Tokens that a model reads once; the last `rows` positions are scored.
 
     Choices of one token each are all scored by one reading.
@@ -104,7 +104,7 @@ class Reading:
 
     question: int
     tokens: tuple[int, ...]
-    asked: tuple[Asked, ...]
+    asked: tuple[Continuation, ...]
 
     @property
     def rows(self) -> int:
@@ -125,7 +125,7 @@ class Examinee(Protocol):
         ...
 
     def likelihoods(
-        self, readings: Sequence[Reading]
+        self, readings: Sequence[ScoringPass]
     ) -> Iterator[tuple[int, tuple[float, ...]]]:
         """The log-likelihood of all that is asked, for each reading, in any order.
 
@@ -136,7 +136,7 @@ class Examinee(Protocol):
 
 
 @dataclass(frozen=True)
-class Answered:
+class ScoredChoices:
     """How a model answered a question.
 
     Attributes:
@@ -186,7 +186,7 @@ class ScorerExaminee:
         return [self._tokenize(text) for text in texts]
 
     def likelihoods(
-        self, readings: Sequence[Reading]
+        self, readings: Sequence[ScoringPass]
     ) -> Iterator[tuple[int, tuple[float, ...]]]:
         """The log-likelihoods that are asked for, reading by reading."""
         for place, reading in enumerate(readings):
@@ -197,13 +197,13 @@ class ScorerExaminee:
 
 def sit(
     examinee: Examinee,
-    questions: Sequence[Question],
+    questions: Sequence[ExamQuestion],
     *,
     chat: Chat | None = None,
-    readings: Sequence[Reading] | None = None,
+    readings: Sequence[ScoringPass] | None = None,
     told: Told | None = None,
     what: str = "Questions",
-) -> Iterator[tuple[int, Answered]]:
+) -> Iterator[tuple[int, ScoredChoices]]:
     """Let a model answer; each answer comes as soon as it is known, in any order.
 
     Args:
@@ -242,9 +242,9 @@ def sit(
 
 def plan(
     examinee: Examinee,
-    questions: Sequence[Question],
+    questions: Sequence[ExamQuestion],
     chat: Chat | None = None,
-) -> Iterator[Reading]:
+) -> Iterator[ScoringPass]:
     """What a model has to read to answer; what is read for several choices, once.
 
     Raises:
@@ -261,7 +261,7 @@ def plan(
     encoded = iter(examinee.encode(texts))
     for at, question in enumerate(questions):
         start = len(next(encoded))
-        by_tokens: dict[tuple[int, ...], list[Asked]] = {}
+        by_tokens: dict[tuple[int, ...], list[Continuation]] = {}
         for choice in range(len(question.choices)):
             whole = next(encoded)
             wanted = tuple(whole[start:])
@@ -272,23 +272,23 @@ def plan(
                     f"own, where 1 to {examinee.context:,} can be scored."
                 )
             read = tuple(whole[-(examinee.context + 1) :][:-1])
-            by_tokens.setdefault(read, []).append(Asked(choice, wanted))
+            by_tokens.setdefault(read, []).append(Continuation(choice, wanted))
         for tokens, asked in by_tokens.items():
-            yield Reading(at, tokens, tuple(asked))
+            yield ScoringPass(at, tokens, tuple(asked))
 
 
-def answered(choices: Sequence[str], scores: Sequence[float]) -> Answered:
+def answered(choices: Sequence[str], scores: Sequence[float]) -> ScoredChoices:
     """The choices that the log-likelihoods `scores` speak for."""
     found = np.asarray(scores, np.float64)
     lengths = np.array([float(len(choice)) for choice in choices])
-    return Answered(
+    return ScoredChoices(
         tuple(float(score) for score in found),
         int(np.argmax(found)),
         int(np.argmax(found / lengths)),
     )
 
 
-def result(golds: Sequence[int], answers: Iterable[Answered]) -> Result:
+def result(golds: Sequence[int], answers: Iterable[ScoredChoices]) -> Result:
     """Accuracies and their standard errors.
 
     Raises:

@@ -30,7 +30,7 @@ PPL_BASE = "Mean PPL(base)"
 PPL_RATIO = "Mean PPL(Q)/PPL(base)"
 
 
-class Figure(BaseModel):
+class FigureWithError(BaseModel):
     """A figure and, where it is an estimate, its standard error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,27 +60,27 @@ class TextDivergence(BaseModel):
     tokens: int
     chunks: int
     context: int
-    figures: dict[str, Figure]
+    figures: dict[str, FigureWithError]
 
     def value(self, name: str) -> float:
         """The figure of that name."""
         return self.figures[name].value
 
 
-def mean(values: Floats) -> Figure:
+def mean(values: Floats) -> FigureWithError:
     """The mean of `values` and its standard error."""
     count = len(values)
     if count == 0:
         raise ValueError("there is no mean of nothing")
     error = math.sqrt(float(values.var()) / (count - 1)) if _enough(count) else 0.0
-    return Figure(value=float(values.mean()), error=error)
+    return FigureWithError(value=float(values.mean()), error=error)
 
 
-def perplexity(losses: Floats) -> Figure:
+def perplexity(losses: Floats) -> FigureWithError:
     """The exponential of the mean loss in nats, with its error."""
     loss = mean(losses)
     value = math.exp(loss.value)
-    return Figure(value=value, error=value * (loss.error or 0.0))
+    return FigureWithError(value=value, error=value * (loss.error or 0.0))
 
 
 def text_loss(parts: Sequence[TokenComparison], context: int) -> TextDivergence:
@@ -99,13 +99,13 @@ def text_loss(parts: Sequence[TokenComparison], context: int) -> TextDivergence:
     figures |= _probabilities(np.exp(-nll) - np.exp(-base))
     share = float(same.mean())
     error = math.sqrt(share * (1 - share) / max(1, len(same) - 1))
-    figures[SAME_TOP] = Figure(value=100 * share, error=100 * error, unit="%")
+    figures[SAME_TOP] = FigureWithError(value=100 * share, error=100 * error, unit="%")
     return TextDivergence(
         tokens=len(nll), chunks=len(parts), context=context, figures=figures
     )
 
 
-def _perplexities(nll: Floats, base: Floats) -> dict[str, Figure]:
+def _perplexities(nll: Floats, base: Floats) -> dict[str, FigureWithError]:
     own, reference = mean(nll), mean(base)
     own_error, reference_error = own.error or 0.0, reference.error or 0.0
     covariance = 0.0
@@ -127,44 +127,49 @@ def _perplexities(nll: Floats, base: Floats) -> dict[str, Figure]:
     return {
         PPL: ppl,
         PPL_BASE: ppl_base,
-        "Cor(ln(PPL(Q)), ln(PPL(base)))": Figure(value=100 * correlation, unit="%"),
-        "Mean ln(PPL(Q)/PPL(base))": Figure(value=log_ratio, error=log_error),
-        PPL_RATIO: Figure(value=ratio, error=ratio * log_error),
-        "Mean PPL(Q)-PPL(base)": Figure(
+        "Cor(ln(PPL(Q)), ln(PPL(base)))": FigureWithError(
+            value=100 * correlation, unit="%"
+        ),
+        "Mean ln(PPL(Q)/PPL(base))": FigureWithError(value=log_ratio, error=log_error),
+        PPL_RATIO: FigureWithError(value=ratio, error=ratio * log_error),
+        "Mean PPL(Q)-PPL(base)": FigureWithError(
             value=ppl.value - ppl_base.value, error=difference_error
         ),
     }
 
 
-def _divergences(kld: Floats) -> dict[str, Figure]:
-    figures = {MEAN_KLD: mean(kld), MAXIMUM_KLD: Figure(value=float(kld.max()))}
+def _divergences(kld: Floats) -> dict[str, FigureWithError]:
+    figures = {
+        MEAN_KLD: mean(kld),
+        MAXIMUM_KLD: FigureWithError(value=float(kld.max())),
+    }
     figures |= _percentiles(kld, KLD_PERCENTILES, "KLD")
-    figures["Minimum KLD"] = Figure(value=float(kld.min()))
+    figures["Minimum KLD"] = FigureWithError(value=float(kld.min()))
     return figures
 
 
-def _probabilities(change: Floats) -> dict[str, Figure]:
+def _probabilities(change: Floats) -> dict[str, FigureWithError]:
     """Of the change of the probability of the token that came, in percent."""
     percent = 100 * change
     average = mean(percent)
     figures = {"Mean Δp": average.model_copy(update={"unit": "%"})}
-    figures["Maximum Δp"] = Figure(value=float(percent.max()), unit="%")
+    figures["Maximum Δp"] = FigureWithError(value=float(percent.max()), unit="%")
     figures |= _percentiles(percent, DELTA_P_PERCENTILES, "Δp", "%")
-    figures["Minimum Δp"] = Figure(value=float(percent.min()), unit="%")
+    figures["Minimum Δp"] = FigureWithError(value=float(percent.min()), unit="%")
     square = mean(change**2)
     rms = math.sqrt(square.value)
     error = 0.5 * (square.error or 0.0) / rms if rms else 0.0
-    figures["RMS Δp"] = Figure(value=100 * rms, error=100 * error, unit="%")
+    figures["RMS Δp"] = FigureWithError(value=100 * rms, error=100 * error, unit="%")
     return figures
 
 
 def _percentiles(
     values: Floats, percentiles: Sequence[float], of: str, unit: str = ""
-) -> dict[str, Figure]:
+) -> dict[str, FigureWithError]:
     found = np.percentile(values, percentiles)
     names = [f"Median {of}" if p == 50 else f"{p:.1f}% {of}" for p in percentiles]
     return {
-        name: Figure(value=float(value), unit=unit)
+        name: FigureWithError(value=float(value), unit=unit)
         for name, value in zip(names, found, strict=True)
     }
 

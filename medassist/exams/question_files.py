@@ -22,7 +22,7 @@ from medassist.exams import mmlu_files
 from medassist.exams.exam_formats import BY_FIELDS, Numbered, pubmedqa
 from medassist.exams.exam_rows import Row, rows, whole_object
 from medassist.exams.mmlu_files import DEV, HUB_FIELDS, SUBJECTS, TEST, Sheet
-from medassist.exams.multiple_choice import ExamError, Question
+from medassist.exams.multiple_choice import ExamError, ExamQuestion
 
 TITLES = {
     "medqa_4options": "MedQA (USMLE, 4 options)",
@@ -55,7 +55,7 @@ class ExamPaper:
 
     task: str
     title: str
-    questions: tuple[Question, ...]
+    questions: tuple[ExamQuestion, ...]
     shots: int
     files: dict[str, str]
 
@@ -77,7 +77,7 @@ class FolderExams:
 
 
 @dataclass(frozen=True)
-class PassedOver:
+class NoExam:
     """Why a file is not an exam."""
 
     why: str
@@ -109,7 +109,7 @@ def find_exams(folder: Path, shots: int = 0) -> FolderExams:
             continue
         if isinstance(paper, list):
             sheets += paper
-        elif isinstance(paper, PassedOver):
+        elif isinstance(paper, NoExam):
             passed.append((file, paper.why))
         elif paper is not None and paper.task in papers:
             raise ExamError(
@@ -133,7 +133,7 @@ def find_exams(folder: Path, shots: int = 0) -> FolderExams:
 
 def _read(
     file: Path, files: Sequence[Path], folder: Path, shots: int
-) -> ExamPaper | PassedOver | list[Sheet] | None:
+) -> ExamPaper | NoExam | list[Sheet] | None:
     """An exam, parts of MMLU, or why it is none; `None`: nothing of these kinds."""
     name = plain_name(file)
     if name == PUBMEDQA:
@@ -147,11 +147,11 @@ def _read(
     if name.endswith((".jsonl", ".json")):
         return _json(file)
     if name.endswith((".csv", ".parquet")):
-        return PassedOver("is none of the files that were looked for")
+        return NoExam("is none of the files that were looked for")
     return None
 
 
-def _json(file: Path) -> ExamPaper | PassedOver | list[Sheet]:
+def _json(file: Path) -> ExamPaper | NoExam | list[Sheet]:
     """An exam in JSON lines, a part of MMLU, or PubMedQA in one file."""
     every = rows(file)
     first = next(every, None)
@@ -159,32 +159,32 @@ def _json(file: Path) -> ExamPaper | PassedOver | list[Sheet]:
         try:
             found = whole_object(file)
         except ExamError:
-            return PassedOver("is neither JSON lines nor a whole JSON object")
+            return NoExam("is neither JSON lines nor a whole JSON object")
         if _is_pubmedqa(found):
             return _pubmedqa_alone(file, found)
     if first is None:
-        return PassedOver("is empty or holds no JSON lines")
+        return NoExam("is empty or holds no JSON lines")
     if first[1].keys() >= HUB_FIELDS:
         return _mmlu_lines(file, [first, *every])
     of_kind = (each for each in BY_FIELDS if each[1] <= first[1].keys())
     known = next(of_kind, None)
     if known is None:
         keys = ", ".join(list(first[1])[:6])
-        return PassedOver(f"has the fields {keys}: no exam that is known")
+        return NoExam(f"has the fields {keys}: no exam that is known")
     task, _, make = known
     if why := _not_held_out(task, file, first[1]):
-        return PassedOver(why)
+        return NoExam(why)
     questions = tuple(make(file, [first, *every]))
     return ExamPaper(task, TITLES[task], questions, 0, _hashes([file]))
 
 
-def _mmlu_lines(file: Path, every: Numbered) -> list[Sheet] | PassedOver:
+def _mmlu_lines(file: Path, every: Numbered) -> list[Sheet] | NoExam:
     if "train" in plain_name(file):
-        return PassedOver("is for training")
+        return NoExam("is for training")
     if mmlu_files.not_held_out(file):
-        return PassedOver("is MMLU's validation set; the test set is wanted")
+        return NoExam("is MMLU's validation set; the test set is wanted")
     found = mmlu_files.hub_sheets(file, every)
-    return found or PassedOver("is MMLU of other subjects than the medical ones")
+    return found or NoExam("is MMLU of other subjects than the medical ones")
 
 
 def _not_held_out(task: str, file: Path, first: Row) -> str:
@@ -216,12 +216,12 @@ def _pubmedqa(file: Path, truth: Path) -> ExamPaper:
     return ExamPaper("pubmedqa", TITLES["pubmedqa"], questions, 0, files)
 
 
-def _pubmedqa_alone(file: Path, found: Row) -> ExamPaper | PassedOver:
+def _pubmedqa_alone(file: Path, found: Row) -> ExamPaper | NoExam:
     """PubMedQA with its decisions; they are those of the file, whichever part it is."""
     if not any("final_decision" in row for row in found.values()):
-        return PassedOver("is PubMedQA without decisions")
+        return NoExam("is PubMedQA without decisions")
     if "pqaa" in file.name:
-        return PassedOver("is PubMedQA's artificial part, whose answers nobody wrote")
+        return NoExam("is PubMedQA's artificial part, whose answers nobody wrote")
     golds = {key: row.get("final_decision") for key, row in found.items()}
     questions = tuple(pubmedqa(file, found, golds, file))
     return ExamPaper(

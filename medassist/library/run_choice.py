@@ -29,7 +29,7 @@ _FITS: tuple[fit.Verdict, ...] = ("fits", "tight", "does not fit")
 
 
 @dataclass(frozen=True)
-class Choice:
+class RunModels:
     """The models of a run's pair, and why they were taken.
 
     Attributes:
@@ -67,7 +67,7 @@ def choose(
     tuned: Sequence[Path],
     adapter: Path | None,
     watcher: Watcher,
-) -> Choice:
+) -> RunModels:
     """Choose the base of a pair, and its merged model where there is no adapter.
 
     Args:
@@ -81,7 +81,7 @@ def choose(
     """
     ways = _ways(bases, [] if adapter else tuned)
     if len(ways) == 1:
-        return Choice(*ways[0])
+        return RunModels(*ways[0])
     files = {file for way in ways for file in way if file}
     proven: dict[Path, bool] = {}
     for file in sorted(files):
@@ -103,7 +103,7 @@ def choose(
             )
         )
     best = min(options, key=lambda option: option.order)
-    return Choice(best.base, best.tuned, _said(best, options, adapter, available))
+    return RunModels(best.base, best.tuned, _said(best, options, adapter, available))
 
 
 def _ways(

@@ -17,7 +17,7 @@ from medassist.core.errors import ModelFileError
 from medassist.core.gguf import read_header
 from medassist.core.values import PairFiles
 from medassist.engine.child import Child, ChildEnded
-from medassist.engine.template_probe import REPLIES, TOKENS, Probe, Probed
+from medassist.engine.template_probe import REPLIES, TOKENS, Probe, ProbedTemplate
 from medassist.library.errors import LibraryError
 
 PROBE = "medassist.engine.template_probe"
@@ -41,7 +41,7 @@ class TemplateFinding(BaseModel):
         return f"{self.said} {self.fix}".strip()
 
 
-def probe_file(path: Path) -> Probed:
+def probe_file(path: Path) -> ProbedTemplate:
     """Examine the template of the model at `path` in a confined process.
 
     Raises:
@@ -56,7 +56,7 @@ def probe_file(path: Path) -> Probed:
         if ended.late:
             why = f"it took more than {TIME_LIMIT_S:.0f} s"
     else:
-        if isinstance(found, Probed):
+        if isinstance(found, ProbedTemplate):
             return found
         raise ModelFileError(found.message, path)
     raise ModelFileError(
@@ -66,12 +66,12 @@ def probe_file(path: Path) -> Probed:
     )
 
 
-def check_model(name: str, found: Probed) -> list[TemplateFinding]:
+def check_model(name: str, found: ProbedTemplate) -> list[TemplateFinding]:
     """Findings about the model called `name`."""
     return [*_of_template(name, found), *_of_bos(name, found), *_of_end(name, found)]
 
 
-def _of_template(name: str, found: Probed) -> list[TemplateFinding]:
+def _of_template(name: str, found: ProbedTemplate) -> list[TemplateFinding]:
     if found.template == "none":
         return [
             TemplateFinding(
@@ -103,7 +103,7 @@ def _of_template(name: str, found: Probed) -> list[TemplateFinding]:
     return []
 
 
-def _of_bos(name: str, found: Probed) -> list[TemplateFinding]:
+def _of_bos(name: str, found: ProbedTemplate) -> list[TemplateFinding]:
     bos, rendered = found.bos, found.rendered
     if found.adds_bos and not bos:
         return [
@@ -137,7 +137,7 @@ def _of_bos(name: str, found: Probed) -> list[TemplateFinding]:
     return []
 
 
-def _of_end(name: str, found: Probed) -> list[TemplateFinding]:
+def _of_end(name: str, found: ProbedTemplate) -> list[TemplateFinding]:
     ends = ", ".join(found.ends)
     if found.turn_end and found.turn_end not in found.ends:
         finding = TemplateFinding(
@@ -198,7 +198,7 @@ def check_pair(files: PairFiles) -> list[TemplateFinding]:
 
 
 def differing(
-    base: tuple[str, Probed], tuned: tuple[str, Probed]
+    base: tuple[str, ProbedTemplate], tuned: tuple[str, ProbedTemplate]
 ) -> list[TemplateFinding]:
     """Differences between the templates and tokens of tuned model and base."""
     (a, of_base), (b, of_tuned) = base, tuned
@@ -251,7 +251,9 @@ def differing(
     return found
 
 
-def _of_activation(base: Path, adapter: Path, found: Probed) -> list[TemplateFinding]:
+def _of_activation(
+    base: Path, adapter: Path, found: ProbedTemplate
+) -> list[TemplateFinding]:
     header = read_header(base, keep=(TOKENS,))
     texts = header.metadata.get(TOKENS, ())
     if not isinstance(texts, tuple) or not found.rendered:
@@ -277,17 +279,17 @@ def _of_activation(base: Path, adapter: Path, found: Probed) -> list[TemplateFin
     return []
 
 
-def _both_write(one: Probed, other: Probed) -> bool:
+def _both_write(one: ProbedTemplate, other: ProbedTemplate) -> bool:
     return bool(one.rendered and other.rendered)
 
 
-def _bos(found: Probed) -> str:
+def _bos(found: ProbedTemplate) -> str:
     if not found.bos:
         return "has none"
     return f"{found.bos}, {'added' if found.adds_bos else 'not added'} by itself"
 
 
-def _where(one: Probed, other: Probed) -> str:
+def _where(one: ProbedTemplate, other: ProbedTemplate) -> str:
     """The first place at which two templates part, in a few words."""
     for ours, theirs in zip(one.rendered, other.rendered, strict=False):
         if ours == theirs:

@@ -63,7 +63,7 @@ class SessionListener(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class OpenQuestion:
     """A question under way.
 
     Attributes:
@@ -143,7 +143,7 @@ class Session:
         question: str | None,
         seed: int = 0,
         panes: Sequence[PaneName] | None = None,
-    ) -> Asked:
+    ) -> OpenQuestion:
         """Begin a turn with `question`, or where it is `None` the last one again.
 
         Args:
@@ -170,7 +170,7 @@ class Session:
         answers: dict[PaneName, Answer] = {
             pane: turn.answers(pane)[-1] for pane in sources
         }
-        return Asked(turn, answers, again)
+        return OpenQuestion(turn, answers, again)
 
     def cut_off(self, pane: PaneName) -> str:
         """Why the last answer of `pane` cannot be gone on with; empty: it can.
@@ -187,7 +187,7 @@ class Session:
             return OTHER_MODEL
         return ""
 
-    def go_on(self, panes: Sequence[PaneName]) -> Asked:
+    def go_on(self, panes: Sequence[PaneName]) -> OpenQuestion:
         """Begin to write the last answers of `panes` on.
 
         Raises:
@@ -203,11 +203,11 @@ class Session:
         for answer in answers.values():
             answer.go_on()
         self.record.feed()
-        return Asked(turn, answers, again=True, goes_on=True)
+        return OpenQuestion(turn, answers, again=True, goes_on=True)
 
     async def answer(
         self,
-        asked: Asked,
+        asked: OpenQuestion,
         settings: Settings,
         mode: Mode,
         watch: Watch | None = None,
@@ -238,7 +238,7 @@ class Session:
         )
         return AskOutcome(ready=True, too_long=too_long)
 
-    def take_back(self, asked: Asked) -> str:
+    def take_back(self, asked: OpenQuestion) -> str:
         """Take back a turn that was never answered; its question again.
 
         An answer that was to be gone on with stays cut off.

@@ -37,7 +37,7 @@ MARGIN = 16 * 2**20
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedBase:
     """Where the base is, and whether it was downloaded now."""
 
     file: Path
@@ -51,7 +51,7 @@ def get(
     *,
     source: Path | None = None,
     proxy: str = "",
-) -> Fetched:
+) -> FetchedBase:
     """Download the base into the data folder, unless it is there and whole.
 
     Args:
@@ -70,7 +70,7 @@ def get(
         make_folder(folder)
         with _alone(base, say):
             if _is_it(base, told, say):
-                return Fetched(file, was_there=True)
+                return FetchedBase(file, was_there=True)
             half = folder / UNFINISHED
             make_folder(half)
             try:
@@ -86,7 +86,7 @@ def get(
                 shutil.rmtree(half, ignore_errors=True)
                 raise
             shutil.rmtree(half, ignore_errors=True)
-            return Fetched(file, was_there=False)
+            return FetchedBase(file, was_there=False)
 
 
 def remove(base: OpenBase, say: Callable[[str], None]) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Form:
+class ThoughtForm:
     """How one family of models encloses a thought."""
 
     opens: str
@@ -22,17 +22,17 @@ class Form:
 
 
 FORMS = (
-    Form("<think>", "</think>"),  # Qwen, DeepSeek-R1, QwQ, Magistral of 2025
-    Form("<thinking>", "</thinking>"),
-    Form("<thought>", "</thought>"),  # EXAONE Deep
-    Form("<reasoning>", "</reasoning>"),
-    Form("<seed:think>", "</seed:think>"),  # Seed-OSS
-    Form("[THINK]", "[/THINK]"),  # Magistral, Ministral
-    Form("<unused94>", "<unused95>", label="thought"),  # MedGemma
-    Form("<|channel>", "<channel|>", label="thought"),  # Gemma 4
-    Form("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A
-    Form("<|begin_of_thought|>", "<|end_of_thought|>"),
-    Form("◁think▷", "◁/think▷"),  # Kimi
+    ThoughtForm("<think>", "</think>"),  # Qwen, DeepSeek-R1, QwQ, Magistral of 2025
+    ThoughtForm("<thinking>", "</thinking>"),
+    ThoughtForm("<thought>", "</thought>"),  # EXAONE Deep
+    ThoughtForm("<reasoning>", "</reasoning>"),
+    ThoughtForm("<seed:think>", "</seed:think>"),  # Seed-OSS
+    ThoughtForm("[THINK]", "[/THINK]"),  # Magistral, Ministral
+    ThoughtForm("<unused94>", "<unused95>", label="thought"),  # MedGemma
+    ThoughtForm("<|channel>", "<channel|>", label="thought"),  # Gemma 4
+    ThoughtForm("<|START_THINKING|>", "<|END_THINKING|>"),  # Command A
+    ThoughtForm("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ThoughtForm("◁think▷", "◁/think▷"),  # Kimi
 )
 
 # Harmony (gpt-oss) writes messages, each with a header that names its channel.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from medassist.text import thought_marks as marks
-from medassist.text.thought_marks import Form
+from medassist.text.thought_marks import ThoughtForm
 
 LONGEST_HEADER = 200
 SENTENCE_ENDS = ".!?:;)]*\"'”…\u3002\uff01\uff1f"
@@ -22,7 +22,7 @@ FENCE = re.compile(r"^[ \t>]*(`{3,}|~{3,})", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Part:
+class WrittenPart:
     """A further piece of what a model writes."""
 
     kind: Literal["answer", "thought", "restart"]
@@ -42,13 +42,13 @@ class Thoughts:
         """What comes now is thought, or the header of a message."""
         self.over = False
         """The answer was closed by a mark: what comes is none of it."""
-        self._form: Form | None = marks.OPENS.get(opened)
+        self._form: ThoughtForm | None = marks.OPENS.get(opened)
         self._label = _label(self._form)
         """What the thought that is open may still begin with, and is none of it."""
         self._harmony = opened == marks.CHANNEL
         self._header: str | None = None
         self._held = ""
-        self._parts: list[Part] = []
+        self._parts: list[WrittenPart] = []
         self._answer = ""
         self._lead = ""
         """White space before the answer, which is shown once that follows."""
@@ -84,7 +84,7 @@ class Thoughts:
             return marks.HARMONY_CLOSES
         return f"\n{self._form.closes}\n\n" if self._form else ""
 
-    def push(self, text: str) -> list[Part]:
+    def push(self, text: str) -> list[WrittenPart]:
         """A further piece of what the model writes as ordinary text."""
         self._held += text
         while self._held and not self.over:
@@ -102,7 +102,7 @@ class Thoughts:
             self._held = self._held[len(sure) :]
         return self._given()
 
-    def push_mark(self, mark: str, text: str) -> list[Part]:
+    def push_mark(self, mark: str, text: str) -> list[WrittenPart]:
         """The model has written a token that is nothing but the mark `mark`.
 
         Args:
@@ -114,7 +114,7 @@ class Thoughts:
             self._take(text)
         return self._given()
 
-    def finish(self, ended: bool = True) -> list[Part]:
+    def finish(self, ended: bool = True) -> list[WrittenPart]:
         """The model has written all.
 
         Args:
@@ -123,7 +123,7 @@ class Thoughts:
         self._flush()
         if self._lead and not self.thinking and not self._thoughts:
             lead, self._lead, self._answer = self._lead, "", self._lead
-            self._parts.append(Part("answer", lead))
+            self._parts.append(WrittenPart("answer", lead))
         if ended and self._in_passing and self.thinking:
             # Never closed: the answer spoke of the mark, and went on.
             self._give(self._in_passing + self._thoughts.pop())
@@ -139,7 +139,7 @@ class Thoughts:
         if not self.over:
             self._take(held)
 
-    def _given(self) -> list[Part]:
+    def _given(self) -> list[WrittenPart]:
         parts, self._parts = self._parts, []
         return parts
 
@@ -171,7 +171,7 @@ class Thoughts:
             if text and any(t.strip() for t in self._thoughts[:-1]):
                 text = f"\n\n{text}"
         if text:
-            self._parts.append(Part("thought", text))
+            self._parts.append(WrittenPart("thought", text))
 
     def _give(self, text: str) -> None:
         text = self._lead + text
@@ -182,7 +182,7 @@ class Thoughts:
             self._lead = text
         elif text:
             self._answer += text
-            self._parts.append(Part("answer", text))
+            self._parts.append(WrittenPart("answer", text))
 
     def _mark(self, mark: str, certain: bool) -> bool:
         """Whether `mark` is one here; then it has had its effect."""
@@ -229,9 +229,9 @@ class Thoughts:
         if self._answer.strip():
             self._taken = self._answer
             self._thoughts.append(self._answer)
-        self._parts.append(Part("restart"))
+        self._parts.append(WrittenPart("restart"))
         if self._answer.strip():
-            self._parts.append(Part("thought", self._answer.strip()))
+            self._parts.append(WrittenPart("thought", self._answer.strip()))
         self._answer = ""
         # What follows begins an answer, whether or not there was a thought.
         self._thoughts = self._thoughts or [""]
@@ -266,7 +266,7 @@ class Thoughts:
         return True
 
 
-def _label(form: Form | None) -> str:
+def _label(form: ThoughtForm | None) -> str:
     return f"{form.label}\n" if form and form.label else ""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from medassist.text.detokenizer import Detokenizer
 from medassist.text.thought_marks import HARMONY_MARKS
-from medassist.text.thoughts import Part, Thoughts
+from medassist.text.thoughts import Thoughts, WrittenPart
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class WrittenText:
         shown = self._show(self._thoughts.finish(ended and not self.stopped))
         return shown.then(Shown(self._answer.finish(), self._in_thought.finish()))
 
-    def _show(self, parts: Iterable[Part]) -> Shown:
+    def _show(self, parts: Iterable[WrittenPart]) -> Shown:
         shown = Shown()
         for part in parts:
             match part.kind:

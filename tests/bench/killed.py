@@ -43,7 +43,7 @@ def main() -> None:
     append = results.ResultsFile.append
     count = 0
 
-    def dying(self: results.ResultsFile, line: results.Line) -> None:
+    def dying(self: results.ResultsFile, line: results.ResultLine) -> None:
         nonlocal count
         if count == step and half:
             text = line.model_dump_json(by_alias=True).encode()

@@ -11,8 +11,8 @@ from medassist.bench.results import (
     ExamItem,
     Figure,
     FileFacts,
-    Line,
     Parameters,
+    ResultLine,
     SettingsFacts,
     key_of,
 )
@@ -43,9 +43,9 @@ def model(name: str, size: int = 1000, sha: str = "") -> FileFacts:
     )
 
 
-def line(kind, of: FileFacts, test: Parameters, **more) -> Line:
+def line(kind, of: FileFacts, test: Parameters, **more) -> ResultLine:
     whole = {k: v for k, v in test.items() if k != ROUND}
-    return Line(
+    return ResultLine(
         kind=kind,
         run="r1",
         key=key_of(kind=kind, of=of.sha256, test=test),
@@ -66,7 +66,7 @@ def speed(
     written: int = 128,
     disturbed: bool = False,
     **more,
-) -> list[Line]:
+) -> list[ResultLine]:
     """A raw speed in so many tokens a second, a line a repetition."""
     return [
         line(
@@ -82,7 +82,7 @@ def speed(
     ]
 
 
-def app(of: FileFacts, rates: Sequence[float], ttft: float = 0.5) -> list[Line]:
+def app(of: FileFacts, rates: Sequence[float], ttft: float = 0.5) -> list[ResultLine]:
     return [
         line(
             "app",
@@ -108,7 +108,7 @@ def exam(
     margin: float = 1.0,
     tokens: str = "t",
     block: int = 50,
-) -> list[Line]:
+) -> list[ResultLine]:
     """Answers to as many questions, of which the first choice is right."""
     items = [
         ExamItem(

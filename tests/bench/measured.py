@@ -8,7 +8,7 @@ from pathlib import Path
 from medassist.bench.disturbance import Observer
 from medassist.bench.events import Event
 from medassist.bench.machine import Sensors
-from medassist.bench.results import Line, ResultsFile
+from medassist.bench.results import ResultLine, ResultsFile
 from medassist.bench.run import run
 from medassist.bench.targets import Target
 from medassist.bench.work import Wishes
@@ -33,7 +33,7 @@ def measure(
         return list(run(wishes, targets, results, observer=observer, sensors=sensors))
 
 
-def content(line: Line) -> tuple[object, ...]:
+def content(line: ResultLine) -> tuple[object, ...]:
     """What of a line must be the same however often it is measured."""
     figures = {
         name: figure.value

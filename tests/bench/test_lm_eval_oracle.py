@@ -18,7 +18,7 @@ from medassist.bench.exam import CONTEXT, hashed
 from medassist.bench.exam_verdict import sat
 from medassist.bench.results import ExamItem
 from medassist.bench.targets import Target, target
-from medassist.exams.multiple_choice import Asked, Reading
+from medassist.exams.multiple_choice import Continuation, ScoringPass
 from tests.bench.measured import SMALL, measure
 from tests.exams.exam_model import save_exam_model
 from tests.exams.lm_eval_env import run_lm_eval
@@ -57,11 +57,11 @@ def ours(gguf: Target, exams: Path, folder: Path) -> dict[str, list[ExamItem]]:
 
 def hash_of(pairs: list[tuple[list[int], list[int]]], context: int) -> str:
     """The mark of a question's token ids, out of lm-eval's."""
-    asked: dict[tuple[int, ...], list[Asked]] = {}
+    asked: dict[tuple[int, ...], list[Continuation]] = {}
     for choice, (before, after) in enumerate(pairs):
         read = tuple((before + after)[-(context + 1) :][:-1])
-        asked.setdefault(read, []).append(Asked(choice, tuple(after)))
-    return hashed([Reading(0, read, tuple(own)) for read, own in asked.items()])[0]
+        asked.setdefault(read, []).append(Continuation(choice, tuple(after)))
+    return hashed([ScoringPass(0, read, tuple(own)) for read, own in asked.items()])[0]
 
 
 def test_the_answers_are_lm_evals_on_the_very_same_tokens(model, tmp_path):

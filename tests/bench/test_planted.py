@@ -21,7 +21,7 @@ from medassist.bench.exam_verdict import ExamVerdict, sat, verdicts
 from medassist.bench.recommend import Recommendation, broken, recommend
 from medassist.bench.result_rows import ResultRow, rows
 from medassist.bench.result_tables import as_text
-from medassist.bench.results import Line
+from medassist.bench.results import ResultLine
 from medassist.bench.targets import target, targets
 from medassist.exams.log_probs import Logits
 from tests.bench.conftest import other_layer
@@ -48,7 +48,7 @@ class Planted:
     flipped: Path
     broken: Path
     notes: tuple[str, ...]
-    lines: Sequence[Line]
+    lines: Sequence[ResultLine]
     verdicts: dict[str, ExamVerdict]
     rows: dict[str, ResultRow]
 

@@ -11,12 +11,12 @@ import pytest
 
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import BenchError
-from medassist.bench.events import Failed
+from medassist.bench.events import StepFailed
 from medassist.bench.machine import Sensors, this_machine
 from medassist.bench.ollama import Ollama
 from medassist.bench.result_rows import rows
 from medassist.bench.results import ResultsFile, read_results
-from medassist.bench.served import Served, ServedModel
+from medassist.bench.served import MeasuredOllamaModel, OllamaModels
 from medassist.bench.work import Work
 from medassist.core.ollama_host import read_host
 from tests.bench.measured import SMALL
@@ -42,9 +42,9 @@ def test_its_own_timings_and_the_memory_of_its_processes_stand_in_the_row(
         results = stack.enter_context(ResultsFile(tmp_path / "r.jsonl"))
         machine = this_machine(sensors, "0.3", "abc", ())
         work = Work(wishes, [], machine, Observer(sensors, wait_s=0), results)
-        served = Served(server, version, [ServedModel(SMALLEST, facts)])
+        served = OllamaModels(server, version, [MeasuredOllamaModel(SMALLEST, facts)])
         events = list(served.measure(work))
-    assert not [event for event in events if isinstance(event, Failed)]
+    assert not [event for event in events if isinstance(event, StepFailed)]
     (row,) = rows(read_results(tmp_path / "r.jsonl"))
     assert set(row.app) == {"one", "both"}
     assert all(seconds > 0 for seconds in row.load["warm"]["ready_s"])

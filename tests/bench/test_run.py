@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from medassist.bench.errors import BenchError, UsageError
-from medassist.bench.events import Began, Ended, Failed, Measured, Planned
+from medassist.bench.events import Began, Ended, Measured, Planned, StepFailed
 from medassist.bench.exam_results import as_lm_eval
 from medassist.bench.exam_verdict import Sat, sat, verdicts
 from medassist.bench.recommend import broken
@@ -71,7 +71,7 @@ def ended(events) -> Ended:
 
 def test_everything_is_measured_and_stands_in_the_file(whole):
     events, file = whole
-    assert not [e for e in events if isinstance(e, Failed)]
+    assert not [e for e in events if isinstance(e, StepFailed)]
     planned = next(e for e in events if isinstance(e, Planned))
     measured = [e for e in events if isinstance(e, Measured)]
     assert planned.steps == len(measured) == measured[-1].of
@@ -240,7 +240,7 @@ def test_models_of_other_vocabularies_have_no_divergence_and_it_is_said_why(
         reference=target(files.base),
     )
     events = measure(wishes, targets([files.other_vocabulary]), tmp_path / "r.jsonl")
-    (failed,) = [e for e in events if isinstance(e, Failed)]
+    (failed,) = [e for e in events if isinstance(e, StepFailed)]
     assert "Token by token it cannot be compared" in failed.message
     assert "300" in failed.message
     assert ended(events).failed
@@ -313,7 +313,7 @@ def test_a_text_that_is_too_short_fails_alone(files, tmp_path):
     text.write_text("Too short.")
     wishes = replace(SMALL, tests=frozenset(("quality", "speed")), text=text)
     events = measure(wishes, targets([files.base]), tmp_path / "r.jsonl")
-    (failed,) = [e for e in events if isinstance(e, Failed)]
+    (failed,) = [e for e in events if isinstance(e, StepFailed)]
     assert "are needed" in failed.message
     assert rows(ended(events).lines)[0].raw
 

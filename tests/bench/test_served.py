@@ -15,14 +15,14 @@ import pytest
 from medassist.bench.app_session import Asking
 from medassist.bench.disturbance import Observer
 from medassist.bench.errors import BenchError
-from medassist.bench.events import Ended, Event, Failed, Measured
+from medassist.bench.events import Ended, Event, Measured, StepFailed
 from medassist.bench.machine import Sensors, this_machine
 from medassist.bench.ollama import Ollama
 from medassist.bench.result_rows import rows
 from medassist.bench.result_tables import as_text
 from medassist.bench.results import ResultsFile, read_results
 from medassist.bench.run import run
-from medassist.bench.served import Served, memory_of, processes
+from medassist.bench.served import OllamaModels, memory_of, processes
 from medassist.bench.targets import targets
 from medassist.bench.work import Wishes, Work
 from medassist.commands.bench.measurement import served_by_ollama
@@ -51,7 +51,7 @@ def fake(tmp_path: Path) -> Iterator[FakeOllama]:
         yield server
 
 
-def served(fake, stack: ExitStack, *names: str) -> Served:
+def served(fake, stack: ExitStack, *names: str) -> OllamaModels:
     found = served_by_ollama(
         BenchRequest(SMALL, ollama=names, ollama_host=fake.host), stack
     )
@@ -66,7 +66,7 @@ def work_of(file: ResultsFile, wishes: Wishes = WISHES) -> Work:
     return Work(wishes, [], machine, Observer(sensors, wait_s=0), file)
 
 
-def alone(found: Served, file: Path, wishes: Wishes = WISHES) -> list[Event]:
+def alone(found: OllamaModels, file: Path, wishes: Wishes = WISHES) -> list[Event]:
     """What happens to the models of the server, without any of the app's."""
     with ResultsFile(file, resume=True) as results:
         return list(found.measure(work_of(results, wishes)))
@@ -76,7 +76,7 @@ def test_the_rows_have_the_servers_own_timings(fake, tmp_path):
     file = tmp_path / "r.jsonl"
     with ExitStack() as stack:
         events = alone(served(fake, stack, "base", TUNED), file)
-    assert not [e for e in events if isinstance(e, Failed)]
+    assert not [e for e in events if isinstance(e, StepFailed)]
     lines = read_results(file)
     base, tuned = rows(lines)
     assert [base.name, tuned.name] == ["ollama:base", "ollama:me/tuned:q8"]
@@ -171,7 +171,7 @@ def test_where_it_fails_the_other_rows_go_on(fake, tmp_path, fault, said):
     fake.state.faults.add(fault)
     with ExitStack() as stack:
         events = alone(served(fake, stack, BASE, TUNED), tmp_path / "r.jsonl")
-    failed = [e for e in events if isinstance(e, Failed)]
+    failed = [e for e in events if isinstance(e, StepFailed)]
     assert [one.row for one in failed] == ["ollama:base:latest", f"ollama:{TUNED}"]
     assert all(said in one.message for one in failed)
     assert "\x1b" not in failed[0].message

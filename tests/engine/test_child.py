@@ -37,7 +37,7 @@ def children(tiny: TinyPair, tmp_path: Path) -> Children:
     (tmp_path / "model").touch()
     (tmp_path / "foreign").touch()
     load = Load(files=PairFiles(base=tiny.base), options=EngineOptions(threads=1))
-    reading = scorer_wire.Open(
+    reading = scorer_wire.OpenScorer(
         model=tiny.base, context=32, batch=32, exact=True, threads=1
     )
     job = QuantizeJob(
@@ -58,7 +58,11 @@ def children(tiny: TinyPair, tmp_path: Path) -> Children:
             scorer_wire.REPLIES,
             scorer_wire.Opened,
         ),
-        "medassist.engine.template_probe": (probe, probing.REPLIES, probing.Probed),
+        "medassist.engine.template_probe": (
+            probe,
+            probing.REPLIES,
+            probing.ProbedTemplate,
+        ),
         "medassist.engine.confinement_trial": (
             trial,
             confinement_trial.REPLY,

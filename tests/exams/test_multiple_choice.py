@@ -6,11 +6,11 @@ import pytest
 from medassist.engine.scorer import GgufScorer
 from medassist.exams.log_probs import log_softmax
 from medassist.exams.multiple_choice import (
-    Answered,
     ExamError,
-    Question,
+    ExamQuestion,
+    PromptTurn,
+    ScoredChoices,
     ScorerExaminee,
-    Turn,
     answered,
     plan,
     result,
@@ -43,8 +43,8 @@ class Letters:
         return ScorerExaminee(self, self.tokenize, self.context)
 
 
-def question(prompt: str, *choices: str, gold: int = 0) -> Question:
-    return Question("q", "", prompt, choices, gold)
+def question(prompt: str, *choices: str, gold: int = 0) -> ExamQuestion:
+    return ExamQuestion("q", "", prompt, choices, gold)
 
 
 def test_a_choice_is_scored_by_all_of_its_tokens_and_the_space_before_it() -> None:
@@ -90,7 +90,11 @@ def test_of_equals_the_first_is_chosen_and_length_decides_the_other_accuracy() -
 
 
 def test_accuracies_come_with_the_error_of_a_sample() -> None:
-    answers = [Answered((), 0, 1), Answered((), 1, 1), Answered((), 0, 0)]
+    answers = [
+        ScoredChoices((), 0, 1),
+        ScoredChoices((), 1, 1),
+        ScoredChoices((), 0, 0),
+    ]
     found = result([0, 1, 1], answers)
     assert (found.acc, found.acc_norm) == (2 / 3, 1 / 3)
     assert found.acc_stderr == pytest.approx(1 / 3)
@@ -98,13 +102,13 @@ def test_accuracies_come_with_the_error_of_a_sample() -> None:
 
 
 def test_solved_questions_become_turns_of_a_dialogue_for_a_chat_template() -> None:
-    asked = Question("q", "", "Why?", ("A",), 0, "About.\n\n", (("How?", "B"),))
+    asked = ExamQuestion("q", "", "Why?", ("A",), 0, "About.\n\n", (("How?", "B"),))
     assert asked.text == "About.\n\nHow? B\n\nWhy?"
     assert asked.turns == (
-        Turn("system", "About.\n\n"),
-        Turn("user", "How?"),
-        Turn("assistant", "B"),
-        Turn("user", "Why?"),
+        PromptTurn("system", "About.\n\n"),
+        PromptTurn("user", "How?"),
+        PromptTurn("assistant", "B"),
+        PromptTurn("user", "Why?"),
     )
 
 

@@ -34,7 +34,9 @@ def server(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageServ
         yield server
 
 
-def get(base: OpenBase, source: Path | None = None, proxy: str = "") -> fetch.Fetched:
+def get(
+    base: OpenBase, source: Path | None = None, proxy: str = ""
+) -> fetch.FetchedBase:
     return fetch.get(base, unwatched, lambda _: None, source=source, proxy=proxy)
 
 

@@ -84,11 +84,11 @@ def plan(
         from finetune.sagemaker import hosts
         from finetune.sagemaker.errors import NO_REGION, SageMakerError
         from finetune.sagemaker.limits import dollars
-        from finetune.sagemaker.plan import Wish, make_plan
+        from finetune.sagemaker.plan import PlanRequest, make_plan
         from finetune.sagemaker.plan_words import told
         from finetune.train.training_folder import root_of
     file = find_recipe(recipe)
-    wish = Wish(
+    wish = PlanRequest(
         recipe=read_recipe(file),
         root=root_of(recipe, out),
         budget=dollars(budget),

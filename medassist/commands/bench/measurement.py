@@ -22,9 +22,9 @@ from medassist.bench.recommend import Recommendation, recommend
 from medassist.bench.result_page import as_html
 from medassist.bench.result_rows import rows
 from medassist.bench.result_tables import as_text
-from medassist.bench.results import Line, ResultsFile, read_results
+from medassist.bench.results import ResultLine, ResultsFile, read_results
 from medassist.bench.run import run
-from medassist.bench.served import Served, ServedModel
+from medassist.bench.served import MeasuredOllamaModel, OllamaModels
 from medassist.bench.targets import Target, named, rows_of, target, targets
 from medassist.bench.work import Wishes
 from medassist.commands.ask_print import StatusLine
@@ -63,7 +63,7 @@ def measure_and_print(request: BenchRequest) -> int:
 
 
 def _measure_and_print(
-    request: BenchRequest, served: Served | None, old: Sequence[Line] | None
+    request: BenchRequest, served: OllamaModels | None, old: Sequence[ResultLine] | None
 ) -> int:
     wanted = chosen(request)
     wishes = request.wishes
@@ -114,7 +114,9 @@ def chosen(request: BenchRequest) -> list[Target]:
     return [target(model, adapter) for model, adapter in rows_of(files)]
 
 
-def served_by_ollama(request: BenchRequest, kept_open: ExitStack) -> Served | None:
+def served_by_ollama(
+    request: BenchRequest, kept_open: ExitStack
+) -> OllamaModels | None:
     """Models of a running Ollama that are measured too.
 
     Args:
@@ -133,8 +135,8 @@ def served_by_ollama(request: BenchRequest, kept_open: ExitStack) -> Served | No
     host = read_host(request.ollama_host)
     server = kept_open.enter_context(Ollama(host))
     version = server.version()
-    models = [ServedModel(name, server.model(name)) for name in request.ollama]
-    return Served(server, version, models, host.is_local)
+    models = [MeasuredOllamaModel(name, server.model(name)) for name in request.ollama]
+    return OllamaModels(server, version, models, host.is_local)
 
 
 def result_file(request: BenchRequest) -> Path:
@@ -171,7 +173,7 @@ def _measure(
     request: BenchRequest,
     wishes: Wishes,
     wanted: Sequence[Target],
-    served: Served | None,
+    served: OllamaModels | None,
     results: ResultsFile,
     status: StatusLine,
 ) -> events.Ended | None:
@@ -204,7 +206,7 @@ def _report(
     request: BenchRequest,
     wishes: Wishes,
     ended: events.Ended,
-    old: Sequence[Line] | None,
+    old: Sequence[ResultLine] | None,
     file: Path,
 ) -> int:
     lines = ended.lines
@@ -232,7 +234,7 @@ def _report(
     return code
 
 
-def declared_margin(lines: Sequence[Line], wished: float) -> float:
+def declared_margin(lines: Sequence[ResultLine], wished: float) -> float:
     """The margin declared first; it cannot change after answers are known."""
     for line in lines:
         if line.kind == "run" and "margin" in line.figures:
@@ -242,7 +244,7 @@ def declared_margin(lines: Sequence[Line], wished: float) -> float:
 
 def printed(
     form: str,
-    lines: Sequence[Line],
+    lines: Sequence[ResultLine],
     found: Sequence[ExamVerdict],
     best: Recommendation | None = None,
 ) -> str:

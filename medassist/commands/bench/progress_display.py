@@ -73,7 +73,7 @@ def in_lines(
                 )
             case events.Said():
                 status.say(event.text)
-            case events.Failed():
+            case events.StepFailed():
                 status.say(f"medassist: {event.row}, {event.what}: {event.message}")
             case events.Measured():
                 pass

@@ -13,7 +13,7 @@ from medassist.serve.served_pair import Event
 from medassist.serve.upstream import failures
 from medassist.serve.upstream.forms import StreamEvent, TokenUsage, read
 from medassist.serve.upstream.http_client import HttpClient, NoAnswer
-from medassist.text.thoughts import Part, Thoughts
+from medassist.text.thoughts import Thoughts, WrittenPart
 
 ENDINGS: dict[str, StopReason] = {"stop": "end", "length": "length"}
 END = "[DONE]"
@@ -128,7 +128,7 @@ class UpstreamAnswer:
             parts = self._thoughts.push(choice.said) if choice.said else []
             if choice.delta.thought:
                 self._apart += choice.delta.thought
-                parts = [Part("thought", choice.delta.thought), *parts]
+                parts = [WrittenPart("thought", choice.delta.thought), *parts]
             found += self._take(parts)
             if choice.finish_reason:
                 self._ending = ENDINGS.get(choice.finish_reason)
@@ -143,7 +143,7 @@ class UpstreamAnswer:
         self._pieces += 1
         self._thought_pieces += is_thought or self._thoughts.thinking
 
-    def _take(self, parts: list[Part]) -> list[Event]:
+    def _take(self, parts: list[WrittenPart]) -> list[Event]:
         """Parts as one event, or none."""
         if not parts:
             return []

@@ -24,7 +24,7 @@ from textual.widgets import Footer, ProgressBar, Sparkline, Static
 from medassist.bench import events
 from medassist.bench.events import Event, Planned
 from medassist.bench.left import Left
-from medassist.bench.results import Line as Found
+from medassist.bench.results import ResultLine as Found
 from medassist.core.clean import clean
 from medassist.tui import crash, first_look, keys, themes, wall
 from medassist.tui.bench.figures_table import table
@@ -192,7 +192,7 @@ class BenchApp(App[None]):
                     self._fast(event.speed)
             case events.Said():
                 self._say(event.text, event.warning)
-            case events.Failed():
+            case events.StepFailed():
                 said = wording.failed(event.row, event.what, event.message)
                 self._say(said, warning=True)
             case events.Measured():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from medassist.bench.result_rows import ResultRow, rows
-from medassist.bench.results import Line
+from medassist.bench.results import ResultLine
 from medassist.core.clean import clean_line
 from medassist.core.words import size
 from medassist.exams.perplexity import MEAN_KLD, PPL
@@ -79,7 +79,7 @@ COLUMNS: tuple[tuple[str, int, Callable[[ResultRow], str]], ...] = (
 """Head, width and cell of each, the ones that matter most first."""
 
 
-def table(lines: Sequence[Line], names: Sequence[str], width: int) -> list[str]:
+def table(lines: Sequence[ResultLine], names: Sequence[str], width: int) -> list[str]:
     """Header and one line for each row, none wider than `width`.
 
     Args:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from medassist.consult.verdicts import JudgedTurn
 
 
-class Comparison:
+class AnswerComparison:
     """Compares the answers of one session.
 
     Args:

@@ -9,7 +9,7 @@ from medassist.session.choice import Choice
 from medassist.session.pair import Pair, Wider
 from medassist.session.session import Session
 from medassist.tui.consult.answers import Answers
-from medassist.tui.consult.comparison import Comparison
+from medassist.tui.consult.comparison import AnswerComparison
 from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.trouble import Trouble
 from medassist.tui.dialogs.decision import Decision
@@ -36,7 +36,7 @@ class Loader:
         face: Face,
         session: Session,
         answers: Answers,
-        comparison: Comparison,
+        comparison: AnswerComparison,
         composer: Composer,
         trouble: Trouble,
         notice: Line,

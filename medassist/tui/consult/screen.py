@@ -1,7 +1,7 @@
 """The screen where one question is put to two models.
 
 It stands of parts, and asks. `Panes` are read in, `Answers` draws what stands there,
-`Loader`, `Comparison` and `Records` do what can be done with models, answers and
+`Loader`, `AnswerComparison` and `Records` do what can be done with models, answers and
 records.
 """
 
@@ -17,11 +17,11 @@ from textual.widgets import Footer, TextArea
 from medassist.core.clean import clean
 from medassist.core.values import PaneName, TooLong
 from medassist.session.pair import Pair
-from medassist.session.session import Asked, Session
+from medassist.session.session import OpenQuestion, Session
 from medassist.tui import keys
 from medassist.tui.consult.answers import Answers
 from medassist.tui.consult.attachments import Attachments, mentioned
-from medassist.tui.consult.comparison import Comparison
+from medassist.tui.consult.comparison import AnswerComparison
 from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.flag_panel import FlagPanel
 from medassist.tui.consult.global_line import GlobalLine
@@ -78,7 +78,9 @@ class ConsultScreen(ScreenOfParts[None]):
         self.too_small = Line(TOO_SMALL, id="too-small")
         self.session = Session(pair, self, self.flag_panel)
         self.answers = Answers(face, self.session, self.panes, self.top)
-        self.comparison = Comparison(face, self.session, self.answers, self.composer)
+        self.comparison = AnswerComparison(
+            face, self.session, self.answers, self.composer
+        )
         self.loader = Loader(
             face,
             self.session,
@@ -203,7 +205,7 @@ class ConsultScreen(ScreenOfParts[None]):
         asked = self.session.begin(question, settings.sampling.seed if settings else 0)
         self.run_worker(self._answer(asked), group="answer")
 
-    async def _answer(self, asked: Asked) -> None:
+    async def _answer(self, asked: OpenQuestion) -> None:
         await self.answers.show_turns()
         settings = await self._face.settings()
         outcome = await self.answers.draw_while(
@@ -219,14 +221,16 @@ class ConsultScreen(ScreenOfParts[None]):
                 self.session.pair.prepare(self.session.consultation)
             await self.loader.learn_files()
 
-    async def _take_back(self, asked: Asked) -> str:
+    async def _take_back(self, asked: OpenQuestion) -> str:
         question = self.session.take_back(asked)
         if not asked.again:
             self.composer.put(question)
         await self.answers.show_turns()
         return question
 
-    async def _too_long(self, excesses: tuple[TooLong, ...], asked: Asked) -> None:
+    async def _too_long(
+        self, excesses: tuple[TooLong, ...], asked: OpenQuestion
+    ) -> None:
         surplus = self.session.consultation.turns_in_excess(excesses)
         question = await self._take_back(asked)
         if asked.goes_on:

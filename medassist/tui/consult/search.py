@@ -25,7 +25,7 @@ MOST = 1_000
 
 
 @dataclass(frozen=True)
-class Place:
+class FoundText:
     """Where a text stands that was searched for.
 
     Attributes:
@@ -56,7 +56,7 @@ class Search(Horizontal):
         self._label = Line(wording.FIND, classes="label")
         self._field = Input(compact=True, select_on_focus=False)
         self._count = Line(classes="count")
-        self._places: list[Place] = []
+        self._places: list[FoundText] = []
         self._at = -1
 
     def compose(self) -> ComposeResult:
@@ -109,7 +109,7 @@ class Search(Horizontal):
         said = wording.found(self._at + 1, count, bool(self._field.value), hidden)
         self._count.say(said)
 
-    def _show(self, place: Place) -> None:
+    def _show(self, place: FoundText) -> None:
         text = text_of(place.part)
         self.screen.selections = {
             place.part: Selection(_offset(text, place.start), _offset(text, place.end))
@@ -147,20 +147,20 @@ def _offset(text: str, at: int) -> Offset:
     return Offset(at - (before.rfind("\n") + 1), before.count("\n"))
 
 
-def _places(panes: Panes, wanted: str) -> list[Place]:
+def _places(panes: Panes, wanted: str) -> list[FoundText]:
     """Every place where `wanted` stands, in the order in which one reads."""
     words = wanted.split()
     if not words:
         return []
     # A line end of the drawing is a space of the text.
     pattern = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
-    found: list[Place] = []
+    found: list[FoundText] = []
     for pane in panes.seen:
         for part in pane.turns.query(Static):
             if part.children or not (_is_said(part) and _is_seen(part)):
                 continue
             for match in pattern.finditer(text_of(part)):
-                found.append(Place(pane.turns, part, *match.span()))
+                found.append(FoundText(pane.turns, part, *match.span()))
                 if len(found) == MOST:
                     return found
     return found

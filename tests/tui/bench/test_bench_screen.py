@@ -14,11 +14,11 @@ from medassist.bench.events import (
     Began,
     Ended,
     Event,
-    Failed,
     Measured,
     Planned,
     Progressed,
     Said,
+    StepFailed,
 )
 from medassist.bench.left import Left
 from medassist.tui.bench.app import BenchApp, watch
@@ -127,7 +127,7 @@ async def test_a_long_measurement_tells_how_far_it_is_and_how_fast() -> None:
 async def test_what_could_not_be_measured_is_said_and_the_rest_goes_on() -> None:
     script = Script()
     async with opened(script) as page:
-        script.tell(Failed("Q4_0.gguf", "quality", "Its tokens are \x1b[2Jothers."))
+        script.tell(StepFailed("Q4_0.gguf", "quality", "Its tokens are \x1b[2Jothers."))
         script.tell(Said("Other programs take 40 % of the processor.", warning=True))
         await page.until_seen("Q4_0.gguf, quality: Its tokens are")
         await page.until_seen("Other programs take 40 %")
