@@ -6,9 +6,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from convert.errors import ConvertError
+from medassist.frozen_model import FrozenModel
 
 TABLE = Path(__file__).with_name("quantization_types.json")
 UNQUANTIZED = ("F32", "F16", "BF16")
@@ -21,7 +20,7 @@ HOPELESS = 3.0
 entropy, some 6 to 9; half of that is no model to consult, whatever its type."""
 
 
-class QuantizationType(BaseModel):
+class QuantizationType(FrozenModel):
     """A type of llama.cpp's quantizer.
 
     Attributes:
@@ -29,8 +28,6 @@ class QuantizationType(BaseModel):
         needs_imatrix: it cannot be made without an importance matrix.
         mean_kld: what it cost a model of 8 B, in nats a token; where published.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     ftype: int
     needs_imatrix: bool = False
@@ -44,9 +41,7 @@ class QuantizationType(BaseModel):
         return min(WORST * self.mean_kld, HOPELESS)
 
 
-class _TypesTable(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _TypesTable(FrozenModel):
     source: str
     aliases: dict[str, str]
     not_of_the_quantizer: dict[str, int]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
+
+from medassist.frozen_model import FrozenModel
 
 
-class QuantizeJob(BaseModel):
+class QuantizeJob(FrozenModel):
     """Command: quantize a file.
 
     Attributes:
@@ -18,8 +20,6 @@ class QuantizeJob(BaseModel):
         kinds: the type of each tensor by its name, in the place of the quantizer's
             choice.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     files: tuple[Path, ...]
     target: Path
@@ -31,24 +31,20 @@ class QuantizeJob(BaseModel):
     kinds: dict[str, int] = {}
 
 
-class Tensor(BaseModel):
+class Tensor(FrozenModel):
     """The quantizer is at this tensor, one of `total`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["tensor"] = "tensor"
     number: int
     total: int
 
 
-class QuantizeDone(BaseModel):
+class QuantizeDone(FrozenModel):
     """The file is written.
 
     Attributes:
         fallbacks: tensors that took another type.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["done"] = "done"
     fallbacks: int

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, Self, get_args
 import yaml
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -26,6 +25,7 @@ from finetune.errors import FinetuneError
 from finetune.evaluate.recipe import EvaluatePart
 from medassist.core.files import SHARED_FILE, read_text, write_whole
 from medassist.core.run_folder import RECIPE
+from medassist.frozen_model import FrozenModel
 
 FOLDER = Path(__file__).parent / "recipes"
 """Where the recipes lie that come with the program."""
@@ -34,13 +34,7 @@ MethodName = Literal["lora", "rslora", "dora", "qlora", "alora"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 
 
-class Part(BaseModel):
-    """Base of all parts of a recipe; immutable, unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Expected(Part):
+class Expected(FrozenModel):
     """What the recipe's author expects of it, for people to read before they start."""
 
     hardware: str = ""
@@ -51,7 +45,7 @@ class Expected(Part):
     """`measured`, `estimated by finetune/train/estimate.py`, or who published it."""
 
 
-class LoraPart(Part):
+class LoraPart(FrozenModel):
     """Settings of the adapter."""
 
     method: MethodName = "lora"
@@ -86,7 +80,7 @@ class LoraPart(Part):
         return self
 
 
-class TrainPart(Part):
+class TrainPart(FrozenModel):
     """Length, learning rate and memory of the training."""
 
     epochs: float = Field(3.0, gt=0, le=1000)
@@ -137,7 +131,7 @@ class TrainPart(Part):
         return self
 
 
-class TrainRecipe(Part):
+class TrainRecipe(FrozenModel):
     """A whole recipe."""
 
     name: Name

@@ -34,7 +34,7 @@ class Gemma1(Architecture):
     """A Llama with a scaled embedding and GELU in the place of SiLU."""
 
     gguf_name = "gemma"
-    defaults = {  # noqa: RUF012 - as the class above declares it
+    defaults = {
         "num_key_value_heads": 16,
         "head_dim": 256,
         "hidden_act": "gelu_pytorch_tanh",

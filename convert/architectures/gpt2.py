@@ -17,7 +17,7 @@ class Gpt2(Architecture):
     """A decoder of 2019: Conv1D for linears, biases everywhere."""
 
     gguf_name = "gpt2"
-    defaults = {  # noqa: RUF012 - as the class above declares it
+    defaults = {
         "n_positions": 1024,
         "n_inner": None,
         "activation_function": "gelu_new",

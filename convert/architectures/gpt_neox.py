@@ -17,7 +17,7 @@ class GptNeoX(Architecture):
     """LayerNorm, biases everywhere, a RoPE on a part of each head."""
 
     gguf_name = "gptneox"
-    defaults = {  # noqa: RUF012 - as the class above declares it
+    defaults = {
         "hidden_act": "gelu",
         "max_position_embeddings": 2048,
         "layer_norm_eps": 1e-5,

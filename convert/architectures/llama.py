@@ -20,7 +20,7 @@ class Llama(Architecture):
     """RMSNorm, RoPE, SwiGLU, grouped-query attention; perhaps biases."""
 
     gguf_name = "llama"
-    defaults = {  # noqa: RUF012 - as the class above declares it
+    defaults = {
         "num_key_value_heads": None,
         "hidden_act": "silu",
         "max_position_embeddings": 2048,
@@ -111,7 +111,7 @@ class SmolLm3(Llama):
     """A Llama whose every fourth layer has no positions (NoPE)."""
 
     gguf_name = "smollm3"
-    defaults = {  # noqa: RUF012 - as the class above declares it
+    defaults = {
         "num_key_value_heads": 4,
         "hidden_act": "silu",
         "max_position_embeddings": 32768,

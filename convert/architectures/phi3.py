@@ -22,7 +22,7 @@ class Phi3(Architecture):
     """RMSNorm, RoPE with two sets of factors, SwiGLU."""
 
     gguf_name = "phi3"
-    defaults = {  # noqa: RUF012 - as the class above declares it
+    defaults = {
         "num_key_value_heads": None,
         "hidden_act": "silu",
         "max_position_embeddings": 4096,

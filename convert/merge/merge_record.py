@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from convert.errors import ConvertError
 from medassist.core.card import Sha256
+from medassist.frozen_model import FrozenModel
 
 RECORD = "merge.json"
 
 
-class MergeRecord(BaseModel):
+class MergeRecord(FrozenModel):
     """The lineage of a merged model: names and hashes, no paths of this computer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     base: str

@@ -13,6 +13,7 @@ from convert.errors import ConvertError
 from medassist.core.card import Sha256
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.seen_file import SeenFile, seen
+from medassist.frozen_model import FrozenModel
 
 Hashed = Callable[[Path], Sha256]
 
@@ -42,11 +43,7 @@ class LedgerStep:
     holds: Callable[[Hashed], bool] = _holds
 
 
-class _LedgerFile(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Done(_LedgerFile):
+class _Done(FrozenModel):
     inputs: dict[str, Sha256]
     outputs: dict[str, Sha256]
     settings: dict[str, str]

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from finetune.data.recipe import DataPart
 from finetune.errors import FinetuneError
 from medassist.core.run_folder import DATA, MANIFEST
+from medassist.frozen_model import FrozenModel
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SourceFacts(_Part):
+class SourceFacts(FrozenModel):
     """Facts about a data set as it was read."""
 
     name: str
@@ -52,7 +49,7 @@ class SourceFacts(_Part):
     """Of tables: cells with a word for nothing (NaN, N/A, NULL), taken for empty."""
 
 
-class StepCount(_Part):
+class StepCount(FrozenModel):
     """Records that a step took and left."""
 
     name: str
@@ -70,7 +67,7 @@ class StepCount(_Part):
     """The file with what was dropped or found, relative to data/."""
 
 
-class LicenceCount(_Part):
+class LicenceCount(FrozenModel):
     """A decision on records of one licence."""
 
     licence: str
@@ -81,7 +78,7 @@ class LicenceCount(_Part):
     records: int
 
 
-class SplitFacts(_Part):
+class SplitFacts(FrozenModel):
     """Facts about one split."""
 
     name: str
@@ -96,7 +93,7 @@ class SplitFacts(_Part):
     """Records, by data set."""
 
 
-class Lists(_Part):
+class Lists(FrozenModel):
     """Files beside the manifest, relative to data/; JSON objects, one a line."""
 
     inputs: str
@@ -109,7 +106,7 @@ class Lists(_Part):
     """Records in which a patient's identifier may stand: source, id, rule, where."""
 
 
-class Timing(_Part):
+class Timing(FrozenModel):
     """Duration of the preparation."""
 
     seconds: float
@@ -120,7 +117,7 @@ class Timing(_Part):
     executor: str
 
 
-class Manifest(_Part):
+class Manifest(FrozenModel):
     """Content of manifest.json."""
 
     version: int = 1

@@ -6,15 +6,15 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
+
+from medassist.frozen_model import FrozenModel
 
 _FILE = Path(__file__).with_name("phrasings.yaml")
 
 
-class Phrasings(BaseModel):
+class Phrasings(FrozenModel):
     """Ways to ask about one kind of thing; `{focus}` stands for what is asked about."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     asks: tuple[str, ...]
     """Stand alone."""

@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from medassist.frozen_model import FrozenModel
 
 ALLOWED_LICENCES = (
     "public domain",
@@ -22,11 +24,7 @@ Scalar = str | int | float | bool
 Option = Scalar | list[Scalar] | dict[str, Scalar] | None
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SourcePart(_Part):
+class SourcePart(FrozenModel):
     """A data set and its place."""
 
     name: str
@@ -39,7 +37,7 @@ class SourcePart(_Part):
     """What its owner allows, where the files do not say it; yours to know."""
 
 
-class Lengths(_Part):
+class Lengths(FrozenModel):
     """Minimum and maximum characters of a record."""
 
     text_shortest: int = Field(default=200, ge=0)
@@ -53,7 +51,7 @@ class Lengths(_Part):
     """All of the assistant's turns together."""
 
 
-class Duplicates(_Part):
+class Duplicates(FrozenModel):
     """When records count as duplicates."""
 
     exact: bool = True
@@ -66,7 +64,7 @@ class Duplicates(_Part):
     questions is no duplicate."""
 
 
-class Overlap(_Part):
+class Overlap(FrozenModel):
     """Exam questions that must not occur in the data."""
 
     exams: tuple[str, ...] = ()
@@ -76,7 +74,7 @@ class Overlap(_Part):
     questions of six words and more count as a whole."""
 
 
-class Split(_Part):
+class Split(FrozenModel):
     """Shares of the groups (documents or patients); together 1."""
 
     train: float = Field(default=0.8, gt=0, le=1)
@@ -93,7 +91,7 @@ class Split(_Part):
         return self
 
 
-class DataPart(_Part):
+class DataPart(FrozenModel):
     """Data sets, filters and splits."""
 
     sources: tuple[SourcePart, ...] = Field(min_length=1)

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from finetune.data.sources.archive import beginnings
 from finetune.data.sources.inputs import BESIDE, COMPRESSED, DATA, compressed
@@ -16,6 +16,7 @@ from finetune.data.sources.packed import is_archive
 from finetune.data.sources.sheet_rows import first_row
 from finetune.data.sources.text_lines import opened
 from finetune.errors import FinetuneError
+from medassist.frozen_model import FrozenModel
 
 MARKS = Path(__file__).with_name("recognise.yaml")
 BEGINNING = 65_536  # bytes
@@ -26,9 +27,7 @@ _BESIDE = ("license", "licence", "readme", "source", "index.", "copying", "notic
 _PLAIN = ("table", "text")
 
 
-class _Mark(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Mark(FrozenModel):
     source: str
     endings: tuple[str, ...]
     words: tuple[str, ...]

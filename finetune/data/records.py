@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
+
+from medassist.frozen_model import FrozenModel
 
 VERSION = 1
 
 
-class Licence(BaseModel):
+class Licence(FrozenModel):
     """A record's licence, and the evidence for it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     """`CC BY 4.0`, `CC0 1.0`, `public domain`, `MIT`, ...; `unknown`; `TDM`."""
@@ -25,18 +25,14 @@ class Licence(BaseModel):
     """What was found and where: an element with its value, a column, the set's own."""
 
 
-class Message(BaseModel):
+class Message(FrozenModel):
     """One turn of a dialogue."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Record(FrozenModel):
     version: Literal[1] = VERSION
     id: str
     """Unique within its source: a PMCID with a section, a question's number."""

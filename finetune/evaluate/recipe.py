@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.files import read_text
 from medassist.core.run_folder import RECIPE
+from medassist.frozen_model import FrozenModel
 
 SYSTEM_PROMPT = (
     "You are a careful, professional and empathetic medical assistant. Answer in plain "
@@ -18,10 +19,8 @@ SYSTEM_PROMPT = (
 )
 
 
-class EvaluatePart(BaseModel):
+class EvaluatePart(FrozenModel):
     """Settings of an evaluation, all with defaults."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     split: str = "test"
     """Which of data/*.jsonl both models are measured on; where test has no records,

@@ -11,25 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.files import PRIVATE_FILE, write_whole
 from medassist.core.run_folder import EVALUATION
 from medassist.core.validated import first_problem
 from medassist.exams.statistics import Method, Outcome, in_words, outcome
+from medassist.frozen_model import FrozenModel
 
 Kind = Literal["text", "dialogue"]
 
 
-class Part(BaseModel):
-    """Base of all parts of the file; immutable, unknown fields are refused."""
-
-    # The protected prefix `model_` of Pydantic is a word of ours.
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class ModelFacts(Part):
+class ModelFacts(FrozenModel):
     """Which files a model was read from."""
 
     name: str
@@ -39,7 +33,7 @@ class ModelFacts(Part):
     parameters: int
 
 
-class AdapterFacts(Part):
+class AdapterFacts(FrozenModel):
     """The LoRA that makes the tuned model of the base."""
 
     name: str
@@ -49,14 +43,14 @@ class AdapterFacts(Part):
     parameters: int
 
 
-class ComparedModels(Part):
+class ComparedModels(FrozenModel):
     """The compared models."""
 
     base: ModelFacts
     tuned: AdapterFacts
 
 
-class DataFacts(Part):
+class DataFacts(FrozenModel):
     """The data that both were evaluated on."""
 
     split: str
@@ -81,7 +75,7 @@ class DataFacts(Part):
     """Records that are empty, or whose answers did not fit into the context."""
 
 
-class ItemLoss(Part):
+class ItemLoss(FrozenModel):
     """Losses of both models on one record."""
 
     id: str
@@ -101,7 +95,7 @@ class ItemLoss(Part):
     tuned_correct: int
 
 
-class Loss(Part):
+class Loss(FrozenModel):
     """A model's loss on all records of one kind: sum by sum, not a mean of means."""
 
     nll: float
@@ -115,7 +109,7 @@ class Loss(Part):
         return math.exp(self.nll)
 
 
-class KindLoss(Part):
+class KindLoss(FrozenModel):
     """The losses of both models on dialogues' answers, or on running texts."""
 
     kind: Kind
@@ -127,7 +121,7 @@ class KindLoss(Part):
     tuned: Loss
 
 
-class AnsweredItem(Part):
+class AnsweredItem(FrozenModel):
     """Answers of both models to a held-out question."""
 
     id: str
@@ -149,7 +143,7 @@ class AnsweredItem(Part):
     tuned_semantic: float | None = None
 
 
-class Example(Part):
+class Example(FrozenModel):
     """Answers of both models to a prompt without a reference."""
 
     id: str
@@ -161,7 +155,7 @@ class Example(Part):
     tuned_ended: bool
 
 
-class PairedExamItem(Part):
+class PairedExamItem(FrozenModel):
     """Choices of both models for one exam question."""
 
     id: str
@@ -180,7 +174,7 @@ class PairedExamItem(Part):
     tuned_scores: tuple[float, ...]
 
 
-class ExamFigures(Part):
+class ExamFigures(FrozenModel):
     """A model's result in an exam."""
 
     acc: float
@@ -190,7 +184,7 @@ class ExamFigures(Part):
     acc_norm_stderr: float | None
 
 
-class Exam(Part):
+class Exam(FrozenModel):
     """An exam, and how both models did."""
 
     task: str
@@ -210,7 +204,7 @@ class Exam(Part):
     items: tuple[PairedExamItem, ...]
 
 
-class DifferenceInterval(Part):
+class DifferenceInterval(FrozenModel):
     """A confidence interval of a paired difference."""
 
     low: float
@@ -224,7 +218,7 @@ class DifferenceInterval(Part):
     Tango's interval of right and wrong answers."""
 
 
-class Flips(Part):
+class Flips(FrozenModel):
     """Questions that became wrong or right by the tuning."""
 
     right_to_wrong: int
@@ -233,7 +227,7 @@ class Flips(Part):
     both_wrong: int
 
 
-class Comparison(Part):
+class Comparison(FrozenModel):
     """Tuned against base in one figure, on the same items.
 
     `verdict` is about the tuned model: "better" or "worse" only where the interval
@@ -277,7 +271,7 @@ class Comparison(Part):
         return in_words(self.outcome, self.n, self.groups)
 
 
-class EvaluationSettings(Part):
+class EvaluationSettings(FrozenModel):
     """Settings that the figures depend on."""
 
     seed: int
@@ -299,7 +293,7 @@ class EvaluationSettings(Part):
     confidence: float
 
 
-class Evaluation(Part):
+class Evaluation(FrozenModel):
     """Content of evaluation.json."""
 
     version: Literal[1] = 1

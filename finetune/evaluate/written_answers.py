@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import torch
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 from transformers import PreTrainedTokenizerBase
 
 from finetune.data.records import Message
@@ -18,15 +18,14 @@ from finetune.evaluate.answer_ends import AnswerEnds, answer_ends
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.torch_pair import Side, TorchPair
 from finetune.train.chat_format import prompt_ids
+from medassist.frozen_model import FrozenModel
 from medassist.text.detokenizer import Detokenizer
 
 PROMPTS = Path(__file__).with_name("prompts.yaml")
 
 
-class ExamplePrompt(BaseModel):
+class ExamplePrompt(FrozenModel):
     """A prompt of prompts.yaml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     prompt: str

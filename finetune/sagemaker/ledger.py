@@ -15,12 +15,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.limits import LATE_S, cost
 from finetune.sagemaker.places import EngineKind
 from medassist.core.files import PRIVATE_FILE, read_bytes, write_whole
+from medassist.frozen_model import FrozenModel
 
 FILE = "sagemaker.json"
 Kind = Literal[
@@ -44,13 +45,7 @@ def _now() -> float:
     return time.time()
 
 
-class Part(BaseModel):
-    """A part of the ledger: immutable, no unknown fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class EndpointSetup(Part):
+class EndpointSetup(FrozenModel):
     """What an endpoint answers with."""
 
     engine: EngineKind
@@ -66,7 +61,7 @@ class EndpointSetup(Part):
     """Whether a probe has shown that the tuned model is not the base."""
 
 
-class Made(Part):
+class Made(FrozenModel):
     """One thing in the account."""
 
     kind: Kind
@@ -109,7 +104,7 @@ class Made(Part):
         return max(0.0, end - self.asked_at)
 
 
-class ResourceLedger(Part):
+class ResourceLedger(FrozenModel):
     """All that was made for a run, in the order in which it was asked for."""
 
     version: Literal[1] = 1

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.hosts import suffix_of
+from medassist.frozen_model import FrozenModel
 
 FILE = Path(__file__).with_suffix(".yaml")
 Use = Literal["training", "hosting"]
@@ -22,13 +23,7 @@ EngineKind = Literal["vllm", "llama-cpp"]
 """Of an endpoint: what answers there."""
 
 
-class Part(BaseModel):
-    """A part of the table: immutable, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Instance(Part):
+class Instance(FrozenModel):
     """A type of instance."""
 
     memory: int
@@ -43,7 +38,7 @@ class Instance(Part):
     """GB of its own disk; 0: it has none, and a volume is made."""
 
 
-class Prices(Part):
+class Prices(FrozenModel):
     """Dollars an hour, of a use in a region, as somebody saw them on a day."""
 
     use: Use
@@ -57,7 +52,7 @@ class Prices(Part):
         return {name: str(value) for name, value in values.items()}
 
 
-class BaseForm(Part):
+class BaseForm(FrozenModel):
     """The form of a base that need not be at hand."""
 
     hidden: int
@@ -69,7 +64,7 @@ class BaseForm(Part):
     tied: bool = False
 
 
-class Places(Part):
+class Places(FrozenModel):
     """The table."""
 
     read: datetime.date

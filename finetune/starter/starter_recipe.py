@@ -7,8 +7,6 @@ from typing import Annotated, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
@@ -18,22 +16,17 @@ from pydantic import (
 
 from finetune.errors import FinetuneError
 from medassist.core.validated import first_problem
+from medassist.frozen_model import FrozenModel
 
 DEFAULT_RECIPE = Path(__file__).with_name("recipe.yaml")
 Share = Field(ge=0, le=1)
 
 
-class Part(BaseModel):
-    """Base of all parts of the recipe; immutable, unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class TokenizerPart(Part):
+class TokenizerPart(FrozenModel):
     size: int = Field(ge=300, le=65_536)
 
 
-class ModelPart(Part):
+class ModelPart(FrozenModel):
     hidden: PositiveInt
     layers: PositiveInt
     heads: PositiveInt
@@ -51,19 +44,19 @@ class ModelPart(Part):
         return self
 
 
-class TextSource(Part):
+class TextSource(FrozenModel):
     name: str
     weight: float = Field(ge=0, le=20)
     longest: PositiveInt
 
 
-class TextPart(Part):
+class TextPart(FrozenModel):
     chat_share: float = Share
     held_out: float = Field(gt=0, lt=0.5)
     sources: tuple[TextSource, ...] = Field(min_length=1)
 
 
-class BasePart(Part):
+class BasePart(FrozenModel):
     minutes: PositiveFloat | None = None
     steps: PositiveInt | None = None
     rows: PositiveInt
@@ -83,7 +76,7 @@ class BasePart(Part):
         return self
 
 
-class TunePart(Part):
+class TunePart(FrozenModel):
     longest_answer: PositiveInt
     same_answer: PositiveInt
     share_of_kind: dict[str, Annotated[float, Share]] = {}
@@ -98,7 +91,7 @@ class TunePart(Part):
     rate: PositiveFloat
 
 
-class Scale(Part):
+class Scale(FrozenModel):
     """Size and training of the base, for one kind of hardware."""
 
     model: ModelPart
@@ -111,7 +104,7 @@ class Scale(Part):
         return self
 
 
-class Recipe(Part):
+class Recipe(FrozenModel):
     """The recipe of a starter pair."""
 
     name: str

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.files import SHARED_FILE, write_whole
+from medassist.frozen_model import FrozenModel
 
 
-class Trial(BaseModel):
+class Trial(FrozenModel):
     """One setting and its result."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     folder: str
     """Relative to the sweep's folder: `trials/03`."""
@@ -29,10 +28,8 @@ class Trial(BaseModel):
     """Why it failed."""
 
 
-class Sweep(BaseModel):
+class Sweep(FrozenModel):
     """All trials of a sweep."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[1] = 1
     recipe: str

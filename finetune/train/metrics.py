@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.files import SHARED_FILE, sync, write_whole
 from medassist.core.run_folder import METRICS
+from medassist.frozen_model import FrozenModel
 
 
-class TrainingStep(BaseModel):
+class TrainingStep(FrozenModel):
     """One line: a step, or a validation (which has no `loss`)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     step: int
     """Steps done; 0 is before the first."""

@@ -5,25 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from finetune.errors import FinetuneError
 from medassist.core.files import SHARED_FILE, write_whole
 from medassist.core.run_folder import TRAINING
 from medassist.core.validated import first_problem
+from medassist.frozen_model import FrozenModel
 
 StopReason = Literal["finished", "early", "budget", "asked"]
 UNFINISHED: frozenset[StopReason] = frozenset({"budget", "asked"})
 """Ends of a training that goes on with --resume."""
 
 
-class Part(BaseModel):
-    """Base of all parts of the file; immutable, unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Base(Part):
+class Base(FrozenModel):
     """The model that was trained on."""
 
     name: str
@@ -36,7 +31,7 @@ class Base(Part):
     """Tokens."""
 
 
-class Method(Part):
+class Method(FrozenModel):
     """How the adapter was made."""
 
     kind: Literal["lora", "rslora", "dora", "qlora", "alora"]
@@ -53,7 +48,7 @@ class Method(Part):
     """Of an activated LoRA: the tokens that switch it on."""
 
 
-class RowCounts(Part):
+class RowCounts(FrozenModel):
     """Counts of rows and records of one split."""
 
     records: int
@@ -70,7 +65,7 @@ class RowCounts(Part):
     """Those of them that are in the loss."""
 
 
-class Cost(Part):
+class Cost(FrozenModel):
     """Money, in the currency that the price was given in (dollars)."""
 
     price_per_hour: float
@@ -78,7 +73,7 @@ class Cost(Part):
     budget: float | None = None
 
 
-class Best(Part):
+class Best(FrozenModel):
     """The checkpoint that became the adapter."""
 
     step: int
@@ -88,7 +83,7 @@ class Best(Part):
     """Nats per token in the loss, over the whole validation set; none without one."""
 
 
-class TrainingResult(Part):
+class TrainingResult(FrozenModel):
     """Content of training.json."""
 
     version: Literal[1] = 1

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import httpx2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from medassist.bench.errors import BenchError
 from medassist.bench.results import FileFacts
@@ -22,6 +22,7 @@ from medassist.core.clean import clean_line
 from medassist.core.errors import NetworkError
 from medassist.core.ollama_connection import OllamaConnection
 from medassist.core.ollama_host import VARIABLE
+from medassist.frozen_model import ForeignModel
 
 NAME = "ollama:"
 """Before the names of these models, as the library has it."""
@@ -31,38 +32,34 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 NS = 1e9
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+_Form = TypeVar("_Form", bound=ForeignModel)
 
 
-_Form = TypeVar("_Form", bound=_Read)
-
-
-class _Details(_Read):
+class _Details(ForeignModel):
     quantization_level: str = Field(default="", max_length=50)
 
 
-class _Tag(_Read):
+class _Tag(ForeignModel):
     name: str = Field(max_length=1000)
     size: int = Field(default=0, ge=0)
     digest: str = Field(default="", max_length=200)
     details: _Details = _Details()
 
 
-class _Tags(_Read):
+class _Tags(ForeignModel):
     models: list[_Tag] = Field(default=[], max_length=10_000)
 
 
-class _Version(_Read):
+class _Version(ForeignModel):
     version: str = Field(max_length=100)
 
 
-class _Message(_Read):
+class _Message(ForeignModel):
     content: str = ""
     thinking: str = ""
 
 
-class _Piece(_Read):
+class _Piece(ForeignModel):
     """A line of an answer; the last one has the timings, in ns."""
 
     error: str = ""

@@ -16,12 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from medassist.bench.errors import BenchError, UsageError
 from medassist.core.files import append_whole, open_own, read_bytes, sync
 from medassist.core.locks import HeldError, Lock
 from medassist.core.validated import first_problem
+from medassist.frozen_model import FrozenModel
 
 SCHEMA = "medassist-bench/1"
 Kind = Literal["run", "speed", "app", "load", "memory", "sustained", "quality", "exam"]
@@ -29,13 +30,7 @@ Scalar = str | int | float | bool | None
 Parameters = dict[str, Scalar]
 
 
-class Part(BaseModel):
-    """Base of all parts of a line; immutable, unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class FileFacts(Part):
+class FileFacts(FrozenModel):
     """A model or adapter file; only its name, since a path names the user."""
 
     name: str
@@ -52,7 +47,7 @@ class FileFacts(Part):
     tensor_bytes: int = 0
 
 
-class SettingsFacts(Part):
+class SettingsFacts(FrozenModel):
     """Settings with which the model was loaded."""
 
     n_batch: int
@@ -66,7 +61,7 @@ class SettingsFacts(Part):
     n_gpu_layers: int = 0
 
 
-class Disturbance(Part):
+class Disturbance(FrozenModel):
     """Load by other programs during a measurement."""
 
     others: float | None = None
@@ -89,7 +84,7 @@ class Disturbance(Part):
     """Beyond those of the idle computer."""
 
 
-class Figure(Part):
+class Figure(FrozenModel):
     """A figure with its interval, if it is an estimate."""
 
     value: float
@@ -98,7 +93,7 @@ class Figure(Part):
     unit: str = ""
 
 
-class ExamItem(Part):
+class ExamItem(FrozenModel):
     """A model's answer to one exam question."""
 
     id: str
@@ -112,7 +107,7 @@ class ExamItem(Part):
     """By how many nats the choice leads the next one."""
 
 
-class ResultLine(Part):
+class ResultLine(FrozenModel):
     """One measurement."""
 
     schema_: Literal["medassist-bench/1"] = Field(default=SCHEMA, alias="schema")

@@ -21,7 +21,7 @@ import psutil
 from pydantic import TypeAdapter
 
 from medassist.engine.devices import Processors, processors
-from medassist.engine.frames import Value
+from medassist.frozen_model import FrozenModel
 
 if TYPE_CHECKING:
     from medassist.engine.child_startup import Confined
@@ -47,7 +47,7 @@ Deed = Literal[
 ]
 
 
-class Try(Value):
+class Try(FrozenModel):
     """Command: try everything.
 
     Attributes:
@@ -59,7 +59,7 @@ class Try(Value):
     shared: Path | None = None
 
 
-class ConfinementTrial(Value):
+class ConfinementTrial(FrozenModel):
     """What the confined child was still able to do."""
 
     confined: str

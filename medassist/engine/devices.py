@@ -9,17 +9,15 @@ from __future__ import annotations
 import ctypes
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from medassist.frozen_model import FrozenModel
 
 Kind = Literal["CPU", "GPU", "integrated GPU", "accelerator"]
 KINDS: tuple[Kind, ...] = ("CPU", "GPU", "integrated GPU", "accelerator")
 """In the order of `enum ggml_backend_dev_type` (ggml-backend.h)."""
 
 
-class Device(BaseModel):
+class Device(FrozenModel):
     """A processor that llama.cpp can use."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Kind
     name: str
@@ -27,10 +25,8 @@ class Device(BaseModel):
     total_bytes: int
 
 
-class Processors(BaseModel):
+class Processors(FrozenModel):
     """What the installed build of llama.cpp can use here."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
     """Of llama-cpp-python."""

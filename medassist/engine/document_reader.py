@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import TypeAdapter
 
-from medassist.engine.frames import Refused, Value
+from medassist.engine.frames import Refused
+from medassist.frozen_model import FrozenModel
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -26,13 +27,13 @@ HEAD_BYTES: Final = 1024
 """A PDF begins within so many bytes, by its own rules."""
 
 
-class ReadDocument(Value):
+class ReadDocument(FrozenModel):
     """Read this file: the only command."""
 
     file: Path
 
 
-class DocumentText(Value):
+class DocumentText(FrozenModel):
     """What a document says."""
 
     text: str

@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
+
+from medassist.frozen_model import FrozenModel
 
 FRAME_LENGTH = struct.Struct(">I")
 MAX_FRAME_BYTES = 64 * 1024 * 1024
@@ -21,13 +23,7 @@ MAX_FRAME_BYTES = 64 * 1024 * 1024
 Command = TypeVar("Command")
 
 
-class Value(BaseModel):
-    """An immutable value that refuses fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Hello(Value):
+class Hello(FrozenModel):
     """The child runs and is confined; nothing from outside has been opened yet."""
 
     kind: Literal["hello"] = "hello"
@@ -35,14 +31,14 @@ class Hello(Value):
     """What holds it, in the words of `confine.describe`."""
 
 
-class Opening(Value):
+class Opening(FrozenModel):
     """A file is about to be opened; sent once for each, before it is loaded."""
 
     kind: Literal["opening"] = "opening"
     file: Path
 
 
-class Refused(Value):
+class Refused(FrozenModel):
     """The command failed; the message says why."""
 
     kind: Literal["refused"] = "refused"

@@ -11,9 +11,10 @@ from pydantic import BaseModel, TypeAdapter
 from medassist.core.errors import EngineDied, EngineError, ModelFileError
 from medassist.engine.child import Child, ChildEnded
 from medassist.engine.death import cause_of_death
-from medassist.engine.frames import FrameTooLarge, Opening, Refused, Value
+from medassist.engine.frames import FrameTooLarge, Opening, Refused
+from medassist.frozen_model import FrozenModel
 
-Reply = TypeVar("Reply", bound=Value)
+Reply = TypeVar("Reply", bound=FrozenModel)
 
 
 class GgufClient(Generic[Reply]):

@@ -12,10 +12,11 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from medassist.core.values import Message
-from medassist.engine.frames import Opening, Refused, Value
+from medassist.engine.frames import Opening, Refused
+from medassist.frozen_model import FrozenModel
 
 
-class OpenScorer(Value):
+class OpenScorer(FrozenModel):
     """First command: load a model.
 
     Attributes:
@@ -36,7 +37,7 @@ class OpenScorer(Value):
     threads: int
 
 
-class OpenVocabulary(Value):
+class OpenVocabulary(FrozenModel):
     """First command: load the vocabulary of a GGUF, without weights.
 
     Attributes:
@@ -47,7 +48,7 @@ class OpenVocabulary(Value):
     model: Path
 
 
-class Tokenize(Value):
+class Tokenize(FrozenModel):
     """Command: tokenize a text.
 
     Attributes:
@@ -64,14 +65,14 @@ class Tokenize(Value):
     rendered: bool = False
 
 
-class Render(Value):
+class Render(FrozenModel):
     """A conversation by the model's chat template, up to where the answer begins."""
 
     kind: Literal["render"] = "render"
     messages: tuple[Message, ...]
 
 
-class Describe(Value):
+class Describe(FrozenModel):
     """Command: describe the `count` tokens from `first` on."""
 
     kind: Literal["describe"] = "describe"
@@ -79,7 +80,7 @@ class Describe(Value):
     count: int
 
 
-class ReadTokens(Value):
+class ReadTokens(FrozenModel):
     """Command: compute the logits after each token from position `first` on.
 
     Attributes:
@@ -92,7 +93,7 @@ class ReadTokens(Value):
     adapted_from: int | None = None
 
 
-class Write(Value):
+class Write(FrozenModel):
     """Command: generate `count` tokens greedily after `tokens`."""
 
     kind: Literal["write"] = "write"
@@ -101,7 +102,7 @@ class Write(Value):
     adapted_from: int | None = None
 
 
-class Opened(Value):
+class Opened(FrozenModel):
     """The model is loaded.
 
     Attributes:
@@ -123,7 +124,7 @@ class Opened(Value):
     invocation: tuple[int, ...] = ()
 
 
-class OpenedVocabulary(Value):
+class OpenedVocabulary(FrozenModel):
     """The vocabulary is loaded.
 
     Attributes:
@@ -142,7 +143,7 @@ class OpenedVocabulary(Value):
     template: str | None
 
 
-class Described(Value):
+class Described(FrozenModel):
     """Properties of tokens, one list each, in their order.
 
     Attributes:
@@ -161,21 +162,21 @@ class Described(Value):
     ends: tuple[bool, ...]
 
 
-class TokenIds(Value):
+class TokenIds(FrozenModel):
     """Token ids, of a text or generated."""
 
     kind: Literal["tokens"] = "tokens"
     tokens: tuple[int, ...]
 
 
-class Rendered(Value):
+class Rendered(FrozenModel):
     """A conversation as a text."""
 
     kind: Literal["rendered"] = "rendered"
     text: str
 
 
-class Rows(Value):
+class Rows(FrozenModel):
     """Header of that many rows of logits."""
 
     kind: Literal["rows"] = "rows"

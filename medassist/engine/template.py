@@ -217,7 +217,7 @@ def _without_system(messages: Sequence[Message]) -> list[Message]:
 class _Generation(Extension):
     """Hugging Face's `{% generation %}` block, which marks text for training."""
 
-    tags = {"generation"}  # noqa: RUF012  (Jinja reads it from the class)
+    tags = {"generation"}
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
         next(parser.stream)

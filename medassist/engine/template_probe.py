@@ -16,8 +16,9 @@ from medassist.core.end_tokens import END_KEYS, known_ends
 from medassist.core.errors import EngineError, file_of
 from medassist.core.gguf import GgufHeader, read_header, shards
 from medassist.core.values import Message
-from medassist.engine.frames import Refused, Value
+from medassist.engine.frames import Refused
 from medassist.engine.template import ChatTemplate
+from medassist.frozen_model import FrozenModel
 
 if TYPE_CHECKING:
     from medassist.engine.child_startup import Confined
@@ -38,13 +39,13 @@ PROBES = (
 """Conversations, and whether the prompt ends where the answer begins."""
 
 
-class Probe(Value):
+class Probe(FrozenModel):
     """The only command: examine the template of this model."""
 
     file: Path
 
 
-class ProbedTemplate(Value):
+class ProbedTemplate(FrozenModel):
     """Findings about the template of one model file."""
 
     template: Literal["own", "none", "broken"]

@@ -8,10 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from medassist.core.values import KvType
-from medassist.engine.frames import Opening, Refused, Value
+from medassist.engine.frames import Opening, Refused
+from medassist.frozen_model import FrozenModel
 
 
-class OpenTimed(Value):
+class OpenTimed(FrozenModel):
     """First command: load a model as the app does.
 
     Attributes:
@@ -31,7 +32,7 @@ class OpenTimed(Value):
     gpu_layers: int | None = None
 
 
-class TimedRun(Value):
+class TimedRun(FrozenModel):
     """Command: read `prompt` tokens, then write `written`, after `depth` tokens.
 
     The `depth` tokens are in the cache before the time is taken.
@@ -47,7 +48,7 @@ class TimedRun(Value):
     threads: int = Field(ge=1)
 
 
-class OpenedTimed(Value):
+class OpenedTimed(FrozenModel):
     """The model is loaded, and how long that took.
 
     Attributes:
@@ -78,7 +79,7 @@ class OpenedTimed(Value):
     features: tuple[str, ...]
 
 
-class Took(Value):
+class Took(FrozenModel):
     """Duration of a run.
 
     Attributes:

@@ -23,10 +23,11 @@ from medassist.core.values import (
     Sampling,
     TooLong,
 )
-from medassist.engine.frames import Hello, Value
+from medassist.engine.frames import Hello
+from medassist.frozen_model import FrozenModel
 
 
-class Question(Value):
+class Question(FrozenModel):
     """A question to one pane, with its history."""
 
     messages: tuple[Message, ...] = Field(min_length=1)
@@ -43,13 +44,13 @@ class Question(Value):
 # Commands: from the app to the child.
 
 
-class Load(Value):
+class Load(FrozenModel):
     kind: Literal["load"] = "load"
     files: PairFiles
     options: EngineOptions = EngineOptions()
 
 
-class Ask(Value):
+class Ask(FrozenModel):
     kind: Literal["ask"] = "ask"
     id: int
     mode: Mode
@@ -58,7 +59,7 @@ class Ask(Value):
     """Who asks: nothing that was read for somebody else is used again for this."""
 
 
-class Prepare(Value):
+class Prepare(FrozenModel):
     """Command: read these conversations into the caches while idle."""
 
     kind: Literal["prepare"] = "prepare"
@@ -66,7 +67,7 @@ class Prepare(Value):
     panes: dict[PaneName, tuple[Message, ...]]
 
 
-class Stop(Value):
+class Stop(FrozenModel):
     """Command: stop request `id`, in one pane or in all."""
 
     kind: Literal["stop"] = "stop"
@@ -80,20 +81,20 @@ Command = Annotated[Load | Ask | Prepare | Stop, Field(discriminator="kind")]
 # Events: from the child to the app.
 
 
-class Loading(Value):
+class Loading(FrozenModel):
     kind: Literal["loading"] = "loading"
     file: Path
     fraction: float
 
 
-class Loaded(Value):
+class Loaded(FrozenModel):
     kind: Literal["loaded"] = "loaded"
     panes: dict[PaneName, PaneInfo]
     notices: tuple[str, ...] = ()
     """Sentences for the user: no template in the file, no end token, ..."""
 
 
-class Reading(Value):
+class Reading(FrozenModel):
     """Progress of a prefill: `done` of `total` prompt tokens, `reused` from before."""
 
     kind: Literal["reading"] = "reading"
@@ -104,7 +105,7 @@ class Reading(Value):
     reused: int
 
 
-class Written(Value):
+class Written(FrozenModel):
     """A further piece of an answer: whole characters, stop strings withheld."""
 
     kind: Literal["written"] = "written"
@@ -121,7 +122,7 @@ class Written(Value):
     """What was sent as the answer was thought: `text` begins the answer anew."""
 
 
-class Answered(Value):
+class Answered(FrozenModel):
     """An answer is finished: its text and figures.
 
     One that was written on has all of the text, and the figures of what was added.
@@ -137,7 +138,7 @@ class Answered(Value):
     """What the model thought, without the marks around it."""
 
 
-class DoesNotFit(Value):
+class DoesNotFit(FrozenModel):
     """The prompt of a pane is too long for its context."""
 
     kind: Literal["does_not_fit"] = "does_not_fit"
@@ -146,14 +147,14 @@ class DoesNotFit(Value):
     too_long: TooLong
 
 
-class Done(Value):
+class Done(FrozenModel):
     """Request `id` is finished."""
 
     kind: Literal["done"] = "done"
     id: int
 
 
-class CommandFailed(Value):
+class CommandFailed(FrozenModel):
     """A command failed. The child lives on unless it says `fatal`."""
 
     kind: Literal["failed"] = "failed"

@@ -15,9 +15,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from medassist.exams.log_probs import Floats, TokenComparison
+from medassist.frozen_model import FrozenModel
 
 KLD_PERCENTILES = (99.9, 99.0, 95.0, 90.0, 50.0, 10.0, 5.0, 1.0, 0.1)
 DELTA_P_PERCENTILES = (99.9, 99.0, 95.0, 90.0, 75.0, 50.0, 25.0, 10.0, 5.0, 1.0, 0.1)
@@ -30,10 +30,8 @@ PPL_BASE = "Mean PPL(base)"
 PPL_RATIO = "Mean PPL(Q)/PPL(base)"
 
 
-class FigureWithError(BaseModel):
+class FigureWithError(FrozenModel):
     """A figure and, where it is an estimate, its standard error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float
     error: float | None = None
@@ -44,7 +42,7 @@ class FigureWithError(BaseModel):
         return f"{self.value:.6f}{error}{' ' * bool(self.unit)}{self.unit}"
 
 
-class TextDivergence(BaseModel):
+class TextDivergence(FrozenModel):
     """How a quantized model's predictions differ from the original's on a text.
 
     Attributes:
@@ -54,8 +52,6 @@ class TextDivergence(BaseModel):
         figures: by the names of llama-perplexity's lines; those of probabilities
             are in percent, as there.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tokens: int
     chunks: int

@@ -16,9 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from medassist.core.files import open_file, read_bytes
+from medassist.frozen_model import ForeignModel
 from medassist.library.errors import LibraryError
 
 VARIABLE = "OLLAMA_MODELS"
@@ -39,17 +40,13 @@ PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,349}")
 LAYER = "application/vnd.ollama.image."
 
 
-class _Layer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
+class _Layer(ForeignModel):
     mediaType: str  # noqa: N815 (as the manifest spells it)
     digest: str
     size: int = 0
 
 
-class _Manifest(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
+class _Manifest(ForeignModel):
     layers: list[_Layer]
 
 

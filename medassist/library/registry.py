@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from medassist.core.files import make_folder, read_bytes, write_whole
 from medassist.core.locks import HeldError, Lock
@@ -20,6 +20,7 @@ from medassist.core.model_list import FILE_NAME, MAX_BYTES
 from medassist.core.paths import data_dir
 from medassist.core.validated import first_problem
 from medassist.core.values import PairFiles, PaneName, Sampling
+from medassist.frozen_model import FrozenModel
 from medassist.library.errors import LibraryError
 from medassist.starter import STARTER
 
@@ -31,13 +32,7 @@ OWN: tuple[Origin, ...] = ("copied", "pulled")
 """Origins of files that lie in the program's own folder."""
 
 
-class Value(BaseModel):
-    """An immutable value that refuses fields it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StoredModel(Value):
+class StoredModel(FrozenModel):
     """A model or an adapter that the user has named."""
 
     path: Path
@@ -51,7 +46,7 @@ class StoredModel(Value):
     """As its source says it; empty where it says nothing."""
 
 
-class PaneSettings(Value):
+class PaneSettings(FrozenModel):
     """System prompt and sampling of one pane."""
 
     system: str = Field(default="", max_length=100_000)
@@ -64,7 +59,7 @@ class PaneSettings(Value):
         return not self.system and self.sampling is None
 
 
-class NamedPair(Value):
+class NamedPair(FrozenModel):
     """A named pair of a base and a tuned model.
 
     Without any model it is the starter pair, which has settings like every other.
@@ -85,7 +80,7 @@ class NamedPair(Value):
         return self.panes.get(pane, PaneSettings())
 
 
-class Registry(Value):
+class Registry(FrozenModel):
     """Contents of models.json."""
 
     version: Literal[1] = 1

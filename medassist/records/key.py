@@ -21,10 +21,11 @@ import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic import PlainSerializer as Serializer
 
 from medassist.core.files import read_text, write_whole
+from medassist.frozen_model import FrozenModel
 from medassist.records.errors import RecordsError, WrongPassphrase, of_system
 
 KEY_BYTES = 32
@@ -46,11 +47,7 @@ def _to_base64(value: bytes) -> str:
 Base64 = Annotated[bytes, BeforeValidator(_from_base64), Serializer(_to_base64)]
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class GuessCost(_Value):
+class GuessCost(FrozenModel):
     """Argon2 parameters: the cost of one guess of the passphrase.
 
     The default is RFC 9106's second recommended choice, about a third of a second on
@@ -62,7 +59,7 @@ class GuessCost(_Value):
     lanes: int = Field(default=4, ge=1, le=64)
 
 
-class WrappedKey(_Value):
+class WrappedKey(FrozenModel):
     """Content of key.json; useless without the passphrase."""
 
     format: Literal[1] = 1

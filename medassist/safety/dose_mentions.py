@@ -12,8 +12,9 @@ from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from medassist.frozen_model import FrozenModel
 from medassist.safety.letters import folded
 from medassist.text import units
 from medassist.text.frequencies import frequencies
@@ -91,10 +92,9 @@ _AMOUNT_AHEAD: Final = re.compile(r"[\s:*_]{1,4}\d")
 Span = tuple[int, int]
 
 
-class DrugRow(BaseModel):
+class DrugRow(FrozenModel):
     """A row of doses.toml; its lines are explained at the head of that file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     also: tuple[str, ...] = ()
     abroad: tuple[str, ...] = ()
     unit: str = "mg"

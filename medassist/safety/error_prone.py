@@ -10,8 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
-
+from medassist.frozen_model import FrozenModel
 from medassist.text.quantities import Quantity, quantities
 
 TABLE: Final = Path(__file__).with_name("error_prone.toml")
@@ -19,7 +18,7 @@ _NAKED: Final = re.compile(r"[.\u00b7]\d")
 _TRAILING: Final = re.compile(r"(\d+)[.\u00b7]0{1,2}(?!\d)")
 
 
-class Forms(BaseModel):
+class Forms(FrozenModel):
     """Contents of error_prone.toml.
 
     Attributes:
@@ -28,7 +27,6 @@ class Forms(BaseModel):
         words: What to write instead of a word, in small letters.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     sources: str
     units: dict[str, str]
     words: dict[str, str]

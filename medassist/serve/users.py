@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medassist.core.files import make_folder, read_bytes, write_whole
 from medassist.core.paths import data_dir, data_place
+from medassist.frozen_model import FrozenModel
 from medassist.serve.errors import ServeError
 
 FOLDER: Final = "serve"
@@ -34,10 +35,8 @@ ALONE: Final = "you"
 """The one user of a server for which nobody was named."""
 
 
-class User(BaseModel):
+class User(FrozenModel):
     """One who may use the server."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(pattern=rf"^{_NAME}$")
     token_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")

@@ -55,7 +55,7 @@ class ConsultApp(App[int]):
 
     TITLE = "medassist"
     # The consult screen's too: Textual reads no CSS_PATH of a default screen.
-    CSS_PATH = ["app.tcss", "consult/consult.tcss"]  # noqa: RUF012
+    CSS_PATH = ["app.tcss", "consult/consult.tcss"]
     BINDINGS = keys.bindings("app")
     ENABLE_COMMAND_PALETTE = True
 

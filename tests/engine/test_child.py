@@ -18,9 +18,10 @@ from medassist.core.values import EngineOptions, PairFiles
 from medassist.engine import child, confine, confinement_trial, scorer_wire
 from medassist.engine import template_probe as probing
 from medassist.engine.child import Child, ChildEnded
-from medassist.engine.frames import Hello, Refused, Value, frame, read_frame
+from medassist.engine.frames import Hello, Refused, frame, read_frame
 from medassist.engine.scorer import GgufScorer
 from medassist.engine.wire import EVENTS, Load, Loaded
+from medassist.frozen_model import FrozenModel
 from tests.engine.test_confine import CHILD, WITHOUT, needs, permitted
 from tests.tiny_models import TinyPair
 
@@ -188,7 +189,7 @@ def test_on_windows_both_ends_of_every_channel_are_binary() -> None:
     assert done.stderr.strip() == "[(True, 32768), (True, 32768)]"
 
 
-class Said(Value):
+class Said(FrozenModel):
     word: str
 
 
@@ -197,8 +198,8 @@ def child_that(work: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     lines = "".join(f"    {line}\n" for line in work.splitlines())
     (folder / "made_for_a_test.py").write_text(
         "import os, sys, time\n"
-        "from medassist.engine.frames import Value\n"
-        "class Said(Value):\n    word: str\n"
+        "from medassist.frozen_model import FrozenModel\n"
+        "class Said(FrozenModel):\n    word: str\n"
         f"def serve(process):\n    process.keep_files([])\n{lines}"
     )
     monkeypatch.setenv("PYTHONPATH", str(folder))

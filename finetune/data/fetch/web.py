@@ -8,21 +8,20 @@ from urllib.parse import urlsplit
 
 import httpx2
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from finetune.data.fetch.download_plan import DownloadPlan
 from finetune.errors import FinetuneError
 from medassist.core.download import Checksum, Wanted
 from medassist.core.network import connected
 from medassist.core.way_out import WayOut
+from medassist.frozen_model import FrozenModel
 
 CATALOGUE = Path(__file__).with_suffix(".yaml")
 
 
-class WebFile(BaseModel):
+class WebFile(FrozenModel):
     """A file at a fixed version."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str
     file: str

@@ -13,19 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from finetune.data.recipe import DataPart
 from finetune.data.sources.source import DataSource, SourceInfo
 from finetune.errors import FinetuneError
+from medassist.frozen_model import FrozenModel
 
 PREFIX = ".work-"
 
 
-class Input(BaseModel):
+class Input(FrozenModel):
     """A file that is read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: int
     """The data set's place in the recipe."""

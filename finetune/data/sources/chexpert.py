@@ -13,12 +13,13 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from finetune.data.records import Licence, TextRecord
 from finetune.data.sources.csv_rows import CsvRow, csv_rows
 from finetune.data.sources.inputs import inputs
 from finetune.data.sources.source import Broken, Read, SourceInfo
+from medassist.frozen_model import FrozenModel
 
 NAME = "chexpert"
 WHAT = "CheXpert"
@@ -30,10 +31,8 @@ LICENCE = Licence(
 _VALUES = {1.0: "present", 0.0: "absent", -1.0: "uncertain"}
 
 
-class Wording(BaseModel):
+class Wording(FrozenModel):
     """What is written of a label by its value."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     present: str
     absent: str

@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict
 
 from finetune.data.sources.csv_rows import check_columns, listed, refuse_twice
 from finetune.errors import FinetuneError
+from medassist.frozen_model import FrozenModel
 
 WHAT = "the column map"
 NAMES = Path(__file__).with_name("table_columns.yaml")
@@ -27,9 +27,7 @@ LONGEST_NAME = 60  # characters, above which a column's name is none
 FEWEST_LETTERS = 3  # columns called by a letter alone that can be options
 
 
-class _Names(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Names(FrozenModel):
     fields: Mapping[str, tuple[str, ...]]
     options: tuple[str, ...]
     option_stems: tuple[str, ...]

@@ -25,8 +25,6 @@ from typing import Self
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     TypeAdapter,
     ValidationError,
@@ -40,6 +38,7 @@ from finetune.data.sources.source import Broken, Read, SourceInfo
 from finetune.errors import FinetuneError
 from medassist.core.files import read_text
 from medassist.core.validated import first_problem
+from medassist.frozen_model import FrozenModel
 
 NAME = "own-rows"
 MOST_ROWS = 100_000  # of an item, before it is drawn from
@@ -49,10 +48,8 @@ LICENCE = Licence(
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
-class Item(BaseModel):
+class Item(FrozenModel):
     """Ways to ask for one kind of thing, and what is said to it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: str = Field(min_length=1)
     asks: tuple[str, ...] = Field(min_length=1)

@@ -6,15 +6,15 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
+
+from medassist.frozen_model import FrozenModel
 
 CATALOGUE = Path(__file__).with_name("source_notices.yaml")
 
 
-class SourceNotice(BaseModel):
+class SourceNotice(FrozenModel):
     """What must be said about a data set wherever its words were used."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     licence: str

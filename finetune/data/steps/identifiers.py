@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from finetune.data.records import TextRecord
 from finetune.data.steps.step_result import (
@@ -25,6 +25,7 @@ from finetune.data.steps.step_result import (
     RecordFinding,
     StepResult,
 )
+from medassist.frozen_model import FrozenModel
 from medassist.safety.identifiers import find_identifiers as recognised
 
 RULES = Path(__file__).with_name("identifiers.yaml")
@@ -33,10 +34,8 @@ READ_BEFORE, READ_AFTER = 60, 100  # characters that the recogniser reads with a
 MOST_FOUND = 20  # places of a record that are listed
 
 
-class IdentifierPattern(BaseModel):
+class IdentifierPattern(FrozenModel):
     """A pattern, the phrases without which it cannot match, and the kinds it is of."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     phrases: tuple[str, ...]

@@ -14,7 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from finetune.data.records import TextRecord
 from finetune.data.steps.step_result import (
@@ -24,6 +24,7 @@ from finetune.data.steps.step_result import (
     StepResult,
     rewritten,
 )
+from medassist.frozen_model import FrozenModel
 
 BOILERPLATE = Path(__file__).with_name("boilerplate.yaml")
 MOST_DAMAGE = 0.01  # share of letters that are lost, from which a text is unreadable
@@ -65,9 +66,7 @@ _EMPTY = re.compile(r"[(\[][\s,;\u2013-]*[)\]]")
 _NOTHING_IN_BRACKETS = re.compile(r"\s?[(\[][\s,;\u2013-]*[)\]]")
 
 
-class _Boilerplate(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Boilerplate(FrozenModel):
     name: str
     phrase: str
     pattern: re.Pattern[str]

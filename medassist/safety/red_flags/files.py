@@ -6,7 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from medassist.frozen_model import FrozenModel
 
 FOLDER: Final = Path(__file__).parent
 Urgency = Literal["minutes", "hours", "today"]
@@ -14,11 +16,7 @@ Units = tuple[tuple[str, float, float, float], ...]
 """Unit, factor to the first one, lowest and highest number in it."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FlagRow(_Strict):
+class FlagRow(FrozenModel):
     """What a rule file says of one flag."""
 
     title: str = Field(min_length=5, max_length=80)
@@ -33,7 +31,7 @@ class FlagRow(_Strict):
     unless: tuple[str, ...] = ()
 
 
-class FieldFile(_Strict):
+class FieldFile(FrozenModel):
     """One rule file."""
 
     field: str
@@ -45,7 +43,7 @@ class FieldFile(_Strict):
     """Concepts that count although they lie in the past: what puts at risk."""
 
 
-class ConceptFile(_Strict):
+class ConceptFile(FrozenModel):
     """concepts.toml."""
 
     concepts: dict[str, list[str]]
@@ -54,7 +52,7 @@ class ConceptFile(_Strict):
     """Concepts that do not count where every value of a kind says otherwise."""
 
 
-class CueFile(_Strict):
+class CueFile(FrozenModel):
     """cues.toml."""
 
     numbers: str
@@ -62,7 +60,7 @@ class CueFile(_Strict):
     phrases: dict[str, list[str]]
 
 
-class LimitRow(_Strict):
+class LimitRow(FrozenModel):
     """A limit of measures.toml beyond which a value speaks for itself."""
 
     holds: str = Field(alias="is", pattern=r"^[<>]=?\d")
@@ -71,7 +69,7 @@ class LimitRow(_Strict):
     source: str
 
 
-class KindRow(_Strict):
+class KindRow(FrozenModel):
     """A row of measures.toml; what each line means is said at its head."""
 
     names: tuple[str, ...]
@@ -86,7 +84,7 @@ class KindRow(_Strict):
     alone: tuple[LimitRow, ...] = ()
 
 
-class ValueFlagRow(_Strict):
+class ValueFlagRow(FrozenModel):
     """The flag of values that speak for themselves."""
 
     title: str = Field(min_length=5, max_length=80)
@@ -94,7 +92,7 @@ class ValueFlagRow(_Strict):
     urgency: Urgency
 
 
-class MeasureFile(_Strict):
+class MeasureFile(FrozenModel):
     """measures.toml."""
 
     sources: dict[str, str]
@@ -103,7 +101,7 @@ class MeasureFile(_Strict):
     measures: dict[str, KindRow]
 
 
-class LanguageFile(_Strict):
+class LanguageFile(FrozenModel):
     """How another language than English says what the rules look for."""
 
     words: dict[str, str]

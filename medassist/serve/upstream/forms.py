@@ -8,28 +8,24 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge, MaxLen
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
+
+from medassist.frozen_model import ForeignModel
 
 Count = Annotated[int, Ge(0)]
 Short = Annotated[str, MaxLen(1000)]
 
 
-class Read(BaseModel):
-    """A part of what is read."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+Form = TypeVar("Form", bound=ForeignModel)
 
 
-Form = TypeVar("Form", bound=Read)
-
-
-class Meta(Read):
+class Meta(ForeignModel):
     """What llama-server tells of a model."""
 
     n_ctx: Count | None = None
 
 
-class ModelEntry(Read):
+class ModelEntry(ForeignModel):
     """A model in the list; `parent` and `max_model_len` are vLLM's."""
 
     id: Short
@@ -45,28 +41,28 @@ class ModelEntry(Read):
         return self.max_model_len or (self.meta.n_ctx if self.meta else None)
 
 
-class Models(Read):
+class Models(ForeignModel):
     data: Annotated[list[ModelEntry], MaxLen(1000)] = []
 
 
-class LoadedLora(Read):
+class LoadedLora(ForeignModel):
     """A LoRA that llama-server has loaded."""
 
     id: Count
     path: Annotated[str, MaxLen(5000)] = ""
 
 
-class Adapters(Read):
+class Adapters(ForeignModel):
     adapters: Annotated[list[LoadedLora], MaxLen(100)] = []
 
 
-class Properties(Read):
+class Properties(ForeignModel):
     """Of a llama-server."""
 
     total_slots: Count = 1
 
 
-class Error(Read):
+class Error(ForeignModel):
     """Why something was not answered; llama-server has numbers beside."""
 
     message: str = ""
@@ -76,7 +72,7 @@ class Error(Read):
     n_ctx: Count | None = None
 
 
-class ErrorForm(Read):
+class ErrorForm(ForeignModel):
     """An answer that is an error, in one of the forms that are about."""
 
     error: Error | str | None = None
@@ -94,7 +90,7 @@ class ErrorForm(Read):
         return Error(message=said) if said is not None else None
 
 
-class Delta(Read):
+class Delta(ForeignModel):
     """A piece of an answer; a thought has one name or the other."""
 
     content: str | None = None
@@ -106,7 +102,7 @@ class Delta(Read):
         return self.reasoning_content or self.reasoning or ""
 
 
-class StreamChoice(Read):
+class StreamChoice(ForeignModel):
     delta: Delta = Delta()
     text: str | None = None
     finish_reason: str | None = None
@@ -117,15 +113,15 @@ class StreamChoice(Read):
         return self.delta.content or self.text or ""
 
 
-class PromptDetails(Read):
+class PromptDetails(ForeignModel):
     cached_tokens: Count | None = None
 
 
-class CompletionDetails(Read):
+class CompletionDetails(ForeignModel):
     reasoning_tokens: Count | None = None
 
 
-class TokenUsage(Read):
+class TokenUsage(ForeignModel):
     prompt_tokens: Count = 0
     completion_tokens: Count | None = None
     prompt_tokens_details: PromptDetails | None = None
@@ -139,7 +135,7 @@ class TokenUsage(Read):
         return min(found, self.prompt_tokens)
 
 
-class PromptProgress(Read):
+class PromptProgress(ForeignModel):
     """How far llama-server has read a prompt."""
 
     total: Count = 0

@@ -14,8 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
 
+from medassist.frozen_model import FrozenModel
 from medassist.text.licences.folded_text import fold, foreign_letters, written_small
 
 TABLES = Path(__file__).with_name("restrictions.toml")
@@ -42,9 +43,7 @@ Words = Annotated[
 ]
 
 
-class _Tables(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Tables(FrozenModel):
     harmless: tuple[re.Pattern[str], ...]
     commerce: tuple[re.Pattern[str], ...]
     changes: tuple[re.Pattern[str], ...]

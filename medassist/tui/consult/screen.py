@@ -54,12 +54,12 @@ class ConsultScreen(ScreenOfParts[None]):
     """
 
     BINDINGS = keys.bindings("screen")
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (as Textual declares it)
+    HORIZONTAL_BREAKPOINTS = [
         (0, "-narrow"),
         (LEAST_WIDTH, "-stacked"),
         (STACKED_BELOW, "-beside"),
     ]
-    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [
         (0, "-low"),
         (LEAST_HEIGHT, "-short"),
         (30, "-tall"),

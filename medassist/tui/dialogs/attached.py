@@ -39,7 +39,7 @@ class Attached(ModalScreen[Outcome]):
         *keys.bindings("identifiers"),
         *keys.bindings("text"),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]
     CSS_PATH = "attached.tcss"
     # An Enter too many puts nothing in.
     AUTO_FOCUS = "#cancel"

@@ -43,7 +43,7 @@ class Export(ModalScreen[Path | None]):
         keys.back("back"),
         *keys.same("export", "back"),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
     CSS_PATH = "export.tcss"
     AUTO_FOCUS = "#form"
 

@@ -28,7 +28,7 @@ class FlagDetails(ScrolledTextDialog[bool]):
         # The buttons have the focus; the text is moved all the same.
         *keys.bindings("text"),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]
     CSS_PATH = "flag_details.tcss"
     AUTO_FOCUS = "Button"
 

@@ -63,7 +63,7 @@ class IdentifierWarning(ScrolledTextDialog[Outcome]):
         # The buttons have the focus; the list is moved all the same.
         *keys.bindings("text"),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]
     CSS_PATH = "identifiers.tcss"
     # An Enter too many neither changes the text nor lets it out.
     AUTO_FOCUS = "#cancel"

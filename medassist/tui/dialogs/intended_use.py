@@ -24,7 +24,7 @@ class IntendedUse(ScrolledTextDialog[bool]):
         # The buttons have the focus; where the window is low the text goes on below.
         *keys.bindings("text", page=8),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-tall")]
     CSS_PATH = "intended_use.tcss"
     AUTO_FOCUS = "#accept"
 

@@ -45,7 +45,7 @@ class Passphrase(ModalScreen[bool]):
         keys.back("back"),
         *keys.bindings("passphrase"),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]
     CSS_PATH = "passphrase.tcss"
 
     def __init__(
