@@ -160,3 +160,73 @@ def test_check_digits_tell_a_number_that_nothing_announces(
 ) -> None:
     (found,) = find_identifiers(f"It says {number} there")
     assert (found.kind, found.text, found.sure) == (kind, number, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        # Of Germany, Austria, Switzerland.
+        ("Die Patientin A123456780 hat Husten", "Die Patientin [PLAN] hat Husten"),
+        ("KVNR A123456780, Kontrolle", "KVNR [PLAN], Kontrolle"),
+        ("RVNR 65 170839 J 008 liegt vor", "RVNR [SSN] liegt vor"),
+        ("Pat. 1237 010180 klagt", "Pat. [SSN] klagt"),
+        ("AHV-Nr. 756.9217.0769.85 fehlt", "AHV-Nr. [SSN] fehlt"),
+        # Of France, Belgium, Quebec.
+        ("le patient 1 85 05 78 006 084 91 vu", "le patient [SSN] vu"),
+        ("Patient 85073003328 vu", "Patient [SSN] vu"),
+        ("85.07.30-033.28 vu ce jour", "[SSN] vu ce jour"),
+        ("Patiente TREM 6255 1812 vue", "Patiente [PLAN] vue"),
+        # Of Spain, Chile, Argentina.
+        ("paciente 54362315K con tos", "paciente [SSN] con tos"),
+        ("NUSS 28/12345678/40, acude", "NUSS [SSN], acude"),
+        ("paciente 281234567840 acude", "paciente [SSN] acude"),
+        ("paciente MASA 1 850730 001 acude", "paciente [PLAN] acude"),
+        ("paciente BBBBBBBBQW548765 acude", "paciente [PLAN] acude"),
+        ("paciente 12.531.909-2 con tos", "paciente [SSN] con tos"),
+        ("paciente 12531909-2 con tos", "paciente [SSN] con tos"),
+        ("paciente 7.000.013-k con tos", "paciente [SSN] con tos"),
+        ("paciente 20-05536168-2 con tos", "paciente [SSN] con tos"),
+    ],
+)
+def test_a_national_number_is_known_without_a_word_before_it(
+    text: str, left: str
+) -> None:
+    assert replace(text, find_identifiers(text)) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A123456781",
+        "12.531.909-3",
+        "20-05536168-3",
+        "85.07.30-033.29",
+        "28/12345678/41",
+    ],
+)
+def test_a_number_whose_check_digit_is_wrong_is_none_of_a_state(text: str) -> None:
+    found = find_identifiers(f"paciente {text} con tos")
+    assert {mark.kind for mark in found} <= {"CODE", "PHONE"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "Bergstrasse 12a, CH-8001 Zürich",
+        "Mozartgasse 7/2/14, 1040 Wien",
+        "Straße des 17. Juni 135, 10623 Berlin",
+        "Unter den Linden 5, 10117 Berlin",
+        "Am Alten Markt 3, 50667 Köln",
+        "14 bis, avenue Jean-Jaurès, 75019 Paris",
+        "rue de la Loi 16, 1000 Bruxelles",
+        "Chemin du Lac 8, 1003 Lausanne",
+        "4567, rue Saint-Denis, Montréal (Québec) H2J 2L2",
+        "C/ Mayor, 4, 3º B, 28013 Madrid",
+        "Av. Corrientes 1234",
+        "Carrera 7 No. 72-41, Bogotá",
+        "Jr. de la Unión 300, Lima",
+    ],
+)
+def test_an_address_of_three_languages_is_replaced_whole(address: str) -> None:
+    for text in (f"{address}.", f"- {address}\n"):
+        assert replace(text, find_identifiers(text)).strip("-. \n") == "[PLACE]"

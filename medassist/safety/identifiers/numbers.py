@@ -169,6 +169,26 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("SSN", r"\d{6}[-+]\d{4}", "nordic"),
     ("SSN", r"\d{6}[-+A-FU-Y]\d{3}[\dA-Y]", "hetu"),
     ("SSN", r"\d{3}\.\d{3}\.\d{3}-\d\d", "sure"),
+    ("SSN", r"\d\d\.\d\d\.\d\d-\d{3}\.\d\d", "niss"),
+    ("SSN", r"(?:\d{1,2}\.\d{3}\.\d{3}|\d{7,8})-[\dKk]", "rut"),
+    ("SSN", r"(?:2[03-7]|3[034])-\d{8}-\d", "cuit"),
+    ("SSN", r"\d\d[ /-]?\d{8}[ /-]?\d\d", "nuss"),
+    # Four digits and a date of birth.
+    ("SSN", r"\d{4} ?(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d", "svnr"),
+    ("PLAN", r"[A-Z]\d{9}", "kvnr"),
+    # Quebec: of women the month has 50 more.
+    (
+        "PLAN",
+        r"[A-Z]{4} ?\d\d(?:[05][1-9]|[16][0-2]) ?(?:0[1-9]|[12]\d|3[01])\d\d",
+        "sure",
+    ),
+    # Catalonia, and all of Spain.
+    (
+        "PLAN",
+        r"[A-Z]{4} ?[01] ?\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01]) ?\d{3}",
+        "sure",
+    ),
+    ("PLAN", r"[B-DF-HJ-NP-TV-Z]{8}[A-Z]{2}\d{6}", "sure"),
     ("SSN", r"\d{11}", "eleven"),
     ("SSN", r"\d{13}", "za"),
     ("PLAN", r"[1-9][A-Z][A-Z\d]\d-?[A-Z][A-Z\d]\d-?[A-Z]{2}\d\d", "sure"),
@@ -191,10 +211,11 @@ _FORMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("CODE", r"(?=[A-Z\d]*\d[A-Z]+\d)[A-Z\d]{8,14}", ""),
 )
 _START: Final = re.compile(
-    r"(?<![\w/.,+-])(?:[A-Z\u00c4\u00d6\u00dc]{1,6}[-/ ]?(?=[A-Z]{0,2} ?\d)|(?=\d))"
+    r"(?<![\w/.,+-])(?:[A-Z\u00c4\u00d6\u00dc]{1,10}[-/ ]?(?=[A-Z]{0,2} ?\d)|(?=\d))"
 )
 _AHEAD: Final = re.compile(
     r"[A-Z\u00c4\u00d6\u00dc\d](?:[-/ .+]?[A-Z\u00c4\u00d6\u00dc\d]){4,44}"
+    r"(?:-k)?"
 )
 _AFTER: Final = re.compile(r"[A-Za-z\d/%]|-[A-Za-z\d]|\.\d")
 

@@ -42,6 +42,7 @@ _COPY: Final = re.compile(
     rf"(?<!\w)[cC][cC]:? (?:[A-Z][a-z]{{1,8}}\.? )?{_NAME}(?: {_NAME}){{0,2}}, "
     rf"(?P<it>{_TOWN})"
 )
+_CANADIAN: Final = r"[A-CEGHJ-NPR-TVXY]\d[A-Z] ?\d[A-Z]\d"
 _IN_NAMES: Final = (
     r"(?:de la|de los|de las|de l['\u2019]|des|du|del|de|d['\u2019]|la|le|los)"
 )
@@ -84,18 +85,34 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
         rf"(?:,? (?:{_words('states-australia')}) \d{{4}}|{zips})(?:,? {postcode})?"
     )
     german = (
-        rf"(?:(?:(?:Am|An der|Im|In der|Zum|Zur|Auf der|Auf dem|Hinter der|Alte"
-        rf"|Neue) {_NAME}"
+        rf"(?:(?:(?:Am|An de[rn]|Im|In de[rn]|Zu[mr]|Auf de[rm]|Hinter de[rm]|Unter den"
+        rf"|Vor dem|Alte|Neue)"
+        rf" (?:(?:Alten|Neuen|Hohen|Gro\u00dfen|Kleinen|Oberen|Unteren) )?{_NAME}"
+        rf"|(?:Stra\u00dfe|Strasse|Platz|Allee|Weg) (?:des|der|am|zum|zur|im)"
+        rf" (?:\d{{1,2}}\. )?{_NAME}(?: {_NAME})?"
         rf"|(?:{_NAME}[ -]){{0,2}}[{CAPITAL}](?<!\w[{CAPITAL}])[{SMALL}]{{1,24}}"
         rf"(?:{_words('streets-german')})"
         rf"|{_NAME}(?:er|s)?[ -](?:Stra\u00dfe|Strasse|Str\.|Weg|Platz|Allee|Gasse"
         rf"|Ring)))"
-        rf" \d{{1,4}}(?: ?[a-z](?!\w))?(?:, ?(?:[DAF]-|CH-)?\d{{4,5}} {_TOWN})?(?!\w)"
+        rf" \d{{1,4}}(?: ?[a-z](?!\w))?(?:/\d{{1,3}}){{0,3}}"
+        rf"(?:, ?(?:[DAF]-|CH-)?\d{{4,5}} {_TOWN})?(?![\w/])"
     )
     french = (
         rf"(?<!\w)\d{{1,4}}(?: ?(?:bis|ter|quater))?,? (?:{_words('streets-french')}) "
         rf"(?:{_IN_NAMES} ?)?{_NAME}(?:[ -](?:{_IN_NAMES} ?)?{_NAME}){{0,3}}"
-        rf"(?:,? (?:F-)?\d{{5}} {_TOWN})?"
+        rf"(?:,? (?:F-)?\d{{5}} {_TOWN}"
+        rf"|,? {_TOWN}(?: \([^\W\d_]{{4,16}}\)|,? [A-Z]{{2}})?,? {_CANADIAN})?"
+    )
+    # Belgium, Switzerland and Luxembourg write the number after the street.
+    french_after = (
+        rf"(?<!\w)(?:{_words('streets-french')}) (?:{_IN_NAMES} ?)?{_NAME}"
+        rf"(?:[ -](?:{_IN_NAMES} ?)?{_NAME}){{0,3}},? \d{{1,4}} ?[a-z]?(?!\w)"
+    )
+    numbered = (
+        r"(?<!\w)(?:[Cc]alle|C/|Cll?\.?|[Cc]arrera|Cra\.?|Kra?\.?|Diagonal|Dg\.?"
+        r"|Transversal|Tv\.?|Avenida|Av\.?) ?\d{1,3} ?[A-Z]?(?: (?:[Bb]is|[Ss]ur"
+        r"|[Nn]orte))? ?(?:#|[Nn]o\.?|[Nn]\.?[\u00ba\u00b0]) ?\d{1,3} ?[A-Z]?"
+        rf" ?- ?\d{{1,3}}(?:,? {_TOWN})?"
     )
     spanish = (
         rf"(?<!\w)(?:{_words('streets-spanish')}) ?(?:{_IN_NAMES} )?{_NAME}"
@@ -111,6 +128,15 @@ def _forms() -> tuple[tuple[re.Pattern[str], bool], ...]:
             (german, True),
             (french, True),
             (spanish, True),
+            (rf"{french_after},? (?:[BFL]-|CH-)?\d{{4}} {_TOWN}", True),
+            (french_after, False),
+            (numbered, True),
+            (rf"(?<!\w){_CANADIAN}(?!\w)", True),
+            (
+                rf"(?<!\w)(?:Col\.|Colonia|Fracc\.|Fraccionamiento|Urb\.|Urbanizaci\u00f3n)"
+                rf" (?:{_IN_NAMES} )?{_NAME}(?: (?:{_IN_NAMES} )?{_NAME}){{0,2}}",
+                False,
+            ),
             (rf"(?<![\w-])(?:[DAF]-|CH-)?\d{{4,5}} {_TOWN}(?=[.,;\n]|$)", False),
             (rf"{_NAME}(?: {_NAME})?,? [A-Z]{{2}},? \d{{5}}(?:-\d{{4}})?(?!\w)", True),
             (
