@@ -6,7 +6,8 @@ import pytest
 
 from medassist.safety.language import is_foreign, whose_rules
 from medassist.safety.red_flags import find_red_flags
-from medassist.safety.red_flags.rules import rules
+from medassist.safety.red_flags.files import LanguageFile, MeasureFile, read
+from medassist.safety.red_flags.rules import english_concepts, is_comparison, rules
 from medassist.text.frequencies import frequencies
 from tests.safety.language_cases import (
     DOSE,
@@ -139,3 +140,69 @@ def test_the_sign_of_thousands_and_of_decimals_is_that_of_the_language() -> None
     low = find_red_flags("Thrombozyten 8.000, Kalium 7,1, Patientin ist schläfrig")
     assert "laboratory-values" in {flag.id for flag in low}
     assert not find_red_flags("Leukozyten 6.500, Kalium 4,1, der Patientin geht es gut")
+
+
+NO_WORDS_OF_ITS_OWN: dict[str, str] = {}
+"""Concepts that a language need not put into words, and why."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_concept_of_the_english_rules_has_words_in_each_language(
+    language: str,
+) -> None:
+    said = LanguageFile.model_validate(read(f"languages/{language}.toml"))
+    by_words = {
+        concept: phrases
+        for concept, phrases in english_concepts().items()
+        if not all(is_comparison(phrase) for phrase in phrases)
+    }
+    assert len(by_words) > 400
+    mute = [c for c in by_words if not said.concepts.get(c)]
+    assert set(mute) == NO_WORDS_OF_ITS_OWN.keys()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_value_with_a_limit_has_a_name_in_each_language(language: str) -> None:
+    said = LanguageFile.model_validate(read(f"languages/{language}.toml"))
+    of_all = {"inr", "fibrinogen", "crp", "qrs", "qtc"}
+    """What is called the same everywhere."""
+    mute = {
+        name
+        for name, row in MeasureFile.model_validate(
+            read("measures.toml")
+        ).measures.items()
+        if row.alone and not said.names.get(name)
+    }
+    assert mute <= of_all
+
+
+ASKED_FOR_LATER = {
+    "post-tonsillectomy-bleeding": (
+        "Mandeln vor fünf Tagen entfernt, jetzt Blut im Mund",
+        "Amygdalectomie il y a 6 jours, saigne de la bouche",
+        "Amigdalectomía hace 7 días, sangra por la boca",
+    ),
+    "mushroom-poisoning": (
+        "Er hat Waldpilze gegessen und erbricht seit Stunden",
+        "Elle a mangé des champignons sauvages et vomit",
+        "Comió setas silvestres y tiene vómitos",
+    ),
+    "haemoptysis": (
+        "Patient hustet seit heute Blut",
+        "Patient avec hémoptysie depuis ce matin",
+        "Paciente con hemoptisis desde esta mañana",
+    ),
+    "dangerous-syncope": (
+        "Synkope beim Fußballspiel, 17 Jahre, Brugada im EKG",
+        "Syncope à l'effort, rétrécissement aortique serré",
+        "Mujer con síncope de esfuerzo y estenosis aórtica grave",
+        "Sie ist beim Laufen ohnmächtig geworden, ihr Bruder ist mit 20 plötzlich"
+        " gestorben",
+    ),
+}
+
+
+@pytest.mark.parametrize("flag", ASKED_FOR_LATER)
+def test_what_was_asked_for_later_is_raised_in_each_language(flag: str) -> None:
+    for text in ASKED_FOR_LATER[flag]:
+        assert flag in {found.id for found in find_red_flags(text)}, text

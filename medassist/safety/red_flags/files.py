@@ -41,6 +41,8 @@ class FieldFile(FrozenModel):
     concepts: dict[str, list[str]] = {}
     background: tuple[str, ...] = ()
     """Concepts that count although they lie in the past: what puts at risk."""
+    of_relatives: tuple[str, ...] = Field((), alias="of-relatives")
+    """Concepts that count although they are told of a relative."""
 
 
 class ConceptFile(FrozenModel):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from medassist.safety.language import whose_rules
+from medassist.safety.language.spoken import ENGLISH
 from medassist.safety.letters import Plain, has_ended_line, plain
 from medassist.safety.red_flags.measures import NAME, Values, measures
 from medassist.safety.red_flags.phrases import Hit
@@ -71,15 +72,24 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
         # "fore-" and "arm" are one word, "post-" and "operative" are two.
         readings.append(plain(text, join_lines=False))
     found: dict[str, RedFlag] = {}
-    for language in whose_rules(text):
-        for seen in readings:
-            for flag in _read(seen, language):
+    languages = whose_rules(text)
+    for seen in readings:
+        for language in languages:
+            others = languages if language == ENGLISH else ()
+            for flag in _read(seen, language, others[1:]):
                 found.setdefault(flag.id, flag)
     return tuple(sorted(found.values(), key=lambda flag: flag.rank))
 
 
-def _read(seen: Plain, language: str) -> Iterator[RedFlag]:
-    """The flags of one reading of a text by the rules of one language."""
+def _read(seen: Plain, language: str, others: Sequence[str] = ()) -> Iterator[RedFlag]:
+    """The flags of one reading of a text by the rules of one language.
+
+    Args:
+        seen: The text.
+        language: Whose rules read it.
+        others: Languages that the text may be in as well: what they deny does not
+            count either. "Sin melenas" has a word of English in it.
+    """
     known = rules(language)
     pieces = tokens(seen.text, language, known.digits)
     if not len(pieces):
@@ -89,6 +99,13 @@ def _read(seen: Plain, language: str) -> Iterator[RedFlag]:
     values = measures(pieces, seen.text, names, known.kinds, known.around)
     here = any(hit.concept == "a-patient-here" for hit in hits)
     said = scope(pieces, known.cues, teaching_overruled=here)
+    if others:
+        silent = _silenced(seen, others)
+        hits = [
+            hit
+            for hit in hits
+            if not _is_silenced(hit, pieces, silent, known.background)
+        ]
     concepts = frozenset(hit.concept for hit in hits)
     values = of_patients(pieces, seen.text, values, said, known.cues.words)
     for flag, crossed in beyond(pieces, seen.text, values, said, concepts, known):
@@ -105,6 +122,33 @@ def _read(seen: Plain, language: str) -> Iterator[RedFlag]:
             yield _flag(rule, found, pieces, seen)
 
 
+_TAKEN_BACK: Final = 1
+_OVER: Final = 2
+
+
+def _is_silenced(
+    hit: Hit, pieces: Tokens, silent: bytearray, background: frozenset[str]
+) -> bool:
+    said = {silent[pieces.starts[at]] for at in hit.places}
+    return _TAKEN_BACK in said or (_OVER in said and hit.concept not in background)
+
+
+def _silenced(seen: Plain, languages: Sequence[str]) -> bytearray:
+    """For each character whether one of the languages takes back what stands there."""
+    silent = bytearray(len(seen.text) + 1)
+    for language in languages:
+        known = rules(language)
+        pieces = tokens(seen.text, language, known.digits)
+        said = scope(pieces, known.cues)
+        for at in range(len(pieces)):
+            start, end = pieces.starts[at], pieces.ends[at]
+            if max(said.denied[at], said.others[at], said.supposed[at]) >= 0:
+                silent[start:end] = bytes([_TAKEN_BACK]) * (end - start)
+            elif said.past[at] >= 0:
+                silent[start:end] = bytes([_OVER]) * (end - start)
+    return silent
+
+
 def _evidence(
     hits: Iterable[Hit], known: Rules, values: Values, said: Scope
 ) -> dict[str, list[tuple[int, ...]]]:
@@ -114,7 +158,8 @@ def _evidence(
         concept = hit.concept
         if concept[0] == NAME:
             continue
-        if said.counts(hit, past_counts=concept in known.background):
+        past, others = concept in known.background, concept in known.of_relatives
+        if said.counts(hit, past_counts=past, others_count=others):
             evidence.setdefault(concept, []).append(hit.places)
     for held in values.values():
         evidence.setdefault("someone", []).append(held[0].places)

@@ -140,6 +140,7 @@ class Rules:
     """By the value that they are of."""
     value_flags: dict[str, ValueFlagRow]
     background: frozenset[str]
+    of_relatives: frozenset[str]
     measured: tuple[tuple[str, MeasureBound], ...]
     """Concepts that a value makes true as well as their phrases do."""
     contradicted: tuple[tuple[str, MeasureBound], ...]
@@ -160,23 +161,45 @@ def rules(language: str = ENGLISH) -> Rules:
 
 
 @cache
+def _fields() -> tuple[FieldFile, ...]:
+    files = sorted(FOLDER.glob("*.toml"))
+    return tuple(
+        FieldFile.model_validate(read(file.name))
+        for file in files
+        if file.name not in SHARED
+    )
+
+
+@cache
+def english_concepts() -> Mapping[str, list[str]]:
+    """The phrases of every concept, as the English files say them.
+
+    Raises:
+        ValueError: a concept stands in two files.
+    """
+    concepts = dict(ConceptFile.model_validate(read("concepts.toml")).concepts)
+    for one in _fields():
+        twice = concepts.keys() & one.concepts.keys()
+        if twice:
+            raise ValueError(f"{one.field}: {sorted(twice)} stand in another file too")
+        concepts |= one.concepts
+    return concepts
+
+
+def is_comparison(phrase: str) -> bool:
+    """`phrase` of a concept is a value and its bound, and no words."""
+    return _COMPARISON.fullmatch(phrase) is not None
+
+
+@cache
 def _english() -> Rules:
     lists = _split({name: str(text) for name, text in read("words.toml").items()})
     cues = CueFile.model_validate(read("cues.toml"))
     shared = ConceptFile.model_validate(read("concepts.toml"))
-    concepts = dict(shared.concepts)
-    background = set(shared.background)
-    fields: list[FieldFile] = []
-    for file in sorted(FOLDER.glob("*.toml")):
-        if file.name in SHARED:
-            continue
-        one = FieldFile.model_validate(read(file.name))
-        twice = concepts.keys() & one.concepts.keys()
-        if twice:
-            raise ValueError(f"{file.name}: {sorted(twice)} stand in another file too")
-        concepts |= one.concepts
-        background |= set(one.background)
-        fields.append(one)
+    concepts = english_concepts()
+    fields = _fields()
+    background = {name for one in (shared, *fields) for name in one.background}
+    of_relatives = {name for one in fields for name in one.of_relatives}
     measured = _measures()
     known = concepts.keys()
     flags = tuple(rule for one in fields for rule in _rules(one, known))
@@ -196,6 +219,7 @@ def _english() -> Rules:
         },
         measured.flags,
         frozenset(background),
+        frozenset(of_relatives),
         tuple(_measured(concepts)),
         tuple(_measured({name: [text] for name, text in shared.contradicted.items()})),
     )
@@ -346,17 +370,17 @@ def _limits(
 
 
 def _parsed(
-    concepts: dict[str, list[str]],
+    concepts: Mapping[str, list[str]],
     lists: dict[str, tuple[str, ...]],
     language: str = ENGLISH,
 ) -> Iterator[Phrase]:
     for name, phrases in concepts.items():
         for phrase in phrases:
-            if not _COMPARISON.fullmatch(phrase):
+            if not is_comparison(phrase):
                 yield parse(name, phrase, lists, language)
 
 
-def _measured(concepts: dict[str, list[str]]) -> Iterator[tuple[str, MeasureBound]]:
+def _measured(concepts: Mapping[str, list[str]]) -> Iterator[tuple[str, MeasureBound]]:
     """The concepts that a value makes true too, each with the comparison."""
     for name, phrases in concepts.items():
         for phrase in phrases:

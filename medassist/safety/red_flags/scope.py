@@ -61,7 +61,9 @@ class Scope:
     usual: Sequence[int] = ()
     someone: Sequence[int] = ()
 
-    def counts(self, hit: Hit, *, past_counts: bool = False) -> bool:
+    def counts(
+        self, hit: Hit, *, past_counts: bool = False, others_count: bool = False
+    ) -> bool:
         """`hit` is said to be so, now, of the patient."""
         denied, past = self.denied, self.past
         others, supposed = self.others, self.supposed
@@ -73,7 +75,7 @@ class Scope:
         if halves and any(halves.get(at, at) not in hit.places for at in hit.places):
             return False
         for at in hit.places:
-            if others[at] >= 0 or supposed[at] >= 0:
+            if supposed[at] >= 0 or (others[at] >= 0 and not others_count):
                 return False
             if past[at] >= 0 and not past_counts:
                 return False
@@ -134,7 +136,10 @@ class _Denials:
         for place, word in enumerate(words):
             if place in self._skip:
                 continue
-            if word in self._lists["denies"]:
+            if place in self._text.colons and word in self._lists["answers-no"]:
+                if self._ends_a_line(place + 1):
+                    self._backward(place, over_a_colon=True)
+            elif word in self._lists["denies"]:
                 self._forward(place, REACH_OF_DENIES, through_commas=True)
             elif word in self._lists["no"]:
                 self._forward(place, REACH_OF_NO, through_commas=False)
@@ -150,6 +155,7 @@ class _Denials:
 
     def _forward(self, cue: int, reach: int, *, through_commas: bool) -> None:
         words, breaks = self._text.words, self._text.breaks
+        light = True
         is_list = self._is_list(cue)
         if is_list:
             reach = max(reach, LIST_AHEAD)
@@ -157,8 +163,10 @@ class _Denials:
             word = words[place]
             if breaks[place] == SENTENCE or word in self._lists["but"]:
                 return
-            if place > cue + 1 and word in self._lists["ends-denial"]:
+            # "No fever crushing pain" ends there; "never had crushing pain" does not.
+            if word in self._lists["ends-denial"] and not light:
                 return
+            light = light and word in self._lists["light"]
             if breaks[place] == CLAUSE:
                 if not (through_commas or is_list):
                     return
@@ -200,10 +208,17 @@ class _Denials:
                 return False
         return False
 
-    def _backward(self, cue: int) -> None:
+    def _ends_a_line(self, place: int) -> bool:
+        breaks = self._text.breaks
+        return place == len(breaks) or breaks[place] > 0
+
+    def _backward(self, cue: int, *, over_a_colon: bool = False) -> None:
+        """Mark what stands before the cue: "chest pain: no" over its colon too."""
         words, breaks = self._text.words, self._text.breaks
         for place in range(cue - 1, max(cue - 1 - REACH_BACK, -1), -1):
-            if breaks[place + 1] or words[place] in self._lists["but"]:
+            if words[place] in self._lists["but"]:
+                return
+            if breaks[place + 1] and not (over_a_colon and place + 1 == cue):
                 return
             self._marks[place] = cue
 
@@ -228,7 +243,7 @@ def _past(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None:
     """
     words = text.words
     # `past-list` opens a list (PMH: ...); `past` speaks of its own stretch.
-    whole = {places[0] for places in hits.get("past", ())}
+    whole = {at for places in hits.get("past", ()) for at in (places[0], places[-1])}
     lists_of_past = [places[0] for places in hits.get("past-list", ())]
     since = {at for places in hits.get("since-then", ()) for at in places}
     previous = lists["previous"]
@@ -296,6 +311,7 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
             starts.append((at, True))
         elif had or _theirs(words, at, lists):
             starts.append((at, False))
+    _in_a_relative(text, lists, marks)
     for cue, surely in starts:
         end = _sentence_end(text, cue, 40)
         if not surely and any(cue < at < end for at in recent):
@@ -305,7 +321,7 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
             if again or (text.breaks[at] and words[at] in lists["pronouns"]):
                 break
             marks[at] = cue
-        # "Osteogenesis in his brother", "stroke in mother": the finding stands before.
+        # "Osteogenesis in his brother": the finding stands before.
         if cue and words[cue - 1] in lists["of"]:
             _before(text, cue - 1, cue, marks)
         elif (
@@ -314,6 +330,22 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
             and words[cue - 1] in (lists["possessives"])
         ):
             _before(text, cue - 2, cue, marks)
+
+
+def _in_a_relative(text: Tokens, lists: Lists, marks: list[int]) -> None:
+    """Findings "in her sister", without a verb; "in my sister" is asked for."""
+    words = text.words
+    for at in range(2, len(words)):
+        whose, of = words[at - 1], words[at - 2]
+        if (
+            words[at] in lists["relatives"]
+            and whose in lists["possessives"]
+            and whose not in lists["mine"]
+            and of in lists["of"]
+            and not (text.breaks[at] or text.breaks[at - 1])
+            and (at + 1 == len(words) or text.breaks[at + 1])
+        ):
+            _before(text, at - 2, at, marks)
 
 
 def _before(text: Tokens, place: int, cue: int, marks: list[int]) -> None:
@@ -349,10 +381,15 @@ def _supposed(
                 break
             marks[at] = places[0]
     real = {places[0] for places in hits.get("someone", ())}
+    general = {at for places in hits.get("general-question", ()) for at in places}
     start = 0
     edges = [at for at in range(1, len(words)) if text.breaks[at] == SENTENCE]
     for end in [*edges, len(words)]:
-        _sentence(text, (start, end), lists, real, marks)
+        bounds = (start, end)
+        _sentence(text, bounds, lists, real, marks)
+        asked = [at for at in range(start, end) if at in general]
+        if asked and not any(at in real - general for at in range(start, end)):
+            marks[start:end] = [asked[0]] * (end - start)
         start = end
     for places in hits.get("if", ()):
         cue = places[0]

@@ -62,12 +62,14 @@ class Tokens:
         starts: First character of each.
         ends: The character after each.
         breaks: What stands before each: 0, `CLAUSE` or `SENTENCE`.
+        colons: The places before which a colon stands.
     """
 
     words: list[str]
     starts: list[int]
     ends: list[int]
     breaks: list[int]
+    colons: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.words)
@@ -131,6 +133,7 @@ def tokens(
     starts: list[int] = []
     ends: list[int] = []
     breaks: list[int] = []
+    colons: list[int] = []
     pending = 0
     # One look at the whole text spares one at each word; one letter of Turkish grows.
     small = text.lower()
@@ -141,6 +144,8 @@ def tokens(
             words.append(word if _is_normal(word) else normal(word))
         elif kind == "clause":
             pending = pending or CLAUSE
+            if piece.group() == ":":
+                colons.append(len(words))
             continue
         elif kind == "sentence":
             pending = SENTENCE
@@ -160,4 +165,4 @@ def tokens(
         pending = 0
     if numbers:
         words = [numbers.get(word, word) for word in words]
-    return Tokens(words, starts, ends, breaks)
+    return Tokens(words, starts, ends, breaks, frozenset(colons))
