@@ -117,3 +117,11 @@ def events_in(text: str) -> list[tuple[str, Any]]:
             value = data if data == "[DONE]" else json.loads(data)
             found.append((parts.get("event", ""), value))
     return found
+
+
+def answered_in(text: str, *, streamed: bool) -> str:
+    """The answer in what a client was sent."""
+    if not streamed:
+        return json.loads(text)["choices"][0]["message"]["content"]
+    chunks = [data for _, data in events_in(text) if data != "[DONE]"]
+    return "".join(c["choices"][0]["delta"].get("content", "") for c in chunks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -20,8 +19,8 @@ from tests.serve.serving import (
     PAIR,
     PATIENCE_S,
     Served,
+    answered_in,
     chat_body,
-    events_in,
     said,
     served,
 )
@@ -30,14 +29,6 @@ from tests.tiny_models import TinyPair
 
 NAMES = ("anna", "bert", "cora")
 PATH = "/v1/chat/completions"
-
-
-def answered_in(text: str, *, streamed: bool) -> str:
-    """The answer in what a client was sent."""
-    if not streamed:
-        return json.loads(text)["choices"][0]["message"]["content"]
-    chunks = [data for _, data in events_in(text) if data != "[DONE]"]
-    return "".join(c["choices"][0]["delta"].get("content", "") for c in chunks)
 
 
 async def waits(server: Served, count: int) -> None:
