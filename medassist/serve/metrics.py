@@ -1,24 +1,32 @@
-"""`GET /metrics`: counts and times for Prometheus, by hand, since the form is simple.
+"""`GET /metrics`: counts and times for Prometheus.
 
 No label comes from what somebody has sent: routes, panes and outcomes are our own
-words, and users do not appear.
+words, and users do not appear. The counts are kept here and only written down by the
+library, whose own ones would go to a folder that the environment names.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from fastapi import APIRouter
-from starlette.responses import PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+from prometheus_client.registry import Collector
+from starlette.responses import Response
 
 from medassist.serve.desk import Desk
 from medassist.serve.queue import QuestionReport
 
-MEDIA_TYPE: Final = "text/plain; version=0.0.4"
 ROUTES: Final = {
     "/health": "health",
     "/metrics": "metrics",
@@ -33,7 +41,6 @@ ROUTES: Final = {
     "/api/tags": "ollama",
     "/api/version": "ollama",
 }
-Labels = tuple[tuple[str, str], ...]
 
 
 @dataclass
@@ -82,69 +89,52 @@ class Metrics:
             if figures.tok_per_s is not None:
                 self.speed[pane] = figures.tok_per_s
 
-    def lines(self, desk: Desk) -> Iterator[str]:
-        """The text that Prometheus reads."""
-        yield from _family(
-            "requests_total",
-            "counter",
+    def families(self, desk: Desk) -> Iterator[Metric]:
+        """Everything as it stands now."""
+        yield _counter(
+            "requests",
             "Requests, by route and status.",
-            {
-                (("route", route), ("status", str(status))): count
-                for (route, status), count in self.requests.items()
-            },
+            ("route", "status"),
+            {(route, str(status)): n for (route, status), n in self.requests.items()},
         )
-        yield from _family(
-            "answers_total",
-            "counter",
+        yield _counter(
+            "answers",
             "Questions that went through the queue, by how they ended.",
-            {
-                (("route", route), ("outcome", outcome)): count
-                for (route, outcome), count in self.answers.items()
-            },
+            ("route", "outcome"),
+            self.answers,
         )
-        yield from _family(
-            "tokens_total",
-            "counter",
+        yield _counter(
+            "tokens",
             "Tokens read, taken from the cache, and written.",
-            {
-                (("pane", pane), ("kind", kind)): count
-                for (pane, kind), count in self.tokens.items()
-            },
+            ("pane", "kind"),
+            self.tokens,
         )
-        yield from _summary("queue_seconds", "Waiting in the queue.", {(): self.waited})
-        yield from _summary(
-            "ttft_seconds",
+        waited = SummaryMetricFamily(
+            "medassist_queue_seconds",
+            "Waiting in the queue.",
+            self.waited.count,
+            self.waited.sum,
+        )
+        ttft = SummaryMetricFamily(
+            "medassist_ttft_seconds",
             "From the beginning of the answer to its first token.",
-            {(("pane", pane),): total for pane, total in self.ttft.items()},
+            labels=["pane"],
         )
-        yield from _family(
-            "tokens_per_second",
-            "gauge",
-            "Of the newest answer.",
-            {(("pane", pane),): value for pane, value in self.speed.items()},
-        )
-        yield from self._now(desk)
-
-    def _now(self, desk: Desk) -> Iterator[str]:
+        for pane, total in self.ttft.items():
+            ttft.add_metric([pane], total.count, total.sum)
+        speed = _gauge("tokens_per_second", "Of the newest answer.", labels=["pane"])
+        for pane, value in self.speed.items():
+            speed.add_metric([pane], value)
+        yield from (waited, ttft, speed)
         source = desk.source
-        now: Mapping[str, tuple[str, str, float | None]] = {
-            "queue_length": ("gauge", "Questions that wait.", desk.queue.length),
-            "engine_up": ("gauge", "The models answer.", float(source.state == "ok")),
-            "engine_restarts_total": (
-                "counter",
-                "Starts of the models' process after it ended.",
-                source.restarts,
-            ),
-            "memory_bytes": (
-                "gauge",
-                "Memory of the models' process.",
-                source.memory(),
-            ),
-            "start_time_seconds": ("gauge", "Start of the server.", self.started),
-        }
-        for name, (kind, text, value) in now.items():
-            if value is not None:
-                yield from _family(name, kind, text, {(): value})
+        yield _gauge("queue_length", "Questions that wait.", desk.queue.length)
+        yield _gauge("engine_up", "The models answer.", source.state == "ok")
+        restarts = "Starts of the models' process after it ended."
+        yield _counter("engine_restarts", restarts, (), {(): source.restarts})
+        memory = source.memory()
+        if memory is not None:
+            yield _gauge("memory_bytes", "Memory of the models' process.", memory)
+        yield _gauge("start_time_seconds", "Start of the server.", self.started)
 
 
 def router(desk: Desk, metrics: Metrics) -> APIRouter:
@@ -153,33 +143,36 @@ def router(desk: Desk, metrics: Metrics) -> APIRouter:
 
     @routes.get("/metrics")
     async def show() -> Response:  # pyright: ignore[reportUnusedFunction]
-        text = "\n".join(metrics.lines(desk)) + "\n"
-        return PlainTextResponse(text, media_type=MEDIA_TYPE)
+        text = generate_latest(_Now(metrics, desk))
+        return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return routes
 
 
-def _family(
-    name: str, kind: str, text: str, values: Mapping[Labels, float]
-) -> Iterator[str]:
-    if not values:
-        return
-    yield f"# HELP medassist_{name} {text}"
-    yield f"# TYPE medassist_{name} {kind}"
-    for labels, value in values.items():
-        yield f"medassist_{name}{_labels(labels)} {value}"
+@dataclass(frozen=True)
+class _Now(Collector):
+    """What the library asks for the families, each time that they are shown."""
+
+    metrics: Metrics
+    desk: Desk
+
+    def collect(self) -> Iterator[Metric]:
+        return self.metrics.families(self.desk)
 
 
-def _summary(name: str, text: str, totals: Mapping[Labels, Total]) -> Iterator[str]:
-    if not totals:
-        return
-    yield f"# HELP medassist_{name} {text}"
-    yield f"# TYPE medassist_{name} summary"
-    for labels, total in totals.items():
-        yield f"medassist_{name}_sum{_labels(labels)} {total.sum}"
-        yield f"medassist_{name}_count{_labels(labels)} {total.count}"
+def _counter(
+    name: str,
+    text: str,
+    labels: Sequence[str],
+    counts: Mapping[tuple[str, ...], float],
+) -> Metric:
+    family = CounterMetricFamily(f"medassist_{name}", text, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family
 
 
-def _labels(labels: Labels) -> str:
-    said = ",".join(f'{name}="{value}"' for name, value in labels)
-    return f"{{{said}}}" if said else ""
+def _gauge(
+    name: str, text: str, value: float | None = None, labels: Sequence[str] = ()
+) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"medassist_{name}", text, value, labels or None)

@@ -23,21 +23,21 @@ async def test_requests_answers_tokens_and_times_are_counted() -> None:
     values = [line for line in lines if not line.startswith("#")]
     assert all(LINE.match(line) for line in values), values
     for wanted in (
-        'medassist_requests_total{route="chat",status="200"} 2',
-        'medassist_requests_total{route="other",status="404"} 1',
-        'medassist_requests_total{route="models",status="200"} 1',
-        'medassist_answers_total{route="chat",outcome="answered"} 2',
-        'medassist_answers_total{route="compare",outcome="answered"} 1',
-        'medassist_tokens_total{pane="tuned",kind="read"} 6144',
-        'medassist_tokens_total{pane="base",kind="read"} 2048',
-        'medassist_ttft_seconds_count{pane="tuned"} 3',
+        'medassist_requests_total{route="chat",status="200"} 2.0',
+        'medassist_requests_total{route="other",status="404"} 1.0',
+        'medassist_requests_total{route="models",status="200"} 1.0',
+        'medassist_answers_total{outcome="answered",route="chat"} 2.0',
+        'medassist_answers_total{outcome="answered",route="compare"} 1.0',
+        'medassist_tokens_total{kind="read",pane="tuned"} 6144.0',
+        'medassist_tokens_total{kind="read",pane="base"} 2048.0',
+        'medassist_ttft_seconds_count{pane="tuned"} 3.0',
         'medassist_ttft_seconds_sum{pane="tuned"} 0.75',
         'medassist_tokens_per_second{pane="tuned"} 20.0',
-        "medassist_queue_seconds_count 3",
-        "medassist_queue_length 0",
+        "medassist_queue_seconds_count 3.0",
+        "medassist_queue_length 0.0",
         "medassist_engine_up 1.0",
-        "medassist_engine_restarts_total 0",
-        "medassist_memory_bytes 1234000000",
+        "medassist_engine_restarts_total 0.0",
+        "medassist_memory_bytes 1.234e+09",
     ):
         assert wanted in lines
     # Each family says its kind once, before its values.
