@@ -35,6 +35,21 @@ def outward(log: Path) -> list[str]:
     return [line for line in _whole(log) if _is_outward(line)]
 
 
+def beyond_loopback(log: Path) -> list[str]:
+    """The lines that are more than being heard on loopback; calling is more."""
+    return [line for line in outward(log) if not _is_heard_on_loopback(line)]
+
+
+def _is_heard_on_loopback(line: str) -> bool:
+    if "connect(" in line:
+        return False
+    addresses = re.findall(r'(?:inet_addr\(|inet_pton\(AF_INET6, )"([^"]*)"', line)
+    if addresses:
+        return set(addresses) <= {"127.0.0.1", "::1"}
+    # A socket that has no address yet, or the line of an option of one.
+    return re.search(r"\bsocket\(AF_INET6?, SOCK_STREAM\b", line) is not None
+
+
 def _whole(log: Path) -> list[str]:
     """The lines of `log`, once strace has seen the program end."""
     end = time.monotonic() + PATIENCE_S

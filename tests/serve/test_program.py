@@ -23,13 +23,20 @@ from tests.tiny_models import TinyPair
 
 @contextmanager
 def program(
-    home: Path, *words: str | Path, told: Path
+    home: Path, *words: str | Path, told: Path, before: Sequence[str] = ()
 ) -> Generator[tuple[subprocess.Popen[str], str]]:
-    """The running program and the address that it printed."""
+    """The running program and the address that it printed.
+
+    Args:
+        home: of its settings.
+        words: more arguments.
+        told: where it writes its errors.
+        before: a program that runs it, such as strace, with its arguments.
+    """
     settings = home / "config" / "settings.toml"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.write_text(f"intended_use_told = {INTENDED_USE_VERSION}\n")
-    command = [sys.executable, "-m", "medassist", "serve", "--port", "0"]
+    command = [*before, sys.executable, "-m", "medassist", "serve", "--port", "0"]
     with (
         told.open("w") as err,
         subprocess.Popen(
@@ -188,4 +195,11 @@ def test_nothing_but_the_server_loads_what_speaks_http() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
-    assert not loaded & {"fastapi", "starlette", "uvicorn", "opentelemetry", "openai"}
+    assert not loaded & {
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "opentelemetry",
+        "openai",
+        "prometheus_client",
+    }
