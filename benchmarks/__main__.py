@@ -19,6 +19,7 @@ KNOWN = {
     "bench",
     "exams",
     "engine",
+    "serve",
     "start",
     "gguf",
     "merge",
@@ -35,7 +36,8 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="*",
-        help="engine, start; records; safety; verify; choice (installs lm-eval); "
+        help="engine, start; serve; records; safety; verify; "
+        "choice (installs lm-eval); "
         "bench (compiles llama-bench); exams (installs lm-eval); "
         "gguf, merge (fetch upstream's converter); "
         "packing; prepare (MEDASSIST_DATA)",
@@ -65,6 +67,13 @@ def main() -> None:
         llama = random_llama(arguments.models)
         rows = engine.compare(llama, arguments.runs, arguments.threads)
         show(f"Engine, 0.7 B at Q4_K_M, depth {engine.DEPTH}", rows)
+    if "serve" in what:
+        from benchmarks import serve
+
+        rows = serve.compare(
+            random_llama(arguments.models), arguments.runs, arguments.threads
+        )
+        show("The server, 0.7 B at Q4_K_M, beside its engine", rows)
     if "start" in what:
         show("Start", startup.compare(arguments.runs))
     if "records" in what:
