@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 from tests.serve.serving import HEART, QUESTION, chat_body, said, served
 
@@ -45,3 +49,12 @@ async def test_requests_answers_tokens_and_times_are_counted() -> None:
     assert len(kinds) == len(set(kinds))
     for content in ("anna", "crushing", "asthma"):
         assert content not in answer.text
+
+
+def test_no_variable_of_the_environment_has_counts_written_to_a_folder(
+    tmp_path: Path,
+) -> None:
+    script = "from medassist.serve.metrics import Metrics; Metrics().answered('/', 200)"
+    env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=env)
+    assert [*tmp_path.iterdir()] == []
