@@ -14,11 +14,15 @@ from pathlib import Path
 import httpx
 import openai
 import psutil
+import pytest
 
 from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.serve import users
-from tests.serve.serving import PATIENCE_S, events_in, said
-from tests.tiny_models import TinyPair
+from tests.serve.serving import PATIENCE_S, said
+from tests.tiny_models import TinyPair, write_model
+
+CONTEXT = 32_768
+"""Of a model that writes half of it, which takes longer than ending its process."""
 
 
 @contextmanager
@@ -125,12 +129,21 @@ def test_a_signal_reads_the_users_anew(
         assert process.wait(PATIENCE_S) == 0
 
 
-def test_a_killed_process_of_the_models_comes_back_once(
+def test_a_process_of_the_models_that_is_killed_in_mid_stream_comes_back_once(
     tiny: TinyPair, home: Path, tmp_path: Path
 ) -> None:
+    # It writes on and on: no token of this model ends a text.
+    endless = write_model(
+        tmp_path / "endless.gguf",
+        tiny.weights,
+        tiny.tokenizer,
+        end=False,
+        context=CONTEXT,
+    )
     told = tmp_path / "told"
+    words = ("--base", endless, "--context", CONTEXT)
     with (
-        program(home, *pair_of(tiny), told=told) as (process, address),
+        program(home, *words, told=told) as (process, address),
         client_of(address) as client,
     ):
 
@@ -146,24 +159,24 @@ def test_a_killed_process_of_the_models_comes_back_once(
             for one in psutil.Process(process.pid).children(recursive=True)
             if "medassist.engine" in " ".join(one.cmdline())
         ]
-        child.suspend()  # so that it is killed in the midst of an answer
-        url, _, token = address.partition("#")
-        with httpx.stream(
-            "POST",
-            f"{url}v1/compare",
-            json={"messages": said()},
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=PATIENCE_S,
-        ) as stream:
-            text = ""
-            for piece in stream.iter_text():
-                text += piece
-                if "event: red_flags" in text and child.is_running():
+        streamed = client.chat.completions.create(
+            model="base", messages=said(), stream=True
+        )
+        text = ""
+        with pytest.raises(openai.APIError) as raised:
+            for chunk in streamed:
+                text += chunk.choices[0].delta.content or ""
+                if text and child.is_running():
                     child.kill()
                     child.wait(PATIENCE_S)
-        assert events_in(text)[-1][1]["error"]["code"] == "engine_died"
+        assert text
+        assert raised.value.code == "engine_died"
         assert answer()
-    assert "It is started again." in told.read_text()
+        url, _, token = address.partition("#")
+        headers = {"Authorization": f"Bearer {token}"}
+        counted = httpx.get(f"{url}metrics", headers=headers, timeout=PATIENCE_S).text
+    assert "medassist_engine_restarts_total 1.0" in counted
+    assert told.read_text().count("It is started again.") == 1
 
 
 def test_a_port_that_is_taken_is_told_and_nothing_is_loaded(
