@@ -131,6 +131,7 @@ async def test_content_in_parts_and_a_developer_message_are_read() -> None:
         ("tools", {"tools": [{"type": "function", "function": {"name": "f"}}]}),
         ("n", {"n": 2}),
         ("logprobs", {"logprobs": True}),
+        ("top_logprobs", {"top_logprobs": 5}),
         ("response_format", {"response_format": {"type": "json_object"}}),
         ("presence_penalty", {"presence_penalty": 0.5}),
         ("logit_bias", {"logit_bias": {"50256": -100}}),

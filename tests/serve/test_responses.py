@@ -107,6 +107,7 @@ async def test_when_the_process_dies_in_mid_stream_the_reader_is_told() -> None:
         ("truncation", {"truncation": "auto"}),
         ("background", {"background": True}),
         ("include", {"include": ["message.output_text.logprobs"]}),
+        ("top_logprobs", {"top_logprobs": 5}),
         ("text", {"text": {"format": {"type": "json_object"}}}),
         ("stop", {"stop": ["x"]}),
         ("input", {"input": []}),

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -66,7 +66,7 @@ class ChatRequest(Sampled, Penalized):
     chat_template_kwargs: TemplateSettings | None = None
     return_progress: bool | None = None
     logprobs: Literal[False] | None = None
-    top_logprobs: Annotated[int, Ge(0)] | None = None
+    top_logprobs: Annotated[int, Ge(0), Le(0)] | None = None
     modalities: list[Literal["text"]] | None = None
     response_format: TextFormat | None = None
     tools: Nothing = None

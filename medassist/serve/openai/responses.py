@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -100,7 +100,7 @@ class ResponseRequest(Sampled):
     tool_choice: Literal["none", "auto"] | None = None
     parallel_tool_calls: bool | None = None
     max_tool_calls: None = None
-    top_logprobs: Annotated[int, Ge(0)] | None = None
+    top_logprobs: Annotated[int, Ge(0), Le(0)] | None = None
     truncation: Literal["disabled"] | None = None
 
     def said(self) -> list[tuple[str, str]]:

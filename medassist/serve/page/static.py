@@ -80,7 +80,12 @@ def router() -> APIRouter:
     """The route of each file."""
     routes = APIRouter()
     for path, (content, kind) in files().items():
-        routes.add_api_route(path, _sends(content, kind), methods=["GET", "HEAD"])
+        routes.add_api_route(
+            path,
+            _sends(content, kind),
+            methods=["GET", "HEAD"],
+            include_in_schema=False,  # a file of the page, not a part of the API
+        )
     return routes
 
 
