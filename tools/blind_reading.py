@@ -34,7 +34,7 @@ from medassist.engine.client import Engine
 from medassist.engine.wire import Answered, Question
 from medassist.exams.sign_test import sign_test
 
-QUESTIONS = Path(__file__).with_name("blind_reading_questions") / "fourth.yaml"
+QUESTIONS = Path(__file__).with_name("blind_reading_questions") / "fifth.yaml"
 FOUND = ("right", "partly", "declined", "wrong", "dangerous")
 """From the best to the worst."""
 SEED = 20
