@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import time
-from functools import partial
 from typing import TYPE_CHECKING
+
+from medassist.core.clock import clock
 
 if TYPE_CHECKING:
     from medassist.session.session import Session
@@ -17,13 +16,6 @@ LOOK_S = 5.0
 """Between two looks at how long nobody has done anything."""
 ALLOWED = frozenset({"quit"})
 """What of the program can be done while it is locked."""
-
-
-if sys.platform == "linux":
-    clock = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-else:
-    clock = time.time
-"""Seconds, including time asleep where the system counts it."""
 
 
 class AutoLock:
