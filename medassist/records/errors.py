@@ -13,9 +13,19 @@ class RecordsError(Exception):
 class WrongPassphrase(RecordsError):
     """The passphrase does not open the records."""
 
+    def __init__(self) -> None:
+        super().__init__(
+            "This passphrase does not open the records. Check the keyboard's layout "
+            "and the Caps Lock key, and try again."
+        )
+
 
 class InUse(RecordsError):
     """Another window has the records open for writing."""
+
+
+class NotThere(RecordsError):
+    """The records have no such consultation."""
 
 
 class Locked(RecordsError):

@@ -126,10 +126,7 @@ def unwrap(held: WrappedKey, passphrase: str) -> bytearray:
     try:
         return bytearray(box.decrypt(held.wrapped, associated))
     except CryptoError:
-        raise WrongPassphrase(
-            "This passphrase does not open the records. Check the keyboard's layout "
-            "and the Caps Lock key, and try again."
-        ) from None
+        raise WrongPassphrase from None
 
 
 def read_key_file(file: Path) -> WrappedKey:

@@ -16,7 +16,7 @@ from medassist.consult.verdict import Verdict
 from medassist.core.validated import validated
 from medassist.core.values import PANES, Figures, PaneInfo, PaneName, Sampling
 from medassist.records.cipher import Connection
-from medassist.records.errors import RecordsError
+from medassist.records.errors import NotThere
 from medassist.records.record import FlagShown, Record, WarningGiven
 from medassist.records.sql_writes import moment, pieces
 
@@ -52,7 +52,7 @@ def reopen(db: Connection, consultation: int, branch: int | None = None) -> Save
         branch: a turn; what is read is the latest branch that goes through it.
 
     Raises:
-        RecordsError: it is not there.
+        NotThere: it is not there.
     """
     row = db.execute(
         "SELECT title, created, leaf, blind, side_a, revealed, signed_off"
@@ -60,7 +60,7 @@ def reopen(db: Connection, consultation: int, branch: int | None = None) -> Save
         (consultation,),
     ).fetchone()
     if row is None:
-        raise RecordsError(
+        raise NotThere(
             "This consultation is not in the records any more; another window may "
             "have deleted it."
         )
