@@ -96,6 +96,7 @@ NEEDS_AN_EXTRA = {
                 "page.routes",
                 "page.static",
                 "audit_recorder",
+                "records.routes",
                 "server",
                 "stream",
                 "tls",

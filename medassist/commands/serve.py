@@ -124,6 +124,14 @@ def serve(
             metavar="FILE", help="Log who asked when and how it went; no content."
         ),
     ] = None,
+    records: Annotated[
+        bool,
+        typer.Option(
+            "--records",
+            help="Let each user keep consultations, encrypted under a passphrase of "
+            "their own; off unless they choose one.",
+        ),
+    ] = False,
     mode: Annotated[
         ModeName, typer.Option(help="Two panes at once, or one after the other.")
     ] = ModeName.TOGETHER,
@@ -193,6 +201,7 @@ def serve(
         tls_key=tls_key,
         users=users,
         audit=audit,
+        records=records,
         mode=mode.value,
         upstream=engine if upstream else None,
         ollama_api=ollama_api,

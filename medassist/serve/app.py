@@ -11,7 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from medassist import __version__
+from medassist.records.errors import RecordsError
 from medassist.serve import compare, metrics
+from medassist.serve.comparisons import KeptComparisons
 from medassist.serve.desk import Desk
 from medassist.serve.errors import Refusal, broken
 from medassist.serve.metrics import Metrics
@@ -20,6 +22,8 @@ from medassist.serve.openai import chat, completions, models, responses
 from medassist.serve.openai.parameters import refusal_of_invalid
 from medassist.serve.page import routes as page_routes
 from medassist.serve.page import static as page_files
+from medassist.serve.records import routes as records
+from medassist.serve.records.vaults import UserVaults
 from medassist.serve.stream import ClientLeft
 
 LEFT: Final = 499
@@ -31,6 +35,7 @@ def make_app(
     counted: Metrics,
     *,
     ollama_api: bool = False,
+    vaults: UserVaults | None = None,
     describes_itself: bool = False,
 ) -> FastAPI:
     """The app, without the gate.
@@ -39,6 +44,7 @@ def make_app(
         desk: answers.
         counted: what has been counted.
         ollama_api: a part of Ollama's API is spoken too.
+        vaults: records of each user; `None`: none are kept.
         describes_itself: it has an OpenAPI document, for tests; a server has none.
     """
     app = FastAPI(
@@ -66,12 +72,16 @@ def make_app(
             said["answers_from"] = desk.source.answers_from
         return JSONResponse(said, 200 if state == "ok" else 503)
 
-    for room in (models, chat, completions, responses, compare):
+    for room in (models, chat, completions, responses):
         app.include_router(room.router(desk))
+    kept = KeptComparisons()
+    app.include_router(compare.router(desk, kept))
+    if vaults is not None:
+        app.include_router(records.router(desk, vaults, kept))
     app.include_router(metrics.router(desk, counted))
     if ollama_api:
         app.include_router(ollama.router(desk))
-    app.include_router(page_routes.router(desk))
+    app.include_router(page_routes.router(desk, vaults))
     app.include_router(page_files.router())
     for kind, handle in HANDLERS.items():
         app.add_exception_handler(kind, handle)
@@ -84,6 +94,10 @@ async def _invalid(request: Request, error: Any) -> Response:
 
 async def _refused(request: Request, error: Any) -> Response:
     return _answer(request, error)
+
+
+async def _of_records(request: Request, error: Any) -> Response:
+    return _answer(request, records.refusal_of(error))
 
 
 async def _of_http(request: Request, error: Any) -> Response:
@@ -122,6 +136,7 @@ HANDLERS: Final[
 ] = {
     RequestValidationError: _invalid,
     Refusal: _refused,
+    RecordsError: _of_records,
     HTTPException: _of_http,
     ClientLeft: _left,
     Exception: _broken,

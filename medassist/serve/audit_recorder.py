@@ -102,6 +102,10 @@ class AuditRecorder:
             **({"and_more": more} if more else {}),
         )
 
+    def records(self, user: str, outcome: str) -> None:
+        """Somebody's own records were begun, opened, closed or deleted, or not."""
+        self._put(event="records", user=user, outcome=outcome)
+
     async def close(self) -> None:
         """Write what is left, and close the log."""
         if self._audit is None:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from medassist.core.errors import MedassistError
+from medassist.records.records_folder import KEY_FILE
 from medassist.serve import users as users_file
 from medassist.serve.audit import verify
 from medassist.serve.errors import ServeError
 from medassist.serve.options import ServeOptions
+from medassist.serve.records.vaults import default_root, problem_of
 from medassist.serve.server import secured, who
 from medassist.serve.sockets import listening
 from medassist.serve.tls import SOON_DAYS, read_certificate
@@ -42,6 +44,8 @@ def _all(options: ServeOptions) -> Iterator[CheckResult]:
         yield _found(lambda: _upstream(upstream))
     yield _found(lambda: _users(options))
     yield _found(lambda: _tls(options))
+    if options.records:
+        yield _found(_records)
     if options.audit is not None:
         audit = options.audit
         yield _found(lambda: _audit(audit))
@@ -97,6 +101,15 @@ def _tls(options: ServeOptions) -> str:
     # No failure while it holds: as a unit's first step that would hold the server back.
     soon = f"; make another, it ends in {left} days" if left < SOON_DAYS else ""
     return f"TLS for {', '.join(names)}, until {until:%Y-%m-%d}{soon}"
+
+
+def _records() -> str:
+    root = default_root()
+    if problem := problem_of(root):
+        raise ServeError(problem)
+    users = [one for one in root.glob("*") if (one / KEY_FILE).exists()]
+    have = sum("~" not in one.name for one in users)
+    return f"records of users are kept in {root}: {have} have some"
 
 
 def _audit(file: Path) -> str:

@@ -8,9 +8,7 @@ client asks for them by `POST /v1/compare/ID/reveal`.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -25,6 +23,7 @@ from medassist.consult.sides import Sides, drawn
 from medassist.core.clean import Cleaner, clean
 from medassist.core.values import Message, Mode, PaneName, TooLong
 from medassist.engine.wire import Answered, Question, Reading, Written
+from medassist.serve.comparisons import KeptComparisons, ServedComparison, comparison_of
 from medassist.serve.desk import Desk, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.limits import MOST_MESSAGES
@@ -41,8 +40,6 @@ from medassist.serve.stream import TicketStream, comment, event_of
 from medassist.session.checked_question import CheckedQuestion
 
 ROUTE: Final = "compare"
-MOST_KEPT: Final = 64
-"""Comparisons of one user whose sides are remembered."""
 Conversation = Annotated[list[ChatMessage], MinLen(1), MaxLen(MOST_MESSAGES)]
 
 
@@ -88,65 +85,14 @@ class CompareRequest(Strict):
     sides_of: Annotated[str, MaxLen(64)] | None = None
 
 
-@dataclass(frozen=True)
-class ServedComparison:
-    """Which pane stands on which side, and what answered."""
-
-    sides: Sides
-    panes: tuple[PaneName, ...]
-    provenance: Mapping[PaneName, Mapping[str, Any]]
-
-    def label(self, pane: PaneName) -> str:
-        """What the client knows a pane by."""
-        return self.sides.letter(pane) if self.sides.blind else pane
-
-    def revealed(self) -> dict[str, Any]:
-        """Which side is which model."""
-        return {
-            "sides": {self.sides.letter(pane): pane for pane in self.panes},
-            "provenance": dict(self.provenance),
-        }
-
-
-@dataclass
-class KeptComparisons:
-    """The comparisons whose sides are remembered, of each user the newest."""
-
-    _by_user: dict[str, OrderedDict[str, ServedComparison]] = field(
-        default_factory=dict[str, "OrderedDict[str, ServedComparison]"]
-    )
-
-    def keep(self, user: str, id: str, comparison: ServedComparison) -> None:
-        mine = self._by_user.setdefault(user, OrderedDict())
-        mine[id] = comparison
-        while len(mine) > MOST_KEPT:
-            mine.popitem(last=False)
-
-    def of(self, user: str, id: str) -> ServedComparison:
-        """The comparison of that id.
-
-        Raises:
-            Refusal: `user` has none, or not any more.
-        """
-        found = self._by_user.get(user, OrderedDict[str, ServedComparison]()).get(id)
-        if found is None:
-            raise Refusal(404, "not_found", "There is no such comparison of yours.")
-        return found
-
-
-def router(desk: Desk) -> APIRouter:
-    """The routes of comparisons."""
+def router(desk: Desk, kept: KeptComparisons) -> APIRouter:
+    """The routes of comparisons, whose sides `kept` remembers."""
     routes = APIRouter()
-    kept = KeptComparisons()
 
     @routes.post("/v1/compare")
     async def compare(body: CompareRequest, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         user = user_of(request)
-        sides = _sides(body, kept, user)
-        panes: tuple[PaneName, ...] = tuple(m.pane for m in desk.source.models)
-        made = ServedComparison(
-            sides, panes, {pane: desk.source.provenance(pane) for pane in panes}
-        )
+        made = comparison_of(desk.source, _sides(body, kept, user))
         asked = _conversations(body, made)
         questions: dict[PaneName, Question] = {
             pane: desk.question(pane, messages, body.sampling.changes())

@@ -25,6 +25,7 @@ class ServeOptions:
         tls_key: its key, PEM.
         users: the file of the users; `None`: the usual one.
         audit: the file of the audit log; `None`: there is none.
+        records: users may have their consultations kept.
         mode: how two panes share the processor.
         upstream: an engine that answers in place of the pair; `None`: the pair does.
         ollama_api: a part of Ollama's API is spoken too.
@@ -38,6 +39,7 @@ class ServeOptions:
     tls_key: Path | None = None
     users: Path | None = None
     audit: Path | None = None
+    records: bool = False
     mode: Mode = "together"
     upstream: UpstreamOptions | None = None
     ollama_api: bool = False

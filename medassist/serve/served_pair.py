@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
+from medassist.consult.answer import ModelFile, Source
 from medassist.core.errors import EngineDied, EngineError
 from medassist.core.values import Mode, PaneInfo, PaneName, Sampling, TooLong
 from medassist.engine.wire import Answered, Question, Reading, Written
@@ -129,6 +131,10 @@ class ServedPair(Protocol):
         """What the answers of `pane` come from, for a record of them."""
         ...
 
+    def made_of(self, pane: PaneName) -> tuple[Source, Mapping[ModelFile, str]]:
+        """The same as users' records know it, and the sha256 of its files so far."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -244,6 +250,18 @@ class LocalPair:
             known = self._fingerprints.of(file)
             found[key] = known.sha256 or None if known else None
         return found
+
+    def made_of(self, pane: PaneName) -> tuple[Source, Mapping[ModelFile, str]]:
+        source = self.pair.sources[pane]
+        # Where they lie on the operator's computer is no user's matter.
+        named = [replace(file, path=Path(file.path.name)) for file in source.files]
+        known = [self._fingerprints.of(file) for file in source.files]
+        hashes = {
+            file: one.sha256
+            for file, one in zip(named, known, strict=True)
+            if one is not None and one.sha256
+        }
+        return replace(source, files=tuple(named)), hashes
 
     async def close(self) -> None:
         self._closed = True

@@ -30,6 +30,7 @@ from medassist.serve.options import ServeOptions
 from medassist.serve.page import static as page_files
 from medassist.serve.protocol import with_deadline
 from medassist.serve.queue import FairQueue
+from medassist.serve.records.vaults import UserVaults, default_root, prepare
 from medassist.serve.served_pair import LocalPair, ServedPair
 from medassist.serve.sockets import ServerAddress, listening
 from medassist.serve.users import Users
@@ -53,6 +54,7 @@ class Running:
         ended: set when it is to end.
         failure: why it is to end, where something is wrong.
         context: of TLS; `None`: it speaks plain HTTP, on loopback.
+        vaults: the records of each user; `None`: none are kept.
     """
 
     place: ServerAddress
@@ -62,6 +64,7 @@ class Running:
     ended: asyncio.Event
     failure: ServeError | None = None
     context: ssl.SSLContext | None = None
+    vaults: UserVaults | None = None
 
     @property
     def address(self) -> str:
@@ -159,10 +162,13 @@ async def serving(
             running = Running(
                 place, token, users, desk, asyncio.Event(), context=context
             )
+            if options.records:
+                running.vaults = _vaults(running, recorder)
             server = _server(running, options, recorder)
             loading = asyncio.create_task(_load(running))
             # The rules take half a second to be read, which no question waits for.
             warming = asyncio.create_task(check_question("the rules are read here"))
+            watching = asyncio.create_task(_watch(running.vaults))
             queue.open()
             taking = asyncio.create_task(server.serve(sockets=[*place.sockets]))
             try:
@@ -175,6 +181,9 @@ async def serving(
                 await taking
                 await queue.ended()
                 loading.cancel()
+                watching.cancel()
+                if running.vaults is not None:
+                    await running.vaults.close()
                 await source.close()
                 await warming
     finally:
@@ -187,6 +196,21 @@ async def _load(running: Running) -> None:
     except ServeError as error:
         running.failure = error
         running.ended.set()
+
+
+def _vaults(running: Running, recorder: AuditRecorder) -> UserVaults:
+    """The records of the users, of who may use the server at the moment."""
+    prepare(root := default_root())
+
+    def known(user: str) -> bool:
+        return user in running.users.names
+
+    return UserVaults(known, root, recorder.records)
+
+
+async def _watch(vaults: UserVaults | None) -> None:
+    if vaults is not None:
+        await vaults.watch()
 
 
 def _source(
@@ -206,7 +230,12 @@ def _server(
     limits = options.limits
     metrics: Metrics = recorder.metrics
     gate = Gate(
-        make_app(running.desk, metrics, ollama_api=options.ollama_api),
+        make_app(
+            running.desk,
+            metrics,
+            ollama_api=options.ollama_api,
+            vaults=running.vaults,
+        ),
         hosts=running.place.hosts,
         scheme=running.place.scheme,
         users=lambda: running.users,

@@ -36,7 +36,9 @@ def as_shown(looked: LookedFor, done: str) -> dict[str, Any] | None:
             kinds.append(
                 {
                     "name": name[:1].upper() + name[1:],
+                    "kind": kind,
                     "mark": f"[{kind}]",
+                    "count": looked.counts[kind],
                     "places": places,
                 }
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 from annotated_types import MaxLen, MinLen
 from fastapi import APIRouter, Request
@@ -23,6 +23,7 @@ from medassist.serve.page.acceptance import accept, accepted
 from medassist.serve.page.blocks import blocks
 from medassist.serve.page.exported import ExportRequest, export, look
 from medassist.serve.page.found_identifiers import as_shown
+from medassist.serve.records.vaults import UserVaults
 from medassist.session import wording
 from medassist.session.identifier_check import look_for_identifiers
 from medassist.text.sentences import Sentence
@@ -57,13 +58,19 @@ class BothAnswers(Strict):
 
 
 class Sent(Strict):
-    """A question that is about to leave this computer."""
+    """A question that is about to leave this computer, or to be kept.
+
+    Attributes:
+        text: the question.
+        done: what happens to it next.
+    """
 
     text: Annotated[Shown, MinLen(1)]
+    done: Literal["sent", "saved"] = "sent"
 
 
-def router(desk: Desk) -> APIRouter:
-    """The routes."""
+def router(desk: Desk, vaults: UserVaults | None) -> APIRouter:
+    """The routes; `vaults` are the users' records, where the server keeps any."""
     routes = APIRouter(prefix="/v1/page")
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -77,6 +84,7 @@ def router(desk: Desk) -> APIRouter:
         return {
             **_setup(desk),
             "user": user,
+            "records": vaults.state(user, "") if vaults is not None else None,
             "accepted": accepted(user) >= INTENDED_USE_VERSION,
         }
 
@@ -103,7 +111,7 @@ def router(desk: Desk) -> APIRouter:
     @routes.post("/identifiers")
     async def identifiers(body: Sent) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]
         looked = await in_thread(look_for_identifiers, [body.text])
-        return {"found": as_shown(looked, "sent"), "without": looked.without[0]}
+        return {"found": as_shown(looked, body.done), "without": looked.without[0]}
 
     @routes.post("/export")
     async def write(body: ExportRequest) -> dict[str, Any]:  # pyright: ignore[reportUnusedFunction]

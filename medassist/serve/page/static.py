@@ -17,6 +17,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from medassist.consult.verdict import CHOICES, REASONS
+from medassist.records.deletion import WHAT_DELETION_MEANS
 from medassist.session import wording
 
 FOLDER: Final = Path(__file__).with_name("files")
@@ -73,6 +74,7 @@ def words() -> str:
     }
     shared["CHOICES"] = [[choice, wording.CHOICES[choice]] for choice in CHOICES]
     shared["REASONS"] = list(REASONS)
+    shared["WHAT_DELETION_MEANS"] = WHAT_DELETION_MEANS
     return f"export const words = Object.freeze({json.dumps(shared, indent=2)});\n"
 
 

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from medassist.consult.answer import ModelFile, Source
 from medassist.core.values import PANES, Mode, PaneName, Sampling, TooLong
 from medassist.engine.wire import Question
 from medassist.serve.errors import Refusal
@@ -204,6 +205,10 @@ class UpstreamPair:
             "sha256": None,
             "stated_by": self.answers_from,
         }
+
+    def made_of(self, pane: PaneName) -> tuple[Source, Mapping[ModelFile, str]]:
+        found = self.provenance(pane)
+        return Source(found["model"], adapter=found["adapter"] or ""), {}
 
     async def close(self) -> None:
         if self._looking is not None:

@@ -1,8 +1,11 @@
 // The server's API: one token, JSON, and streams of events.
 
 let token = "";
+/** What the passphrase of the records gave; never kept anywhere else. */
+let opening = "";
 
 export const setToken = (given) => { token = given; };
+export const setOpening = (given) => { opening = given; };
 
 /** The server refused, or could not be reached; `message` is for the reader. */
 export class Refused extends Error {
@@ -13,8 +16,16 @@ export class Refused extends Error {
   }
 }
 
-async function ask(method, path, body, signal, more = {}) {
+const RECORDS = "/v1/records";
+
+function headersFor(path, more = {}) {
   const headers = { Authorization: `Bearer ${token}`, ...more };
+  if (opening && path.startsWith(RECORDS)) headers["Medassist-Opening"] = opening;
+  return headers;
+}
+
+async function ask(method, path, body, signal, more) {
+  const headers = headersFor(path, more);
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
@@ -41,6 +52,17 @@ async function ask(method, path, body, signal, more = {}) {
 export const get = async (path) => (await ask("GET", path)).json();
 export const post = async (path, body) => (await ask("POST", path, body)).json();
 export const remove = async (path) => (await ask("DELETE", path)).json();
+
+/** Have the server forget the key of the records. It may be the page's last act. */
+export function lockRecords() {
+  if (!opening) return;
+  const path = `${RECORDS}/lock`;
+  fetch(path, {
+    method: "POST", headers: headersFor(path, { "Content-Type": "application/json" }),
+    body: "{}", keepalive: true, credentials: "omit", cache: "no-store", redirect: "error",
+  }).catch(() => { /* ten idle minutes lock them, too */ });
+  opening = "";
+}
 
 /** The events of a stream, as `[name, data]`, until it ends. */
 export async function* stream(path, body, signal, headers) {

@@ -174,11 +174,11 @@ export class Asking {
   }
 }
 
-/** Have the last answers of `turn` read as Markdown, their doses marked, and compared. */
+/** Have the answers of `turn` that are over read as Markdown, their doses marked, and compared. */
 export async function drawAnswers(turn) {
-  await Promise.all([...turn.sides.keys()].map(async (side) => {
-    const answer = turn.last(side);
-    if (!answer.text.trim()) return;
+  const answers = [...turn.sides.values()].flatMap((held) => held.answers);
+  await Promise.all(answers.map(async (answer) => {
+    if (!answer.over || !answer.text.trim() || answer.blocks) return;
     try {
       answer.blocks = (await post("/v1/page/blocks", { text: answer.text })).blocks;
     } catch { /* it stays as it was written */ }

@@ -28,6 +28,18 @@ export class Answer {
   /** Whether later questions are asked with it. */
   get counts() { return this.over && !this.failure && this.text.trim() !== ""; }
 
+  /** An answer that was kept. */
+  static kept(held) {
+    const made = new Answer();
+    Object.assign(made, {
+      state: "over", text: held.text, thought: held.thought ?? "", ending: held.stop_reason,
+      failure: held.failure, notices: held.notices, figures: held,
+      tokens: held.tokens_written ?? 0, thoughtTokens: held.thought_tokens ?? 0,
+      provenance: held.provenance ?? null,
+    });
+    return made;
+  }
+
   fail(sentence) {
     if (this.over) return;
     this.state = "over";
@@ -62,6 +74,20 @@ export class Turn {
     this.leftOut = false;
     this.verdicts = [];
     this.tooLong = [];
+    /** It comes from the records: other models may have answered it than answer now. */
+    this.wasKept = false;
+  }
+
+  /** A turn that was kept. */
+  static kept(held) {
+    const made = new Turn(held.question, Object.keys(held.sides).sort());
+    for (const [side, { answers, shown }] of Object.entries(held.sides)) {
+      made.sides.set(side, { answers: answers.map(Answer.kept), shown });
+    }
+    Object.assign(made, {
+      flags: held.flags, leftOut: held.left_out, verdicts: held.verdicts, wasKept: true,
+    });
+    return made;
   }
 
   begin() {
@@ -92,6 +118,11 @@ export class Turn {
 
   get over() { return [...this.sides.keys()].every((side) => this.last(side)?.over ?? true); }
 
+  /** Every side has failed at last: it is asked again, or taken back. */
+  get failed() {
+    return this.sides.size > 0 && [...this.sides.keys()].every((side) => this.last(side)?.failure);
+  }
+
   get answered() {
     return this.sides.size === 2 && SIDES.every((side) => this.shown(side)?.counts);
   }
@@ -107,6 +138,50 @@ export class Consultation {
     this.sideA = this.blind ? null : "base";
     /** The comparison whose draw of the sides holds. */
     this.drawnBy = null;
+    /** How it stands in the records of its user. */
+    this.kept = {
+      id: null,
+      /** Something has come since it was kept last. */
+      behind: false,
+      /** The saving that runs. */
+      saving: null,
+      /** Why it could not be kept, in a sentence. */
+      trouble: "",
+      /** The user does not want it kept. */
+      declined: false,
+      /** Something of it was not looked through for identifiers. */
+      unlooked: false,
+      /** The user has said that identifiers may stand in it. */
+      keepsIdentifiers: false,
+      /** Warnings of identifiers that were decided on since it was kept last. */
+      warned: [],
+    };
+  }
+
+  /** A consultation of the records, to be read and gone on with. */
+  static reopened(setup, { id, consultation: held, drawn_by: drawnBy }) {
+    const made = new Consultation(setup, false);
+    Object.assign(made, {
+      created: held.created, blind: held.blind, sideA: held.side_a, drawnBy,
+      turns: held.turns.map(Turn.kept),
+    });
+    Object.assign(made.kept, { id, keepsIdentifiers: held.keeps_identifiers });
+    return made;
+  }
+
+  /** Take the words of `held`, from which identifiers are gone, for one's own. */
+  reword(held) {
+    held.turns.forEach((reworded, place) => {
+      const turn = this.turns[place];
+      turn.question = reworded.question;
+      for (const [side, { answers }] of Object.entries(reworded.sides)) {
+        answers.forEach(({ text, thought }, at) => {
+          const answer = turn.sides.get(side).answers[at];
+          if (answer.text === text) return;
+          Object.assign(answer, { text, thought: thought ?? answer.thought, blocks: null, begun: null });
+        });
+      }
+    });
   }
 
   get hidden() { return this.sideA === null; }
@@ -175,6 +250,19 @@ export class Consultation {
         for (const answer of answers) answer.provenance ??= provenance[this.label(side)] ?? null;
       }
     }
+  }
+
+  /** What is kept: not what has failed, before it is asked again or taken back. */
+  forKeeping() {
+    const held = this.forExport();
+    if (!this.lastTurn?.failed) return held;
+    const last = held.turns.at(-1);
+    for (const side of Object.values(last.sides)) {
+      side.answers.pop();
+      side.shown = Math.min(side.shown, side.answers.length - 1);
+    }
+    if (Object.values(last.sides).some(({ answers }) => !answers.length)) held.turns.pop();
+    return held;
   }
 
   forExport() {

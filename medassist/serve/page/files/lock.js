@@ -2,6 +2,7 @@
 
 const SIGNS = ["pointerdown", "keydown", "wheel", "touchstart"];
 const LOOK_MS = 5000;
+const TELL_MS = 20_000;
 const TOKEN = "medassist.token";
 const TOUCHED = "medassist.touched";
 
@@ -24,11 +25,16 @@ export const kept = {
 
 export class IdleLock {
   #touched = Date.now();
+  #told = 0;
   #watch = null;
 
-  /** @param {() => void} lock */
-  constructor(lock) {
+  /**
+   * @param {() => void} lock
+   * @param {() => void} used called now and then while somebody is there
+   */
+  constructor(lock, used) {
     this.lock = lock;
+    this.used = used;
     for (const sign of SIGNS) {
       addEventListener(sign, () => this.#touch(), { passive: true, capture: true });
     }
@@ -59,7 +65,13 @@ export class IdleLock {
 
   #look() {
     if (this.#watch === null) return;
-    if (Date.now() - this.#touched < this.minutes * 60_000) return;
+    if (Date.now() - this.#touched < this.minutes * 60_000) {
+      if (this.#touched > this.#told && Date.now() - this.#told > TELL_MS) {
+        this.#told = Date.now();
+        this.used();
+      }
+      return;
+    }
     this.stop();
     this.lock();
   }

@@ -4,8 +4,10 @@ import { get, post, Refused, setToken } from "./api.js";
 import { Asking, drawAnswers, health } from "./asking.js";
 import { Consultation } from "./consultation.js";
 import { asked, closeDialogs, differences, exportForm, identifiers, intendedUse } from "./dialogs.js";
+import { history as historyOf } from "./history.js";
 import { IdleLock, kept } from "./lock.js";
 import { button, el, replace } from "./nodes.js";
+import { Records } from "./records.js";
 import { TurnView } from "./turns.js";
 import { words } from "./words.js";
 
@@ -22,7 +24,8 @@ class Page {
   asking = null;
   views = new Map();
   state = "loading";
-  lock = new IdleLock(() => this.locked());
+  records = new Records(this);
+  lock = new IdleLock(() => this.locked(), () => this.records.used());
   #drawing = 0;
   #chips = null;
 
@@ -58,6 +61,7 @@ class Page {
     });
     at("blind").addEventListener("click", () => this.toggleBlind());
     at("new").addEventListener("click", () => this.renew());
+    at("history").addEventListener("click", () => this.history());
     at("export").addEventListener("click", () => this.export());
     at("lock").addEventListener("click", () => this.locked());
     addEventListener("keydown", (event) => {
@@ -69,8 +73,7 @@ class Page {
       if (token && !at("gate").hidden) this.enter(token);
     });
     addEventListener("beforeunload", (event) => {
-      // Nothing is kept: leaving loses what stands here.
-      if (this.consultation?.turns.length) event.preventDefault();
+      if (this.consultation?.turns.length && !this.records.keeps(this.consultation)) event.preventDefault();
     });
   }
 
@@ -123,8 +126,11 @@ class Page {
     if (this.setup?.user !== setup.user) { // what stands there is somebody else's
       this.asking?.leave();
       this.asking = this.consultation = null;
+      this.records.forget();
     }
     this.setup = setup;
+    this.records.set(setup.records);
+    at("history").hidden = setup.records === null;
     this.lock.start(setup.lock_minutes);
     at("skip").hidden = at("actions").hidden = at("composer").hidden = at("turns").hidden = false;
     at("send").textContent = setup.models.length > 1 ? "Ask both" : "Ask";
@@ -136,16 +142,18 @@ class Page {
     this.watch();
     this.catchUp();
     at("question").focus();
+    if (this.records.wereOpen && !this.records.isOpen) this.records.open(["They were locked with the page."]);
   }
 
   /** Draw what was answered while the page was locked. */
   async catchUp() {
     for (const turn of this.consultation.turns) {
-      const missing = [...turn.sides.keys()].some((side) => turn.last(side).over
-        && turn.last(side).text.trim() && !turn.last(side).blocks);
-      if (missing) await drawAnswers(turn);
+      const missing = [...turn.sides.values()].some(({ answers }) => answers.some((one) => one.over
+        && one.text.trim() && !one.blocks));
+      if (!missing) continue;
+      await drawAnswers(turn);
+      this.draw();
     }
-    this.draw();
   }
 
   async accept(setup) {
@@ -169,6 +177,7 @@ class Page {
   }
 
   locked() {
+    this.records.lock();
     setToken("");
     kept.forget();
     document.title = "medassist";
@@ -209,7 +218,7 @@ class Page {
       const host = this.host(this.setup);
       said.push(host ? el("li", { class: "chip warn", text: `answers come from ${host}` })
         : el("li", { class: "chip good", text: words.OFFLINE }));
-      said.push(el("li", { class: "chip", text: "not saved" }));
+      said.push(this.records.chip(this.consultation));
       if (this.state === "loading") said.push(el("li", { class: "chip works", text: "loading the models" }));
       if (this.state === "dead") said.push(el("li", { class: "chip bad", text: "the models are not loaded" }));
       if (this.state === "unreachable") said.push(el("li", { class: "chip bad", text: "the server cannot be reached" }));
@@ -302,7 +311,7 @@ class Page {
       el("ul", { class: "points" },
         el("li", {}, el("b", { text: "Red flags first. " }), "Fixed rules read your question before any model does."),
         el("li", {}, el("b", { text: "Doses marked. " }), "Every amount is underlined, and what should be checked is said below."),
-        el("li", {}, el("b", { text: "Nothing kept. " }), "What stands here is gone when this page is closed, unless you export it.")));
+        this.records.about()));
   }
 
   say(sentence) {
@@ -340,13 +349,16 @@ class Page {
     await this.ask();
   }
 
-  /** The question as it may leave this computer; `null`: it may not. */
+  /** The question as it may leave this computer, and be kept; `null`: it may not. */
   async cleared(question) {
-    if (!this.setup.leaves) return question;
+    const { consultation, records } = this;
     try {
+      if (!this.setup.leaves) return await records.cleared(question, consultation);
       const { found, without } = await post("/v1/page/identifiers", { text: question });
+      if (!records.isOpen) consultation.kept.unlooked = true;
       if (!found) return question;
       const outcome = await identifiers(found, "send");
+      if (outcome !== null) records.decided(consultation, found, outcome);
       return outcome === null ? null : outcome === "replace" ? without : question;
     } catch (error) {
       this.failed(error);
@@ -371,6 +383,7 @@ class Page {
       if (this.asking === asking) this.asking = null;
       this.draw();
       drawAnswers(asking.turn).then(() => this.draw());
+      this.records.save(consultation);
       if (document.activeElement === document.body) at("question").focus({ preventScroll: true });
     }
   }
@@ -392,6 +405,7 @@ class Page {
 
   failed(error) {
     if (!(error instanceof Refused)) throw error;
+    this.records.heard(error);
     if (error.status === 401) {
       setToken("");
       kept.forget();
@@ -430,6 +444,7 @@ class Page {
         return;
       }
       this.consultation.turns.pop();
+      this.records.save(this.consultation);
       field.value = [turn.question, field.value].filter(Boolean).join("\n");
       this.fit();
       field.focus();
@@ -437,6 +452,7 @@ class Page {
     },
     shownChanged: async (turn) => {
       turn.apart = null;
+      this.records.save(this.consultation);
       this.draw();
       if (!turn.answered) return;
       const [a, b] = ["A", "B"].map((side) => turn.shown(side).text);
@@ -478,6 +494,9 @@ class Page {
       turn.verdicts.push({ choice, blind, given: new Date().toISOString(), reasons });
       this.status(words.VERDICT_GIVEN);
       this.draw();
+      const saved = await this.records.save(consultation);
+      // What models answered before it was opened again, only the records know.
+      if (blind && saved && consultation.turns.some(({ wasKept }) => wasKept)) await this.#reopen(consultation.kept.id);
     },
   };
 
@@ -491,7 +510,7 @@ class Page {
   }
 
   async mayGo(what, label) {
-    if (!this.consultation.turns.length) return true;
+    if (!this.consultation.turns.length || this.records.keeps(this.consultation)) return true;
     const yes = await asked("New consultation", [
       el("p", { text: `This consultation is not saved. ${what}` }),
     ], [{ label: "Go on with this", value: false }, { label, value: true, kind: "primary" }]);
@@ -509,6 +528,75 @@ class Page {
     this.status(blind ? "Blind: names, speed and length are hidden until the verdict. The sides are drawn at random."
       : "Names are shown.");
     at("question").focus();
+  }
+
+  // The records
+
+  /** Something of the records is another now. */
+  recordsChanged() {
+    this.show();
+    this.status(this.records.isOpen ? "Your records are open." : "Your records are locked.");
+  }
+
+  /** Its words are others now: identifiers are gone from them. */
+  reworded(consultation) {
+    if (this.consultation !== consultation) return;
+    this.show();
+    this.catchUp();
+  }
+
+  /** Have this consultation kept, or say why it is not. */
+  async keep() {
+    const { records, consultation } = this;
+    if (!records.isOpen) await records.open();
+    else if (consultation.kept.declined) await records.keepAfterAll(consultation);
+    else await records.save(consultation);
+    if (consultation.kept.trouble) this.say(consultation.kept.trouble);
+  }
+
+  async history() {
+    if (this.asking) {
+      this.say("The answers are still being written; Esc stops them.");
+      return;
+    }
+    if (!await this.records.open()) return;
+    const { consultation } = this;
+    const begun = () => {
+      this.consultation = new Consultation(this.setup, this.blind);
+      this.show();
+    };
+    const chosen = await historyOf(this.records, consultation.kept.id, {
+      deleted: begun,
+      deletedAll: () => {
+        this.records.gone();
+        consultation.kept.id = null;
+        consultation.kept.behind = true;
+        this.recordsChanged();
+        this.say("All your records are deleted.");
+      },
+      failed: (error) => this.failed(error),
+    });
+    if (chosen && await this.mayGo("The one that you opened takes its place.", "Open it")) this.#adopt(chosen);
+    at("question").focus();
+  }
+
+  async #reopen(id) {
+    try {
+      this.#adopt(await get(`/v1/records/consultations/${id}`));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** A consultation of the records takes the place of what stands there. */
+  #adopt(chosen) {
+    this.consultation = Consultation.reopened(this.setup, chosen);
+    this.blind = this.consultation.blind;
+    this.show();
+    this.catchUp();
+    if (!chosen.others) return;
+    this.say(chosen.answered_by === null ? "Other models than those loaded now answered here. What you ask now goes to those loaded now."
+      : `${chosen.answered_by.join(" and ")} answered here. What you ask now goes to ${this.setup.models.map(({ name }) => name).join(" and ")}.`);
   }
 
   async export() {

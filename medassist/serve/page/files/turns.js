@@ -8,6 +8,12 @@ const MOST_WARNINGS = 4;
 const filled = (sentence, values) => sentence.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const plural = (count, one) => `${count.toLocaleString("en")} ${one}${count === 1 ? "" : "s"}`;
 
+/** The name of the model that wrote a kept answer; empty: it was not kept. */
+function writtenBy({ provenance }) {
+  const { model = "", adapter } = provenance ?? {};
+  return adapter && !model.includes(adapter) ? `${model} + ${adapter.replace(/\.gguf$/, "")}` : model;
+}
+
 export class TurnView {
   /**
    * @param {import("./consultation.js").Turn} turn
@@ -82,14 +88,16 @@ export class TurnView {
   }
 
   #flag(flag) {
-    const rule = filled(words.RULE, flag);
-    const raised = flag.words.map((word) => `“${word}”`).join(", ");
+    // Of a flag that was kept, the words that raised it are not known any more.
+    const why = flag.words
+      ? `${filled(words.RAISED_BY, { words: flag.words.map((word) => `“${word}”`).join(", ") })}. ${filled(words.RULE, flag)}`
+      : `Rule ${flag.id}. Source: ${flag.source}`;
     return el("div", { class: "one-flag" },
       el("p", {}, el("strong", { class: "sign", text: words.RED_FLAG }), " ",
         el("strong", { text: flag.title })),
       el("p", { text: flag.text }),
       el("details", {}, el("summary", { text: "Why this is shown" }),
-        el("p", { class: "quiet", text: `${filled(words.RAISED_BY, { words: raised })}. ${rule}` })));
+        el("p", { class: "quiet", text: why })));
   }
 
   #drawTrouble(isLast) {
@@ -108,8 +116,7 @@ export class TurnView {
       });
       said.push(el("p", { class: "problem", text: `${excess} Nothing was run and nothing was cut.` }));
     }
-    const failed = [...turn.sides.keys()].map((side) => turn.last(side)).every((one) => one?.failure);
-    if (failed && isLast) {
+    if (turn.failed && isLast) {
       const sentence = turn.tooLong.length ? "" : turn.last([...turn.sides.keys()][0]).failure;
       if (sentence) said.push(el("p", { class: "problem", text: sentence }));
       said.push(el("div", { class: "row" },
@@ -135,8 +142,7 @@ export class TurnView {
       tools.push(button(words.DIFFERENCES, () => does.differences(turn), { class: "tool" }));
       if (apart) tools.push(el("span", { class: "apart", text: apart }));
     }
-    const failed = [...turn.sides.keys()].every((side) => turn.last(side)?.failure);
-    if (isLast && consultation.over && !failed) {
+    if (isLast && consultation.over && !turn.failed) {
       tools.push(button("Ask again", () => does.again(),
         { class: "tool", title: "Both answer the same question anew; these answers are kept" }));
     }
@@ -218,13 +224,14 @@ class PaneView {
     const held = turn.sides.get(side);
     const { hidden } = consultation;
     const model = hidden ? null : consultation.model(side);
-    this.element.dataset.pane = model?.pane ?? "";
+    const pane = hidden ? "" : consultation.label(side);
+    const name = (turn.wasKept && !hidden && writtenBy(answer)) || model?.name;
+    this.element.dataset.pane = pane;
     this.element.setAttribute("aria-busy", String(!answer.over));
-    this.#where("title", [hidden, model], () => replace(this.title,
+    this.#where("title", [hidden, pane, name], () => replace(this.title,
       el("span", { class: "letter", text: side }),
-      hidden ? el("span", { class: "role", text: words.NAME_HIDDEN }) : null,
-      model && el("span", { class: "role", text: model.pane }),
-      model && el("span", { class: "model", text: model.name, title: model.name })));
+      el("span", { class: "role", text: hidden ? words.NAME_HIDDEN : pane }),
+      name && el("span", { class: "model", text: name, title: name })));
     this.status.textContent = this.#state(answer);
     this.status.classList.toggle("works", !answer.over);
     this.stop.hidden = answer.over || turn.sides.size < 2 || turn.id === null;
@@ -295,8 +302,7 @@ class PaneView {
     const said = [];
     if (answer.failure) {
       // Said once above the panes, where both have failed of the same.
-      const both = [...this.turn.sides.keys()].every((side) => this.turn.last(side)?.failure);
-      if (!both || answer !== this.turn.last(this.side)) said.push(answer.failure);
+      if (!this.turn.failed || answer !== this.turn.last(this.side)) said.push(answer.failure);
     } else if (answer.over && answer.ending === "stopped") {
       said.push(answer.text ? words.STOPPED : words.STOPPED_EARLY);
     } else if (answer.over && answer.ending === "length") {

@@ -1,0 +1,1 @@
+"""Records of each user, under a passphrase that nobody else has."""
