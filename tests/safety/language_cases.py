@@ -1,8 +1,9 @@
 """Cases in German, French and Spanish, and what the rules find in them.
 
 They were written before there was a rule that reads these languages. `aside`: every
-third, kept back while the rules were written; `unseen` and, later, `fresh`: by somebody
-who saw no rule.
+third, kept back while the rules were written; `unseen` and, after that, `fresh`: by
+somebody who saw no rule; `later`: in English too, by the authors, before the vocabulary
+grew once more.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.safety.identifier_sentences import unmarked
 
 FOLDER: Final = Path(__file__).parent / "cases" / "languages"
 LANGUAGES: Final = ("german", "french", "spanish")
-SETS: Final = ("seen", "aside", "unseen", "fresh")
+SETS: Final = ("seen", "aside", "unseen", "fresh", "later")
 FLAGGED, DOSE, IDENTIFIER = "red flag", "dose", "identifier"
 SILENT: Final = ("negated", "history", "family", "hypothetical", "harmless")
 OF_AMOUNT: Final = frozenset({"unit", "range", "day", "weekly", "never"})

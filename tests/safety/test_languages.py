@@ -19,7 +19,7 @@ from tests.safety.language_cases import (
     wrong,
 )
 
-SETS = ("seen", "aside")
+SETS = ("seen", "aside", "later")
 """What others wrote unseen is a measure, and no test: the tool prints it."""
 
 
