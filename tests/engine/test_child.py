@@ -174,9 +174,9 @@ import os, sys, types
 modes = []
 sys.modules["msvcrt"] = types.SimpleNamespace(setmode=lambda *how: modes.append(how))
 os.O_BINARY = 0x8000
-from medassist.engine.frames import Channel
+from medassist.engine.frames import ChildPipe
 sys.platform = "win32"
-channel = Channel()
+channel = ChildPipe()
 ours = [channel._read.fileno(), channel._write.fileno()]
 print([(number in ours, how) for number, how in modes], file=sys.stderr)
 """
