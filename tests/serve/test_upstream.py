@@ -196,11 +196,15 @@ async def test_health_and_provenance_say_who_answers(key_file: Path) -> None:
         events = events_in(
             (await client.post("/v1/compare", json={"messages": said()})).text
         )
+        made, hashes = server.running.desk.source.made_of("tuned")
     host = f"127.0.0.1:{engine.port}"
     assert health == {"status": "ok", "answers_from": host}
     done = next(data for name, data in events if name == "done")
     assert done["provenance"]["tuned"]["stated_by"] == host
     assert done["provenance"]["tuned"]["sha256"] is None
+    # Nor do users' records know more of its files.
+    assert made.name == done["provenance"]["tuned"]["model"]
+    assert (made.files, hashes) == ((), {})
 
 
 async def test_what_was_read_for_one_user_is_used_for_no_other(key_file: Path) -> None:

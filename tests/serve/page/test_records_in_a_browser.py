@@ -18,9 +18,9 @@ from medassist.serve.records.vaults import IDLE_S, default_root
 from medassist.serve.users import ALONE
 from tests.records.making import CHEAP
 from tests.serve.page.test_reached_by_all import overflows, problems
-from tests.serve.page.visiting import Visit, visit
+from tests.serve.page.visiting import WAITS_MS, Visit, visit
 from tests.serve.records.keeping import KEEPS, OTHER, PASSPHRASE, vaults
-from tests.serve.serving import HEART, QUESTION, served
+from tests.serve.serving import HEART, QUESTION, Served, served
 from tests.stubs.engine import Script, answer_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -62,6 +62,13 @@ async def unlock(there: Visit, passphrase: str = PASSPHRASE) -> None:
     await there.page.keyboard.press("Enter")
 
 
+async def key_is_forgotten(server: Served) -> None:
+    """Wait until the server has no key of its one user any more."""
+    async with asyncio.timeout(WAITS_MS / 1000):
+        while vaults(server)._own(ALONE).vault.store is not None:
+            await asyncio.sleep(0.01)
+
+
 async def history(there: Visit) -> Any:
     await there.button("Records", exact=True).click()
     shown = dialog(there, "Your records")
@@ -88,9 +95,7 @@ async def test_what_was_asked_is_found_again_after_a_lock_and_can_be_deleted(
         await is_kept(there)
         await there.button("Lock").click()
         await expect(there.page.get_by_label("Your token")).to_be_focused()
-        assert not await vaults(server).look()
-        store = vaults(server)._own(ALONE).vault.store
-        assert store is None
+        await key_is_forgotten(server)
         await there.page.get_by_label("Your token").fill(server.token())
         await there.page.keyboard.press("Enter")
         await unlock(there, "a wrong passphrase")
@@ -185,6 +190,37 @@ async def test_a_key_that_the_server_forgot_is_asked_for_and_nothing_is_lost(
         await expect(shown.locator("li")).to_contain_text("2 questions")
 
 
+async def test_answers_that_come_while_the_page_is_locked_are_kept_afterwards(
+    chromium: Browser,
+) -> None:
+    hold = asyncio.Event()
+    async with (
+        served(Script(hold=hold), options=KEEPS) as server,
+        visit(chromium, server) as there,
+    ):
+        await there.sign_in(accepts=False)
+        await there.button("Keep my consultations").click()
+        await begin(there)
+        await there.ask(QUESTION, waits=False)
+        await expect(there.pane("A")).to_contain_text("writing")
+        await expect(chips(there)).to_contain_text("saving")
+        await there.button("Lock").click()
+        await expect(there.page.get_by_label("Your token")).to_be_focused()
+        await key_is_forgotten(server)
+        hold.set()
+        await there.page.get_by_label("Your token").fill(server.token())
+        await there.page.keyboard.press("Enter")
+        await unlock(there)
+        await there.over()
+        await is_kept(there)
+        await there.button("New").click()
+        shown = await history(there)
+        await shown.locator("button.title").click()
+        for side, pane in (("A", "base"), ("B", "tuned")):
+            whole = answer_of(pane, QUESTION)
+            await expect(there.pane(side).locator(".answer")).to_have_text(whole)
+
+
 async def test_ten_idle_minutes_lock_the_records_with_the_page(
     chromium: Browser,
 ) -> None:
@@ -210,9 +246,7 @@ async def test_a_page_that_is_closed_leaves_no_key_behind(chromium: Browser) -> 
         await there.button("Keep my consultations").click()
         await begin(there)
         await there.page.goto("about:blank")
-        async with asyncio.timeout(90):
-            while vaults(server)._own(ALONE).vault.store is not None:
-                await asyncio.sleep(0.01)
+        await key_is_forgotten(server)
 
 
 async def test_who_forgot_the_passphrase_is_told_so_and_begins_anew(
