@@ -63,3 +63,17 @@ def test_a_danger_that_nobody_has_now_is_not_raised(language: str, kind: str) ->
 )
 def test_a_danger_beside_such_words_is_still_raised(text: str) -> None:
     assert find_red_flags(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Cardiac: No chest pain, orthopnea or syncope. Neuro: No weakness. 60M",
+        "GI: No hematemesis or melena. CNS: No TIA. No seizure. 70F seen today",
+        "Herz: Keine Brustschmerzen, keine Synkope. Pat. heute zur Kontrolle",
+        "Cardio : pas de douleur thoracique ni syncope. Patient vu ce jour",
+        "Cardio: no dolor torácico ni síncope. Paciente visto hoy",
+    ],
+)
+def test_a_review_of_systems_denies_what_stands_behind_its_headings(text: str) -> None:
+    assert not find_red_flags(text)

@@ -136,9 +136,8 @@ class _Denials:
         for place, word in enumerate(words):
             if place in self._skip:
                 continue
-            if place in self._text.colons and word in self._lists["answers-no"]:
-                if self._ends_a_line(place + 1):
-                    self._backward(place, over_a_colon=True)
+            if self._answers_no(place):
+                self._backward(place, over_a_colon=True)
             elif word in self._lists["denies"]:
                 self._forward(place, REACH_OF_DENIES, through_commas=True)
             elif word in self._lists["no"]:
@@ -208,9 +207,14 @@ class _Denials:
                 return False
         return False
 
-    def _ends_a_line(self, place: int) -> bool:
-        breaks = self._text.breaks
-        return place == len(breaks) or breaks[place] > 0
+    def _answers_no(self, place: int) -> bool:
+        """The "no" of "chest pain: no", and not that of "Chest: no pain"."""
+        text, after = self._text, place + 1
+        return (
+            place in text.colons
+            and text.words[place] in self._lists["answers-no"]
+            and (after == len(text) or text.breaks[after] > 0)
+        )
 
     def _backward(self, cue: int, *, over_a_colon: bool = False) -> None:
         """Mark what stands before the cue: "chest pain: no" over its colon too."""
