@@ -43,7 +43,7 @@ def main() -> int:
 
 def doses() -> None:
     """Print how much of the table has a source, and the time of a review."""
-    from medassist.safety.dose_mentions import drugs
+    from medassist.safety.drug_names import drugs
     from medassist.safety.review import dose_marks, review
 
     sourced = [drug for drug in drugs() if drug.sourced]

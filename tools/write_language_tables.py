@@ -77,7 +77,7 @@ def own_words(articles: Counter[str]) -> set[str]:
     The cases hold slips of the pen: of their words those that stand in several cases
     or in the articles are taken.
     """
-    from medassist.safety.dose_mentions import drugs
+    from medassist.safety.drug_names import drugs
     from medassist.safety.language.words import words
 
     found: set[str] = set()

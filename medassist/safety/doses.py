@@ -15,14 +15,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, Literal
 
-from medassist.safety.dose_mentions import (
-    Dose,
-    Drug,
-    Family,
-    find_doses,
-    named_drugs,
-    names,
-)
+from medassist.safety.dose_mentions import Dose, Family, find_doses
+from medassist.safety.drug_names import Drug, Span, mentions, names
 from medassist.safety.error_prone import error_prone, forms
 from medassist.text.quantities import quantities
 from medassist.text.units import unit
@@ -31,7 +25,6 @@ Kind = Literal[
     "unit", "range", "day", "weekly", "never", "weight", "renal", "tenfold",
     "thousandfold", "in doubt", "error-prone", "unchecked",
 ]  # fmt: skip
-Span = tuple[int, int]
 Amount = tuple[float, float]
 """The lowest and the highest of an amount, in its base unit."""
 
@@ -128,7 +121,7 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
                 tuple(dose.span for dose in by_weight),
             )
         )
-    named = list(named_drugs(answer))
+    named = [(one.drug, one.span) for one in mentions(answer) if one.drug is not None]
     if not _RENAL.search(question):
         warnings.extend(_renal(named, doses))
     warnings.extend(_never(answer, named))

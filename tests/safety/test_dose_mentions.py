@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from medassist.safety.dose_mentions import drugs, find_doses, known_drug
+from medassist.safety.dose_mentions import find_doses
 from medassist.safety.doses import check_doses
+from medassist.safety.drug_names import drugs, known_drug
 from medassist.text.quantities import quantities
 
 ABROAD = Path(__file__).parent / "cases" / "drugs_abroad.toml"

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from medassist.safety.dose_mentions import Dose, drugs, find_doses
+from medassist.safety.dose_mentions import Dose, find_doses
 from medassist.safety.doses import check_doses, compare_doses
+from medassist.safety.drug_names import drugs
 from tests.growth import IN_PROPORTION, growth
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medassist.safety.dose_mentions import names as drugs
+from medassist.safety.drug_names import names as drugs
 from medassist.safety.identifiers import KINDS, find_identifiers, replace
 from medassist.safety.identifiers.name_words import family_names, given_names
 from medassist.safety.letters import folded

@@ -14,7 +14,7 @@ _LETTERS: Final = re.compile(r"[^\W_]+")
 @cache
 def drug_words() -> frozenset[str]:
     """Words that name a drug of the table by themselves, in small letters."""
-    from medassist.safety.dose_mentions import names
+    from medassist.safety.drug_names import names
 
     found: set[str] = set()
     for name in names():

@@ -81,7 +81,7 @@ class Tables:
 @cache
 def tables() -> Tables:
     """The tables of this folder."""
-    from medassist.safety.dose_mentions import TABLE
+    from medassist.safety.drug_names import TABLE
 
     letters = {piece[:3]: int(piece[3:]) / 10 for piece in rows("trigrams.txt").split()}
     doses = tomllib.loads(TABLE.read_text(encoding="utf-8"))

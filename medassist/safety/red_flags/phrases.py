@@ -158,19 +158,35 @@ COMMON: Final = frozenset(_COMMON.split())
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A phrase and the word of it that the search begins from: its rarest."""
+    """A phrase and the word of it that the search begins from: its rarest.
+
+    Attributes:
+        phrase: The phrase.
+        part: That one of its parts in which the search begins.
+        other: The other part, if there are two.
+        at: The place of the first word in `part`.
+        needs: Words of which one has to stand in the text too; empty if none has.
+    """
 
     phrase: Phrase
     part: Part
     other: Part
     at: int
+    needs: frozenset[str]
 
 
 def _entry(phrase: Phrase) -> _Entry:
     choices = [(phrase.part, phrase.other, i) for i in range(len(phrase.part))]
     choices += [(phrase.other, phrase.part, i) for i in range(len(phrase.other))]
     part, other, at = min(choices, key=lambda choice: _commonness(choice[0][choice[2]]))
-    return _Entry(phrase, part, other, at)
+    plain = [
+        item.exact
+        for item in (*part[:at], *part[at + 1 :], *other)
+        if item.is_plain and item.exact
+    ]
+    return _Entry(
+        phrase, part, other, at, min(plain, key=len, default=frozenset[str]())
+    )
 
 
 def _commonness(item: PhraseWord) -> int:
@@ -257,6 +273,7 @@ class Phrases:
         """
         words, breaks = self._mended(text.words) if mend else text.words, text.breaks
         hits: list[Hit] = []
+        there = set(words)
         known: dict[str, list[_Begun]] = {}
         previous = ""
         for place, (word, following) in enumerate(pairwise([*words, ""])):
@@ -275,6 +292,8 @@ class Phrases:
                 if more := searches.after.get(previous):
                     tried = [*tried, *more]
                 for entry in tried:
+                    if entry.needs and entry.needs.isdisjoint(there):
+                        continue
                     places = _found(entry, place, words, breaks)
                     if places is not None:
                         hits.append(Hit(entry.phrase.concept, places))
