@@ -37,7 +37,8 @@ from medassist.core.values import (
 from medassist.library.registry import NamedPair, PaneSettings
 from medassist.session.checked_question import CheckedQuestion
 from medassist.session.choice import Choice
-from medassist.session.pair import MakeEngine, Pair
+from medassist.session.pair import Pair
+from medassist.session.pair_engine import MakeEngine
 from medassist.session.session import Session
 from medassist.settings import Settings
 from medassist.starter import demonstration

@@ -38,7 +38,7 @@ from medassist.session.checked_question import check_question
 from medassist.session.pair import Pair
 
 if TYPE_CHECKING:
-    from medassist.session.pair import MakeEngine
+    from medassist.session.pair_engine import MakeEngine
     from medassist.settings import Settings
 
 

@@ -1,8 +1,4 @@
-"""The user's choice of models, as paths.
-
-`engine.protocol.PairFiles` says the same, checked; it is made where the engine is
-made, since importing it costs a third of the time to the first frame.
-"""
+"""The user's choice of models, as paths."""
 
 from __future__ import annotations
 
@@ -36,6 +32,11 @@ class Choice:
         return cls(
             files.base, files.tuned, files.adapter, adapter_base=files.adapter_base
         )
+
+    @property
+    def files(self) -> PairFiles:
+        """The files that the engine loads."""
+        return PairFiles(self.base, self.tuned, self.adapter, self.adapter_base)
 
     @property
     def is_starter(self) -> bool:

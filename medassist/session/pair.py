@@ -7,11 +7,10 @@ token costs the screen nothing, and it draws as often as it can afford.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from medassist.consult.answer import Answer, Conditions, ModelFile, Source
 from medassist.consult.consultation import Consultation
@@ -19,17 +18,16 @@ from medassist.core.clean import clean, clean_line
 from medassist.core.errors import EngineDied, EngineError, LoadStopped
 from medassist.core.values import PaneName, TooLong
 from medassist.session.choice import Choice
-from medassist.starter import (
-    STARTER,
-    DefaultPair,
-    default_pair,
-    demonstration,
-    name_of,
+from medassist.session.pair_engine import (
+    MakeEngine,
+    PairEngine,
+    Wider,
+    make_pair_engine,
 )
+from medassist.starter import STARTER, name_of
 
 if TYPE_CHECKING:
     from medassist.core.values import (
-        EngineOptions,
         Message,
         Mode,
         PairFiles,
@@ -38,66 +36,13 @@ if TYPE_CHECKING:
         Thinking,
         TooLong,
     )
-    from medassist.engine.wire import (
-        Answered,
-        Loaded,
-        Loading,
-        Question,
-        Reading,
-        Written,
-    )
+    from medassist.engine.wire import Answered, Loading, Question, Reading, Written
     from medassist.library.registry import NamedPair, PaneSettings
     from medassist.settings import Settings
 
 PairState = Literal["starting", "loading", "ready", "stopped", "failed", "dead"]
 CLOSE_S = 2.0
 """The longest that quitting waits for the models' process to end."""
-
-
-WIDE = 32_768
-"""Tokens of context that are offered where a conversation does not fit."""
-
-
-@dataclass(frozen=True)
-class Wider:
-    """More context that a pair can be loaded with.
-
-    Attributes:
-        tokens: of context in each pane.
-        more_bytes: of memory that it takes beyond now, where that can be said.
-    """
-
-    tokens: int
-    more_bytes: int | None
-
-
-class EngineLike(Protocol):
-    """The part of `medassist.engine.client.Engine` that a session uses."""
-
-    state: Literal["new", "loading", "ready", "dead", "closed"]
-    confined: str | None
-
-    async def start(
-        self, progress: Callable[[Loading], None] | None = None
-    ) -> Loaded: ...
-
-    def ask(
-        self,
-        panes: Mapping[PaneName, Question],
-        mode: Mode = "together",
-        asker: str = "",
-    ) -> AsyncIterator[Reading | Written | Answered | TooLong]: ...
-
-    def stop(self, pane: PaneName | None = None) -> None: ...
-
-    async def prepare(self, panes: Mapping[PaneName, Sequence[Message]]) -> None: ...
-
-    def memory(self) -> int | None: ...
-
-    async def close(self) -> None: ...
-
-
-MakeEngine = Callable[["PairFiles", "EngineOptions"], EngineLike]
 Watch = Callable[["Reading | Written | Answered"], None]
 """Is told of each event of an answer as it comes."""
 
@@ -147,13 +92,9 @@ class Pair:
         """Set while no loading is under way, however the last one went."""
         self.context: int | None = None
         """Tokens of context that it is loaded with, in place of the settings."""
-        self._options: EngineOptions | None = None
-        self._default: DefaultPair | None = None
-        """What is loaded where no model was named; it has settings of its own."""
         self._make = make
-        self._files: PairFiles | None = None
+        self._made: PairEngine | None = None
         self._stamps: dict[PaneName, tuple[ModelFile, ...]] = {}
-        self._engine: EngineLike | None = None
         self._stop_wanted = False
         self._under_way = False
         self._stop_first: set[PaneName | None] = set()
@@ -165,7 +106,7 @@ class Pair:
     @property
     def memory(self) -> int | None:
         """Bytes that the models' process holds."""
-        return self._engine.memory() if self._engine and self._alive else None
+        return self._made.engine.memory() if self._made and self._alive else None
 
     @property
     def freed(self) -> int:
@@ -192,14 +133,13 @@ class Pair:
         self._stop_wanted = False
         self.settled.clear()
         try:
-            if self._engine is None:
-                self._engine = await self._new_engine(settings)
+            made = self._made = self._made or await self._make_engine(settings)
             if self._stop_wanted:
                 raise LoadStopped("")
-            self._stamps = await asyncio.to_thread(_stamps, self._files)
+            self._stamps = await asyncio.to_thread(made.stamps)
             await self.read_asked()
             self._watch_loading = watch
-            loaded = await self._engine.start(self._progress)
+            loaded = await made.engine.start(self._progress)
         except EngineError as error:
             self.error, self.trouble = error, clean(str(error))
             self.state = "dead" if isinstance(error, EngineDied) else "failed"
@@ -213,7 +153,7 @@ class Pair:
             self.sources = {pane: self._source(pane) for pane in self.panes}
             said = (*self.notices, *loaded.notices)
             self.notices = tuple(dict.fromkeys(clean(notice) for notice in said))
-            self.confined = self._engine.confined or ""
+            self.confined = made.engine.confined or ""
             self.state = "ready"
         finally:
             self.settled.set()
@@ -230,8 +170,8 @@ class Pair:
     def sampling(self, pane: PaneName, settings: Settings) -> Sampling:
         """Sampling of `pane`: the pair's own settings, else the user's."""
         own = self.asked.asked(pane).sampling if self.asked else None
-        if own is None and self._default is not None:
-            own = self._default.sampling_for(settings.sampling)
+        if own is None and self._made and self._made.default:
+            own = self._made.default.sampling_for(settings.sampling)
         own = own or settings.sampling
         return replace(own, thinking=self.thinking) if self.thinking else own
 
@@ -240,15 +180,15 @@ class Pair:
         from medassist.library.registry import PaneSettings
 
         asked = self.asked.asked(pane) if self.asked else PaneSettings()
-        if asked.sampling is None and self._default is not None:
-            own = self._default.sampling_for(settings.sampling)
+        if asked.sampling is None and self._made and self._made.default:
+            own = self._made.default.sampling_for(settings.sampling)
             return asked.model_copy(update={"sampling": own})
         return asked
 
     @property
     def files(self) -> PairFiles | None:
         """Its files; `None` as long as they are not known."""
-        return self._files
+        return self._made.files if self._made else None
 
     @property
     def has_thinking_switch(self) -> bool:
@@ -269,62 +209,23 @@ class Pair:
         """The system prompt of `pane`; empty: none."""
         return self.asked.asked(pane).system if self.asked else ""
 
-    async def _new_engine(self, settings: Settings) -> EngineLike:
-        from medassist.core.values import PairFiles
-
-        choice = self.choice
-        if choice.is_starter:
-            self._default = own = await asyncio.to_thread(default_pair)
-            files = own.files
-            if own.lacking:
-                self.notices = (*self.notices, own.lacking)
-        else:
-            if choice.problem:
-                raise EngineError(choice.problem)
-            files = PairFiles(
-                base=choice.base,
-                tuned=choice.tuned,
-                adapter=choice.adapter,
-                adapter_base=choice.adapter_base,
-            )
-        shown = await asyncio.to_thread(demonstration, files)
-        self.demonstration, self.notice = shown.panes, shown.notice
-        self._files = files
-        make = self._make
-        if make is None:
-            from medassist.engine.client import Engine
-
-            make = Engine
-        from medassist.library.tuned_threads import with_tuned_threads
-
-        wanted = settings.engine_options
+    async def _make_engine(self, settings: Settings) -> PairEngine:
+        options = settings.engine_options
         if self.context is not None:
-            wanted = replace(wanted, context=self.context)
-        options = await asyncio.to_thread(with_tuned_threads, files, wanted)
-        self._options = options
-        return make(files, options)
+            options = replace(options, context=self.context)
+        made = await make_pair_engine(self.choice, options, self._make)
+        if made.default and made.default.lacking:
+            self.notices = (*self.notices, made.default.lacking)
+        shown = made.demonstration
+        self.demonstration, self.notice = shown.panes, shown.notice
+        return made
 
     def wider(self) -> Wider | None:
         """More context that its models allow; `None`: there is no more.
 
         Looks at files: for a thread.
         """
-        infos = self.infos.values()
-        now = min((info.context for info in infos), default=0)
-        most = min((info.trained_context for info in infos), default=0)
-        tokens = min(most, WIDE) if now < min(most, WIDE) else most
-        if not now or tokens <= now or self._files is None or self._options is None:
-            return None
-        from medassist.library.fit import need
-
-        try:
-            before, after = (
-                need(self._files, replace(self._options, context=context)).total
-                for context in (now, tokens)
-            )
-        except (EngineError, OSError):
-            return Wider(tokens, None)
-        return Wider(tokens, max(0, after - before))
+        return self._made.wider(self.infos.values()) if self._made else None
 
     def _progress(self, loading: Loading) -> None:
         self.fraction = loading.fraction
@@ -337,14 +238,16 @@ class Pair:
             self._stop_wanted = True
         elif not self._under_way:
             self._stop_first.add(pane)
-        if self._engine and self._alive:
-            self._engine.stop(pane)
+        if self._made and self._alive:
+            self._made.engine.stop(pane)
 
     @property
     def runs(self) -> bool:
         """It is loaded, and its process has not ended since."""
-        engine = self._engine
-        return self.state == "ready" and engine is not None and engine.state != "dead"
+        made = self._made
+        return (
+            self.state == "ready" and made is not None and made.engine.state != "dead"
+        )
 
     def notice_death(self) -> bool:
         """Whether the models' process ended while idle; it is dead from now on."""
@@ -411,17 +314,18 @@ class Pair:
         Raises:
             EngineError: it went wrong; `state` says whether the models' process lives.
         """
-        assert self._engine is not None
+        assert self._made is not None
+        engine = self._made.engine
         self.error = None
         try:
-            async for event in self._engine.ask(questions, mode, asker):
+            async for event in engine.ask(questions, mode, asker):
                 self._under_way = True
                 while self._stop_first:
-                    self._engine.stop(self._stop_first.pop())
+                    engine.stop(self._stop_first.pop())
                 yield event
         except EngineError as error:
             self.error = error
-            if isinstance(error, EngineDied) or self._engine.state == "dead":
+            if isinstance(error, EngineDied) or engine.state == "dead":
                 self.state, self.trouble = "dead", clean(str(error))
             raise
         finally:
@@ -430,11 +334,11 @@ class Pair:
 
     def prepare(self, consultation: Consultation) -> None:
         """Have the models read the finished conversation while the user reads it."""
-        if self.state == "ready" and self._engine:
+        if self.state == "ready" and self._made:
             self._preparing = asyncio.create_task(self._prepare(consultation))
 
     async def _prepare(self, consultation: Consultation) -> None:
-        assert self._engine is not None
+        assert self._made is not None
         histories: dict[PaneName, list[Message]] = {
             pane: [*self._before(pane), *history]
             for pane in self.panes
@@ -442,7 +346,7 @@ class Pair:
         }
         # Best effort: what goes wrong here is said when the next question is asked.
         with suppress(EngineError):
-            await self._engine.prepare(histories)
+            await self._made.engine.prepare(histories)
 
     async def prepared(self) -> None:
         """Wait until the models have read what `prepare` gave them."""
@@ -454,9 +358,9 @@ class Pair:
         self.closed = True
         if self._preparing:
             self._preparing.cancel()
-        if self._engine is not None:
+        if self._made is not None:
             with suppress(TimeoutError, EngineError, OSError):
-                await asyncio.wait_for(self._engine.close(), CLOSE_S)
+                await asyncio.wait_for(self._made.engine.close(), CLOSE_S)
 
     def _question(
         self,
@@ -501,23 +405,6 @@ class Pair:
             clean_line(info.adapter.name) if info.adapter else "",
             self._stamps.get(pane, ()),
         )
-
-
-def _stamps(files: PairFiles | None) -> dict[PaneName, tuple[ModelFile, ...]]:
-    """The files of each pane as they are now."""
-    if files is None:
-        return {}
-    return {
-        pane: tuple(_stamp(path) for path in files.files(pane)) for pane in files.panes
-    }
-
-
-def _stamp(path: Path) -> ModelFile:
-    try:
-        status = path.stat()
-    except OSError:  # loading it will say what is wrong
-        return ModelFile(path, 0, 0)
-    return ModelFile(path, status.st_size, status.st_mtime_ns)
 
 
 def _asked(name: str) -> tuple[NamedPair | None, str]:

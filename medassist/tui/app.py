@@ -21,8 +21,9 @@ from medassist.core.values import Mode
 from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.session.choice import Choice, ChoiceOptions
 from medassist.session.default_pair import opening
-from medassist.session.pair import MakeEngine, Pair
-from medassist.tui import clipboard, crash, first_look, keys, themes, wall
+from medassist.session.pair import Pair
+from medassist.session.pair_engine import MakeEngine
+from medassist.tui import auto_lock, clipboard, crash, first_look, keys, themes, wall
 from medassist.tui.auto_lock import ALLOWED, LOOK_S, AutoLock
 from medassist.tui.clipboard_timeout import ClipboardTimeout
 from medassist.tui.consult.screen import ConsultScreen
@@ -244,7 +245,7 @@ class ConsultApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.InputEvent):
-            self.locking.touch()
+            self.locking.touched = auto_lock.clock()
         await super().on_event(event)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -30,7 +30,8 @@ class AutoLock:
         self._session = session
         self._screen: LockScreen | None = None
         self._forgetting: asyncio.Task[bool] | None = None
-        self._touched = clock()
+        self.touched = clock()
+        """When the user last did something."""
         self.lifted = asyncio.Event()
         """Set while the program is not locked."""
         self.lifted.set()
@@ -46,15 +47,11 @@ class AutoLock:
 
     # Idle time
 
-    def touch(self) -> None:
-        """Note activity of the user."""
-        self._touched = clock()
-
     def look(self) -> None:
         """Lock, if the user has been idle for as long as the settings say."""
         settings = self._face.settings_now
         minutes = settings.lock_minutes if settings else 0
-        if minutes and not self.on and clock() - self._touched >= minutes * 60:
+        if minutes and not self.on and clock() - self.touched >= minutes * 60:
             self.lock()
 
     # Locking
@@ -101,7 +98,7 @@ class AutoLock:
     def _lift(self) -> None:
         screen, self._screen = self._screen, None
         self._forgetting = None
-        self.touch()
+        self.touched = clock()
         if screen is not None:
             if not screen.is_active:
                 screen.pop_until_active()  # whether to quit was asked on top of it

@@ -17,7 +17,7 @@ from medassist.serve import users
 from medassist.serve.options import ServeOptions
 from medassist.serve.server import Running, serving
 from medassist.session.choice import Choice
-from medassist.session.pair import MakeEngine
+from medassist.session.pair_engine import MakeEngine
 from medassist.settings import Settings
 from tests.stubs.engine import FakeEngine, FakeEngines, Script
 

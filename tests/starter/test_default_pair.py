@@ -110,12 +110,12 @@ async def test_the_screen_opens_the_open_pair_and_without_its_base_the_small_one
     base = fetched(tiny_base, tiny)
     engines = FakeEngines()
     async with opened(engines, Choice()) as page:
-        assert page.session.pair._files == PairFiles(base=base, adapter=plain)
+        assert page.session.pair.files == PairFiles(base=base, adapter=plain)
         assert NOTICE in " ".join(page.seen.split())
         assert "starter get" not in page.seen
     remove(tiny_base, lambda _: None)
     async with opened(engines, Choice()) as page:
-        assert page.session.pair._files == starter.small_pair().files
+        assert page.session.pair.files == starter.small_pair().files
         assert SMALL_NOTICE in " ".join(page.seen.split())
         await page.until(lambda: "starter get" in page.seen + page.told)
 

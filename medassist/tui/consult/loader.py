@@ -6,7 +6,8 @@ import asyncio
 
 from medassist.core.values import PaneName
 from medassist.session.choice import Choice
-from medassist.session.pair import Pair, Wider
+from medassist.session.pair import Pair
+from medassist.session.pair_engine import Wider
 from medassist.session.session import Session
 from medassist.tui.consult.answers import Answers
 from medassist.tui.consult.comparison import AnswerComparison

@@ -9,7 +9,7 @@ from medassist.consult.sides import Sides
 from medassist.core.values import PaneName, Thinking, TooLong
 from medassist.core.words import plural, size
 from medassist.session import wording as shared
-from medassist.session.pair import Wider
+from medassist.session.pair_engine import Wider
 from medassist.session.wording import GIVEN_BLIND as GIVEN_BLIND
 from medassist.session.wording import NOT_ENGLISH as NOT_ENGLISH
 from medassist.session.wording import OFFLINE as OFFLINE
