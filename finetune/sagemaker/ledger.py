@@ -46,7 +46,7 @@ def _now() -> float:
 
 
 class EndpointSetup(FrozenModel):
-    """What an endpoint answers with."""
+    """Engine, instance and models of an endpoint."""
 
     engine: EngineKind
     image: str

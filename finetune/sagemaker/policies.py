@@ -1,4 +1,4 @@
-"""The rights of a run, as policies that name what it needs and no more.
+"""IAM policies of a run: what each role needs, and no more.
 
 Three roles, each for a service that acts in the account's name: SageMaker in a
 training job, SageMaker behind an endpoint, and the scheduler that deletes the endpoint
@@ -47,7 +47,7 @@ _NETWORK = (
 
 @dataclass(frozen=True)
 class RoleScope:
-    """What roles are for."""
+    """Account, region and bucket that the roles of a run are limited to."""
 
     region: str
     account: str
@@ -81,7 +81,7 @@ class RoleScope:
 
 @dataclass(frozen=True)
 class Role:
-    """A role: who may take it, and what it may."""
+    """An IAM role: who may take it, and its permissions."""
 
     name: str
     trust: Policy
@@ -90,7 +90,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Policies:
-    """The roles of a run, and what their caller may."""
+    """The IAM roles of a run, and the permissions of whoever starts it."""
 
     training: Role
     hosting: Role
@@ -108,7 +108,7 @@ class Policies:
 
 
 def role_name(name: str, task: Task) -> str:
-    """What the role of a task is called where the one of the training is `name`."""
+    """Name of a task's role; `name` is that of the training's."""
     return name if task == "training" else f"{name}-{task}"
 
 

@@ -1,4 +1,4 @@
-"""What an instance costs an hour: as the list of prices says now, else as a table does.
+"""Price of an instance an hour: from AWS's price list, else from a table of ours.
 
 The list has lines for other uses of the same instance. Exactly one may be left, or it
 is not known which holds: then the table of `places.yaml` is taken, with its date.
@@ -38,7 +38,7 @@ class Price:
 
     @property
     def told(self) -> str:
-        """In a line."""
+        """The price in one line."""
         why = f" ({self.note})" if self.note else ""
         return (
             f"${self.dollars.normalize():f} an hour for {self.use} on {self.instance} "
@@ -47,7 +47,7 @@ class Price:
 
 
 def price(aws: Aws | None, region: str, instance: str, use: Use) -> Price:
-    """What `instance` costs in `region`.
+    """Price of `instance` in `region`.
 
     Args:
         aws: whom the list of prices is asked of; None: the table alone.
@@ -74,7 +74,7 @@ def price(aws: Aws | None, region: str, instance: str, use: Use) -> Price:
 
 
 def listed(aws: Aws, region: str, instance: str, use: Use) -> Price:
-    """The price in the list.
+    """Price in AWS's price list.
 
     Raises:
         SageMakerError: the list cannot be asked, or has not exactly one.
@@ -131,7 +131,7 @@ def from_table(region: str, instance: str, use: Use, note: str = "") -> Price | 
 
 
 def _hourly(product: Any, instance: str, use: Use) -> Iterator[tuple[Decimal, str]]:
-    """The prices an hour in a line of the list, if it is of this use."""
+    """Prices an hour in a line of the list, if it is of this use."""
     try:
         usage = str(product["product"]["attributes"]["usagetype"])
         if usage.rpartition("-")[2] != f"{_USAGE[use]}{instance}":

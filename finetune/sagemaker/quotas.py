@@ -1,4 +1,4 @@
-"""How many instances of a type the account may have; asked before anything is sent."""
+"""Service quotas of the account; asked before anything is sent."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def endpoint_quota(instance: str) -> str:
 
 
 def quotas(aws: Aws, *names: str) -> dict[str, Quota]:
-    """The account's quotas of these names; those that there are.
+    """The account's quotas of these names, as far as they exist.
 
     Raises:
         SageMakerError: they cannot be asked.

@@ -1,4 +1,4 @@
-"""A job that begins where another training stopped: its checkpoints, sent beforehand.
+"""Resumes a training in a job: its checkpoints are sent beforehand.
 
 They lie in a run folder of this computer: the run's own, trained here so far, or
 another one's of the same recipe. Those of a job are fetched first.
@@ -37,7 +37,7 @@ class ResumePoint:
 
     @property
     def told(self) -> str:
-        """What of it leaves this computer."""
+        """What is sent of it, for the user."""
         total = size(sum(piece.size for piece in self.pieces))
         return (
             f"  start {total:>9}  the checkpoint of step {self.step:,} of {self.root}"

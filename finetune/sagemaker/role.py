@@ -1,4 +1,4 @@
-"""The roles of a run are made and deleted; only where that was asked for by name."""
+"""Creates and deletes the IAM roles of a run, only where asked for by name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ABOUT = {
 
 
 def policy_name(task: Task) -> str:
-    """What the policy of a role is called in it."""
+    """Name of the policy in a role."""
     return f"medassist-{task}"
 
 

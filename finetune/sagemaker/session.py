@@ -1,4 +1,4 @@
-"""The account that is worked in: credentials, the region, a client a service.
+"""AWS session: credentials, region, and one client a service.
 
 Every request of boto3, those for a sign-in included, goes out through `_Gate`: it looks
 whether the host is one of ours (`hosts.py`), opens the offline guard for it alone, and
@@ -93,12 +93,12 @@ class Aws:
 
     @property
     def account(self) -> str:
-        """The twelve digits of the account; STS is asked once."""
+        """Account number, 12 digits; STS is asked once."""
         return str(self._identity["Account"])
 
     @property
     def caller(self) -> str:
-        """Who the credentials are: an ARN."""
+        """ARN of the identity behind the credentials."""
         return str(self._identity["Arn"])
 
 
@@ -186,7 +186,7 @@ def _name_process(session: Session, scoped: dict[str, Any], tell: Tell) -> None:
 
 
 class _Gate:
-    """Sends what boto3 has made ready, to the hosts that are ours alone."""
+    """Sends boto3's requests, to the allowed hosts alone."""
 
     def __init__(
         self, way: WayOut, region: str, sign_in_region: str, doors: ExitStack
@@ -207,7 +207,7 @@ class _Gate:
         doors.callback(self._http.close)
 
     def send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
-        """What botocore calls before it would send by itself."""
+        """Send a request in place of botocore, which calls this before."""
         url = str(request.url)
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -244,7 +244,7 @@ class _Gate:
 
 
 class UnnamedAwsHost(SageMakerError):
-    """A request would leave for a host that is none of ours."""
+    """A request was about to go to a host that is not allowed."""
 
 
 def _trusted(way: WayOut, doors: ExitStack) -> bool | str:

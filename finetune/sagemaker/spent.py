@@ -1,4 +1,4 @@
-"""What a job has used up over its starts: spent.json beside its checkpoints.
+"""Time that a job has used over its starts: spent.json beside its checkpoints.
 
 A spot job is started again on another computer, from the same folder of checkpoints,
 and only this file knows of the starts before. It stands next to the entry point in the
@@ -31,7 +31,7 @@ class AccountLost(ValueError):
 
 @dataclass(frozen=True)
 class Spent:
-    """The account of a job, over all its starts."""
+    """Time used by a job, over all its starts."""
 
     before_s: float = 0.0
     """Of the starts before this one, with what they are charged."""
@@ -43,7 +43,7 @@ class Spent:
 
     @property
     def seconds(self) -> float:
-        """All of it."""
+        """Seconds of all starts."""
         return self.before_s + self.now_s
 
     def at(self, now_s: float) -> Spent:
@@ -55,7 +55,7 @@ class Spent:
         return replace(self.at(now_s), closed=True)
 
     def rest(self, limit_s: float) -> float:
-        """Seconds that are left of `limit_s`; never less than none."""
+        """Seconds left of `limit_s`, at least 0."""
         return max(0.0, limit_s - self.seconds)
 
 

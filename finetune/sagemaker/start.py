@@ -38,7 +38,7 @@ class BrokenOff(SageMakerError):
 
 @dataclass(frozen=True)
 class RunPrefix:
-    """Where in S3 the things of a run lie."""
+    """Bucket and prefixes in S3 that hold the files of a run."""
 
     bucket: str
     prefix: str
@@ -52,7 +52,7 @@ class RunPrefix:
 
     @property
     def name(self) -> str:
-        """Of the run in the account: of its trial and its alarm."""
+        """Name of the run's trial and alarm in the account."""
         return self.own.rpartition("/")[2]
 
     def under(self, channel: str) -> str:
@@ -80,7 +80,7 @@ class Started:
 def place_of(
     ledger: ResourceLedger | None, bucket: str, prefix: str, recipe: str, now: float
 ) -> RunPrefix:
-    """Where a run lies: where it lay for the job before, else a prefix of its own."""
+    """Prefix of a run: that of the job before, else a new one."""
     prefix = prefix.strip("/")
     root = f"s3://{bucket}/{prefix}/runs/"
     for made in reversed(ledger.of("objects") if ledger is not None else ()):
@@ -101,7 +101,7 @@ def order_of(
     base_from: str | None,
     now: float,
 ) -> JobOrder:
-    """All that makes the job; checkpoints are shared by the jobs of one recipe.
+    """Order of the job; checkpoints are shared by the jobs of one recipe.
 
     Raises:
         SageMakerError: the plan refuses.

@@ -1,4 +1,4 @@
-"""Whether a request is within what AWS's own description of the service allows.
+"""Validates requests against AWS's own description of the service.
 
 botocore looks at required keys, types and minima before it sends; maxima, patterns and
 the values of enumerations are in the same description, and only the service itself
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def complaints(client: Any, operation: str, request: dict[str, Any]) -> list[str]:
-    """What is wrong with a request, each in a sentence; nothing, if it may be sent.
+    """Faults of a request, a sentence each; none if it may be sent.
 
     Args:
         client: boto3's of the service.

@@ -1,4 +1,4 @@
-"""What stands in a region of an account, found by its tags and not by a ledger.
+"""Finds resources in a region of an account by their tags, without a ledger.
 
 A ledger may be lost, and several runs have several. What was made for one bears the tag
 `medassist:run`, and what else is billed by the hour there is somebody else's.
@@ -30,7 +30,7 @@ PREFIX = "medassist"
 
 @dataclass
 class Tagged:
-    """What was found."""
+    """Resources that were found."""
 
     ledger: ResourceLedger
     """What bears our tag, as a ledger of all runs together."""
@@ -47,7 +47,7 @@ class Tagged:
             self.others.append(f"whether there is a {what} is not known: {error}")
 
     def add(self, kind: Kind, name: str, **facts: Any) -> None:
-        """Enter a thing of ours."""
+        """Add a resource of ours."""
         made = Made.model_validate(
             {"kind": kind, "name": name, "state": "there", **facts}
         )
@@ -56,7 +56,7 @@ class Tagged:
 
 
 def find(aws: Aws, *, ended: bool = True) -> Tagged:
-    """Look through the region.
+    """Find the resources in the region that cost something.
 
     Args:
         aws: the account.
@@ -144,7 +144,7 @@ def _jobs(aws: Aws, found: Tagged, ended: bool) -> None:
 
 
 def _terms(job: dict[str, Any]) -> dict[str, Any]:
-    """At which price a job of ours runs, and how long at most."""
+    """Price of a job of ours, and its longest duration."""
     stopping = job["StoppingCondition"]
     longest = stopping.get("MaxWaitTimeInSeconds") or (
         stopping["MaxRuntimeInSeconds"] + BOOT_S
@@ -157,14 +157,14 @@ def _terms(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ours(aws: Aws, operation: str, kind: str) -> Iterator[dict[str, Any]]:
-    """Of a kind of thing those that bear our tag."""
+    """Resources of a kind that bear our tag."""
     for each in _listed(aws, operation, f"{kind}s", NameContains=NAMED):
         if _run_of(aws, each[f"{kind}Arn"]):
             yield each
 
 
 def _somebody_elses(aws: Aws, found: Tagged) -> None:
-    """What costs by the hour and is never made here."""
+    """Resources billed by the hour that are never made here."""
     asked = (
         ("notebook instance", "list_notebook_instances", "NotebookInstances",
          "NotebookInstanceName", {"StatusEquals": "InService"}),

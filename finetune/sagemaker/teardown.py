@@ -1,4 +1,4 @@
-"""Everything that the ledger knows of is taken down, what costs most first.
+"""Takes down all resources in the ledger, the costliest first.
 
 Each step can be repeated, and one that fails does not keep the others from being done.
 What was only asked for (`asked`) is looked for like the rest: whether it came to be is
@@ -50,7 +50,7 @@ COMING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
 @dataclass(frozen=True)
 class TeardownStep:
-    """What became of one thing."""
+    """Result of taking down one resource."""
 
     kind: Kind
     name: str
@@ -61,19 +61,19 @@ class TeardownStep:
 
 @dataclass(frozen=True)
 class TakenDown:
-    """What became of all of it."""
+    """Results of a teardown."""
 
     steps: tuple[TeardownStep, ...]
 
     @property
     def failed(self) -> tuple[TeardownStep, ...]:
-        """What still stands and may still cost."""
+        """Resources that still stand and may still cost."""
         return tuple(step for step in self.steps if step.done == "failed")
 
 
 @dataclass(frozen=True)
 class How:
-    """What a teardown may do."""
+    """Options of a teardown."""
 
     data: bool = False
     """Delete the objects too: checkpoints, and a model that was not fetched."""
@@ -115,7 +115,7 @@ def _stands(steps: list[TeardownStep]) -> bool:
 
 
 def told_steps(taken: TakenDown) -> str:
-    """What became of it, a line each, and what still costs."""
+    """Results, a line each, and what still costs."""
     if not taken.steps:
         return "nothing was made for this run that is still there"
     lines = [
@@ -131,7 +131,7 @@ def told_steps(taken: TakenDown) -> str:
 
 
 def _kept(made: Made, how: How) -> str:
-    """Why a thing is left; empty where it is not."""
+    """Why a resource is kept; empty if it is not."""
     if made.shared:
         return "other runs use it, or it was not made here"
     if made.kind == "objects" and not how.data:
@@ -197,7 +197,7 @@ def _end_job(aws: Aws, books: Books, made: Made, how: How) -> TeardownStep:
 
 
 def billed_seconds(job: dict[str, Any]) -> int:
-    """What SageMaker says was billed of a job that has ended."""
+    """Billed seconds of an ended job, as SageMaker tells them."""
     if job.get("TrainingStartTime") is None:
         return 0
     return int(
@@ -288,7 +288,7 @@ def _delete_schedule(aws: Aws, name: str) -> bool:
 
 
 def _delete_objects(aws: Aws, address: str) -> bool:
-    """All under an address: versions of them, and uploads that were broken off."""
+    """Delete all objects under an address, with versions and unfinished uploads."""
     bucket, prefix = bucket_and_prefix(address)
     s3, found = aws.client("s3"), False
     owner = {"Bucket": bucket, "ExpectedBucketOwner": aws.account}
@@ -366,7 +366,7 @@ def _was_there(delete: Callable[[], object], doing: str) -> bool:
 
 
 def _weight(aws: Aws, made: Made) -> str:
-    """What a kept prefix holds and costs; nothing, where it cannot be asked."""
+    """Size and cost of a kept prefix; empty where it cannot be asked."""
     from medassist.core.words import size
 
     if made.kind != "objects":

@@ -1,4 +1,4 @@
-"""Where a job is shown beside its log: an experiment of SageMaker, an MLflow.
+"""Tracking of a job: an experiment of SageMaker, an MLflow.
 
 What is true of a run stands in its folder; these are for who looks at runs there.
 """

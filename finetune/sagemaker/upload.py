@@ -1,4 +1,4 @@
-"""Channels into the bucket; what is there already is not sent again.
+"""Uploads channels to the bucket; what is there already is not sent again.
 
 A large file goes in parts. An upload that broke off is found again by its key, which
 the contents decide, and goes on with the parts that are missing.

@@ -1,4 +1,4 @@
-"""How a job is: its state in words, its figures, its log, and the wish to end it."""
+"""Status of a job: its state in words, its figures, its log; and stopping it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def last_job(ledger: ResourceLedger | None, run: object) -> Made:
 
 
 def describe(aws: Aws, name: str) -> dict[str, Any]:
-    """What SageMaker says of a job.
+    """SageMaker's description of a job.
 
     Raises:
         SageMakerError: it knows of none, or does not answer.
@@ -104,7 +104,7 @@ def describe(aws: Aws, name: str) -> dict[str, Any]:
 
 
 def status(aws: Aws, books: Books, made: Made, now: float) -> Status:
-    """How a job is; the ledger learns what it cost, once it has ended."""
+    """Status of a job; the ledger learns what it cost, once it has ended."""
     try:
         found = describe(aws, made.name)
     except NotThere:
@@ -146,7 +146,7 @@ def status(aws: Aws, books: Books, made: Made, now: float) -> Status:
 
 
 def told_status(found: Status) -> str:
-    """A status as a person reads it."""
+    """A status as text for the user."""
     lines = [
         f"{found.job}: {found.status} ({found.words})",
         f"  billed      {duration(found.seconds)}, ${found.spent:.2f}"

@@ -50,7 +50,7 @@ def requirements(*, qlora: bool) -> list[str]:
 
 
 def missing(folder: Path, wanted: list[str]) -> list[str]:
-    """What of `wanted` has no wheel in `folder`."""
+    """Packages of `wanted` without a wheel in `folder`."""
     there = {_key(*file.name.split("-")[:2]) for file in folder.glob("*.whl")}
     return [each for each in wanted if _key(*each.split("==")) not in there]
 

@@ -24,7 +24,7 @@ Ids = npt.NDArray[np.int64]
 class PassageTokens:
     """Token ids of n passages, concatenated."""
 
-    ids: npt.NDArray[np.uint16]
+    ids: npt.NDArray[np.uint16]  # (T,): all passages, one behind the other
     starts: Ids  # (n + 1,): passage i is ids[starts[i] : starts[i + 1]]
     weights: npt.NDArray[np.float32]  # (n,): copies of a passage in one pass
     text_bytes: int  # of UTF-8 text that the ids stand for, markers not counted

@@ -59,10 +59,12 @@ _EMOJI_OF_OTHER_KINDS: Final = "\u203c\u2049\u2139\u3030\u303d"
 
 
 class Cleaner:
-    """Cleans a text that arrives in pieces.
+    r"""Cleans a text that arrives in pieces.
 
     However the text is cut into pieces, what comes out is the same, joined: a
     sequence that is split over two pieces is removed whole.
+
+    "a\x1b[3", "1mred\x1b[0m" -> "a", "red"
     """
 
     def __init__(self) -> None:

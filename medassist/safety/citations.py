@@ -1,4 +1,4 @@
-"""What an answer cites. Nothing is looked up: on this computer no citation resolves."""
+"""Citations of an answer. Nothing is looked up: on this computer none resolves."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Something that an answer names as its source.
+    """A source that an answer names.
 
     Attributes:
         kind: What it looks like.
@@ -64,7 +64,7 @@ class Citation:
 
 
 def find_citations(text: str) -> tuple[Citation, ...]:
-    """What `text` cites, in order; empty means "no source". Never raises."""
+    """Citations in `text`, in order; empty means "no source". Never raises."""
     found: list[Citation] = []
     taken: list[tuple[int, int]] = []  # in order, none over another
     for kind, pattern in _PATTERNS:

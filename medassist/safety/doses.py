@@ -1,4 +1,4 @@
-"""What is to be asked again about the doses that an answer names.
+"""Checks the doses that an answer names.
 
 Nothing here says that a dose is right. A warning names what makes it worth a second
 look: an amount far outside the usual range, a daily dose of a weekly drug, a number
@@ -74,7 +74,7 @@ _WARNED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DoseWarning:
-    """Something about a dose that is worth a second look.
+    """A warning about a dose that is worth a second look.
 
     Attributes:
         kind: What it is about.
@@ -93,7 +93,7 @@ class DoseWarning:
 
 
 def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
-    """What to ask again about the doses of `answer`.
+    """Warnings about the doses of `answer`.
 
     Args:
         question: What was asked, the patient's story in it: weight and renal function
@@ -197,7 +197,7 @@ _FAMILIES: Final[dict[str, Family]] = {
 def _outside(
     dose: Dose, drug: Drug, amounts: Sequence[Amount], factor: float
 ) -> tuple[Kind, str] | None:
-    """What is to be said of an amount far outside the usual one; None: nothing."""
+    """Warning about an amount far outside the usual one; None: there is none."""
     row = drug.row
     usual_low, usual_high = drug.usual(dose.route)
     in_a_day = "day" in dose.per

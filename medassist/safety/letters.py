@@ -52,7 +52,7 @@ class Plain:
 
 
 def has_ended_line(text: str) -> bool:
-    """A word may go on in the next line: "fore-" and then "arm"."""
+    """Whether a word may go on in the next line: "fore-" and then "arm"."""
     return _ENDED_LINE.search(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""What is said below an answer that is over: doses worth a second look, and sources.
+"""Review of a finished answer: doses worth a second look, and sources.
 
 Nothing of it says that an answer is right, and nothing of it says which model wrote it:
 only the texts of questions and answers are looked at.
@@ -29,7 +29,7 @@ _WITH_WORDS: Final = {"never", "unit", "weekly", "day", "range", "weight", "in d
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What stands below one answer.
+    """Review of one answer.
 
     Attributes:
         warnings: A sentence each, what can do most harm first.
@@ -43,7 +43,7 @@ class Review:
 
 
 def review(story: str, answer: str, other: str = "") -> Review:
-    """Look at an answer that is over. Never raises.
+    """Review a finished answer; never raises.
 
     Args:
         story: What was asked, with the earlier questions of the conversation.
@@ -69,7 +69,7 @@ def cites(answer: str) -> bool:
 
 
 def sources(answer: str) -> str:
-    """What stands by `answer` about its sources."""
+    """Sentence about the sources of `answer`."""
     cited = list(dict.fromkeys(_short(c.text) for c in find_citations(answer)))
     if not cited:
         return "No source: this answer cites nothing."
@@ -93,7 +93,7 @@ class DosePart:
 
 
 def dose_marks(text: str) -> tuple[DosePart, ...]:
-    """Where `text` names doses: value and unit, drug, route and frequency."""
+    """Places of doses in `text`: value and unit, drug, route and frequency."""
     marks: list[DosePart] = []
     for dose in find_doses(text):
         marks.append(DosePart(dose.span, amount=True))

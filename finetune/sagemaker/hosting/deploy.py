@@ -1,4 +1,4 @@
-"""Put an endpoint up: its end first, then itself; each is written down before.
+"""Deploys an endpoint: its end first, then itself; each is written down before.
 
 The schedule that deletes the endpoint stands before the endpoint is asked for, so that
 nothing that happens to this program or this computer can leave it running. An endpoint
@@ -58,7 +58,7 @@ class Deployed:
 def addresses(
     channels: list[InputChannel], place: RunPrefix, base_from: str | None
 ) -> dict[str, str]:
-    """Where in S3 what an endpoint loads lies, by the channel."""
+    """S3 addresses of what an endpoint loads, by channel."""
     found = {
         each.name: f"s3://{place.bucket}/{each.prefix(place.under(each.name))}"
         for each in channels
@@ -91,7 +91,7 @@ def check(aws: Aws, order: EndpointOrder, now: float) -> None:
 
 
 def served_by(order: EndpointOrder) -> EndpointSetup:
-    """What the endpoint of an order answers with."""
+    """Engine, instance and models of the endpoint of an order."""
     subject = order.subject
     return EndpointSetup(
         engine=subject.engine,
@@ -255,7 +255,7 @@ def _must_stand(aws: Aws, order: EndpointOrder, until: float) -> None:
 
 
 def utc(at: float) -> str:
-    """A moment as a person reads it."""
+    """A moment as text, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
 
 

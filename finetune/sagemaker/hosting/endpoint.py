@@ -37,7 +37,7 @@ class OpenEndpoint:
 
 
 def describe(aws: Aws, name: str) -> dict[str, Any]:
-    """What SageMaker says of an endpoint.
+    """SageMaker's description of an endpoint.
 
     Raises:
         NotThere: it knows of none.
@@ -48,7 +48,7 @@ def describe(aws: Aws, name: str) -> dict[str, Any]:
 
 
 def engine_of(run: RunFolder, served: EndpointSetup) -> EndpointEngine:
-    """How the endpoint of a run is asked.
+    """Engine that the endpoint of a run is asked by.
 
     Raises:
         FinetuneError: what it is asked with is not in the run.

@@ -1,4 +1,4 @@
-"""What an endpoint answers with, as an evaluation tells it."""
+"""Facts about the models of an endpoint, as an evaluation states them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from medassist.core.run_folder import ADAPTER_WEIGHTS, TRAINING, RunFolder
 
 
 def models_of(run: RunFolder, found: OpenEndpoint) -> ComparedModels:
-    """Which files the endpoint answers with, as the run tells it.
+    """Model files of the endpoint, as the run states them.
 
     Raises:
         FinetuneError: it does not tell.
@@ -77,7 +77,7 @@ def _base_facts(run: RunFolder) -> ModelFacts:
 
 
 def numbers_of(run: RunFolder, found: OpenEndpoint) -> str:
-    """In which numbers the endpoint computes."""
+    """Number format that the endpoint computes in."""
     if found.served.engine == "llama-cpp":
         return read_header(llama_cpp.base_file(run, found.served.base)).quantization
     half = places.instance(found.served.instance).gpu == "T4"

@@ -79,7 +79,7 @@ class LlamaSubject(ServedSubject):
 
 
 def subject(run: RunFolder, wish: SubjectWish) -> LlamaSubject:
-    """What of a run llama.cpp would serve.
+    """Models of a run that llama.cpp would serve.
 
     Raises:
         SageMakerError: a file is missing, or is none that can be served.
@@ -172,7 +172,7 @@ def _missing_template(header: GgufHeader) -> str:
 
 @dataclass(frozen=True)
 class LlamaCpp:
-    """How llama.cpp is asked: messages in, with the adapter's scale."""
+    """Requests to llama.cpp: messages, with the adapter's scale."""
 
     stops: tuple[str, ...]
 

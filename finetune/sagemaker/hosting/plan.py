@@ -1,4 +1,4 @@
-"""What an endpoint would be and cost, before anything is made or sent."""
+"""Plan of an endpoint and its cost, before anything is made or sent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LEAST_HOURS, MOST_HOURS = 0.5, 72.0
 
 @dataclass(frozen=True)
 class DeployWish:
-    """What is asked for."""
+    """Options of a deployment."""
 
     root: Path
     hours: float
@@ -52,7 +52,7 @@ class DeployWish:
 
 @dataclass(frozen=True)
 class DeployPlan:
-    """All that is known before an endpoint."""
+    """Plan of an endpoint, and what stands in its way."""
 
     run: str
     region: str
@@ -227,7 +227,7 @@ def _over(
 
 
 def told_plan(plan: DeployPlan) -> str:
-    """The plan as a person reads it."""
+    """The plan as text for the user."""
     lines = [
         f"{plan.run} on one {plan.instance} ({plan.engine}), {plan.region} "
         f"({plan.country}), account {plan.account}"

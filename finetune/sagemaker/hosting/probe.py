@@ -1,4 +1,4 @@
-"""Whether the tuned model of an endpoint is one at all, and not the base once more.
+"""Probes whether the tuned model of an endpoint differs from its base.
 
 Servers answer for an adapter that they do not have with the base, and say nothing. So
 both sides are asked the same, and have to differ: in their words, or in how likely they

@@ -1,4 +1,4 @@
-"""What of a run is put on an endpoint, and what it takes there."""
+"""Models of a run on an endpoint, and the memory that they need there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GIB, MIB = 2**30, 2**20
 
 @dataclass(frozen=True)
 class SubjectWish:
-    """What is asked for, of what is served."""
+    """Options for what is served."""
 
     context: int = DEFAULT_CONTEXT
     """Tokens of a question with its answer, as far as the base has them."""
@@ -105,7 +105,7 @@ def bounded(wished: int, longest: int | None) -> int:
 
 
 def adapter_config(adapter: Path) -> dict[str, Any]:
-    """What PEFT wrote of an adapter.
+    """PEFT's configuration of an adapter.
 
     Raises:
         SageMakerError: it is not there, or is none.

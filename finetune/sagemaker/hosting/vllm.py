@@ -105,7 +105,7 @@ class VllmSubject(ServedSubject):
 
 
 def subject(run: RunFolder, wish: SubjectWish) -> VllmSubject:
-    """What of a run vLLM would serve.
+    """Models of a run that vLLM would serve.
 
     Raises:
         FinetuneError: there is no adapter, or vLLM cannot put it on its base.
@@ -199,7 +199,7 @@ def _needs(recipe: TrainRecipe, adapter: int, context: int) -> int | None:
 
 @dataclass(frozen=True)
 class Vllm:
-    """How vLLM is asked: tokens in, by the name of the model."""
+    """Requests to vLLM: tokens, by the name of the model."""
 
     tokenizer: PreTrainedTokenizerBase
     ends: AnswerEnds

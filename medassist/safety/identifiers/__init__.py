@@ -1,4 +1,4 @@
-"""What in a text may tell who the patient is: a warning before saving and exporting.
+"""Identifiers of a patient in a text, told before saving and exporting.
 
 The eighteen kinds are those of the Safe Harbor method of the US privacy rule, as the
 authors know it (no source was opened). That nothing is found is no proof: a text is

@@ -40,7 +40,7 @@ _COMPACT: Final = re.compile(
 
 @cache
 def table() -> dict[str, Any]:
-    """What dates.toml says."""
+    """Contents of dates.toml."""
     return tomllib.loads(TABLE.read_text(encoding="utf-8"))
 
 

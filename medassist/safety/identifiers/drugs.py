@@ -24,6 +24,6 @@ def drug_words() -> frozenset[str]:
 
 
 def is_drug(word: str) -> bool:
-    """`word` names a drug of the table or one of its other names, however written."""
+    """Whether `word` names a drug of the table, by any name and spelling."""
     known = drug_words()
     return any(part in known for part in _LETTERS.findall(word.casefold()))

@@ -45,7 +45,7 @@ _GENUS: Final = re.compile(r"[A-Z]\.[a-z]")
 
 
 def find(page: TextPage) -> Iterator[Found]:
-    """What in `page` names a mailbox, a page, a machine or a picture."""
+    """Names of mailboxes, pages, machines and pictures in `page`."""
     text = page.text
     if "@" in text:
         for match in _EMAIL.finditer(text):
@@ -75,7 +75,7 @@ def find(page: TextPage) -> Iterator[Found]:
 
 
 def is_address(written: str) -> bool:
-    """`written` is an address of the internet, of either length."""
+    """Whether `written` is an IP address, of version 4 or 6."""
     try:
         ipaddress.ip_address(written)
     except ValueError:

@@ -45,7 +45,7 @@ among the dates, as a kind of their own."""
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """Something that may tell who a person is.
+    """A part of a text that may tell who a person is.
 
     Attributes:
         kind: One of `KINDS`.

@@ -79,11 +79,11 @@ class Reader:
         return self._languages_here
 
     def is_word(self, word: Word) -> bool:
-        """A word of English or of another language that the page has."""
+        """Whether it is a word of English or of another language of the page."""
         return name_words.is_word(word, self.languages_here())
 
     def is_german(self, number: int) -> bool:
-        """The sentence of a word is German: what is written large there is no name."""
+        """Whether the sentence of a word is German: there a capital makes no name."""
         if self._german is None:
             self._german = list(self._languages())
         return number < len(self._german) and self._german[number]
@@ -190,7 +190,7 @@ class Reader:
         return NameCandidate(at, found.last, found.parts)
 
     def may_follow(self, at: int) -> bool:
-        """A word that may be a name where something hints at one."""
+        """Whether a word may be a name where something hints at one."""
         word = self.words[at]
         listed = is_given(word) or is_family(word)
         if is_thing(word) or ((is_medical(word) or is_eponym(word)) and not listed):
@@ -209,7 +209,7 @@ class Reader:
         return not self.is_word(word) or is_given(word) or is_family(word)
 
     def _may_begin(self, at: int) -> bool:
-        """A word that may be the first of a name that nothing announces."""
+        """Whether a word may be the first of a name that nothing announces."""
         word = self.words[at]
         if len(word.text) > 1:
             return is_given(word) or is_family(word) or not self.is_word(word)
@@ -270,7 +270,7 @@ class Reader:
         return small if self._goes_with(word, parts, strong) else None
 
     def _goes_with(self, word: Word, parts: list[Word], strong: bool | None) -> bool:
-        """`word` can be of one name with what stands before it."""
+        """Whether `word` can be of one name with what stands before it."""
         if len(word.text) == 1:
             initial = self.text[word.end : word.end + 1] == "." or word.text not in "AI"
             return not word.text.isascii() or initial
@@ -318,6 +318,6 @@ class Reader:
 
 
 def is_large(word: Word) -> bool:
-    """`word` is written as a name is: with a capital, or in letters that have none."""
+    """Whether `word` is written as a name: with a capital, or in a script without."""
     sign = word.text[0]
     return sign.isupper() or (not sign.isascii() and not sign.islower())

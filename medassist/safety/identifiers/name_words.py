@@ -1,4 +1,4 @@
-"""What is known of words that are names, and of words that are none: names.toml."""
+"""Tables of words that are names, and of words that are none: names.toml."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READ: Final = frozenset({"german", "french", "spanish"})
 
 @cache
 def table() -> dict[str, Any]:
-    """What names.toml says."""
+    """Contents of names.toml."""
     return tomllib.loads((FOLDER / "names.toml").read_text(encoding="utf-8"))
 
 
@@ -69,12 +69,12 @@ def _pieces(key: str) -> tuple[str, ...]:
 
 
 def is_given(word: Word) -> bool:
-    """A part of `word` is on the list of given names."""
+    """Whether a part of `word` is on the list of given names."""
     return not given_names().isdisjoint(_pieces(word.key))
 
 
 def is_family(word: Word) -> bool:
-    """A part of `word` is on the list of family names."""
+    """Whether a part of `word` is on the list of family names."""
     known = family_names()
     return any(
         len(piece) > 2 and piece in known for piece in (word.key, *_pieces(word.key))
@@ -82,7 +82,7 @@ def is_family(word: Word) -> bool:
 
 
 def is_word(word: Word, languages: frozenset[str] = READ) -> bool:
-    """A word of English, or of another language that the text has."""
+    """Whether it is a word of English, or of another language of the text."""
     return all(
         piece in english_words()
         or piece in keys("words-too")
@@ -103,7 +103,7 @@ def is_abbreviation(word: Word) -> bool:
 
 
 def is_known(name: str) -> bool:
-    """Every word of `name` is a word of a language, a heading or a thing."""
+    """Whether every word of `name` is of a language, a heading or a thing."""
     return all(
         is_word(word) or word.key in never() or is_medical(word) or is_eponym(word)
         for word in (Word(0, len(part), part, folded(part)) for part in name.split())
@@ -138,12 +138,12 @@ _UMLAUT: Final = re.compile("[\u00e4\u00f6\u00fc\u00df]")
 
 
 def is_nobodys(word: Word) -> bool:
-    """`word` is no part of any name: a drug, a heading, a day."""
+    """Whether `word` is no part of any name: a drug, a heading, a day."""
     return word.key in never() or is_drug(word.text)
 
 
 def is_eponym(word: Word) -> bool:
-    """A sign, an illness or a thing is called so."""
+    """Whether a sign, an illness or a thing is called so."""
     known = keys("eponyms")
     pieces = [piece for piece in _pieces(word.key) if len(piece) > 2]
     return word.key in known or (
@@ -152,7 +152,7 @@ def is_eponym(word: Word) -> bool:
 
 
 def is_thing(word: Word) -> bool:
-    """A medicine, a germ, a country or another thing that has a name."""
+    """Whether it is a medicine, a germ, a country or another thing with a name."""
     return (
         word.key in keys("brands")
         or word.key in keys("things")
@@ -161,7 +161,7 @@ def is_thing(word: Word) -> bool:
 
 
 def is_medical(word: Word) -> bool:
-    """Such a thing, or a word that ends as those for illnesses and drugs do."""
+    """Whether it is such a thing, or ends as words for illnesses and drugs do."""
     return is_thing(word) or (
         len(word.key) > MIN_MEDICAL and word.key.endswith(_endings())
     )

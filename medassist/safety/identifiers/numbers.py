@@ -39,7 +39,7 @@ _LINK: Final = (
 
 @cache
 def table() -> dict[str, Any]:
-    """What numbers.toml says."""
+    """Contents of numbers.toml."""
     return tomllib.loads(TABLE.read_text(encoding="utf-8"))
 
 

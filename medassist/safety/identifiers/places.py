@@ -50,7 +50,7 @@ _IN_NAMES: Final = (
 
 @cache
 def table() -> dict[str, Any]:
-    """What places.toml says."""
+    """Contents of places.toml."""
     return tomllib.loads((FOLDER / "places.toml").read_text(encoding="utf-8"))
 
 
@@ -267,7 +267,7 @@ def _states() -> frozenset[str]:
 
 
 def is_town(name: str) -> bool:
-    """`name` is on the list of towns."""
+    """Whether `name` is on the list of towns."""
     key = folded(name).replace("-", " ").replace("\u2019", "'")
     return key in towns() and key not in name_words.keys("things")
 

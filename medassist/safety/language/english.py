@@ -59,7 +59,7 @@ _NOT_LATIN: Final = re.compile("[\u0370-\u1dff\u2c80-\ua7ff\ua800-\ud7ff\uf900-\
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What is known of words.
+    """Tables of words by which languages are known.
 
     Attributes:
         english: Words of English.

@@ -1,4 +1,4 @@
-"""What is found of a text: the languages that it is written in."""
+"""Languages that a text was found to be written in."""
 
 from __future__ import annotations
 

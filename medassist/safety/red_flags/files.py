@@ -1,4 +1,4 @@
-"""The files of the rules as they stand on the disk: what each line of them may be."""
+"""Schemas of the rule files: what each line of them may be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Units = tuple[tuple[str, float, float, float], ...]
 
 
 class FlagRow(FrozenModel):
-    """What a rule file says of one flag."""
+    """A flag, as a rule file has it."""
 
     title: str = Field(min_length=5, max_length=80)
     say: str = Field(min_length=40, max_length=600)
@@ -104,7 +104,7 @@ class MeasureFile(FrozenModel):
 
 
 class LanguageFile(FrozenModel):
-    """How another language than English says what the rules look for."""
+    """Words of another language than English for what the rules look for."""
 
     words: dict[str, str]
     cues: CueFile
@@ -118,5 +118,5 @@ class LanguageFile(FrozenModel):
 
 
 def read(name: str) -> dict[str, object]:
-    """A file of this folder."""
+    """Read and check a file of this folder."""
     return tomllib.loads((FOLDER / name).read_text(encoding="utf-8"))

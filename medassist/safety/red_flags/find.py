@@ -1,4 +1,4 @@
-"""Which red flags a text raises."""
+"""Finds the red flags that a text raises."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class RedFlag:
 
     @property
     def rank(self) -> tuple[int, bool]:
-        """The smaller, the further up: by urgency, then panels before reminders."""
+        """Key to sort by: urgency, then panels before reminders."""
         return URGENCIES.index(self.urgency), not self.panel
 
 

@@ -35,7 +35,7 @@ _SCALE: Final = re.compile(r" ?°? ?([CF])\b")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A value that has a name.
+    """A kind of measurement, with its names.
 
     Attributes:
         base: The value it is.
@@ -89,7 +89,7 @@ Values = dict[str, list[MeasuredValue]]
 
 @dataclass(frozen=True, slots=True)
 class NumberContext:
-    """What stands around numbers in a language.
+    """Words around numbers in a language, by which their kind is known.
 
     Attributes:
         numbers: Numbers that are written as words.
@@ -109,7 +109,7 @@ def measures(
     kinds: Mapping[str, Kind],
     around: NumberContext,
 ) -> Values:
-    """All values of `text`, by the name of their kind.
+    """All measurements of `text`, by the name of their kind.
 
     `age` is in years, `weeks-pregnant` in weeks, `sbp` and `dbp` in mmHg; the others
     are in the first unit that measures.toml gives.

@@ -1,4 +1,4 @@
-r"""Phrases: what the rule files say, and where a text says it.
+r"""Phrases of the rule files, and where a text has them.
 
 A phrase is a few words, written as a clinician would read them:
 
@@ -49,7 +49,7 @@ class PhraseWord:
 
     @property
     def is_plain(self) -> bool:
-        """Only words themselves are it, no stem and no number."""
+        """Whether it is words alone, no stem and no number."""
         return not (self.stems or self.number)
 
     def fits(self, word: str) -> bool:

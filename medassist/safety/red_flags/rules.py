@@ -1,4 +1,4 @@
-"""The rules as they stand in the files, read once.
+"""Red-flag rules, read from their files once.
 
 A file a field: `[flags.NAME]` with what is shown and when, `[concepts]` with the
 phrases that say a thing. Concepts are shared by all files; those of no one field stand
@@ -43,7 +43,7 @@ _COMPARISON: Final = re.compile(r"([a-z0-9-]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True, slots=True)
 class MeasureBound:
-    """A measured value against a bound."""
+    """A bound that a measured value is compared with."""
 
     measure: str
     sign: Literal["<", "<=", ">", ">="]
@@ -68,7 +68,7 @@ Term = str | MeasureBound
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Of these terms at least `least` must hold."""
+    """Terms of which at least `least` must hold."""
 
     least: int
     terms: tuple[Term, ...]
@@ -76,7 +76,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Groups that must all hold.
+    """Groups of terms that must all hold: one of the ways to meet a rule.
 
     Attributes:
         groups: The groups.
@@ -90,7 +90,7 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class FlagRule:
-    """A flag and when it is raised: one of `when`, all groups of it."""
+    """A flag, raised where all groups of one of `when` hold."""
 
     id: str
     field: str
@@ -126,7 +126,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Rules:
-    """All that the files say, ready to be used on texts of one language."""
+    """All rules, ready to be used on texts of one language."""
 
     flags: tuple[FlagRule, ...]
     wanted_by: dict[str, tuple[int, ...]]

@@ -1,4 +1,4 @@
-"""What a text says is not so, is over, is another person's, or is only supposed.
+"""Negation, past, other persons and suppositions in a text.
 
 One walk over the words marks each with the reason why it does not count. The cues are
 word lists (cues.toml); here is only how far they reach. The idea of cues with a reach
@@ -64,7 +64,7 @@ class Scope:
     def counts(
         self, hit: Hit, *, past_counts: bool = False, others_count: bool = False
     ) -> bool:
-        """`hit` is said to be so, now, of the patient."""
+        """Whether `hit` is said to be so, now, of the patient."""
         denied, past = self.denied, self.past
         others, supposed = self.others, self.supposed
         if len(hit.places) == 1 and hit.places[0] in self.compound:
@@ -86,7 +86,7 @@ class Scope:
 
 
 def scope(text: Tokens, cues: Cues, teaching_overruled: bool = False) -> Scope:
-    """Mark every word of `text`.
+    """Find for every word of `text` whether it counts.
 
     Args:
         text: The text.

@@ -36,7 +36,7 @@ class Crossed:
 def of_patients(
     text: Tokens, raw: str, values: Values, said: Scope, lists: Lists
 ) -> Values:
-    """The values without what is over, replaced, denied, supposed or of nobody."""
+    """Values without those that are over, replaced, denied, supposed or of nobody."""
     reader = _ValueReader(text, raw, said, lists)
     kept: Values = {}
     for measure, held in values.items():

@@ -1,4 +1,4 @@
-"""How Textual draws the Markdown of an answer."""
+"""Textual widgets that draw the Markdown of an answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from medassist.tui.consult.table import AnswerTable
 
 
 class AnswerFence(MarkdownFence):
-    """Code whose long lines go on in the next; Textual's are cut at the edge."""
+    """Block of code whose long lines are wrapped; Textual's are cut at the edge."""
 
     _styles: tuple[tuple[int, int, str], ...] = ()
 
@@ -41,7 +41,7 @@ class AnswerFence(MarkdownFence):
 
 
 class AnswerMarkdown(Markdown):
-    """Shows an answer; links cannot be followed."""
+    """Markdown of an answer; links cannot be followed."""
 
     BLOCKS = Markdown.BLOCKS | {
         "table_open": AnswerTable,
