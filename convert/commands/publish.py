@@ -91,8 +91,8 @@ def publish(
     with room("convert"):
         from convert.ollama import publish as work
         from convert.ollama.model_names import read_name
+        from convert.ollama.ollama_server import OllamaServer
         from convert.ollama.publish_plan import make_plans
-        from convert.ollama.server import OllamaServer
         from medassist.core.ollama_host import read_host
 
     model = read_name(name)

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from convert.errors import ConvertError
 from convert.go_template.source import ChatSource, TemplateRefused
 from convert.ollama.model_settings import OllamaSettings
+from convert.ollama.ollama_server import OllamaServer
 from convert.ollama.own_template import FIRST, GO_ALONE
 from convert.ollama.publish_plan import PublishPlan
 from convert.ollama.read_back_check import ReadBackCheck, short
-from convert.ollama.server import OllamaServer
 from medassist.core.values import Role, Thinking
 
 Talk = tuple[tuple[Role, str], ...]

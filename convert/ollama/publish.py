@@ -10,11 +10,11 @@ from pydantic import BaseModel
 
 from convert.errors import ConvertError
 from convert.ollama.model_settings import OllamaWishes
+from convert.ollama.ollama_server import AdapterRefusedError, OllamaServer
 from convert.ollama.parameters import Parameter
 from convert.ollama.publish_plan import PublishPlan, merged_plan
 from convert.ollama.read_back import read_back
 from convert.ollama.read_back_check import ReadBackCheck
-from convert.ollama.server import AdapterRefusedError, OllamaServer
 from convert.run_card import write_on_card
 from medassist.core.card import Card
 from medassist.core.files import sha256_of_file

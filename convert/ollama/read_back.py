@@ -21,10 +21,10 @@ from convert.gguf.contents import GgufFacts, same_number
 from convert.gguf.head import TensorFact, read_head, tensor_bytes
 from convert.go_template.source import ChatSource
 from convert.ollama.model_settings import OllamaSettings
+from convert.ollama.ollama_server import OllamaServer
 from convert.ollama.prompts_back import prompt_checks
 from convert.ollama.publish_plan import PublishPlan
 from convert.ollama.read_back_check import ReadBackCheck, short
-from convert.ollama.server import OllamaServer
 
 STORED = re.compile(r"^(FROM|ADAPTER) (.*sha256-([0-9a-f]{64}))\s*$", re.MULTILINE)
 # The server leaves these out of what it tells, or they say how a file was cut up.

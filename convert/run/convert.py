@@ -18,8 +18,8 @@ from convert.merge.merge_record import read_record
 from convert.ollama.model_settings import template_end
 from convert.ollama.parameters import Parameter
 from convert.run.convertible_run import ConvertibleRun
-from convert.run.ledger import StepLedger
 from convert.run.run_steps import Planner, RunWishes
+from convert.run.step_ledger import StepLedger
 from convert.run_card import write_on_card
 from convert.verify.result import read_verified
 from medassist.core.card import Card, Sha256

@@ -28,7 +28,7 @@ from convert.ollama.model_settings import OllamaSettings, OllamaWishes, settings
 from convert.peft_adapter import PeftAdapter
 from convert.quantize import quantize
 from convert.run.convertible_run import ConvertibleRun
-from convert.run.ledger import Hashed, LedgerStep
+from convert.run.step_ledger import Hashed, LedgerStep
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.result import read_verified
 from medassist.core.files import SHARED_FILE, write_whole

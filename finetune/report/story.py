@@ -6,7 +6,7 @@ from finetune.report.public_names import base_name
 from finetune.report.run_facts import LEFT_OUT, RunFacts
 from finetune.report.sections.answers import answers
 from finetune.report.sections.data import data
-from finetune.report.sections.limits import limits, next_steps
+from finetune.report.sections.limitations import limits, next_steps
 from finetune.report.sections.lineage import lineage, mismatches
 from finetune.report.sections.loss_curves import training
 from finetune.report.sections.overview import (

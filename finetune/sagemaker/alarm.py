@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import NotThere, SageMakerError, told
-from finetune.sagemaker.ledger import Books
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import Books
 
 NO_LIMIT = (
     "an alarm of AWS Budgets is no limit: its figures are hours old. These limits are "

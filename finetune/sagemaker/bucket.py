@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.errors import told
 from finetune.sagemaker.hosts import partition_of
-from finetune.sagemaker.ledger import Books
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import Books
 
 HALF_UPLOADS_DAYS = 7
 """Parts of uploads that nobody finished cost as whole objects do."""

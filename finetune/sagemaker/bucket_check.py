@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import (
     DENIED,
     GONE,
@@ -12,7 +13,6 @@ from finetune.sagemaker.errors import (
     in_words,
     told,
 )
-from finetune.sagemaker.session import Aws
 
 CLOSED = (
     "BlockPublicAcls",

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from finetune.errors import FinetuneError
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.container import keeping
 from finetune.sagemaker.errors import SageMakerError, told
-from finetune.sagemaker.session import Aws
 from finetune.sagemaker.watch import checkpoints, objects, split_uri
 from finetune.train.result import read_training
 from finetune.train.training_folder import TrainingRun

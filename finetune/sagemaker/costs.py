@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from finetune.sagemaker import places, tagged
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket_check import bytes_under
 from finetune.sagemaker.errors import NotThere, told
-from finetune.sagemaker.ledger import Made, ResourceLedger
-from finetune.sagemaker.limits import LATE_S, cost
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.job_limits import LATE_S, cost
+from finetune.sagemaker.resource_ledger import Made, ResourceLedger
 from finetune.sagemaker.teardown import (
     ENDED,
     billed_seconds,

@@ -10,7 +10,7 @@ from typing import Any
 
 from finetune.sagemaker import places
 from finetune.sagemaker.container import contract
-from finetune.sagemaker.limits import JobLimits
+from finetune.sagemaker.job_limits import JobLimits
 
 CONTAINER = "/opt/ml"
 RUN_TAG, RECIPE_TAG = "medassist:run", "medassist:recipe"

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from finetune.sagemaker import fit as fits
 from finetune.sagemaker import places
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.ledger import read_ledger
-from finetune.sagemaker.limits import (
+from finetune.sagemaker.job_limits import (
     BOOT_S,
     HOUR,
     UPLOAD_S,
@@ -21,7 +21,7 @@ from finetune.sagemaker.limits import (
 )
 from finetune.sagemaker.obstacles import PlanRequest
 from finetune.sagemaker.price import Price, from_table, price
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import read_ledger
 from medassist.core.words import duration
 
 LOGS_BYTES = 50_000_000

@@ -14,11 +14,11 @@ from pathlib import Path
 from finetune.sagemaker import fit as fits
 from finetune.sagemaker import money, places
 from finetune.sagemaker.alarm import NO_LIMIT, told_alarms
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.ledger import read_ledger
-from finetune.sagemaker.limits import JobLimits
+from finetune.sagemaker.job_limits import JobLimits
 from finetune.sagemaker.obstacles import PlanRequest, obstacles
 from finetune.sagemaker.price import Price, price
 from finetune.sagemaker.quotas import (
@@ -28,7 +28,7 @@ from finetune.sagemaker.quotas import (
     quotas,
     training_quota,
 )
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import read_ledger
 from medassist.core.run_folder import RunFolder
 from medassist.core.words import memory, plural
 

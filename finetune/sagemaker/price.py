@@ -13,9 +13,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from finetune.sagemaker import places
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError, told
 from finetune.sagemaker.places import Use
-from finetune.sagemaker.session import Aws
 
 _COMPONENT = {"training": "Training", "hosting": "Hosting"}
 _USAGE = {"training": "Train:", "hosting": "Host:"}

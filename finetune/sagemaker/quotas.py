@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError, told
-from finetune.sagemaker.session import Aws
 
 
 @dataclass(frozen=True)

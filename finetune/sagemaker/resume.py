@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.channel import ChannelFile
 from finetune.sagemaker.container import keeping
 from finetune.sagemaker.errors import SageMakerError, told
-from finetune.sagemaker.session import Aws
 from finetune.sagemaker.upload import put
 from finetune.sagemaker.watch import checkpoints, split_uri
 from finetune.train.training_folder import TrainingRun, check_resumed

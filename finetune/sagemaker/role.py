@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import GONE, SageMakerError, code_of, in_words, told
-from finetune.sagemaker.ledger import Books
 from finetune.sagemaker.policies import (
     TASKS,
     Role,
@@ -15,7 +15,7 @@ from finetune.sagemaker.policies import (
     policies,
     role_name,
 )
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import Books
 
 DEFAULT_ROLE = "medassist-sagemaker"
 TAG = {"Key": "medassist", "Value": "role"}

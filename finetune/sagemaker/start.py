@@ -10,16 +10,16 @@ from typing import Any
 
 from finetune.sagemaker import strict
 from finetune.sagemaker.alarm import make_alarm
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import make_bucket
 from finetune.sagemaker.bundle import Bundle
 from finetune.sagemaker.errors import NotThere, SageMakerError, code_of, told
 from finetune.sagemaker.job import JobOptions, JobOrder, job_name, request
-from finetune.sagemaker.ledger import Books, ResourceLedger
-from finetune.sagemaker.limits import JobLimits
+from finetune.sagemaker.job_limits import JobLimits
 from finetune.sagemaker.patience import patiently
 from finetune.sagemaker.plan import Plan
+from finetune.sagemaker.resource_ledger import Books, ResourceLedger
 from finetune.sagemaker.resume import ResumePoint, send
-from finetune.sagemaker.session import Aws
 from finetune.sagemaker.tracking import make_trial
 from finetune.sagemaker.upload import upload
 from finetune.sagemaker.watch import describe, status

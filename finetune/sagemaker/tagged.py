@@ -13,15 +13,15 @@ from decimal import Decimal
 from typing import Any
 
 from finetune.sagemaker.alarm import alarms
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.container.contract import PRICE
 from finetune.sagemaker.errors import NotThere, SageMakerError, told
 from finetune.sagemaker.job import NAMED, RUN_TAG
-from finetune.sagemaker.ledger import Kind, Made, ResourceLedger
-from finetune.sagemaker.limits import BOOT_S, STOP_S, UPLOAD_S
+from finetune.sagemaker.job_limits import BOOT_S, STOP_S, UPLOAD_S
 from finetune.sagemaker.price import price
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import Kind, Made, ResourceLedger
 from finetune.sagemaker.teardown import ENDED
 
 PREFIX = "medassist"

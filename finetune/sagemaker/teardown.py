@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 from finetune.sagemaker import places
 from finetune.sagemaker.alarm import delete_alarm
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket_check import bytes_under
 from finetune.sagemaker.errors import NotThere, SageMakerError, told
-from finetune.sagemaker.ledger import Books, Kind, Made
+from finetune.sagemaker.resource_ledger import Books, Kind, Made
 from finetune.sagemaker.role import delete_role
-from finetune.sagemaker.session import Aws
 from finetune.sagemaker.tracking import delete_trial
 
 # An endpoint costs by the hour and goes first; its schedule is a net under it and goes

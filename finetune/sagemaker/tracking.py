@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import NotThere, SageMakerError, told
-from finetune.sagemaker.ledger import Books
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import Books
 
 MLFLOW = re.compile(
     r"arn:[a-z-]+:sagemaker:([a-z0-9-]+):(\d{12}):mlflow-(app|tracking-server)/(.+)"

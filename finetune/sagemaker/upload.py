@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.channel import ChannelFile, InputChannel
 from finetune.sagemaker.errors import GONE, SageMakerError, code_of, in_words, told
-from finetune.sagemaker.session import Aws
 from medassist.core.progress import Watcher, unwatched
 
 PART = 64 * 2**20

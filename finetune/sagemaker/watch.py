@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import NotThere, SageMakerError, code_of, in_words, told
 from finetune.sagemaker.job import METRICS
-from finetune.sagemaker.ledger import Books, Made, ResourceLedger
-from finetune.sagemaker.limits import cost
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.job_limits import cost
+from finetune.sagemaker.resource_ledger import Books, Made, ResourceLedger
 from finetune.train.checkpoint import folder_of
 from medassist.core.words import duration
 

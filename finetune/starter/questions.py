@@ -23,7 +23,7 @@ from finetune.data.sources import (
     mts_dialog,
     pubmedqa,
 )
-from finetune.data.sources.source import Broken, DataSource, PassedOver
+from finetune.data.sources.data_source import Broken, DataSource, PassedOver
 from finetune.errors import FinetuneError
 
 SHORTEST_ANSWER = 40  # characters; below stand remnants such as "See above."

@@ -19,10 +19,10 @@ from finetune.train.checkpoint import (
 )
 from finetune.train.metrics import MetricsFile, TrainingStep
 from finetune.train.preparation import TOKENIZER, PreparedTraining, forget
-from finetune.train.progress import TrainingProgress
 from finetune.train.result import Best, Cost, TrainingResult, write_training
 from finetune.train.shortage import shortage_told
 from finetune.train.training_folder import TrainingRun
+from finetune.train.training_progress import TrainingProgress
 from finetune.train.tuner import NothingLearned
 from medassist.core.files import give_name, sha256_of_file
 from medassist.core.run_folder import ADAPTER_WEIGHTS, METRICS

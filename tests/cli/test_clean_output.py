@@ -20,7 +20,7 @@ OBEYED = set("\x1b\x07\x9b\x9d\u202e\u200f")
 PRINTS = {
     "medassist/core/terminal.py",
     # Into a job's log, which `sagemaker logs` cleans when it shows it.
-    "finetune/sagemaker/container/child.py",
+    "finetune/sagemaker/container/job_process.py",
     "finetune/sagemaker/container/job.py",
 }
 """The one place that prints, and what has no terminal."""

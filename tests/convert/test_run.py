@@ -17,8 +17,8 @@ from safetensors.torch import load_file, save_file
 from convert.errors import ConvertError
 from convert.gguf.model import convert_model
 from convert.run.convert import RunConverted, convert_run_folder
-from convert.run.ledger import LedgerStep, StepLedger
 from convert.run.run_steps import RunWishes
+from convert.run.step_ledger import LedgerStep, StepLedger
 from convert.verify.result import require_verified
 from tests.convert.tiny_hf import save_pair
 

@@ -15,7 +15,7 @@ from medassist.consult.verdict import Verdict, now
 from medassist.core.values import PANES
 from medassist.records.errors import RecordsError
 from medassist.records.export import SUFFIXES, Form, export, pdf, suggested_name
-from medassist.records.export.document import THOUGHT, texts, thinks
+from medassist.records.export.export_document import THOUGHT, texts, thinks
 from medassist.records.record import Record, WarningGiven
 from tests.records.making import FLAG, SOURCES, a_record, a_turn, answer
 

@@ -6,7 +6,7 @@ import pytest
 
 from medassist.safety.language import is_foreign, whose_rules
 from medassist.safety.red_flags import find_red_flags
-from medassist.safety.red_flags.files import LanguageFile, MeasureFile, read
+from medassist.safety.red_flags.rule_files import LanguageFile, MeasureFile, read
 from medassist.safety.red_flags.rules import english_concepts, is_comparison, rules
 from medassist.text.frequencies import frequencies
 from tests.safety.language_cases import (

@@ -20,9 +20,9 @@ from finetune.commands.sagemaker.options import (
 from medassist.core.terminal import Proxy, confirm, say, show
 
 if TYPE_CHECKING:
-    from finetune.sagemaker.hosting.asked import Side
+    from finetune.sagemaker.aws_session import Aws
     from finetune.sagemaker.hosting.leaving import Leaving
-    from finetune.sagemaker.session import Aws
+    from finetune.sagemaker.hosting.question import Side
 
 MOST_BYTES = 1024 * 1024
 """Of a question; longer than any context."""
@@ -93,9 +93,9 @@ def ask(
     ) as opened:
         from finetune.data.records import Message
         from finetune.sagemaker.hosting.answers import AskedBoth, answers
-        from finetune.sagemaker.hosting.asked import SIDES, EndpointQuestion
         from finetune.sagemaker.hosting.endpoint import opened_endpoint
         from finetune.sagemaker.hosting.leaving import looked
+        from finetune.sagemaker.hosting.question import SIDES, EndpointQuestion
         from medassist.core.run_folder import RunFolder
 
         aws = opened.aws

@@ -30,10 +30,10 @@ from medassist.core.terminal import Proxy, confirm, say, show, watching
 from medassist.core.words import size
 
 if TYPE_CHECKING:
+    from finetune.sagemaker.aws_session import Aws
     from finetune.sagemaker.channel import InputChannel
     from finetune.sagemaker.hosting.plan import DeployPlan
-    from finetune.sagemaker.ledger import Books
-    from finetune.sagemaker.session import Aws
+    from finetune.sagemaker.resource_ledger import Books
     from finetune.sagemaker.start import RunPrefix
 
 
@@ -164,9 +164,9 @@ def deploy(
         from finetune.sagemaker.hosting.requests import EndpointOrder
         from finetune.sagemaker.hosting.subject import SubjectWish
         from finetune.sagemaker.job import JobOptions, job_name
-        from finetune.sagemaker.ledger import open_books
-        from finetune.sagemaker.limits import dollars
+        from finetune.sagemaker.job_limits import dollars
         from finetune.sagemaker.option_checks import wrong
+        from finetune.sagemaker.resource_ledger import open_books
         from finetune.sagemaker.start import place_of
         from finetune.train.training_folder import locked
 

@@ -21,8 +21,8 @@ from finetune.commands.sagemaker.options import (
 from medassist.core.terminal import Proxy, say, show
 
 if TYPE_CHECKING:
-    from finetune.sagemaker.ledger import Books
-    from finetune.sagemaker.session import Aws
+    from finetune.sagemaker.aws_session import Aws
+    from finetune.sagemaker.resource_ledger import Books
     from finetune.sagemaker.watch import Status
 
 POLL_S = 10.0

@@ -13,8 +13,8 @@ import typer
 from medassist.core.terminal import room, say
 
 if TYPE_CHECKING:
-    from finetune.sagemaker.ledger import Books, Made, ResourceLedger
-    from finetune.sagemaker.session import Aws
+    from finetune.sagemaker.aws_session import Aws
+    from finetune.sagemaker.resource_ledger import Books, Made, ResourceLedger
 
 EXTRAS = "finetune,sagemaker"
 Region = Annotated[
@@ -159,7 +159,7 @@ def account(
     with room(EXTRAS):
         import boto3  # noqa: F401
 
-        from finetune.sagemaker.session import SessionRequest, opened
+        from finetune.sagemaker.aws_session import SessionRequest, opened
         from medassist.core.settings_file import way_out
     wish = SessionRequest(region, profile, instance_role, way_out(proxy))
     with opened(wish, lambda text: say(text, err=True)) as aws:
@@ -182,7 +182,7 @@ def opened_run(
     """
     where = region or ledger_of(run).region
     with account(where, profile, instance_role=instance_role, proxy=proxy) as aws:
-        from finetune.sagemaker.ledger import open_books
+        from finetune.sagemaker.resource_ledger import open_books
 
         yield OpenRun(run, aws, open_books(run, aws.account, aws.region))
 
@@ -194,7 +194,7 @@ def ledger_of(run: Path) -> ResourceLedger:
         SageMakerError: nothing was made for it.
     """
     from finetune.sagemaker.errors import NotThere
-    from finetune.sagemaker.ledger import FILE, read_ledger
+    from finetune.sagemaker.resource_ledger import FILE, read_ledger
 
     ledger = read_ledger(run)
     if ledger is None:
@@ -207,7 +207,7 @@ def ledger_of(run: Path) -> ResourceLedger:
 def region_of(run: Path) -> str | None:
     """Where the things of a run lie; None where nothing was made for it yet."""
     with room(EXTRAS):
-        from finetune.sagemaker.ledger import read_ledger
+        from finetune.sagemaker.resource_ledger import read_ledger
     ledger = read_ledger(run)
     return ledger.region if ledger is not None else None
 

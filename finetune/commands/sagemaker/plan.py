@@ -83,7 +83,7 @@ def plan(
         from finetune.sagemaker import export as exports
         from finetune.sagemaker import hosts
         from finetune.sagemaker.errors import NO_REGION, SageMakerError
-        from finetune.sagemaker.limits import dollars
+        from finetune.sagemaker.job_limits import dollars
         from finetune.sagemaker.plan import PlanRequest, make_plan
         from finetune.sagemaker.plan_words import told
         from finetune.train.training_folder import root_of

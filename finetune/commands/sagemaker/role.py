@@ -72,8 +72,8 @@ def role(
     them. Nothing is made without --create.
     """
     with account(region, profile, instance_role=instance_role, proxy=proxy) as aws:
-        from finetune.sagemaker.ledger import open_books
         from finetune.sagemaker.policies import TASKS, RoleScope, policies
+        from finetune.sagemaker.resource_ledger import open_books
         from finetune.sagemaker.role import create_roles
         from medassist.core.validated import to_json
 

@@ -22,8 +22,8 @@ from finetune.commands.sagemaker.options import (
 from medassist.core.terminal import Proxy, confirm, say, show
 
 if TYPE_CHECKING:
-    from finetune.sagemaker.ledger import Books
-    from finetune.sagemaker.session import Aws
+    from finetune.sagemaker.aws_session import Aws
+    from finetune.sagemaker.resource_ledger import Books
 
 
 def teardown(
@@ -94,7 +94,7 @@ def _opened(
         account(region, profile, **who) as aws,
         tempfile.TemporaryDirectory() as folder,
     ):
-        from finetune.sagemaker.ledger import FILE, Books
+        from finetune.sagemaker.resource_ledger import FILE, Books
         from finetune.sagemaker.tagged import find
 
         found = find(aws, ended=False)

@@ -40,12 +40,12 @@ from finetune.commands.sagemaker.options import (
 from medassist.core.terminal import Proxy, confirm, say, show, watching
 
 if TYPE_CHECKING:
+    from finetune.sagemaker.aws_session import Aws
     from finetune.sagemaker.bundle import Bundle
     from finetune.sagemaker.job import JobOptions, JobOrder
     from finetune.sagemaker.obstacles import PlanRequest
     from finetune.sagemaker.plan import Plan
     from finetune.sagemaker.resume import ResumePoint
-    from finetune.sagemaker.session import Aws
     from finetune.sagemaker.start import RunPrefix
     from finetune.train.training_folder import TrainingRun
 
@@ -144,9 +144,9 @@ def train(
         from finetune.sagemaker.bundle import make_bundle
         from finetune.sagemaker.errors import SageMakerError
         from finetune.sagemaker.job import JobOptions
-        from finetune.sagemaker.ledger import open_books
-        from finetune.sagemaker.limits import dollars
+        from finetune.sagemaker.job_limits import dollars
         from finetune.sagemaker.obstacles import PlanRequest
+        from finetune.sagemaker.resource_ledger import open_books
         from finetune.train.training_folder import open_run
 
         run = open_run(recipe, out, resume=True)

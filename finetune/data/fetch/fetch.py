@@ -14,8 +14,8 @@ from finetune.data.fetch.download_plan import (
     announced,
     carry_out,
 )
+from finetune.data.sources.data_source import SourceInfo
 from finetune.data.sources.registry import SOURCES, source_info
-from finetune.data.sources.source import SourceInfo
 from finetune.errors import FinetuneError
 from medassist.core.errors import told_as
 from medassist.core.progress import Watcher

@@ -17,8 +17,8 @@ from lxml import etree
 
 from finetune.data.fetch.download_plan import DownloadPlan
 from finetune.data.sources.csv_rows import csv_rows
+from finetune.data.sources.data_source import Broken
 from finetune.data.sources.pmc_layouts import versioned
-from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import lines
 from finetune.errors import FinetuneError
 from medassist.core.download import Checksum, Wanted, ask

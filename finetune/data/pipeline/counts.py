@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pydantic import TypeAdapter
 
-from finetune.data.sources.source import Columns
+from finetune.data.sources.data_source import Columns
 from finetune.data.steps.licences import LicenceDecision
 from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult
 from medassist.core.files import write_whole

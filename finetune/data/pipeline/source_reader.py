@@ -23,7 +23,7 @@ from finetune.data.pipeline.datatrove_documents import (
 from finetune.data.pipeline.rank_progress import Reporter
 from finetune.data.pipeline.split_writer import group_key
 from finetune.data.pipeline.work_folder import Input, OpenedSource, WorkFolder
-from finetune.data.sources.source import Broken, Read, Reading
+from finetune.data.sources.data_source import Broken, Read, Reading
 from finetune.data.steps.licences import as_stated
 from finetune.errors import FinetuneError
 from medassist.core.files import sha256_of_file

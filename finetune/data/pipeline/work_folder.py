@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.recipe import DataPart
-from finetune.data.sources.source import DataSource, SourceInfo
+from finetune.data.sources.data_source import DataSource, SourceInfo
 from finetune.errors import FinetuneError
 from medassist.frozen_model import FrozenModel
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from finetune.data.sources.data_source import Broken
 from finetune.data.sources.packed import (
     is_archive,
     named,
@@ -19,7 +20,6 @@ from finetune.data.sources.packed import (
     refusal,
     tar_members,
 )
-from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import opened
 
 LARGEST_DOCUMENT = 64 * 2**20  # bytes; the largest articles have about ten million

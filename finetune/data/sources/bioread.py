@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finetune.data.records import DialogueRecord, Licence
+from finetune.data.sources.data_source import LONGEST_RECORD, Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
-from finetune.data.sources.source import LONGEST_RECORD, Broken, Read, SourceInfo
 from finetune.data.sources.text_lines import lines
 
 NAME = "bioread"

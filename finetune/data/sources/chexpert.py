@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 
 from finetune.data.records import Licence, TextRecord
 from finetune.data.sources.csv_rows import CsvRow, csv_rows
+from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.inputs import inputs
-from finetune.data.sources.source import Broken, Read, SourceInfo
 from medassist.frozen_model import FrozenModel
 
 NAME = "chexpert"

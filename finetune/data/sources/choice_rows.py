@@ -22,8 +22,8 @@ from finetune.data.sources.choices import (
     with_options,
 )
 from finetune.data.sources.column_map import ColumnMap
+from finetune.data.sources.data_source import Broken
 from finetune.data.sources.row import TableRow
-from finetune.data.sources.source import Broken
 from finetune.errors import FinetuneError
 
 Rows = Callable[[], Iterator[TableRow | Broken]]

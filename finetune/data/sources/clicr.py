@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.records import Licence
+from finetune.data.sources.data_source import Broken, Read, SourceInfo, unlike
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.source import Broken, Read, SourceInfo, unlike
 
 NAME = "clicr"
 GAP = "@placeholder"

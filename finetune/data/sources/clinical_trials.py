@@ -15,10 +15,10 @@ from typing import Any
 
 from finetune.data.records import Licence, TextRecord
 from finetune.data.sources.archive import documents
+from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
 from finetune.data.sources.packed import TARS, is_archive
-from finetune.data.sources.source import Broken, Read, SourceInfo
 from finetune.data.sources.text_lines import lines
 
 NAME = "clinical-trials"

@@ -15,10 +15,10 @@ from typing import Any
 
 from finetune.data.documents import sentences
 from finetune.data.records import Licence
+from finetune.data.sources.data_source import Broken, Read, SourceInfo, unlike
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.source import Broken, Read, SourceInfo, unlike
 
 SOURCE = "covid-qa"
 FILES = ("covidqa_ccby_train.json.xz",)

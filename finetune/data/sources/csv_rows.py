@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
+from finetune.data.sources.data_source import LONGEST_RECORD, Broken
 from finetune.data.sources.nearest import did_you_mean
-from finetune.data.sources.source import LONGEST_RECORD, Broken
 from finetune.data.sources.text_lines import TextLine, lines
 from finetune.errors import FinetuneError
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from finetune.data.records import Licence
 from finetune.data.sources.csv_rows import csv_rows
+from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.missing_words import is_missing
-from finetune.data.sources.source import Broken, Read, SourceInfo
 
 NAME = "doctor-healthcare-100k"
 WHAT = "Doctor-HealthCare-100k"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.sources import pmc_layouts
+from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.pmc_oa import article_files, article_meta, found_articles
-from finetune.data.sources.source import Broken, Read, SourceInfo
 
 SOURCE = "elife-digests"
 FILES = ("elife-articles-xml.tar.xz",)

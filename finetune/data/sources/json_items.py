@@ -17,8 +17,8 @@ import ijson
 from ijson.common import ObjectBuilder
 
 from finetune.data.sources.conversation import is_turn
+from finetune.data.sources.data_source import LONGEST_RECORD
 from finetune.data.sources.json_shapes import KindOfRecord, Shape, by_columns, shape_of
-from finetune.data.sources.source import LONGEST_RECORD
 from finetune.data.sources.text_lines import opened
 from finetune.errors import FinetuneError
 

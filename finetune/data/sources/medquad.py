@@ -13,10 +13,10 @@ from pathlib import Path
 
 from finetune.data.records import Licence
 from finetune.data.sources.archive import Member, documents
+from finetune.data.sources.data_source import Broken, PassedOver, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import inputs
 from finetune.data.sources.packed import TARS
-from finetune.data.sources.source import Broken, PassedOver, Read, SourceInfo
 
 SOURCE = "medquad"
 ARCHIVE = "medquad-xml.tar.xz"

@@ -17,9 +17,9 @@ from pathlib import Path
 from finetune.data.documents import is_held_out, sentences
 from finetune.data.phrasings import Phrasings, phrasings
 from finetune.data.records import DialogueRecord
+from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.medquad import LICENCE, MedQuad
-from finetune.data.sources.source import Broken, Read, SourceInfo
 
 NAME = "medquad-short"
 RARE = ("GARD", "GHR")  # the publishers whose pages are about rare diseases

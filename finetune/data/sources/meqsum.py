@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.records import Licence
+from finetune.data.sources.data_source import Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import inputs
-from finetune.data.sources.source import Read, SourceInfo
 from finetune.errors import FinetuneError
 
 SOURCE = "meqsum"

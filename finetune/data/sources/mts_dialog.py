@@ -12,9 +12,9 @@ from pathlib import Path
 
 from finetune.data.records import Licence
 from finetune.data.sources.csv_rows import csv_rows
+from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import inputs
-from finetune.data.sources.source import Broken, Read, SourceInfo
 
 SOURCE = "mts-dialog"
 FILES = ("MTS-Dialog-TrainingSet.csv", "MTS-Dialog-ValidationSet.csv")

@@ -32,9 +32,9 @@ from pydantic import (
 )
 
 from finetune.data.records import DialogueRecord, Licence
+from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import inputs
-from finetune.data.sources.source import Broken, Read, SourceInfo
 from finetune.errors import FinetuneError
 from medassist.core.files import read_text
 from medassist.core.validated import first_problem

@@ -15,10 +15,7 @@ from finetune.data.jats.parse import NotAnArticle
 from finetune.data.records import TextRecord
 from finetune.data.sources import pmc_layouts
 from finetune.data.sources.archive import Member, documents
-from finetune.data.sources.inputs import compressed, inputs
-from finetune.data.sources.nearest import did_you_mean
-from finetune.data.sources.packed import TARS, is_archive, member_names
-from finetune.data.sources.source import (
+from finetune.data.sources.data_source import (
     ARTICLE_TYPE,
     CONCERN,
     LANGUAGE,
@@ -28,6 +25,9 @@ from finetune.data.sources.source import (
     Read,
     SourceInfo,
 )
+from finetune.data.sources.inputs import compressed, inputs
+from finetune.data.sources.nearest import did_you_mean
+from finetune.data.sources.packed import TARS, is_archive, member_names
 from finetune.errors import FinetuneError
 from medassist.core.compressed import ENDINGS as COMPRESSIONS
 

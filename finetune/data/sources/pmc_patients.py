@@ -15,9 +15,9 @@ from typing import Any
 
 from finetune.data.records import Licence, TextRecord
 from finetune.data.sources.csv_rows import csv_rows
+from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.source import Broken, Read, SourceInfo
 
 NAME = "pmc-patients"
 WHAT = "PMC-Patients"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.records import Licence
+from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.source import Broken, Read, SourceInfo
 
 SOURCE = "pubmedqa"
 FILES = ("pqal_train500.json.xz",)

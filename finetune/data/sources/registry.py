@@ -31,15 +31,15 @@ from finetune.data.sources import (
     pubmedqa,
     table,
 )
-from finetune.data.sources.nearest import did_you_mean
-from finetune.data.sources.packed import is_archive
-from finetune.data.sources.source import (
+from finetune.data.sources.data_source import (
     LONGEST_RECORD,
     Broken,
     DataSource,
     Reading,
     SourceInfo,
 )
+from finetune.data.sources.nearest import did_you_mean
+from finetune.data.sources.packed import is_archive
 from finetune.data.sources.unpacked import read_unpacked
 from finetune.errors import FinetuneError
 

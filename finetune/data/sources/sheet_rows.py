@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.sources.csv_rows import listed
+from finetune.data.sources.data_source import Broken
 from finetune.data.sources.row import TableRow, WantedColumns
-from finetune.data.sources.source import Broken
 from finetune.errors import FinetuneError
 
 LARGEST_BOOK = 2**31  # bytes of all that a workbook holds, unpacked

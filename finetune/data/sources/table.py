@@ -35,12 +35,12 @@ from finetune.data.sources.conversation import (
     several_texts,
     turns_of,
 )
+from finetune.data.sources.data_source import Broken, Columns, Read, Reading, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.missing_words import is_missing
 from finetune.data.sources.nearest import did_you_mean
 from finetune.data.sources.row import TableRow, WantedColumns
-from finetune.data.sources.source import Broken, Columns, Read, Reading, SourceInfo
 from finetune.data.sources.table_rows import table_rows
 from finetune.errors import FinetuneError
 

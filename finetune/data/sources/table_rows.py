@@ -10,10 +10,10 @@ from typing import Any
 
 from finetune.data.sources.arrow_rows import arrow_rows
 from finetune.data.sources.csv_rows import csv_rows
+from finetune.data.sources.data_source import Broken
 from finetune.data.sources.json_items import Keys, json_rows
 from finetune.data.sources.row import TableRow, WantedColumns
 from finetune.data.sources.sheet_rows import sheet_rows
-from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import lines
 
 WHAT = "a table"

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.sources.source import LONGEST_RECORD
+from finetune.data.sources.data_source import LONGEST_RECORD
 from finetune.errors import FinetuneError
 from medassist.core.compressed import BROKEN, Peekable, open_any
 

@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import IO
 
+from finetune.data.sources.data_source import Broken, Columns, DataSource, Read, Reading
 from finetune.data.sources.inputs import DATA, compressed
 from finetune.data.sources.packed import open_zip, refusal, tar_members
-from finetune.data.sources.source import Broken, Columns, DataSource, Read, Reading
 from finetune.errors import FinetuneError
 
 MOST_GROWTH = 200  # times that a member may be larger unpacked than packed

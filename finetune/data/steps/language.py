@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from finetune.data.sources.source import LANGUAGE
+from finetune.data.sources.data_source import LANGUAGE
 from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult, whole
 from medassist.safety.language import is_foreign
 

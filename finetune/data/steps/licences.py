@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from finetune.data.records import Licence
-from finetune.data.sources.source import CONCERN, RETRACTED
+from finetune.data.sources.data_source import CONCERN, RETRACTED
 from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult
 from medassist.text.licences import named_licences
 from medassist.text.licences.named_licences import RESTRICTED, UNKNOWN

@@ -23,18 +23,18 @@ from types import FrameType
 
 from finetune.sagemaker import spent as account
 from finetune.sagemaker.container import keeping
-from finetune.sagemaker.container.child import (
-    PATIENCE_S,
-    JobProcess,
-    command,
-    environment,
-)
 from finetune.sagemaker.container.contract import (
     Contract,
     JobFailed,
     job_folder,
     say_failure,
     say_success,
+)
+from finetune.sagemaker.container.job_process import (
+    PATIENCE_S,
+    JobProcess,
+    command,
+    environment,
 )
 from finetune.sagemaker.container.results import give_results, has_result
 from medassist.core.run_folder import DATA, METRICS, RECIPE

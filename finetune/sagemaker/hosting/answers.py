@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
-from finetune.sagemaker.hosting.asked import EndpointQuestion, Side
 from finetune.sagemaker.hosting.endpoint import OpenEndpoint
+from finetune.sagemaker.hosting.question import EndpointQuestion, Side
 from medassist.core.clean import Cleaner, clean_line
 
 

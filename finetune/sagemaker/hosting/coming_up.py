@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import NotThere, SageMakerError
 from finetune.sagemaker.hosting import requests
 from finetune.sagemaker.hosting.endpoint import (
@@ -14,8 +15,7 @@ from finetune.sagemaker.hosting.endpoint import (
 )
 from finetune.sagemaker.hosting.invoke import Endpoint
 from finetune.sagemaker.hosting.probe import NotTuned, ProbedEndpoint
-from finetune.sagemaker.ledger import Books, Made
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import Books, Made
 from finetune.sagemaker.teardown import COMING
 from medassist.core.progress import Watcher
 

@@ -35,10 +35,10 @@ from finetune.evaluate.result import (
 )
 from finetune.evaluate.written_answers import read_prompts
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.hosting.asked import EndpointQuestion, QuestionDoesNotFit
 from finetune.sagemaker.hosting.endpoint import OpenEndpoint
 from finetune.sagemaker.hosting.facts import has_template, models_of, numbers_of
 from finetune.sagemaker.hosting.invoke import EndpointAnswer as Written
+from finetune.sagemaker.hosting.question import EndpointQuestion, QuestionDoesNotFit
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.run_folder import COMPARING, RunFolder
 from medassist.core.words import duration

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from finetune.errors import FinetuneError
 from finetune.sagemaker import strict
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import make_bucket
 from finetune.sagemaker.channel import InputChannel
 from finetune.sagemaker.errors import QuotaReached, SageMakerError, code_of, told
@@ -24,9 +25,8 @@ from finetune.sagemaker.hosting.endpoint import engine_of
 from finetune.sagemaker.hosting.invoke import Endpoint
 from finetune.sagemaker.hosting.plan import DeployPlan
 from finetune.sagemaker.hosting.requests import EndpointOrder
-from finetune.sagemaker.ledger import Books, EndpointSetup, Kind
 from finetune.sagemaker.patience import patiently
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import Books, EndpointSetup, Kind
 from finetune.sagemaker.start import SHARED, BrokenOff, RunPrefix
 from finetune.sagemaker.teardown import How, endpoint_state, take_down, told_steps
 from finetune.sagemaker.upload import upload

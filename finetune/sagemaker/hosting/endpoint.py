@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import NotThere, SageMakerError, told
 from finetune.sagemaker.hosting import llama_cpp
-from finetune.sagemaker.hosting.asked import EndpointEngine
 from finetune.sagemaker.hosting.invoke import Endpoint
 from finetune.sagemaker.hosting.probe import ProbedEndpoint, probe
+from finetune.sagemaker.hosting.question import EndpointEngine
 from finetune.sagemaker.hosting.vllm import Vllm
-from finetune.sagemaker.ledger import Books, EndpointSetup, Made
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import Books, EndpointSetup, Made
 from finetune.sagemaker.teardown import COMING, gone_by_itself
 from medassist.core.files import sha256_of_file
 from medassist.core.run_folder import ADAPTER_WEIGHTS, RunFolder

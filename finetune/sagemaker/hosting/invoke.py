@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import AccessRefused, SageMakerError, code_of, told
-from finetune.sagemaker.hosting.asked import (
+from finetune.sagemaker.hosting.question import (
     AnswerPiece,
     EndpointEngine,
     EndpointQuestion,
@@ -18,7 +19,6 @@ from finetune.sagemaker.hosting.asked import (
     complaint,
     pieces,
 )
-from finetune.sagemaker.session import Aws
 from medassist.core.clean import clean_line
 
 _JSON = "application/json"

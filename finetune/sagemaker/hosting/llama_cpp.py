@@ -15,7 +15,7 @@ from finetune.evaluate.answer_ends import ends_of
 from finetune.sagemaker import places
 from finetune.sagemaker.channel import InputChannel, channel_of
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.hosting.asked import EndpointQuestion, Side
+from finetune.sagemaker.hosting.question import EndpointQuestion, Side
 from finetune.sagemaker.hosting.subject import (
     CONTAINER,
     GIB,

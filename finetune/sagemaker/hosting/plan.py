@@ -9,16 +9,16 @@ from pathlib import Path
 
 from finetune.errors import FinetuneError
 from finetune.sagemaker import places
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.hosting import llama_cpp, vllm
 from finetune.sagemaker.hosting.subject import ServedSubject, SubjectWish
-from finetune.sagemaker.ledger import ResourceLedger, read_ledger
-from finetune.sagemaker.limits import LATE_S, cost
+from finetune.sagemaker.job_limits import LATE_S, cost
 from finetune.sagemaker.places import EngineKind
 from finetune.sagemaker.price import Price, price
 from finetune.sagemaker.quotas import Quota, endpoint_quota, quotas
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import ResourceLedger, read_ledger
 from medassist.core.run_folder import RunFolder
 from medassist.core.words import memory
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from finetune.data.records import Message
 from finetune.evaluate.written_answers import read_prompts
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.hosting.asked import EndpointQuestion
 from finetune.sagemaker.hosting.invoke import Endpoint, EndpointAnswer
+from finetune.sagemaker.hosting.question import EndpointQuestion
 
 QUESTIONS = 3
 TOKENS = 24

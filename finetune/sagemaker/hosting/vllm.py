@@ -20,7 +20,11 @@ from finetune.sagemaker import fit, places
 from finetune.sagemaker.bundle import base_channel
 from finetune.sagemaker.channel import InputChannel, channel_of
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.hosting.asked import EndpointQuestion, QuestionDoesNotFit, Side
+from finetune.sagemaker.hosting.question import (
+    EndpointQuestion,
+    QuestionDoesNotFit,
+    Side,
+)
 from finetune.sagemaker.hosting.subject import (
     CONTAINER,
     ServedSubject,

@@ -15,7 +15,7 @@ from typing import Literal
 
 from medassist.core.files import write_new, write_whole
 from medassist.records.errors import RecordsError, of_system
-from medassist.records.export.document import Mask, compose, unmasked
+from medassist.records.export.export_document import Mask, compose, unmasked
 from medassist.records.record import Record, WarningGiven
 
 Form = Literal["markdown", "json", "html", "pdf"]

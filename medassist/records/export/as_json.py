@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from medassist.records.export.document import INTENT, ExportDocument
+from medassist.records.export.export_document import INTENT, ExportDocument
 
 FORMAT = 1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from medassist.records.export.document import (
+from medassist.records.export.export_document import (
     HIDDEN,
     INTENT,
     THOUGHT,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medassist.records.errors import RecordsError
-from medassist.records.export.document import (
+from medassist.records.export.export_document import (
     HIDDEN,
     INTENT,
     THOUGHT,

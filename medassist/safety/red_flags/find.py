@@ -22,7 +22,7 @@ from medassist.safety.red_flags.rules import (
 )
 from medassist.safety.red_flags.scope import Scope, scope
 from medassist.safety.red_flags.tokens import Tokens, tokens
-from medassist.safety.red_flags.values import Crossed, beyond, of_patients
+from medassist.safety.red_flags.value_flags import Crossed, beyond, of_patients
 
 Span = tuple[int, int]
 MOST_LIMITS: Final = 5

@@ -19,7 +19,9 @@ from typing import Final, Literal
 
 from medassist.safety.language.spoken import ENGLISH
 from medassist.safety.language.words import english_words, words_of
-from medassist.safety.red_flags.files import (
+from medassist.safety.red_flags.measures import AGES_BY_WORD, NAME, Kind, NumberContext
+from medassist.safety.red_flags.phrases import Phrase, Phrases, parse
+from medassist.safety.red_flags.rule_files import (
     FOLDER,
     ConceptFile,
     CueFile,
@@ -31,8 +33,6 @@ from medassist.safety.red_flags.files import (
     ValueFlagRow,
     read,
 )
-from medassist.safety.red_flags.measures import AGES_BY_WORD, NAME, Kind, NumberContext
-from medassist.safety.red_flags.phrases import Phrase, Phrases, parse
 from medassist.safety.red_flags.scope import Cues
 from medassist.safety.red_flags.tokens import normal, spellings
 

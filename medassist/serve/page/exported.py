@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from medassist.records.export import Form, suggested_name
-from medassist.records.export.document import compose, texts, unmasked
+from medassist.records.export.export_document import compose, texts, unmasked
 from medassist.records.record import WarningGiven, now
 from medassist.serve.openai.parameters import Strict
 from medassist.serve.page.held import HeldConsultation

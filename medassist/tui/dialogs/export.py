@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 
 from medassist.records.errors import RecordsError
 from medassist.records.export import SUFFIXES, Form, export, suggested_name
-from medassist.records.export.document import Mask, thinks, time_line, unmasked
+from medassist.records.export.export_document import Mask, thinks, time_line, unmasked
 from medassist.records.record import now
 from medassist.tui import keys
 from medassist.tui.buttons import button
@@ -154,7 +154,7 @@ class Export(ModalScreen[Path | None]):
             self.dismiss(file)
 
     async def _written(self) -> Path | None:
-        from medassist.records.export.document import texts
+        from medassist.records.export.export_document import texts
         from medassist.tui.dialogs.identifier_warning import warn
 
         file = _path(self.query_one("#file", Input).value)

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from convert.errors import ConvertError
-from convert.ollama.server import OllamaServer
+from convert.ollama.ollama_server import OllamaServer
 from medassist.core.errors import NetworkError
 from medassist.core.guard import NetworkRefused
 from medassist.core.ollama_host import Host, read_host

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from finetune.sagemaker.session import Aws, SessionRequest, opened
+from finetune.sagemaker.aws_session import Aws, SessionRequest, opened
 from tests.finetune.sagemaker.fake import Fake
 from tests.finetune.sagemaker.fake_words import REGION
 

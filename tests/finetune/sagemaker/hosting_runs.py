@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from finetune.commands import app
 from finetune.sagemaker import bucket as buckets
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.aws_session import Aws
 from medassist.core.errors import MedassistError
 from tests.convert.tiny_hf import HfFolders
 from tests.finetune.evaluate.conftest import make_run

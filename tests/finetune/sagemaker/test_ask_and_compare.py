@@ -15,10 +15,10 @@ from finetune.commands import app
 from finetune.data.manifest import read_manifest
 from finetune.evaluate.result import read_evaluation
 from finetune.report.sections.results import results
-from finetune.sagemaker.hosting import asked as bodies
-from finetune.sagemaker.hosting.asked import AnswerPiece, pieces
-from finetune.sagemaker.ledger import open_books, read_ledger
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.aws_session import Aws
+from finetune.sagemaker.hosting import question as bodies
+from finetune.sagemaker.hosting.question import AnswerPiece, pieces
+from finetune.sagemaker.resource_ledger import open_books, read_ledger
 from medassist.core.clean import clean
 from medassist.core.run_folder import COMPARING
 from tests.convert.tiny_hf import HfFolders

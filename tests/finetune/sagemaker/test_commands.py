@@ -15,9 +15,9 @@ from typer.testing import CliRunner, Result
 
 from finetune.commands import app
 from finetune.commands.sagemaker.logs import going_on
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.ledger import open_books
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import open_books
 from finetune.sagemaker.start import BrokenOff
 from tests.finetune.sagemaker.conftest import Cloud
 from tests.finetune.sagemaker.fake_words import arn

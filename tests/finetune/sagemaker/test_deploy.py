@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.costs import costs
 from finetune.sagemaker.hosting import deploy as work
 from finetune.sagemaker.hosting import vllm as vllm_engine
 from finetune.sagemaker.hosting.subject import SubjectWish
-from finetune.sagemaker.ledger import open_books, read_ledger
 from finetune.sagemaker.places import instance
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import open_books, read_ledger
 from finetune.sagemaker.start import BrokenOff
 from finetune.sagemaker.teardown import How, take_down, told_steps
 from medassist.core.run_folder import RunFolder

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from finetune.commands import app
 from finetune.recipe import find_recipe
 from finetune.sagemaker import strict
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.export import as_request, as_skypilot
 from finetune.sagemaker.obstacles import PlanRequest
 from finetune.sagemaker.plan import make_plan
-from finetune.sagemaker.session import Aws
 from tests.finetune.sagemaker.test_commands import LLAMA as NAME
 from tests.finetune.sagemaker.test_commands import plan
 from tests.finetune.sagemaker.test_plan import EPOCH, LLAMA, prepared

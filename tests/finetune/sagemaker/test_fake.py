@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from finetune.sagemaker import strict
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import NotThere, QuotaReached, told
-from finetune.sagemaker.session import Aws
 from tests.finetune.sagemaker.conftest import Cloud
 
 

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.ledger import FILE, ResourceLedger, open_books, read_ledger
+from finetune.sagemaker.resource_ledger import (
+    FILE,
+    ResourceLedger,
+    open_books,
+    read_ledger,
+)
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 
@@ -43,7 +48,7 @@ def test_a_program_that_is_killed_while_it_asks_leaves_the_entry(
     script = (
         "import os, signal\n"
         "from pathlib import Path\n"
-        "from finetune.sagemaker.ledger import open_books\n"
+        "from finetune.sagemaker.resource_ledger import open_books\n"
         f"books = open_books(Path({str(tmp_path)!r}), {ACCOUNT!r}, {REGION!r})\n"
         "with books.making('endpoint', 'e-1'):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

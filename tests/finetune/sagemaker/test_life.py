@@ -15,8 +15,8 @@ from finetune.commands import app
 from finetune.commands.prepare import prepare
 from finetune.sagemaker import bucket as buckets
 from finetune.sagemaker import wheelhouse
-from finetune.sagemaker.ledger import read_ledger
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.aws_session import Aws
+from finetune.sagemaker.resource_ledger import read_ledger
 from finetune.train.result import read_training
 from tests.finetune.sagemaker.conftest import Cloud
 from tests.finetune.sagemaker.fake_words import ACCOUNT, REGION

@@ -8,7 +8,7 @@ import pytest
 
 from finetune.sagemaker import spent as accounts
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.limits import (
+from finetune.sagemaker.job_limits import (
     BOOT_S,
     LOST_S,
     ORDERLY_S,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from finetune.sagemaker.alarm import alarms, delete_alarm, make_alarm
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.job import JobOptions
-from finetune.sagemaker.ledger import open_books
 from finetune.sagemaker.option_checks import wrong
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import open_books
 from finetune.sagemaker.tracking import delete_trial, make_trial
 from tests.finetune.sagemaker.conftest import Cloud
 

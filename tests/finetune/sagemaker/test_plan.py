@@ -10,13 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from finetune.recipe import TrainRecipe, find_recipe, read_recipe
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import CLOSED
-from finetune.sagemaker.ledger import open_books
 from finetune.sagemaker.obstacles import PlanRequest
 from finetune.sagemaker.plan import Plan, make_plan
 from finetune.sagemaker.plan_words import told
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import open_books
 from tests.finetune.sagemaker.conftest import Cloud
 
 LLAMA = read_recipe(find_recipe("llama2-7b-qlora-24gb"))

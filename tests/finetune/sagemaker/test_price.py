@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.price import from_table, listed, price
 from finetune.sagemaker.quotas import endpoint_quota, needed, quotas, training_quota
-from finetune.sagemaker.session import Aws
 from tests.finetune.sagemaker import fake
 from tests.finetune.sagemaker.conftest import Cloud
 

@@ -10,10 +10,10 @@ import pytest
 
 from finetune.errors import FinetuneError
 from finetune.recipe import parse_recipe
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.container import keeping
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.resume import found_in, send
-from finetune.sagemaker.session import Aws
 from finetune.sagemaker.watch import checkpoints
 from finetune.train.checkpoint import State, folder_of
 from finetune.train.training_folder import TrainingRun

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.ledger import open_books
 from finetune.sagemaker.policies import TASKS, Policy, RoleScope, policies
+from finetune.sagemaker.resource_ledger import open_books
 from finetune.sagemaker.role import (
     create_role,
     create_roles,
     delete_role,
     policy_name,
 )
-from finetune.sagemaker.session import Aws
 
 SCOPE = RoleScope("us-east-1", "123456789012", "ours", "medassist/run")
 

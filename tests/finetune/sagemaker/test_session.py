@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from finetune.sagemaker.aws_session import Aws, SessionRequest, UnnamedAwsHost, opened
 from finetune.sagemaker.errors import SageMakerError, told
-from finetune.sagemaker.session import Aws, SessionRequest, UnnamedAwsHost, opened
 from finetune.sagemaker.strict import complaints
 from medassist.core import guard
 from tests.finetune.sagemaker.conftest import Cloud

@@ -13,12 +13,12 @@ import pytest
 from finetune.recipe import parse_recipe
 from finetune.sagemaker import bucket as buckets
 from finetune.sagemaker import collect, places, start, watch
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bundle import Bundle
 from finetune.sagemaker.channel import channel_of
 from finetune.sagemaker.errors import QuotaReached, SageMakerError
 from finetune.sagemaker.job import JobOptions, JobOrder
-from finetune.sagemaker.ledger import Books, open_books
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import Books, open_books
 from finetune.sagemaker.teardown import How, take_down
 from finetune.train.training_folder import TrainingRun
 from tests.finetune.sagemaker.conftest import Cloud

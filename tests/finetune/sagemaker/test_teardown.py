@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.costs import costs, costs_of_all, told_costs
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.job import RUN_TAG
-from finetune.sagemaker.ledger import Books, open_books, read_ledger
 from finetune.sagemaker.policies import RoleScope
+from finetune.sagemaker.resource_ledger import Books, open_books, read_ledger
 from finetune.sagemaker.role import create_role
-from finetune.sagemaker.session import Aws
 from finetune.sagemaker.tagged import find
 from finetune.sagemaker.teardown import (
     How,

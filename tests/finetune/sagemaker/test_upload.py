@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from finetune.sagemaker import wheelhouse
+from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import make_bucket
 from finetune.sagemaker.channel import InputChannel, channel_of
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.ledger import open_books
 from finetune.sagemaker.own_wheel import write_own_wheel
-from finetune.sagemaker.session import Aws
+from finetune.sagemaker.resource_ledger import open_books
 from finetune.sagemaker.upload import files_under, upload
 
 PART = 5 * 2**20  # the least that S3 takes

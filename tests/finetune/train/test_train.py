@@ -17,11 +17,11 @@ from finetune.errors import FinetuneError, Interrupted
 from finetune.train.checkpoint import CheckpointFull, newest, read_state
 from finetune.train.metrics import TrainingStep, read_metrics
 from finetune.train.preparation import TrainingWishes
-from finetune.train.progress import TrainingProgress
 from finetune.train.result import read_training
 from finetune.train.shortage import smaller
 from finetune.train.train import train
 from finetune.train.training_folder import open_run
+from finetune.train.training_progress import TrainingProgress
 from tests.finetune.train.conftest import (
     Trainings,
     console,

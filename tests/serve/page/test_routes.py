@@ -8,7 +8,7 @@ import pytest
 
 from medassist.consult.verdict import CHOICES
 from medassist.intended_use import INTENDED_USE_VERSION
-from medassist.records.export.document import UNREVIEWED
+from medassist.records.export.export_document import UNREVIEWED
 from medassist.serve.page import acceptance
 from medassist.serve.served_pair import LocalPair
 from tests.serve.serving import served

@@ -14,7 +14,7 @@ from finetune.data.records import (
     Message,
     TextRecord,
 )
-from finetune.data.sources.source import RETRACTED, Broken, Read
+from finetune.data.sources.data_source import RETRACTED, Broken, Read
 from medassist.core.run_folder import DATA
 
 

@@ -18,7 +18,7 @@ from finetune.data.pipeline.preparation_lock import locked
 from finetune.data.pipeline.prepare import PreparationWish, prepare
 from finetune.data.recipe import DataPart
 from finetune.data.records import DialogueRecord
-from finetune.data.sources.source import SourceInfo
+from finetune.data.sources.data_source import SourceInfo
 from finetune.errors import FinetuneError
 from tests.finetune.data.pipeline.own_source import (
     OwnSource,

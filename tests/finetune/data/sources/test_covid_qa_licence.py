@@ -9,7 +9,7 @@ import pytest
 
 from finetune.data.recipe import ALLOWED_LICENCES
 from finetune.data.sources.covid_qa import CovidQa
-from finetune.data.sources.source import Broken
+from finetune.data.sources.data_source import Broken
 from finetune.data.steps.licences import LicenceStep
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from finetune.data.records import DialogueRecord
+from finetune.data.sources.data_source import Broken, Read
 from finetune.data.sources.registry import open_source
-from finetune.data.sources.source import Broken, Read
 from finetune.errors import FinetuneError
 
 VALUES = """

@@ -15,8 +15,8 @@ import pytest
 
 from finetune.data.sources.archive import Member, documents
 from finetune.data.sources.csv_rows import csv_rows
+from finetune.data.sources.data_source import Broken
 from finetune.data.sources.json_items import json_items
-from finetune.data.sources.source import Broken
 from finetune.data.sources.text_lines import BEGINNING, lines
 from finetune.errors import FinetuneError
 

@@ -14,8 +14,8 @@ import pytest
 
 from finetune.data.records import DialogueRecord, TextRecord
 from finetune.data.sources.chexpert import wordings
+from finetune.data.sources.data_source import RETRACTED, Broken, Read
 from finetune.data.sources.registry import open_source
-from finetune.data.sources.source import RETRACTED, Broken, Read
 from finetune.errors import FinetuneError
 from tests.finetune.data.jats.test_article import page
 from tests.finetune.data.sources.test_reading import tar

@@ -16,7 +16,7 @@ import pytest
 
 from finetune.data.recognise import recognise
 from finetune.data.records import TextRecord
-from finetune.data.sources.source import Broken
+from finetune.data.sources.data_source import Broken
 from finetune.data.wishes import Changes, asked_for
 from finetune.errors import FinetuneError
 from tests.finetune.data.sources.test_sets import read, said

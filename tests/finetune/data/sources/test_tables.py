@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from finetune.data.sources.data_source import Broken, Columns
 from finetune.data.sources.registry import open_source
-from finetune.data.sources.source import Broken, Columns
 from finetune.errors import FinetuneError
 from tests.finetune.data.sources.test_sets import broken, read, said, write
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from finetune.data.records import Licence, TextRecord
-from finetune.data.sources.source import CONCERN
+from finetune.data.sources.data_source import CONCERN
 from finetune.data.steps.language import LanguageStep
 from finetune.data.steps.licences import LicenceStep
 from finetune.data.steps.step_result import Dropped, Kept

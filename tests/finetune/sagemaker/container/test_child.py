@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from finetune.sagemaker.container.child import command
 from finetune.sagemaker.container.contract import Contract, JobFailed
+from finetune.sagemaker.container.job_process import command
 
 
 def contract(folder: Path, host: str, hosts: list[str], **own: str) -> Contract:

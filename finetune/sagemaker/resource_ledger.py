@@ -18,7 +18,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.limits import LATE_S, cost
+from finetune.sagemaker.job_limits import LATE_S, cost
 from finetune.sagemaker.places import EngineKind
 from medassist.core.files import PRIVATE_FILE, read_bytes, write_whole
 from medassist.frozen_model import FrozenModel
