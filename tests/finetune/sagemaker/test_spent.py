@@ -54,7 +54,7 @@ def test_a_broken_account_is_not_an_empty_one(text: str) -> None:
 
 
 def test_it_charges_what_the_limits_set_aside_for_it() -> None:
-    assert (spent.BOOT_S, spent.LOST_S) == (job_limits.BOOT_S, limits.LOST_S)
+    assert (spent.BOOT_S, spent.LOST_S) == (job_limits.BOOT_S, job_limits.LOST_S)
 
 
 def test_it_needs_nothing_but_python_where_no_package_is_installed_yet() -> None:
