@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from finetune.data.records import Message
+from finetune.data.records import RecordMessage
 from finetune.errors import FinetuneError
 from finetune.evaluate.recipe import SYSTEM_PROMPT
 from finetune.evaluate.torch_pair import Side, TorchPair, load_pair
@@ -58,10 +58,12 @@ def generate_response(
         raise FinetuneError(f"side {side!r} is not known; it is base or tuned.")
     folder = Path(run).expanduser().resolve()
     pair = _loaded(folder, base, _stamp(folder))
-    opening = [Message(role="system", content=system_prompt)] if system_prompt else []
+    opening = (
+        [RecordMessage(role="system", content=system_prompt)] if system_prompt else []
+    )
     try:
         tokens = prompt_ids(
-            pair.tokenizer, [*opening, Message(role="user", content=query)]
+            pair.tokenizer, [*opening, RecordMessage(role="user", content=query)]
         )
     except CannotRender as error:
         raise FinetuneError(f"the question cannot be put to the model: {error}.") from (

@@ -25,7 +25,7 @@ class Licence(FrozenModel):
     """What was found and where: an element with its value, a column, the set's own."""
 
 
-class Message(FrozenModel):
+class RecordMessage(FrozenModel):
     """One turn of a dialogue."""
 
     role: Literal["system", "user", "assistant"]
@@ -57,7 +57,7 @@ class DialogueRecord(_Record):
     """A dialogue that ends with an answer; the answers are what is learned."""
 
     kind: Literal["dialogue"] = "dialogue"
-    messages: tuple[Message, ...] = Field(min_length=2)
+    messages: tuple[RecordMessage, ...] = Field(min_length=2)
 
     @model_validator(mode="after")
     def _ends_with_an_answer(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from finetune.data.records import Message
+from finetune.data.records import RecordMessage
 from finetune.train.chat_format import CannotRender, render
 from medassist.core.plain_template import plain_stops
 from medassist.text.answer_end import Turn, answer_end
@@ -53,7 +53,7 @@ def ends_of(tokenizer: PreTrainedTokenizerBase, more: Sequence[Any] = ()) -> Ans
     specials = [str(token) for token in (*added, *tokenizer.all_special_tokens)]
 
     def write(turns: Sequence[Turn], ask: bool) -> str | None:
-        messages = [Message(role=role, content=text) for role, text in turns]
+        messages = [RecordMessage(role=role, content=text) for role, text in turns]
         try:
             return render(tokenizer, messages, answer=ask)
         except CannotRender:

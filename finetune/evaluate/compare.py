@@ -10,7 +10,6 @@ from finetune.evaluate.result import (
     DifferenceInterval,
     Exam,
     ExamFigures,
-    Flips,
     ItemLoss,
     Kind,
     KindLoss,
@@ -136,12 +135,7 @@ def compare_exams(exams: Sequence[Exam]) -> list[Comparison]:
             made.append(
                 _comparison(exam.task, metric, difference, higher=True).model_copy(
                     update={
-                        "flips": Flips(
-                            right_to_wrong=changed.right_to_wrong,
-                            wrong_to_right=changed.wrong_to_right,
-                            both_right=changed.both_right,
-                            both_wrong=changed.both_wrong,
-                        ),
+                        "flips": changed,
                         "p": mcnemar(changed),
                     }
                 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from pydantic import TypeAdapter
 
-from finetune.data.records import Message
+from finetune.data.records import RecordMessage
 from finetune.errors import FinetuneError
 from finetune.evaluate.answers import (
     ANSWER,
@@ -295,7 +295,7 @@ def _examples(work: EvaluationWork) -> list[Example]:
     if not work.part.examples:
         return []
     prompts, system = read_prompts(), work.part.system_prompt
-    opening = [Message(role="system", content=system)] if system else []
+    opening = [RecordMessage(role="system", content=system)] if system else []
     depends = {
         **work.depends,
         "writing": repr(work.writing),
@@ -305,7 +305,7 @@ def _examples(work: EvaluationWork) -> list[Example]:
     with work.journal.part("examples", depends, EXAMPLE) as kept:
         tokens: dict[int, list[int]] = {}
         for at, one in enumerate(prompts):
-            asked = [*opening, Message(role="user", content=one.prompt)]
+            asked = [*opening, RecordMessage(role="user", content=one.prompt)]
             with contextlib.suppress(CannotRender):
                 found = prompt_of(work.pair, asked, work.writing.new_tokens)
                 if found is not None and at not in kept.found:
@@ -411,7 +411,7 @@ def _exam(work: EvaluationWork, paper: ExamPaper) -> Exam:
 def _chat(pair: TorchPair) -> Any:
     def rendered(turns: Sequence[PromptTurn]) -> str:
         messages = [
-            Message.model_validate({"role": turn.role, "content": turn.content})
+            RecordMessage.model_validate({"role": turn.role, "content": turn.content})
             for turn in turns
         ]
         try:

@@ -17,7 +17,7 @@ from finetune.errors import FinetuneError
 from medassist.core.files import PRIVATE_FILE, write_whole
 from medassist.core.run_folder import EVALUATION
 from medassist.core.validated import first_problem
-from medassist.exams.statistics import Method, Outcome, in_words, outcome
+from medassist.exams.statistics import Flips, Method, Outcome, in_words, outcome
 from medassist.frozen_model import FrozenModel
 
 Kind = Literal["text", "dialogue"]
@@ -218,15 +218,6 @@ class DifferenceInterval(FrozenModel):
     Tango's interval of right and wrong answers."""
 
 
-class Flips(FrozenModel):
-    """Questions that became wrong or right by the tuning."""
-
-    right_to_wrong: int
-    wrong_to_right: int
-    both_right: int
-    both_wrong: int
-
-
 class Comparison(FrozenModel):
     """Tuned against base in one figure, on the same items.
 
@@ -253,6 +244,7 @@ class Comparison(FrozenModel):
     interval: DifferenceInterval
     """Of the difference."""
     flips: Flips | None = None
+    """Questions that became wrong or right by the tuning."""
     p: float | None = None
     """Exact McNemar, two-sided; of right and wrong answers only."""
     holm_p: float | None = None

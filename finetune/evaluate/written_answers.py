@@ -12,7 +12,7 @@ import yaml
 from pydantic import TypeAdapter
 from transformers import PreTrainedTokenizerBase
 
-from finetune.data.records import Message
+from finetune.data.records import RecordMessage
 from finetune.errors import FinetuneError
 from finetune.evaluate.answer_ends import AnswerEnds, answer_ends
 from finetune.evaluate.batches import Batches
@@ -67,7 +67,7 @@ def read_prompts(file: Path = PROMPTS) -> list[ExamplePrompt]:
 
 
 def prompt_of(
-    pair: TorchPair, messages: Sequence[Message], new_tokens: int
+    pair: TorchPair, messages: Sequence[RecordMessage], new_tokens: int
 ) -> list[int] | None:
     """Tokens of the prompt before an answer; `None` if no room is left.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from finetune.sagemaker.aws_session import Aws
-from finetune.sagemaker.errors import NotThere, SageMakerError, told
+from finetune.sagemaker.errors import ResourceMissing, SageMakerError, told
 from finetune.sagemaker.resource_ledger import Books
 
 NO_LIMIT = (
@@ -55,7 +55,7 @@ def alarms(aws: Aws) -> tuple[Alarm, ...]:
                 for page in pages.paginate(AccountId=aws.account)
                 for each in page.get("Budgets", ())
             ]
-    except NotThere:
+    except ResourceMissing:
         return ()
     return tuple(
         Alarm(
@@ -136,6 +136,6 @@ def delete_alarm(aws: Aws, name: str) -> bool:
     try:
         with told(f"delete the alarm {name}"):
             aws.client("budgets").delete_budget(AccountId=aws.account, BudgetName=name)
-    except NotThere:
+    except ResourceMissing:
         return False
     return True

@@ -8,7 +8,7 @@ from decimal import Decimal
 from finetune.sagemaker import places, tagged
 from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket_check import bytes_under
-from finetune.sagemaker.errors import NotThere, told
+from finetune.sagemaker.errors import ResourceMissing, told
 from finetune.sagemaker.job_limits import LATE_S, cost
 from finetune.sagemaker.resource_ledger import Made, ResourceLedger
 from finetune.sagemaker.teardown import (
@@ -136,7 +136,7 @@ def _job(aws: Aws, made: Made) -> CostLine:
                 job = aws.client("sagemaker").describe_training_job(
                     TrainingJobName=made.name
                 )
-        except NotThere:
+        except ResourceMissing:
             return CostLine(what, Decimal(0), Decimal(0), "it never began")
         billed, ended = billed_seconds(job), job["TrainingJobStatus"] in ENDED
     else:
@@ -181,7 +181,7 @@ def _objects(aws: Aws, made: Made) -> CostLine:
         return CostLine(what, Decimal(0), Decimal(0), "deleted")
     try:
         held = bytes_under(aws, *bucket_and_prefix(made.name))
-    except NotThere:
+    except ResourceMissing:
         return CostLine(what, Decimal(0), Decimal(0), "not there")
     month = Decimal(held) * places.table().storage["s3"] / 10**9
     return CostLine(what, Decimal(0), Decimal(0), size(held), month)

@@ -12,7 +12,7 @@ class SageMakerError(FinetuneError):
     """Something on the side of AWS failed, or cannot be asked of it."""
 
 
-class NotThere(SageMakerError):
+class ResourceMissing(SageMakerError):
     """What was asked for does not exist (any more)."""
 
 
@@ -198,7 +198,7 @@ def _of_service(error: Exception, doing: str) -> SageMakerError:
         code == "ValidationException"
         and any(words in message.lower() for words in _NOT_THERE)
     ):
-        return NotThere(f"cannot {doing}: it does not exist ({message})")
+        return ResourceMissing(f"cannot {doing}: it does not exist ({message})")
     if code == "ResourceInUse":
         return SageMakerError(
             f"cannot {doing}: the name is taken already, or it is busy ({message})"

@@ -13,7 +13,7 @@ from finetune.sagemaker.alarm import make_alarm
 from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import make_bucket
 from finetune.sagemaker.bundle import Bundle
-from finetune.sagemaker.errors import NotThere, SageMakerError, code_of, told
+from finetune.sagemaker.errors import ResourceMissing, SageMakerError, code_of, told
 from finetune.sagemaker.job import JobOptions, JobOrder, job_name, request
 from finetune.sagemaker.job_limits import JobLimits
 from finetune.sagemaker.patience import patiently
@@ -142,7 +142,7 @@ def settle(aws: Aws, books: Books, run: TrainingRun, now: float) -> None:
             continue
         try:
             found = status(aws, books, made, now)
-        except NotThere:
+        except ResourceMissing:
             continue  # it never came to be, or is long gone
         if not found.ended:
             raise SageMakerError(

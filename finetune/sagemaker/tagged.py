@@ -17,7 +17,7 @@ from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.container.contract import PRICE
-from finetune.sagemaker.errors import NotThere, SageMakerError, told
+from finetune.sagemaker.errors import ResourceMissing, SageMakerError, told
 from finetune.sagemaker.job import NAMED, RUN_TAG
 from finetune.sagemaker.job_limits import BOOT_S, STOP_S, UPLOAD_S
 from finetune.sagemaker.price import price
@@ -195,7 +195,7 @@ def _run_of(aws: Aws, arn: str) -> str:
     try:
         with told(f"read the tags of {arn}"):
             tags = aws.client("sagemaker").list_tags(ResourceArn=arn)["Tags"]
-    except NotThere:
+    except ResourceMissing:
         return ""  # it went between the list and the look
     return next((str(tag["Value"]) for tag in tags if tag["Key"] == RUN_TAG), "")
 

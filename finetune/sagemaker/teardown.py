@@ -18,7 +18,7 @@ from finetune.sagemaker import places
 from finetune.sagemaker.alarm import delete_alarm
 from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket_check import bytes_under
-from finetune.sagemaker.errors import NotThere, SageMakerError, told
+from finetune.sagemaker.errors import ResourceMissing, SageMakerError, told
 from finetune.sagemaker.resource_ledger import Books, Kind, Made
 from finetune.sagemaker.role import delete_role
 from finetune.sagemaker.tracking import delete_trial
@@ -167,7 +167,7 @@ def _end_job(aws: Aws, books: Books, made: Made, how: How) -> TeardownStep:
     sagemaker, name = aws.client("sagemaker"), made.name
     try:
         job = _describe(sagemaker, name)
-    except NotThere:
+    except ResourceMissing:
         books.note("training-job", name, billed_s=0)
         books.gone("training-job", name)
         return TeardownStep("training-job", name, "already gone")
@@ -228,7 +228,7 @@ def _end_endpoint(aws: Aws, books: Books, made: Made, how: How) -> TeardownStep:
             with told(f"delete the endpoint {name}"):
                 sagemaker.delete_endpoint(EndpointName=name)
             break
-        except NotThere:
+        except ResourceMissing:
             gone_by_itself(books, made)
             return TeardownStep("endpoint", name, "already gone")
         except SageMakerError:
@@ -251,7 +251,7 @@ def endpoint_state(aws: Aws, name: str) -> str | None:
     try:
         with told(f"look at the endpoint {name}"):
             found = aws.client("sagemaker").describe_endpoint(EndpointName=name)
-    except NotThere:
+    except ResourceMissing:
         return None
     return str(found["EndpointStatus"])
 
@@ -360,7 +360,7 @@ def _was_there(delete: Callable[[], object], doing: str) -> bool:
     try:
         with told(doing):
             delete()
-    except NotThere:
+    except ResourceMissing:
         return False
     return True
 

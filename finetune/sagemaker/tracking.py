@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from finetune.sagemaker.aws_session import Aws
-from finetune.sagemaker.errors import NotThere, SageMakerError, told
+from finetune.sagemaker.errors import ResourceMissing, SageMakerError, told
 from finetune.sagemaker.resource_ledger import Books
 
 MLFLOW = re.compile(
@@ -25,7 +25,7 @@ def experiment_is_there(aws: Aws, name: str) -> bool:
     try:
         with told(f"look for the experiment {name}"):
             aws.client("sagemaker").describe_experiment(ExperimentName=name)
-    except NotThere:
+    except ResourceMissing:
         return False
     return True
 
@@ -72,7 +72,7 @@ def delete_trial(aws: Aws, name: str) -> bool:
                     TrialComponentName=component, TrialName=name
                 )
             sagemaker.delete_trial(TrialName=name)
-    except NotThere:
+    except ResourceMissing:
         return False
     return True
 

@@ -10,7 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from finetune.sagemaker.aws_session import Aws
-from finetune.sagemaker.errors import NotThere, SageMakerError, code_of, in_words, told
+from finetune.sagemaker.errors import (
+    ResourceMissing,
+    SageMakerError,
+    code_of,
+    in_words,
+    told,
+)
 from finetune.sagemaker.job import METRICS
 from finetune.sagemaker.job_limits import cost
 from finetune.sagemaker.resource_ledger import Books, Made, ResourceLedger
@@ -107,10 +113,10 @@ def status(aws: Aws, books: Books, made: Made, now: float) -> Status:
     """Status of a job; the ledger learns what it cost, once it has ended."""
     try:
         found = describe(aws, made.name)
-    except NotThere:
+    except ResourceMissing:
         if made.state == "asked":
             books.gone("training-job", made.name)
-            raise NotThere(
+            raise ResourceMissing(
                 f"the job {made.name} never came to be, and costs nothing; start it "
                 "again with train"
             ) from None

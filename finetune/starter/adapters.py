@@ -18,7 +18,7 @@ from rich.console import Console
 from transformers import PreTrainedTokenizerBase
 
 from finetune.data.documents import QuestionAnswer, focus_key
-from finetune.data.records import DialogueRecord, Licence, Message
+from finetune.data.records import DialogueRecord, Licence, RecordMessage
 from finetune.data.sources.source_notices import notices
 from finetune.errors import FinetuneError, Interrupted
 from finetune.recipe import TrainRecipe
@@ -195,13 +195,13 @@ def keep_adapter(
 def _dialogue(
     number: int, asked: QuestionAnswer, chance: random.Random
 ) -> DialogueRecord:
-    messages: list[Message] = []
+    messages: list[RecordMessage] = []
     if chance.random() < SYSTEM_SHARE:
         system = chance.choice(SYSTEM_SENTENCES)
-        messages.append(Message(role="system", content=system))
+        messages.append(RecordMessage(role="system", content=system))
     for question, answer in (*asked.earlier, (asked.question, asked.answer)):
-        messages.append(Message(role="user", content=question))
-        messages.append(Message(role="assistant", content=answer))
+        messages.append(RecordMessage(role="user", content=question))
+        messages.append(RecordMessage(role="assistant", content=answer))
     notice = notices().get(asked.source)
     return DialogueRecord(
         id=str(number),

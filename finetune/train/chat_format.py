@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from finetune.data.records import DialogueRecord, Message, TextRecord
+from finetune.data.records import DialogueRecord, RecordMessage, TextRecord
 from finetune.errors import FinetuneError
 from finetune.train.labels import IGNORED
 from medassist.core.plain_template import plain_template
@@ -71,7 +71,10 @@ def begins_with_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
 
 
 def render(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, answer: bool
+    tokenizer: PreTrainedTokenizerBase,
+    messages: Sequence[RecordMessage],
+    *,
+    answer: bool,
 ) -> str:
     """`messages` in the model's format; with `answer`, up to where its answer begins.
 
@@ -112,7 +115,7 @@ def _rendered(
 
 
 def prompt_ids(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[RecordMessage]
 ) -> list[int]:
     """The tokens of a prompt: what stands before the answer to `messages`.
 
@@ -156,7 +159,7 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, record: TextRecord) -> Encod
 
 
 def encode_dialogue(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[RecordMessage]
 ) -> Encoded:
     """The tokens of a dialogue; learned is what the model itself would write.
 
@@ -174,7 +177,7 @@ def encode_dialogue(
 
 
 def encode_answers(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[RecordMessage]
 ) -> list[Encoded]:
     """A row for each answer of a dialogue, learned alone, with all that stood before.
 
@@ -187,13 +190,13 @@ def encode_answers(
     ]
 
 
-def _answer_places(messages: Sequence[Message]) -> list[int]:
+def _answer_places(messages: Sequence[RecordMessage]) -> list[int]:
     return [i for i, message in enumerate(messages) if message.role == "assistant"]
 
 
 def _encoded(
     tokenizer: PreTrainedTokenizerBase,
-    messages: Sequence[Message],
+    messages: Sequence[RecordMessage],
     places: Sequence[int],
 ) -> Encoded:
     """The tokens of all messages, of which the answers at `places` are learned."""
@@ -250,7 +253,7 @@ def _begin(
 
 
 def _check_marks(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[RecordMessage]
 ) -> None:
     # Text that looks like a mark would become one, and end a turn or begin another.
     for message in messages:

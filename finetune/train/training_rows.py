@@ -19,7 +19,7 @@ from datasets import List as Column
 from datasets.arrow_writer import ArrowWriter
 from transformers import PreTrainedTokenizerBase
 
-from finetune.data.records import DialogueRecord, Message, TextRecord
+from finetune.data.records import DialogueRecord, RecordMessage, TextRecord
 from finetune.data.split_file import count_records, read_records
 from finetune.errors import FinetuneError
 from finetune.recipe import TrainPart
@@ -149,7 +149,7 @@ def default_invocation(
         FinetuneError: the template puts nothing before an answer.
     """
     if text is None:
-        asked = [Message(role="user", content="?")]
+        asked = [RecordMessage(role="user", content="?")]
         before = render(tokenizer, asked, answer=False)
         text = render(tokenizer, asked, answer=True).removeprefix(before)
     ids = tuple(tokenizer(text, add_special_tokens=False).input_ids)

@@ -19,11 +19,12 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from medassist.core.values import REFUSES_UNKNOWN
 from medassist.exams.sign_test import sign_p
 
 DRAWS = 10_000
@@ -80,6 +81,8 @@ class PairedDifference:
 @dataclass(frozen=True)
 class Flips:
     """How right and wrong answers changed from one model to the other."""
+
+    __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 
     right_to_wrong: int
     wrong_to_right: int

@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 
 from convert.gguf.model import convert_model
 from finetune.data.records import DialogueRecord, Licence
-from finetune.data.records import Message as Learned
+from finetune.data.records import RecordMessage as Learned
 from finetune.train.chat_format import begins_with_bos, encode_dialogue, prompt_ids
 from medassist.core.values import EngineOptions, Message, PairFiles
 from medassist.engine.loaded_pair import LoadedPair

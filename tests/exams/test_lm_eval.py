@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from finetune.data.records import Message
+from finetune.data.records import RecordMessage
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.examinee import HfExaminee
 from finetune.evaluate.single_model import AloneModel
@@ -46,7 +46,7 @@ def ours(model, tmp_path_factory) -> dict[str, tuple]:
 
     def chat(turns) -> str:
         messages = [
-            Message.model_validate({"role": t.role, "content": t.content})
+            RecordMessage.model_validate({"role": t.role, "content": t.content})
             for t in turns
         ]
         return render(alone.tokenizer, messages, answer=True)

@@ -91,7 +91,7 @@ def ask(
     with opened_run(
         run, region, profile, instance_role=instance_role, proxy=proxy
     ) as opened:
-        from finetune.data.records import Message
+        from finetune.data.records import RecordMessage
         from finetune.sagemaker.hosting.answers import AskedBoth, answers
         from finetune.sagemaker.hosting.endpoint import opened_endpoint
         from finetune.sagemaker.hosting.leaving import looked
@@ -104,10 +104,10 @@ def ask(
         _may_leave(leaving, aws, yes=yes)
         found = opened_endpoint(aws, opened.books, RunFolder(run))
         text, *rest = leaving.texts
-        opening = [Message(role="system", content=each) for each in rest]
+        opening = [RecordMessage(role="system", content=each) for each in rest]
         sides: tuple[Side, ...] = SIDES if both else ((only or Only.TUNED).value,)
         asked = EndpointQuestion(
-            (*opening, Message(role="user", content=text)),
+            (*opening, RecordMessage(role="user", content=text)),
             max_tokens=max_tokens,
             temperature=temperature,
             seed=seed,

@@ -193,12 +193,12 @@ def ledger_of(run: Path) -> ResourceLedger:
     Raises:
         SageMakerError: nothing was made for it.
     """
-    from finetune.sagemaker.errors import NotThere
+    from finetune.sagemaker.errors import ResourceMissing
     from finetune.sagemaker.resource_ledger import FILE, read_ledger
 
     ledger = read_ledger(run)
     if ledger is None:
-        raise NotThere(
+        raise ResourceMissing(
             f"{run / FILE} is not there: nothing was made in an account for {run}"
         )
     return ledger

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
-from finetune.data.records import Message
+from finetune.data.records import RecordMessage
 from finetune.data.sources.missing_words import is_missing
 
 Role = Literal["system", "user", "assistant"]
@@ -83,7 +83,7 @@ class NoConversation(Exception):
 class ConversationBuilder:
     """A conversation on its way to messages, and what was done on the way."""
 
-    messages: list[Message] = field(default_factory=list[Message])
+    messages: list[RecordMessage] = field(default_factory=list[RecordMessage])
     changed: Counter[str] = field(default_factory=Counter[str])
     missing: int = 0
     """Turns that say in a word that they are missing (NaN, NULL), taken for empty."""
@@ -97,9 +97,9 @@ class ConversationBuilder:
         if last is not None and last.role == role:
             self.changed[JOINED] += 1
             both = "\n\n".join(text for text in (last.content, content) if text)
-            self.messages[-1] = Message(role=role, content=both)
+            self.messages[-1] = RecordMessage(role=role, content=both)
         else:
-            self.messages.append(Message(role=role, content=content))
+            self.messages.append(RecordMessage(role=role, content=content))
 
     def ended(self) -> ConversationBuilder:
         """The same, up to its last answer.

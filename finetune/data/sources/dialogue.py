@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from finetune.data.records import DialogueRecord, Licence, Message
+from finetune.data.records import DialogueRecord, Licence, RecordMessage
 
 
 def dialogue(
@@ -34,12 +34,12 @@ def dialogue(
         earlier: questions and answers before this one.
         meta: what else is known; empty values are left out.
     """
-    messages = [Message(role="system", content=system)] if system else []
+    messages = [RecordMessage(role="system", content=system)] if system else []
     for asked, answered in earlier:
-        messages.append(Message(role="user", content=asked))
-        messages.append(Message(role="assistant", content=answered))
-    messages.append(Message(role="user", content=question))
-    messages.append(Message(role="assistant", content=answer))
+        messages.append(RecordMessage(role="user", content=asked))
+        messages.append(RecordMessage(role="assistant", content=answered))
+    messages.append(RecordMessage(role="user", content=question))
+    messages.append(RecordMessage(role="assistant", content=answer))
     return DialogueRecord(
         id=key,
         source=source,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from finetune.data.records import DialogueRecord, Message, TextRecord
+from finetune.data.records import DialogueRecord, RecordMessage, TextRecord
 
 AnyRecord = TextRecord | DialogueRecord
 
@@ -69,7 +69,7 @@ def rewritten(record: AnyRecord, rewrite: Callable[[str], str]) -> AnyRecord:
             record if text is record.text else record.model_copy(update={"text": text})
         )
     messages = tuple(
-        Message(role=message.role, content=rewrite(message.content))
+        RecordMessage(role=message.role, content=rewrite(message.content))
         for message in record.messages
     )
     if messages == record.messages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from finetune.sagemaker.aws_session import Aws
-from finetune.sagemaker.errors import NotThere, SageMakerError
+from finetune.sagemaker.errors import ResourceMissing, SageMakerError
 from finetune.sagemaker.hosting import requests
 from finetune.sagemaker.hosting.endpoint import (
     IN_SERVICE,
@@ -45,7 +45,7 @@ def wait(aws: Aws, name: str, until: float, watcher: Watcher) -> None:
         except SageMakerError as error:
             # A connection that is lost for a minute is no endpoint that is lost.
             unseen += 1
-            if unseen > LOOKS or isinstance(error, NotThere):
+            if unseen > LOOKS or isinstance(error, ResourceMissing):
                 raise
             time.sleep(POLL_S)
             continue

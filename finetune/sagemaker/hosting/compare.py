@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from finetune.data.records import DialogueRecord, Message
+from finetune.data.records import DialogueRecord, RecordMessage
 from finetune.errors import FinetuneError
 from finetune.evaluate.answers import ANSWER, answer_of, questions
 from finetune.evaluate.compare import compare_answers
@@ -64,7 +64,7 @@ class EndpointComparison:
     done: int = 0
     began: float = 0.0
 
-    def asked(self, messages: Sequence[Message]) -> EndpointQuestion:
+    def asked(self, messages: Sequence[RecordMessage]) -> EndpointQuestion:
         """A question, with the settings of the recipe."""
         return EndpointQuestion(
             tuple(messages),
@@ -73,7 +73,7 @@ class EndpointComparison:
             seed=self.part.seed,
         )
 
-    def both(self, messages: Sequence[Message]) -> tuple[Written, Written]:
+    def both(self, messages: Sequence[RecordMessage]) -> tuple[Written, Written]:
         """What base and tuned answer.
 
         Raises:
@@ -245,7 +245,7 @@ def _answers(
 
 def _examples(work: EndpointComparison) -> list[Example]:
     prompts, system = read_prompts(), work.part.system_prompt
-    opening = [Message(role="system", content=system)] if system else []
+    opening = [RecordMessage(role="system", content=system)] if system else []
     depends = {
         **work.depends,
         "writing": repr(work.asked(())),
@@ -255,7 +255,7 @@ def _examples(work: EndpointComparison) -> list[Example]:
 
     def one(at: int) -> Example | str:
         prompt = prompts[at]
-        question = Message(role="user", content=prompt.prompt)
+        question = RecordMessage(role="user", content=prompt.prompt)
         try:
             base, tuned = work.both([*opening, question])
         except QuestionDoesNotFit as error:

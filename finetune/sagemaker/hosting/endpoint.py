@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune.sagemaker.aws_session import Aws
-from finetune.sagemaker.errors import NotThere, SageMakerError, told
+from finetune.sagemaker.errors import ResourceMissing, SageMakerError, told
 from finetune.sagemaker.hosting import llama_cpp
 from finetune.sagemaker.hosting.invoke import Endpoint
 from finetune.sagemaker.hosting.probe import ProbedEndpoint, probe
@@ -40,7 +40,7 @@ def describe(aws: Aws, name: str) -> dict[str, Any]:
     """SageMaker's description of an endpoint.
 
     Raises:
-        NotThere: it knows of none.
+        ResourceMissing: it knows of none.
         SageMakerError: it does not answer.
     """
     with told(f"look at the endpoint {name}"):
@@ -62,7 +62,7 @@ def look(aws: Aws, books: Books, made: Made) -> dict[str, Any] | None:
     """State of an endpoint; None: it is gone, and the ledger notes when."""
     try:
         return describe(aws, made.name)
-    except NotThere:
+    except ResourceMissing:
         gone_by_itself(books, made)
         return None
 
@@ -80,7 +80,7 @@ def opened_endpoint(aws: Aws, books: Books, run: RunFolder) -> OpenEndpoint:
         raise SageMakerError(f"the ledger does not say what {made.name} answers with")
     found = look(aws, books, made)
     if found is None:
-        raise NotThere(
+        raise ResourceMissing(
             f"the endpoint {made.name} of {run.root} is gone, as was asked: put it up "
             f"again with: medassist finetune sagemaker deploy {run.root} --hours N"
         )
@@ -118,12 +118,12 @@ def made_ready(books: Books, made: Made, endpoint: Endpoint) -> ProbedEndpoint:
 def _newest(books: Books, run: RunFolder) -> Made:
     known = books.ledger.of("endpoint")
     if not known:
-        raise NotThere(
+        raise ResourceMissing(
             f"{run.root} has no endpoint; put one up with: medassist finetune "
             f"sagemaker deploy {run.root} --hours N"
         )
     if known[-1].state == "gone":
-        raise NotThere(
+        raise ResourceMissing(
             f"the endpoint {known[-1].name} of {run.root} is gone; put it up again "
             f"with: medassist finetune sagemaker deploy {run.root} --hours N"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finetune.data.records import Message
+from finetune.data.records import RecordMessage
 from finetune.evaluate.written_answers import read_prompts
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.hosting.invoke import Endpoint, EndpointAnswer
@@ -45,7 +45,7 @@ def probe(endpoint: Endpoint) -> ProbedEndpoint:
     """
     for prompt in read_prompts()[:QUESTIONS]:
         asked = EndpointQuestion(
-            (Message(role="user", content=prompt.prompt),),
+            (RecordMessage(role="user", content=prompt.prompt),),
             max_tokens=TOKENS,
             likelihoods=True,
         )

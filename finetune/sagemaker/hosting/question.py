@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
-from finetune.data.records import Message
+from finetune.data.records import RecordMessage
 from finetune.sagemaker.errors import SageMakerError
 
 Side = Literal["base", "tuned"]
@@ -26,7 +26,7 @@ _DATA = b"data:"
 class EndpointQuestion:
     """A question, with all that decides its answer."""
 
-    messages: tuple[Message, ...]
+    messages: tuple[RecordMessage, ...]
     max_tokens: int = 256
     temperature: float = 0.0
     """0 takes the likeliest token each time."""

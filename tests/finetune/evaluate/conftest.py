@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.data.records import DialogueRecord, Licence, Message, TextRecord
+from finetune.data.records import DialogueRecord, Licence, RecordMessage, TextRecord
 from finetune.evaluate.recipe import EvaluatePart
 from tests.convert.tiny_hf import SENTENCES, HfFolders, save_pair
 
@@ -21,7 +21,7 @@ def dialogue(number: int, *turns: str) -> DialogueRecord:
         group=f"patient {number // 2}",
         licence=LICENCE,
         messages=tuple(
-            Message.model_validate({"role": roles[i % 2], "content": text})
+            RecordMessage.model_validate({"role": roles[i % 2], "content": text})
             for i, text in enumerate(turns)
         ),
     )

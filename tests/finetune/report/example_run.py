@@ -33,7 +33,6 @@ from finetune.evaluate.result import (
     Exam,
     ExamFigures,
     Example,
-    Flips,
     ItemLoss,
     KindLoss,
     Loss,
@@ -512,12 +511,7 @@ def exam_comparison(exam: Exam) -> Comparison:
     p = statistics.mcnemar(flips)
     return comparison(found, exam.task, "acc", higher_is_better=True).model_copy(
         update={
-            "flips": Flips(
-                right_to_wrong=flips.right_to_wrong,
-                wrong_to_right=flips.wrong_to_right,
-                both_right=flips.both_right,
-                both_wrong=flips.both_wrong,
-            ),
+            "flips": flips,
             "p": p,
             "holm_p": p,
         }

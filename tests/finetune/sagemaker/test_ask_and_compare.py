@@ -73,12 +73,12 @@ def write_manifest(run: Path, **found: int) -> None:
 
 
 def locally(vllm: Vllm, side: str, tokens: int = 16) -> str:
-    from finetune.data.records import Message
+    from finetune.data.records import RecordMessage
     from finetune.evaluate.written_answers import Writing, write
     from finetune.train.chat_format import prompt_ids
 
     pair = vllm.pair
-    ids = prompt_ids(pair.tokenizer, [Message(role="user", content=QUESTION)])
+    ids = prompt_ids(pair.tokenizer, [RecordMessage(role="user", content=QUESTION)])
     with pair.side(side):  # pyright: ignore[reportArgumentType]
         return write(pair.model, pair.tokenizer, [ids], Writing(tokens))[0].text
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from finetune.sagemaker import strict
 from finetune.sagemaker.aws_session import Aws
-from finetune.sagemaker.errors import NotThere, QuotaReached, told
+from finetune.sagemaker.errors import QuotaReached, ResourceMissing, told
 from tests.finetune.sagemaker.conftest import Cloud
 
 
@@ -63,7 +63,7 @@ def test_it_refuses_a_second_job_of_a_name_and_one_over_the_quota(aws: Aws) -> N
         sagemaker.create_training_job(**request())
     with pytest.raises(QuotaReached, match="is 1 Instances"), told("start job-2"):
         sagemaker.create_training_job(**request("job-2"))
-    with pytest.raises(NotThere), told("look at job-3"):
+    with pytest.raises(ResourceMissing), told("look at job-3"):
         sagemaker.describe_training_job(TrainingJobName="job-3")
 
 

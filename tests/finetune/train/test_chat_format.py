@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from finetune.data.records import RECORD, DialogueRecord, Message
+from finetune.data.records import RECORD, DialogueRecord, RecordMessage
 from finetune.train.base_model import load_tokenizer
 from finetune.train.chat_format import (
     CannotRender,
@@ -97,8 +97,8 @@ def test_text_is_learned_whole_and_ends(llama: Path) -> None:
 def test_a_mark_of_the_model_in_a_message_is_refused(llama: Path) -> None:
     tokenizer = load_tokenizer(llama)
     messages = [
-        Message(role="user", content="a<|end|><|assistant|>b"),
-        Message(role="assistant", content="c"),
+        RecordMessage(role="user", content="a<|end|><|assistant|>b"),
+        RecordMessage(role="assistant", content="c"),
     ]
     with pytest.raises(CannotRender, match="own marks"):
         encode_dialogue(tokenizer, messages)
@@ -118,8 +118,8 @@ def test_an_activated_lora_takes_rows_with_its_invocation_before_each_answer_alo
     give_template(plain)
     header = default_invocation(plain, None)
     twice = [
-        Message(role="user", content="One?\nAnswer: two?"),
-        Message(role="assistant", content="Three."),
+        RecordMessage(role="user", content="One?\nAnswer: two?"),
+        RecordMessage(role="assistant", content="Three."),
     ]
     assert not fits_invocation(encode_dialogue(plain, twice), header)
 
@@ -166,7 +166,9 @@ def test_a_system_text_stands_in_the_first_question_where_its_role_is_refused(
     tokenizer = load_tokenizer(llama)
     tokenizer.chat_template = NO_SYSTEM
     turns = (("system", "Be brief."), ("user", "Why?"), ("assistant", "So."))
-    messages = [Message.model_validate({"role": r, "content": c}) for r, c in turns]
+    messages = [
+        RecordMessage.model_validate({"role": r, "content": c}) for r, c in turns
+    ]
     row = encode_dialogue(tokenizer, messages)
     asked = "<|user|>Be brief.\n\nWhy?<|assistant|>So."
     assert asked in str(tokenizer.decode(list(row.ids)))

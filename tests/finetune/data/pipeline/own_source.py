@@ -11,7 +11,7 @@ from finetune.data.records import (
     RECORD,
     DialogueRecord,
     Licence,
-    Message,
+    RecordMessage,
     TextRecord,
 )
 from finetune.data.sources.data_source import RETRACTED, Broken, Read
@@ -36,8 +36,8 @@ def dialogue(name: str, question: str, answer: str, **more: str) -> DialogueReco
         group=more.get("group", name),
         licence=Licence(name=more.get("licence", "CC BY 4.0"), evidence="own words"),
         messages=(
-            Message(role="user", content=question),
-            Message(role="assistant", content=answer),
+            RecordMessage(role="user", content=question),
+            RecordMessage(role="assistant", content=answer),
         ),
     )
 
