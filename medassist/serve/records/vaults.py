@@ -28,7 +28,7 @@ from medassist.records.errors import Locked, RecordsError, WrongPassphrase
 from medassist.records.records_folder import GONE, destroy, destroy_rest, put_aside
 from medassist.records.store import Store
 from medassist.records.vault import Vault
-from medassist.serve.errors import Refusal, ServeError
+from medassist.serve.errors import Refusal, ServeError, place_of
 from medassist.serve.log import tell
 from medassist.serve.users import FOLDER
 
@@ -257,11 +257,19 @@ class UserVaults:
 
     async def look(self) -> None:
         """Forget the keys of who was idle, and of who may not use the server now."""
-        for user, own in list(self._of.items()):
-            async with own.alone:
-                if not self._known(user):
-                    own.openings.clear()
-                await self._close_unused(own, user)
+        done = await asyncio.gather(
+            *(self._look_at(user, own) for user, own in self._of.items()),
+            return_exceptions=True,  # of one user: the others' keys are looked at too
+        )
+        for error in done:
+            if isinstance(error, Exception):
+                tell(f"{type(error).__name__} in {place_of(error)}")
+
+    async def _look_at(self, user: str, own: _UserRecords) -> None:
+        async with own.alone:
+            if not self._known(user):
+                own.openings.clear()
+            await self._close_unused(own, user)
 
     async def close(self) -> None:
         """Write what is queued, and forget all keys."""

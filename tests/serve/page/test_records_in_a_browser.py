@@ -13,6 +13,7 @@ pytest.importorskip("playwright.async_api")
 from playwright.async_api import Browser, expect
 
 from medassist.intended_use import INTENDED_USE_VERSION
+from medassist.records.errors import NotSaved
 from medassist.serve.page.acceptance import accept
 from medassist.serve.records.vaults import IDLE_S, default_root
 from medassist.serve.users import ALONE
@@ -219,6 +220,28 @@ async def test_answers_that_come_while_the_page_is_locked_are_kept_afterwards(
         for side, pane in (("A", "base"), ("B", "tuned")):
             whole = answer_of(pane, QUESTION)
             await expect(there.pane(side).locator(".answer")).to_have_text(whole)
+
+
+async def test_what_could_not_be_written_is_told_and_is_saved_once_there_is_room(
+    chromium: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_: Any) -> None:
+        raise NotSaved("the disk is full")
+
+    async with served(options=KEEPS) as server, visit(chromium, server) as there:
+        await there.sign_in(accepts=False)
+        await there.button("Keep my consultations").click()
+        await begin(there)
+        store = vaults(server)._own(ALONE).vault.open_store
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "write", full)
+            await there.ask(QUESTION)
+            await expect(there.button("NOT SAVED")).to_be_visible()
+            told = there.page.locator("#notices")
+            await expect(told).to_contain_text("cannot write your records")
+        await there.button("NOT SAVED").click()
+        await is_kept(there)
+        await expect(told).to_contain_text("saved again")
 
 
 async def test_ten_idle_minutes_lock_the_records_with_the_page(

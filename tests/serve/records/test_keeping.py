@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from medassist.consult.answer import ModelFile
+from medassist.consult.answer import ModelFile, Source
 from medassist.core.values import PaneName
 from medassist.records.errors import NotSaved
 from medassist.serve.served_pair import LocalPair
@@ -252,6 +253,18 @@ async def test_an_answer_keeps_the_model_that_wrote_it_when_others_are_loaded(
             # The files have the same name, and are not the same.
             assert written["provenance"]["sha256"] == of * 64
             assert "/" not in written["provenance"]["files"][0]
+
+
+async def test_the_files_of_a_model_are_told_apart_without_the_operators_folder() -> (
+    None
+):
+    async with keeping() as (server, _):
+        source = server.running.desk.source
+        assert isinstance(source, LocalPair)
+        loaded = ModelFile(Path("/srv/secret-place/base.gguf"), 5, 6)
+        source.pair.sources["base"] = Source("Heron 1B", files=(loaded,))
+        made, _ = source.made_of("base")
+        assert made.files == (ModelFile(Path("base.gguf"), 5, 6),)
 
 
 async def test_what_the_disk_does_not_take_is_said_without_the_operators_folder(

@@ -207,6 +207,26 @@ async def test_who_is_revoked_is_locked_out_of_the_memory_too() -> None:
         assert key_is_held("ben")
 
 
+async def test_one_whose_records_fail_keeps_no_other_ones_key_open(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails() -> None:
+        raise OSError("a canary of the disk")
+
+    async with keeping("anna", "ben") as (server, (anna, ben)):
+        clock = Clock(server)
+        await anna.begins()
+        await ben.begins()
+        clock.passes(IDLE_S)
+        with monkeypatch.context() as patched:
+            patched.setattr(vaults(server)._own("anna").vault, "lock", fails)
+            await vaults(server).look()
+        assert not key_is_held("ben")
+    told = capfd.readouterr().err
+    assert "OSError in " in told
+    assert "canary" not in told
+
+
 async def test_a_server_that_ends_forgets_the_keys_and_keeps_what_was_kept() -> None:
     async with keeping("anna") as (_, (anna,)):
         await anna.begins()
