@@ -206,3 +206,43 @@ ASKED_FOR_LATER = {
 def test_what_was_asked_for_later_is_raised_in_each_language(flag: str) -> None:
     for text in ASKED_FOR_LATER[flag]:
         assert flag in {found.id for found in find_red_flags(text)}, text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bilan : kaliémie 4,2, créatinine 80, INR 2,4 sous Previscan dans la cible.",
+        "Control: potasio 4,2, creatinina 0,9, INR 2,4 con Sintrom en rango.",
+        "Labor: Kalium 4,2, Kreatinin 0,9, INR 2,4 unter Marcumar im Zielbereich.",
+        "Ich nehme Paracetamol über den Tag verteilt gegen Rückenschmerzen",
+        "Tomo paracetamol repartido durante el día para la artrosis",
+        "J'ai pris un Doliprane ce matin pour mon mal de dos",
+        "Ich habe zwei Paracetamol genommen, hilft gegen die Rückenschmerzen",
+        "Me tomé dos pastillas de paracetamol por la contractura",
+        "Occlusion dentaire : faut-il une gouttière chez cet homme de 40 ans ?",
+        "Enfant de 6 ans, inhalation de Ventoline deux bouffées, va mieux",
+        "Niño de 6 años inhaló salbutamol dos puff, está mejor",
+        "Abandonó el tratamiento del acné hace un mes, chico de 15 años.",
+        "Niño de 1 año con fractura de clavícula tras caída presenciada",
+        "PCR 12, sin fiebre, varón de 40 años con catarro.",
+        "Mon bébé ne dort plus la nuit depuis une semaine, il fait ses dents.",
+    ],
+)
+def test_everyday_words_and_values_raise_nothing(text: str) -> None:
+    assert not find_red_flags(text)
+
+
+def test_a_creatinine_in_the_unit_of_french_laboratories_is_read() -> None:
+    assert find_red_flags("homme de 50 ans, créatinine 60 mg/L ce matin")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "j'ai avalé 30 comprimés de paracétamol il y a deux heures",
+        "ich habe zwanzig Paracetamol auf einmal geschluckt",
+        "se tomó treinta pastillas de paracetamol hace dos horas",
+    ],
+)
+def test_many_tablets_at_once_are_no_everyday_dose(text: str) -> None:
+    assert "paracetamol-overdose" in {flag.id for flag in find_red_flags(text)}

@@ -24,7 +24,7 @@ SENTENCE: Final = 2
 _PIECE: Final = re.compile(
     r"(?P<without>(?<![^\W_])[wW]/[oO](?![^\W_]))"
     r"|(?P<word>[^\W\d_]+(?:['\u2019`][^\W\d_]+)*)"
-    r"|(?P<comma>(?<![\d,])\d{1,4},\d{1,2}(?![\d,]))"
+    r"|(?P<comma>(?<![\d,])\d{1,4},\d{1,2}(?!\d|,\d))"
     r"|(?P<number>\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?)"
     r"|(?P<query>(?<!\w)\?(?=[^\W\d_]))"
     r"|(?P<sentence>[.;!\n\r]|\?(?![^\W\d_]))"
