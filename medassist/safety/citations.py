@@ -15,32 +15,41 @@ _BODIES: Final = (
     "|BOAST|NASCET|FIGO|CHEST|Surviving Sepsis Campaign|Resuscitation Council|BNF"
     "|Cochrane|UpToDate|BMJ Best Practice|DailyMed|EMA|FDA"
 )
-# Every part is bounded, so that no text can make the search slow.
+# Every part is bounded, so that no text can make the search slow. A letter that nothing
+# begins with is passed over before anything else is asked of it.
 _PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
-    ("doi", re.compile(r"\b10\.\d{4,9}/[^\s\"<>]{1,120}")),
-    ("pmcid", re.compile(r"\bPMC\d{5,9}\b")),
+    ("doi", re.compile(r"(?=1)\b10\.\d{4,9}/[^\s\"<>]{1,120}")),
+    ("pmcid", re.compile(r"(?=P)\bPMC\d{5,9}\b")),
     (
         "pmid",
-        re.compile(r"\b(?:PMID|PubMed(?:\s?ID)?)\s?:?\s?\d{5,9}\b", re.IGNORECASE),
+        re.compile(r"(?=p)\b(?:PMID|PubMed(?:\s?ID)?)\s?:?\s?\d{5,9}\b", re.IGNORECASE),
     ),
-    ("trial", re.compile(r"\b(?:NCT\d{8}|ISRCTN\d{8}|EudraCT\s?\d{4}-\d{6}-\d{2})\b")),
-    ("url", re.compile(r"\b(?:https?://|www\.)[^\s<>\"')\]]{3,300}", re.IGNORECASE)),
+    (
+        "trial",
+        re.compile(
+            r"(?=[NIE])\b(?:NCT\d{8}|ISRCTN\d{8}|EudraCT\s?\d{4}-\d{6}-\d{2})\b"
+        ),
+    ),
+    (
+        "url",
+        re.compile(r"(?=[hw])\b(?:https?://|www\.)[^\s<>\"')\]]{3,300}", re.IGNORECASE),
+    ),
     (
         "guideline",
         re.compile(
-            rf"\b(?:{_BODIES})(?:/(?:{_BODIES})){{0,3}}(?:\s[\w-]{{1,20}}){{0,4}}?"
+            rf"(?=[A-Z])(?:\b(?:{_BODIES})(?:/(?:{_BODIES})){{0,3}}(?:\s[\w-]{{1,20}}){{0,4}}?"
             r"\s(?:guidelines?|guidance|recommendations?|statement|consensus|NG\d{1,3}"
             r"|CG\d{1,3}|TA\d{1,4}|QS\d{1,3}|review|report|criteria|label)\b"
-            rf"|\b(?:NG|CG|TA|QS)\d{{1,4}}\b|\b(?:{_BODIES})\s\(?(?:19|20)\d\d\b"
+            rf"|\b(?:NG|CG|TA|QS)\d{{1,4}}\b|\b(?:{_BODIES})\s\(?(?:19|20)\d\d\b)"
         ),
     ),
     (
         "reference",
         re.compile(
-            r"\b[A-Z][\w'-]{1,30}\set al\.?,?\s?\(?(?:[A-Z][\w. ]{1,40},?\s)?"
-            r"(?:19|20)\d\d\b"
+            r"(?=[A-Z])(?:\b[A-Z][\w'-]{1,30}\set al\.?,?\s?"
+            r"\(?(?:[A-Z][\w. ]{1,40},?\s)?(?:19|20)\d\d\b"
             r"|\b(?:N Engl J Med|NEJM|Lancet|BMJ|JAMA|Ann Intern Med|Circulation"
-            r"|Cochrane Database)[^.\n]{0,60}?(?:19|20)\d\d\b"
+            r"|Cochrane Database)[^.\n]{0,60}?(?:19|20)\d\d\b)"
         ),
     ),
 )
