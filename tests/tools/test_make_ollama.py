@@ -14,20 +14,49 @@ from tests.tiny_models import write_pair
 from tools import make_ollama
 
 OUT = Path("build/ollama/medassist.gguf")
+BASE, PLAIN = "tiny-base.gguf", "adapter-plain.gguf"
+
+
+def enter(clone: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Work in a clone whose default pair is a tiny one, on a machine without Ollama."""
+    pair = clone / "pair"
+    given = replace(small_pair(), base=pair / BASE, adapter=pair / PLAIN)
+    patch.setattr(make_ollama, "default_pair", lambda: given)
+    patch.setenv("PATH", str(clone / "bin"))
+    patch.chdir(clone)
+    return clone
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clone")
+    pair = write_pair(folder / "pair")
+    shutil.copyfile(FOLDER / "card.json", folder / "pair" / "card.json")
+    pair.plain.rename(pair.plain.with_name(PLAIN))
+    (folder / "bin").mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def merged(untouched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("merged") / "clone"
+    shutil.copytree(untouched, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        enter(folder, patch)
+        assert make_ollama.main() == 1  # there is no Ollama
+    return folder
 
 
 @pytest.fixture
-def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A clone whose default pair is a tiny one, on a machine without Ollama."""
-    pair = write_pair(tmp_path / "pair")
-    shutil.copyfile(FOLDER / "card.json", tmp_path / "pair" / "card.json")
-    plain = pair.plain.rename(pair.plain.with_name("adapter-plain.gguf"))
-    given = replace(small_pair(), base=pair.base, adapter=plain)
-    monkeypatch.setattr(make_ollama, "default_pair", lambda: given)
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    (tmp_path / "bin").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def new_clone(untouched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone in which nothing was made yet."""
+    return enter(shutil.copytree(untouched, tmp_path / "clone"), monkeypatch)
+
+
+@pytest.fixture
+def clone(merged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone in which the pair was merged and proven."""
+    return enter(shutil.copytree(merged, tmp_path / "clone"), monkeypatch)
 
 
 def with_ollama(clone: Path, ends: int = 0) -> Path:
@@ -38,7 +67,7 @@ def with_ollama(clone: Path, ends: int = 0) -> Path:
     return asked
 
 
-def test_without_ollama_the_proven_file_stays_and_what_to_do_is_said(clone, capfd):
+def test_without_ollama_the_proven_file_stays_and_what_to_do_is_said(new_clone, capfd):
     assert make_ollama.main() == 1
     assert require_verified(OUT).passed
     said = capfd.readouterr().err
@@ -46,8 +75,8 @@ def test_without_ollama_the_proven_file_stays_and_what_to_do_is_said(clone, capf
     assert "ollama create medassist -f build/ollama/Modelfile" in said
 
 
-def test_ollama_gets_the_merged_file_and_a_pair_is_merged_once(clone, capfd):
-    asked = with_ollama(clone)
+def test_ollama_gets_the_merged_file_and_a_pair_is_merged_once(new_clone, capfd):
+    asked = with_ollama(new_clone)
     assert make_ollama.main() == 0
     before = OUT.stat().st_mtime_ns
     assert make_ollama.main() == 0
@@ -76,7 +105,7 @@ def test_another_pair_is_merged_anew(clone, capfd):
     assert make_ollama.main() == 0
     before = require_verified(OUT).sha256
     other = write_pair(clone / "other", seed=3)
-    shutil.copyfile(other.plain, clone / "pair" / "adapter-plain.gguf")
+    shutil.copyfile(other.plain, clone / "pair" / PLAIN)
     assert make_ollama.main() == 0
     assert require_verified(OUT).sha256 != before
 
@@ -86,8 +115,8 @@ def test_what_ollama_ends_with_is_what_make_ends_with(clone, capfd):
     assert make_ollama.main() == 7
 
 
-def test_without_a_plain_adapter_nothing_is_merged(clone, capfd):
-    (clone / "pair" / "adapter-plain.gguf").unlink()
+def test_without_a_plain_adapter_nothing_is_merged(new_clone, capfd):
+    (new_clone / "pair" / PLAIN).unlink()
     assert make_ollama.main() == 1
     assert "only a plain adapter can be merged" in capfd.readouterr().err
     assert not OUT.exists()
