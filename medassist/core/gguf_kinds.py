@@ -58,7 +58,7 @@ class _Row:
 
 
 @dataclass(frozen=True)
-class _Named(_Row):
+class _NamedKind(_Row):
     names: tuple[str, ...]
 
 
@@ -70,8 +70,8 @@ class _Beginning(_Row):
 @dataclass(frozen=True)
 class _KindsTable:
     first_bytes: tuple[_Beginning, ...]
-    types: tuple[_Named, ...]
-    architectures: tuple[_Named, ...]
+    types: tuple[_NamedKind, ...]
+    architectures: tuple[_NamedKind, ...]
     reads_only: _Row
     no_weights: _Row
     adapter: _Row
@@ -164,5 +164,5 @@ def _part(metadata: Mapping[str, object], name: str) -> OtherKind | None:
     return None
 
 
-def _named(rows: Sequence[_Named], name: object) -> OtherKind | None:
+def _named(rows: Sequence[_NamedKind], name: object) -> OtherKind | None:
     return next((row.kind for row in rows if name in row.names), None)

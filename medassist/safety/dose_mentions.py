@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import Final, Literal
 
-from medassist.safety.drug_names import WORD, Mention, Span, mentions
+from medassist.safety.drug_names import WORD, DrugMention, Span, mentions
 from medassist.text.frequencies import frequencies
 from medassist.text.quantities import Quantity, quantities
 
@@ -206,7 +206,7 @@ def _family(one: Quantity) -> Family:
 class _Named:
     """Which of the drugs that a text names an amount is of."""
 
-    def __init__(self, text: str, mentions: Sequence[Mention]) -> None:
+    def __init__(self, text: str, mentions: Sequence[DrugMention]) -> None:
         self._text, self._mentions = text, mentions
         self._starts = [mention.start for mention in mentions]
 
@@ -247,12 +247,12 @@ class _Named:
             return newline
         return end
 
-    def _last(self, start: int, end: int) -> Mention | None:
+    def _last(self, start: int, end: int) -> DrugMention | None:
         at = bisect_left(self._starts, end) - 1
         found = self._mentions[at] if at >= 0 else None
         return found if found and found.start >= start and found.end <= end else None
 
-    def _next(self, start: int, end: int, most: int) -> Mention | None:
+    def _next(self, start: int, end: int, most: int) -> DrugMention | None:
         """The first in a part of the text, if it is among its first `most` words."""
         at = bisect_left(self._starts, start)
         found = self._mentions[at] if at < len(self._mentions) else None

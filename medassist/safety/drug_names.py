@@ -119,7 +119,7 @@ def _endings() -> tuple[str, ...]:
     return tuple(str(rows["read"]["endings"]).split())
 
 
-class Mention(NamedTuple):
+class DrugMention(NamedTuple):
     """A drug that a text names: one of the table, or a word that ends as drugs do."""
 
     start: int
@@ -133,10 +133,10 @@ class Mention(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def mentions(text: str) -> tuple[Mention, ...]:
+def mentions(text: str) -> tuple[DrugMention, ...]:
     """The drugs that `text` names, in order."""
     words = list(WORD.finditer(text))
-    found: list[Mention] = []
+    found: list[DrugMention] = []
     last = 0
     for at, word in enumerate(words):
         known = _looked_up(word.group())
@@ -150,7 +150,7 @@ def mentions(text: str) -> tuple[Mention, ...]:
                 break
         last = at + many
         if name:
-            found.append(Mention(word.start(), words[last - 1].end(), name, drug))
+            found.append(DrugMention(word.start(), words[last - 1].end(), name, drug))
     return tuple(found)
 
 

@@ -28,7 +28,7 @@ SUFFIXES: Final = (".pdf", ".txt", ".md", ".csv", ".log", ".json", ".xml", ".htm
 
 
 @dataclass(frozen=True)
-class Mention:
+class NamedFile:
     """A file that is named in a question.
 
     Attributes:
@@ -40,7 +40,7 @@ class Mention:
     file: Path
 
 
-def mentioned(question: str) -> Mention | None:
+def mentioned(question: str) -> NamedFile | None:
     """The first file that `question` names; looks at the disk.
 
     What stands in a file that was put in is no name of another.
@@ -55,7 +55,7 @@ def mentioned(question: str) -> Mention | None:
         except (OSError, ValueError):
             there = False
         if there or file.suffix.lower() in SUFFIXES:
-            return Mention(found[0], file)
+            return NamedFile(found[0], file)
     return None
 
 
@@ -93,7 +93,7 @@ class Attachments:
             if text is not None:
                 self._composer.insert_prompt(text)
 
-    async def put(self, mention: Mention) -> None:
+    async def put(self, mention: NamedFile) -> None:
         """Put the text of a file that the question names in the place of its name."""
         text = await self._text_of(mention.file)
         if text is not None:
