@@ -13,10 +13,13 @@ import numpy.typing as npt
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, quants
 
 from convert.hf_folder import Array
+from convert.mxfp4 import MXFP4
 
 Kind = GGMLQuantizationType
 Q8_BLOCK = GGML_QUANT_SIZES[Kind.Q8_0][0]
-SAME = {"F32": Kind.F32, "F16": Kind.F16, "BF16": Kind.BF16}
+SAME = {"F32": Kind.F32, "F16": Kind.F16, "BF16": Kind.BF16, MXFP4: Kind.MXFP4}
+LARGEST_EXPONENT = 252
+"""Of MXFP4: with a larger one 6, its largest number, is none of float32."""
 F16_OVERFLOW = 65520.0  # from here on the nearest float16 is infinity
 
 
@@ -32,7 +35,12 @@ def row_bytes(columns: int, kind: Kind) -> int:
 
 
 def to_float32(stored: npt.NDArray[Any], dtype: str) -> Array:
-    """Numbers as a checkpoint stores them (BF16 as its 16 bits) in float32."""
+    """Numbers as a checkpoint stores them (BF16 as its 16 bits) in float32.
+
+    MXFP4 comes in the blocks of a GGUF: see `convert.mxfp4`.
+    """
+    if dtype == MXFP4:
+        return quants.dequantize(stored, Kind.MXFP4)
     if dtype == "BF16":
         wide = stored.astype(np.uint32)
         wide <<= 16
@@ -41,17 +49,33 @@ def to_float32(stored: npt.NDArray[Any], dtype: str) -> Array:
 
 
 def encode(
-    stored: npt.NDArray[Any], dtype: str, kind: Kind, add: float = 0.0
+    stored: npt.NDArray[Any],
+    dtype: str,
+    kind: Kind,
+    add: float = 0.0,
+    *,
+    logarithm: bool = False,
 ) -> npt.NDArray[np.uint8]:
-    """The bytes of a block of rows as `kind`, with `add` added to each number.
+    """The bytes of a block of rows as `kind`.
+
+    Args:
+        stored: the numbers, as a checkpoint of `dtype` has them.
+        dtype: F32, F16, BF16, F64 or MXFP4.
+        kind: the type in the GGUF.
+        add: to each number, in float32.
+        logarithm: they are logarithms, and minus the numbers themselves are wanted.
 
     Raises:
         NotFiniteError: a number is NaN or infinite, or too large for `kind`.
     """
-    if SAME.get(dtype) is kind and not add:
+    same = SAME.get(dtype) is kind and not (add or logarithm)
+    if dtype == MXFP4 or same:
         _check_stored(stored, dtype)
+    if same:
         return _bytes(stored)
     values = to_float32(stored, dtype)
+    if logarithm:
+        values = _minus_exp(values)
     if add:
         values = values + np.float32(add)
     largest = max(values.max(initial=0), -values.min(initial=0))  # NaN stays NaN
@@ -78,6 +102,14 @@ def _float16(values: Array) -> npt.NDArray[np.float16]:
     import torch
 
     return torch.from_numpy(np.require(values, requirements=["C", "W"])).half().numpy()  # pyright: ignore[reportUnknownMemberType]
+
+
+def _minus_exp(values: Array) -> Array:
+    """Minus e to the power of each, in the very bits that the model computes with."""
+    import torch
+
+    made: Any = torch.from_numpy(np.require(values, requirements=["C", "W"])).exp()  # pyright: ignore[reportUnknownMemberType]
+    return -made.numpy()
 
 
 def _bfloat16(values: Array) -> npt.NDArray[np.uint16]:
@@ -112,11 +144,14 @@ def _q8_0(values: Array) -> npt.NDArray[np.uint8]:
 
 
 def _check_stored(stored: npt.NDArray[Any], dtype: str) -> None:
-    finite = (
-        (stored & 0x7F80 != 0x7F80).all()
-        if dtype == "BF16"
-        else np.isfinite(stored).all()
-    )
+    match dtype:
+        case "BF16":
+            finite = (stored & 0x7F80 != 0x7F80).all()
+        case Kind.MXFP4.name:
+            exponents = stored[..., :: GGML_QUANT_SIZES[Kind.MXFP4][1]]
+            finite = (exponents <= LARGEST_EXPONENT).all()
+        case _:
+            finite = np.isfinite(stored).all()
     if not finite:
         raise NotFiniteError("NaN or infinity")
 

@@ -375,13 +375,6 @@ FORMS: tuple[ForeignForm, ...] = (
     ),
     ForeignForm(
         _CLASS,
-        r"GptOss.*",
-        "its positions (YaRN with `truncate` false) are computed by llama.cpp with "
-        "rounded bounds, so that no GGUF of it gives the model's very numbers",
-        LLAMA_CPP,
-    ),
-    ForeignForm(
-        _CLASS,
         r"BioGpt.*",
         "llama.cpp, and so Ollama, has no code for it",
         "use it with transformers, or train one of the models that are taken",

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from convert.errors import ConvertError
 from convert.foreign import Sight, of_folder, of_tensors, refuse_form
+from convert.mxfp4 import BLOCKS, MXFP4, SCALES, PackedExperts, shape_of
 from convert.safetensors_file import FLOATS, SafetensorsFile
 from medassist.core.files import read_text
 from medassist.core.run_folder import ADAPTER_CONFIG
@@ -166,7 +167,7 @@ class Weight:
 
     @property
     def dtype(self) -> str:
-        """As safetensors writes it: F32, F16, BF16, F64."""
+        """As safetensors writes it: F32, F16, BF16, F64; or MXFP4."""
         return self.source.tensors[self.name].dtype
 
     @property
@@ -176,9 +177,43 @@ class Weight:
 
     def stored(self) -> npt.NDArray[Any]:
         """The numbers as they lie in the mapped file; BF16 as its 16 bits."""
-        kinds = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8"}
+        kinds = {"F32": "<f4", "F16": "<f2", "BF16": "<u2", "F64": "<f8", "U8": "u1"}
         raw = self.source.raw(self.name)
         return np.frombuffer(raw, kinds[self.dtype]).reshape(self.shape)
+
+    def parts(self) -> npt.NDArray[Any] | PackedExperts:
+        """What a GGUF's tensor is made of, part by part if it is in MXFP4."""
+        return self.stored()
+
+    def expect(self) -> None:
+        """Ask the system to prefetch it from disk."""
+        self.source.expect(self.name)
+
+
+@dataclass(frozen=True)
+class PackedWeight(Weight):
+    """The weight of a layer's experts in MXFP4, which two tensors hold."""
+
+    blocks: Weight
+    scales: Weight
+
+    @property
+    def dtype(self) -> str:
+        """MXFP4."""
+        return MXFP4
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(experts, rows, columns)."""
+        return shape_of(self.blocks.shape, self.scales.shape)
+
+    def parts(self) -> PackedExperts:
+        """The matrices of the experts."""
+        return PackedExperts(self.blocks.stored(), self.scales.stored())
+
+    def expect(self) -> None:
+        """Ask the system to prefetch it from disk."""
+        self.blocks.expect()
 
 
 def read_config(folder: Path) -> JsonFile:
@@ -223,14 +258,31 @@ def read_config(folder: Path) -> JsonFile:
             f"loads another file than {WEIGHTS} or {INDEX}; give the one that holds "
             "the model that name, and take the key away"
         )
-    if quantized := config.part("quantization_config"):
-        method = quantized.values.get("quant_method") or "some method"
-        raise ConvertError(
-            f"{folder}: the weights are quantized ({method}), and a GGUF of them would "
-            "be quantized twice; take the model that they were made of, or load them "
-            "with transformers, dequantize() and save them as bfloat16"
-        )
+    if quantized_by(config) != MXFP4.lower():
+        refuse_quantized(config)
     return config
+
+
+def refuse_quantized(config: JsonFile) -> None:
+    """Raise if the weights are quantized.
+
+    Raises:
+        ConvertError: they are, as the model's config.json says.
+    """
+    if (method := quantized_by(config)) is not None:
+        raise ConvertError(
+            f"{config.file.parent}: the weights are quantized ({method}), and a GGUF "
+            "of them would be quantized twice; take the model that they were made of, "
+            "or load them with transformers, dequantize() and save them as bfloat16"
+        )
+
+
+def quantized_by(config: JsonFile) -> str | None:
+    """The method by which a model's weights are quantized, as its config.json says."""
+    quantized = config.part("quantization_config")
+    if quantized is None:
+        return None
+    return str(quantized.values.get("quant_method") or "some method")
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -285,8 +337,9 @@ def read_weights(folder: Path) -> list[Weight]:
                     f"{folder / INDEX} says that {name} is in {file}, which lacks it; "
                     "the files are not of one save: get them again"
                 )
+    found = _joined(found)
     for weight in found.values():
-        if weight.dtype not in FLOATS:
+        if weight.dtype not in (*FLOATS, MXFP4):
             names = weight.source.tensors
             refuse_form(of_tensors(weight.source.file, names, Sight.MODEL_TENSOR))
             raise ConvertError(
@@ -295,6 +348,23 @@ def read_weights(folder: Path) -> list[Weight]:
                 "not quantized"
             )
     return list(found.values())
+
+
+def _joined(found: dict[str, Weight]) -> dict[str, Weight]:
+    """The same with one weight for the two tensors that hold one in MXFP4."""
+    joined: dict[str, Weight] = {}
+    for name, weight in found.items():
+        bare, is_blocks = name.removesuffix(BLOCKS), name.endswith(BLOCKS)
+        scales = found.get(bare + SCALES)
+        if is_blocks and scales and {weight.dtype, scales.dtype} == {"U8"}:
+            both = PackedWeight(bare, weight.source, weight, scales)
+            if both.shape:
+                joined[bare] = both
+                continue
+        blocks = joined.get(name.removesuffix(SCALES))
+        if not isinstance(blocks, PackedWeight) or blocks.scales is not weight:
+            joined[name] = weight
+    return joined
 
 
 def _weight_map(folder: Path) -> dict[str, str]:

@@ -138,7 +138,7 @@ class PeftAdapter:
             return a, b
         at, experts = lora.part.expert, lora.part.experts
         a = a.reshape(experts, -1, a.shape[-1])[at]
-        b = b[slice(*lora.part.rows)].reshape(-1, lora.rank, experts)[:, :, at]
+        b = b[lora.part.rows(len(b))].reshape(-1, lora.rank, experts)[:, :, at]
         return a, np.ascontiguousarray(b)
 
     def shapes(self, lora: Lora) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -146,8 +146,7 @@ class PeftAdapter:
         a, b = (self.source.tensors[key].shape for key in (lora.a, lora.b))
         if lora.part is None:
             return a, b
-        start, end = lora.part.rows
-        return (lora.rank, *a[1:]), (end - start, lora.rank)
+        return (lora.rank, *a[1:]), (b[0] // lora.part.joined, lora.rank)
 
     def numbers(self, key: str) -> Array:
         """A tensor of the adapter as float32.

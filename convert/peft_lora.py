@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from convert.errors import ConvertError
@@ -22,8 +22,26 @@ class ExpertPart:
 
     expert: int
     experts: int
-    rows: tuple[int, int]
-    """Of B, where gate and up are joined: the first, and the one after the last."""
+    parameter: str
+    """Its name in the base: model.layers.0.mlp.experts.down_proj."""
+    which: int
+    joined: int
+    """Matrices of an expert that are joined in it, and which of them this is: gate and
+    up are two, down is alone."""
+    alternate: bool = False
+    """Their rows alternate; else one stands behind the other."""
+
+    @property
+    def whole(self) -> ExpertPart:
+        """With all the matrices that are joined."""
+        return replace(self, which=0, joined=1)
+
+    def rows(self, b: int) -> slice:
+        """Which rows of B are this matrix's, of `b`."""
+        if self.alternate:
+            return slice(self.which, None, self.joined)
+        each = b // self.joined
+        return slice(self.which * each, (self.which + 1) * each)
 
 
 @dataclass(frozen=True)
@@ -85,15 +103,16 @@ def loras_of(
             f"is none of rank {rank} for {name}; save the adapter anew"
         )
     scale = alpha / (math.sqrt(rank) if config.values.get("use_rslora") else rank)
-    experts, rows = a[0] // rank, b[0] // len(parts)
+    experts = a[0] // rank
+    stem = match[1]
     return [
         Lora(
-            module=f"{match[1]}.{expert}.{part}",
+            module=f"{stem}.{expert}.{part}",
             a=keys["a"],
             b=keys["b"],
             rank=rank,
             scale=scale,
-            part=ExpertPart(expert, experts, (n * rows, (n + 1) * rows)),
+            part=ExpertPart(expert, experts, f"{stem}.{name}", n, len(parts)),
         )
         for expert in range(experts)
         for n, part in enumerate(parts)

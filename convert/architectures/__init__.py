@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from convert.architectures.architecture import Architecture as Architecture
 from convert.architectures.gemma import Gemma1, Gemma2, Gemma3, Gemma3Tower
+from convert.architectures.gemma4 import Gemma4, Gemma4Tower
 from convert.architectures.gpt2 import Gpt2
 from convert.architectures.gpt_neox import GptNeoX
-from convert.architectures.granite import Granite, GraniteDense
+from convert.architectures.gpt_oss import GptOss
+from convert.architectures.granite import Granite, Granite4
 from convert.architectures.llama import Llama, SmolLm3
 from convert.architectures.mistral import Ministral3, Mistral, Mistral3Tower, Mixtral
 from convert.architectures.olmo import Olmo2, Olmo3
@@ -17,7 +19,7 @@ from convert.architectures.qwen import Qwen2, Qwen3, Qwen3Moe, Qwen25Vl
 from convert.architectures.text_tower import plain_name
 from convert.errors import ConvertError
 from convert.foreign import of_class
-from convert.hf_folder import JsonFile
+from convert.hf_folder import JsonFile, refuse_quantized
 
 KNOWN: dict[str, type[Architecture]] = {
     "LlamaForCausalLM": Llama,
@@ -28,7 +30,7 @@ KNOWN: dict[str, type[Architecture]] = {
     "MixtralForCausalLM": Mixtral,
     "SmolLM3ForCausalLM": SmolLm3,
     "GraniteForCausalLM": Granite,
-    "GraniteMoeHybridForCausalLM": GraniteDense,
+    "GraniteMoeHybridForCausalLM": Granite4,
     "Qwen2ForCausalLM": Qwen2,
     "Qwen3ForCausalLM": Qwen3,
     "Qwen3MoeForCausalLM": Qwen3Moe,
@@ -37,9 +39,12 @@ KNOWN: dict[str, type[Architecture]] = {
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,
     "Gemma3ForConditionalGeneration": Gemma3Tower,
+    "Gemma4ForCausalLM": Gemma4,
+    "Gemma4ForConditionalGeneration": Gemma4Tower,
     "Phi3ForCausalLM": Phi3,
     "Olmo2ForCausalLM": Olmo2,
     "Olmo3ForCausalLM": Olmo3,
+    "GptOssForCausalLM": GptOss,
     "GPT2LMHeadModel": Gpt2,
     "GPTNeoXForCausalLM": GptNeoX,
 }
@@ -73,19 +78,38 @@ def spelling_of(config: JsonFile) -> Callable[[str], str]:
     return plain_name if known.in_images else known.plain_name
 
 
+def turns_experts(config: JsonFile) -> bool:
+    """Whether the weights of all experts lie (in, out); see `experts_turned`."""
+    known = _known(config)
+    return known is not None and known.experts_turned
+
+
 def has_towers(config: JsonFile) -> bool:
     """Whether the class is the text tower of a model of images, or is one in others."""
     known = _known(config)
     return known is not None and known.in_images
 
 
+def rope_in_llama_cpp(config: JsonFile) -> dict[str, object]:
+    """Settings of RoPE in which llama.cpp differs from a config.json, as a note says.
+
+    Raises:
+        ConvertError: a value is missing or cannot be.
+    """
+    known = _known(config)
+    return known.read(config).rope_in_llama_cpp if known else {}
+
+
 def architecture_of(config: JsonFile) -> Architecture:
     """The architecture that a model's config.json names.
 
     Raises:
-        ConvertError: it is none that this converter knows.
+        ConvertError: it is none that this converter knows, or its weights are in
+            MXFP4, and those of this class never are.
     """
     if (known := _known(config)) is not None:
+        if not known.takes_mxfp4:
+            refuse_quantized(config)
         return known.read(config)
     match config.values.get("architectures"):
         case [*several] if several:

@@ -35,6 +35,10 @@ class Sizes:
     norm_epsilon: float
     tied: bool
     """The output layer is the embedding; there is no tensor for it."""
+    kv_of_layers: tuple[int, ...] = ()
+    """Heads of keys in each layer, where they differ; 0: no attention there."""
+    feed_forward_of_layers: tuple[int, ...] = ()
+    """Width in each layer, where they differ."""
 
     @classmethod
     def read(cls, config: JsonFile, norm: str = "rms_norm_eps") -> Sizes:
@@ -92,9 +96,11 @@ class Sizes:
         writer.add_context_length(self.context)
         writer.add_embedding_length(self.hidden)
         writer.add_block_count(self.layers)
-        writer.add_feed_forward_length(self.feed_forward)
+        writer.add_feed_forward_length(
+            list(self.feed_forward_of_layers) or self.feed_forward
+        )
         writer.add_head_count(self.heads)
-        writer.add_head_count_kv(self.kv_heads)
+        writer.add_head_count_kv(list(self.kv_of_layers) or self.kv_heads)
         writer.add_layer_norm_rms_eps(self.norm_epsilon)
 
     def write_head(self, writer: GGUFWriter) -> None:
@@ -165,6 +171,11 @@ class Architecture(ABC):
     embeddings: ClassVar[tuple[str, ...]] = ("model.embed_tokens.weight",)
     """Names of the embedding, the usual one first."""
 
+    takes_mxfp4: ClassVar[bool] = False
+    """Its experts may be stored in MXFP4."""
+    experts_turned: ClassVar[bool] = False
+    """The weight that holds those of all experts has them (in, out), and gate and up
+    in alternate columns; else (out, in), and gate before up."""
     in_images: ClassVar[bool] = False
     """Published as the text tower of a model of images and text too."""
     outer: ClassVar[str] = ""
@@ -230,6 +241,14 @@ class Architecture(ABC):
     @property
     def extra(self) -> dict[str, Array]:
         """Tensors that are computed from the settings, by their GGUF name."""
+        return {}
+
+    @property
+    def rope_in_llama_cpp(self) -> dict[str, object]:
+        """RoPE's settings in which llama.cpp differs from config.json, as it has them.
+
+        The gate computes with them, and a note says so.
+        """
         return {}
 
     @property

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from gguf import GGUFWriter
 
-from convert.architectures.target import Table, TensorTarget
+from convert.architectures.target import Table, TensorTarget, cut
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
 MOST_EXPERTS = 10_000
+_ONE = re.compile(
+    r"model\.layers\.(\d+)\.(?:mlp|block_sparse_moe)\.experts\.(\d+)"
+    r"\.(gate|up|down)_proj\.weight"
+)
 ROUNDED_ROUTERS = (
     "where two experts are wanted about as much, a rounding decides between them: in "
-    "F16 and BF16 some answers differ from the model's, and convert verify can find "
-    "more than its limit. It is exact with --outtype f32"
+    "F16 and BF16 some answers differ from the model's, and convert verify may set "
+    "aside such places, and says how many. It is exact with --outtype f32"
 )
 
 
@@ -55,12 +60,47 @@ class Experts:
             "ffn_gate_inp.weight", (self.count, hidden)
         )
         for expert in range(self.count):
-            for part, shape in (
-                ("gate", (self.width, hidden)),
-                ("up", (self.width, hidden)),
-                ("down", (hidden, self.width)),
-            ):
-                found[f"mlp.experts.{expert}.{part}_proj.weight"] = TensorTarget(
-                    f"ffn_{part}_exps.weight", shape, slice_of=(expert, self.count)
-                )
+            for part in ("gate", "up", "down"):
+                name = f"mlp.experts.{expert}.{part}_proj.weight"
+                found[name] = self._one(part, expert, hidden)
         return found
+
+    def stacked(self, hidden: int) -> Table:
+        """Targets of router and experts, where one weight holds all of a kind."""
+        wide = TensorTarget("", (self.count, 2 * self.width, hidden), stacked=True)
+        return {
+            "block_sparse_moe.router.weight": TensorTarget(
+                "ffn_gate_inp.weight", (self.count, hidden)
+            ),
+            "block_sparse_moe.experts.gate_up_proj": cut(
+                wide,
+                ("ffn_gate_exps.weight", self.width),
+                ("ffn_up_exps.weight", self.width),
+            ),
+            "block_sparse_moe.experts.down_proj": TensorTarget(
+                "ffn_down_exps.weight", (self.count, hidden, self.width), stacked=True
+            ),
+        }
+
+    def target_of_one(self, name: str, hidden: int) -> tuple[TensorTarget, ...]:
+        """The target of one expert's matrix where the files have all in one weight.
+
+        A LoRA on that weight is one on each of its matrices.
+
+        Args:
+            name: of the matrix, as it would stand alone.
+            hidden: width of the model.
+
+        Returns:
+            Nothing, if it is no such name.
+        """
+        if (match := _ONE.fullmatch(name)) is None or int(match[2]) >= self.count:
+            return ()
+        one = self._one(match[3], int(match[2]), hidden)
+        return (replace(one, name=f"blk.{match[1]}.{one.name}"),)
+
+    def _one(self, part: str, expert: int, hidden: int) -> TensorTarget:
+        shape = (hidden, self.width) if part == "down" else (self.width, hidden)
+        return TensorTarget(
+            f"ffn_{part}_exps.weight", shape, slice_of=(expert, self.count)
+        )

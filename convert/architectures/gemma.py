@@ -12,7 +12,7 @@ from convert.architectures.architecture import Architecture, Sizes
 from convert.architectures.rope import Rope, read_rope
 from convert.architectures.target import Table, TensorTarget, as_tuple
 from convert.architectures.text_tower import Tower
-from convert.architectures.windows import WHOLE, WINDOW, every, read_windows
+from convert.architectures.windows import WHOLE, WINDOW, read_windows, write_windows
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
@@ -144,7 +144,7 @@ class Gemma2(Architecture):
         writer.add_attn_logit_softcapping(self.attention_cap)
         writer.add_final_logit_softcapping(self.output_cap)
         writer.add_sliding_window(self.window)
-        _write_windows(writer, self.windows, 2)
+        write_windows(writer, self.windows, 2)
         _write_base(writer, self.rope)
 
     def place_weights(self) -> Table:
@@ -203,7 +203,7 @@ class Gemma3(Architecture):
         self.rope.write(writer)
         writer.add_rope_freq_base_swa(self.window_rope.base)
         writer.add_sliding_window(self.window)
-        _write_windows(writer, self.windows, 6)
+        write_windows(writer, self.windows, 6)
         if self.output_cap is not None:
             writer.add_final_logit_softcapping(self.output_cap)
 
@@ -263,12 +263,6 @@ def _read_sizes(config: JsonFile, scaled_by_width_at: int) -> Sizes:
             f"{computed} for a model of this shape, and would answer differently"
         )
     return sizes
-
-
-def _write_windows(writer: GGUFWriter, windows: tuple[bool, ...], pattern: int) -> None:
-    """Say which layers have windows, where it is not what llama.cpp takes."""
-    if windows != every(pattern, len(windows)):
-        writer.add_sliding_window_pattern(list(windows))
 
 
 def _gemma3_rope(config: JsonFile, layers: str, key: str, base: float) -> Rope:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gguf import GGUFWriter
 
@@ -98,7 +98,7 @@ class Llama(Architecture):
         for name in tuple(layer):
             bias = name.startswith("self_attn.") and self.attention_bias
             if bias or (name.startswith("mlp.") and self.feed_forward_bias):
-                layer[name.replace(".weight", ".bias")] = _bias(layer[name])
+                layer[name.replace(".weight", ".bias")] = layer[name].bias
         for name in layer:
             if name.startswith(ROTATED):
                 heads = sizes.heads if ".q_proj." in name else sizes.kv_heads
@@ -139,9 +139,3 @@ class SmolLm3(Llama):
                 "layer, which alone llama.cpp computes; it would answer differently"
             )
         return plain
-
-
-def _bias(weight: TensorTarget) -> TensorTarget:
-    return replace(
-        weight, name=weight.name.replace(".weight", ".bias"), shape=weight.shape[:1]
-    )

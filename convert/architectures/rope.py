@@ -32,8 +32,13 @@ class Rope:
     settings: JsonFile
     """What else config.json says of it."""
 
-    def check(self, *kinds: str, partial: bool = False) -> Rope:
+    def check(self, *kinds: str, partial: bool = False, rounds: bool = False) -> Rope:
         """The settings themselves, if their kind is one of `kinds`.
+
+        Args:
+            kinds: those that llama.cpp computes.
+            partial: it may rotate a part of each head.
+            rounds: that llama.cpp rounds yarn's bounds is told by the caller.
 
         Raises:
             ConvertError: it is another, or has settings that llama.cpp does not read.
@@ -56,7 +61,8 @@ class Rope:
                         f"{file}: yarn's `{key}` is {self.settings.values[key]}; "
                         f"llama.cpp computes this architecture with {known:g} only"
                     )
-            self.settings.expect("truncate", None, True)
+            if not rounds:
+                self.settings.expect("truncate", None, True)
             self.settings.expect("extrapolation_factor", None, 1)
         return self
 

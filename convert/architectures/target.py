@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,8 +31,17 @@ class TensorTarget:
     several tensors; `None`: all of them."""
     slice_of: tuple[int, int] | None = None
     """Which slice of so many it is, where the experts of a layer are one tensor."""
+    stacked: bool = False
+    """The weight holds those of all experts, one behind the other, and so does the
+    GGUF; what else is said here is said of one of them."""
     transposed: bool = False
     """Stored (in, out), as GPT-2's Conv1D has it; a GGUF stores (out, in)."""
+    reshaped: tuple[int, ...] = ()
+    """As a GGUF has it, where it is not `shape`; the numbers stay in their order."""
+    takes_lora: bool = True
+    """llama.cpp looks for a LoRA where it multiplies by this."""
+    logarithm: bool = False
+    """Stored as the logarithm of how fast a state decays; a GGUF has minus that."""
     add: float = 0.0
     """Added to every value, in float32: Gemma's norms scale by 1 + weight."""
 
@@ -45,23 +54,48 @@ class TensorTarget:
         return replace(self, grid=(heads, 2, -1), axes=(0, 2, 1))
 
     @property
+    def bias(self) -> TensorTarget:
+        """The target of the bias beside this matrix."""
+        name = self.name.replace(".weight", ".bias")
+        return replace(self, name=name, shape=self.shape[:1])
+
+    @property
     def gguf_shape(self) -> tuple[int, ...]:
         """Rows first, as numpy has it; the GGUF counts its dimensions from behind."""
+        if self.reshaped:
+            return self.reshaped
+        if self.stacked:
+            return (self.shape[0], *self.of_one.gguf_shape)
         shape = self.shape[::-1] if self.transposed else self.shape
         if self.rows is not None:
             shape = (self.rows[1] - self.rows[0], *shape[1:])
         return shape if self.slice_of is None else (self.slice_of[1], *shape)
 
     @property
+    def of_one(self) -> TensorTarget:
+        """The target of one expert's, where the weight holds all of them."""
+        return replace(self, shape=self.shape[1:], stacked=False)
+
+    @property
     def place(self) -> tuple[str, int]:
         """The tensor, and which slice of it: no two weights have the same."""
         return self.name, self.slice_of[0] if self.slice_of else 0
 
-    def blocks(self, stored: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    def blocks(
+        self, stored: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]
+    ) -> Iterator[npt.NDArray[Any]]:
         """`stored` (any type) in the order of the GGUF, some rows at a time.
 
         No block is cut within a row, so that each can be quantized by itself.
+
+        Args:
+            stored: the weight; or of experts one after the other.
         """
+        if self.stacked:
+            for one in stored:
+                yield from self.of_one.blocks(one)
+            return
+        assert isinstance(stored, np.ndarray)
         if self.transposed:
             stored = stored.T
         order = self._order(len(stored))
@@ -80,10 +114,10 @@ class TensorTarget:
         """The original weight from the values of a GGUF tensor (rows first).
 
         Raises:
-            ValueError: the weight holds other tensors too.
+            ValueError: the weight holds other tensors too, or is one of experts.
         """
-        if self.rows is not None:
-            raise ValueError(f"{self.name} is only a part of its weight")
+        if self.rows is not None or self.stacked:
+            raise ValueError(f"{self.name} is not all of its weight")
         if self.add:
             values = values - np.float32(self.add)
         if self.transposed:
@@ -98,8 +132,10 @@ class TensorTarget:
         return np.arange(rows).reshape(self.grid).transpose(self.axes).reshape(-1)
 
 
-Table = Mapping[str, TensorTarget | tuple[TensorTarget, ...]]
-"""The GGUF tensor, or the several, that each weight becomes."""
+Targets = TensorTarget | tuple[TensorTarget, ...]
+"""The GGUF tensor, or the several, that a weight becomes."""
+Table = Mapping[str, Targets]
+"""Those of each weight, by its name."""
 
 
 def cut(weight: TensorTarget, *parts: tuple[str, int]) -> tuple[TensorTarget, ...]:

@@ -17,7 +17,16 @@ from convert.architectures.target import TensorTarget
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile, Weight
 
-IMAGE_PARTS = frozenset(("vision_tower", "multi_modal_projector", "visual"))
+IMAGE_PARTS = frozenset(
+    (
+        "vision_tower",
+        "multi_modal_projector",
+        "visual",
+        "embed_vision",
+        "audio_tower",
+        "embed_audio",
+    )
+)
 _HEAD = re.compile(r"^(?:model\.)?language_model\.(?=lm_head\.)")
 _TEXT = re.compile(r"^(?:model\.)?language_model\.(?:model\.)?")
 _IMAGES = re.compile(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gguf import GGUFWriter
+
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
 
@@ -32,3 +34,9 @@ def read_windows(config: JsonFile, layers: int, pattern: int) -> tuple[bool, ...
 def every(pattern: int, layers: int) -> tuple[bool, ...]:
     """Windows in all layers but each `pattern`-th."""
     return tuple((layer + 1) % pattern != 0 for layer in range(layers))
+
+
+def write_windows(writer: GGUFWriter, windows: tuple[bool, ...], pattern: int) -> None:
+    """Say which layers have windows, where it is not what llama.cpp takes."""
+    if windows != every(pattern, len(windows)):
+        writer.add_sliding_window_pattern(list(windows))

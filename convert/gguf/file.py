@@ -30,6 +30,12 @@ TYPES: dict[Quantization, tuple[GGMLQuantizationType, LlamaFileType]] = {
     "bf16": (GGMLQuantizationType.BF16, LlamaFileType.MOSTLY_BF16),
     "q8_0": (GGMLQuantizationType.Q8_0, LlamaFileType.MOSTLY_Q8_0),
 }
+_FLOAT32 = (
+    "_norm.weight",
+    "ffn_gate_inp.weight",
+    "position_embd.weight",
+    "ssm_conv1d.weight",
+)
 HEADER = 1 << 20
 """Bytes beside tensors and vocabulary that a GGUF may take, when space is counted."""
 
@@ -164,13 +170,13 @@ def add_late(writer: GGUFWriter, name: str, tensor: LateTensor, kind: Kind) -> N
 def kind_of(name: str, shape: tuple[int, ...], quantization: Quantization) -> Kind:
     """The type of tensor `name` in a file of `quantization`, as in llama.cpp.
 
-    Vectors, norms, routers and positions stay float32. A matrix whose rows are no
-    whole number of blocks becomes F16 in the place of Q8_0.
+    Vectors, biases, norms, routers, convolutions and positions stay float32. A matrix
+    whose rows are no whole number of blocks becomes F16 in the place of Q8_0.
     """
     if (
         len(shape) < 2
-        or name.endswith(("_norm.weight", "ffn_gate_inp.weight"))
-        or name == "position_embd.weight"
+        or name.endswith(_FLOAT32)
+        or not name.endswith((".weight", ".lora_a", ".lora_b"))
     ):
         return GGMLQuantizationType.F32
     if quantization == "q8_0" and shape[-1] % Q8_BLOCK:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -94,8 +94,11 @@ def _pairs_of(
             f"it adapts {weight}, and embedding and output layer of the base are one "
             "tensor, which llama.cpp cannot adapt for one of the two",
         )
-    if len(target.shape) != 2 or (lora.embedding and target.name != _EMBEDDING):
+    of_tokens = lora.embedding and target.name != _EMBEDDING
+    if len(target.shape) != 2 or of_tokens or not target.takes_lora:
         raise needs_merging(adapter, f"llama.cpp applies no LoRA to {weight}")
+    if lora.part and architecture.experts_turned:
+        lora = replace(lora, part=replace(lora.part, alternate=True))
     a, b = adapter.sides(lora)
     found = (a.shape[1], b.shape[0]) if lora.embedding else (b.shape[0], a.shape[1])
     wanted = target.shape[::-1] if target.transposed else target.shape

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from gguf import GGML_QUANT_VERSION, GGUFWriter
+from gguf import GGML_QUANT_VERSION, GGUFWriter, LlamaFileType
 
 from convert.architectures import Architecture, architecture_of
 from convert.architectures.target import TensorTarget
@@ -30,6 +30,7 @@ from convert.gguf.file import (
 from convert.gguf.metadata import About as About
 from convert.gguf.metadata import write_about
 from convert.hf_folder import Weight, read_config, read_weights
+from convert.mxfp4 import MXFP4
 from convert.vocabulary import TokenizerVocabulary, read_vocabulary
 from medassist.core.progress import Watcher, unwatched
 
@@ -83,6 +84,7 @@ class ModelFolder:
             raise ConvertError(
                 f"{folder}: two tensors would become {twice[0][0]}; the save is damaged"
             )
+        weights.sort(key=lambda pair: pair[0].dtype != MXFP4)  # first, as upstream's
         vocabulary = read_vocabulary(
             folder, architecture.sizes.vocabulary, pre, template
         )
@@ -116,11 +118,17 @@ class ModelFolder:
             for parts, after in zip(self.tensors, following, strict=True):
                 _add(writer, parts, quantization, after)
             write_about(writer, self.folder, about, self.vocabulary.model_name)
-            writer.add_file_type(TYPES[quantization][1])
+            writer.add_file_type(self._file_type(quantization))
             writer.add_quantization_version(GGML_QUANT_VERSION)
             self.architecture.write_settings(writer)
             self.vocabulary.write(writer)
         return tuple(writer.format_shard_names(file))
+
+    def _file_type(self, quantization: Quantization) -> LlamaFileType:
+        packed = any(w.dtype == MXFP4 for parts in self.tensors for w, _ in parts)
+        if packed and quantization in ("f16", "bf16"):
+            return LlamaFileType.MOSTLY_MXFP4_MOE
+        return TYPES[quantization][1]
 
 
 def convert_model(
@@ -234,16 +242,24 @@ def _add(
     after: Weight | None,
 ) -> None:
     """Add a tensor; while it is written, the disk reads what comes `after` it."""
-    (_, first), *_ = parts
+    (weight, first), *_ = parts
     kind = kind_of(first.name, first.gguf_shape, quantization)
+    if weight.dtype == MXFP4 and quantization != "f32":
+        kind = Kind.MXFP4  # as they are: no number changes, and a tenth of the size
 
     def blocks() -> Iterator[npt.NDArray[np.uint8]]:
         if after is not None:
-            after.source.expect(after.name)
+            after.expect()
         for weight, target in parts:
-            for block in target.blocks(weight.stored()):
+            for block in target.blocks(weight.parts()):
                 try:
-                    yield encode(block, weight.dtype, kind, target.add)
+                    yield encode(
+                        block,
+                        weight.dtype,
+                        kind,
+                        target.add,
+                        logarithm=target.logarithm,
+                    )
                 except NotFiniteError as error:
                     raise _not_finite(weight, kind, error) from None
             weight.source.forget()

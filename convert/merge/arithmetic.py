@@ -62,9 +62,24 @@ def merged_blocks(plan: WeightPlan, adapter: PeftAdapter) -> Iterator[memoryview
             yield raw[start : start + COPIED]
         return
     stored = _stored(plan)
+    for one, lora in zip(stored, plan.experts, strict=False):
+        change = _Change(lora, adapter, turned=plan.turned)
+        yield from _blocks(plan, adapter, one, change)
+    if plan.experts:
+        return
     change = _Change(plan.lora, adapter, turned=plan.turned) if plan.lora else None
     if change is not None and change.magnitude is not None and plan.turned:
         change.measure(stored)
+    yield from _blocks(plan, adapter, stored, change)
+
+
+def _blocks(
+    plan: WeightPlan,
+    adapter: PeftAdapter,
+    stored: torch.Tensor,
+    change: _Change | None,
+) -> Iterator[memoryview]:
+    """The bytes of a changed weight, or of one expert's in it."""
     bias = plan.bias
     replaced = _rows(plan, adapter)
     for start, end in _pieces(stored):

@@ -20,6 +20,7 @@ from convert.merge.arithmetic import merged_blocks, one_thread
 from convert.merge.files_beside import FilesBeside, files_beside
 from convert.merge.merge_record import RECORD, MergeRecord
 from convert.merge.weight_plan import MergePlan, plan_merge
+from convert.mxfp4 import MXFP4
 from convert.peft_adapter import PeftAdapter, read_adapter
 from convert.safetensors_file import write_safetensors
 from medassist.core.card import Sha256
@@ -37,6 +38,12 @@ from medassist.core.words import size
 
 SHARED_FOLDER = 0o755
 _STARTED = "started.json"
+_DECODED = (
+    'python -c "import sys; from transformers import AutoModelForCausalLM, '
+    "AutoTokenizer, Mxfp4Config; AutoModelForCausalLM.from_pretrained(sys.argv[1], "
+    "quantization_config=Mxfp4Config(dequantize=True)).save_pretrained(sys.argv[2]); "
+    'AutoTokenizer.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])" BASE OUT'
+)
 
 
 def merge(
@@ -142,10 +149,12 @@ def _refuse_quantized(base: Path) -> None:
         method = config["quantization_config"].get("quant_method", "some method")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
+    way = "the model that they were made of, which the adapter fits as well"
+    if method == MXFP4.lower():
+        way = f"what this makes of them: {_DECODED}"
     raise ConvertError(
         f"{base}: the weights are quantized ({method}), and an adapter cannot be added "
-        "to them exactly; merge it into the model that they were made of, which the "
-        "adapter fits as well"
+        f"to them exactly; merge it into {way}"
     )
 
 

@@ -22,6 +22,7 @@ from convert.architectures import (
     has_towers,
     says_tied,
     spelling_of,
+    turns_experts,
 )
 from convert.architectures.text_tower import of_images
 from convert.architectures.tied import HEAD, are_one
@@ -56,6 +57,8 @@ class WeightPlan:
     """The weight lies (in, out): embeddings and Conv1D."""
     bias: Lora | None = None
     """This is a bias, and the LoRA has one to add."""
+    experts: tuple[Lora, ...] = ()
+    """One for each matrix of a layer's experts, which all lie in this, `turned`."""
     rows: tuple[int, ...] = ()
     """These rows are taken anew from `rows_key` of the adapter."""
     rows_key: str = ""
@@ -76,6 +79,7 @@ class WeightPlan:
         return (
             self.lora is None
             and self.bias is None
+            and not self.experts
             and not self.rows
             and self.source.tensors[self.key].dtype == self.dtype
         )
@@ -193,6 +197,10 @@ class _Planner:
 
     def add_loras(self) -> None:
         for lora in self.adapter.loras.values():
+            if lora.part and (stack := self.found(lora.part.parameter)):
+                if lora.part.which == 0:
+                    self.add_to_stack(stack, replace(lora, part=lora.part.whole))
+                continue
             name = self.name_of(f"{lora.module}.weight")
             plan = self.plans[name]
             turned = lora.embedding or self.is_conv1d(lora.module)
@@ -212,6 +220,21 @@ class _Planner:
             self.plans[name] = replace(plan, lora=lora, turned=turned)
             if lora.bias is not None:
                 self.add_bias(lora, b[0])
+
+    def add_to_stack(self, name: str, lora: Lora) -> None:
+        """Add the LoRA of one expert's matrix to the weight that holds all of them."""
+        plan, part = self.plans[name], lora.part
+        assert part is not None
+        a, b = self.adapter.shapes(lora)
+        turned = turns_experts(self.config)
+        needed = (part.experts, *((a[1], b[0]) if turned else (b[0], a[1])))
+        if plan.shape != needed:
+            raise self.another_base(
+                f"{name} has the shape {plan.shape} in the base, and the adapter is "
+                f"for {needed}"
+            )
+        experts = (*plan.experts, lora)
+        self.plans[name] = replace(plan, experts=experts, turned=turned)
 
     def add_bias(self, lora: Lora, rows: int) -> None:
         name = self.name_of(f"{lora.module}.bias", f"{lora.module} was adapted with a")
@@ -320,13 +343,13 @@ class _Planner:
         return self.head if self.embedding not in self.base else self.embedding
 
     def name_of(self, weight: str, before: str = "the adapter changes") -> str:
-        """The base's name of a weight that the adapter names."""
-        names = [weight, *(weight.removeprefix(inner) for inner in _INNER)]
-        names += [inner + weight for inner in _INNER]
-        names.append(self.by_plain.get(self.plain(weight), weight))
-        for name in names:
-            if name in self.plans:
-                return name
+        """The base's name of a weight that the adapter names.
+
+        Raises:
+            ConvertError: the base has no such weight.
+        """
+        if name := self.found(weight):
+            return name
         source, where = self.adapter.source, Sight.ADAPTER_TENSOR
         but = ", which the base does not have"
         if has_towers(self.config):
@@ -336,6 +359,13 @@ class _Planner:
             file = stored.source.file
             refuse_form(of_tensors(file, [stored.name], Sight.MODEL_TENSOR))
         raise self.another_base(f"{before} {weight}, which the base does not have")
+
+    def found(self, weight: str) -> str | None:
+        """The base's name of a weight; `None` if it has none."""
+        names = [weight, *(weight.removeprefix(inner) for inner in _INNER)]
+        names += [inner + weight for inner in _INNER]
+        names.append(self.by_plain.get(self.plain(weight), weight))
+        return next((name for name in names if name in self.plans), None)
 
     def is_conv1d(self, module: str) -> bool:
         kind = self.config.values.get("model_type")

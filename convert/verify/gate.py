@@ -47,7 +47,12 @@ from convert.verify.result import (
     record,
     tensors_of,
 )
-from convert.verify.rounding import ROUNDED_TO
+from convert.verify.rounding import (
+    PACKED,
+    ROUNDED_TO,
+    type_of_numbers,
+    type_to_round_to,
+)
 from convert.verify.streamed_model import StreamedModel
 from convert.verify.texts import CONTEXT
 from convert.verify.token_ids import TokenCheck, compare_tokens
@@ -97,7 +102,8 @@ def verify_model(
         # In a child first: what llama.cpp cannot load ends that, and not this.
         with GgufScorer(gguf, context=longest, exact=True, threads=threads) as opened:
             quantization = opened.opened.quantization
-            limit = LIMITS.get(quantization)
+            numbers = type_of_numbers(folder, gguf, quantization)
+            limit = LIMITS.get(numbers)
             if limit is None and against is None:
                 raise ConvertError(
                     f"{gguf} is quantized ({quantization}), and its logits are not "
@@ -106,7 +112,7 @@ def verify_model(
                 )
             checks = _vocabulary(folder, gguf, template, watcher)
             if limit is not None:
-                checks += _weights(folder, opened, limit, watcher)
+                checks += _weights(folder, opened, numbers, watcher)
         loss: QuantizationLoss | None = None
         if against is not None:
             if limit is None:
@@ -183,7 +189,8 @@ def verify_adapter(
             exact, adapter_gguf, context=_longest(folder), exact=True, threads=threads
         ) as opened,
     ):
-        limit = _adapter_limit(opened, gguf)
+        numbers = opened.opened.quantization
+        limit = _adapter_limit(numbers, gguf)
         invocation = opened.opened.invocation
         expected = _invocation(adapter)
         checks = [
@@ -201,7 +208,8 @@ def verify_adapter(
             model = StreamedModel(folder, adapter, watcher)
             checks += _again_rounded(
                 model,
-                opened,
+                exact,
+                numbers,
                 lambda: compare_adapted(
                     model, opened, prompts, written, limit=limit, watcher=watcher
                 ),
@@ -234,13 +242,14 @@ def _as_floats(
     """`gguf`, or for the time of the call its weights in F32, by llama.cpp's own hand.
 
     On a quantized file llama.cpp rounds what goes into a matrix, too, which would hide
-    what is wrong with an adapter; the weights are the very same.
+    what is wrong with an adapter; the weights are the very same: where `folder` was
+    unpacked from the file, or has its experts in MXFP4 as the file has.
     """
+    found = read_model(gguf)
     unpacked = read_unpacked(folder)
-    if (
-        unpacked is None
-        or not read_model(gguf).quantized
-        or hash_of(gguf) not in unpacked.sha256.values()
+    if not (
+        type_of_numbers(folder, gguf, found.quantization) == PACKED
+        or (found.quantized and unpacked and hash_of(gguf) in unpacked.sha256.values())
     ):
         yield gguf
         return
@@ -299,8 +308,9 @@ def _compared(name: str, found: TokenCheck | PromptCheck, what: str) -> Check:
 
 
 def _weights(
-    folder: Path, opened: GgufScorer, limit: float, watcher: Watcher
+    folder: Path, opened: GgufScorer, numbers: str, watcher: Watcher
 ) -> list[Check]:
+    limit = LIMITS[numbers]
     tokenizer = load_tokenizer(folder)
     tokens_of(folder, tokenizer, opened.opened.size)
     prompts = read_prompts(tokenizer, opened.opened.context, opened.opened.size)
@@ -310,7 +320,8 @@ def _weights(
     model = StreamedModel(folder, watcher=watcher)
     logits = _again_rounded(
         model,
-        opened,
+        opened.model,
+        numbers,
         lambda: compare_logits(
             model, opened, prompts, written, limit=limit, watcher=watcher
         ),
@@ -320,23 +331,36 @@ def _weights(
 
 
 def _again_rounded(
-    model: StreamedModel, opened: GgufScorer, compare: Callable[[], list[Check]]
+    model: StreamedModel, gguf: Path, numbers: str, compare: Callable[[], list[Check]]
 ) -> list[Check]:
     """Compare, and where it fails, once more in the arithmetic of the file's type.
 
     llama.cpp rounds what goes into a BF16 matrix to BF16, which in a deep model adds
     up to an NMSE of about the limit (1e-4) in a file that is right bit for bit; and
     where a router wants two experts about as much, a rounding decides, in F16 too.
-    With the same rounding on both sides what remains is the file's.
+    With the same rounding on both sides what remains is the file's. Experts in MXFP4
+    are compared so at once: what goes into them llama.cpp rounds to Q8_0.
     """
-    checks = compare()
-    quantization = opened.opened.quantization
-    if quantization not in ROUNDED_TO or all(c.passed for c in checks):
-        return checks
-    model.rounded_to = ROUNDED_TO[quantization]
-    said = f"in float32 {checks[0].said}; here in {quantization} as llama.cpp computes"
-    note = f" ({said} it)"
-    first, *rest = compare()
+    note = _rope_note(model)
+    if numbers == PACKED:
+        note = f" (in {numbers} as llama.cpp computes it){note}"
+    else:
+        checks = compare()
+        if numbers not in ROUNDED_TO or all(c.passed for c in checks):
+            return _noted(checks, note)
+        said = f"in float32 {checks[0].said}; here in {numbers} as llama.cpp computes"
+        note = f" ({said} it){note}"
+    model.rounded_to = type_to_round_to(gguf)
+    return _noted(compare(), note)
+
+
+def _rope_note(model: StreamedModel) -> str:
+    said = ", ".join(f"`{key}` {value}".lower() for key, value in model.rope.items())
+    return f"; with RoPE's {said}, as llama.cpp computes it" if said else ""
+
+
+def _noted(checks: list[Check], note: str) -> list[Check]:
+    first, *rest = checks
     return [replace(first, said=first.said + note), *rest]
 
 
@@ -388,15 +412,14 @@ def _reference(
     return Check(name="reference", passed=False, said=said)
 
 
-def _adapter_limit(opened: GgufScorer, gguf: Path) -> float:
-    quantization = opened.opened.quantization
-    if quantization not in LIMITS:
+def _adapter_limit(numbers: str, gguf: Path) -> float:
+    if numbers not in LIMITS:
         raise ConvertError(
-            f"{gguf} is quantized ({quantization}), and what it lost would hide what "
+            f"{gguf} is quantized ({numbers}), and what it lost would hide what "
             "is wrong with the adapter; verify the adapter on the F16 or F32 base"
         )
     # The adapter's own matrices may be F16 on a base in F32.
-    return max(LIMITS[quantization], LIMITS["F16"])
+    return max(LIMITS[numbers], LIMITS["F16"])
 
 
 def _invocation(adapter: Path) -> tuple[int, ...]:

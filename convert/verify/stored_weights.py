@@ -13,9 +13,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
 from convert.errors import ConvertError
 from convert.hf_folder import read_weights, weight_files
+from convert.mxfp4 import BLOCKS, SCALES
 
 _EXPERTS = re.compile(r"(.+\.experts)\.(gate_up|down)_proj")
 
@@ -48,6 +50,27 @@ class StackedExperts(Stored):
         """(experts, rows, columns)."""
         joined = (torch.cat([part.tensor() for part in e]) for e in self.experts)
         return torch.stack([*joined])
+
+
+@dataclass(frozen=True)
+class PackedExperts(Stored):
+    """Matrices of the experts of a layer in MXFP4, which transformers decodes."""
+
+    blocks: Stored
+    scales: Stored
+
+    def tensor(self) -> torch.Tensor:
+        """(experts, in, out), in float32."""
+        blocks, scales = self.blocks.tensor(), self.scales.tensor()
+        return convert_moe_packed_tensors(blocks, scales, dtype=torch.float32)
+
+
+def packed_experts(full: str, stored: dict[str, Stored]) -> Stored | None:
+    """What the parameter `full` is made of, if it is stored in MXFP4."""
+    blocks, scales = (stored.get(full + end) for end in (BLOCKS, SCALES))
+    if blocks is None or scales is None:
+        return None
+    return PackedExperts(full, blocks.file, blocks, scales)
 
 
 def stacked_experts(full: str, stored: dict[str, Stored]) -> Stored | None:

@@ -12,7 +12,7 @@ parts for images are taken out, unread.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +29,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
-from convert.architectures import has_towers, spelling_of
+from convert.architectures import has_towers, rope_in_llama_cpp, spelling_of
 from convert.architectures.text_tower import IMAGE_PARTS
 from convert.errors import ConvertError
 from convert.foreign import Sight, of_tensors, refuse_form
@@ -37,8 +37,21 @@ from convert.hf_folder import read_config
 from convert.library_noise import keep_back_noise
 from convert.verify.adapted_model import adapted_model
 from convert.verify.embeddings import EmbeddingTable
-from convert.verify.rounding import has_experts, is_router, round_products
-from convert.verify.stored_weights import Stored, stacked_experts, stored_weights
+from convert.verify.rounding import (
+    as_eights,
+    has_experts,
+    in_float32,
+    is_router,
+    round_products,
+)
+from convert.verify.routing import Settled, Text, Values, settled_positions
+from convert.verify.stored_weights import (
+    PackedExperts,
+    Stored,
+    packed_experts,
+    stacked_experts,
+    stored_weights,
+)
 from medassist.core.progress import Watcher, unwatched
 from medassist.exams.log_probs import Logits
 
@@ -55,8 +68,11 @@ class StreamedModel:
 
     Attributes:
         rounded_to: round matrices and what goes into them to this type, as a file in
-            it and llama.cpp with that file do; routers stay as they are. `None` for
-            all in float32.
+            it and llama.cpp with that file do; routers stay as they are, and experts
+            in MXFP4, what goes into which is rounded to Q8_0. `None` for all in
+            float32.
+        rope: settings of RoPE in which llama.cpp differs from config.json, and which
+            this computes with in their place.
 
     Raises:
         ConvertError: the model cannot be built, or lacks weights.
@@ -68,11 +84,13 @@ class StreamedModel:
         self.folder = folder
         self._watcher = watcher
         self.rounded_to: torch.dtype | None = None
+        self._wanted: dict[bool, dict[Text, Values]] = {False: {}, True: {}}
         self._keep = False
         self._done = self._total = 0
         config = read_config(folder)
         self._towers, self._plain = has_towers(config), spelling_of(config)
-        self._model = _without_weights(folder, towers=self._towers)
+        self.rope = rope_in_llama_cpp(config)
+        self._model = _without_weights(folder, self.rope, towers=self._towers)
         self._inner = cast(
             nn.Module, getattr(self._model, self._model.base_model_prefix)
         )
@@ -83,13 +101,17 @@ class StreamedModel:
             if adapter is None
             else adapted_model(self._model, adapter, self._owners, towers=self._towers)
         )
+        self._routers = [module for module in self._owners if is_router(module)]
+        users = self._users()
         for module in self._owners:
-            self._hook(module)
+            self._hook(module, users.get(module))
             if has_experts(module):
-                round_products(module, self._as_rounded)
+                packed = self._packed(module)
+                rounding = self._as_eights if packed else self._as_rounded
+                round_products(module, rounding)
             weight = getattr(module, "weight", None)
             is_matrix = (
-                weight is not None and weight.ndim == 2 and not is_router(module)
+                weight is not None and weight.ndim == 2 and not in_float32(module)
             )
             if is_matrix and not isinstance(module, nn.Embedding):
                 module.register_forward_pre_hook(self._round)
@@ -135,21 +157,52 @@ class StreamedModel:
             found.append(output[0])
 
         self._done, self._total = 0, len(self._owners)
-        handle = self._inner.register_forward_hook(catch)
+        wanted: Values = []
+        handles = [
+            self._inner.register_forward_hook(catch),
+            *(
+                router.register_forward_hook(
+                    lambda _module, _inputs, output: wanted.append(output[0])
+                )
+                for router in self._routers
+            ),
+        ]
         outer, off = self._as(adapted)
         try:
             with off:
                 # One row of logits that nobody wants: what makes logits comes later,
-                # text by text, since all of them at once would be gigabytes.
+                # text by text, since all of them at once would be gigabytes. Told a
+                # number and no row, some layers would leave out the other rows.
                 outer(
                     input_ids=ids,
                     attention_mask=mask,
                     use_cache=False,
-                    logits_to_keep=1,
+                    logits_to_keep=torch.zeros(1, dtype=torch.long),
                 )
         finally:
-            handle.remove()
+            for handle in handles:
+                handle.remove()
+        if not adapted:
+            self._keep_wanted(texts, longest, wanted)
         return [found[0][row, : len(text)] for row, text in enumerate(texts)]
+
+    def settled(self, texts: Iterable[Sequence[int]]) -> Settled | None:
+        """Where in `texts` no rounding swaps experts, if that is known.
+
+        They have been read in float32 and rounded before.
+        """
+        counts = (int(cast(Any, router).top_k) for router in self._routers)
+        exact, rounded = self._wanted[False], self._wanted[True]
+        return settled_positions(exact, rounded, counts, map(tuple, texts))
+
+    def _keep_wanted(
+        self, texts: Sequence[Sequence[int]], longest: int, wanted: Values
+    ) -> None:
+        """Keep what the routers wanted for each of `texts`, which were read as one."""
+        of_all = [values.float().reshape(len(texts), longest, -1) for values in wanted]
+        kept = self._wanted[self.rounded_to is not None]
+        for row, text in enumerate(texts):
+            kept[tuple(text)] = [values[row, : len(text)] for values in of_all]
 
     @contextmanager
     def output_layer(self) -> Generator[None]:
@@ -215,13 +268,17 @@ class StreamedModel:
                         "asks for; the download or save is not whole"
                     )
                 self._owners.setdefault(module, {})[name] = weight
+            for name, _ in module.named_buffers(recurse=False):
+                full = f"{path}.{name}" if path else name
+                if (weight := self._stored_as(full, stored)) is not None:
+                    module._buffers[name] = weight.floats()
 
     def _stored_as(self, full: str, stored: dict[str, Stored]) -> Stored | None:
         """With and without the inner model's prefix, as transformers finds them."""
         prefix = f"{self._model.base_model_prefix}."
         candidates = (full, full.removeprefix(prefix), prefix + full, self._plain(full))
         found = next((stored[c] for c in candidates if c in stored), None)
-        return found or stacked_experts(full, stored)
+        return found or stacked_experts(full, stored) or packed_experts(full, stored)
 
     def _tie(self, stored: dict[str, Stored]) -> dict[str, Stored]:
         """Let transformers decide which parameters are one tensor, as it does at load.
@@ -263,17 +320,39 @@ class StreamedModel:
         path, _, name = full.rpartition(".")
         self._model.get_submodule(path)._parameters[name] = parameter
 
-    def _hook(self, module: nn.Module) -> None:
+    def _users(self) -> dict[nn.Module, nn.Module]:
+        """The modules that compute with the weights of others, by those.
+
+        Layers with a state use the weights of their convolution, and a Gemma 4 that
+        sees images looks a row of its embedding up.
+        """
+        found: dict[nn.Module, nn.Module] = {
+            child: parent
+            for parent in self._model.modules()
+            for child in parent.children()
+            if isinstance(child, nn.Conv1d)
+        }
+        text: Any = self._model.config.get_text_config()
+        if self._towers and getattr(text, "hidden_size_per_layer_input", 0):
+            tokens = cast(nn.Module, self._model.get_input_embeddings())
+            found[tokens] = self._inner
+        return found
+
+    def _hook(self, module: nn.Module, parent: nn.Module | None) -> None:
         """Read the weights of `module` before it computes, and let them go after it.
 
         PEFT's wrappers of a parameter take that out of the module before they call it.
+
+        Args:
+            module: that has weights.
+            parent: computes with them in its place.
         """
         wrappers = (
             each
             for each in (self._adapted or nn.Module()).modules()
             if isinstance(each, ParamWrapper) and each.get_base_layer() is module
         )
-        outermost = next(wrappers, module)
+        outermost = parent or next(wrappers, module)
         outermost.register_forward_pre_hook(lambda *_: self._read(module))
         outermost.register_forward_hook(lambda *_: self._forget(module))
 
@@ -290,7 +369,9 @@ class StreamedModel:
                     f"{tuple(tensor.shape)}, and config.json makes it "
                     f"{tuple(parameter.shape)}"
                 )
-            if tensor.ndim > 1 and not is_router(module):
+            if tensor.ndim > 1 and not (
+                in_float32(module) or self._packed(module) or name.endswith("_bias")
+            ):
                 tensor = self._as_rounded(tensor)
             module._parameters[name] = nn.Parameter(tensor, requires_grad=False)
         self._done += 1
@@ -307,6 +388,12 @@ class StreamedModel:
             return values
         return values.to(self.rounded_to).float()
 
+    def _as_eights(self, values: torch.Tensor) -> torch.Tensor:
+        return values if self.rounded_to is None else as_eights(values)
+
+    def _packed(self, module: nn.Module) -> bool:
+        return any(isinstance(w, PackedExperts) for w in self._owners[module].values())
+
     def _forget(self, module: nn.Module, *_: object) -> None:
         if self._keep:
             return
@@ -319,6 +406,7 @@ class StreamedModel:
 class _Output(BaseModelOutputWithPastAndCrossAttentions):
     # What the heads of models of images and of experts pass on.
     image_hidden_states = rope_deltas = router_logits = None
+    shared_kv_states = audio_hidden_states = None
 
 
 class _Given(nn.Module):
@@ -337,12 +425,16 @@ def _on_meta(parameter: nn.Parameter) -> nn.Parameter:
     return nn.Parameter(parameter.to("meta"), requires_grad=False)
 
 
-def _without_weights(folder: Path, *, towers: bool) -> PreTrainedModel:
+def _without_weights(
+    folder: Path, rope: Mapping[str, object], *, towers: bool
+) -> PreTrainedModel:
     keep_back_noise()
     try:
         config = AutoConfig.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
+        if rope:
+            config.rope_parameters.update(rope)
         with torch.device("meta"):
             causal = type(config) in AutoModelForCausalLM._model_mapping
             kind = AutoModelForCausalLM if causal else AutoModelForImageTextToText

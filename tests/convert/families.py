@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import torch as torch_file
 from safetensors.numpy import load_file, save_file
 from transformers import (
     AutoConfig,
@@ -23,8 +24,10 @@ from transformers import (
 from transformers.models.gemma import GemmaConfig
 from transformers.models.gemma2 import Gemma2Config
 from transformers.models.gemma3 import Gemma3Config, Gemma3TextConfig
+from transformers.models.gemma4 import Gemma4Config, Gemma4TextConfig
 from transformers.models.gpt2 import GPT2Config
 from transformers.models.gpt_neox import GPTNeoXConfig
+from transformers.models.gpt_oss import GptOssConfig
 from transformers.models.granite import GraniteConfig
 from transformers.models.granitemoehybrid import GraniteMoeHybridConfig
 from transformers.models.llama import LlamaConfig
@@ -40,7 +43,10 @@ from transformers.models.qwen2_5_vl import Qwen2_5_VLConfig
 from transformers.models.qwen3 import Qwen3Config
 from transformers.models.qwen3_moe import Qwen3MoeConfig
 from transformers.models.smollm3 import SmolLM3Config
+from transformers.utils.quantization_config import Mxfp4Config
 
+from convert.architectures import rope_in_llama_cpp
+from convert.hf_folder import read_config
 from tests.convert.tiny_hf import tiny_tokenizer
 
 SMALL = {
@@ -123,6 +129,16 @@ def _with_images(vocab_size: int = 262208, **text: Any) -> Gemma3Config:
     )
 
 
+def _gemma4_with_images(vocab_size: int = 262144, **text: Any) -> Gemma4Config:
+    """A Gemma 4 with a vision tower and a projector before the text model."""
+    images = {k: v for k, v in IMAGES.items() if k not in ("image_size", "patch_size")}
+    del images["vision_use_head"]
+    return Gemma4Config(
+        text_config={"vocab_size": vocab_size, **text},
+        vision_config=images | {"num_key_value_heads": 2, "head_dim": 16},
+    )
+
+
 def _mistral_with_images(vocab_size: int = 131072, **text: Any) -> Mistral3Config:
     """A Mistral Small 3.1 with a vision tower and a projector before the text model."""
     images = IMAGES | {"model_type": "pixtral", "head_dim": 16}
@@ -183,7 +199,32 @@ def as_distilgpt2(folder: Path) -> None:
 
 def as_granite_4(folder: Path) -> None:
     """Layers under the names that its makers give them, and upstream reads."""
-    change_json(folder / "config.json", layer_types=["attention"] * 2)
+    names = {"full_attention": "attention", "linear_attention": "mamba"}
+    file = folder / "config.json"
+    kinds = json.loads(file.read_text("utf-8"))["layer_types"]
+    change_json(file, layer_types=[names[kind] for kind in kinds])
+
+
+def as_mxfp4(folder: Path) -> None:
+    """Experts in MXFP4, as the makers of gpt-oss publish them."""
+    weights = torch_file.load_file(folder / "model.safetensors")
+    random = np.random.default_rng(9)
+    for name in [n for n in weights if n.endswith(("gate_up_proj", "down_proj"))]:
+        experts, columns, rows = weights.pop(name).shape
+        shape = (experts, rows, columns // 32)
+        for what, values in (
+            ("blocks", random.integers(0, 256, (*shape, 16), dtype=np.uint8)),
+            ("scales", random.integers(121, 125, shape, dtype=np.uint8)),
+        ):
+            weights[f"{name}_{what}"] = torch.from_numpy(values)
+    torch_file.save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    change_json(
+        folder / "config.json",
+        quantization_config={
+            "quant_method": "mxfp4",
+            "modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"],
+        },
+    )
 
 
 def head_size(architecture: str) -> frozenset[str]:
@@ -193,12 +234,47 @@ def head_size(architecture: str) -> frozenset[str]:
     )
 
 
+OSS: dict[str, Any] = SMALL | {
+    "head_dim": 32,
+    "num_local_experts": 6,
+    "num_experts_per_tok": 2,
+    "sliding_window": 16,
+    "rope_parameters": {
+        "rope_type": "yarn",
+        "rope_theta": 150000.0,
+        "factor": 32.0,
+        "beta_fast": 32.0,
+        "beta_slow": 1.0,
+        "truncate": False,
+        "original_max_position_embeddings": 4096,
+    },
+}
+GEMMA4 = SMALL | {
+    "num_hidden_layers": 6,
+    "head_dim": 16,
+    "global_head_dim": 32,
+    "sliding_window": 16,
+    "hidden_size_per_layer_input": 0,
+    "layer_types": ["sliding_attention", "full_attention"] * 3,
+}
+MAMBA = {
+    "mamba_n_heads": 8,
+    "mamba_n_groups": 2,
+    "mamba_d_state": 16,
+    "mamba_d_conv": 4,
+    "mamba_chunk_size": 16,
+    "num_hidden_layers": 3,
+    "layer_types": ["linear_attention", "full_attention", "linear_attention"],
+    "shared_intermediate_size": 96,
+    "tie_word_embeddings": True,
+}
 SCALES = {
     "embedding_multiplier": 12.0,
     "logits_scaling": 8.0,
     "residual_multiplier": 0.22,
     "attention_multiplier": 0.015625,
 }
+HYBRID = head_size("granitehybrid") | {"granitehybrid.context_length"}
 NEOX = frozenset(("gptneox.rope.freq_base", "general.file_type"))
 MASKS = (".attn.bias", ".attn.masked_bias")
 PATTERN = ["sliding_attention", "full_attention", "full_attention"]
@@ -274,6 +350,31 @@ FAMILIES = {
         ),
         after=as_granite_4,
     ),
+    "granite-mamba": Family(
+        GraniteMoeHybridConfig,
+        SMALL | SCALES | MAMBA | {"num_local_experts": 0, "num_experts_per_tok": 0},
+        "bfloat16",
+        beyond=HYBRID,
+        needless=frozenset(
+            f"granitehybrid.expert_{key}"
+            for key in ("count", "used_count", "shared_feed_forward_length")
+        ),
+        after=as_granite_4,
+    ),
+    "granite-mamba-experts": Family(
+        GraniteMoeHybridConfig,
+        SMALL
+        | SCALES
+        | MAMBA
+        | {
+            "intermediate_size": 32,
+            "num_local_experts": 6,
+            "num_experts_per_tok": 2,
+            "tie_word_embeddings": False,
+        },
+        beyond=HYBRID,
+        after=as_granite_4,
+    ),
     "qwen2": Family(Qwen2Config, SMALL | {"tie_word_embeddings": True}, "bfloat16"),
     "qwen2-yarn": Family(Qwen2Config, SMALL | {"rope_parameters": YARN}),
     "qwen3": Family(Qwen3Config, SMALL | {"head_dim": 32}),
@@ -324,6 +425,28 @@ FAMILIES = {
         "bfloat16",
         unused_rows=0,
     ),
+    "gemma4": Family(
+        Gemma4TextConfig,
+        GEMMA4
+        | {
+            "attention_k_eq_v": True,
+            "num_global_key_value_heads": 1,
+            "final_logit_softcapping": 30.0,
+        },
+        "bfloat16",
+        unused_rows=0,
+    ),
+    "gemma4-images": Family(
+        _gemma4_with_images,
+        GEMMA4
+        | {
+            "hidden_size_per_layer_input": 32,
+            "vocab_size_per_layer_input": 400,
+            "num_kv_shared_layers": 2,
+            "use_double_wide_mlp": True,
+        },
+        unused_rows=0,
+    ),
     "phi": Family(
         Phi3Config, SMALL | {"original_max_position_embeddings": 256}, "bfloat16"
     ),
@@ -367,6 +490,14 @@ FAMILIES = {
         beyond=NEOX,
         after=lambda folder: change_json(folder / "config.json", rotary_pct=0.5),
     ),
+    "gpt-oss": Family(GptOssConfig, OSS),
+    "gpt-oss-mxfp4": Family(
+        GptOssConfig,
+        OSS,
+        "bfloat16",
+        beyond=frozenset({"general.file_type"}),
+        after=as_mxfp4,
+    ),
     "distilgpt2": Family(GPT2Config, GPT2, "float16", after=as_distilgpt2),
 }
 
@@ -399,11 +530,15 @@ def model_of(config: Any) -> Any:
 
 
 def load_model(folder: Path, dtype: Any = torch.float32) -> Any:
-    """The model in `folder`."""
+    """The model in `folder`, with RoPE as llama.cpp computes it."""
     config = AutoConfig.from_pretrained(folder)
+    if rope := rope_in_llama_cpp(read_config(folder)):
+        config.rope_parameters |= rope
+    packed = getattr(config, "quantization_config", None)
+    how = {"quantization_config": Mxfp4Config(dequantize=True)} if packed else {}
     causal = type(config) in AutoModelForCausalLM._model_mapping
     kind = AutoModelForCausalLM if causal else AutoModelForImageTextToText
-    return kind.from_pretrained(folder, dtype=dtype)
+    return kind.from_pretrained(folder, config=config, dtype=dtype, **how)
 
 
 @torch.no_grad()
@@ -418,6 +553,9 @@ def fill(model: torch.nn.Module, seed: int = 7) -> None:
         if parameter.ndim == 1 and name.endswith("weight") and not gemma:
             values += np.float32(1)
         parameter.copy_(torch.from_numpy(values))
+    for number, (name, buffer) in enumerate(model.named_buffers()):
+        if name.endswith("layer_scalar"):
+            buffer.fill_(1 - number % 7 / 64)
 
 
 def change_json(file: Path, **values: Any) -> None:

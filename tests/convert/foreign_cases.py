@@ -266,7 +266,6 @@ CLASSES = {
     "BertForMaskedLM": "does not write",
     "LlamaModel": "the inner model",
     "Qwen2MoeForCausalLM": "experts.*convert_hf_to_gguf",
-    "GptOssForCausalLM": "`truncate` false.*convert_hf_to_gguf",
     "BioGptForCausalLM": "no code for it.*with transformers",
     "PeftModelForCausalLM": "merge_and_unload",
     "FalconForCausalLM": "knows many more classes; medassist convert quantize takes",

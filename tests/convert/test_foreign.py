@@ -230,11 +230,14 @@ def test_help_readme_and_guide_name_the_models_that_are_taken_and_no_others():
     result = CliRunner().invoke(app, ["gguf", "--help"])
     readme = read(ROOT / "README.md")
     guide = read(ROOT / "docs/from-a-fine-tune-to-ollama.md")
-    for text in (result.stdout, readme, guide):
-        plain = " ".join(text.replace("`", "").replace("|", " ").split())
-        for name, models in TAKEN.items():
-            assert models in plain, models
-            assert text is readme or name in plain, name
+    said = " ".join(result.stdout.split())
+    assert all(f"{models}" in said and name in said for name, models in TAKEN.items())
+    (paragraph,) = re.findall(r"a PEFT adapter:\n\n(.+?)\n\n", readme, re.DOTALL)
+    assert " ".join(paragraph.split()) == "; ".join(TAKEN.values()) + "."
+    rows = re.findall(
+        r"^\| `(\w+For\w+|\w+HeadModel)` \| (.+) \|$", guide, re.MULTILINE
+    )
+    assert dict(rows) == TAKEN
     assert "any Llama" not in readme
 
 

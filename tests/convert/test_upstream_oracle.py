@@ -36,6 +36,7 @@ KINDS: tuple[Quantization, ...] = ("f32", "f16", "bf16", "q8_0")
 # - gemma2.rope.freq_base other than 10000: upstream leaves it out.
 # - float16 checkpoints of Gemma: upstream adds 1 to the norms in float16, we in
 #   float32, as transformers does when it computes.
+# - experts in MXFP4: upstream keeps them so in a file of the type f32, too.
 # - tokenizer.*: compared with real vocabularies, not with these.
 
 
@@ -67,6 +68,11 @@ def settings(found: Contents, name: str) -> dict[str, object]:
     }
 
 
+def packed(found: Contents) -> list[str]:
+    """Tensors in MXFP4."""
+    return [name for name, what in found.tensors.items() if what.startswith("MXFP4")]
+
+
 def write_fixture(name: str, root: Path) -> None:
     found = contents(root / f"{name}-f32.gguf")
     fixture = {"metadata": settings(found, name), "tensors": found.tensors}
@@ -82,6 +88,10 @@ def write_fixture(name: str, root: Path) -> None:
 def test_ours_is_upstreams_file(both, tmp_path, name, kind):
     ours = contents(convert_model(both / name, tmp_path / "a.gguf", None, kind))
     theirs = contents(both / f"{name}-{kind}.gguf")
+    if kind == "f32":
+        for found in (ours, theirs):
+            for tensor in packed(theirs):
+                del found.tensors[tensor]
     assert ours.tensors == theirs.tensors
     assert list(ours.tensors) == list(theirs.tensors), "in the same order"
     assert settings(ours, name) == settings(theirs, name)
