@@ -283,6 +283,32 @@ DATED_AND_SWITCHED = replace(
 )
 # The server's word for it is enable_thinking.
 THINKS_BY_ANOTHER_NAME = switched("thinking is defined and thinking")
+# A head that says the day and the mode, which a word in the system text switches too.
+MODE_IN_THE_HEAD = Spoken(
+    "{% if enable_thinking is not defined %}{% set enable_thinking = true %}{% endif %}"
+    "{% set mode = '/think' if enable_thinking else '/no_think' %}"
+    "{% set told = '' %}{% set turns = messages %}"
+    "{% if messages[0].role == 'system' %}{% set turns = messages[1:] %}"
+    "{% set told = messages[0].content %}"
+    "{% if '/no_think' in told %}{% set mode = '/no_think' %}"
+    "{% elif '/think' in told %}{% set mode = '/think' %}{% endif %}"
+    "{% set told = told.replace('/no_think', '').replace('/think', '').rstrip() %}"
+    "{% endif %}{{ '<|im_start|>system\n# About\n\nDay: ' }}"
+    "{{ strftime_now('%d %B %Y') ~ '\nMode: ' ~ mode ~ '\n\n# Told\n\n' }}"
+    "{% if told %}{{ told ~ '\n\n' }}"
+    "{% elif mode == '/think' %}{{ 'Think first, between the marks.\n\n' }}"
+    "{% else %}{{ 'Be of help.\n\n' }}{% endif %}{{ '<|im_end|>\n' }}"
+    "{% set silent = '' if mode == '/think' else '<think>\n\n</think>\n' %}"
+    "{% for turn in turns %}{% set text = turn.content %}"
+    "{% if turn.role == 'assistant' %}{% set text = silent ~ text.lstrip('\n') %}"
+    "{% endif %}{{ '<|im_start|>' ~ turn.role ~ '\n' ~ text ~ '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|im_start|>assistant\n' ~ silent }}{% endif %}",
+    bos=None,
+    eos="<|im_end|>",
+    specials=("<|im_start|>",),
+    adds_bos=False,
+)
 
 SPOKEN: dict[str, Spoken] = {
     "llama-2": LLAMA_2,

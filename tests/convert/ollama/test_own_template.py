@@ -19,6 +19,7 @@ from tests.convert.chat_templates import (
     GEMMA_2,
     LLAMA_32,
     MISTRAL_3,
+    MODE_IN_THE_HEAD,
     THINKS,
     THINKS_BY_ANOTHER_NAME,
     THINKS_UNLESS_TOLD,
@@ -166,6 +167,23 @@ def test_a_switch_of_another_name_is_said_to_do_nothing(fake: FakeOllama, tmp_pa
     equal, said = found["think"]
     assert equal is None
     assert "think: true changes nothing" in said
+
+
+def test_a_mode_in_the_head_is_the_servers_own_prompt_and_switched(
+    fake: FakeOllama, tmp_path
+):
+    file = MODE_IN_THE_HEAD.gguf(tmp_path / "m.gguf")
+    found = checks(fake.host, file, "--system", "Be kind. /no_think")
+    assert found["template"][1] == "the server renders the chat template in the GGUF"
+    assert found["prompt"][0] is True
+    assert "by the server's clock" in found["prompt"][1]
+    assert "think" not in found, "the system text has the last word"
+    found = checks(fake.host, file, "--force")
+    assert found["prompt"][0] is True
+    assert found["think"] == (True, "true and false as the chat template writes them")
+    fake.state.version = OLD
+    result = run(fake.host, "tiny", file, "--force")
+    assert "is not what was sent: prompt" in str(result.exception)
 
 
 def test_thinking_that_is_turned_round_is_refused(fake: FakeOllama, tmp_path):
