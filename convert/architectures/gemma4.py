@@ -41,7 +41,7 @@ class Gemma4(Architecture):
 
     gguf_name = "gemma4"
     in_images = True
-    defaults = {  # noqa: RUF012 - as the class above declares it
+    defaults = {
         "vocab_size": 262144,
         "num_attention_heads": 8,
         "num_key_value_heads": 4,

@@ -43,7 +43,7 @@ class GptOss(Architecture):
     """
 
     gguf_name = "gpt-oss"
-    defaults = {  # noqa: RUF012 - as the class above declares it
+    defaults = {
         "num_key_value_heads": 8,
         "head_dim": 64,
         "hidden_act": "silu",

@@ -81,6 +81,54 @@ QWEN_3_30B: dict[str, Any] = {
     "vocab_size": 151936,
 }
 
+GPT_OSS_20B: dict[str, Any] = {
+    "architectures": ["GptOssForCausalLM"],
+    "attention_bias": True,
+    "head_dim": 64,
+    "hidden_size": 2880,
+    "initial_context_length": 4096,
+    "intermediate_size": 2880,
+    "layer_types": ["sliding_attention", "full_attention"] * 12,
+    "max_position_embeddings": 131072,
+    "num_attention_heads": 64,
+    "num_experts_per_tok": 4,
+    "num_hidden_layers": 24,
+    "num_key_value_heads": 8,
+    "num_local_experts": 32,
+    "quantization_config": {"quant_method": "mxfp4"},
+    "rms_norm_eps": 1e-5,
+    "rope_scaling": {
+        "beta_fast": 32.0,
+        "beta_slow": 1.0,
+        "factor": 32.0,
+        "original_max_position_embeddings": 4096,
+        "rope_type": "yarn",
+        "truncate": False,
+    },
+    "rope_theta": 150000,
+    "sliding_window": 128,
+    "swiglu_limit": 7.0,
+    "vocab_size": 201088,
+}
+GEMMA_4_E2B: dict[str, Any] = {
+    "architectures": ["Gemma4ForConditionalGeneration"],
+    "text_config": {
+        "global_head_dim": 512,
+        "head_dim": 256,
+        "hidden_size": 1536,
+        "hidden_size_per_layer_input": 256,
+        "intermediate_size": 6144,
+        "layer_types": (["sliding_attention"] * 4 + ["full_attention"]) * 7,
+        "num_attention_heads": 8,
+        "num_global_key_value_heads": None,
+        "num_hidden_layers": 35,
+        "num_key_value_heads": 1,
+        "num_kv_shared_layers": 20,
+        "use_double_wide_mlp": True,
+        "vocab_size": 262144,
+    },
+}
+
 
 def read(values: dict[str, Any]) -> Architecture:
     return architecture_of(JsonFile(Path("config.json"), values))
@@ -197,3 +245,32 @@ def test_an_olmo_3_whose_windows_have_a_rope_of_their_own_is_refused():
         read(values)
     values["rope_parameters"]["sliding_attention"]["rope_theta"] = 5e5
     assert read(values).gguf_name == "olmo2"
+
+
+def test_the_experts_of_gpt_oss_are_as_wide_as_the_model():
+    """So that only the class tells how its matrices lie."""
+    found = read(GPT_OSS_20B)
+    layer = "model.layers.23."
+    gate, up = found.targets_of(f"{layer}mlp.experts.gate_up_proj")
+    assert gate.gguf_shape == up.gguf_shape == (32, 2880, 2880)
+    assert shape(found, f"{layer}self_attn.sinks") == (64,)
+    assert found.rope_in_llama_cpp == {"truncate": True}
+
+
+def test_layers_of_gemma_4_without_keys_of_their_own_have_none():
+    found = read(GEMMA_4_E2B)
+    first, last = "model.layers.4.", "model.layers.34."
+    assert shape(found, f"{first}self_attn.q_proj.weight") == (8 * 512, 1536)
+    assert shape(found, f"{first}self_attn.k_proj.weight") == (512, 1536)
+    assert found.targets_of(f"{last}self_attn.k_proj.weight") == ()
+    assert shape(found, f"{first}mlp.up_proj.weight") == (6144, 1536)
+    assert shape(found, f"{last}mlp.up_proj.weight") == (2 * 6144, 1536)
+    (factors,) = found.extra.values()
+    assert (factors == 1).sum() == 64
+    assert len(factors) == 256
+
+
+def test_a_gemma_4_with_experts_is_refused_with_the_tool_that_takes_it():
+    text = GEMMA_4_E2B["text_config"] | {"enable_moe_block": True}
+    with pytest.raises(ConvertError, match=r"with experts.*convert_hf_to_gguf\.py"):
+        read(GEMMA_4_E2B | {"text_config": text})
