@@ -68,6 +68,16 @@ UpstreamKey = Annotated[
     Path | None,
     typer.Option("--upstream-key-file", metavar="FILE", help="Holds its key."),
 ]
+UpstreamAtOnce = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=256,
+        metavar="N",
+        help="Questions that it is asked at one time, one of each user; left out: 16 "
+        "for vLLM, 1 for others.",
+    ),
+]
 UpstreamIdentifiers = Annotated[
     IdentifiersChoice,
     typer.Option(
@@ -143,6 +153,7 @@ def serve(
     upstream_base: UpstreamBase = "",
     upstream_tuned: UpstreamTuned = "",
     upstream_key: UpstreamKey = None,
+    upstream_at_once: UpstreamAtOnce = None,
     upstream_identifiers: UpstreamIdentifiers = IdentifiersChoice.ASK,
     ollama_api: Annotated[
         bool,
@@ -170,9 +181,14 @@ def serve(
     expect_one_way(pair, base, tuned, adapter)
     if upstream and (pair or base or tuned or adapter):
         raise typer.BadParameter("give --upstream or a pair, not both")
-    if not upstream and any(
-        (upstream_kind, upstream_base, upstream_tuned, upstream_key)
-    ):
+    of_it = (
+        upstream_kind,
+        upstream_base,
+        upstream_tuned,
+        upstream_key,
+        upstream_at_once,
+    )
+    if not upstream and any(of_it):
         raise typer.BadParameter("--upstream has to say which engine that is of")
     with room("serve"):
         from medassist.serve.limits import Limits
@@ -192,6 +208,7 @@ def serve(
         upstream_tuned,
         upstream_key,
         upstream_identifiers.value,
+        upstream_at_once,
     )
     options = ServeOptions(
         choice=opening(base, tuned, adapter, pair),

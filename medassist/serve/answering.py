@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from medassist.engine.wire import Answered, Question
 from medassist.serve.desk import Desk, fits, whole
-from medassist.serve.queue import Ticket
 from medassist.serve.served_pair import ServedModel
 from medassist.serve.stream import MEDIA_TYPE, Heard, TicketStream, while_there
+from medassist.serve.ticket import Ticket
 
 
 class AnswerForm(Protocol):

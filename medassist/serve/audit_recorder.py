@@ -17,8 +17,8 @@ from medassist.serve.audit import Audit, AuditError
 from medassist.serve.errors import Refusal
 from medassist.serve.log import tell
 from medassist.serve.metrics import ROUTES, Metrics
-from medassist.serve.queue import QuestionReport
 from medassist.serve.served_pair import ServedPair
+from medassist.serve.ticket import QuestionReport
 
 MOST_WAITING: Final = 100
 """Lines that wait to be written, after which refusals are counted together."""

@@ -35,8 +35,8 @@ from medassist.serve.openai.parameters import (
     questions_of,
     text_of,
 )
-from medassist.serve.queue import Ticket, Waits
 from medassist.serve.stream import TicketStream, comment, event_of
+from medassist.serve.ticket import Ticket, Waits
 from medassist.session.checked_question import CheckedQuestion
 
 ROUTE: Final = "compare"

@@ -12,8 +12,9 @@ from fastapi import Request
 from medassist.core.values import Message, Mode, PaneName, Sampling, TooLong
 from medassist.engine.wire import Answered, Question
 from medassist.serve.errors import Refusal
-from medassist.serve.queue import FairQueue, Ticket
+from medassist.serve.queue import FairQueue
 from medassist.serve.served_pair import ServedModel, ServedPair
+from medassist.serve.ticket import Ticket
 from medassist.session.checked_question import CheckedQuestion, check_question
 
 IDENTIFIERS: Final = "Medassist-Identifiers"

@@ -1,31 +1,40 @@
 """`GET /metrics`: counts and times for Prometheus.
 
 No label comes from what somebody has sent: routes, panes and outcomes are our own
-words, and users do not appear. The counts are kept here and only written down by the
-library, whose own ones would go to a folder that the environment names.
+words, and users do not appear.
 """
 
 from __future__ import annotations
 
-import time
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi import APIRouter
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Summary,
+    disable_created_metrics,
+    generate_latest,
+    values,
+)
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     Metric,
-    SummaryMetricFamily,
 )
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from medassist.serve.desk import Desk
-from medassist.serve.queue import QuestionReport
+from medassist.serve.ticket import QuestionReport
+
+# In memory alone: else a variable of the environment names a folder to write to.
+values.ValueClass = values.MutexValue
+disable_created_metrics()
 
 ROUTES: Final = {
     "/health": "health",
@@ -43,29 +52,47 @@ ROUTES: Final = {
 }
 
 
-@dataclass
-class Total:
-    """The sum of what was measured, and how often it was."""
-
-    sum: float = 0.0
-    count: int = 0
-
-    def add(self, value: float) -> None:
-        self.sum += value
-        self.count += 1
-
-
-@dataclass
 class Metrics:
     """What has been counted since the server was started."""
 
-    requests: Counter[tuple[str, int]] = field(default_factory=Counter[tuple[str, int]])
-    answers: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
-    tokens: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
-    waited: Total = field(default_factory=Total)
-    ttft: dict[str, Total] = field(default_factory=lambda: defaultdict(Total))
-    speed: dict[str, float] = field(default_factory=dict[str, float])
-    started: float = field(default_factory=time.time)
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "medassist_requests",
+            "Requests, by route and status.",
+            ["route", "status"],
+            registry=registry,
+        )
+        self._answers = Counter(
+            "medassist_answers",
+            "Questions that went through the queue, by how they ended.",
+            ["route", "outcome"],
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "medassist_tokens",
+            "Tokens read, taken from the cache, and written.",
+            ["pane", "kind"],
+            registry=registry,
+        )
+        self._waited = Summary(
+            "medassist_queue_seconds", "Waiting in the queue.", registry=registry
+        )
+        self._ttft = Summary(
+            "medassist_ttft_seconds",
+            "From the beginning of the answer to its first token.",
+            ["pane"],
+            registry=registry,
+        )
+        self._speed = Gauge(
+            "medassist_tokens_per_second",
+            "Of the newest answer.",
+            ["pane"],
+            registry=registry,
+        )
+        Gauge(
+            "medassist_start_time_seconds", "Start of the server.", registry=registry
+        ).set_to_current_time()
 
     def answered(self, path: str, status: int) -> None:
         """A request was answered."""
@@ -74,105 +101,56 @@ class Metrics:
             route = "compare"
         if path == "/" or path.startswith(("/page/", "/v1/page/")):
             route = "page"
-        self.requests[route or "other", status] += 1
+        self._requests.labels(route or "other", str(status)).inc()
 
     def done(self, report: QuestionReport) -> None:
         """A question went through the queue."""
-        self.answers[report.route, report.outcome] += 1
-        self.waited.add(report.waited_s)
+        self._answers.labels(report.route, report.outcome).inc()
+        self._waited.observe(report.waited_s)
         for pane, figures in report.figures.items():
-            self.tokens[pane, "read"] += figures.tokens_read
-            self.tokens[pane, "reused"] += figures.tokens_reused
-            self.tokens[pane, "written"] += figures.tokens_written
+            self._tokens.labels(pane, "read").inc(figures.tokens_read)
+            self._tokens.labels(pane, "reused").inc(figures.tokens_reused)
+            self._tokens.labels(pane, "written").inc(figures.tokens_written)
             if figures.ttft_s is not None:
-                self.ttft[pane].add(figures.ttft_s)
+                self._ttft.labels(pane).observe(figures.ttft_s)
             if figures.tok_per_s is not None:
-                self.speed[pane] = figures.tok_per_s
+                self._speed.labels(pane).set(figures.tok_per_s)
 
-    def families(self, desk: Desk) -> Iterator[Metric]:
-        """Everything as it stands now."""
-        yield _counter(
-            "requests",
-            "Requests, by route and status.",
-            ("route", "status"),
-            {(route, str(status)): n for (route, status), n in self.requests.items()},
-        )
-        yield _counter(
-            "answers",
-            "Questions that went through the queue, by how they ended.",
-            ("route", "outcome"),
-            self.answers,
-        )
-        yield _counter(
-            "tokens",
-            "Tokens read, taken from the cache, and written.",
-            ("pane", "kind"),
-            self.tokens,
-        )
-        waited = SummaryMetricFamily(
-            "medassist_queue_seconds",
-            "Waiting in the queue.",
-            self.waited.count,
-            self.waited.sum,
-        )
-        ttft = SummaryMetricFamily(
-            "medassist_ttft_seconds",
-            "From the beginning of the answer to its first token.",
-            labels=["pane"],
-        )
-        for pane, total in self.ttft.items():
-            ttft.add_metric([pane], total.count, total.sum)
-        speed = _gauge("tokens_per_second", "Of the newest answer.", labels=["pane"])
-        for pane, value in self.speed.items():
-            speed.add_metric([pane], value)
-        yield from (waited, ttft, speed)
-        source = desk.source
-        yield _gauge("queue_length", "Questions that wait.", desk.queue.length)
+
+@dataclass(frozen=True, eq=False)
+class Now(Collector):
+    """How queue and models stand at the moment of the request."""
+
+    desk: Desk
+
+    def collect(self) -> Iterator[Metric]:
+        """One value each."""
+        queue, source = self.desk.queue, self.desk.source
+        yield _gauge("queue_length", "Questions that wait.", queue.length)
+        yield _gauge("questions_running", "Questions under way.", len(queue.running))
         yield _gauge("engine_up", "The models answer.", source.state == "ok")
-        restarts = "Starts of the models' process after it ended."
-        yield _counter("engine_restarts", restarts, (), {(): source.restarts})
+        yield CounterMetricFamily(
+            "medassist_engine_restarts",
+            "Starts of the models' process after it ended.",
+            source.restarts,
+        )
         memory = source.memory()
         if memory is not None:
             yield _gauge("memory_bytes", "Memory of the models' process.", memory)
-        yield _gauge("start_time_seconds", "Start of the server.", self.started)
 
 
 def router(desk: Desk, metrics: Metrics) -> APIRouter:
     """The route."""
     routes = APIRouter()
+    metrics.registry.register(Now(desk))
 
     @routes.get("/metrics")
     async def show() -> Response:  # pyright: ignore[reportUnusedFunction]
-        text = generate_latest(_Now(metrics, desk))
+        text = generate_latest(metrics.registry)
         return Response(text, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return routes
 
 
-@dataclass(frozen=True)
-class _Now(Collector):
-    """What the library asks for the families, each time that they are shown."""
-
-    metrics: Metrics
-    desk: Desk
-
-    def collect(self) -> Iterator[Metric]:
-        return self.metrics.families(self.desk)
-
-
-def _counter(
-    name: str,
-    text: str,
-    labels: Sequence[str],
-    counts: Mapping[tuple[str, ...], float],
-) -> Metric:
-    family = CounterMetricFamily(f"medassist_{name}", text, labels=labels)
-    for values, count in counts.items():
-        family.add_metric(values, count)
-    return family
-
-
-def _gauge(
-    name: str, text: str, value: float | None = None, labels: Sequence[str] = ()
-) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"medassist_{name}", text, value, labels or None)
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"medassist_{name}", text, value)

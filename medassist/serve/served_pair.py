@@ -7,7 +7,7 @@ stand behind the same API.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
@@ -20,8 +20,6 @@ from medassist.serve.errors import Refusal, ServeError
 from medassist.session.fingerprints import Fingerprints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from medassist.session.pair import Pair
     from medassist.settings import Settings
 
@@ -58,8 +56,22 @@ class ServedModel:
     info: PaneInfo | None = None
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question that was put.
+
+    Attributes:
+        events: until all is answered or stopped. They raise `Refusal` or an
+            `EngineError` where it went wrong.
+        stop: ends the answer of a pane, or of every one, with what was written of it.
+    """
+
+    events: AsyncIterator[Event]
+    stop: Callable[[PaneName | None], None]
+
+
 class ServedPair(Protocol):
-    """What answers, one question at a time."""
+    """What answers."""
 
     restarts: int
     """How often the models' process was started again."""
@@ -70,6 +82,11 @@ class ServedPair(Protocol):
 
     @property
     def state(self) -> State: ...
+
+    @property
+    def at_once(self) -> int:
+        """How many questions it answers at one time."""
+        ...
 
     async def cleared(
         self, questions: Mapping[PaneName, Question], identifiers: str | None
@@ -115,15 +132,13 @@ class ServedPair(Protocol):
 
     def ask(
         self, questions: Mapping[PaneName, Question], mode: Mode, asker: str
-    ) -> AsyncIterator[Event]:
-        """The events of `questions`, until all are answered or stopped.
+    ) -> Asked:
+        """Put a question to the panes that it is for.
 
         Raises:
-            Refusal: it went wrong.
+            Refusal: it cannot be put.
         """
         ...
-
-    def stop(self, pane: PaneName | None = None) -> None: ...
 
     def memory(self) -> int | None: ...
 
@@ -158,6 +173,7 @@ class LocalPair:
         self, pair: Pair, settings: Settings, mode: Mode, log: Callable[[str], None]
     ) -> None:
         self.pair = pair
+        self.at_once = 1
         self.mode: Mode = mode
         self.answers_from = ""
         self.restarts = 0
@@ -217,7 +233,12 @@ class LocalPair:
         if self.pair.state != "ready":
             raise gone_for_good()
 
-    async def ask(
+    def ask(
+        self, questions: Mapping[PaneName, Question], mode: Mode, asker: str
+    ) -> Asked:
+        return Asked(self._answers(questions, mode, asker), self.pair.stop)
+
+    async def _answers(
         self, questions: Mapping[PaneName, Question], mode: Mode, asker: str
     ) -> AsyncIterator[Event]:
         self._idle.clear()
@@ -230,9 +251,6 @@ class LocalPair:
             raise
         finally:
             self._idle.set()
-
-    def stop(self, pane: PaneName | None = None) -> None:
-        self.pair.stop(pane)
 
     def memory(self) -> int | None:
         return self.pair.memory

@@ -14,8 +14,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from medassist.engine.wire import Reading, Written
-from medassist.serve.queue import FairQueue, Ticket, Waits
+from medassist.serve.queue import FairQueue
 from medassist.serve.served_pair import Event
+from medassist.serve.ticket import Ticket, Waits
 
 T = TypeVar("T")
 MEDIA_TYPE = "text/event-stream"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.serve.vllm_stand_in import KEY
 from tests.tiny_models import TinyPair, write_pair
 
 
@@ -16,3 +17,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyPair:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MEDASSIST_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n")
+    file.chmod(0o600)
+    return file

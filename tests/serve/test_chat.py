@@ -268,7 +268,7 @@ async def test_a_client_that_leaves_stops_its_answer(stream: bool) -> None:
             asking.cancel()
         ended = server.running.desk.queue
         async with asyncio.timeout(PATIENCE_S):
-            while ended.running is not None:
+            while ended.running:
                 await asyncio.sleep(0.005)
         assert not hold.is_set()
         # The next one is answered as if nothing had been.

@@ -177,7 +177,7 @@ async def test_a_comparison_is_stopped_as_a_whole_or_in_one_pane() -> None:
             hold.clear()
             asking = asyncio.create_task(compared(client))
             await begun(server)
-            id = server.running.desk.queue.running.id  # type: ignore[union-attr]
+            id = server.running.desk.queue.running["anna"].id
             assert (await other.delete(f"/v1/compare/{id}")).status_code == 404
             params = {"pane": pane} if pane else {}
             stopped = await client.delete(f"/v1/compare/{id}", params=params)

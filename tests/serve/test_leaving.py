@@ -116,7 +116,7 @@ async def left(
             await asyncio.sleep(0)
         writer.transport.abort()
         before = getattr(engine, meanwhile)
-        while server.running.desk.queue.running is not None:
+        while server.running.desk.queue.running:
             await asyncio.sleep(0)
     return getattr(engine, meanwhile) - before
 

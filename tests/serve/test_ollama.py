@@ -360,7 +360,7 @@ async def test_a_client_that_leaves_stops_its_answer() -> None:
                     await asyncio.sleep(0.005)
             asking.cancel()
         async with asyncio.timeout(10):
-            while server.running.desk.queue.running is not None:
+            while server.running.desk.queue.running:
                 await asyncio.sleep(0.005)
         assert not hold.is_set()
 

@@ -35,7 +35,7 @@ async def waits(server: Served, count: int) -> None:
     """Until one is answered and so many others wait."""
     queue = server.running.desk.queue
     async with asyncio.timeout(PATIENCE_S):
-        while queue.running is None or queue.length != count:
+        while not queue.running or queue.length != count:
             await asyncio.sleep(0.005)
 
 
@@ -81,7 +81,7 @@ async def test_who_waits_is_told_the_place_and_about_how_long() -> None:
     ):
         first = asyncio.create_task(anna.post(PATH, json=chat_body()))
         async with asyncio.timeout(PATIENCE_S):
-            while server.running.desk.queue.running is None:
+            while not server.running.desk.queue.running:
                 await asyncio.sleep(0.005)
         async with bert.stream(
             "POST", "/v1/compare", json={"messages": said()}
@@ -238,12 +238,12 @@ async def test_a_real_answer_is_stopped_when_its_client_leaves(
         async with server.http() as client:
             asking = asyncio.create_task(client.post(PATH, json=body | {"min_p": 0}))
             async with asyncio.timeout(PATIENCE_S):
-                while desk.queue.running is None:
+                while not desk.queue.running:
                     await asyncio.sleep(0.001)
-            ticket = desk.queue.running
+            (ticket,) = desk.queue.running.values()
             asking.cancel()
         async with asyncio.timeout(PATIENCE_S):
-            while desk.queue.running is not None:
+            while desk.queue.running:
                 await asyncio.sleep(0.001)
         assert ticket.outcome == "left"
         assert ticket.figures["base"].ending == "stopped"

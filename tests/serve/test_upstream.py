@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,9 @@ from tests.serve.vllm_stand_in import (
     KEY,
     TUNED,
     VllmStandIn,
+    answer_of,
+    both,
+    in_front_of,
     vllm,
     words_of,
 )
@@ -38,36 +39,6 @@ from tests.stubs.engine import FakeEngines
 
 NAMED = "Mr John Smith, born 12 March 1956, MRN 4481239, has a cough. What is it?"
 ELSEWHERE = "gpu.ward.example"
-
-
-@pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    file = tmp_path / "key"
-    file.write_text(f"{KEY}\n")
-    file.chmod(0o600)
-    return file
-
-
-@asynccontextmanager
-async def in_front_of(
-    engine: VllmStandIn, key_file: Path, **more: Any
-) -> AsyncIterator[Served]:
-    """A server in front of `engine`, once it was found."""
-    settings = more.pop("settings", Settings())
-    upstream = UpstreamOptions(engine.url, key_file=key_file, **more)
-    options = ServeOptions(port=0, upstream=upstream, ollama_api=True)
-    async with serving(options, settings) as running:
-        served = Served(running, FakeEngines())
-        await served.healthy()
-        yield served
-
-
-@asynccontextmanager
-async def both(
-    key_file: Path, engine: VllmStandIn | None = None, **more: Any
-) -> AsyncIterator[tuple[VllmStandIn, Served]]:
-    async with vllm(engine) as found, in_front_of(found, key_file, **more) as server:
-        yield found, server
 
 
 @dataclass(frozen=True)
@@ -99,10 +70,6 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Elsewhere:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(ELSEWHERE).configure_cert(tls)
     return Elsewhere(tls, str(tmp_path / "ca.pem"))
-
-
-def answer_of(model: str, question: str = QUESTION) -> str:
-    return " ".join(words_of(model, question))
 
 
 async def test_base_and_its_lora_answer_under_their_two_names(key_file: Path) -> None:
@@ -166,8 +133,7 @@ async def test_one_pane_is_stopped_and_keeps_what_it_wrote(key_file: Path) -> No
         async with asyncio.timeout(30):
             while engine.together < 2:
                 await asyncio.sleep(0.005)
-        ticket = server.running.desk.queue.running
-        assert ticket is not None
+        (ticket,) = server.running.desk.queue.running.values()
         await asyncio.sleep(0.05)
         await client.delete(f"/v1/compare/{ticket.id}?pane=base")
         async with asyncio.timeout(30):

@@ -13,6 +13,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -20,6 +21,11 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from medassist.serve.options import ServeOptions
+from medassist.serve.upstream.options import UpstreamOptions
+from medassist.settings import Settings
+from tests.serve.serving import QUESTION, Served, served
 
 BASE, TUNED = "org/medical-base", "tuned-lora"
 KEY = "key-of-the-ward"
@@ -198,6 +204,30 @@ async def vllm(stand_in: VllmStandIn | None = None) -> AsyncIterator[VllmStandIn
         finally:
             server.should_exit = True
             await serving
+
+
+@asynccontextmanager
+async def in_front_of(
+    engine: VllmStandIn, key_file: Path, named: Sequence[str] = (), **more: Any
+) -> AsyncIterator[Served]:
+    """A server in front of `engine`, once it was found."""
+    settings = more.pop("settings", Settings())
+    upstream = UpstreamOptions(engine.url, key_file=key_file, **more)
+    options = ServeOptions(upstream=upstream, ollama_api=True)
+    async with served(named=named, options=options, settings=settings) as server:
+        yield server
+
+
+@asynccontextmanager
+async def both(
+    key_file: Path, engine: VllmStandIn | None = None, **more: Any
+) -> AsyncIterator[tuple[VllmStandIn, Served]]:
+    async with vllm(engine) as found, in_front_of(found, key_file, **more) as server:
+        yield found, server
+
+
+def answer_of(model: str, question: str = QUESTION) -> str:
+    return " ".join(words_of(model, question))
 
 
 def _no_signals() -> Any:

@@ -13,8 +13,8 @@ from medassist.engine.wire import Answered, Written
 from medassist.serve.desk import does_not_fit
 from medassist.serve.errors import Refusal
 from medassist.serve.openai.usage import finish_reason
-from medassist.serve.queue import Ticket
 from medassist.serve.stream import Heard
+from medassist.serve.ticket import Ticket
 
 Form = Literal["chat", "generate"]
 MEDIA_TYPE: Final = "application/x-ndjson"

@@ -17,12 +17,12 @@ from medassist.serve.desk import Desk, does_not_fit, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.openai.parameters import Nothing, Penalized, Sampled, Text
 from medassist.serve.openai.usage import finish_reason, timings, usage
-from medassist.serve.queue import Ticket
 from medassist.serve.stream import (
     comment,
     event_of,
     progress,
 )
+from medassist.serve.ticket import Ticket
 
 ROUTE = "completions"
 

@@ -33,13 +33,13 @@ from medassist.serve.openai.parameters import (
     text_of,
 )
 from medassist.serve.openai.usage import finish_reason
-from medassist.serve.queue import Ticket
 from medassist.serve.stream import (
     Heard,
     comment,
     event_of,
     progress,
 )
+from medassist.serve.ticket import Ticket
 
 ROUTE = "responses"
 Kind = Literal["reasoning", "message"]

@@ -22,4 +22,5 @@ async def looked_at(options: UpstreamOptions, settings: Settings) -> str:
         await client.close()
     names = ", ".join(f"{pane} {one.label}" for pane, one in found.panes.items())
     leaves = "" if place.is_here else "; questions leave this computer"
-    return f"{place.host} answers, as {found.kind}: {names}{leaves}"
+    many = f"; {found.at_once} questions at once" if found.at_once > 1 else ""
+    return f"{place.host} answers, as {found.kind}: {names}{many}{leaves}"

@@ -24,6 +24,8 @@ from medassist.serve.upstream.request_body import LlamaServer, UpstreamModel
 
 OWNERS: Final[dict[str, Kind]] = {"vllm": "vllm", "llamacpp": "llama-server"}
 """Whom the engines that tell it call the owner of their models."""
+AT_ONCE: Final[dict[Kind, int]] = {"vllm": 16}
+"""Questions, of two answers each; what its memory is too small for, vLLM has wait."""
 
 
 class UpstreamError(ServeError):
@@ -41,12 +43,14 @@ class Found:
         panes: the model of each pane.
         server: what there is of a llama-server.
         notices: sentences for the operator.
+        at_once: how many questions it is asked at one time.
     """
 
     kind: Kind
     panes: dict[PaneName, UpstreamModel]
     server: LlamaServer = LlamaServer()
     notices: tuple[str, ...] = ()
+    at_once: int = 1
 
 
 async def discover(client: HttpClient, options: UpstreamOptions) -> Found:
@@ -59,6 +63,12 @@ async def discover(client: HttpClient, options: UpstreamOptions) -> Found:
     owner = models[0].owned_by if models else ""
     kind = options.kind or OWNERS.get(owner, "openai")
     if kind == "llama-server":
+        if options.at_once not in (None, 1):
+            raise UpstreamError(
+                f"{client.place.host} is a llama-server, which is asked one question "
+                "at a time: each of its slots is a pane's. Leave out "
+                "--upstream-at-once."
+            )
         return await _llama_server(client, options, models)
     return _by_names(client, options, kind, models)
 
@@ -117,7 +127,8 @@ def _by_names(
     if tuned:
         child = bool(base) and by_id[tuned].parent == base
         panes["tuned"] = _served(by_id[tuned], child=child)
-    return Found(kind, panes, notices=tuple(notices))
+    at_once = options.at_once or AT_ONCE.get(kind, 1)
+    return Found(kind, panes, notices=tuple(notices), at_once=at_once)
 
 
 async def _llama_server(

@@ -30,6 +30,7 @@ class UpstreamOptions:
         tuned: the name that it has for the tuned model, llama-server for its adapter.
         key_file: holds its key, and nothing else.
         identifiers: what is done where a question may tell who somebody is.
+        at_once: how many questions it is asked at one time; `None`: as its kind can.
     """
 
     url: str
@@ -38,6 +39,7 @@ class UpstreamOptions:
     tuned: str = ""
     key_file: Path | None = None
     identifiers: Identifiers = "ask"
+    at_once: int | None = None
 
 
 @dataclass(frozen=True)

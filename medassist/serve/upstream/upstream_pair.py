@@ -1,7 +1,7 @@
 """`ServedPair` of the queue and the routes, for an engine that exists elsewhere.
 
-Both panes are asked at once where the mode is `together`. vLLM answers them in one
-batch; llama-server, which has one scale of a LoRA in a batch, one after the other.
+vLLM answers both panes, and the questions of several users, in one batch; llama-server,
+which has one scale of a LoRA in a batch, one pane after the other.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from medassist.consult.answer import ModelFile, Source
-from medassist.core.values import PANES, Mode, PaneName, Sampling, TooLong
+from medassist.core.values import PANES, Mode, PaneName, Sampling
 from medassist.engine.wire import Question
 from medassist.serve.errors import Refusal
-from medassist.serve.served_pair import Event, ServedModel, State
+from medassist.serve.served_pair import Asked, ServedModel, State
 from medassist.serve.upstream import failures
+from medassist.serve.upstream.asking import Asking
 from medassist.serve.upstream.discover import Found, UpstreamError, discover
 from medassist.serve.upstream.http_client import HttpClient
 from medassist.serve.upstream.options import UpstreamOptions, key_in, place_of
@@ -79,12 +80,14 @@ class UpstreamPair:
         self._salts = secrets.token_bytes(32)
         self._last: dict[PaneName, str] = {}
         """Who asked last in each pane."""
-        self._running: dict[PaneName, asyncio.Task[None]] = {}
-        self._stop_first: set[PaneName] = set()
 
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def at_once(self) -> int:
+        return self._found.at_once if self._found else 1
 
     @property
     def models(self) -> Sequence[ServedModel]:
@@ -116,79 +119,23 @@ class UpstreamPair:
             host = self.answers_from
             raise failures.unreachable(host, "it did not when it was last asked")
 
-    async def ask(
+    def ask(
         self, questions: Mapping[PaneName, Question], mode: Mode, asker: str
-    ) -> AsyncIterator[Event]:
+    ) -> Asked:
         self._outgoing.expect_cleared(questions.values())
         found = self._found
         if found is None or not questions.keys() <= found.panes.keys():
             raise failures.unreachable(self.answers_from, "it has other models now")
-        answers = {
-            pane: UpstreamAnswer(self._client, pane, question.sampling)
-            for pane, question in questions.items()
-        }
-        asked = {
-            pane: body_of(
-                question,
-                pane,
-                found.kind,
-                found.panes[pane],
-                found.server,
-                self._asker(pane, asker),
+        answers: dict[PaneName, UpstreamAnswer] = {}
+        bodies: dict[PaneName, tuple[str, dict[str, Any]]] = {}
+        for pane, question in questions.items():
+            served, said = found.panes[pane], self._asker(pane, asker)
+            answers[pane] = UpstreamAnswer(self._client, pane, question.sampling)
+            bodies[pane] = body_of(
+                question, pane, found.kind, served, found.server, said
             )
-            for pane, question in questions.items()
-        }
-        events: asyncio.Queue[Event | Refusal | None] = asyncio.Queue()
-
-        async def read(pane: PaneName) -> None:
-            try:
-                async for event in answers[pane].events(*asked[pane]):
-                    events.put_nowait(event)
-            except asyncio.CancelledError:
-                events.put_nowait(answers[pane].stopped())
-            except Refusal as refusal:
-                events.put_nowait(refusal)
-            finally:
-                events.put_nowait(None)
-
-        async def in_turn() -> None:
-            for pane in questions:
-                self._begin(pane, read(pane))
-                await asyncio.wait({self._running[pane]})
-
-        turns: asyncio.Task[None] | None = None
-        if mode == "together":
-            for pane in questions:
-                self._begin(pane, read(pane))
-        else:
-            turns = asyncio.create_task(in_turn())
-        try:
-            left = len(questions)
-            while left:
-                event = await events.get()
-                if event is None:
-                    left -= 1
-                    continue
-                if isinstance(event, Refusal):
-                    self._met(event)
-                    raise event
-                yield event
-                if isinstance(event, TooLong):
-                    return
-        finally:
-            ending = [*self._running.values(), *filter(None, [turns])]
-            for task in ending:
-                task.cancel()
-            await asyncio.gather(*ending, return_exceptions=True)
-            self._running.clear()
-            self._stop_first.clear()
-
-    def stop(self, pane: PaneName | None = None) -> None:
-        # A pane whose turn has not come is stopped when it comes.
-        self._stop_first |= {pane} if pane else set(PANES)
-        for name, task in self._running.items():
-            if pane in (None, name):
-                task.cancel()
+        asking = Asking(answers, bodies, mode, self._met)
+        return Asked(asking.events(), asking.stop)
 
     def memory(self) -> int | None:
         return None
@@ -216,13 +163,6 @@ class UpstreamPair:
             with suppress(asyncio.CancelledError):
                 await self._looking
         await self._client.close()
-
-    def _begin(self, pane: PaneName, reading: Any) -> None:
-        task = asyncio.create_task(reading)
-        self._running[pane] = task
-        if pane in self._stop_first:
-            # A task that has not begun would end without a word.
-            asyncio.get_running_loop().call_soon(task.cancel)
 
     def _asker(self, pane: PaneName, asker: str) -> Asker:
         """Who asks, so that nothing that was read for one is used for another."""

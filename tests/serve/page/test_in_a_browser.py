@@ -155,7 +155,7 @@ async def test_what_is_written_can_be_stopped_and_is_kept(chromium: Browser) -> 
         await expect(there.pane("A")).to_contain_text("not whole")
         await expect(there.pane("A").locator(".pane-foot")).to_contain_text("stopped")
         await expect(there.pane("B")).to_contain_text("stopped")
-        assert server.running.desk.queue.running is None
+        assert not server.running.desk.queue.running
 
 
 @pytest.mark.usefixtures("accepted")
