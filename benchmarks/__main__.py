@@ -12,6 +12,7 @@ from benchmarks import engine, startup
 from benchmarks.random_llama import random_llama
 from benchmarks.table import show
 from medassist.engine.loaded_pair import physical_cores
+from medassist.starter import default_pair
 
 KNOWN = {
     "records",
@@ -70,10 +71,8 @@ def main() -> None:
     if "serve" in what:
         from benchmarks import serve
 
-        rows = serve.compare(
-            random_llama(arguments.models), arguments.runs, arguments.threads
-        )
-        show("The server, 0.7 B at Q4_K_M, beside its engine", rows)
+        rows = serve.compare(arguments.runs, arguments.threads)
+        show(f"The server beside its engine, {default_pair().title}", rows)
     if "start" in what:
         show("Start", startup.compare(arguments.runs))
     if "records" in what:
