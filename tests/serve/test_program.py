@@ -141,7 +141,7 @@ def test_a_process_of_the_models_that_is_killed_in_mid_stream_comes_back_once(
         context=CONTEXT,
     )
     told = tmp_path / "told"
-    words = ("--base", endless, "--context", CONTEXT)
+    words = ("--base", endless, "--context", str(CONTEXT))
     with (
         program(home, *words, told=told) as (process, address),
         client_of(address) as client,
