@@ -19,8 +19,8 @@ from medassist.serve.metrics import Metrics
 from medassist.serve.options import ServeOptions
 from tests.serve.serving import PAIR, PATIENCE_S, Served, said, served
 
-EXAMPLES = 12
-"""Of each operation, valid and invalid each."""
+EXAMPLES, FEW = 12, 4
+"""Of each operation that answers a question, and of each other; invalid ones too."""
 ANSWERS = {
     "/v1/chat/completions",
     "/v1/completions",
@@ -30,7 +30,6 @@ ANSWERS = {
     "/api/generate",
 }
 bounded = settings(
-    max_examples=EXAMPLES,
     deadline=None,
     database=None,
     derandomize=True,
@@ -61,7 +60,9 @@ def tried(operation: Any, mode: GenerationMode, server: Served) -> list[int]:
     """The statuses of the answers to generated requests; each is one of ours."""
     statuses: list[int] = []
 
-    @bounded
+    examples = EXAMPLES if operation.path in ANSWERS else FEW
+
+    @settings(bounded, max_examples=examples)
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Case) -> None:
         if mode is GenerationMode.POSITIVE and operation.path in ANSWERS:
