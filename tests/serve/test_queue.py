@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
 
 from medassist.core.values import PairFiles
@@ -19,7 +18,6 @@ from tests.serve.serving import (
     PAIR,
     PATIENCE_S,
     Served,
-    answered_in,
     chat_body,
     said,
     served,
@@ -248,37 +246,3 @@ async def test_a_real_answer_is_stopped_when_its_client_leaves(
         assert ticket.outcome == "left"
         assert ticket.figures["base"].ending == "stopped"
         assert ticket.figures["base"].tokens_written < 2000
-
-
-async def test_forty_clients_lose_no_answer_and_have_their_turns() -> None:
-    hold = asyncio.Event()
-    names = [f"user{number}" for number in range(8)]
-    limits = replace(Limits(), waiting_each=5, waiting=40)
-    options = ServeOptions(choice=PAIR, limits=limits)
-    async with served(Script(hold=hold), named=names, options=options) as server:
-        clients = [server.http(name) for name in names for _ in range(5)]
-
-        async def ask(number: int, client: httpx.AsyncClient) -> str:
-            body = chat_body("base", f"client {number}", stream=number % 2 == 0)
-            answer = await client.post(PATH, json=body)
-            assert answer.status_code == 200
-            return answer.text
-
-        asking = [
-            asyncio.create_task(ask(number, client))
-            for number, client in enumerate(clients)
-        ]
-        await waits(server, 39)
-        hold.set()
-        answers = await asyncio.gather(*asking)
-        for client in clients:
-            await client.aclose()
-    for number, answer in enumerate(answers):
-        text = answered_in(answer, streamed=number % 2 == 0)
-        assert text == answer_of("base", f"client {number}")
-    order = [q["base"].messages[-1].content for q in server.engine.asked]
-    assert len(set(order)) == 40
-    users = [int(said.split()[1]) // 5 for said in order]
-    # In each round every user has one turn.
-    rounds = [users[at : at + 8] for at in range(0, 40, 8)]
-    assert all(sorted(one) == list(range(8)) for one in rounds)
