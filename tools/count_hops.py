@@ -45,9 +45,11 @@ class Passed:
 
 async def passed() -> Passed:
     """Ask one question and note what it passes through."""
+    from medassist.tui import app
     from tests.stubs.engine import FakeEngines
     from tests.tui.page import opened
 
+    app.LOOK_S = 3600.0  # whether nobody is there is no part of a question's road
     found = Passed()
     async with opened(FakeEngines(), size=(120, 40)) as page:
         page.consult.composer.text = "What helps against a cough?"
