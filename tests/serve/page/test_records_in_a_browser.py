@@ -12,6 +12,7 @@ pytest.importorskip("playwright.async_api")
 
 from playwright.async_api import Browser, expect
 
+from medassist.core.values import PaneName
 from medassist.intended_use import INTENDED_USE_VERSION
 from medassist.records.errors import NotSaved
 from medassist.serve.page.acceptance import accept
@@ -217,7 +218,8 @@ async def test_answers_that_come_while_the_page_is_locked_are_kept_afterwards(
         await there.button("New").click()
         shown = await history(there)
         await shown.locator("button.title").click()
-        for side, pane in (("A", "base"), ("B", "tuned")):
+        sides: dict[str, PaneName] = {"A": "base", "B": "tuned"}
+        for side, pane in sides.items():
             whole = answer_of(pane, QUESTION)
             await expect(there.pane(side).locator(".answer")).to_have_text(whole)
 

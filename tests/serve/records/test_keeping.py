@@ -27,16 +27,12 @@ SECRET = "Mrs Margaret Thatcher, born 13/10/1925"
 
 def words(found: Any) -> list[tuple[str, list[str], list[str]]]:
     """Question and answers of each turn of what was opened."""
-    return [
-        (
-            one["question"],
-            *(
-                [a["text"] for a in one["sides"][side]["answers"]]
-                for side in "AB"
-            ),
-        )
-        for one in found["consultation"]["turns"]
-    ]  # fmt: skip
+    kept = found["consultation"]["turns"]
+    return [(one["question"], _said(one, "A"), _said(one, "B")) for one in kept]
+
+
+def _said(one: Any, side: str) -> list[str]:
+    return [answer["text"] for answer in one["sides"][side]["answers"]]
 
 
 async def test_what_was_kept_is_listed_found_and_opened_again() -> None:
@@ -115,7 +111,7 @@ async def test_identifiers_are_shown_before_anything_is_kept_and_can_be_replaced
         # Signs that are not seen do not keep a text from being replaced.
         question = f"\u202e{SECRET}:\r\nwhat now?"
         consultation = held(turn(question, "Mrs Thatcher has a cough."))
-        body = {"consultation": consultation}
+        body: dict[str, Any] = {"consultation": consultation}
         asked = await anna.does("POST", "/consultations", body)
         assert asked["id"] is None
         assert "to be saved" in asked["found"]["about"]
