@@ -177,7 +177,8 @@ def _told(made: Published, *, dry: bool) -> str:
 
         lines.append(f"  {UNVERIFIED}")
     elif not made.verified:
-        lines.append("  note: published unverified.")
+        told = "would be published" if dry else "published"
+        lines.append(f"  note: {told} without asking for proofs (--unverified).")
     if made.pushed:
         lines.append("  pushed")
     if not dry:

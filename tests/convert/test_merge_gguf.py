@@ -483,6 +483,8 @@ def test_the_verb_merges_proves_and_publish_takes_the_file(tiny, tmp_path):
     sent = run("publish", "tiny", out, "--dry-run")
     assert sent.exit_code == 0, sent.output
     assert "unverified" not in sent.output
+    sent = run("publish", "tiny", out, "--dry-run", "--unverified")
+    assert "would be published without asking for proofs" in sent.output
 
     again = run(
         *("verify", tiny.base, out, "--adapter-gguf", tiny.plain, "--json"),
