@@ -217,9 +217,10 @@ def test_gate_and_up_of_a_granite_4_lie_in_one_weight():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"layer_types": ["mamba"] * 36 + ["attention"] * 4}, "has mamba"),
-        ({"layer_types": None}, "has mamba"),
-        ({"num_local_experts": 64}, "`num_local_experts` is 64"),
+        ({"layer_types": ["mamba"] * 36 + ["sliding"] * 4}, "has sliding"),
+        ({"layer_types": ["mamba"] * 39}, "39 entries for 40 layers"),
+        ({"layer_types": None, "mamba_expand": 3}, "`mamba_expand` is 3"),
+        ({"num_local_experts": 64}, "with experts and without Mamba"),
         ({"logits_scaling": 0}, "`logits_scaling` is 0"),
     ],
 )
