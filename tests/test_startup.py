@@ -101,8 +101,9 @@ NEEDS_AN_EXTRA = {
                 "stream",
                 "tls",
             ),
-            *("upstream.check", "upstream.discover", "upstream.outgoing"),
-            *("upstream.reader", "upstream.http_client", "upstream.upstream_pair"),
+            *("upstream.asking", "upstream.check", "upstream.discover"),
+            *("upstream.http_client", "upstream.outgoing", "upstream.reader"),
+            "upstream.upstream_pair",
         )
     ),
 }
