@@ -270,6 +270,7 @@ async def test_a_page_that_is_closed_leaves_no_key_behind(chromium: Browser) -> 
         await there.sign_in(accepts=False)
         await there.button("Keep my consultations").click()
         await begin(there)
+        await expect(there.page.locator(".welcome")).to_contain_text("Kept for you")
         await there.page.goto("about:blank")
         await key_is_forgotten(server)
 
