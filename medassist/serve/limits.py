@@ -8,6 +8,8 @@ from typing import Final
 MOST_MESSAGES: Final = 1000
 """Of one conversation; more fits into no context."""
 MOST_HEADER_BYTES: Final = 16 * 1024
+IDLE_MINUTES: Final = 10
+"""Without a touch, after which a page is locked and a key of records forgotten."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from medassist.core.values import LETTERS
 from medassist.intended_use import INTENDED_USE, INTENDED_USE_VERSION
 from medassist.serve.desk import Desk, user_of
 from medassist.serve.errors import Refusal, ServeError
+from medassist.serve.limits import IDLE_MINUTES
 from medassist.serve.openai.parameters import Strict, Text
 from medassist.serve.page.acceptance import accept, accepted
 from medassist.serve.page.blocks import blocks
@@ -30,8 +31,6 @@ from medassist.text.sentences import Sentence
 
 P = ParamSpec("P")
 T = TypeVar("T")
-LOCK_MINUTES = 10
-"""Without a key or a touch, after which the page is locked."""
 OF_THIS_COMPUTER = ("127.0.0.1", "localhost", "::1", "[::1]")
 _EMPHASIS = re.compile(r"(?<![\d*])\*\*(?=[^\s*])|(?<=[^\s*])\*\*(?![\d*])")
 """Signs of Markdown, which tell nothing where it is not drawn."""
@@ -141,7 +140,7 @@ def _setup(desk: Desk) -> dict[str, Any]:
         "seed": desk.source.sampling(desk.source.models[0].pane).seed,
         "answers_from": host or None,
         "leaves": bool(host) and _name(host) not in OF_THIS_COMPUTER,
-        "lock_minutes": LOCK_MINUTES,
+        "lock_minutes": IDLE_MINUTES,
         "intended_use": {
             "version": INTENDED_USE_VERSION,
             "title": title,

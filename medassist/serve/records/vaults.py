@@ -29,10 +29,11 @@ from medassist.records.records_folder import GONE, destroy, destroy_rest, put_as
 from medassist.records.store import Store
 from medassist.records.vault import Vault
 from medassist.serve.errors import Refusal, ServeError, place_of
+from medassist.serve.limits import IDLE_MINUTES
 from medassist.serve.log import tell
 from medassist.serve.users import FOLDER
 
-IDLE_S: Final = 10 * 60
+IDLE_S: Final = 60 * IDLE_MINUTES
 """After which an opening that was not used is none any more."""
 LOOK_S: Final = 5.0
 """Between two looks at what is idle."""

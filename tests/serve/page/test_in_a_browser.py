@@ -321,6 +321,24 @@ async def test_ten_idle_minutes_lock_and_the_token_shows_the_consultation_again(
         assert len(server.engine.asked) == 1
 
 
+@pytest.mark.usefixtures("accepted")
+async def test_a_tab_that_comes_back_after_ten_minutes_has_no_token(
+    chromium: Browser,
+) -> None:
+    async with served(script()) as server, visit(chromium, server) as there:
+        await there.sign_in(accepts=False)
+        for minutes, let_in in ((9, True), (11, False)):
+            await there.page.evaluate(
+                "minutes => sessionStorage.setItem('medassist.touched',"
+                " String(Date.now() - minutes * 60000))",
+                minutes,
+            )
+            await there.page.goto("about:blank")
+            await there.page.goto(server.url)
+            shown = "#composer" if let_in else "#token"
+            await expect(there.page.locator(shown)).to_be_visible()
+
+
 async def test_somebody_else_who_unlocks_sees_nothing_of_it(chromium: Browser) -> None:
     for user in ("anna", "ben"):
         accept(user, INTENDED_USE_VERSION)

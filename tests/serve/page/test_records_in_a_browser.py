@@ -58,6 +58,11 @@ async def begin(there: Visit, passphrase: str = PASSPHRASE) -> None:
     await expect(asks).to_have_count(0)
 
 
+async def keep_from_now_on(there: Visit, passphrase: str = PASSPHRASE) -> None:
+    await there.button("Keep my consultations").click()
+    await begin(there, passphrase)
+
+
 async def unlock(there: Visit, passphrase: str = PASSPHRASE) -> None:
     asks = dialog(there, "Unlock your records")
     await asks.get_by_label("Passphrase").fill(passphrase)
@@ -176,8 +181,7 @@ async def test_a_key_that_the_server_forgot_is_asked_for_and_nothing_is_lost(
 ) -> None:
     async with served(options=KEEPS) as server, visit(chromium, server) as there:
         await there.sign_in(accepts=False)
-        await there.button("Keep my consultations").click()
-        await begin(there)
+        await keep_from_now_on(there)
         await there.ask(QUESTION)
         await is_kept(there)
         later = vaults(server).now() + IDLE_S
@@ -201,8 +205,7 @@ async def test_answers_that_come_while_the_page_is_locked_are_kept_afterwards(
         visit(chromium, server) as there,
     ):
         await there.sign_in(accepts=False)
-        await there.button("Keep my consultations").click()
-        await begin(there)
+        await keep_from_now_on(there)
         await there.ask(QUESTION, waits=False)
         await expect(there.pane("A")).to_contain_text("writing")
         await expect(chips(there)).to_contain_text("saving")
@@ -232,8 +235,7 @@ async def test_what_could_not_be_written_is_told_and_is_saved_once_there_is_room
 
     async with served(options=KEEPS) as server, visit(chromium, server) as there:
         await there.sign_in(accepts=False)
-        await there.button("Keep my consultations").click()
-        await begin(there)
+        await keep_from_now_on(there)
         store = vaults(server)._own(ALONE).vault.open_store
         with monkeypatch.context() as patched:
             patched.setattr(store, "write", full)
@@ -252,8 +254,7 @@ async def test_ten_idle_minutes_lock_the_records_with_the_page(
     async with served(options=KEEPS) as server, visit(chromium, server) as there:
         await there.page.clock.install()
         await there.sign_in(accepts=False)
-        await there.button("Keep my consultations").click()
-        await begin(there)
+        await keep_from_now_on(there)
         await there.ask(QUESTION)
         await is_kept(there)
         async with there.page.expect_response("**/v1/records/lock"):
@@ -268,8 +269,7 @@ async def test_ten_idle_minutes_lock_the_records_with_the_page(
 async def test_a_page_that_is_closed_leaves_no_key_behind(chromium: Browser) -> None:
     async with served(options=KEEPS) as server, visit(chromium, server) as there:
         await there.sign_in(accepts=False)
-        await there.button("Keep my consultations").click()
-        await begin(there)
+        await keep_from_now_on(there)
         await expect(there.page.locator(".welcome")).to_contain_text("Kept for you")
         await there.page.goto("about:blank")
         await key_is_forgotten(server)
@@ -317,8 +317,7 @@ async def test_a_blind_consultation_that_is_opened_again_tells_its_names_afterwa
         visit(chromium, server) as there,
     ):
         await there.sign_in(accepts=False)
-        await there.button("Keep my consultations").click()
-        await begin(there)
+        await keep_from_now_on(there)
         await there.button("Blind").click()
         await there.ask(QUESTION)
         await is_kept(there)
@@ -351,15 +350,13 @@ async def test_another_user_at_the_same_page_sees_nothing_of_it(
         visit(chromium, server) as there,
     ):
         await there.sign_in(server.token("anna"), accepts=False)
-        await there.button("Keep my consultations").click()
-        await begin(there)
+        await keep_from_now_on(there)
         await there.ask(QUESTION)
         await is_kept(there)
         await there.button("Lock").click()
         await there.page.get_by_label("Your token").fill(server.token("ben"))
         await there.page.keyboard.press("Enter")
-        await there.button("Keep my consultations").click()
-        await begin(there, OTHER)
+        await keep_from_now_on(there, OTHER)
         shown = await history(there)
         await expect(shown.get_by_role("status")).to_have_text("Nothing is kept yet.")
         assert "asthma" not in await there.page.locator("body").inner_html()
@@ -370,8 +367,7 @@ async def test_flags_of_a_consultation_that_is_opened_are_unread_again(
 ) -> None:
     async with served(options=KEEPS) as server, visit(chromium, server) as there:
         await there.sign_in(accepts=False)
-        await there.button("Keep my consultations").click()
-        await begin(there)
+        await keep_from_now_on(there)
         await there.ask(HEART)
         await there.button("Mark as read").click()
         await is_kept(there)

@@ -5,21 +5,22 @@ const LOOK_MS = 5000;
 const TELL_MS = 20_000;
 const TOKEN = "medassist.token";
 const TOUCHED = "medassist.touched";
+const MINUTES = "medassist.minutes";
 
 /** The token of this tab, for as long as the tab and the time before a lock last. */
 export const kept = {
-  get(minutes) {
-    const since = Date.now() - Number(sessionStorage.getItem(TOUCHED) ?? 0);
-    if (since > minutes * 60_000) this.forget();
+  get() {
+    const [touched, minutes] = [TOUCHED, MINUTES].map((each) => Number(sessionStorage.getItem(each)));
+    if (Date.now() - touched > minutes * 60_000) this.forget();
     return sessionStorage.getItem(TOKEN) ?? "";
   },
-  set(token) {
+  set(token, minutes) {
     sessionStorage.setItem(TOKEN, token);
+    sessionStorage.setItem(MINUTES, String(minutes));
     sessionStorage.setItem(TOUCHED, String(Date.now()));
   },
   forget() {
-    sessionStorage.removeItem(TOKEN);
-    sessionStorage.removeItem(TOUCHED);
+    for (const each of [TOKEN, TOUCHED, MINUTES]) sessionStorage.removeItem(each);
   },
 };
 

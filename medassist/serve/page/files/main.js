@@ -11,7 +11,6 @@ import { Records } from "./records.js";
 import { TurnView } from "./turns.js";
 import { words } from "./words.js";
 
-const LOCK_MINUTES = 10;
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const SAID_MS = 8000;
 const LOOK_AGAIN_MS = 1500;
@@ -31,7 +30,7 @@ class Page {
 
   async begin() {
     this.wire();
-    const token = this.given() || kept.get(LOCK_MINUTES);
+    const token = this.given() || kept.get();
     if (token) await this.enter(token);
     else this.login();
   }
@@ -119,7 +118,7 @@ class Page {
       this.login(wrong ? "This token is not valid here." : error.message);
       return;
     }
-    kept.set(token);
+    kept.set(token, setup.lock_minutes);
     if (!setup.accepted && !await this.accept(setup)) return;
     at("gate").hidden = true;
     replace(at("gate"));
