@@ -6,7 +6,6 @@ repositories come from outside, and a terminal would obey what stands in them.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import time
@@ -56,6 +55,8 @@ def room(extra: str) -> Generator[None]:
     Raises:
         RoomError: a library of the extra is not installed.
     """
+    import logging  # `--help` is printed without it
+
     spin_briefly()
     # PEFT loads bitsandbytes, which on some processors wants a kernel from the Hub and
     # complains that it cannot have it. Nothing here computes with that.
