@@ -78,7 +78,8 @@ def serving(server: PackageServer) -> Iterator[PackageServer]:
 
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     listening.daemon_threads = True
-    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    # By default it looks every half second whether it is to end.
+    threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
     server.url = f"http://127.0.0.1:{listening.server_port}/simple/"
     try:
         yield server

@@ -126,7 +126,7 @@ def fake_hub(tls: ssl.SSLContext | None = None) -> Iterator[FakeHub]:
     if tls is not None:
         with_tls(server, tls)
     hub.address = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield hub

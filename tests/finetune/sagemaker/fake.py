@@ -145,7 +145,11 @@ class Fake(Hosting, Account):
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Fake:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # By default it looks every half second whether it is to end.
+        serve = threading.Thread(
+            target=self._server.serve_forever, args=(0.01,), daemon=True
+        )
+        serve.start()
         return self
 
     def __exit__(self, *_: object) -> None:

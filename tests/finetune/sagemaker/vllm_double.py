@@ -118,7 +118,7 @@ def vllm_server(run: Path) -> Iterator[Vllm]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     double.url = f"http://127.0.0.1:{server.server_port}/invocations"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield double
     finally:
