@@ -1,11 +1,15 @@
-"""Bad input to `medassist ask`: one sentence, an exit code, no traceback."""
+"""Bad input to `medassist ask`: one sentence, an exit code, no traceback.
+
+Asked in the test's own process; `test_ask.py` has the program as a user runs it.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ask
+from tests.cli.conftest import Ask, Done
+from tests.program import medassist
 from tests.tiny_models import (
     TinyPair,
     random_adapter,
@@ -14,6 +18,15 @@ from tests.tiny_models import (
     write_adapter,
     write_model,
 )
+
+
+@pytest.fixture
+def ask(environment: dict[str, str]) -> Ask:
+    def run(*arguments: str | Path, stdin: bytes = b"") -> Done:
+        words = ("ask", "--threads", "1", *arguments)
+        return medassist(*words, stdin=stdin, environment=environment)
+
+    return run
 
 
 def missing(folder: Path, pair: TinyPair) -> Path:

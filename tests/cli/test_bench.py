@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.program import medassist_said
 from tests.tiny_models import TinyPair
 
 QUICK = (
@@ -115,9 +116,10 @@ def _steady(text: str) -> str:
         (["tune", "none.gguf"], "no such file"),
     ],
 )
-def test_bad_input_is_a_sentence(bench, tmp_path, arguments, said):
+def test_bad_input_is_a_sentence(environment, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.gguf").write_text("no model\n")
-    done = bench(*arguments)
+    done = medassist_said("bench", *arguments, environment=environment)
     assert done.returncode in (1, 2)
     assert said in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from medassist.core.clean import clean, escaped_json
+from tests.program import medassist
 
 ROOT = Path(__file__).parents[2]
 EVIL = "a\x1b]52;c;SEFDS0VE\x1b\\b\x1b]0;OWNED\x07c\x9b2Jd\u202e\u200fe"
@@ -80,13 +79,7 @@ def test_every_verb_prints_through_the_one_place_that_cleans() -> None:
 def test_a_name_that_is_typed_wrongly_is_quoted_and_not_obeyed(
     environment: dict[str, str], words: tuple[str, ...]
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "medassist", *words],
-        capture_output=True,
-        env=environment,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    done = medassist(*words, environment=environment)
     said = (done.stdout + done.stderr).decode()
     assert done.returncode
     assert re.search("a.{0,40}b.{0,40}c.{0,10}d", said)

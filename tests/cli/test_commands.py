@@ -10,6 +10,7 @@ from typer.main import get_group
 
 import medassist
 from medassist.commands.front_door import app
+from tests.program import medassist_said
 
 Done = subprocess.CompletedProcess[str]
 
@@ -37,7 +38,7 @@ def test_help_names_every_command() -> None:
 
 def test_the_list_says_of_each_command_what_its_own_help_begins_with() -> None:
     for name, verb in get_group(app).commands.items():
-        own = run(name, "--help").stdout
+        own = medassist_said(name, "--help").stdout
         assert " ".join(str(verb.help).split()) in " ".join(own.split())
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -18,6 +17,7 @@ from medassist.serve.options import ServeOptions
 from medassist.serve.served_pair import LocalPair
 from medassist.session.pair import Pair
 from medassist.settings import Settings
+from tests.program import medassist_said
 from tests.serve.serving import HEART, PAIR, chat_body, served
 from tests.stubs.engine import FakeEngines, Script, answer_of
 
@@ -180,11 +180,8 @@ def test_the_verb_says_whether_a_log_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "audit.jsonl"
     written(file)
 
-    def verb() -> subprocess.CompletedProcess[str]:
-        words = ("-m", "medassist", "serve", "audit", "verify", str(file))
-        return subprocess.run(
-            [sys.executable, *words], capture_output=True, text=True, check=False
-        )
+    def verb() -> CompletedProcess[str]:
+        return medassist_said("serve", "audit", "verify", file)
 
     assert "is whole: 5 lines" in verb().stdout
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-2]))

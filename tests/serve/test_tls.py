@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import httpx
 import pytest
@@ -22,6 +21,7 @@ from medassist.serve.errors import ServeError
 from medassist.serve.options import ServeOptions
 from medassist.serve.server import read_anew, secured, serving, who
 from medassist.settings import Settings
+from tests.program import medassist_said
 from tests.serve.serving import PAIR, chat_body, served
 
 
@@ -194,15 +194,13 @@ def test_a_certificate_that_ends_soon_is_told_and_holds_no_server_back(
     assert about.ok is ok
 
 
-def test_the_verb_checks_and_makes_certificates(tmp_path: Path) -> None:
-    def verb(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "medassist", "serve", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=tmp_path,
-        )
+def test_the_verb_checks_and_makes_certificates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verb(*words: str) -> CompletedProcess[str]:
+        return medassist_said("serve", *words)
+
+    monkeypatch.chdir(tmp_path)
 
     done = verb("certificate", "ward.local", "--out", "tls")
     assert done.returncode == 0, done.stderr

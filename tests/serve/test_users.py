@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -14,6 +13,7 @@ from medassist.serve import users
 from medassist.serve.errors import ServeError
 from medassist.serve.options import ServeOptions
 from medassist.serve.server import who
+from tests.program import medassist_said
 
 
 def test_a_token_is_known_by_its_hash_and_stands_nowhere(tmp_path: Path) -> None:
@@ -105,16 +105,8 @@ def test_without_named_users_there_is_a_token_for_the_one_run() -> None:
 def test_the_verbs_add_list_and_revoke(tmp_path: Path) -> None:
     file = tmp_path / "users.json"
 
-    def verb(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [
-                *(sys.executable, "-m", "medassist", "serve", "user"),
-                *(*words, "--users", str(file)),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def verb(*words: str) -> CompletedProcess[str]:
+        return medassist_said("serve", "user", *words, "--users", file)
 
     added = verb("add", "anna")
     assert added.returncode == 0
