@@ -1,11 +1,34 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx._transports.default as httpx_transports
 import pytest
 
 from tests.serve.vllm_stand_in import KEY
 from tests.tiny_models import TinyPair, write_pair
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_waits_for_a_server_of_a_test() -> Iterator[None]:
+    """uvicorn looks ten times a second whether it is to end; here a hundred times.
+
+    And httpx reads the certificates of all authorities anew for each client.
+    """
+
+    async def a_tenth(seconds: float) -> None:
+        await asyncio.sleep(seconds / 10)
+
+    with pytest.MonkeyPatch.context() as patch:
+        hasty = SimpleNamespace(**(vars(asyncio) | {"sleep": a_tenth}))
+        patch.setattr("uvicorn.server.asyncio", hasty)
+        read = cache(httpx_transports.create_ssl_context)
+        patch.setattr(httpx_transports, "create_ssl_context", read)
+        yield
 
 
 @pytest.fixture(scope="session")
