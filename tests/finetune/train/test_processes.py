@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from finetune.commands import app
 from finetune.train.checkpoint import newest
 from finetune.train.metrics import read_metrics
 from finetune.train.result import read_training
@@ -21,15 +23,9 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 FINETUNE = [sys.executable, "-m", "finetune"]
 
 
-def call(*words: str, timeout: float = 400) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*FINETUNE, *words],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
+def sweep(*words: object) -> Result:
+    """The verb in this process; each of its trials is a process of its own."""
+    return CliRunner().invoke(app, ["sweep", *map(str, words)])
 
 
 def test_two_processes_give_the_losses_of_one_with_the_same_global_batch(
@@ -90,12 +86,15 @@ def test_sigterm_ends_with_130_and_a_checkpoint(trainings: Trainings) -> None:
 
 
 def test_a_sweep_names_the_setting_with_the_lowest_validation_loss(
-    trainings: Trainings,
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(ROOT)
+    for name in ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.setenv(name, ENVIRONMENT[name])
     run = trainings.make("run", train={"steps": 3})
     options = ["--device", "cpu", "--threads", "1", "--json"]
-    done = call("sweep", str(run), *options, "--grid", "lr=1e-6,2e-2", "r=2")
-    assert done.returncode == 0, done.stderr
+    done = sweep(run, *options, "--grid", "lr=1e-6,2e-2", "r=2")
+    assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     losses = {t["setting"]["train.rate"]: t["validation_loss"] for t in found["trials"]}
     assert losses[2e-2] < losses[1e-6]
@@ -103,7 +102,7 @@ def test_a_sweep_names_the_setting_with_the_lowest_validation_loss(
         assert read_training(run / trial["folder"]).method.rank == 2
 
     # Done twice it says so; with --resume there is nothing left to do.
-    assert "--resume" in call("sweep", str(run), *options, "lr=1e-6").stderr
-    again = call("sweep", str(run), "--resume", "--grid", "lr=1e-6,2e-2", "r=2")
-    assert again.returncode == 0
+    assert "--resume" in str(sweep(run, *options, "lr=1e-6").exception)
+    again = sweep(run, "--resume", "--grid", "lr=1e-6,2e-2", "r=2")
+    assert again.exit_code == 0
     assert again.stdout.splitlines()[-1].endswith("trials/01")
