@@ -21,6 +21,7 @@ from convert.gguf.adapter import convert_adapter
 from convert.gguf.model import convert_model
 from convert.merge import merge, read_record
 from convert.run.convert import convert_run_folder
+from convert.run.run_steps import RunWishes
 from convert.verify.gate import verify_adapter, verify_model
 from convert.verify.streamed_model import StreamedModel
 from tests.convert.conftest import ABOUT
@@ -147,14 +148,15 @@ def test_it_is_said(base, tmp_path):
 def test_run_says_it_of_the_base_and_of_the_merge(hf, tmp_path):
     base = faults.with_a_head(hf.base, tmp_path / "base")
     shutil.copytree(hf.plain, tmp_path / "run" / "adapter")
+    one_thread = RunWishes(threads=1)
     for _ in range(2):  # also where all of it was done before
-        found = convert_run_folder(tmp_path / "run", base=base)
+        found = convert_run_folder(tmp_path / "run", base=base, wishes=one_thread)
         assert found.verified and all(one.passed for one in found.verified)
         said = " ".join(found.notes)
         assert "it is written as output.weight" in said
         assert "both are kept" in said
     make_older(tmp_path / "run")  # which lost the output layer, and passed it
-    found = convert_run_folder(tmp_path / "run", base=base)
+    found = convert_run_folder(tmp_path / "run", base=base, wishes=one_thread)
     assert {step.state for step in found.steps} == {"done"}
 
 
