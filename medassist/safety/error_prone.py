@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from medassist.frozen_model import FrozenModel
+from medassist.safety.language import whose_rules
 from medassist.text.quantities import Quantity, quantities
 
 TABLE: Final = Path(__file__).with_name("error_prone.toml")
-_NAKED: Final = re.compile(r"[.\u00b7]\d")
-_TRAILING: Final = re.compile(r"(\d+)[.\u00b7]0{1,2}(?!\d)")
+_NAKED: Final = re.compile(r"[.,\u00b7]\d")
+_TRAILING: Final = re.compile(r"(\d+)[.,\u00b7]0{1,2}(?!\d)")
 
 
 class Forms(FrozenModel):
@@ -25,11 +26,13 @@ class Forms(FrozenModel):
         sources: The lists that the forms stand on.
         units: What to write instead of a unit, by how it is written.
         words: What to write instead of a word, in small letters.
+        elsewhere: By language, what is written there for what these say in English.
     """
 
     sources: str
     units: dict[str, str]
     words: dict[str, str]
+    elsewhere: dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,19 @@ def error_prone(text: str) -> tuple[ErrorProne, ...]:
         ErrorProne(match.span(), forms().words[match.group().lower()])
         for match in _words().finditer(text)
     ]
-    return tuple(sorted(found, key=lambda form: form.span))
+    rules = whose_rules(text) if found else ()
+    said = forms().elsewhere.get(rules[0], {}) if len(rules) == 1 else {}
+    return tuple(
+        ErrorProne(form.span, _said(form.instead, said))
+        for form in sorted(found, key=lambda form: form.span)
+    )
+
+
+def _said(instead: str, language: dict[str, str]) -> str:
+    """What to write, in the words of the text's language: "10 unidades"."""
+    if instead in language:
+        return language[instead]
+    return " ".join(language.get(word, word) for word in instead.split(" "))
 
 
 def _of_amount(text: str, one: Quantity) -> Iterator[ErrorProne]:
@@ -74,7 +89,7 @@ def _of_amount(text: str, one: Quantity) -> Iterator[ErrorProne]:
         return
     instead = forms().units.get(one.written)
     written = better = text[one.start : one.end]
-    if not (instead or ".0" in written or "\u00b7" in written or written[0] == "."):
+    if not (instead or _TRAILING.search(written) or written[0] in ".,\u00b7"):
         return
     if _NAKED.match(written):
         better = f"0{better}"

@@ -188,6 +188,19 @@ def test_a_usual_dose_of_a_high_alert_drug_is_left_in_peace(answer: str) -> None
         ("MTX 15 mg weekly.", "“MTX”: methotrexate"),
         ("KCl 20 mmol.", "“KCl”: potassium chloride"),
         ("MgSO4 4 g.", "“MgSO4”: magnesium sulfate"),
+        ("Prednisolon 5,0 mg am Morgen.", "“5,0 mg”: 5 mg"),
+        (
+            "Geben Sie Levothyroxin 50 µg jeden Morgen und kontrollieren Sie das TSH.",
+            "“50 µg”: 50 Mikrogramm",
+        ),
+        (
+            "Donner la digoxine 125 µg par jour et surveiller le patient.",
+            "“125 µg”: 125 microgrammes",
+        ),
+        (
+            "Administre insulina 10U ahora y luego vigile la glucemia del paciente.",
+            "“10U”: 10 unidades",
+        ),
     ],
 )
 def test_a_form_that_is_misread_is_named_with_what_to_write(
