@@ -11,8 +11,11 @@ from itertools import zip_longest
 from typing import Final, Literal
 
 from medassist.safety.drug_names import WORD, DrugMention, Span, mentions
-from medassist.text.frequencies import frequencies
-from medassist.text.quantities import Quantity, quantities
+from medassist.safety.language import whose_rules
+from medassist.safety.language.spoken import ENGLISH
+from medassist.text.frequencies import Frequency, frequencies
+from medassist.text.numbers import Signs
+from medassist.text.quantities import Quantity, decimal_signs, quantities
 
 BEFORE: Final = 60
 """Characters before an amount in which its drug is looked for."""
@@ -33,7 +36,8 @@ _FAMILIES: Final[dict[str, Family]] = {
 _NO_DOSE: Final = frozenset({"l", "dl"})
 """Litres are infused and breathed, and what is given for a litre is measured."""
 _IN_ALL: Final = re.compile(
-    r"\s?(?:(?:per|a|each)\sday|(?:pro|am)\stag|par\sjour|(?:al|por)\sd[ií]a"
+    r"\s?(?:in\s(?:total|all)|insgesamt|au\stotal|en\stotal)\b"
+    r"|\s?(?:(?:per|a|each)\sday|(?:pro|am)\stag|par\sjour|(?:al|por)\sd[ií]a"
     r"|/\s?(?:j(?:our)?|tag|d[ií]a))\b"
     r"|[^.;\n\d]{0,20}\b(?:in\s(?:\w{1,6}\s)?(?:divided|separate)\sdoses|verteilt\sauf"
     r"|aufgeteilt|in\s\w{1,6}\seinzel(?:dosen|gaben)|en\s\w{1,6}\s(?:prises|tomas)"
@@ -68,8 +72,45 @@ _CAN_BE_DAILY: Final = re.compile(
 )
 """Without it no text has what `_DAILY_BEFORE` and `_DAILY_AFTER` look for."""
 _DAILY_AFTER: Final = re.compile(
-    r"\s?(?:in|per|over|every|within)\s(?:any\s|a\s)?24[- ]?h", re.IGNORECASE
+    r"(?:\s(?:i\.?v|s\.?c|p\.?o)\b\.?)?\s?(?:in|per|over|every|within|über|binnen|innerhalb\svon|pro|en|sur|par|pendant"
+    r"|durante|por)\s(?:any\s|a\s|las\s|los\s|les\s)?24[- ]?(?:h|std|stunden)",
+    re.IGNORECASE,
 )
+_INTO_A_VOLUME: Final = re.compile(
+    r"\s?(?:in|to|into|with|dans|en|ad|auf)\s(?:a\s|un\s)?"
+    r"(?:\d[\d.,\s]{0,6}(?:ml|cc|l|lit(?:er|re|ro)s?)\b|lit(?:er|re|ro)\b)",
+    re.IGNORECASE,
+)
+"""What a dose is put into to be infused; the volume follows at once."""
+_GIVEN: Final = (
+    r"give|giving|use|using|start|begin|inject|administer|take|be|with|at|as|an?|the|dose"
+    r"|of|mit|einer?|der|dosis|von|donner|commencer|débuter|par|avec|une?|de|à"
+    r"|empiece|empezar|comience|dar|dé|administre|con|una"
+)
+_RULED_OUT: Final = re.compile(
+    r"\b(?:never|not|nie|niemals|nicht|keine?|pas|jamais|nunca|no)"
+    rf"(?:[^\S\n]+(?:{_GIVEN})\b){{0,4}}[^\S\n]+[*_]{{0,2}}$",
+    re.IGNORECASE,
+)
+"""What stands before an amount that is named as what not to give."""
+_LOOKED_AT: Final = re.compile(
+    r"\b(?:(?:re)?check\w*|monitor\w*|measur\w*|observ\w*|test\w*|review\w*|watch\w*"
+    r"|(?:re)?assess\w*|titrat\w*|adjust\w*|increas\w*|kontroll\w*|messe?n?|messung\w*"
+    r"|überwach\w*|bestimm\w*|steiger\w*|erhöh\w*|contr[ôo]l\w*|surveill\w*|mesur\w*"
+    r"|augment\w*|vigil\w*|med(?:ir|ici[oó]n\w*)|aument\w*|ajust\w*)",
+    re.IGNORECASE,
+)
+"""What is done at intervals beside giving: "10 units, check the glucose every hour"."""
+_DENIED: Final = re.compile(
+    r"\b(?:never|not|nie|niemals|nicht|pas|jamais|nunca|no|rather\sthan|instead\sof|statt"
+    r"|anstatt|au\slieu\sd[e'\u2019])\W{0,3}(?:(?:be|given|taken|take|a|en|prise?|se\sda)\W{1,2}){0,2}$",
+    re.IGNORECASE,
+)
+"""What stands before a frequency that is named as the wrong one: "never daily"."""
+_OF_STRENGTH: Final = re.compile(
+    r"\s{0,2}(?:of|zu(?:\sje)?|von|à|a|de|con)\s{1,2}(?:je\s)?$", re.IGNORECASE
+)
+"""What joins a count of tablets to the strength of one: "2 comprimidos de 5 mg"."""
 # What begins a row of a table, an item of a list, a heading or a quotation.
 _NEW_LINE: Final = (
     r"\n(?=[ \t]*(?:[|+>#\u2022\u2023\u25aa\u25e6]|[-*\u2013]\s|\d{1,2}[.)]\s))"
@@ -80,6 +121,8 @@ _ENDS: Final = re.compile(
     r"|\.(?:$|\s(?![a-z\d])|(?<!\.[a-zA-Z]\.)(?<!\b[Tt]gl\.)(?<!\btägl\.)\s))"
 )
 """The end of a sentence, or of what a line says; "p.o. 1x tgl. " goes on."""
+_THREE_AFTER_A_POINT: Final = re.compile(r"(?<![\d.])[1-9]\d{0,2}\.\d{3}(?!\d)")
+_COMMA: Final[Signs] = frozenset({"comma"})
 _LINE_GOES_ON: Final = re.compile(r"\n[ \t]*(?=[a-z\u00df-\u00ff\d(])")
 _DIGIT: Final = re.compile(r"\d")
 _AMOUNT_AHEAD: Final = re.compile(r"[\s:*_]{1,4}\d")
@@ -102,6 +145,8 @@ class Dose:
         route: By which way; empty if it is not said.
         times_a_day: How often a day; 1/7 is weekly, 0 once only, None not said.
         least_a_day: The same; of "every 4 to 6 hours" the longer interval counts.
+        diluted: It is put into a volume, of which it need not be given whole.
+        ruled_out: It is named as what not to give.
         span: Characters of amount and unit.
         parts: Characters of drug, route and frequency, where they stand.
     """
@@ -116,6 +161,8 @@ class Dose:
     route: str
     times_a_day: float | None
     least_a_day: float | None
+    diluted: bool
+    ruled_out: bool
     span: tuple[int, int]
     parts: tuple[tuple[int, int], ...]
 
@@ -142,30 +189,35 @@ def find_doses(text: str) -> tuple[Dose, ...]:
 
 
 def _doses(text: str) -> Iterator[Dose]:
-    found = [one for one in quantities(text) if _is_dose(one)]
+    read = quantities(text, _COMMA) if _has_commas(text) else quantities(text)
+    found = [one for one in read if _is_dose(one)]
     often = frequencies(text)
     starts = [one.start for one in often]
     named = _Named(text, mentions(text))
     daily = _CAN_BE_DAILY.search(text) is not None
+    tablets: Quantity | None = None
     for one, after in zip_longest(found, found[1:]):
+        if after is not None and _is_strength(text, one, after):
+            tablets = one
+            continue
+        counted, tablets = tablets, None
+        many = (counted.low[0], counted.high[0]) if counted else (1.0, 1.0)
+        start = counted.start if counted else one.start
         tail_end = one.end + AFTER
         ends = _ENDS.search(text, one.end, tail_end)
         tail_end = ends.start() if ends else min(tail_end, len(text))
         if after is not None:
             tail_end = min(tail_end, after.start)
         tail_end = named.end_of_line(one.end, tail_end)
-        drug, drug_span = named.near(one.start, one.end, tail_end)
+        drug, drug_span = named.near(start, one.end, tail_end)
         route = _ROUTE.search(text, one.end, tail_end)
-        next_often = bisect_left(starts, one.end)
-        how_often = often[next_often] if next_often < len(often) else None
-        # "qds." at the end of a sentence has its full stop within.
-        if how_often is not None and how_often.end > tail_end + 1:
-            how_often = None
+        first = bisect_left(starts, one.end)
+        how_often = _how_often(text, often[first : first + 2], one.end, tail_end)
         per = one.per
         if "day" not in per and (
             _IN_ALL.match(text, one.end)
             or (daily and _DAILY_AFTER.match(text, one.end))
-            or (daily and _DAILY_BEFORE.search(text, max(0, one.start - 50), one.start))
+            or (daily and _DAILY_BEFORE.search(text, max(0, start - 50), start))
         ):
             per = (*per, "day")
         spans = [drug_span] if drug_span else []
@@ -179,18 +231,55 @@ def _doses(text: str) -> Iterator[Dose]:
         least = how_often.least_by_day if how_often else times
         yield Dose(
             drug,
-            one.low[0],
-            max(one.low[0], one.high[0]),
-            tuple((min(key), max(key)) for key in one.keys),
+            one.low[0] * many[0],
+            max(one.low[0] * many[0], one.high[0] * many[1]),
+            tuple((min(key) * many[0], max(key) * many[1]) for key in one.keys),
             one.written,
             _family(one),
             per,
             str(route.lastgroup) if route else "",
             times,
             least,
-            (one.start, one.end),
+            _INTO_A_VOLUME.match(text, one.end) is not None,
+            _RULED_OUT.search(text, max(0, start - 40), start) is not None,
+            (start, one.end),
             tuple(spans),
         )
+
+
+def _how_often(
+    text: str, after: Sequence[Frequency], start: int, end: int
+) -> Frequency | None:
+    """Of the frequencies after a dose the first that is the dose's."""
+    for one in after:
+        # "qds." at the end of a sentence has its full stop within.
+        if one.end > end + 1 or _LOOKED_AT.search(text, start, one.start):
+            return None
+        if not _DENIED.search(text, start, one.start):
+            return one
+    return None
+
+
+def _has_commas(text: str) -> bool:
+    """Whether the language of `text` has a decimal comma, and no number tells it.
+
+    "50.000 IE" is fifty thousand in German.
+    """
+    if not _THREE_AFTER_A_POINT.search(text) or decimal_signs(text):
+        return False
+    rules = whose_rules(text)
+    return bool(rules) and ENGLISH not in rules
+
+
+def _is_strength(text: str, one: Quantity, after: Quantity) -> bool:
+    """Whether `one` counts tablets of which `after` says the strength."""
+    return (
+        one.unit is not None
+        and one.unit.name == "tablet"
+        and _family(after) in ("mass", "units")
+        and after.start - one.end <= 12
+        and _OF_STRENGTH.match(text, one.end, after.start) is not None
+    )
 
 
 def _is_dose(one: Quantity) -> bool:

@@ -9,33 +9,21 @@ kidneys where no renal function is known, and two answers that differ tenfold.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
-from typing import Final, Literal
+from typing import Final
 
-from medassist.safety.dose_mentions import Dose, Family, find_doses
+from medassist.safety.dose_limits import Amount, Kind, beyond
+from medassist.safety.dose_mentions import Dose, find_doses
 from medassist.safety.drug_names import Drug, Span, mentions, names
 from medassist.safety.error_prone import error_prone, forms
 from medassist.text.quantities import quantities
-from medassist.text.units import unit
 
-Kind = Literal[
-    "unit", "range", "day", "weekly", "never", "weight", "renal", "tenfold",
-    "thousandfold", "in doubt", "error-prone", "unchecked",
-]  # fmt: skip
-Amount = tuple[float, float]
-"""The lowest and the highest of an amount, in its base unit."""
-
-UNIT_MIX_UP: Final = 50.0
-"""Times outside the usual range from which a wrong unit is the likely cause."""
-FAR: Final = 5.0
-"""Times above the usual range from which an amount is named."""
-FAR_OF_ALERT: Final = 2.0
-"""The same for high-alert medications."""
-FAR_BELOW: Final = 10.0
-"""Times below the usual range from which an amount is named."""
+LIMIT_REACHES: Final = 40
+"""Characters from the words of a limit to its amount."""
 MOST_FORMS: Final = 4
 """Error-prone forms that are named; the others are counted."""
 TENFOLD: Final = 8.0
@@ -55,11 +43,31 @@ _RENAL: Final = re.compile(
     r"|(?:función|insuficiencia) renal|creatinina|filtrado|diálisis)\b",
     re.IGNORECASE,
 )
+_CHILD: Final = re.compile(
+    r"\b(?:child(?:ren)?|toddlers?|infants?|baby|babies|neonate|newborn|boy|girl|kid"
+    r"|p(?:a)?ediatric|kind(?:er|es|ern)?|kleinkind|säugling|baby|neugeboren\w*|junge"
+    r"|mädchen|enfants?|nourrisson|bébé|nouveau-né|garçon|fille|niñ[oa]s?|lactante|bebé"
+    r"|reci[ée]n\snacido|(?:\d|1[0-3])[\s-]?(?:month|year|yr)s?[\s-]?old|\d{1,2}\s?mo)\b",
+    re.IGNORECASE,
+)
+MOST_OF_A_CHILD: Final = 40.0
+"""Kilograms from which a dose is held against an adult's alone."""
+_CHANGED: Final = re.compile(
+    r"(?:los[est]\w*|gain\w*|abgenommen|zugenommen|perdu|pris|perd[iíe]\w*|ganado)"
+    r"\W{1,3}(?:\w+\W{1,3}){0,2}$",
+    re.IGNORECASE,
+)
 _CAPPED: Final = re.compile(
     r"\b(?=[aehlmnu])"
     r"(?:max(?:im(?:um|al(?:e|dosis)?))?|not\s(?:to\s)?exceed|no\smore\sthan|at\smost"
     r"|up\sto|limit|höchst\w*|nicht\smehr\sals|au\splus|ne\spas\sdépasser|máxim[oa]"
     r"|no\s(?:exceder|superar|más\sde)|hasta)\b",
+    re.IGNORECASE,
+)
+_AT_MOST: Final = re.compile(
+    r"\b(?:max\w*|máx\w*|höchst\w*|not\s(?:to\s)?exceed\w*|no\smore\sthan|at\smost"
+    r"|nicht\smehr\sals|au\splus|sans\sdépasser|ne\spas\sdépasser"
+    r"|(?:no|sin)\s(?:exceder|superar|más\sde))\W{0,3}(?:[^\W\d]+\W{1,2}){0,2}$",
     re.IGNORECASE,
 )
 _SENTENCE_END: Final = re.compile(r"[.!?;](?:\s|$)|\n")
@@ -103,13 +111,24 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
     doses = find_doses(answer)
     warnings: list[DoseWarning] = []
     table = names()
+    weight = _of_a_child(question, answer)
+    unchecked: list[Dose] = []
     for dose in doses:
         drug = table.get(dose.drug)
-        if drug is not None and drug.sourced:
-            warnings.extend(_against_table(dose, drug))
+        if drug is None or not drug.sourced or _is_another_use(dose, drug, answer):
+            unchecked.append(dose)
+        elif not dose.ruled_out:
+            warnings.extend(
+                DoseWarning(
+                    kind, drug.name, said, (dose.span, *dose.parts), drug.source
+                )
+                for kind, said in beyond(
+                    dose, drug, None if _is_a_limit(dose, answer) else weight
+                )
+            )
         if dose.in_doubt:
             warnings.append(_in_doubt(dose))
-    warnings = _without_what_is_told(warnings, answer)
+    warnings = _without_what_is_told(warnings, answer, doses)
     by_weight = [dose for dose in doses if dose.by_weight]
     if by_weight and not (_weighed(question) or _weighed(answer, by_weight)):
         first = by_weight[0]
@@ -126,7 +145,7 @@ def check_doses(question: str, answer: str) -> tuple[DoseWarning, ...]:
         warnings.extend(_renal(named, doses))
     warnings.extend(_never(answer, named))
     warnings.extend(_error_prone(answer))
-    warnings.extend(_unchecked(doses))
+    warnings.extend(_unchecked(unchecked))
     return tuple(warnings)
 
 
@@ -160,98 +179,48 @@ def compare_doses(one: str, other: str) -> tuple[DoseWarning, ...]:
     return tuple(warnings)
 
 
-def _against_table(dose: Dose, drug: Drug) -> Iterator[DoseWarning]:
-    row = drug.row
-    spans = (dose.span, *dose.parts)
-    weekly = dose.times_a_day is not None and dose.times_a_day > 1 / 7 + 0.01
-    if row.weekly and weekly:
-        daily = dose.times_a_day is not None and dose.times_a_day >= 1
-        reads = "a daily dose" if daily else "a dose more often than that"
-        yield DoseWarning(
-            "weekly",
-            drug.name,
-            f"{drug.name} is given once a week as a rule; this reads as {reads}.",
-            spans,
-            drug.source,
-        )
-    measured = unit(row.unit)
-    if measured is None or dose.family != _FAMILIES.get(measured.of):
-        return
-    amounts = [(low, high) for low, high in dose.readings if low > 0]
-    if dose.by_weight or "m2" in dose.per or not amounts:
-        return
-    found = [_outside(dose, drug, amounts, measured.factor)]
-    if row.day is not None and "day" not in dose.per:
-        found.append(_of_the_day(dose, drug, amounts, row.day * measured.factor))
-    for kind, text in filter(None, found):
-        yield DoseWarning(kind, drug.name, text, spans, drug.source)
-        if kind == "unit":
-            return
+def _is_a_limit(dose: Dose, answer: str) -> bool:
+    """Whether a dose is the most that anybody gets: "0.01 mg/kg, at most 0.5 mg"."""
+    start = dose.span[0]
+    return _AT_MOST.search(answer, max(0, start - 40), start) is not None
 
 
-_FAMILIES: Final[dict[str, Family]] = {
-    "mg": "mass", "unit": "units", "mmol": "amount", "meq": "amount",
-}  # fmt: skip
+def _is_another_use(dose: Dose, drug: Drug, answer: str) -> bool:
+    """Whether words beside a dose mean a use of the drug of which nothing was read."""
+    words = _any_of(drug.row.unless)
+    around = _sentence(answer, *dose.span)
+    return words is not None and words.search(answer, *around) is not None
 
 
-def _outside(
-    dose: Dose, drug: Drug, amounts: Sequence[Amount], factor: float
-) -> tuple[Kind, str] | None:
-    """Warning about an amount far outside the usual one; None: there is none."""
-    row = drug.row
-    usual_low, usual_high = drug.usual(dose.route)
-    in_a_day = "day" in dose.per
-    if in_a_day:
-        usual_high = row.day or (usual_high or 0) * 4
-    if not usual_high:
-        return None
-    above = min(low for low, _ in amounts) / (usual_high * factor)
-    below = min((usual_low or 0) * factor / high for _, high in amounts)
-    if in_a_day and row.day:
-        what = f"the most {drug.name} in a day is {row.day:g} {row.unit}"
-    elif usual_low:
-        usual = f"{usual_low:g} to {usual_high:g} {row.unit}"
-        what = f"the usual dose of {drug.name} is {usual}"
-    else:
-        what = f"the usual dose of {drug.name} is up to {usual_high:g} {row.unit}"
-    if max(above, below) >= UNIT_MIX_UP:
-        mass = dose.family == "mass"
-        cause = "Were mg and micrograms confused?" if mass else "Is a zero too many?"
-        return "unit", f"{what}. {cause}"
-    strict = row.strict or (in_a_day and row.day)
-    far = FAR_OF_ALERT if row.alert else FAR
-    if (above > 1 if strict else above >= far) or below >= FAR_BELOW:
-        return ("day" if in_a_day and row.day else "range"), f"{what}."
-    return None
-
-
-def _of_the_day(
-    dose: Dose, drug: Drug, amounts: Sequence[Amount], most: float
-) -> tuple[Kind, str] | None:
-    """Amount times frequency, read as the least it can be, against a day's most."""
-    often = dose.least_a_day
-    if not often or often < 1:
-        return None
-    total = min(low for low, _ in amounts) * often
-    if total <= most * 1.001:
-        return None
-    measured = unit(drug.row.unit)
-    factor = measured.factor if measured else 1.0
-    said = f"{total / factor:.6g} {drug.row.unit}"
-    return "day", (
-        f"this makes {said} of {drug.name} a day; the most is"
-        f" {drug.row.day:g} {drug.row.unit}."
-    )
+@cache
+def _any_of(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    """A search for one of some whole words; None: there are none."""
+    said = "|".join(map(re.escape, words))
+    return re.compile(rf"(?<!\w)(?:{said})(?!\w)", re.IGNORECASE) if words else None
 
 
 def _without_what_is_told(
-    warnings: list[DoseWarning], answer: str
+    warnings: list[DoseWarning], answer: str, doses: Sequence[Dose]
 ) -> list[DoseWarning]:
-    """The warnings without that of a daily maximum which the answer names itself."""
+    """The warnings without that of a daily maximum which the answer names itself.
+
+    "1 g every 4 to 6 hours, no more than 4 g a day" says what it may come to. A limit
+    of something else ("up to 8 doses", "for up to a week") says nothing of that.
+    """
     if all(warning.kind != "day" for warning in warnings):
         return warnings
-    told = max((match.start() for match in _CAPPED.finditer(answer)), default=-1)
-    return [w for w in warnings if w.kind != "day" or w.spans[0][1] > told]
+    starts = [dose.span[0] for dose in doses]
+    told: dict[str, int] = {}
+    for match in _CAPPED.finditer(answer):
+        at = bisect_left(starts, match.end())
+        if at < len(doses) and starts[at] - match.end() <= LIMIT_REACHES:
+            told[doses[at].drug] = starts[at]
+    return [
+        warning
+        for warning in warnings
+        if warning.kind != "day"
+        or warning.spans[0][1] > max(told.get(warning.drug, -1), told.get("", -1))
+    ]
 
 
 def _never(answer: str, named: _Named) -> Iterator[DoseWarning]:
@@ -261,8 +230,8 @@ def _never(answer: str, named: _Named) -> Iterator[DoseWarning]:
             continue
         start, end = _sentence(answer, *span)
         sentence = answer[start:end]
-        ways = "|".join(map(re.escape, drug.row.never))
-        way = re.search(rf"\b(?:{ways})\b", sentence, re.IGNORECASE)
+        ways = _any_of(drug.row.never)
+        way = ways.search(sentence) if ways else None
         if way and not _WARNED.search(sentence):
             at = (start + way.start(), start + way.end())
             yield DoseWarning(
@@ -304,11 +273,9 @@ def _error_prone(answer: str) -> Iterator[DoseWarning]:
 
 def _unchecked(doses: Iterable[Dose]) -> Iterator[DoseWarning]:
     """The drugs whose doses nothing that was read speaks of."""
-    table = names()
     spans: dict[str, list[Span]] = {}
     for dose in doses:
-        known = table.get(dose.drug)
-        if dose.drug and (known is None or not known.sourced):
+        if dose.drug:
             spans.setdefault(dose.drug, []).append(dose.span)
     if spans:
         *some, last = spans
@@ -339,6 +306,23 @@ def _weighed(text: str, by_weight: Sequence[Dose] = ()) -> bool:
     return bool(_WEIGHED.search(_without(text, by_weight))) or any(
         one.of == "kg" for one in quantities(text)
     )
+
+
+def _of_a_child(question: str, answer: str) -> float | None:
+    """Kilograms of the child that is asked about; `None` where that is not told."""
+    if not (_CHILD.search(question) or _CHILD.search(answer)):
+        return None
+    for text in (question, answer):
+        told = {
+            one.low[0] * (one.unit.factor if one.unit else 1.0)
+            for one in quantities(text)
+            if one.of == "kg"
+            and not _CHANGED.search(text, max(0, one.start - 40), one.start)
+        }
+        if told:
+            weight = told.pop()
+            return weight if not told and 0 < weight < MOST_OF_A_CHILD else None
+    return None
 
 
 _Named = list[tuple[Drug, Span]]

@@ -32,11 +32,16 @@ class DrugRow(FrozenModel):
     low: float | None = Field(None, gt=0)
     high: float | None = Field(None, gt=0)
     iv: tuple[float, float] | None = None
+    vein: float | None = Field(None, gt=0)
     day: float | None = Field(None, gt=0)
+    daily: float | None = Field(None, gt=0)
+    kg: float | None = Field(None, gt=0)
+    hour: float | None = Field(None, gt=0)
     alert: bool = False
     strict: bool = False
     weekly: bool = False
     renal: bool = False
+    unless: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     never_said: str = Field("", alias="never-said")
     never_source: str = Field("", alias="never-source")
@@ -90,10 +95,13 @@ def drugs() -> tuple[Drug, ...]:
         ValueError: the table is not as it should be.
     """
     rows = tomllib.loads(TABLE.read_text("utf-8"))
+    del rows["read"]
+    unread = {
+        name: {"also": others.split(), "source": "none"}
+        for name, others in rows.pop("unread").items()
+    }
     found = tuple(
-        Drug(name, DrugRow.model_validate(row))
-        for name, row in rows.items()
-        if name != "read"
+        Drug(name, DrugRow.model_validate(row)) for name, row in (rows | unread).items()
     )
     for drug in found:
         if drug.sourced and (

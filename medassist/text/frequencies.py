@@ -25,6 +25,8 @@ _BY_DAY: Final[tuple[tuple[float, str], ...]] = (
     (4.0, rf"\b(?:four\s+times|4\s?times|4\s?x){_DAY}|\bq\.?[di]\.?[sd]\b\.?"),
     (5.0, rf"\b(?:five\s+times|5\s?times|5\s?x){_DAY}"),
     (6.0, rf"\b(?:six\s+times|6\s?times|6\s?x){_DAY}"),
+    (8.0, rf"\b(?:eight\s+times|8\s?times|8\s?x){_DAY}"),
+    (24.0, r"\bevery\s+hour\b|(?<![\d-])\bhourly\b"),
     (
         1 / 7,
         rf"\bonce{_WEEK}|\bonce\s{{1,2}}every\s{{1,2}}week"
@@ -42,8 +44,10 @@ _BY_DAY: Final[tuple[tuple[float, str], ...]] = (
 )
 _TIMES_ELSEWHERE: Final[dict[str, int]] = {
     "einmal": 1, "zweimal": 2, "dreimal": 3, "viermal": 4, "fünfmal": 5, "sechsmal": 6,
-    "une fois": 1, "deux fois": 2, "trois fois": 3, "quatre fois": 4, "cinq fois": 5,
-    "una vez": 1, "dos veces": 2, "tres veces": 3, "cuatro veces": 4, "cinco veces": 5,
+    "achtmal": 8, "une fois": 1, "deux fois": 2, "trois fois": 3, "quatre fois": 4,
+    "cinq fois": 5, "six fois": 6, "huit fois": 8, "una vez": 1, "dos veces": 2,
+    "tres veces": 3, "cuatro veces": 4, "cinco veces": 5, "seis veces": 6,
+    "ocho veces": 8,
 }  # fmt: skip
 _DAY_ELSEWHERE: Final = (
     r"t(?:ä|ae)glich\b|t(?:ä|ae)?gl\b\.?|(?:am|pro)\s+tag\b|par\s+jour\b"
@@ -68,6 +72,9 @@ _THRICE_ELSEWHERE: Final = (
     r"morgens,?\s+mittags\s+und\s+abends|(?:le\s+)?matin,?\s+(?:le\s+)?midi\s+et\s+(?:le\s+)?soir"
     r"|mañana,?\s+tarde\s+y\s+noche|desayuno,?\s+comida\s+y\s+cena"
 )
+_HOURLY_ELSEWHERE: Final = (
+    r"st(?:ü|ue)ndlich|jede\s+stunde|toutes\s+les\s+heures|chaque\s+heure|cada\s+hora"
+)
 _WEEKLY_ELSEWHERE: Final = (
     r"jeden\s+(?:mon|diens|donners|frei|sams|sonn)tag|jeden\s+mittwoch|(?:mon|diens|donners"
     r"|frei|sams|sonn)tags|mittwochs|(?:tous\s+les|chaque|le)\s+(?:lundi|mardi|mercredi"
@@ -80,15 +87,16 @@ _ELSEWHERE: Final = (
     rf"(?:(?P<by_day>{_DAY_ELSEWHERE})|(?P<by_week>{_WEEK_ELSEWHERE}))"
     rf"|\b(?P<thrice>{_THRICE_ELSEWHERE})\b|\b(?P<weekly>{_WEEKLY_ELSEWHERE})\b"
     rf"|\b(?P<both>{_TWICE_ELSEWHERE})\b|\b(?P<once>{_DAILY_ELSEWHERE})\b"
+    rf"|(?<![\d-])\b(?P<by_hour>{_HOURLY_ELSEWHERE})\b"
     r"|(?<![\d-])(?P<scheme>[0-4]-[0-4]-[0-4](?:-[0-4])?)(?![\d-])"
 )
 _OPENS_ELSEWHERE: Final = (
-    r"|/(?=\s?[jtds])|\b(?=(?:ein|zwei|drei|vier|fünf|sechs)mal|(?:une|deux|trois|quatre"
-    r"|cinq)\sfois|(?:una|dos|tres|cuatro|cinco)\sve|tä?gl|taegl|am\stag|pro\s[tw]|par\s[js]"
-    r"|al\s[da]|por\s[dls]|diari|in\sder\sw|w[öo]e?ch|a\sla\ss|semanal|morgens|abends"
-    r"|mittags|nachts|zur\sn|jeden\s|le\s[ms]|au\sc|chaque|tous\s|quotid|en\sla|cada\s"
-    r"|todos\s|matin[\s,]|mañana|alle\s|toutes\s|c/|desayuno|(?:mon|diens|donners|frei|sams"
-    r"|sonn)tags|mittwochs|le\s[ljvd]|los\s|el\s[lmjvsd]|chaque)"
+    r"|/(?=\s?[jtds])|\b(?=(?:ein|zwei|drei|vier|fünf|sechs|acht)mal|(?:une|deux|trois"
+    r"|quatre|cinq|six|huit)\sfois|(?:una|dos|tres|cuatro|cinco|seis|ocho)\sve|tä?gl|taegl|am\stag"
+    r"|pro\s[tw]|par\s[js]|al\s[da]|por\s[dls]|diari|in\sder\sw|w[öo]e?ch|a\sla\ss|semanal|morgens|abends"
+    r"|mittags|nachts|zur\sn|jeden?\s|st(?:ü|ue)ndl|le\s[ms]|au\sc|chaque|tous\s"
+    r"|quotid|en\sla|cada\s|todos\s|matin[\s,]|mañana|alle\s|toutes\s|c/|desayuno|(?:mon|diens|donners|frei|sams"
+    r"|sonn)tags|mittwochs|le\s[ljvd]|los\s|el\s[lmjvsd])"
 )
 _TIMES: Final = "|".join(f"(?P<f_{i}>{form})" for i, (_, form) in enumerate(_BY_DAY))
 _IN_ENGLISH: Final = (
@@ -101,7 +109,7 @@ _IN_ENGLISH: Final = (
 FREQUENCY: Final = re.compile(_IN_ENGLISH, re.IGNORECASE)
 """How often; of its own it is tried at every place, which `matches` does not."""
 _OPENS_IN_ENGLISH: Final = (
-    rf"{NUMBER_OPENS}|/(?=w)|\b(?=on|o\.?d|q|tw|b\.?[id]|th|t\.?[di]|we|ev|pe|st|si|da"
+    rf"{NUMBER_OPENS}|/(?=w)|\b(?=hourly|on|o\.?d|q|tw|b\.?[id]|th|t\.?[di]|we|ev|pe|st|si|da"
     r"|a\s|no|ma|at\s|ea|nightl|in\sthe\s)"
 )
 _OPENS: Final = re.compile(_OPENS_IN_ENGLISH, re.IGNORECASE)
@@ -117,6 +125,7 @@ _INTERVAL_ELSEWHERE: Final = (
     rf"(?:\s{{0,2}}(?:[-\u2013]|bis|à|a|o)\s{{0,2}}(?P<until_elsewhere>{NUMBER}))?"
     r"\s{0,2}(?P<unit_elsewhere>stunden|std|h(?:eures|oras)?|tage|jours|d[ií]as"
     r"|wochen|semaines|semanas)\b"
+    r"|(?<!\d)(?P<hours_apart>\d{1,2})[\s-]{0,2}st(?:ü|ue)ndlich\b"
 )
 _FREQUENCY_ANYWHERE: Final = re.compile(
     rf"{_IN_ENGLISH}|{_INTERVAL_ELSEWHERE}|{_ELSEWHERE}", re.IGNORECASE
@@ -127,8 +136,9 @@ _SIGNS_ELSEWHERE: Final = (
     "mal am", "mal pro", " tag", "/tag", "woch", "wöch", "nacht", "morgen", "abend",
     "mittag", "alle ", " jour", "/j", "fois", "semai", "matin", "le soir",
     "et soir", "coucher", "quotid", "toutes", "al d", "por ", "vez", "veces", "día",
-    "/dia", "diari", "semana", "noche", "mañana", "cada ", "acostarse", "-0-",
-    "-1-", "0-1", "/sem", "midi", "c/", "tags", "mittwochs", "lundi", "mardi",
+    "/dia", "diari", "ndlich", "stunde", "semana", "noche", "mañana", "cada ",
+    "acostarse", "-0-", "-1-", "0-1", "/sem", "midi", "c/", "tags", "mittwochs",
+    "lundi", "mardi",
     "mercredi", "jeudi", "vendredi", "samedi", "dimanche", "lunes", "martes", "rcoles",
     "jueves", "viernes", "bado", "domingo", "desayuno",
 )  # fmt: skip
@@ -204,9 +214,13 @@ def _by_day(match: re.Match[str]) -> float | None:
         return 3.0 if match["thrice"] else 1 / 7
     if match["once"] or match["both"]:
         return 2.0 if match["both"] else 1.0
+    if match["by_hour"]:
+        return 24.0
     if match["scheme"]:
         return float(sum(part != "0" for part in match["scheme"].split("-"))) or None
-    return _by_interval(match, number or match["hours_elsewhere"])
+    return _by_interval(
+        match, number or _named(match, "hours_elsewhere", "hours_apart")
+    )
 
 
 def _named(match: re.Match[str], *groups: str) -> str | None:

@@ -196,9 +196,12 @@ def _read(text: str, known: Signs) -> Iterator[Quantity]:
 
 def _parts(text: str, match: re.Match[str]) -> tuple[re.Match[str], int]:
     """The part of a match that is one amount, and where the next can begin."""
-    low = match["low"]
-    if parted(low) and _COUNTED.search(text, max(0, match.start() - 10), match.start()):
-        # "Day 1 500 mg" is no 1,500 mg.
+    low, start = match["low"], match.start()
+    if parted(low) and (
+        _COUNTED.search(text, max(0, start - 10), start)
+        or _LETTER_AND_HYPHEN.search(text, max(0, start - 2), start)
+    ):
+        # "Day 1 500 mg" is no 1,500 mg, and "U-500 150 units" no 500,150 units.
         again = match.start() + low.rindex(" ") + 1
         later = QUANTITY.match(text, again, match.end())
         if later is not None:

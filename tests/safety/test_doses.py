@@ -8,7 +8,7 @@ import pytest
 
 from medassist.safety.dose_mentions import Dose, find_doses
 from medassist.safety.doses import check_doses, compare_doses
-from medassist.safety.drug_names import drugs
+from medassist.safety.drug_names import drugs, names
 from tests.growth import IN_PROPORTION, growth
 
 
@@ -173,6 +173,146 @@ def test_a_dangerous_dose_of_a_high_alert_drug_is_asked_about(
 )
 def test_a_usual_dose_of_a_high_alert_drug_is_left_in_peace(answer: str) -> None:
     assert kinds("eGFR 80, 70 kg", answer) == set()
+
+
+BEYOND = (
+    # Every hour, and six times, in the words of each language.
+    (
+        "Morphin 10 mg i.v. jede Stunde, Insulin 20 Einheiten stündlich",
+        "day",
+        "insulin",
+    ),
+    ("Colchicine 1 mg hourly until the pain stops.", "day", "colchicine"),
+    ("Paracetamol 1 g 4-stündlich", "day", "paracetamol"),
+    ("Paracétamol 1 g six fois par jour", "day", "paracetamol"),
+    ("Paracetamol 1 g seis veces al día", "day", "paracetamol"),
+    # A limit of something else than the day's amount.
+    ("Paracetamol 1 g every 3 hours for up to a week.", "day", "paracetamol"),
+    ("Colchicine 0.5 mg every hour, up to 8 doses.", "day", "colchicine"),
+    ("Methotrexat 10 mg, nie wöchentlich, sondern täglich.", "weekly", "methotrexate"),
+    # By the hour, by weight, by the weight of a child.
+    ("Magnesium sulfate 6 g/h.", "range", "magnesium"),
+    ("Potassium chloride 80 mmol/h", "range", "potassium"),
+    ("Rocuronium 10 mg/kg IV", "range", "rocuronium"),
+    ("Énoxaparine 10 mg/kg", "range", "enoxaparin"),
+    ("Fentanyl 5 mg/kg IV", "unit", "fentanyl"),
+    ("Mädchen, 14 kg: Morphin 10 mg i.v.", "range", "morphine"),
+    ("A girl of 20 kg: adrenaline 0.5 mg IM", "range", "adrenaline"),
+    # Tablets times strength.
+    ("Take 10 tablets of 5 mg warfarin.", "range", "warfarin"),
+    ("Warfarina: 10 comprimidos de 5 mg", "range", "warfarin"),
+    ("Paracetamol: 4 Tabletten à 500 mg alle 4 Stunden", "day", "paracetamol"),
+    # Into a vein, and every day, where less is meant than else.
+    ("Insulin 40 units IV now", "range", "insulin"),
+    ("Oxytocin 40 units IV bolus", "range", "oxytocin"),
+    ("Amiodarone 1 g IV bolus", "range", "amiodarone"),
+    ("Digoxin 1 mg daily", "range", "digoxin"),
+    ("Alendronic acid 70 mg daily", "day", "alendronic acid"),
+    ("Lorazepam 20 mg iv", "range", "lorazepam"),
+    ("Vinorelbine 30 mg intrathecally", "never", "vinorelbine"),
+    ("If the pain is not controlled give morphine 100 mg IV.", "range", "morphine"),
+    # A point between thousands, where the language has a decimal comma.
+    (
+        "Heparin 100.000 Einheiten als Bolus in die Vene und danach nichts mehr",
+        "range",
+        "heparin",
+    ),
+)
+
+
+@pytest.mark.parametrize(("answer", "kind", "drug"), BEYOND)
+def test_more_than_the_table_gives_is_asked_about_however_it_is_told(
+    answer: str, kind: str, drug: str
+) -> None:
+    assert (kind, drug) in kinds("eGFR 80", answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        # What is done every hour is not the giving.
+        "Insulin 10 units IV, check the glucose every hour for 6 hours.",
+        "Insulin 10 Einheiten i.v., Kontrolle des Blutzuckers stündlich.",
+        "Insuline 10 UI IV, contrôle de la glycémie toutes les heures.",
+        "Paracetamol 1 g 6-stündlich",
+        "Methotrexate 10 mg once weekly, never daily.",
+        # What is put into a bag is not given at once.
+        "Heparin 25,000 units in 250 mL at 18 units/kg/h, 70 kg",
+        "Regular insulin 100 units in 100 mL of saline IV.",
+        "Oxytocin 40 units in 1000 mL",
+        "Amiodarone 300 mg IV bolus, then 900 mg IV over 24 hours",
+        "Amiodarone 150 mg IV, then 1 mg/min for 6 hours.",
+        "Magnesiumsulfat 2 g/h",
+        "Potassium chloride 10 mmol/h",
+        # For a child, and at most for anybody.
+        "Mädchen, 14 kg: Morphin 1 mg i.v.",
+        "Enfant de 15 kg : adrénaline 0,15 mg IM, maximum 0,5 mg",
+        "A man of 70 kg lost 5 kg: morphine 10 mg iv",
+        "Rocuronium 1.2 mg/kg IV, 70 kg",
+        "Enoxaparin 1 mg/kg twice daily, 70 kg",
+        "Paracetamol: 2 Tabletten zu 500 mg alle 6 Stunden",
+        # What not to give.
+        "Digoxin 125 micrograms daily, not 125 mg.",
+        "Warfarina 5 mg al día. No empiece nunca con 50 mg.",
+        "Digoxin 1 mg as a single loading dose",
+        "Digoxin: 1.25 mg in total, half at once and a quarter every 6 hours.",
+        "Alendronic acid 70 mg once weekly",
+        "Lorazepam 4 mg iv",
+    ],
+)
+def test_what_is_told_beside_a_right_dose_makes_it_no_wrong_one(answer: str) -> None:
+    raised = {kind for kind, _ in kinds("eGFR 80", answer)}
+    assert raised.isdisjoint({"unit", "range", "day", "weekly", "never"})
+
+
+def test_a_weight_of_the_question_is_that_of_the_child_in_the_answer() -> None:
+    asked = "a boy of 3 years, 14 kg, with a broken arm"
+    assert ("range", "morphine") in kinds(asked, "Morphine 10 mg IV.")
+    assert kinds(asked, "Morphine 1.4 mg IV.") == set()
+    assert ("range", "morphine") not in kinds("a man of 80 kg", "Morphine 10 mg IV.")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Humulin R U-500 150 units before breakfast",
+        "Methotrexate 12 mg intrathecally",
+        "Heparin 100 units as a flush",
+        "Morphine 100 mg slow-release twice daily",
+    ],
+)
+def test_another_use_of_a_drug_than_that_of_its_row_is_said_to_be_unchecked(
+    answer: str,
+) -> None:
+    assert {kind for kind, _ in kinds("eGFR 80", answer)} == {"unchecked"}
+
+
+OF_ISMP = (
+    "adrenaline noradrenaline phenylephrine dopamine dobutamine ephedrine isoproterenol"
+    " propranolol metoprolol labetalol esmolol propofol ketamine etomidate thiopental"
+    " lidocaine amiodarone procainamide flecainide adenosine warfarin acenocoumarol"
+    " phenprocoumon enoxaparin dalteparin tinzaparin heparin dabigatran rivaroxaban"
+    " apixaban edoxaban fondaparinux argatroban bivalirudin eptifibatide tirofiban"
+    " alteplase tenecteplase digoxin milrinone insulin glargine glyburide glipizide"
+    " gliclazide glimepiride midazolam dexmedetomidine lorazepam morphine fentanyl"
+    " hydromorphone oxycodone methadone tramadol codeine pethidine meperidine"
+    " buprenorphine remifentanil sufentanil tapentadol rocuronium vecuronium"
+    " succinylcholine suxamethonium atracurium cisatracurium pancuronium epoprostenol"
+    " magnesium methotrexate nitroprusside oxytocin potassium promethazine vasopressin"
+    " vincristine vinblastine vinorelbine cisplatin doxorubicin cyclophosphamide"
+    " capecitabine fluorouracil temozolomide lomustine cytarabine mercaptopurine"
+)
+
+
+@pytest.mark.parametrize("name", OF_ISMP.split())
+def test_a_high_alert_medication_is_asked_about_or_said_to_be_unchecked(
+    name: str,
+) -> None:
+    drug = names().get(name)
+    unit = drug.row.unit if drug else "mg"
+    raised = {kind for kind, _ in kinds("eGFR 80", f"Give {name} 99999999 {unit} now.")}
+    expected = {"unit"} if drug and drug.sourced else {"unchecked"}
+    assert expected <= raised
 
 
 @pytest.mark.parametrize(

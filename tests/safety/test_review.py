@@ -23,7 +23,7 @@ def test_a_warning_names_the_amount_and_the_page_it_stands_on() -> None:
     (said,) = review("70F, eGFR 80", "Digoxin 125 mg once daily.").warnings
     assert said == (
         "“125 mg”: the usual dose of digoxin is 62.5 to 500 mcg. Were mg and micrograms"
-        " confused? (healthscout.com)"
+        " confused? (medicalguidelines.msf.org)"
     )
 
 
