@@ -97,7 +97,7 @@ def medmcqa(i: int) -> dict[str, object]:
         f"op{letter}": text for letter, text in zip("abcd", options(i), strict=True)
     }
     return {
-        "question": f"In {ORGANS[i % 8]} disease, give at first:",
+        "question": f"At {20 + i} with {ORGANS[i % 8]} disease, give at first:",
         **named,
         "cop": gold(i) + 1,
         "choice_type": "single",

@@ -256,6 +256,12 @@ def test_all_five_forms_are_written_with_as_many_questions_each(tmp_path) -> Non
     assert [len(paper.questions) for paper in found] == [20, 20, 7, 20, 20]
 
 
+def test_no_question_of_ours_is_put_twice(tmp_path) -> None:
+    # Equal ones would be answered alike: a few questions that count as many.
+    for paper in find_exams(papers.write_forms(tmp_path, 300)).papers:
+        assert len({question.text for question in paper.questions}) == 300, paper.task
+
+
 def test_a_subject_of_mmlu_in_two_forms_is_refused(folder) -> None:
     row = papers.mmlu_line("anatomy", papers.mmlu("anatomy", 1)[0])
     papers.write_lines(folder / "mmlu_test.jsonl", [row])
