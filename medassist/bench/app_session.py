@@ -86,9 +86,7 @@ class Asking:
             self._engine = Engine(wanted, options)
             return self._engine
 
-        self._pair = Pair(
-            Choice(files.base, files.tuned, files.adapter), make, NamedPair()
-        )
+        self._pair = Pair(Choice.of(files), make, NamedPair())
         listener = SilentListener()
         self._session = Session(self._pair, listener, listener)
         self._settings = Settings(sampling=Sampling(max_tokens=tokens))

@@ -134,14 +134,12 @@ def named(name: str) -> list[tuple[Path, Path | None]]:
 
 
 def rows_of(files: PairFiles) -> list[tuple[Path, Path | None]]:
-    """Both models of a pair, as targets."""
+    """The weights of each pane, and the adapter on them."""
     found: list[tuple[Path, Path | None]] = []
-    if files.base is not None:
-        found.append((files.base, None))
-        if files.adapter is not None:
-            found.append((files.base, files.adapter))
-    if files.tuned is not None:
-        found.append((files.tuned, None))
+    for pane in files.panes:
+        weights, adapter = (*files.files(pane), None)[:2]
+        assert weights is not None
+        found.append((weights, adapter))
     return found
 
 

@@ -99,19 +99,14 @@ def chosen(request: BenchRequest) -> list[Target]:
         models = [model for model, adapter in pairs if adapter is None]
         found = targets(models, request.adapters)
         return found + [target(m, a) for m, a in pairs if a is not None]
-    from medassist.core.values import PairFiles
     from medassist.session.default_pair import opening
     from medassist.starter import default_pair
 
     choice = opening(None, None, None, None)
-    files = (
-        default_pair().files
-        if choice.is_starter
-        else PairFiles(base=choice.base, tuned=choice.tuned, adapter=choice.adapter)
-    )
+    pairs = rows_of(default_pair().files if choice.is_starter else choice.files)
     if request.adapters:
-        return targets([files.base or files.tuned or Path()], request.adapters)
-    return [target(model, adapter) for model, adapter in rows_of(files)]
+        return targets([pairs[0][0]], request.adapters)
+    return [target(model, adapter) for model, adapter in pairs]
 
 
 def served_by_ollama(
