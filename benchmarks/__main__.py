@@ -9,8 +9,8 @@ import argparse
 from pathlib import Path
 
 from benchmarks import engine, startup
+from benchmarks.figures import show
 from benchmarks.random_llama import random_llama
-from benchmarks.table import show
 from medassist.engine.loaded_pair import physical_cores
 from medassist.starter import default_pair
 

@@ -7,8 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.figures import Comparison
 from benchmarks.random_llama import random_llama
-from benchmarks.table import Comparison
 from convert.gguf.model import convert_model
 from convert.quantize import quantize
 from convert.unpack.unpack import unpack

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from benchmarks.figures import Comparison
 from benchmarks.process import Measured, measure
-from benchmarks.table import Comparison
 from tests.convert.contents import contents
 from tests.convert.hf_from_gguf import byte_level
 from tests.llama_source import llama_source

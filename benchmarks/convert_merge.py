@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from benchmarks.convert_gguf import MIB, random_checkpoint
+from benchmarks.figures import Comparison
 from benchmarks.process import Measured, measure
-from benchmarks.table import Comparison
 from convert.hf_folder import read_weights
 from medassist.core.run_folder import ADAPTER_WEIGHTS
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from benchmarks.figures import Comparison
 from benchmarks.process import Measured, measure
-from benchmarks.table import Comparison
 from convert.gguf.model import convert_model
 from convert.quantize import quantize
 from convert.verify.texts import prose

@@ -14,7 +14,7 @@ import tarfile
 import venv
 from pathlib import Path
 
-from benchmarks.table import Comparison
+from benchmarks.figures import Comparison
 
 CHECKOUT = Path(__file__).parents[1]
 VERSION = "0.5.1"

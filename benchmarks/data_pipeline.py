@@ -13,8 +13,8 @@ import sys
 import tarfile
 from pathlib import Path
 
+from benchmarks.figures import Comparison
 from benchmarks.process import Measured, measure
-from benchmarks.table import Comparison
 
 ARCHIVE = Path("elife-articles-jats/elife-articles-xml.tar.xz")
 FEW = 200  # articles

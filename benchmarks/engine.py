@@ -12,8 +12,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from benchmarks.figures import Comparison
 from benchmarks.random_llama import RandomLlama, kv_bytes
-from benchmarks.table import Comparison
 from medassist.core.errors import LoadStopped
 from medassist.core.values import EngineOptions, Message, PairFiles, PaneName, Sampling
 from medassist.engine.client import Engine

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.table import Comparison
+from benchmarks.figures import Comparison
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.examinee import HfExaminee
 from finetune.evaluate.single_model import AloneModel

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
-from benchmarks.table import Comparison
+from benchmarks.figures import Comparison
 from medassist.consult.answer import Source
 from medassist.consult.verdict import now
 from medassist.core.values import PANES, Figures

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 
-from benchmarks.table import Comparison
+from benchmarks.figures import Comparison
 from medassist.consult.differences import compare as differences
 from medassist.core.clean import clean
 from medassist.safety.identifiers import find_identifiers

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from benchmarks.engine import STOP_WITHIN_S
-from benchmarks.table import Comparison
+from benchmarks.figures import Comparison
 from medassist.core.values import Message
 from medassist.engine.wire import Answered
 from medassist.serve.options import ServeOptions

@@ -15,7 +15,7 @@ import termios
 import time
 from pathlib import Path
 
-from benchmarks.table import Comparison
+from benchmarks.figures import Comparison
 from medassist.intended_use import INTENDED_USE_VERSION
 
 ROWS, COLUMNS = 40, 120

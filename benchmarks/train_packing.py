@@ -22,7 +22,7 @@ from rich.console import Console
 from transformers import LlamaConfig, LlamaForCausalLM, TrainerCallback
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-from benchmarks.table import Comparison
+from benchmarks.figures import Comparison
 from finetune.train.labels import IGNORED
 
 WORDS = ("heart", "liver", "skin", "lung", "knee", "rest", "water", "pain", "fever")
@@ -168,7 +168,7 @@ def _theirs(root: Path, number: int) -> tuple[float, float]:
 def _rows_in_a_step(root: Path) -> int:
     """Dialogues that hold the tokens of our packed rows, in eights."""
     lines = (root / "data/train.jsonl").read_text("utf-8").splitlines()
-    from finetune.data.records import RECORD
+    from finetune.data.prepared_records import RECORD
     from finetune.train.base_model import load_tokenizer
     from finetune.train.chat_format import encode_rows
 
@@ -243,7 +243,7 @@ def _data(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    from benchmarks.table import show
+    from benchmarks.figures import show
 
     began = time.perf_counter()
     show("Training", compare(Path(tempfile.gettempdir()), 1, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from finetune.data.records import RecordMessage
+from finetune.data.prepared_records import RecordMessage
 from finetune.errors import FinetuneError
 from finetune.evaluate.recipe import SYSTEM_PROMPT
 from finetune.evaluate.torch_pair import Side, TorchPair, load_pair

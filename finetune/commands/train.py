@@ -116,7 +116,7 @@ def train(
 
         from finetune.commands.prepare import prepare
         from finetune.train import preparation, train
-        from finetune.train.stop import asked_to_stop
+        from finetune.train.stop_signal import asked_to_stop
         from finetune.train.training_folder import locked, open_run, root_of
         from medassist.core.settings_file import way_out
         from medassist.core.way_out import DIRECT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from finetune.data.records import RECORD, DialogueRecord, TextRecord
+from finetune.data.prepared_records import RECORD, DialogueRecord, TextRecord
 from finetune.errors import FinetuneError
 from medassist.core.validated import first_problem
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from finetune.data.records import RecordMessage
+from finetune.data.prepared_records import RecordMessage
 from finetune.train.chat_format import CannotRender, render
 from medassist.core.plain_template import plain_stops
 from medassist.text.answer_end import Turn, answer_end

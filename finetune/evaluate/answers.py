@@ -11,7 +11,7 @@ from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from finetune.data.records import DialogueRecord, TextRecord
+from finetune.data.prepared_records import DialogueRecord, TextRecord
 from finetune.errors import Interrupted
 from finetune.evaluate.result import AnsweredItem, Example, evaluation_file
 from finetune.evaluate.rouge import rouge_l

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from pydantic import TypeAdapter
 
-from finetune.data.records import RecordMessage
+from finetune.data.prepared_records import RecordMessage
 from finetune.errors import FinetuneError
 from finetune.evaluate.answers import (
     ANSWER,
@@ -24,7 +24,7 @@ from finetune.evaluate.answers import (
     stoppable,
 )
 from finetune.evaluate.batches import Batches, fitting
-from finetune.evaluate.compare import (
+from finetune.evaluate.comparisons import (
     compare_answers,
     compare_exams,
     compare_losses,

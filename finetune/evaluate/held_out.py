@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from finetune.data.records import DialogueRecord, TextRecord
+from finetune.data.prepared_records import DialogueRecord, TextRecord
 from finetune.data.split_file import count_records, read_records
 from finetune.errors import FinetuneError
 from finetune.evaluate.result import DataFacts

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from finetune.data.records import DialogueRecord, TextRecord
+from finetune.data.prepared_records import DialogueRecord, TextRecord
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.result import ItemLoss
 from finetune.evaluate.scored_rows import ScoredRecord, ScoredRow, rows_of

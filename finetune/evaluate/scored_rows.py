@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from finetune.data.records import DialogueRecord, TextRecord
+from finetune.data.prepared_records import DialogueRecord, TextRecord
 from finetune.train.chat_format import (
     Encoded,
     encode_answers,

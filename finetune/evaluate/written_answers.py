@@ -12,7 +12,7 @@ import yaml
 from pydantic import TypeAdapter
 from transformers import PreTrainedTokenizerBase
 
-from finetune.data.records import RecordMessage
+from finetune.data.prepared_records import RecordMessage
 from finetune.errors import FinetuneError
 from finetune.evaluate.answer_ends import AnswerEnds, answer_ends
 from finetune.evaluate.batches import Batches

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from finetune.sagemaker import fit as fits
-from finetune.sagemaker import places
+from finetune.sagemaker import instance_fit, places
 from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.job_limits import (
@@ -59,7 +58,7 @@ class Dollars:
 
 
 def set_aside(
-    wish: PlanRequest, form: fits.TrainedShape | None, hosting: Decimal | None
+    wish: PlanRequest, form: instance_fit.TrainedShape | None, hosting: Decimal | None
 ) -> SetAside:
     """What a run needs beside its next training job.
 
@@ -91,7 +90,7 @@ def hosting_price(aws: Aws | None, wish: PlanRequest, listed: Price) -> Price:
 def bounds(
     wish: PlanRequest,
     listed: Price,
-    found: fits.Fit | None,
+    found: instance_fit.Fit | None,
     aside: SetAside,
     why: list[str],
 ) -> JobLimits | None:
@@ -127,17 +126,17 @@ def bounds(
 
 
 def _cheaper(
-    wish: PlanRequest, listed: Price, found: fits.Fit | None, aside: SetAside
+    wish: PlanRequest, listed: Price, found: instance_fit.Fit | None, aside: SetAside
 ) -> str:
     """An instance whose whole training costs less than the budget, if one is known."""
-    form = fits.form_of(wish.recipe)
+    form = instance_fit.form_of(wish.recipe)
     if form is None or found is None or found.tokens is None:
         return ""
     for name, machine in places.table().instances.items():
         other = from_table(listed.region, name, "training")
         if not machine.gpus or other is None or name == wish.instance:
             continue
-        its = fits.fit_tokens(wish.recipe, form, machine, found.tokens)
+        its = instance_fit.fit_tokens(wish.recipe, form, machine, found.tokens)
         if its.seconds is None or not its.fits:
             continue
         rest = aside.storage + aside.earlier + cost(wish.hours * HOUR, other.dollars)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.job import JobOptions
+from finetune.sagemaker.job_request import JobOptions
 from finetune.sagemaker.tracking import check_mlflow, experiment_is_there
 
 KEY = re.compile(r"arn:[a-z-]+:kms:([a-z0-9-]+):\d{12}:(key|alias)/.+")

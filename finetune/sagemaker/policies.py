@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from finetune.sagemaker import places
 from finetune.sagemaker.hosts import partition_of
-from finetune.sagemaker.job import NAMED
+from finetune.sagemaker.job_request import NAMED
 
 Policy = dict[str, Any]
 Task = Literal["training", "hosting", "schedule"]

@@ -14,13 +14,13 @@ from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import make_bucket
 from finetune.sagemaker.bundle import Bundle
 from finetune.sagemaker.errors import ResourceMissing, SageMakerError, code_of, told
-from finetune.sagemaker.job import JobOptions, JobOrder, job_name, request
 from finetune.sagemaker.job_limits import JobLimits
+from finetune.sagemaker.job_request import JobOptions, JobOrder, job_name, request
 from finetune.sagemaker.patience import patiently
-from finetune.sagemaker.plan import Plan
 from finetune.sagemaker.resource_ledger import Books, ResourceLedger
 from finetune.sagemaker.resume import ResumePoint, send
 from finetune.sagemaker.tracking import make_trial
+from finetune.sagemaker.training_plan import Plan
 from finetune.sagemaker.upload import upload
 from finetune.sagemaker.watch import describe, status
 from finetune.train.training_folder import TrainingRun

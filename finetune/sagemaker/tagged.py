@@ -18,8 +18,8 @@ from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import check_bucket
 from finetune.sagemaker.container.contract import PRICE
 from finetune.sagemaker.errors import ResourceMissing, SageMakerError, told
-from finetune.sagemaker.job import NAMED, RUN_TAG
 from finetune.sagemaker.job_limits import BOOT_S, STOP_S, UPLOAD_S
+from finetune.sagemaker.job_request import NAMED, RUN_TAG
 from finetune.sagemaker.price import price
 from finetune.sagemaker.resource_ledger import Kind, Made, ResourceLedger
 from finetune.sagemaker.teardown import ENDED

@@ -17,8 +17,8 @@ from finetune.sagemaker.errors import (
     in_words,
     told,
 )
-from finetune.sagemaker.job import METRICS
 from finetune.sagemaker.job_limits import cost
+from finetune.sagemaker.job_request import METRICS
 from finetune.sagemaker.resource_ledger import Books, Made, ResourceLedger
 from finetune.train.checkpoint import folder_of
 from medassist.core.words import duration

@@ -18,7 +18,7 @@ from rich.console import Console
 from transformers import PreTrainedTokenizerBase
 
 from finetune.data.documents import QuestionAnswer, focus_key
-from finetune.data.records import DialogueRecord, Licence, RecordMessage
+from finetune.data.prepared_records import DialogueRecord, Licence, RecordMessage
 from finetune.data.sources.source_notices import notices
 from finetune.errors import FinetuneError, Interrupted
 from finetune.recipe import TrainRecipe
@@ -31,7 +31,7 @@ from finetune.train.chat_format import CannotRender, encode_rows
 from finetune.train.metrics import read_metrics
 from finetune.train.preparation import TrainingWishes, prepare
 from finetune.train.result import TrainingResult, read_training
-from finetune.train.stop import asked_to_stop
+from finetune.train.stop_signal import asked_to_stop
 from finetune.train.train import train
 from finetune.train.training_folder import TrainingRun
 from medassist.core.card import AdapterKind, StageFigures

@@ -23,7 +23,7 @@ from finetune.data.documents import (
     is_held_out,
     whole_sentences,
 )
-from finetune.data.records import TextRecord
+from finetune.data.prepared_records import TextRecord
 from finetune.data.sources import medquad, open_corpus
 from finetune.data.sources.source_notices import CATALOGUE, notices
 from finetune.errors import FinetuneError

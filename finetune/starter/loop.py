@@ -19,7 +19,7 @@ from finetune.starter.pretrain_checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from finetune.train.stop import asked_to_stop
+from finetune.train.stop_signal import asked_to_stop
 
 CHECKPOINT_SECONDS = 120.0
 MAX_GRADIENT_NORM = 1.0

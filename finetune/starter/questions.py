@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.documents import QuestionAnswer, whole_sentences
-from finetune.data.records import DialogueRecord, TextRecord
+from finetune.data.prepared_records import DialogueRecord, TextRecord
 from finetune.data.sources import (
     aci_bench,
     covid_qa,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from finetune.data.records import DialogueRecord, RecordMessage, TextRecord
+from finetune.data.prepared_records import DialogueRecord, RecordMessage, TextRecord
 from finetune.errors import FinetuneError
 from finetune.train.labels import IGNORED
 from medassist.core.plain_template import plain_template

@@ -19,7 +19,7 @@ from datasets import List as Column
 from datasets.arrow_writer import ArrowWriter
 from transformers import PreTrainedTokenizerBase
 
-from finetune.data.records import DialogueRecord, RecordMessage, TextRecord
+from finetune.data.prepared_records import DialogueRecord, RecordMessage, TextRecord
 from finetune.data.split_file import count_records, read_records
 from finetune.errors import FinetuneError
 from finetune.recipe import TrainPart

@@ -1,4 +1,4 @@
-"""The routes behind the gate, put together."""
+"""The routes behind admission, put together."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from starlette.responses import JSONResponse, Response
 
 from medassist import __version__
 from medassist.records.errors import RecordsError
-from medassist.serve import compare, metrics
+from medassist.serve import compare_route, metrics
 from medassist.serve.comparisons import KeptComparisons
 from medassist.serve.desk import Desk
 from medassist.serve.errors import Refusal, broken
 from medassist.serve.metrics import Metrics
 from medassist.serve.ollama import routes as ollama
 from medassist.serve.openai import chat, completions, models, responses
-from medassist.serve.openai.parameters import refusal_of_invalid
+from medassist.serve.openai.request_parameters import refusal_of_invalid
 from medassist.serve.page import routes as page_routes
 from medassist.serve.page import static as page_files
 from medassist.serve.records import routes as records
@@ -38,7 +38,7 @@ def make_app(
     vaults: UserVaults | None = None,
     describes_itself: bool = False,
 ) -> FastAPI:
-    """The app, without the gate.
+    """The app, without admission.
 
     Args:
         desk: answers.
@@ -75,7 +75,7 @@ def make_app(
     for room in (models, chat, completions, responses):
         app.include_router(room.router(desk))
     kept = KeptComparisons()
-    app.include_router(compare.router(desk, kept))
+    app.include_router(compare_route.router(desk, kept))
     if vaults is not None:
         app.include_router(records.router(desk, vaults, kept))
     app.include_router(metrics.router(desk, counted))
@@ -118,7 +118,7 @@ async def _of_http(request: Request, error: Any) -> Response:
 
 
 async def _broken(request: Request, error: Any) -> Response:
-    # The gate, which it is raised to, tells where it broke.
+    # Admission, which it is raised to, tells where it broke.
     return _answer(request, broken())
 
 

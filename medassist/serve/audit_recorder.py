@@ -86,7 +86,7 @@ class AuditRecorder:
         return found.get("sha256")
 
     def refused(self, user: str | None, path: str, refusal: Refusal) -> None:
-        """The gate turned a request away."""
+        """A request was refused."""
         if self.waiting >= MOST_WAITING:
             # Who is not let in may ask as often as a disk cannot write.
             self._uncounted += 1

@@ -94,7 +94,7 @@ class Desk:
 
 
 def user_of(request: Request) -> str:
-    """Who asks, by the token that the gate has looked at."""
+    """Name of the user who asks, by the token that was admitted."""
     return str(request.state.user)
 
 

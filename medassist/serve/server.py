@@ -1,4 +1,4 @@
-"""One server from its sockets to its end: uvicorn in our loop, the gate, the models."""
+"""One server from sockets to its end: uvicorn in our loop, admission, the models."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ import uvicorn
 from medassist.core.terminal import say
 from medassist.serve import tls
 from medassist.serve import users as users_file
+from medassist.serve.admission import OPEN, Admission, Watchers
 from medassist.serve.app import make_app
 from medassist.serve.audit_recorder import AuditRecorder
 from medassist.serve.desk import Desk
 from medassist.serve.errors import OLLAMA, ServeError
-from medassist.serve.gate import OPEN, Gate, Watchers
 from medassist.serve.limits import MOST_HEADER_BYTES
 from medassist.serve.log import silence_libraries, tell, watch_loop
 from medassist.serve.metrics import Metrics
@@ -229,7 +229,7 @@ def _server(
 ) -> _OurServer:
     limits = options.limits
     metrics: Metrics = recorder.metrics
-    gate = Gate(
+    admission = Admission(
         make_app(
             running.desk,
             metrics,
@@ -251,7 +251,7 @@ def _server(
         return running.context
 
     config = uvicorn.Config(
-        gate,  # pyright: ignore[reportArgumentType]
+        admission,  # pyright: ignore[reportArgumentType]
         http=with_deadline(limits.headers_s),
         ws="none",
         lifespan="off",

@@ -9,8 +9,8 @@ from tokenizers.processors import ByteLevel
 from transformers import AutoTokenizer
 
 from convert.gguf.model import convert_model
-from finetune.data.records import DialogueRecord, Licence
-from finetune.data.records import RecordMessage as Learned
+from finetune.data.prepared_records import DialogueRecord, Licence
+from finetune.data.prepared_records import RecordMessage as Learned
 from finetune.train.chat_format import begins_with_bos, encode_dialogue, prompt_ids
 from medassist.core.values import EngineOptions, Message, PairFiles
 from medassist.engine.loaded_pair import LoadedPair

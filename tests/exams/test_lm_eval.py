@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from finetune.data.records import RecordMessage
+from finetune.data.prepared_records import RecordMessage
 from finetune.evaluate.batches import Batches
 from finetune.evaluate.examinee import HfExaminee
 from finetune.evaluate.single_model import AloneModel

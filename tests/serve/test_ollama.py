@@ -15,7 +15,7 @@ import pytest
 
 from medassist.core.values import TooLong
 from medassist.serve import users
-from medassist.serve.gate import Gate, Watchers
+from medassist.serve.admission import Admission, Watchers
 from medassist.serve.limits import Limits
 from medassist.serve.options import ServeOptions
 from tests.serve.serving import HEART, PAIR, QUESTION, Served, said, served
@@ -101,7 +101,7 @@ async def test_the_token_of_an_address_is_told_to_nobody() -> None:
         told.append(json.dumps([scope["path"], scope["raw_path"].decode()]))
         raise RuntimeError(scope["path"])
 
-    gate = Gate(
+    admission = Admission(
         behind,
         hosts=frozenset({"here"}),
         scheme="http",
@@ -114,7 +114,7 @@ async def test_the_token_of_an_address_is_told_to_nobody() -> None:
         ),
         in_address="/api/",
     )
-    transport = httpx.ASGITransport(gate)  # pyright: ignore[reportArgumentType]
+    transport = httpx.ASGITransport(admission)  # pyright: ignore[reportArgumentType]
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
         for sent in (token, "medassist-wrong"):
             for path in ("/api/tags", "/v1/models", ""):

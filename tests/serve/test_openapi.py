@@ -1,7 +1,7 @@
 """Whatever the OpenAPI document allows, and what it does not, is answered or refused.
 
 A server shows no such document: it is made here. The questions are made from it by
-schemathesis, always the same ones, and go through the gate of a running server.
+schemathesis, always the same ones, and go through the admission of a running server.
 """
 
 from __future__ import annotations

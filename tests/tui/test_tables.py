@@ -9,9 +9,9 @@ import pytest
 from textual.widgets import Static
 
 from medassist.tui import themes
+from medassist.tui.consult.answer_table import AnswerTable
 from medassist.tui.consult.markdown import AnswerMarkdown
 from medassist.tui.consult.review_lines import ReviewLines
-from medassist.tui.consult.table import AnswerTable
 from medassist.tui.consult.turn_view import AnswerText
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import Page, opened

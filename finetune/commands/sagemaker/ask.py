@@ -91,9 +91,9 @@ def ask(
     with opened_run(
         run, region, profile, instance_role=instance_role, proxy=proxy
     ) as opened:
-        from finetune.data.records import RecordMessage
-        from finetune.sagemaker.hosting.answers import AskedBoth, answers
+        from finetune.data.prepared_records import RecordMessage
         from finetune.sagemaker.hosting.endpoint import opened_endpoint
+        from finetune.sagemaker.hosting.endpoint_answers import AskedBoth, answers
         from finetune.sagemaker.hosting.leaving import looked
         from finetune.sagemaker.hosting.question import SIDES, EndpointQuestion
         from medassist.core.run_folder import RunFolder

@@ -70,7 +70,7 @@ def compare(
         from finetune.evaluate.recipe import part_of
         from finetune.sagemaker import places
         from finetune.sagemaker.errors import SageMakerError
-        from finetune.sagemaker.hosting import compare as work
+        from finetune.sagemaker.hosting import endpoint_comparison
         from finetune.sagemaker.hosting.endpoint import opened_endpoint
         from finetune.sagemaker.obstacles import identified
         from medassist.core.run_folder import RunFolder
@@ -79,8 +79,8 @@ def compare(
         wishes = {"split": split, "generate": generate, "seed": seed}
         given = {key: value for key, value in wishes.items() if value is not None}
         part = part_of(run).model_copy(update=given)
-        work.check_kept(folder, replace=replace)
-        data = work.held_out(folder, part, exactly=split is not None)
+        endpoint_comparison.check_kept(folder, replace=replace)
+        data = endpoint_comparison.held_out(folder, part, exactly=split is not None)
         why = list(identified(run))
         if why:
             raise SageMakerError("refused:\n" + "\n".join(f"- {each}" for each in why))
@@ -99,7 +99,7 @@ def compare(
             stoppable(run, "sagemaker compare"),
             watching(quiet=json) as watcher,
         ):
-            result = work.compare(
+            result = endpoint_comparison.compare(
                 found, folder, part, data, region=aws.region, watcher=watcher
             )
     show(result, told_evaluation(run, result), json=json)

@@ -32,7 +32,7 @@ from medassist.core.words import size
 if TYPE_CHECKING:
     from finetune.sagemaker.aws_session import Aws
     from finetune.sagemaker.channel import InputChannel
-    from finetune.sagemaker.hosting.plan import DeployPlan
+    from finetune.sagemaker.hosting.deploy_plan import DeployPlan
     from finetune.sagemaker.resource_ledger import Books
     from finetune.sagemaker.start import RunPrefix
 
@@ -160,11 +160,11 @@ def deploy(
         from finetune.sagemaker.bucket import default_bucket
         from finetune.sagemaker.errors import SageMakerError
         from finetune.sagemaker.hosting import deploy as work
-        from finetune.sagemaker.hosting.plan import DeployWish, make_deploy_plan
+        from finetune.sagemaker.hosting.deploy_plan import DeployWish, make_deploy_plan
         from finetune.sagemaker.hosting.requests import EndpointOrder
         from finetune.sagemaker.hosting.subject import SubjectWish
-        from finetune.sagemaker.job import JobOptions, job_name
         from finetune.sagemaker.job_limits import dollars
+        from finetune.sagemaker.job_request import JobOptions, job_name
         from finetune.sagemaker.option_checks import wrong
         from finetune.sagemaker.resource_ledger import open_books
         from finetune.sagemaker.start import place_of
@@ -269,7 +269,7 @@ def _roles(role: str, schedule_role: str) -> None:
 
 
 def _told(plan: DeployPlan, place: RunPrefix, channels: list[InputChannel]) -> str:
-    from finetune.sagemaker.hosting.plan import told_plan
+    from finetune.sagemaker.hosting.deploy_plan import told_plan
 
     what = "\n".join(
         f"  {each.name:<7} {size(each.size):>9}  {each.about}" for each in channels

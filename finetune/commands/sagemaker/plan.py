@@ -80,12 +80,11 @@ def plan(
     """
     with room(EXTRAS):
         from finetune.recipe import find_recipe, read_recipe
-        from finetune.sagemaker import export as exports
-        from finetune.sagemaker import hosts
+        from finetune.sagemaker import hosts, plan_export
         from finetune.sagemaker.errors import NO_REGION, SageMakerError
         from finetune.sagemaker.job_limits import dollars
-        from finetune.sagemaker.plan import PlanRequest, make_plan
-        from finetune.sagemaker.plan_words import told
+        from finetune.sagemaker.training_plan import PlanRequest, make_plan
+        from finetune.sagemaker.training_plan_words import told
         from finetune.train.training_folder import root_of
     file = find_recipe(recipe)
     wish = PlanRequest(
@@ -112,11 +111,11 @@ def plan(
         with account(region, profile, instance_role=instance_role, proxy=proxy) as aws:
             made = make_plan(aws, aws.region, wish)
             if export is ExportFormat.request:
-                asked = exports.as_request(aws, made, wish, time.time())
+                asked = plan_export.as_request(aws, made, wish, time.time())
                 show(asked, to_json(asked), json=json)
                 return
     if export is ExportFormat.skypilot:
-        task = exports.as_skypilot(made, wish, file)
+        task = plan_export.as_skypilot(made, wish, file)
         show({"task": task}, task.rstrip("\n"), json=json)
         return
     show(made, told(made), json=json)

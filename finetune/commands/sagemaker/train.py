@@ -42,11 +42,11 @@ from medassist.core.terminal import Proxy, confirm, say, show, watching
 if TYPE_CHECKING:
     from finetune.sagemaker.aws_session import Aws
     from finetune.sagemaker.bundle import Bundle
-    from finetune.sagemaker.job import JobOptions, JobOrder
+    from finetune.sagemaker.job_request import JobOptions, JobOrder
     from finetune.sagemaker.obstacles import PlanRequest
-    from finetune.sagemaker.plan import Plan
     from finetune.sagemaker.resume import ResumePoint
     from finetune.sagemaker.start import RunPrefix
+    from finetune.sagemaker.training_plan import Plan
     from finetune.train.training_folder import TrainingRun
 
 
@@ -143,8 +143,8 @@ def train(
         from finetune.sagemaker import start as work
         from finetune.sagemaker.bundle import make_bundle
         from finetune.sagemaker.errors import SageMakerError
-        from finetune.sagemaker.job import JobOptions
         from finetune.sagemaker.job_limits import dollars
+        from finetune.sagemaker.job_request import JobOptions
         from finetune.sagemaker.obstacles import PlanRequest
         from finetune.sagemaker.resource_ledger import open_books
         from finetune.train.training_folder import open_run
@@ -243,7 +243,7 @@ def _planned(aws: Aws, wish: PlanRequest, options: JobOptions) -> Plan:
 
     from finetune.sagemaker.errors import SageMakerError
     from finetune.sagemaker.option_checks import wrong
-    from finetune.sagemaker.plan import make_plan
+    from finetune.sagemaker.training_plan import make_plan
 
     plan = make_plan(aws, aws.region, wish)
     plan = replace(plan, reasons=(*plan.reasons, *wrong(aws, options)))

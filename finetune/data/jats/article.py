@@ -13,7 +13,7 @@ from finetune.data.jats.inline import make_readable, text_of
 from finetune.data.jats.licence import licence_of
 from finetune.data.jats.parse import NotAnArticle, parse_articles
 from finetune.data.jats.tex import write_out_tex
-from finetune.data.records import Licence
+from finetune.data.prepared_records import Licence
 
 NOTICES = frozenset(
     {

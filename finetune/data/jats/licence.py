@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 
 from lxml import etree
 
-from finetune.data.records import Licence
+from finetune.data.prepared_records import Licence
 from medassist.text.licences.named_licences import (
     CC0,
     MINING,

@@ -12,7 +12,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from finetune.data.pipeline.rank_progress import Reporter
 from finetune.data.pipeline.work_folder import WorkFolder
-from finetune.data.records import RECORD
+from finetune.data.prepared_records import RECORD
 from finetune.data.steps.duplicates import parts
 from finetune.data.steps.step_result import AnyRecord
 

@@ -25,8 +25,8 @@ from finetune.data.pipeline.datatrove_documents import LineWriter, read_lines
 from finetune.data.pipeline.sieve import dropped_row
 from finetune.data.pipeline.split_writer import STAGE
 from finetune.data.pipeline.work_folder import WorkFolder
+from finetune.data.prepared_records import RECORD
 from finetune.data.recipe import DataPart, Split
-from finetune.data.records import RECORD
 from finetune.data.steps.split import SPLITS
 from finetune.errors import FinetuneError
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.records import Licence
+from finetune.data.prepared_records import Licence
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue

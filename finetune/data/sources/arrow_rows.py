@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finetune.data.sources.conversation import has_turns_names
 from finetune.data.sources.row import TableRow, WantedColumns
+from finetune.data.sources.row_conversation import has_turns_names
 from finetune.errors import FinetuneError
 
 if TYPE_CHECKING:

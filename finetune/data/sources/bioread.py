@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finetune.data.records import DialogueRecord, Licence
+from finetune.data.prepared_records import DialogueRecord, Licence
 from finetune.data.sources.data_source import LONGEST_RECORD, Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs

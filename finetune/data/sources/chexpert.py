@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import yaml
 from pydantic import TypeAdapter
 
-from finetune.data.records import Licence, TextRecord
+from finetune.data.prepared_records import Licence, TextRecord
 from finetune.data.sources.csv_rows import CsvRow, csv_rows
 from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.inputs import inputs

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.data.documents import sentences
-from finetune.data.records import Licence
+from finetune.data.prepared_records import Licence
 from finetune.data.sources.data_source import Broken, Read, SourceInfo, unlike
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs

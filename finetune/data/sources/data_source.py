@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from finetune.data.records import DialogueRecord, TextRecord
+from finetune.data.prepared_records import DialogueRecord, TextRecord
 
 LONGEST_RECORD = 4_000_000
 """Characters of a record; a million words are more, and no document is so long."""

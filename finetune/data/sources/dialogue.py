@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from finetune.data.records import DialogueRecord, Licence, RecordMessage
+from finetune.data.prepared_records import DialogueRecord, Licence, RecordMessage
 
 
 def dialogue(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.data.records import Licence
+from finetune.data.prepared_records import Licence
 from finetune.data.sources.data_source import Broken, Read, SourceInfo, unlike
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import compressed, inputs

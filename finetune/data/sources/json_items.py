@@ -16,9 +16,9 @@ from typing import IO, Any
 import ijson
 from ijson.common import ObjectBuilder
 
-from finetune.data.sources.conversation import is_turn
 from finetune.data.sources.data_source import LONGEST_RECORD
 from finetune.data.sources.json_shapes import KindOfRecord, Shape, by_columns, shape_of
+from finetune.data.sources.row_conversation import is_turn
 from finetune.data.sources.text_lines import opened
 from finetune.errors import FinetuneError
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.records import Licence
+from finetune.data.prepared_records import Licence
 from finetune.data.sources.archive import Member, documents
 from finetune.data.sources.data_source import Broken, PassedOver, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue

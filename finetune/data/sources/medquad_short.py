@@ -16,7 +16,7 @@ from pathlib import Path
 
 from finetune.data.documents import is_held_out, sentences
 from finetune.data.phrasings import Phrasings, phrasings
-from finetune.data.records import DialogueRecord
+from finetune.data.prepared_records import DialogueRecord
 from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.medquad import LICENCE, MedQuad

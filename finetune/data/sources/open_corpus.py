@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.records import Licence, TextRecord
+from finetune.data.prepared_records import Licence, TextRecord
 from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.text_lines import lines

@@ -31,7 +31,7 @@ from pydantic import (
     model_validator,
 )
 
-from finetune.data.records import DialogueRecord, Licence
+from finetune.data.prepared_records import DialogueRecord, Licence
 from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.dialogue import dialogue
 from finetune.data.sources.inputs import inputs

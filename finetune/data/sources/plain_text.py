@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from finetune.data.documents import sentences
-from finetune.data.records import Licence, TextRecord
+from finetune.data.prepared_records import Licence, TextRecord
 from finetune.data.sources.data_source import LONGEST_RECORD, Broken, Read, SourceInfo
 from finetune.data.sources.inputs import compressed, inputs
 from finetune.data.sources.text_lines import lines

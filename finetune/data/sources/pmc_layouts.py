@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from finetune.data.jats.licence import CONFLICT
-from finetune.data.records import Licence
+from finetune.data.prepared_records import Licence
 from finetune.data.sources.csv_rows import check_columns, csv_rows
 from finetune.data.sources.data_source import Broken
 from medassist.text.licences.named_licences import UNKNOWN, without_version

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from finetune.data.jats.article import Article, read_articles
 from finetune.data.jats.parse import NotAnArticle
-from finetune.data.records import TextRecord
+from finetune.data.prepared_records import TextRecord
 from finetune.data.sources import pmc_layouts
 from finetune.data.sources.archive import Member, documents
 from finetune.data.sources.data_source import (

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.data.records import Licence, TextRecord
+from finetune.data.prepared_records import Licence, TextRecord
 from finetune.data.sources.csv_rows import csv_rows
 from finetune.data.sources.data_source import Broken, Read, SourceInfo
 from finetune.data.sources.inputs import compressed, inputs

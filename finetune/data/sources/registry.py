@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.data.records import DialogueRecord, TextRecord
+from finetune.data.prepared_records import DialogueRecord, TextRecord
 from finetune.data.sources import (
     aci_bench,
     bioread,
@@ -40,7 +40,7 @@ from finetune.data.sources.data_source import (
 )
 from finetune.data.sources.nearest import did_you_mean
 from finetune.data.sources.packed import is_archive
-from finetune.data.sources.unpacked import read_unpacked
+from finetune.data.sources.unpacked_files import read_unpacked
 from finetune.errors import FinetuneError
 
 SOURCES: Mapping[str, SourceInfo] = {

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
-from finetune.data.records import DialogueRecord, Licence, TextRecord
+from finetune.data.prepared_records import DialogueRecord, Licence, TextRecord
 from finetune.data.sources.choice_rows import ChoiceRows
 from finetune.data.sources.column_map import (
     FIELDS,
@@ -26,7 +26,13 @@ from finetune.data.sources.column_map import (
     kind_of,
     none_known,
 )
-from finetune.data.sources.conversation import (
+from finetune.data.sources.data_source import Broken, Columns, Read, Reading, SourceInfo
+from finetune.data.sources.dialogue import dialogue
+from finetune.data.sources.inputs import compressed, inputs
+from finetune.data.sources.missing_words import is_missing
+from finetune.data.sources.nearest import did_you_mean
+from finetune.data.sources.row import TableRow, WantedColumns
+from finetune.data.sources.row_conversation import (
     NoConversation,
     any_turns_of,
     content_text,
@@ -35,12 +41,6 @@ from finetune.data.sources.conversation import (
     several_texts,
     turns_of,
 )
-from finetune.data.sources.data_source import Broken, Columns, Read, Reading, SourceInfo
-from finetune.data.sources.dialogue import dialogue
-from finetune.data.sources.inputs import compressed, inputs
-from finetune.data.sources.missing_words import is_missing
-from finetune.data.sources.nearest import did_you_mean
-from finetune.data.sources.row import TableRow, WantedColumns
 from finetune.data.sources.table_rows import table_rows
 from finetune.errors import FinetuneError
 

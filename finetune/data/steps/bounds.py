@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from finetune.data.prepared_records import TextRecord
 from finetune.data.recipe import Lengths
-from finetune.data.records import TextRecord
 from finetune.data.steps.step_result import (
     AnyRecord,
     Dropped,

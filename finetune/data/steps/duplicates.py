@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 import xxhash
 
-from finetune.data.records import TextRecord
+from finetune.data.prepared_records import TextRecord
 from finetune.data.steps.step_result import AnyRecord, answered, asked
 from finetune.data.steps.word_hashes import Hashes, runs, similarity, word_hashes, words
 

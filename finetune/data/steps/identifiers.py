@@ -17,7 +17,7 @@ from typing import Literal
 import yaml
 from pydantic import TypeAdapter
 
-from finetune.data.records import TextRecord
+from finetune.data.prepared_records import TextRecord
 from finetune.data.steps.step_result import (
     AnyRecord,
     Dropped,

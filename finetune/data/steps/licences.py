@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from finetune.data.records import Licence
+from finetune.data.prepared_records import Licence
 from finetune.data.sources.data_source import CONCERN, RETRACTED
 from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult
 from medassist.text.licences import named_licences

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from finetune.data.records import TextRecord
+from finetune.data.prepared_records import TextRecord
 from finetune.data.steps.exam_text import ExamText
 from finetune.data.steps.step_result import AnyRecord, Dropped, Kept, StepResult, whole
 from finetune.data.steps.word_hashes import Hashes, runs, word_hashes, words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from finetune.data.records import DialogueRecord, RecordMessage, TextRecord
+from finetune.data.prepared_records import DialogueRecord, RecordMessage, TextRecord
 
 AnyRecord = TextRecord | DialogueRecord
 

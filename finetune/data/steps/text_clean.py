@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 from pydantic import TypeAdapter
 
-from finetune.data.records import TextRecord
+from finetune.data.prepared_records import TextRecord
 from finetune.data.steps.step_result import (
     AnyRecord,
     Dropped,

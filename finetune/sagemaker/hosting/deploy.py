@@ -21,9 +21,9 @@ from finetune.sagemaker.channel import InputChannel
 from finetune.sagemaker.errors import QuotaReached, SageMakerError, code_of, told
 from finetune.sagemaker.hosting import requests
 from finetune.sagemaker.hosting.coming_up import NotUp, first_answers, wait
+from finetune.sagemaker.hosting.deploy_plan import DeployPlan
 from finetune.sagemaker.hosting.endpoint import engine_of
 from finetune.sagemaker.hosting.invoke import Endpoint
-from finetune.sagemaker.hosting.plan import DeployPlan
 from finetune.sagemaker.hosting.requests import EndpointOrder
 from finetune.sagemaker.patience import patiently
 from finetune.sagemaker.resource_ledger import Books, EndpointSetup, Kind

@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from finetune.evaluate.result import AdapterFacts, ComparedModels, ModelFacts
 from finetune.recipe import read_recipe
-from finetune.sagemaker import fit, places
+from finetune.sagemaker import instance_fit, places
 from finetune.sagemaker.hosting import llama_cpp
 from finetune.sagemaker.hosting.endpoint import OpenEndpoint
 from finetune.sagemaker.hosting.subject import adapter_config
@@ -67,7 +67,7 @@ def _base_facts(run: RunFolder) -> ModelFacts:
         base = read_training(run.root).base
         hashes, parameters = base.files, base.parameters
     else:
-        form = fit.form_of(recipe)
+        form = instance_fit.form_of(recipe)
         hashes = hash_base(find_base(recipe.base, recipe.revision))
         parameters = form.shape.parameters if form else 0
     weights = {

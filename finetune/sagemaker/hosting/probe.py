@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from finetune.data.records import RecordMessage
+from finetune.data.prepared_records import RecordMessage
 from finetune.evaluate.written_answers import read_prompts
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.hosting.invoke import Endpoint, EndpointAnswer

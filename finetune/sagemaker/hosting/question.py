@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
-from finetune.data.records import RecordMessage
+from finetune.data.prepared_records import RecordMessage
 from finetune.sagemaker.errors import SageMakerError
 
 Side = Literal["base", "tuned"]

@@ -10,7 +10,7 @@ from typing import Any
 from finetune.sagemaker import places
 from finetune.sagemaker.hosting.subject import ServedSubject
 from finetune.sagemaker.hosts import partition_of
-from finetune.sagemaker.job import RUN_TAG, JobOptions
+from finetune.sagemaker.job_request import RUN_TAG, JobOptions
 
 DOWNLOAD_S = 1800
 STARTUP_S = 1800

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from finetune.errors import FinetuneError
 from finetune.evaluate.answer_ends import AnswerEnds, ends_of
 from finetune.recipe import TrainRecipe, read_recipe
-from finetune.sagemaker import fit, places
+from finetune.sagemaker import instance_fit, places
 from finetune.sagemaker.bundle import base_channel
 from finetune.sagemaker.channel import InputChannel, channel_of
 from finetune.sagemaker.errors import SageMakerError
@@ -193,7 +193,7 @@ def _base_folder(run: RunFolder, recipe: TrainRecipe, said: str | None) -> Path 
 
 def _needs(recipe: TrainRecipe, adapter: int, context: int) -> int | None:
     """Bytes of the GPU, with a cache for one answer of full length; None: not known."""
-    form = fit.form_of(recipe)
+    form = instance_fit.form_of(recipe)
     if form is None:
         return None
     # As if each head had keys and values of its own: never too little.

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 
 from medassist import __version__
 from medassist.serve.desk import Desk
-from medassist.serve.ollama.parameters import LATEST, ShowRequest
+from medassist.serve.ollama.request_parameters import LATEST, ShowRequest
 from medassist.serve.served_pair import ServedModel
 
 SPEAKS: Final = "0.9.0"

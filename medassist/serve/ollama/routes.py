@@ -15,12 +15,12 @@ from medassist.serve.desk import Desk, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.ollama import models
 from medassist.serve.ollama.ollama_answer import MEDIA_TYPE, Form, OllamaAnswer
-from medassist.serve.ollama.parameters import (
+from medassist.serve.ollama.request_parameters import (
     GenerateRequest,
     OllamaChatRequest,
     OllamaRequest,
 )
-from medassist.serve.openai.parameters import conversation, questions_of
+from medassist.serve.openai.request_parameters import conversation, questions_of
 from medassist.serve.served_pair import ServedModel
 from medassist.serve.stream import Heard
 

@@ -16,7 +16,7 @@ from medassist.serve.answering import answer, heard
 from medassist.serve.desk import Desk, does_not_fit, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.limits import MOST_MESSAGES
-from medassist.serve.openai.parameters import (
+from medassist.serve.openai.request_parameters import (
     Content,
     Nothing,
     Penalized,

@@ -15,7 +15,7 @@ from medassist.engine.wire import Answered, Question, Written
 from medassist.serve.answering import answer
 from medassist.serve.desk import Desk, does_not_fit, told, user_of
 from medassist.serve.errors import Refusal
-from medassist.serve.openai.parameters import Nothing, Penalized, Sampled, Text
+from medassist.serve.openai.request_parameters import Nothing, Penalized, Sampled, Text
 from medassist.serve.openai.usage import finish_reason, timings, usage
 from medassist.serve.stream import (
     comment,

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from medassist.records.export import Form, suggested_name
 from medassist.records.export.export_document import compose, texts, unmasked
 from medassist.records.record import WarningGiven, now
-from medassist.serve.openai.parameters import Strict
+from medassist.serve.openai.request_parameters import Strict
 from medassist.serve.page.held import HeldConsultation
 from medassist.session.identifier_check import LookedFor, look_for_identifiers
 

@@ -20,7 +20,7 @@ from medassist.consult.turn import Turn
 from medassist.consult.verdict import Choice, Reason, Verdict
 from medassist.core.values import MAX_SEED, PANES, Figures, PaneName, StopReason
 from medassist.records.record import FlagShown, Record, now
-from medassist.serve.openai.parameters import Strict, Text
+from medassist.serve.openai.request_parameters import Strict, Text
 
 MOST_TURNS: Final = 500
 MOST_ANSWERS: Final = 100

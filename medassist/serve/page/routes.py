@@ -19,7 +19,7 @@ from medassist.intended_use import INTENDED_USE, INTENDED_USE_VERSION
 from medassist.serve.desk import Desk, user_of
 from medassist.serve.errors import Refusal, ServeError
 from medassist.serve.limits import IDLE_MINUTES
-from medassist.serve.openai.parameters import Strict, Text
+from medassist.serve.openai.request_parameters import Strict, Text
 from medassist.serve.page.acceptance import accept, accepted
 from medassist.serve.page.blocks import blocks
 from medassist.serve.page.exported import ExportRequest, export, look

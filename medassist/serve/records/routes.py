@@ -31,7 +31,7 @@ from medassist.serve.comparisons import KeptComparisons, comparison_of
 from medassist.serve.desk import Desk, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.log import tell
-from medassist.serve.openai.parameters import Strict, Text
+from medassist.serve.openai.request_parameters import Strict, Text
 from medassist.serve.records.reopened import answered_last, as_page_holds_it
 from medassist.serve.records.saving import SaveRequest, not_kept, save
 from medassist.serve.records.vaults import UserVaults

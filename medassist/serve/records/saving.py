@@ -24,7 +24,7 @@ from medassist.records.vault import Vault
 from medassist.serve.comparisons import KeptComparisons
 from medassist.serve.errors import Refusal
 from medassist.serve.log import tell
-from medassist.serve.openai.parameters import Strict
+from medassist.serve.openai.request_parameters import Strict
 from medassist.serve.page.found_identifiers import as_shown
 from medassist.serve.page.held import (
     AnsweredBy,

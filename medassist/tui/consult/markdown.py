@@ -10,7 +10,7 @@ from textual.widgets import Markdown, Static
 from textual.widgets.markdown import MarkdownFence
 
 from medassist.text.answer_markdown import LANGUAGE, AnswerParser
-from medassist.tui.consult.table import AnswerTable
+from medassist.tui.consult.answer_table import AnswerTable
 
 
 class AnswerFence(MarkdownFence):

@@ -26,9 +26,9 @@ from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.flag_panel import FlagPanel
 from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.loader import Loader
+from medassist.tui.consult.pane_search import Search
 from medassist.tui.consult.panes import Panes
 from medassist.tui.consult.records import Records
-from medassist.tui.consult.search import Search
 from medassist.tui.consult.trouble import Trouble
 from medassist.tui.consult.turn_view import read_markdown
 from medassist.tui.dialogs.decision import Decision

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 import finetune
+from finetune.data.prepared_records import DialogueRecord
 from finetune.data.recipe import DataPart
-from finetune.data.records import DialogueRecord
 from finetune.data.sources.registry import open_source
 from finetune.data.wishes import Changes, asked_for
 from finetune.recipe import find_recipe, read_recipe

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from finetune.data.records import DialogueRecord, Licence, RecordMessage, TextRecord
+from finetune.data.prepared_records import (
+    DialogueRecord,
+    Licence,
+    RecordMessage,
+    TextRecord,
+)
 from finetune.evaluate.recipe import EvaluatePart
 from tests.convert.tiny_hf import SENTENCES, HfFolders, save_pair
 

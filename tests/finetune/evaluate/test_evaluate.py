@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from finetune.commands import app
 from finetune.commands.evaluate import told_evaluation
-from finetune.data.records import DialogueRecord
+from finetune.data.prepared_records import DialogueRecord
 from finetune.errors import FinetuneError, Interrupted
 from finetune.evaluate import evaluate as evaluating
 from finetune.evaluate.evaluate import evaluate_run

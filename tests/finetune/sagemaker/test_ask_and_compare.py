@@ -73,7 +73,7 @@ def write_manifest(run: Path, **found: int) -> None:
 
 
 def locally(vllm: Vllm, side: str, tokens: int = 16) -> str:
-    from finetune.data.records import RecordMessage
+    from finetune.data.prepared_records import RecordMessage
     from finetune.evaluate.written_answers import Writing, write
     from finetune.train.chat_format import prompt_ids
 

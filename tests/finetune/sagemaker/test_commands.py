@@ -22,7 +22,7 @@ from finetune.sagemaker.start import BrokenOff
 from tests.finetune.sagemaker.conftest import Cloud
 from tests.finetune.sagemaker.fake_words import arn
 from tests.finetune.sagemaker.test_fake import request
-from tests.finetune.sagemaker.test_plan import prepared
+from tests.finetune.sagemaker.test_training_plan import prepared
 
 ROOT = Path(__file__).parents[3]
 LLAMA = "llama2-7b-qlora-24gb"

@@ -10,7 +10,7 @@ import pytest
 
 from finetune.sagemaker.alarm import alarms, delete_alarm, make_alarm
 from finetune.sagemaker.aws_session import Aws
-from finetune.sagemaker.job import JobOptions
+from finetune.sagemaker.job_request import JobOptions
 from finetune.sagemaker.option_checks import wrong
 from finetune.sagemaker.resource_ledger import open_books
 from finetune.sagemaker.tracking import delete_trial, make_trial

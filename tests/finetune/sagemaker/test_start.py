@@ -17,13 +17,13 @@ from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bundle import Bundle
 from finetune.sagemaker.channel import channel_of
 from finetune.sagemaker.errors import QuotaReached, SageMakerError
-from finetune.sagemaker.job import JobOptions, JobOrder
+from finetune.sagemaker.job_request import JobOptions, JobOrder
 from finetune.sagemaker.resource_ledger import Books, open_books
 from finetune.sagemaker.teardown import How, take_down
 from finetune.train.training_folder import TrainingRun
 from tests.finetune.sagemaker.conftest import Cloud
 from tests.finetune.sagemaker.fake_words import REGION
-from tests.finetune.sagemaker.test_job import order as an_order
+from tests.finetune.sagemaker.test_job_request import order as an_order
 
 CREATES = (
     "CreateBucket", "PutPublicAccessBlock", "PutBucketLifecycleConfiguration",

@@ -10,7 +10,7 @@ import pytest
 from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.costs import costs, costs_of_all, told_costs
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.job import RUN_TAG
+from finetune.sagemaker.job_request import RUN_TAG
 from finetune.sagemaker.policies import RoleScope
 from finetune.sagemaker.resource_ledger import Books, open_books, read_ledger
 from finetune.sagemaker.role import create_role

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from finetune.data.records import RECORD, DialogueRecord, RecordMessage
+from finetune.data.prepared_records import RECORD, DialogueRecord, RecordMessage
 from finetune.train.base_model import load_tokenizer
 from finetune.train.chat_format import (
     CannotRender,

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from finetune.commands import app
 from finetune.data.fetch import clinical_trials, pmc, web
 from finetune.data.fetch.download_plan import FetchRecord
-from finetune.data.records import DialogueRecord
+from finetune.data.prepared_records import DialogueRecord
 from finetune.data.sources.registry import open_source
 from finetune.errors import FinetuneError
 from tests.finetune.data.fetch.server import FakeService

@@ -12,7 +12,7 @@ from lxml import etree
 
 from finetune.data.jats.article import read_articles
 from finetune.data.jats.licence import licence_of
-from finetune.data.records import Licence
+from finetune.data.prepared_records import Licence
 
 CHECKOUT = Path(__file__).parents[4]
 REAL = Path(os.environ.get("MEDASSIST_DATA", CHECKOUT.parent / "shared" / "data"))

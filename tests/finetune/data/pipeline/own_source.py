@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from finetune.data.records import (
+from finetune.data.prepared_records import (
     RECORD,
     DialogueRecord,
     Licence,

@@ -16,8 +16,8 @@ from finetune.data.pipeline import prepare as preparing
 from finetune.data.pipeline.executors import StageRunner, as_sentence
 from finetune.data.pipeline.preparation_lock import locked
 from finetune.data.pipeline.prepare import PreparationWish, prepare
+from finetune.data.prepared_records import DialogueRecord
 from finetune.data.recipe import DataPart
-from finetune.data.records import DialogueRecord
 from finetune.data.sources.data_source import SourceInfo
 from finetune.errors import FinetuneError
 from tests.finetune.data.pipeline.own_source import (

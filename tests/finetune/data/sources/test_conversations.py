@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from finetune.data.records import DialogueRecord
-from finetune.data.sources.conversation import (
+from finetune.data.prepared_records import DialogueRecord
+from finetune.data.sources.row_conversation import (
     CLOSING,
     FORM_REASON,
     JOINED,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.data.records import DialogueRecord
+from finetune.data.prepared_records import DialogueRecord
 from finetune.data.sources.medquad_short import focus_of, short_answer
 from finetune.data.sources.registry import open_source
 

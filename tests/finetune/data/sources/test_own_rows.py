@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.data.records import DialogueRecord
+from finetune.data.prepared_records import DialogueRecord
 from finetune.data.sources.data_source import Broken, Read
 from finetune.data.sources.registry import open_source
 from finetune.errors import FinetuneError

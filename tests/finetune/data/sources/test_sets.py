@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from finetune.data.records import DialogueRecord, TextRecord
+from finetune.data.prepared_records import DialogueRecord, TextRecord
 from finetune.data.sources.chexpert import wordings
 from finetune.data.sources.data_source import RETRACTED, Broken, Read
 from finetune.data.sources.registry import open_source

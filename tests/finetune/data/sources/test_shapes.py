@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from finetune.data.prepared_records import TextRecord
 from finetune.data.recognise import recognise
-from finetune.data.records import TextRecord
 from finetune.data.sources.data_source import Broken
 from finetune.data.wishes import Changes, asked_for
 from finetune.errors import FinetuneError

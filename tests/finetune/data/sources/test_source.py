@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from finetune.data.records import TextRecord
+from finetune.data.prepared_records import TextRecord
 from finetune.data.sources.data_source import LONGEST_RECORD, Broken
 from finetune.data.sources.registry import SOURCES, open_source
 from finetune.errors import FinetuneError

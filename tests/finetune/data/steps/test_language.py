@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from finetune.data.records import Licence, TextRecord
+from finetune.data.prepared_records import Licence, TextRecord
 from finetune.data.sources.data_source import CONCERN
 from finetune.data.steps.language import LanguageStep
 from finetune.data.steps.licences import LicenceStep

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from finetune.data.prepared_records import TextRecord
 from finetune.data.recipe import ALLOWED_LICENCES, Lengths, Split
-from finetune.data.records import TextRecord
 from finetune.data.steps.bounds import LengthStep, MissingStep
 from finetune.data.steps.duplicates import ComparedText, exact_key, parts, signature
 from finetune.data.steps.exam_text import exam_files, exam_texts

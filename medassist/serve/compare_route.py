@@ -28,7 +28,7 @@ from medassist.serve.desk import Desk, told, user_of
 from medassist.serve.errors import Refusal
 from medassist.serve.limits import MOST_MESSAGES
 from medassist.serve.openai.chat import ChatMessage
-from medassist.serve.openai.parameters import (
+from medassist.serve.openai.request_parameters import (
     Stop,
     Strict,
     conversation,

@@ -124,7 +124,7 @@ class Search(Horizontal):
 
 def text_of(part: Static) -> str:
     """The text that `part` draws, line by line."""
-    from medassist.tui.consult.table import Laid  # costs the first frame else
+    from medassist.tui.consult.answer_table import Laid  # costs the first frame else
 
     content = part.content
     if isinstance(content, Laid):

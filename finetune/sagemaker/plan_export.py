@@ -20,14 +20,14 @@ from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.errors import SageMakerError
 from finetune.sagemaker.hosts import partition_of
-from finetune.sagemaker.job import VOLUME_GB, JobOrder, job_name, request
 from finetune.sagemaker.job_limits import HOUR, JobLimits
+from finetune.sagemaker.job_request import VOLUME_GB, JobOrder, job_name, request
 from finetune.sagemaker.obstacles import PlanRequest
 from finetune.sagemaker.own_wheel import PACKAGES
-from finetune.sagemaker.plan import Plan
 from finetune.sagemaker.price import Price
 from finetune.sagemaker.role import DEFAULT_ROLE
 from finetune.sagemaker.tagged import PREFIX
+from finetune.sagemaker.training_plan import Plan
 from finetune.sagemaker.wheelhouse import requirements
 from finetune.train.base_model import find_base
 from medassist.core.run_folder import DATA, RECIPE, RunFolder

@@ -14,9 +14,9 @@ from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import default_bucket
 from finetune.sagemaker.bucket_check import CLOSED
 from finetune.sagemaker.obstacles import PlanRequest
-from finetune.sagemaker.plan import Plan, make_plan
-from finetune.sagemaker.plan_words import told
 from finetune.sagemaker.resource_ledger import open_books
+from finetune.sagemaker.training_plan import Plan, make_plan
+from finetune.sagemaker.training_plan_words import told
 from tests.finetune.sagemaker.conftest import Cloud
 
 LLAMA = read_recipe(find_recipe("llama2-7b-qlora-24gb"))

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from finetune.sagemaker import fit as fits
-from finetune.sagemaker import money, places
+from finetune.sagemaker import instance_fit, money, places
 from finetune.sagemaker.alarm import NO_LIMIT, told_alarms
 from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.bucket import default_bucket
@@ -97,7 +96,7 @@ def make_plan(aws: Aws | None, region: str, wish: PlanRequest) -> Plan:
     image = places.training_image(region, wish.instance)
     account = aws.account if aws is not None else None
     why, notes = list(obstacles(wish)), list(_noted(wish))
-    form = fits.form_of(recipe)
+    form = instance_fit.form_of(recipe)
     found = _fit(wish, form, notes)
     if found is not None and not found.fits:
         why.append(
@@ -165,8 +164,8 @@ def _noted(wish: PlanRequest) -> Iterator[str]:
 
 
 def _fit(
-    wish: PlanRequest, form: fits.TrainedShape | None, notes: list[str]
-) -> fits.Fit | None:
+    wish: PlanRequest, form: instance_fit.TrainedShape | None, notes: list[str]
+) -> instance_fit.Fit | None:
     if form is None:
         notes.append(
             f"memory and time are not known: the base {wish.recipe.base} is not here"
@@ -176,7 +175,7 @@ def _fit(
     if wish.tokens_per_epoch is None and tokens is not None:
         notes.append(f"tokens: guessed from the size of {_data(wish)}")
     machine = places.instance(wish.instance)
-    found = fits.fit(
+    found = instance_fit.fit(
         wish.recipe, form, machine, instances=wish.instances, tokens_per_epoch=tokens
     )
     if found.tokens is None:
@@ -198,10 +197,10 @@ def _per_epoch(wish: PlanRequest) -> int | None:
     if wish.tokens_per_epoch is not None:
         return wish.tokens_per_epoch
     data = _data(wish)
-    return fits.tokens_of_bytes(data.stat().st_size) if data.is_file() else None
+    return instance_fit.tokens_of_bytes(data.stat().st_size) if data.is_file() else None
 
 
-def _larger(wish: PlanRequest, form: fits.TrainedShape | None) -> str:
+def _larger(wish: PlanRequest, form: instance_fit.TrainedShape | None) -> str:
     """The smallest instance of the table on which it fits."""
     if form is None:
         return ""
@@ -209,7 +208,8 @@ def _larger(wish: PlanRequest, form: fits.TrainedShape | None) -> str:
     enough = [
         (machine.gpus, machine.gpu_memory, machine.memory, name)
         for name, machine in places.table().instances.items()
-        if (machine.gpus > 0) == wants_gpu and fits.fit(wish.recipe, form, machine).fits
+        if (machine.gpus > 0) == wants_gpu
+        and instance_fit.fit(wish.recipe, form, machine).fits
     ]
     if not enough:
         return "No instance that is known here has enough: take a smaller base"
@@ -247,7 +247,7 @@ def _quota(
     return quota
 
 
-def _expected(found: fits.Fit | None) -> int | None:
+def _expected(found: instance_fit.Fit | None) -> int | None:
     if found is None or found.seconds is None:
         return None
     return round(found.seconds)

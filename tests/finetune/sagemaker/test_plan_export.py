@@ -17,12 +17,12 @@ from finetune.recipe import find_recipe
 from finetune.sagemaker import strict
 from finetune.sagemaker.aws_session import Aws
 from finetune.sagemaker.errors import SageMakerError
-from finetune.sagemaker.export import as_request, as_skypilot
 from finetune.sagemaker.obstacles import PlanRequest
-from finetune.sagemaker.plan import make_plan
+from finetune.sagemaker.plan_export import as_request, as_skypilot
+from finetune.sagemaker.training_plan import make_plan
 from tests.finetune.sagemaker.test_commands import LLAMA as NAME
 from tests.finetune.sagemaker.test_commands import plan
-from tests.finetune.sagemaker.test_plan import EPOCH, LLAMA, prepared
+from tests.finetune.sagemaker.test_training_plan import EPOCH, LLAMA, prepared
 
 FILE = find_recipe(NAME)
 

@@ -1,4 +1,4 @@
-"""The gate: what a request has to be before anything of the server looks at it.
+"""Admission: what a request has to be before anything of the server looks at it.
 
 Pages of other sites reach a server on loopback through the browser of its user, and so
 do other users of the computer. So a request is let in by an exact `Host` (a name that
@@ -47,7 +47,7 @@ _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass
 class Watchers:
-    """Who is told of what the gate saw; of a request only what is no content.
+    """Callbacks for what admission saw; of a request only what is no content.
 
     Attributes:
         refused: a request was turned away: its user if known, path, and the code.
@@ -60,8 +60,8 @@ class Watchers:
     failed: Callable[[str], None]
 
 
-class Gate:
-    """Stands before the app.
+class Admission:
+    """Admits requests to the app behind it, or refuses them.
 
     Args:
         app: what is behind it.

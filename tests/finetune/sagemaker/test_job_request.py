@@ -12,8 +12,14 @@ import pytest
 
 from finetune.sagemaker import places, strict
 from finetune.sagemaker.aws_session import Aws
-from finetune.sagemaker.job import METRICS, JobOptions, JobOrder, job_name, request
 from finetune.sagemaker.job_limits import limits
+from finetune.sagemaker.job_request import (
+    METRICS,
+    JobOptions,
+    JobOrder,
+    job_name,
+    request,
+)
 from finetune.train.metrics import TrainingStep
 
 ARN = "arn:aws:iam::123456789012:role/medassist-sagemaker"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finetune.sagemaker.money import Dollars
-from finetune.sagemaker.plan import Plan
+from finetune.sagemaker.training_plan import Plan
 from medassist.core.words import duration, memory
 
 

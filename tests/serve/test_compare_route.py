@@ -10,7 +10,7 @@ import pytest
 
 from medassist.consult.sides import Sides
 from medassist.core.values import TooLong
-from medassist.serve import compare
+from medassist.serve import compare_route
 from tests.serve.serving import (
     HEART,
     PATIENCE_S,
@@ -112,7 +112,7 @@ async def test_blind_nothing_tells_which_side_is_which_until_it_is_asked_for(
         id = ""
         for first in ("tuned", "base"):
             sides = Sides(first, blind=True)  # pyright: ignore[reportArgumentType]
-            monkeypatch.setattr(compare, "drawn", lambda drawn=sides: drawn)
+            monkeypatch.setattr(compare_route, "drawn", lambda drawn=sides: drawn)
             answer = await client.post(
                 "/v1/compare", json={"messages": said(), "blind": True}
             )

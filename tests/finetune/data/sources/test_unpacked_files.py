@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from finetune.data.recognise import recognise
-from finetune.data.sources import unpacked
+from finetune.data.sources import unpacked_files
 from finetune.errors import FinetuneError
 from tests.finetune.data.sources.test_sets import broken, read, said, write
 from tests.finetune.data.sources.test_table_files import AS_SAID, ROWS
@@ -128,7 +128,7 @@ def test_names_that_lead_out_and_links_are_refused(tmp_path):
 
 @pytest.mark.parametrize("make", [zipped, tarred])
 def test_what_grows_beyond_measure_is_not_unpacked(tmp_path, make, monkeypatch):
-    monkeypatch.setattr(unpacked, "SMALL", 1000)
+    monkeypatch.setattr(unpacked_files, "SMALL", 1000)
     file = tmp_path / ("a.zip" if make is zipped else "a.tar.gz")
     bomb = "question,answer\n" + "a,b\n" * 200_000
     make(file, **{"bomb.csv": bomb, "a.csv": CSV})

@@ -16,7 +16,7 @@ from pydantic import StrictBool
 from medassist.core.values import MAX_SEED
 from medassist.serve.errors import Refusal
 from medassist.serve.limits import MOST_MESSAGES
-from medassist.serve.openai.parameters import Nothing, Stop, Strict, Text, Zero
+from medassist.serve.openai.request_parameters import Nothing, Stop, Strict, Text, Zero
 from medassist.serve.served_pair import ServedModel
 
 LATEST = ":latest"
