@@ -3,7 +3,8 @@
 They were written before there was a rule that reads these languages. `aside`: every
 third, kept back while the rules were written; `unseen` and, after that, `fresh`: by
 somebody who saw no rule; `later`: in English too, by the authors, before the vocabulary
-grew once more.
+grew once more; `open` and `sealed`: in English too, by somebody who had not read the
+rules, two thirds to mend by and a third that was run once afterwards.
 """
 
 from __future__ import annotations
@@ -22,9 +23,17 @@ from tests.safety.identifier_sentences import unmarked
 
 FOLDER: Final = Path(__file__).parent / "cases" / "languages"
 LANGUAGES: Final = ("german", "french", "spanish")
-SETS: Final = ("seen", "aside", "unseen", "fresh", "later")
+SETS: Final = ("seen", "aside", "unseen", "fresh", "later", "open", "sealed")
 FLAGGED, DOSE, IDENTIFIER = "red flag", "dose", "identifier"
-SILENT: Final = ("negated", "history", "family", "hypothetical", "harmless")
+SILENT: Final = (
+    "negated",
+    "history",
+    "family",
+    "hypothetical",
+    "education",
+    "exam",
+    "harmless",
+)
 OF_AMOUNT: Final = frozenset({"unit", "range", "day", "weekly", "never"})
 """Warnings that a right dose must not raise."""
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Which = Literal["seen", "unseen", "later"]
+Which = Literal["seen", "unseen", "later", "open", "sealed"]
 FOLDER = Path(__file__).parent / "cases"
 
 
