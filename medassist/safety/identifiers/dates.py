@@ -27,6 +27,8 @@ _NUMERIC: Final = re.compile(
     r"(?:[T ]\d{2}:\d{2}(?::\d{2})?Z?)?(?![\w/%-]|\.\d)"
 )
 _MONTH_YEAR: Final = re.compile(rf"\d(?<![\w./,-]\d)\d?[/.-]{_YEAR}(?![\w/%-]|[.,]\d)")
+# 06/11: nobody writes a score with a nought before it, but for 05/10.
+_PADDED: Final = re.compile(r"0\d/(?!10)[01]\d|\d\d/0\d")
 _DAY_MONTH: Final = re.compile(
     r"\d(?<![\w./,-]\d)\d?(?:/\d{1,2}|\.\d{1,2}\.|-\d{1,2})(?![\w/%-]|\.?\d"
     r"| ?[a-z]{2,3}/)"
@@ -116,8 +118,9 @@ def _written_with_digits(form: str) -> Iterator[Found]:
         day = weekday.search(before)
         if day:
             yield "DATE", start - len(before) + day.start(), end, True
-        elif announced.search(before) and not (
-            "." in match.group() and form[end : end + 1].isalnum()
+        elif _PADDED.fullmatch(match.group()) or (
+            announced.search(before)
+            and not ("." in match.group() and form[end : end + 1].isalnum())
         ):
             yield "DATE", start, end, False
 

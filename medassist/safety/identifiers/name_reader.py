@@ -246,11 +246,7 @@ class Reader:
         small = number
         while (
             small < min(number + 3, len(self.words))
-            and (
-                self.words[small].text.islower()
-                or (parts[-1].text.isupper() and self.words[small].text.isupper())
-            )
-            and self.words[small].key in keys("particles")
+            and self._is_particle_of(self.words[small], parts)
             and (small == number or self.joined(small - 1, small, (" ",)))
         ):
             small += 1
@@ -268,6 +264,16 @@ class Reader:
         ):
             return None
         return small if self._goes_with(word, parts, strong) else None
+
+    def _is_particle_of(self, word: Word, parts: list[Word]) -> bool:
+        """Whether it joins parts of a name: de la, bin, the El of Ibrahim El Khatib."""
+        if word.key not in keys("particles"):
+            return False
+        if word.text.isupper():
+            return parts[-1].text.isupper()
+        return word.text.islower() or (
+            len(word.text) > 1 and (is_given(parts[0]) or is_family(parts[0]))
+        )
 
     def _goes_with(self, word: Word, parts: list[Word], strong: bool | None) -> bool:
         """Whether `word` can be of one name with what stands before it."""

@@ -76,9 +76,17 @@ def is_given(word: Word) -> bool:
 def is_family(word: Word) -> bool:
     """Whether a part of `word` is on the list of family names."""
     known = family_names()
-    return any(
-        len(piece) > 2 and piece in known for piece in (word.key, *_pieces(word.key))
-    ) or (word.key in known)
+    return word.key in known or any(
+        len(piece) > 2 and (piece in known or _of_a_man(piece) in known)
+        for piece in _pieces(word.key)
+    )
+
+
+def _of_a_man(piece: str) -> str:
+    """The form that lists have of a name of women: of Kowalska, of Ivanova."""
+    if piece.endswith(("ska", "cka", "dzka")):
+        return piece[:-1] + "i"
+    return piece[:-1] if piece.endswith(("ova", "eva")) else piece
 
 
 def is_word(word: Word, languages: frozenset[str] = READ) -> bool:
@@ -129,8 +137,8 @@ def languages(words: Iterable[Word]) -> Counter[str]:
                 found[language] += 1 if ours else 2
         if ours and len(word.key) > 2 and not word.text[0].isupper():
             found["english"] += 1 if theirs else 2
-        elif "german" not in theirs and not word.text.isascii():
-            found["german"] += bool(_UMLAUT.search(word.text)) and word.text.islower()
+        elif "german" not in theirs and _UMLAUT.search(word.text):
+            found["german"] += not (is_given(word) or is_family(word))
     return found
 
 

@@ -9,15 +9,20 @@ from typing import Final
 
 from medassist.safety.identifiers.name_reader import NameCandidate, Reader
 from medassist.safety.identifiers.name_words import (
+    is_family,
     is_given,
+    is_medical,
     is_nobodys,
     is_thing,
     keys,
     table,
 )
+from medassist.safety.identifiers.text_page import Word
 from medassist.safety.letters import folded
 
 MOST_TITLES: Final = 5
+SHORTEST_SMALL: Final = 7
+"""Letters of a family name in small letters: shorter ones are much else."""
 _AFTER_A_CUE: Final = re.compile(
     r"\s?[:,;(=\u2013-]?[:.]?(?:\s{1,2}|$)[(\"\u201c'\u2018]?|[:=]"
 )
@@ -164,13 +169,19 @@ def _past_links(reader: Reader, at: int) -> int:
     return at
 
 
+def _is_listed(word: Word) -> bool:
+    long = len(word.key) >= SHORTEST_SMALL and not is_medical(word)
+    return is_given(word) or (long and is_family(word))
+
+
 def _small(reader: Reader, at: int, *, listed: bool = False) -> NameCandidate | None:
     """A name in small letters after a title or "name is": words of no language.
 
-    After weaker words it has to be `listed`.
+    After weaker words it has to be `listed`; a family name of a few letters is an
+    abbreviation there.
     """
     last = at
-    if listed and not (at < len(reader.words) and is_given(reader.words[at])):
+    if listed and not (at < len(reader.words) and _is_listed(reader.words[at])):
         return None
     while (
         last < min(at + 3, len(reader.words))

@@ -96,8 +96,12 @@ def _judged(
     spoken = _does(reader, run) and (bool(listed) or not all(map(reader.is_word, full)))
     german = reader.is_german(run.first)
     shouted = all(part.text.isupper() for part in full)
-    if spoken or _is_followed_by_a_person(reader, end):
+    if spoken or _is_followed_by_a_person(
+        reader, end, in_bed=bool(listed) or len(full) > 1
+    ):
         return "NAME", True
+    if given and own and not shouted and _is_or_has(reader, run):
+        return "NAME", False
     if _is_place(reader, run, before, german):
         return "PLACE", False
     if len(parts) > 1 and listed and (own or len(listed) > 1):
@@ -163,6 +167,20 @@ def _is_compound(word: Word) -> bool:
     return len(word.key) > LONG_DRUG and word.key.endswith(tables().drug_endings)
 
 
+def _is_called_after(word: Word) -> bool:
+    """A thing with the name of who invented it: "Kirschner-Drähte"."""
+    first, _, rest = word.text.partition("-")
+    last = rest.rpartition("-")[2]
+    if not last:
+        return False
+    inventor, thing = (
+        Word(word.start, word.end, part, folded(part)) for part in (first, last)
+    )
+    return is_eponym(inventor) and not (
+        is_given(thing) or is_family(thing) or is_eponym(thing)
+    )
+
+
 def _town(reader: Reader, number: int) -> NameCandidate | None:
     """A town of the list after "in", of up to three words."""
     word = reader.words[number]
@@ -211,7 +229,8 @@ def _is_medicine(reader: Reader, run: NameCandidate, left_alone: int) -> bool:
     between = reader.text[left_alone:start] if 0 <= left_alone <= start else ""
     return (
         re.fullmatch(
-            r"(?:['\u2019]s)?(?:, ?|/|-| ?\+ ?|,? (?:and|or|und|oder|et|ou|y|o|&) )"
+            r"(?:['\u2019]s)?(?:, ?|/|-| ?\+ ?"
+            r"|,? (?:and|or|und|oder|et|ou|y|o|&|par|por|durch|auf) )"
             r"(?:the )?",
             between,
         )
@@ -226,6 +245,10 @@ def _is_medical(reader: Reader, run: NameCandidate) -> bool:
     ):
         return True
     if run.first and reader.words[run.first - 1].key in keys("named-before"):
+        return True
+    if len(run.parts) > 1 and run.parts[0].key in keys("named-before"):
+        return len(run.parts[0].text) > 1
+    if any(map(_is_called_after, run.parts)):
         return True
     if run.first > 1 and reader.words[run.first - 2].key in keys("named-before"):
         return True
@@ -259,12 +282,26 @@ def _does(reader: Reader, run: NameCandidate) -> bool:
     )
 
 
-def _is_followed_by_a_person(reader: Reader, end: int) -> bool:
-    """A kin, an age, a bed or a degree follows."""
+def _is_or_has(reader: Reader, run: NameCandidate) -> bool:
+    """A small verb follows a given name that is no word: "Mehmet hat", "Amina a vu"."""
+    after = run.last + 1
+    return (
+        after < len(reader.words)
+        and reader.joined(run.last, after, (" ",))
+        and reader.words[after].text.islower()
+        and reader.words[after].key in keys("is-or-has")
+        and not any(map(reader.is_word, run.parts))
+    )
+
+
+def _is_followed_by_a_person(reader: Reader, end: int, *, in_bed: bool) -> bool:
+    """A kin, an age or a degree follows, or a bed, which headings have too."""
     kin = _KIN_FOLLOWS.match(reader.text, end)
     if kin is not None and folded(kin[1]) in keys("relatives"):
         return True
-    if _AGE_FOLLOWS.match(reader.text, end) or _BED_FOLLOWS.match(reader.text, end):
+    if _AGE_FOLLOWS.match(reader.text, end):
+        return True
+    if in_bed and _BED_FOLLOWS.match(reader.text, end):
         return True
     degree = re.match(r",? ([A-Z][A-Za-z]{1,5}\d?)(?!\w)", reader.text[end : end + 10])
     return degree is not None and degree[1] in _credentials()
