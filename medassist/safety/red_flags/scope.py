@@ -24,6 +24,8 @@ REACH_BACK: Final = 6
 LIST_AHEAD: Final = 14
 """Words within which an "or" makes a list of what follows a "no"."""
 REACH_OF_IF: Final = 14
+FINDING: Final = 3
+"""Words of a finding that a "no" behind it takes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +132,16 @@ class _Denials:
         self._skip = {at for places in hits.get("not-a-denial", ()) for at in places}
         self._after = [places[-1] for places in hits.get("denied-after", ())]
         self._back = [places[0] for places in hits.get("denied-before", ())]
+        self._skip -= {at for places in hits.get("a-denial", ()) for at in places}
+        self._lists_denied = [places[-1] for places in hits.get("denied-list", ())]
 
     def mark(self) -> None:
         words = self._text.words
         for place, word in enumerate(words):
-            if place in self._skip:
-                continue
             if self._answers_no(place):
                 self._backward(place, over_a_colon=True)
+            elif place in self._skip:
+                continue
             elif word in self._lists["denies"]:
                 self._forward(place, REACH_OF_DENIES, through_commas=True)
             elif word in self._lists["no"]:
@@ -148,6 +152,8 @@ class _Denials:
                 self._forward(place, REACH_OF_NOT, through_commas=False)
         for place in self._after:
             self._forward(place, REACH_OF_NO, through_commas=False)
+        for place in self._lists_denied:
+            self._forward(place, REACH_OF_DENIES, through_commas=True)
         for place in self._back:
             if place not in self._skip:
                 self._backward(place)
@@ -179,7 +185,7 @@ class _Denials:
             ):
                 return
             self._marks[place] = cue
-            if is_list and word in self._lists["or"]:
+            if is_list and word in self._lists["or"] and not self._is_light(place):
                 # The last of the list follows; then it is over.
                 end = min(place + 4, len(words))
                 for last in range(place + 1, end):
@@ -201,20 +207,32 @@ class _Denials:
             word = words[place]
             if breaks[place] == SENTENCE or word in self._lists["but"]:
                 return False
-            if word in self._lists["or"]:
+            if word in self._lists["or"] and not self._is_light(place):
                 return True
             if breaks[place] == CLAUSE and word in self._lists["begins-anew"]:
                 return False
         return False
 
+    def _is_light(self, place: int) -> bool:
+        """The "or" of "no signs or symptoms of": it joins no findings."""
+        beside = self._text.words[place - 1 : place + 2 : 2]
+        return len(beside) == 2 and self._lists["light"].issuperset(beside)
+
     def _answers_no(self, place: int) -> bool:
-        """The "no" of "chest pain: no", and not that of "Chest: no pain"."""
+        """The "no" of "chest pain: no" or "heat stroke no, only red skin"."""
         text, after = self._text, place + 1
-        return (
-            place in text.colons
-            and text.words[place] in self._lists["answers-no"]
+        if not (
+            text.words[place] in self._lists["answers-no"]
             and (after == len(text) or text.breaks[after] > 0)
-        )
+        ):
+            return False
+        if place in text.colons:
+            return True
+        # A finding and nothing else before it: "he was offered morphine and said no".
+        first = max(place - FINDING, 0)
+        while first < place and text.breaks[first] == 0 and first > 0:
+            first += 1
+        return first < place and text.words[place] in self._lists["says-no"]
 
     def _backward(self, cue: int, *, over_a_colon: bool = False) -> None:
         """Mark what stands before the cue: "chest pain: no" over its colon too."""

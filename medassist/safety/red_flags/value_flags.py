@@ -106,7 +106,8 @@ def _not_replaced(
             kept.append(value)
         at = value.places[-1]
         before = words[max(0, at - 3) : at]
-        near = (*before, *words[at + 1 : at + 3])
+        end = next((n for n in range(at + 1, len(words)) if text.breaks[n]), len(words))
+        near = (*before, *words[at + 1 : min(end, at + 5)])
         of_today = not lists["newer"].isdisjoint(near)
         if of_today and lists["earlier"].isdisjoint(before) and len(of_now) < 2:
             of_now.add(value.number)
@@ -165,7 +166,11 @@ class _ValueReader:
         """A "no" of its own clause: lists that go on do not deny values."""
         denied = self._said.denied
         cues = [denied[place] for place in value.places if denied[place] >= 0]
-        return bool(cues) and max(cues) >= self._clause(value.places[0])[0]
+        if not cues or max(cues) < self._clause(value.places[0])[0]:
+            return False
+        name, at = value.places[0], value.places[-1]
+        bound = value.named and name < max(cues) and self._sign(name, at)
+        return not bound
 
     def _is_past(self, at: int) -> bool:
         cue = self._said.past[at]
@@ -208,11 +213,17 @@ class _ValueReader:
         """Whether the number is told as a bound, by a sign or a word; which one."""
         text, words = self._text, self._text.words[name:at]
         raw = self._raw[text.ends[name] : text.starts[at]]
-        if "<" in raw or "≤" in raw or not self._lists["below"].isdisjoint(words):
-            return "<"
-        if ">" in raw or "≥" in raw or not self._lists["above"].isdisjoint(words):
-            return ">"
-        return ""
+        less = "<" in raw or "≤" in raw or not self._lists["below"].isdisjoint(words)
+        more = ">" in raw or "≥" in raw or not self._lists["above"].isdisjoint(words)
+        if not (less or more):
+            return ""
+        # "Will not come above 74" is 74 at most.
+        return "<" if less != self._fails(words) else ">"
+
+    def _fails(self, words: Sequence[str]) -> bool:
+        return not all(
+            self._lists[name].isdisjoint(words) for name in ("not", "cannot")
+        )
 
     def _is_general(self, value: MeasuredValue) -> bool:
         name, words = value.places[0], self._text.words
