@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -148,13 +150,16 @@ def guessed_map(
 
 def none_known(file: Path, columns: Sequence[str]) -> FinetuneError:
     """What is said where no name tells what a column is."""
-    question = columns[0] if columns else "Patient"
-    answer = columns[-1] if len(columns) > 1 else "Doctor"
+    wish = {
+        "question": columns[0] if columns else "Patient",
+        "answer": columns[-1] if len(columns) > 1 else "Doctor",
+    }
+    # Names come from the file, and the line is to be copied into a shell.
+    typed = shlex.quote(f"columns={json.dumps(wish, ensure_ascii=False)}")
     return FinetuneError(
         f"{file} has the columns {listed(columns)}, none of which says by its name "
         "what it is: a question and its answer, a text, a conversation; name them by "
-        "--option "
-        f'\'columns={{"question": "{question}", "answer": "{answer}"}}\''
+        f"--option {typed}"
         + (
             ". If these are no names but the first row, put a line with names above it"
             if any(len(name) > LONGEST_NAME for name in columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -240,6 +241,17 @@ def test_a_table_in_windows_letters_asks_for_its_columns_and_is_read_by_them(tmp
     columns = json.loads(line.strip("'").removeprefix("columns="))
     found = said(read("table", file, columns=columns))
     assert found == [(f"Übelkeit? {q}", f"Ärztlich \u2013 {a}") for q, a in ROWS]
+
+
+def test_the_line_to_type_can_be_typed_whatever_the_columns_are_called(tmp_path):
+    names = ["Patient's words", 'a "b" $(c)']
+    rows = [dict(zip(names, row, strict=True)) for row in ROWS]
+    file = put(tmp_path, "odd.jsonl", lines(rows))
+    with pytest.raises(FinetuneError) as refused:
+        read("table", file)
+    (typed,) = shlex.split(str(refused.value).rpartition("--option ")[2])
+    columns = json.loads(typed.removeprefix("columns="))
+    assert said(read("table", file, columns=columns)) == ROWS
 
 
 def test_two_answers_of_one_name_are_asked_about(tmp_path):
