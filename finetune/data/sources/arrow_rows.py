@@ -81,7 +81,17 @@ def _chosen(
 def _may_be_turns(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
-        return False
-    of = kind.value_type
-    return pa.types.is_struct(of) and has_turns_names(field.name for field in of)
+    def is_list(kind: pa.DataType) -> bool:
+        return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+    if pa.types.is_struct(kind):  # a list for each key
+        return all(is_list(field.type) for field in kind) and _has_turns(kind)
+    return (
+        is_list(kind)
+        and pa.types.is_struct(kind.value_type)
+        and (_has_turns(kind.value_type))
+    )
+
+
+def _has_turns(struct: pa.DataType) -> bool:
+    return has_turns_names(field.name for field in struct)

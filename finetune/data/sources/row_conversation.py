@@ -1,8 +1,8 @@
 """A row's conversation as messages, in whichever of the usual forms it comes.
 
 Turns of {role, content} (OpenAI, TRL), {from, value} (ShareGPT) and their cousins,
-content in parts, pairs of question and answer, bare texts in turn; TRL's prompt,
-completion and chosen. https://huggingface.co/docs/trl/dataset_formats
+content in parts, turns in columns, pairs of question and answer, bare texts in turn or
+under names; TRL's prompt, completion and chosen. https://huggingface.co/docs/trl/dataset_formats
 """
 
 from __future__ import annotations
@@ -13,32 +13,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from finetune.data.prepared_records import RecordMessage
 from finetune.data.sources.missing_words import is_missing
+from finetune.data.sources.speakers import ROLES, TOOLS, Role
+from finetune.data.sources.spoken import spoken_list, spoken_text
 
-Role = Literal["system", "user", "assistant"]
-ROLES: Mapping[str, Role] = {
-    **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(
-        ("user", "human", "patient", "prompter", "customer", "client", "person"), "user"
-    ),
-    **dict.fromkeys(
-        (
-            *("assistant", "gpt", "chatgpt", "doctor", "physician", "therapist"),
-            *("counselor", "model", "bot", "chatbot", "ai", "agent", "claude"),
-        ),
-        "assistant",
-    ),
-}
-_TOOLS = frozenset(
-    (
-        *("tool", "tools", "tool_call", "tool_calls", "tool_response", "tool_result"),
-        *("function", "function_call", "function_response", "function-call"),
-        *("function-response", "observation", "ipython", "environment"),
-    )
-)
 _SPEAKER = ("role", "from", "speaker", "sender", "author")
 _CONTENT = ("content", "value", "text", "message", "utterance", "parts")
 _PAIRS = (
@@ -51,7 +32,6 @@ _THOUGHTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content")
 _TOOL_PARTS = ("tool_use", "tool_result", "tool_call", "function_call")
 # As numpy writes a list of objects, which stands in CSV that was made by pandas.
 _NUMPY = re.compile(r"\}\s+\{")
-_ANTHROPIC = re.compile(r"(?:^|\n\n)(Human|Assistant):[ \t]*")
 
 TOOL_REASON = (
     "calls tools: each template writes calls in a way of its own, and none is learned "
@@ -162,17 +142,30 @@ def preferred(question: Any, answer: Any, system: str = "") -> ConversationBuild
 def turns_of(value: Any) -> list[Any] | None:
     """The turns that a cell holds; none if it holds something else.
 
-    A list of objects that name a speaker, an object with such a list as `messages`, or
-    either written out as a text.
+    A list of objects that name a speaker, an object with such a list as `messages`, an
+    object with a list for each of their keys, or any of them written out as a text.
     """
     if isinstance(value, str):
         value = _written_out(value)
     if isinstance(value, dict):
-        value = cast("dict[str, Any]", value).get("messages")
+        columns = cast("dict[str, Any]", value)
+        value = columns.get("messages") or _turns_in_columns(columns)
     if not isinstance(value, list) or not value:
         return None
     turns = cast("list[Any]", value)
     return turns if is_turn(turns[0]) else None
+
+
+def _turns_in_columns(columns: Mapping[str, Any]) -> list[Any] | None:
+    """As `datasets` keeps a sequence of objects: {role: [...], content: [...]}."""
+    lists = [column for column in columns.values() if isinstance(column, list)]
+    lengths = {len(column) for column in lists}
+    whole = len(lists) == len(columns) and len(lengths) == 1
+    if not whole or not has_turns_names(columns):
+        return None
+    return [
+        dict(zip(columns, cells, strict=True)) for cells in zip(*lists, strict=True)
+    ]
 
 
 def is_turn(value: Any) -> bool:
@@ -180,7 +173,7 @@ def is_turn(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     speaker = _speaker(cast("dict[str, Any]", value))
-    return speaker in ROLES or speaker in _TOOLS
+    return speaker in ROLES or speaker in TOOLS
 
 
 def has_turns_names(names: Iterable[str]) -> bool:
@@ -197,13 +190,12 @@ def any_turns_of(value: Any) -> list[Any]:
     """
     if (turns := turns_of(value)) is not None:
         return turns
-    if isinstance(value, str) and _ANTHROPIC.match(value):
-        pieces = _ANTHROPIC.split(value)[1:]
-        spoken = zip(pieces[::2], pieces[1::2], strict=True)
-        return [{"role": role, "content": text.strip()} for role, text in spoken]
+    if isinstance(value, str) and (spoken := spoken_text(value)) is not None:
+        return spoken
     found = _written_out(value) if isinstance(value, str) else value
     if isinstance(found, list) and found:
-        return cast("list[Any]", found)
+        listed = cast("list[Any]", found)
+        return spoken_list(listed) or listed
     raise NoConversation(FORM_REASON)
 
 
@@ -248,7 +240,7 @@ def _pair(turn: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def _add_object(turn: Mapping[str, Any], talk: ConversationBuilder) -> None:
     speaker = _speaker(turn)
-    if speaker in _TOOLS or turn.get("tool_calls") or turn.get("function_call"):
+    if speaker in TOOLS or turn.get("tool_calls") or turn.get("function_call"):
         raise NoConversation(TOOL_REASON)
     if not speaker and (pair := _pair(turn)) is not None:
         if turn.get("system"):

@@ -75,6 +75,12 @@ def parts(*texts: str) -> list[dict[str, str]]:
         {"conversation": ["I cough.", "Rest."]},
         {"conversations": [["I cough.", "Rest."]]},
         {"messages": "\n\nHuman: I cough.\n\nAssistant: Rest."},
+        {"messages": "Patient: I cough.\nDoctor: Rest."},
+        {"conversation": ["patient: I cough.", "doctor: Rest."]},
+        {"dialog": [
+            {"speaker": "Seeker", "content": "I cough."},
+            {"speaker": "Counsellor", "content": "Rest."},
+        ]},
         {"messages": [
             {"role": "user", "content": parts("I cough.")},
             {"role": "assistant", "content": parts("Rest.")},
@@ -98,6 +104,19 @@ def test_a_developer_is_a_system_and_system_texts_stand_together(tmp_path):
     assert turns(row, tmp_path)[0] == ("system", "In English.\n\nBe brief.")
     row = {"contents": [ASKED, SAID], "systemInstruction": {"parts": parts("Short.")}}
     assert turns(row, tmp_path) == [("system", "Short."), *PLAIN]
+
+
+def test_names_within_a_turn_are_part_of_it_and_a_transcript_may_begin_with_any(
+    tmp_path,
+):
+    note = "Sum up:\nPatient: Ann\nDoctor: Bo"
+    row = {"messages": f"Human: {note}\n\nAssistant: Ann saw Bo."}
+    assert turns(row, tmp_path) == [("user", note), ("assistant", "Ann saw Bo.")]
+    spoken = ["Doctor: Well?", "Patient: I cough.", "Doctor: Rest."]
+    row = {"conversation": spoken}
+    assert turns(row, tmp_path) == [("assistant", "Well?"), *PLAIN]
+    row = {"conversation": ["Patient: I cough.", "Rest."]}
+    assert turns(row, tmp_path)[0] == ("user", "Patient: I cough.")
 
 
 def test_parts_of_a_text_are_lines(tmp_path):
@@ -218,6 +237,15 @@ def test_turns_are_found_in_parquet_whatever_their_column_is_called(tmp_path):
     pq.write_table(pa.Table.from_pylist(rows), file)
     assert said(read("table", file)) == [("I cough.", "Rest.")]
     assert understood(file).unused == ("spans", "score")
+
+
+def test_turns_in_columns_are_read_as_datasets_keeps_a_sequence_of_objects(tmp_path):
+    columns = {name: [turn[name] for turn in (ASKED, SAID)] for name in ASKED}
+    row = {"talk": columns, "score": 1}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    assert said(read("table", tmp_path / "a.parquet")) == [("I cough.", "Rest.")]
+    file = lines(tmp_path / "a.jsonl", row, row)
+    assert said(read("table", file)) == [("I cough.", "Rest.")] * 2
 
 
 def test_columns_of_ones_own_names_can_hold_turns(tmp_path):
