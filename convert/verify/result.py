@@ -20,6 +20,7 @@ from medassist.core.proofs import (
     read_proofs,
     write_proof,
 )
+from medassist.core.remembered_proofs import remember
 from medassist.core.run_folder import card_of
 from medassist.core.tensors_hash import TensorsHash, hash_of_tensors
 
@@ -77,7 +78,8 @@ def require_verified(gguf: Path, more: str = "") -> Verified:
 def record(gguf: Path, found: Verified) -> list[str]:
     """Write `found` to the verify.json beside `gguf`, and to a card.json there.
 
-    The figures of files of the same name that are no more are dropped.
+    Its tensors are remembered, to be known again in Ollama's store. The figures of
+    files of the same name that are no more are dropped.
 
     Returns:
         What could not be written into the card, for the user.
@@ -89,6 +91,7 @@ def record(gguf: Path, found: Verified) -> list[str]:
         write_proof(gguf, found)
     except ProofsError as error:
         raise ConvertError(str(error)) from error
+    remember(found)
     return _into_card(gguf, found)
 
 

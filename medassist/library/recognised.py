@@ -8,6 +8,7 @@ from pathlib import Path
 
 from medassist.core.errors import ModelFileError
 from medassist.core.proofs import ProofsError, Verdict, read_proofs
+from medassist.core.remembered_proofs import remembered
 from medassist.core.tensors_hash import TensorsHash, size_of_tensors
 from medassist.library.hashes import known_tensors_sha256, remembered_tensors_sha256
 from medassist.library.registry import Registry
@@ -25,19 +26,19 @@ class ProvenTensors:
 
 
 def proven_tensors(registry: Registry) -> ProvenTensors:
-    """What the proofs beside the user's own models say of tensors.
+    """What the proofs on this computer say of tensors.
 
-    A proof of an earlier version says nothing of them, and a broken verify.json is
-    told where its own models are used.
+    Those beside the user's own models, and what the gate has passed anywhere here. A
+    proof of an earlier version says nothing of them, and a broken verify.json is told
+    where its own models are used.
     """
     own = (m.path for m in registry.models.values() if m.origin != "ollama")
-    return ProvenTensors(
-        {
-            tensors: name
-            for folder in _one_of_each_folder(own)
-            for tensors, name in _proven_beside(folder)
-        }
-    )
+    beside = {
+        tensors: name
+        for folder in _one_of_each_folder(own)
+        for tensors, name in _proven_beside(folder)
+    }
+    return ProvenTensors(remembered() | beside)
 
 
 def recognise(path: Path, proven: ProvenTensors, *, read: bool) -> tuple[Verdict, str]:

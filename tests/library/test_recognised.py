@@ -10,7 +10,9 @@ import pytest
 
 from convert.verify.result import record, tensors_of
 from medassist.core.files import sha256_of_file
+from medassist.core.paths import data_dir
 from medassist.core.proofs import Check, Verified, read_proofs
+from medassist.core.remembered_proofs import FOLDER_NAME
 from medassist.core.tensors_hash import hash_of_tensors
 from medassist.library.catalogue import ListedModel, catalogue
 from medassist.library.lookup import details_of
@@ -84,6 +86,22 @@ def test_a_verified_model_that_was_written_anew_is_recognised(
     assert "those of tiny.gguf" in dict(model_facts(shown))["verified"]
 
 
+def test_it_is_recognised_where_the_library_does_not_know_the_file(
+    store: FakeStore, tiny: TinyPair, tmp_path: Path
+):
+    file = Path(shutil.copy(tiny.base, tmp_path / "tuned.gguf"))
+    published(store, file)
+    gate_saw(file)
+    assert listed().verified == "verified (tensors)"
+    assert listed().verified_as == "tuned.gguf"
+    (kept,) = (data_dir() / FOLDER_NAME).iterdir()
+    kept.write_text("{}")
+    assert listed().verified == "not verified"
+    gate_saw(file)
+    gate_saw(file, passed=False)
+    assert listed().verified == "not verified"
+
+
 def test_it_is_recognised_in_the_library_too(store: FakeStore, own: Path):
     published(store, own)
     gate_saw(own)
@@ -133,6 +151,7 @@ def test_a_proof_of_an_earlier_version_is_read_and_recognises_nothing(
     for entry in table["files"].values():
         del entry["tensors"]
     file.write_text(json.dumps(table))
+    shutil.rmtree(data_dir() / FOLDER_NAME)  # which it did not have either
     (proof,) = read_proofs(own).values()
     assert proof.passed and proof.tensors is None
     published(store, own)
