@@ -1,8 +1,9 @@
 """Adapters as trainers leave them, straightened to the form in which PEFT saves them.
 
 A wrapper's prefix in the names (torch.compile, FSDP, DDP, Lightning), PEFT's own prefix
-doubled or missing, the adapter's name within a training (`.default.`), and the LoRA of
-MLX, whose matrices lie the other way round:
+doubled or missing, the adapter's name within a training (`.default.`), a base of 4 or 8
+bits beside the LoRA (the whole state of a training), and the LoRA of MLX, whose
+matrices lie the other way round:
 https://github.com/ml-explore/mlx-lm/blob/main/mlx_lm/tuner/lora.py
 """
 
@@ -20,7 +21,12 @@ import numpy as np
 
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile
-from convert.safetensors_file import SafetensorsFile, TensorInfo, write_safetensors
+from convert.safetensors_file import (
+    FLOATS,
+    SafetensorsFile,
+    TensorInfo,
+    write_safetensors,
+)
 from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 MLX_WEIGHTS = "adapters.safetensors"
@@ -68,11 +74,11 @@ def plain_adapter(folder: Path) -> Path:
         settings, tensors = made
     else:
         names = straight_names(source.tensors, file)
-        if all(name == straight for name, straight in names.items()):
+        plain = all(name == straight for name, straight in names.items())
+        if plain and not any(_of_base(n, s, source) for n, s in names.items()):
             return folder
         settings = JsonFile.read(config).values
-        # What `modules_to_save` stands in the place of is the base's own.
-        kept = {n: s for n, s in names.items() if ".original_module." not in s}
+        kept = {n: s for n, s in names.items() if not _of_base(n, s, source)}
         tensors = {s: (name, False) for s, name in _once(kept, source).items()}
     copy = TemporaryDirectory(prefix="medassist-adapter-")
     into = Path(copy.name) / folder.resolve().name
@@ -114,6 +120,20 @@ def straight_names(names: Iterable[str], file: Path) -> dict[str, str]:
 
 def _straight(name: str) -> str:
     return _NAMED.sub(r"\1", _DOUBLED.sub(PREFIX, _WRAPPERS.sub("", name)))
+
+
+def _of_base(name: str, straight: str, source: SafetensorsFile) -> bool:
+    """Whether a tensor is surely the base's own, and not to be compared with it.
+
+    What `modules_to_save` stands in the place of, and numbers of 4 or 8 bits under a
+    LoRA, which are frozen: bitsandbytes' with what belongs to them.
+    """
+    if ".original_module." in straight:
+        return True
+    if ".base_layer." not in straight or "lora_" in straight:
+        return False
+    whole = straight.endswith((".base_layer.weight", ".base_layer.bias"))
+    return not whole or source.tensors[name].dtype not in FLOATS
 
 
 def _once(names: Mapping[str, str], source: SafetensorsFile) -> dict[str, str]:

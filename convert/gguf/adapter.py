@@ -19,6 +19,7 @@ from convert.adapter_text_part import text_part
 from convert.architectures import Architecture, architecture_of, has_towers
 from convert.architectures.tied import HEAD
 from convert.chat_template import template_in
+from convert.encode import SAME, encode
 from convert.errors import ConvertError
 from convert.foreign import Sight, of_tensors, refuse_form
 from convert.gguf.file import Quantization, add_tensor, kind_of, new_gguf
@@ -26,7 +27,7 @@ from convert.gguf.head import read_head
 from convert.gguf.lora import INVOCATION
 from convert.gguf.lora_pairs import LoraPair, another_base, lora_pairs, needs_merging
 from convert.gguf.model import About
-from convert.hf_folder import Array, read_config, read_weights
+from convert.hf_folder import Array, Weight, read_config, read_weights
 from convert.peft_adapter import PeftAdapter, read_adapter
 from medassist.core.card import Sha256
 from medassist.core.files import sha256_of_file
@@ -161,21 +162,8 @@ def check_convertible(adapter: PeftAdapter, base: Path) -> None:
         raise needs_merging(
             adapter, "biases were trained too, which a GGUF adapter cannot hold"
         )
-    copies = {
-        weight: key
-        for weight, key in adapter.whole.items()
-        if key.endswith(".base_layer.weight")
-    }
-    if others := adapter.whole.keys() - copies.keys():
-        keys = [adapter.whole[weight] for weight in others]
-        refuse_form(of_tensors(adapter.source.file, keys, Sight.ADAPTER_TENSOR))
-        raise needs_merging(
-            adapter,
-            f"it holds {min(others)} as a whole (its vocabulary was resized, or the "
-            "module trained), which a GGUF adapter cannot hold",
-        )
-    if copies:
-        _check_copies(adapter, base, copies)
+    if adapter.whole:
+        _check_copies(adapter, base)
 
 
 def _architecture(adapter: PeftAdapter, base: Path) -> Architecture:
@@ -187,28 +175,46 @@ def _architecture(adapter: PeftAdapter, base: Path) -> Architecture:
     return architecture.over(read_weights(base))
 
 
-def _check_copies(adapter: PeftAdapter, base: Path, copies: dict[str, str]) -> None:
-    """PEFT saves the embedding beside a LoRA on it; it must be the base's own."""
+def _check_copies(adapter: PeftAdapter, base: Path) -> None:
+    """Weights beside the LoRAs must be the base's own.
+
+    PEFT saves the embedding beside a LoRA on it, and where it takes the vocabulary for
+    a resized one; the whole state of a training holds all that it was trained on.
+    """
     stored = read_weights(base)
     architecture = architecture_of(read_config(base)).over(stored)
     weights = {architecture.targets_of(weight.name): weight for weight in stored}
-    for name, key in copies.items():
+    for name, key in adapter.whole.items():
         try:
             place = architecture.targets_of(name)
         except ConvertError as error:
             raise another_base(adapter, name, architecture) from error
+        if not place and name == HEAD:
+            place = architecture.targets_of(architecture.embeddings[0])
         weight = weights.get(place) if place else None
-        if weight is None:
-            continue  # the output layer of a tied model, which is refused below
-        info = adapter.source.tensors[key]
-        if info.shape != weight.shape or not np.array_equal(
-            adapter.numbers(key), weight.source.floats(weight.name)
-        ):
-            raise needs_merging(
-                adapter,
-                f"its {name} is not the base's: the vocabulary was resized, or it is "
-                "for another base",
-            )
+        if weight is None or _is_copy(adapter, key, weight):
+            continue
+        refuse_form(of_tensors(adapter.source.file, [key], Sight.ADAPTER_TENSOR))
+        raise needs_merging(
+            adapter,
+            f"it holds {name} as a whole, which is not the base's (its vocabulary was "
+            "resized, the module was trained, or it is for another base), and a GGUF "
+            "adapter cannot hold it",
+        )
+
+
+def _is_copy(adapter: PeftAdapter, key: str, weight: Weight) -> bool:
+    """Whether a tensor of `adapter` is `weight`, or that rounded to its own type."""
+    info = adapter.source.tensors[key]
+    if info.shape != weight.shape:
+        return False
+    copy, own = adapter.numbers(key), weight.source.floats(weight.name)
+    if np.array_equal(copy, own):
+        return True
+    kind = SAME.get(info.dtype)
+    return kind is not None and np.array_equal(
+        encode(own, "F32", kind), np.frombuffer(adapter.source.raw(key), np.uint8)
+    )
 
 
 def _common_alpha(adapter: PeftAdapter, pairs: list[LoraPair]) -> float:

@@ -149,10 +149,8 @@ def _check_rest(
     for key, weight in rest.items():
         path, _, name = key.rpartition(".")
         base = owners.get(modules[path], {}).get(name) if path in modules else None
-        if base is not None and path.endswith(".base_layer"):
-            values, of_base = weight.floats(), base.floats()
-            if values.shape == of_base.shape and torch.equal(values, of_base):
-                continue
+        if base is not None and _is_copy(weight, base):
+            continue
         refuse_form(of_tensors(weight.file, [key], Sight.ADAPTER_TENSOR))
         raise ConvertError(
             f"{weight.file} holds {key}, which is no LoRA and not the base's own: "
@@ -160,3 +158,13 @@ def _check_rest(
             "adapter into its base (medassist convert merge BASE ADAPTER OUT) and "
             "convert the result"
         )
+
+
+def _is_copy(weight: Stored, base: Stored) -> bool:
+    """Whether `weight` is the base's, or that rounded to its own type."""
+    values, of_base = weight.tensor(), base.floats()
+    if values.shape != of_base.shape:
+        return False
+    return torch.equal(values.float(), of_base) or torch.equal(
+        values, of_base.to(values.dtype)
+    )

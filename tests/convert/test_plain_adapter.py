@@ -144,6 +144,71 @@ def test_one_tensor_under_two_names_counts_once_and_others_are_refused(right, tm
         merge(base, given, tmp_path / "merged")
 
 
+def with_its_base(base: Path, given: Path, dtype: torch.dtype, **changed) -> None:
+    """Put the base beside the LoRA, as the whole state of a training has it."""
+    found = load_adapted(base, given, dtype=dtype).state_dict()
+    state = {name: tensor.clone() for name, tensor in found.items()}
+    assert any(name.endswith("q_proj.base_layer.weight") for name in state)
+    save_file(state | changed, given / WEIGHTS, {"format": "pt"})
+
+
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "two"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_whole_state_of_a_training_counts_as_its_lora_alone(tmp_path, tied, dtype):
+    base = save_pair(tmp_path / "pair", tied=tied).base
+    adapter = save_adapter(base, tmp_path / "adapter")
+    convert_adapter(adapter, base, tmp_path / "a.gguf", About("a"), "f32")
+    given = renamed(adapter, tmp_path / "given", str)
+    with_its_base(base, given, dtype)
+    convert_adapter(given, base, tmp_path / "b.gguf", About("a"), "f32")
+    assert written_adapter(tmp_path / "b.gguf").pairs == 14
+    expected = logits_of(load_adapted(base, adapter, dtype=torch.float32), TOKENS)
+    proof = StreamedModel(base, given)
+    (hidden,) = proof.hidden([TOKENS], adapted=True)
+    found = np.asarray(proof.logits(hidden, TOKENS, adapted=True))
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    if dtype == torch.float32:
+        assert (tmp_path / "a.gguf").read_bytes() == (tmp_path / "b.gguf").read_bytes()
+        merge(base, given, tmp_path / "merged")
+        merge(base, adapter, tmp_path / "wanted")
+        one, other = (
+            load_file(tmp_path / folder / "model.safetensors")
+            for folder in ("merged", "wanted")
+        )
+        assert {*one} == {*other}
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_norm_that_was_trained_beside_a_lora_is_not_lost(right, tmp_path):
+    base, adapter = right
+    given = renamed(adapter, tmp_path / "given", str)
+    norm = f"{PREFIX}model.norm.weight"
+    with_its_base(base, given, torch.float32, **{norm: torch.full((64,), 0.5)})
+    with pytest.raises(NeedsMerging, match=r"model\.norm\.weight as a whole"):
+        convert_adapter(given, base, tmp_path / "a.gguf", About("a"))
+    merge(base, given, tmp_path / "merged")
+    merged = load_file(tmp_path / "merged" / "model.safetensors")
+    assert torch.equal(merged["model.norm.weight"].float(), torch.full((64,), 0.5))
+
+
+def test_a_base_of_4_bits_beside_the_lora_is_left_out(right, tmp_path):
+    base, adapter = right
+    given = renamed(adapter, tmp_path / "given", NAMES["default"])
+    state = load_file(given / WEIGHTS)
+    modules = {name.partition(".lora_")[0] for name in state}
+    for module in modules:
+        front = f"{module}.base_layer.weight"
+        state[front] = torch.ones(8, 1, dtype=torch.uint8)
+        state[f"{front}.absmax"] = torch.ones(8)
+        state[f"{front}.quant_map"] = torch.ones(16)
+        state[f"{front}.quant_state.bitsandbytes__nf4"] = torch.ones(8)
+    save_file(state, given / WEIGHTS, {"format": "pt"})
+    convert_adapter(given, base, tmp_path / "b.gguf", About("a"), "f32")
+    convert_adapter(adapter, base, tmp_path / "a.gguf", About("a"), "f32")
+    assert (tmp_path / "a.gguf").read_bytes() == (tmp_path / "b.gguf").read_bytes()
+    assert merge(base, given, tmp_path / "merged").changed == 14
+
+
 def test_the_other_kinds_of_mlx_are_refused_with_a_way_out(right, tmp_path):
     base, adapter = right
     given = as_mlx(adapter, tmp_path / "given", kind="dora")
