@@ -47,9 +47,17 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
-def save_tower(folder: Path) -> Path:
-    """Save the model as the makers publish theirs, its config.json of older form."""
-    sentence_piece_folder(folder, "gemma")
+def save_tower(folder: Path, vocabulary: Path | None = None) -> Path:
+    """Save the model as the makers publish theirs, its config.json of older form.
+
+    Args:
+        folder: for it.
+        vocabulary: the folder of a Gemma's tokenizer; by default one of our own.
+    """
+    if vocabulary is None:
+        sentence_piece_folder(folder, "gemma")
+    else:
+        shutil.copytree(vocabulary, folder)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     rows, turn_end = len(tokenizer), tokenizer.convert_tokens_to_ids("<end_of_turn>")
     family = FAMILIES["gemma3-images"]

@@ -17,6 +17,7 @@ from convert.vocabulary import TokenizerVocabulary, read_vocabulary
 from tests.convert.hf_from_gguf import CHATML, splitter
 
 END = "<|end_of_answer|>"
+TURNS = ["<start_of_turn>", "<end_of_turn>"]
 GEMMA = (
     "{{ bos_token }}{% if messages[0]['role'] == 'system' %}"
     "{{ raise_exception('System role not supported') }}{% endif %}"
@@ -78,7 +79,6 @@ def sentence_piece_folder(folder: Path, kind: str, **settings: Any) -> Path:
         else {"pad_id": -1, "eos_id": 2, "bos_id": 1, "unk_id": 0}
     )
     names = {"pad_piece": "<pad>", "eos_piece": "<eos>", "bos_piece": "<bos>"}
-    turns = ["<start_of_turn>", "<end_of_turn>"]
     pieces: dict[str, Any] = ids | (names if gemma else {})
     SentencePieceTrainer.Train(
         sentence_iterator=iter(t for t in corpus(()) if "\0" not in t),
@@ -92,31 +92,48 @@ def sentence_piece_folder(folder: Path, kind: str, **settings: Any) -> Path:
         allow_whitespace_only_pieces=True,
         split_digits=True,
         character_coverage=0.99,
-        control_symbols=turns if gemma else [],
+        control_symbols=TURNS if gemma else [],
         minloglevel=2,
         num_threads=1,
         hard_vocab_limit=False,
         **pieces,
     )
     (folder / "tokenizer.vocab").unlink()
+    if gemma:
+        return gemma_settings(folder, **settings)
     config: dict[str, Any] = {
-        "tokenizer_class": "GemmaTokenizer" if gemma else "LlamaTokenizer",
-        "bos_token": "<bos>" if gemma else "<s>",
-        "eos_token": "<eos>" if gemma else "</s>",
+        "tokenizer_class": "LlamaTokenizer",
+        "bos_token": "<s>",
+        "eos_token": "</s>",
         "unk_token": "<unk>",
         "add_bos_token": True,
         "add_eos_token": False,
-        "chat_template": GEMMA if gemma else LLAMA_2,
+        "chat_template": LLAMA_2,
+        "legacy": True,
     }
-    if gemma:
-        config |= {"pad_token": "<pad>", "mask_token": "<pad>"}
-        config["extra_special_tokens"] = turns
-    else:
-        config["legacy"] = True
-    config |= settings
+    return _write_settings(folder, "llama", config | settings)
+
+
+def gemma_settings(folder: Path, **settings: Any) -> Path:
+    """What stands beside the tokenizer.model of a Gemma."""
+    config: dict[str, Any] = {
+        "tokenizer_class": "GemmaTokenizer",
+        "bos_token": "<bos>",
+        "eos_token": "<eos>",
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "mask_token": "<pad>",
+        "add_bos_token": True,
+        "add_eos_token": False,
+        "chat_template": GEMMA,
+        "extra_special_tokens": TURNS,
+    }
+    return _write_settings(folder, "gemma2", config | settings)
+
+
+def _write_settings(folder: Path, model: str, config: dict[str, Any]) -> Path:
     (folder / "tokenizer_config.json").write_text(json.dumps(config), "utf-8")
-    model = {"model_type": "gemma2" if gemma else "llama"}
-    (folder / "config.json").write_text(json.dumps(model), "utf-8")
+    (folder / "config.json").write_text(json.dumps({"model_type": model}), "utf-8")
     return folder
 
 
