@@ -24,7 +24,7 @@ from finetune.evaluate.answers import (
     stoppable,
 )
 from finetune.evaluate.batches import Batches, fitting
-from finetune.evaluate.comparisons import (
+from finetune.evaluate.evaluation_statistics import (
     compare_answers,
     compare_exams,
     compare_losses,

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from finetune.data.prepared_records import DialogueRecord, RecordMessage
 from finetune.errors import FinetuneError
 from finetune.evaluate.answers import ANSWER, answer_of, questions
-from finetune.evaluate.comparisons import compare_answers
+from finetune.evaluate.evaluation_statistics import compare_answers
 from finetune.evaluate.held_out import HeldOut, held_out_of
 from finetune.evaluate.journal import Journal
 from finetune.evaluate.recipe import EvaluatePart

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from finetune.evaluate.comparisons import compare_exams
+from finetune.evaluate.evaluation_statistics import compare_exams
 from finetune.evaluate.result import (
     DifferenceInterval,
     Exam,
