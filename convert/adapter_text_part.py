@@ -1,4 +1,4 @@
-"""What a PEFT adapter of a model of images and text changes in its text tower."""
+"""Changes that a PEFT adapter of a model of images and text makes in its text tower."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from convert.peft_adapter import PeftAdapter
 
 
 def images_left_out(adapter: PeftAdapter) -> int:
-    """How many modules and whole weights of images `adapter` changes."""
+    """Counts the modules and whole weights for images that `adapter` changes."""
     return sum(map(of_images, (*adapter.loras, *adapter.whole, *adapter.tokens)))
 
 

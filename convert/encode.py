@@ -19,7 +19,7 @@ Kind = GGMLQuantizationType
 Q8_BLOCK = GGML_QUANT_SIZES[Kind.Q8_0][0]
 SAME = {"F32": Kind.F32, "F16": Kind.F16, "BF16": Kind.BF16, MXFP4: Kind.MXFP4}
 LARGEST_EXPONENT = 252
-"""Of MXFP4: with a larger one 6, its largest number, is none of float32."""
+"""Largest exponent of MXFP4: with a larger one, 6 times it overflows float32."""
 F16_OVERFLOW = 65520.0  # from here on the nearest float16 is infinity
 
 

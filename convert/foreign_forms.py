@@ -17,7 +17,7 @@ from convert.supported_models import TAKEN
 
 
 class Sight(StrEnum):
-    """How a foreign format is recognised."""
+    """Sign by which a foreign format is recognised."""
 
     ADAPTER_TENSOR = "a name in the weights of an adapter"
     MODEL_TENSOR = "a name in the weights of a model"

@@ -23,7 +23,7 @@ CONFIG = "config.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 OUTER = ("architectures", "model_type", "tie_word_embeddings")
-"""What a config.json says of the whole model, whatever its `text_config` says."""
+"""Keys of config.json about the whole model, whatever its `text_config` says."""
 OF_TRAINING = ("training_args", "optimizer", "scheduler", "scaler", "rng_state")
 """Pickles of a trainer that hold no weights."""
 
@@ -167,7 +167,7 @@ class Weight:
 
     @property
     def dtype(self) -> str:
-        """As safetensors writes it: F32, F16, BF16, F64; or MXFP4."""
+        """Type in safetensors' words: F32, F16, BF16, F64; or MXFP4."""
         return self.source.tensors[self.name].dtype
 
     @property
@@ -182,7 +182,7 @@ class Weight:
         return np.frombuffer(raw, kinds[self.dtype]).reshape(self.shape)
 
     def parts(self) -> npt.NDArray[Any] | PackedExperts:
-        """What a GGUF's tensor is made of, part by part if it is in MXFP4."""
+        """Parts that make up a GGUF's tensor; several if it is in MXFP4."""
         return self.stored()
 
     def expect(self) -> None:

@@ -18,7 +18,7 @@ MXFP4 = "MXFP4"
 BLOCK = 32
 """Numbers that share an exponent."""
 BLOCKS, SCALES = "_blocks", "_scales"
-"""How the names of the two tensors end that hold one weight."""
+"""Suffixes of the two tensors that hold one weight."""
 Bytes = npt.NDArray[np.uint8]
 
 

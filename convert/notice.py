@@ -27,7 +27,7 @@ def notice(card: Card) -> str:
 
 
 def _licence(licence: str) -> tuple[str, ...]:
-    """What may be done with the weights; a link only where it is that licence's own."""
+    """Terms for the weights; a link only where it is that licence's own."""
     if address := address_of(licence):
         return (
             f"The weights are licensed under {licence}",

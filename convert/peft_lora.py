@@ -18,7 +18,7 @@ OF_EXPERTS = {"gate_up_proj": ("gate_proj", "up_proj"), "down_proj": ("down_proj
 
 @dataclass(frozen=True)
 class ExpertPart:
-    """What a LoRA on a parameter with all experts changes in one matrix of one."""
+    """Change that a LoRA on a parameter with all experts makes to one matrix of one."""
 
     expert: int
     experts: int
@@ -33,11 +33,11 @@ class ExpertPart:
 
     @property
     def whole(self) -> ExpertPart:
-        """With all the matrices that are joined."""
+        """The matrix with all that are joined to it."""
         return replace(self, which=0, joined=1)
 
     def rows(self, b: int) -> slice:
-        """Which rows of B are this matrix's, of `b`."""
+        """Rows of B, which has `b`, that belong to this matrix."""
         if self.alternate:
             return slice(self.which, None, self.joined)
         each = b // self.joined
@@ -49,7 +49,7 @@ class Lora:
     """The low-rank change of one module, with the names of its tensors."""
 
     module: str
-    """Of the base: model.layers.0.self_attn.q_proj."""
+    """Module of the base: model.layers.0.self_attn.q_proj."""
     a: str
     """(rank, in)"""
     b: str

@@ -108,7 +108,7 @@ def _entries(
 
 
 def _notes(found: ImportanceMatrix) -> ctypes.Array[llama.llama_model_kv_override]:
-    """What the new file says of the matrix, under the keys that llama-quantize uses.
+    """Metadata about the importance matrix, under the keys that llama-quantize uses.
 
     Of paths only the last part: a file that is published should not tell where its
     maker's folders are.

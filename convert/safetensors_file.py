@@ -49,7 +49,7 @@ class TensorInfo:
 
     name: str
     dtype: str
-    """As safetensors writes it: F32, BF16."""
+    """Type in safetensors' words: F32, BF16."""
     shape: tuple[int, ...]
 
     @property

@@ -35,17 +35,17 @@ from medassist.text.licences.ids import hub_id
 WHOLE = "base-f16.gguf"
 MOST_BYTES = 24 * 2**20  # of a pair in the package, all files together
 FOR_OLLAMA = Path("build/ollama/medassist.gguf")
-"""Where the Modelfile of a clone looks for its weights; git ignores the folder."""
+"""Path at which a clone's Modelfile looks for its weights; git ignores the folder."""
 FIRST_LINE = (
     "`make ollama` merges the pair into the file below, proves it, and makes the model."
 )
 SYSTEM = "You answer questions about health in plain language."
-"""Of a base of our own; one of others was taught with what its template says."""
+"""System prompt for a base of our own; others were taught with their template's."""
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """What `ship` wrote."""
+    """Files that `ship` wrote."""
 
     folder: Path
     bytes: int

@@ -14,7 +14,7 @@ from convert.go_template.source import Conversation
 from medassist.core.values import Role
 
 Trim = Literal["no", "both", "left", "right"]
-"""Which of its ends a template takes the white space off a text."""
+"""Ends at which a template strips a text of white space."""
 
 
 def trimmed(text: str, trim: Trim) -> str:
@@ -60,9 +60,9 @@ class SystemInQuestion:
     around: TurnAffixes
     """Between what opens the question and the question itself."""
     where: Literal["first", "last"]
-    """Which question."""
+    """Question that this is about."""
     question_trim: Trim
-    """How the question behind it is trimmed."""
+    """Trimming of the question behind it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class TurnTemplate:
     user: TurnAffixes
     assistant: TurnAffixes
     asks: str
-    """After the last turn, where the answer is to begin."""
+    """Text after the last turn, where the answer is to begin."""
 
     def render(self, turns: Conversation) -> str:
         """The prompt for `turns`, without the begin token that the runtime writes.

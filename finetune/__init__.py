@@ -14,7 +14,7 @@ __all__ = ["generate_response"]
 
 
 def __getattr__(name: str) -> object:
-    """What needs torch is imported when it is asked for: `import finetune` is light."""
+    """Imports what needs torch when it is asked for: `import finetune` stays light."""
     if name == "generate_response":
         from finetune.generate import generate_response
 

@@ -39,7 +39,7 @@ QUOTING = (EVALUATION, PAGE, SLIDES)
 """These hold questions of the held-out data: they are sent when they are asked for."""
 OF_ADAPTER = (".safetensors", ".json", ".jinja", ".txt", ".model")
 SENT_TO = (*STORAGE, "*.amazonaws.com")
-"""Where the Hub has large files sent."""
+"""Host to which the Hub has large files sent."""
 SILENCE_S = 600.0
 """So long it may take over a commit."""
 # A folder of this computer between quotes or after a YAML key: it tells of its user.
@@ -55,7 +55,7 @@ class File(BaseModel):
     path: Path
     """On this computer."""
     name: str
-    """In the repository."""
+    """Name in the repository."""
     bytes: int
 
 
@@ -70,7 +70,7 @@ class PushPlan(BaseModel):
     private: bool
     files: tuple[File, ...]
     not_sent: tuple[str, ...]
-    """What of the run stays here."""
+    """Files of the run that stay here."""
     notes: tuple[str, ...]
 
     @property
@@ -85,7 +85,7 @@ class Pushed(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     url: str
-    """Of the commit."""
+    """URL of the commit."""
     repo: str
     revision: str
     files: int
@@ -237,7 +237,7 @@ def _file(path: Path, name: str) -> File:
 
 
 def _notes(files: list[File]) -> list[str]:
-    """What the user has to know of these files before they are everybody's."""
+    """Warnings about these files before everybody can have them."""
     notes: list[str] = []
     for file in files:
         if file.path.suffix not in _LOOKED_INTO or file.bytes > 2**22:

@@ -28,14 +28,14 @@ from medassist.core.run_folder import RECIPE
 from medassist.frozen_model import FrozenModel
 
 FOLDER = Path(__file__).parent / "recipes"
-"""Where the recipes lie that come with the program."""
+"""Folder of the recipes that come with the program."""
 
 MethodName = Literal["lora", "rslora", "dora", "qlora", "alora"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 
 
 class Expected(FrozenModel):
-    """What the recipe's author expects of it, for people to read before they start."""
+    """Expectations of the recipe's author, for people to read before they start."""
 
     hardware: str = ""
     memory: str = ""
@@ -60,7 +60,7 @@ class LoraPart(FrozenModel):
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     """`all-linear` (all but the output layer), or the last names of modules."""
     invocation: str | None = None
-    """Of `alora`: the text that switches it on; by default the answer's header."""
+    """For `alora`: the text that switches it on; by default the answer's header."""
 
     @property
     def scale(self) -> float:
@@ -98,11 +98,11 @@ class TrainPart(FrozenModel):
     packing: bool = True
     """Fill rows with several records, which do not see each other."""
     too_long: Literal["leave out", "cut"] = "leave out"
-    """What happens to a dialogue over `max_length`; text is divided, never lost."""
+    """Treatment of a dialogue over `max_length`; text is divided, never lost."""
     warm_up: float = Field(0.03, ge=0, lt=1)
     """Share of the training in which the rate rises."""
     schedule: Literal["cosine", "linear", "constant", "plateau"] = "cosine"
-    """How the rate falls afterwards: to zero, or not, or (`plateau`) to zero along a
+    """Course of the rate afterwards: to zero, or not, or (`plateau`) to zero along a
     line in the last 60 % of the training."""
     weight_decay: float = Field(0.0, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
@@ -113,7 +113,7 @@ class TrainPart(FrozenModel):
     attention: Literal["auto", "sdpa", "eager", "flash_attention_2"] = "auto"
     """`auto`: PyTorch's own (sdpa)."""
     validations: int = Field(4, ge=0)
-    """How often an epoch is validated; the best of them becomes the adapter."""
+    """Validations in an epoch; the best checkpoint of them becomes the adapter."""
     validation_records: int | None = Field(None, ge=1)
     """At most so many records of the validation set, chosen by the seed."""
     patience: int | None = Field(3, ge=1)
@@ -140,7 +140,7 @@ class TrainRecipe(FrozenModel):
     base: str = Field(min_length=1)
     """A folder with a Hugging Face model, the id of one on the hub, or a GGUF."""
     revision: str | None = None
-    """Of a hub id: a commit or tag."""
+    """Revision of a hub id: a commit or tag."""
     data: DataPart | None = None
     """None where the run folder's data was prepared without this recipe."""
     train: TrainPart = Field(default_factory=lambda: TrainPart.model_validate({}))

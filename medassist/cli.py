@@ -34,7 +34,7 @@ def _run() -> int:
 
 
 def _open_the_screen() -> int:
-    """What `medassist` alone does.
+    """Opens the screen, as `medassist` alone does.
 
     Where there is no option, none has to be read: Typer and the Pydantic that it reads
     options with would take a fifth of the time to the first frame.

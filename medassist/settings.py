@@ -20,7 +20,7 @@ from medassist.core.way_out import WayOut
 
 
 class Settings(BaseModel):
-    """What the user has chosen. A file with an unknown key is refused."""
+    """Settings of the user. A file with an unknown key is refused."""
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
@@ -54,9 +54,9 @@ class Settings(BaseModel):
     lock_minutes: int = Field(default=10, ge=0)
     """The screen is locked after so many minutes without a key; 0: never."""
     clipboard_seconds: int = Field(default=60, ge=0)
-    """What was copied is taken off the clipboard after so long; 0: it stays there."""
+    """Seconds until a copied text is taken off the clipboard; 0: it stays there."""
     network: WayOut = WayOut()
-    """How downloads go that are asked for: a proxy, and certificates of one's own."""
+    """Connection for downloads that are asked for: a proxy, and own certificates."""
     intended_use_accepted: int = Field(default=0, ge=0)
     """The version of the intended use that the user has accepted; 0: none."""
     intended_use_told: int = Field(default=0, ge=0)
@@ -64,7 +64,7 @@ class Settings(BaseModel):
 
     @property
     def engine_options(self) -> EngineOptions:
-        """How these settings load a pair."""
+        """Options with which these settings load a pair."""
         return EngineOptions(
             context=self.context,
             threads=self.threads,

@@ -163,9 +163,9 @@ class Architecture(ABC):
     """A kind of model: its settings and the place of each of its weights."""
 
     gguf_name: ClassVar[str]
-    """As `general.architecture` has it."""
+    """Name of the architecture, as in `general.architecture`."""
     defaults: ClassVar[Mapping[str, Any]] = {}
-    """What transformers takes where a config.json is silent; a test compares them."""
+    """Values of transformers where a config.json is silent; a test compares them."""
     ignored: ClassVar[tuple[str, ...]] = BUFFERS
     """Ends of names of tensors that are left out."""
     embeddings: ClassVar[tuple[str, ...]] = ("model.embed_tokens.weight",)
@@ -179,7 +179,7 @@ class Architecture(ABC):
     in_images: ClassVar[bool] = False
     """Published as the text tower of a model of images and text too."""
     outer: ClassVar[str] = ""
-    """What stands in the files before the names of the text class."""
+    """Prefix in the files before the names of the text class."""
 
     sizes: Sizes
     head_found: bool = field(default=False, kw_only=True)

@@ -25,7 +25,7 @@ ROUNDED_ROUTERS = (
 
 @dataclass(frozen=True)
 class Experts:
-    """How many experts a layer has, how many a token is sent to, and their width."""
+    """Number of experts in a layer, experts for each token, and their width."""
 
     count: int = 1
     used: int = 1

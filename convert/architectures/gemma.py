@@ -80,7 +80,7 @@ class Gemma1(Architecture):
         _write_base(writer, self.rope)
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         norm = (self.sizes.hidden,)
         return _plus_one(
             self.sizes.with_layers(
@@ -110,7 +110,7 @@ class Gemma2(Architecture):
     rope: Rope
     window: int
     windows: tuple[bool, ...]
-    """Of each layer: whether it looks back no further than `window`."""
+    """For each layer, whether it looks back no further than `window`."""
     attention_cap: float
     output_cap: float
 
@@ -152,13 +152,13 @@ class Gemma2(Architecture):
         _write_base(writer, self.rope)
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         return _targets(self.sizes, {})
 
 
 @dataclass(frozen=True)
 class Gemma3(Architecture):
-    """As Gemma 2, with norms on Q and K and a RoPE of its own for the windows."""
+    """Gemma 3: Gemma 2 with norms on Q and K and a RoPE of its own for the windows."""
 
     gguf_name = "gemma3"
     in_images = True
@@ -212,7 +212,7 @@ class Gemma3(Architecture):
             writer.add_final_logit_softcapping(self.output_cap)
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         head = (self.sizes.head,)
         return _targets(
             self.sizes,

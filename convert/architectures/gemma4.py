@@ -33,7 +33,7 @@ _OF_KEYS = re.compile(r"model\.layers\.(\d+)\.self_attn\.[kv]_(?:proj|norm)\.wei
 
 @dataclass(frozen=True)
 class Gemma4(Architecture):
-    """As Gemma 3; layers without a window have heads of their own size.
+    """Text of Gemma 4: Gemma 3, with heads of another size in layers without a window.
 
     The last layers may look at the keys and values of earlier ones, and each layer may
     have an embedding of its own beside the one that all share.
@@ -70,7 +70,7 @@ class Gemma4(Architecture):
     with_keys: int
     """So many layers have keys and values; those after them look at theirs."""
     keys_are_values: bool
-    """In the layers without a window."""
+    """Whether keys serve as values too, in the layers without a window."""
     of_layer: int
     """Width of each layer's own embedding; 0: there are none."""
     output_cap: float | None
@@ -145,7 +145,7 @@ class Gemma4(Architecture):
 
     @property
     def extra(self) -> dict[str, Array]:
-        """Of the layers without a window a part of each head is turned."""
+        """Factors that rotate only a part of each head, in layers without a window."""
         turned = int(self.rope.share * self.whole.head // 2)
         factors = np.full(self.whole.head // 2, _NEVER, np.float32)
         factors[:turned] = 1
@@ -159,7 +159,7 @@ class Gemma4(Architecture):
         return super().targets_of(name)
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         found = dict(self.sizes.with_layers({}))
         for number, windowed in enumerate(self.windows):
             sizes = self.sizes if windowed else self.whole

@@ -73,14 +73,14 @@ class Gpt2(Architecture):
         writer.add_layer_norm_eps(self.sizes.norm_epsilon)
 
     def targets_of(self, name: str) -> tuple[TensorTarget, ...]:
-        """Where `name` goes; the first checkpoints had no `transformer.` before it."""
+        """Targets of `name`; the first checkpoints had no `transformer.` before it."""
         bare = name.removeprefix("transformer.")
         return super().targets_of(
             name if bare.startswith("lm_head.") else f"transformer.{bare}"
         )
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         sizes = self.sizes
         hidden, inner = sizes.hidden, sizes.feed_forward
         layer: dict[str, TensorTarget] = {}

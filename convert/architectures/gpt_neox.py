@@ -71,7 +71,7 @@ class GptNeoX(Architecture):
         return name.replace("embed_out.", "lm_head.", 1)
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         sizes = self.sizes
         hidden, inner = sizes.hidden, sizes.feed_forward
         layer: dict[str, TensorTarget] = {}

@@ -24,7 +24,7 @@ _ROPE = {
     "truncate": False,
     "original_max_position_embeddings": 4096,
 }
-"""What transformers takes where config.json says nothing of it."""
+"""RoPE settings that transformers takes where config.json gives none."""
 _ROUNDED = (
     "llama.cpp, and so Ollama, rounds the bounds between which YaRN blends two "
     "frequencies, and this model does not (`truncate` false): some positions turn "
@@ -93,7 +93,7 @@ class GptOss(Architecture):
 
     @property
     def rope_in_llama_cpp(self) -> dict[str, object]:
-        """That it rounds yarn's bounds, where the model does not."""
+        """The note that llama.cpp rounds YaRN's bounds, where the model does not."""
         exact = self.rope.settings.values.get("truncate") is False
         return {"truncate": True} if exact and self.rope.kind == "yarn" else {}
 
@@ -126,7 +126,7 @@ class GptOss(Architecture):
         )
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         sizes = self.sizes
         norm = (sizes.hidden,)
         layer: dict[str, Targets] = {

@@ -28,13 +28,13 @@ _DEFAULTS = {
 
 _ATTENTION = ("attention", "full_attention")
 _ENDLESS = (float("inf"), {"__float__": "Infinity"})
-"""How transformers writes that a step may be of any size."""
+"""Forms of transformers for a step that may be of any size."""
 _MAMBA = ("mamba", "linear_attention")
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What embedding, attention, each layer's part and the logits are scaled by."""
+    """Factors for the embedding, the attention, each layer's part and the logits."""
 
     embedding: float = 1.0
     attention: float = 1.0
@@ -235,7 +235,7 @@ class Granite4(Granite):
         return name
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         return self.sizes.with_layers(
             {n: t for n, t in self.layer().items() if not n.startswith("mlp.")}
             | self.shared(self.sizes.feed_forward)
@@ -269,7 +269,7 @@ class GraniteHybrid(Granite4):
     mamba: Mamba2 = Mamba2(1, 1, 1, 1, 1)
     experts: Experts | None = None
     shared_width: int = 0
-    """Of the feed-forward, which stands beside the experts if there are any."""
+    """Width of the feed-forward beside the experts; 0 where there is none."""
 
     @classmethod
     def read(cls, config: JsonFile) -> GraniteHybrid:
@@ -315,7 +315,7 @@ class GraniteHybrid(Granite4):
         return one or super().targets_of(name)
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         sizes = self.sizes
         layer = {n: t for n, t in self.layer().items() if not n.startswith("mlp.")}
         both: dict[str, Table] = {"self_attn.": layer}

@@ -35,7 +35,7 @@ class Llama(Architecture):
     attention_bias: bool
     feed_forward_bias: bool
     window: int | None = None
-    """Of a Mistral that looks back no further than so many tokens."""
+    """Number of tokens that a Mistral with a window looks back."""
 
     @classmethod
     def read(cls, config: JsonFile) -> Llama:
@@ -57,7 +57,7 @@ class Llama(Architecture):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That llama.cpp knows no window for these models."""
+        """The note that llama.cpp knows no window for these models."""
         if self.window is None or self.window >= self.sizes.context:
             return ()
         return (
@@ -81,7 +81,7 @@ class Llama(Architecture):
         return {"rope_freqs.weight": self.rope.llama3_factors(self.sizes.head)}
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         return self.sizes.with_layers(self.layer())
 
     def layer(self) -> dict[str, TensorTarget]:

@@ -131,7 +131,7 @@ class Mixtral(Mistral):
         return name.replace(".block_sparse_moe.", ".mlp.")
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         return self.sizes.with_layers(
             self.experts.in_place_of_feed_forward(self.layer(), self.sizes.hidden)
         )

@@ -53,7 +53,7 @@ class Olmo2(Architecture):
         self.rope.write(writer)
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         sizes = self.sizes
         norm = (sizes.hidden,)
         return sizes.with_layers(

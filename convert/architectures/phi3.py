@@ -34,7 +34,7 @@ class Phi3(Architecture):
 
     rope: Rope
     rotated: int
-    """Of each head: so many dimensions are rotated."""
+    """Number of dimensions of each head that are rotated."""
     window: int | None
 
     @classmethod
@@ -70,7 +70,7 @@ class Phi3(Architecture):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Where llama.cpp computes these models in another way."""
+        """Notes on what llama.cpp computes in another way for these models."""
         notes: list[str] = []
         if self.window is not None and self.window < self.sizes.context:
             notes.append(
@@ -86,7 +86,7 @@ class Phi3(Architecture):
         return tuple(notes)
 
     def factors(self) -> dict[str, list[float]]:
-        """What divides the frequencies in short and in long contexts."""
+        """Divisors of the frequencies in short and in long contexts."""
         if self.rope.kind not in LONG:
             return {}
         settings = self.rope.settings
@@ -104,7 +104,7 @@ class Phi3(Architecture):
             writer.add_rope_scaling_attn_factors(self.attention_factor())
 
     def attention_factor(self) -> float:
-        """What cosine and sine are scaled by: that of LongRoPE, or the config's own."""
+        """Factor of cosine and sine: that of LongRoPE, or the config's own."""
         settings = self.rope.settings
         scale = settings.number("factor", self.sizes.context / self.rope.original)
         if scale <= 1:
@@ -124,7 +124,7 @@ class Phi3(Architecture):
         }
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         sizes = self.sizes
         hidden, inner = sizes.hidden, sizes.feed_forward
         joined = sizes.queries + 2 * sizes.keys

@@ -32,7 +32,7 @@ class Qwen2(Architecture):
     gguf_name = "qwen2"
     defaults = _DEFAULTS
     ropes: ClassVar = ("default", "linear", "dynamic", "yarn")
-    """What llama.cpp computes."""
+    """Kinds of RoPE that llama.cpp computes."""
 
     rope: Rope
     says_head: bool
@@ -81,7 +81,7 @@ class Qwen2(Architecture):
         }
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         return self.sizes.with_layers(self.layer())
 
     def layer(self) -> dict[str, TensorTarget]:
@@ -154,7 +154,7 @@ class Qwen3Moe(Qwen3):
         return (*super().notes, ROUNDED_ROUTERS)
 
     def place_weights(self) -> Table:
-        """Where each weight goes."""
+        """Returns the target of each weight."""
         return self.sizes.with_layers(
             self.experts.in_place_of_feed_forward(self.layer(), self.sizes.hidden)
         )

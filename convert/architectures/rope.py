@@ -26,11 +26,11 @@ class Rope:
     kind: str
     """default, linear, dynamic, llama3, yarn or longrope."""
     share: float
-    """Of each head that is rotated."""
+    """Share of each head that is rotated."""
     original: int
     """The context that the model was first trained on, in tokens."""
     settings: JsonFile
-    """What else config.json says of it."""
+    """Further settings of the RoPE in config.json."""
 
     def check(self, *kinds: str, partial: bool = False, rounds: bool = False) -> Rope:
         """The settings themselves, if their kind is one of `kinds`.

@@ -19,9 +19,9 @@ class TensorTarget:
     """The GGUF tensor that a weight becomes."""
 
     name: str
-    """In the GGUF; in the table of a layer without its `blk.N.`"""
+    """Name in the GGUF; in the table of a layer without its `blk.N.`"""
     shape: tuple[int, ...]
-    """That the weight must have in its file: rows first."""
+    """Shape that the weight must have in its file: rows first."""
     grid: tuple[int, ...] = ()
     """The rows in their file as a grid, whose axes stand in the GGUF in the order of
     `axes`; empty: rows stay in their order."""
@@ -30,14 +30,14 @@ class TensorTarget:
     """First row, and the one after the last, of the reordered weight, where it holds
     several tensors; `None`: all of them."""
     slice_of: tuple[int, int] | None = None
-    """Which slice of so many it is, where the experts of a layer are one tensor."""
+    """Index and number of slices, where the experts of a layer are one tensor."""
     stacked: bool = False
     """The weight holds those of all experts, one behind the other, and so does the
     GGUF; what else is said here is said of one of them."""
     transposed: bool = False
     """Stored (in, out), as GPT-2's Conv1D has it; a GGUF stores (out, in)."""
     reshaped: tuple[int, ...] = ()
-    """As a GGUF has it, where it is not `shape`; the numbers stay in their order."""
+    """Shape in the GGUF, where it is not `shape`; the numbers stay in their order."""
     takes_lora: bool = True
     """llama.cpp looks for a LoRA where it multiplies by this."""
     logarithm: bool = False
@@ -46,7 +46,7 @@ class TensorTarget:
     """Added to every value, in float32: Gemma's norms scale by 1 + weight."""
 
     def interleaved(self, heads: int) -> TensorTarget:
-        """With the two halves of each of `heads` interleaved.
+        """This target with the two halves of each of `heads` interleaved.
 
         Transformers rotates the first half of a head against the second, llama.cpp's
         llama each even row against the odd one after it.
@@ -126,7 +126,7 @@ class TensorTarget:
         return values if order is None else values[np.argsort(order)]
 
     def _order(self, rows: int) -> Order | None:
-        """For each of `rows` of the GGUF, which one of the file it is."""
+        """For each of `rows` of the GGUF, its row in the file."""
         if not self.grid:
             return None
         return np.arange(rows).reshape(self.grid).transpose(self.axes).reshape(-1)

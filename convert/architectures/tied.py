@@ -21,7 +21,7 @@ OWN_HEAD = (
     "(`tie_word_embeddings`), and the weights hold an output layer of its own "
     f"({HEAD}) that differs from the embedding"
 )
-"""How it is told."""
+"""Note about an output layer of its own, as it is told."""
 _BLOCK = 1 << 22  # values that are compared at a time
 
 

@@ -11,7 +11,7 @@ WINDOW, WHOLE = "sliding_attention", "full_attention"
 
 
 def read_windows(config: JsonFile, layers: int, pattern: int) -> tuple[bool, ...]:
-    """Of each layer, whether it has a window: from `layer_types`, else by `pattern`.
+    """Reads for each layer whether it has a window: `layer_types`, else `pattern`.
 
     Raises:
         ConvertError: `layer_types` says something else.

@@ -61,7 +61,7 @@ def read_turns(source: ChatSource) -> TurnTemplate:
 
 
 def nearest_turns(source: ChatSource) -> tuple[TurnTemplate, str]:
-    """What comes nearest to the chat template of `source`, and where they part.
+    """Finds the turns nearest to the chat template of `source`, and where they differ.
 
     The second is empty where it is what the template writes, exactly.
 
@@ -86,7 +86,7 @@ class _Finder:
     def __init__(self, source: ChatSource) -> None:
         self.source = source
         self.odd: list[str] = []
-        """What it does besides writing fixed texts around turns."""
+        """Findings about the template besides fixed texts around turns."""
         specials = sorted(filter(None, source.specials), key=len, reverse=True)
         self.atoms = re.compile("|".join([*map(re.escape, specials), "."]), re.DOTALL)
 
@@ -154,7 +154,7 @@ class _Finder:
         )
 
     def _later(self, turns: TurnTemplate) -> TurnAffixes | None:
-        """What stands around a system turn in the middle, where one is taken."""
+        """Text around a system turn in the middle, where one is taken."""
         roles: tuple[Role, ...] = ("user", "assistant", "system", "user")
         conversation = _marked(roles)
         if not self.source.takes(conversation):
@@ -237,7 +237,7 @@ def no_go_form(source: ChatSource, why: str) -> ConvertError:
 
 
 def _one_question(source: ChatSource, finder: _Finder) -> TurnTemplate:
-    """What the template writes around a question that stands alone."""
+    """Text that the template writes around a question that stands alone."""
     text = finder.render("user")
     question = re.search(f"{WORDS['user']}0", text, re.IGNORECASE)
     if question is None:
@@ -312,7 +312,7 @@ def _with_trims(
 
 
 def _unlike(source: ChatSource, turns: TurnTemplate) -> Iterator[str]:
-    """Where `turns` and the template itself part, over conversations of many shapes."""
+    """Finds where `turns` and the template differ, over talks of many shapes."""
     for conversation in conversations():
         expected = _expected(source, conversation)
         found = turns.render(conversation)

@@ -21,7 +21,7 @@ Conversation = Sequence[tuple[Role, str]]
 
 
 class RawRender(Protocol):
-    """From a Jinja text and turns to a prompt."""
+    """Renders turns with a Jinja text."""
 
     def __call__(
         self, template: str, turns: Conversation, ask: bool, thinking: Thinking
@@ -63,16 +63,16 @@ class ChatSource:
     """Tokens that the model was made for, where it says so."""
     raw: RawRender = field(repr=False)
     date: str | None = None
-    """What the template writes as today's date; `None`: it may write none."""
+    """Date that the template writes as today's; `None`: it may write none."""
     today: datetime | None = None
     """The moment of which it writes the date, where `date` does not say what."""
     context_from: str = ""
-    """Where it says so."""
+    """File that says so."""
     advice: Mapping[str, object] = field(default_factory=dict[str, object])
     """What its files say of writing answers, temperature and all: the content of
     generation_config.json, or the GGUF's keys of sampling."""
     advice_from: str = ""
-    """Which of them it is."""
+    """Name of that file or of that part of the GGUF."""
     stands_in: bool = False
     """Whether `template` is the plain one, since the model brings none."""
 

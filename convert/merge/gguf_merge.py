@@ -296,7 +296,7 @@ def _kind(name: str, tensor: StoredTensor, outtype: MergeType | None) -> Kind:
 
 
 def _file_type(base: GgufFacts, kinds: Mapping[str, Kind]) -> LlamaFileType:
-    """What a file is called whose changed weights are of `kinds`."""
+    """File type of a merged file whose changed weights are of `kinds`."""
     own = {tensor.name: tensor.kind for tensor in base.tensors}
     named = base.values.get(Keys.General.FILE_TYPE)
     if all(own[name] is kind for name, kind in kinds.items()) and named is not None:

@@ -108,7 +108,7 @@ def merge(
 
 
 def _led_to(out: Path) -> Path:
-    """Where a link leads, so that it stays one and the folder behind it is replaced."""
+    """Target of a link, so that the link stays and the folder behind it is replaced."""
     try:
         return end_of_links(out)
     except OSError as error:

@@ -32,13 +32,13 @@ class MergeRecord(FrozenModel):
     changed: int
     """Weights that are not those of the base."""
     bytes: int
-    """Of all weights."""
+    """Bytes of all weights."""
     vocabulary: int | None
     """Rows of the embedding."""
     untied: bool
     """Embedding and output layer were one tensor in the base, and are two here."""
     notes: tuple[str, ...] = ()
-    """What the user should know of this merge."""
+    """Notes about this merge for the user."""
 
 
 def read_record(folder: Path) -> MergeRecord:

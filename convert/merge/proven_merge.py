@@ -14,7 +14,7 @@ from medassist.core.proofs import Verified
 
 
 def merged_file(base: Path, adapter: Path) -> Path:
-    """Where the two become one file by default: beside the adapter."""
+    """Default path of the merged file: beside the adapter."""
     name = SHARD.sub("", base.name).removesuffix(".gguf")
     return adapter.with_name(f"{name}-{adapter.stem}.gguf")
 

@@ -44,14 +44,14 @@ _CONV1D = ("c_attn", "c_proj", "c_fc", "q_attn")
 
 @dataclass(frozen=True)
 class WeightPlan:
-    """How one weight of the merged model is made."""
+    """Plan for one weight of the merged model."""
 
     name: str
     dtype: str
-    """Of the base, and so of the merged model."""
+    """Type in the base, and so in the merged model."""
     source: SafetensorsFile
     key: str
-    """In `source`: of the base, or of an adapter that holds it anew."""
+    """Name in `source`: that of the base, or of an adapter that replaces the weight."""
     lora: Lora | None = None
     turned: bool = False
     """The weight lies (in, out): embeddings and Conv1D."""
@@ -339,7 +339,7 @@ class _Planner:
 
     @property
     def stored_twin(self) -> str:
-        """That of the two under which the base stores the one tensor."""
+        """Of the two tied names, the one under which the base stores the tensor."""
         return self.head if self.embedding not in self.base else self.embedding
 
     def name_of(self, weight: str, before: str = "the adapter changes") -> str:

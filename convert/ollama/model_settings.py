@@ -45,7 +45,7 @@ class OllamaWishes:
     template: str | None = None
     """A Go TEMPLATE written by hand, in the place of the one that is derived."""
     date: str | None = None
-    """What the chat template writes as today's date."""
+    """Date that the chat template writes as today's."""
     context: int | None = None
     """Tokens of context, where the parameters do not say it."""
     card_context: int | None = None
@@ -65,11 +65,11 @@ class OllamaSettings:
     licences: tuple[str, ...]
     messages: tuple[tuple[Role, str], ...]
     notes: tuple[str, ...] = ()
-    """What a user should know, in sentences."""
+    """Notes for the user, in sentences."""
     turns: TurnTemplate | None = None
     """The template as it was derived; `None` where it was written by hand."""
     inexact: str = ""
-    """What the chat template does that TEMPLATE does not; empty: nothing is known."""
+    """Difference between the chat template and TEMPLATE; empty: none is known."""
     origins: tuple[Parameter, ...] = ()
     """All parameters, stops and all, with who named them."""
 
@@ -139,7 +139,7 @@ def settings_from(source: ChatSource, wishes: OllamaWishes) -> OllamaSettings:
 
 
 def _turns(source: ChatSource) -> tuple[TurnTemplate, str]:
-    """What TEMPLATE is written of, and what the chat template does besides."""
+    """Turns for TEMPLATE, and what else the chat template does."""
     if source.stands_in or not renders_own(source.template):
         return read_turns(source), ""
     if source.date is not None or not source.writes_date():
@@ -154,7 +154,7 @@ def _turns(source: ChatSource) -> tuple[TurnTemplate, str]:
 
 
 def template_end(source: ChatSource) -> AnswerEnd:
-    """How the chat template of `source` ends an answer.
+    """Finds the text by which the chat template of `source` ends an answer.
 
     Raises:
         ConvertError: the template fails.
@@ -205,7 +205,7 @@ def read_message(text: str) -> tuple[Role, str]:
 def _parameters(
     source: ChatSource, advice: Recommended, wishes: OllamaWishes
 ) -> list[Parameter]:
-    """What the model's files say, or in its place its card, or the user."""
+    """Parameters from the user, else from the card, else from the model's files."""
     context = [
         (source.context, source.context_from),
         (wishes.card_context, "the card (context)"),
@@ -275,7 +275,7 @@ def _notes(source: ChatSource, turns: TurnTemplate | None, inexact: str) -> list
 
 
 def _of_end(source: ChatSource, end: AnswerEnd) -> list[str]:
-    """What a user should know of an end that is no token."""
+    """Notes on an end that is no token."""
     if end.is_token:
         return []
     if end.text:

@@ -25,7 +25,7 @@ from medassist.core.progress import Watcher
 from medassist.core.values import Role
 
 OLDEST = (0, 5, 5)
-"""Where /api/create takes files by digest; released in January 2025."""
+"""First version whose /api/create takes files by digest; released in January 2025."""
 PIECE = 1 << 20
 CREATE = "create"
 
@@ -39,7 +39,7 @@ class AdapterRefusedError(ConvertError):
 
 
 class OllamaServer(OllamaConnection):
-    """What is asked of an Ollama that models are published to."""
+    """Protocol of an Ollama that models are published to."""
 
     def version(self) -> str:
         """The server's version.

@@ -1,4 +1,4 @@
-"""Which template an Ollama from 0.30 on renders: ours, or the one in the GGUF.
+"""Decides whose template an Ollama from 0.30 on renders: ours, or the GGUF's.
 
 It takes the GGUF's own where that can do more than TEMPLATE, and looks for that by
 words in it (server/images.go, read in August 2026). A TEMPLATE of ours knows neither

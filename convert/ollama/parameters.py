@@ -87,15 +87,15 @@ class Parameter(BaseModel):
 
 @dataclass(frozen=True)
 class Recommended:
-    """What a model's files recommend for sampling."""
+    """Sampling parameters that a model's files recommend."""
 
     parameters: tuple[Parameter, ...] = ()
     notes: tuple[str, ...] = ()
-    """What of it cannot be passed on, in sentences."""
+    """Recommendations that cannot be passed on, in sentences."""
 
 
 def recommended(advice: Mapping[str, object], file: str) -> Recommended:
-    """What a model's files recommend, under Ollama's names.
+    """Reads a model's recommended parameters, under Ollama's names.
 
     Args:
         advice: the content of generation_config.json, or the keys of a GGUF.

@@ -41,11 +41,11 @@ OWN_TALKS: tuple[Talk, ...] = (
         ("user", "\n\nAnd zinc?"),
     ),
 )
-"""What a chat template is asked that the server renders itself."""
+"""Conversations to ask a chat template that the server renders itself."""
 DATE_NAME, DATE_FORM = "date_string", "%d %b %Y"
-"""What llama-server calls today's date, and how it writes it (common/chat.cpp)."""
+"""Name and format of today's date in llama-server (common/chat.cpp)."""
 CLOCKS = (timedelta(), timedelta(days=-1), timedelta(days=1))
-"""How far the server's date may be from the one here, where its zone is another."""
+"""Shifts of the server's date against the one here, where its zone is another."""
 
 
 def prompt_checks(
@@ -125,7 +125,7 @@ def _prompt(
 def _thinking(
     server: OllamaServer, plan: PublishPlan, source: ChatSource, *, own: bool
 ) -> list[ReadBackCheck]:
-    """What `think` does to a prompt, where the chat template lets it be switched."""
+    """Effect of `think` on a prompt, where the chat template lets it be switched."""
     turns = whole_talk(TALKS[0], plan.settings, joined=not own)
     ways: tuple[Thinking, ...] = ("on", "off")
     try:
@@ -166,7 +166,7 @@ def _thinking(
 def _expected(
     source: ChatSource, turns: Sequence[tuple[Role, str]], thinking: Thinking = "auto"
 ) -> list[str]:
-    """What the template writes, on the days that the server may have."""
+    """Prompts by the template, on the days that the server may have."""
     now = datetime.now().astimezone()
     days = CLOCKS if source.writes_date() else CLOCKS[:1]
     return [
@@ -178,7 +178,7 @@ def _expected(
 def _switched(
     source: ChatSource, turns: Sequence[tuple[Role, str]], found: str
 ) -> tuple[str, ...]:
-    """What was switched in the template so that it writes `found`; empty: nothing.
+    """Names what was switched in the template so that it writes `found`; empty: none.
 
     A server chooses for what the template leaves open: whether to think, and the date.
     """

@@ -69,10 +69,10 @@ class PublishReport(BaseModel):
 
 @dataclass(frozen=True)
 class Proofs:
-    """What the gate has proven of the files of one model."""
+    """Proofs of the gate for the files of one model."""
 
     sha256: dict[Path, str] = field(default_factory=dict[Path, str])
-    """Of each file that is verified."""
+    """Hash of each verified file."""
     missing: tuple[str, ...] = ()
     """The proofs that are missing, each as a sentence with how to get it."""
 
@@ -87,7 +87,7 @@ class Proofs:
 
 
 def proofs_of(plan: PublishPlan) -> Proofs:
-    """What the gate has seen and passed of the files of `plan`.
+    """Collects what the gate has seen and passed of the files of `plan`.
 
     Raises:
         ConvertError: a file or a verify.json cannot be read.

@@ -22,7 +22,7 @@ class PublishPlan:
     files: tuple[Path, ...]
     """The GGUF, or all parts of a split one."""
     facts: GgufFacts
-    """Of the first part, with the tensors of all."""
+    """Facts of the first part, with the tensors of all."""
     adapter: Path | None
     source: ChatSource
     settings: OllamaSettings

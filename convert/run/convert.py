@@ -28,7 +28,7 @@ from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Verified
 
 RUNNING = ".running"
-"""In `gguf/` while a call is at work there."""
+"""Lock in `gguf/` that a call holds while it works there."""
 
 
 class StepTaken(BaseModel):

@@ -71,7 +71,7 @@ class ConvertibleRun:
 
     @property
     def template(self) -> str | None:
-        """What the adapter was taught in, where the base brings no chat template."""
+        """Chat template that the adapter was taught in, where the base brings none."""
         if template_in(self.base) is not None:
             return None
         found = (template_in(adapter.folder) for adapter in self.adapters.values())

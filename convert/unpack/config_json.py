@@ -115,7 +115,7 @@ def _prove(facts: GgufFacts, architecture: Architecture) -> None:
 
 
 def _usual(name: str, architecture: Architecture) -> Any:
-    """What goes without saying, and is said by some programs all the same."""
+    """Default of a value that some programs write all the same."""
     sizes = architecture.sizes
     return {
         "attention.key_length": sizes.head,

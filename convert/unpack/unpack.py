@@ -150,7 +150,7 @@ class _Stored:
 
     @property
     def bytes(self) -> int:
-        """As float32."""
+        """Bytes as float32."""
         return 4 * int(np.prod(self.target.shape))
 
     def floats(self) -> Array:

@@ -23,7 +23,7 @@ from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check
 
 VALUES = 1 << 22
-"""That are decoded at a time."""
+"""Values that are decoded at a time."""
 LEAST = 1e-3
 """Of the mean row: a row that is smaller is held against so much. Untrained rows may
 be too small for F16 to hold, and nothing is lost by that."""
@@ -38,7 +38,7 @@ class EmbeddingTable:
     what: str
     """A row is that of a token or of a position."""
     otherwise: str = ""
-    """What llama.cpp takes where the GGUF has no such tensor."""
+    """Tensor that llama.cpp takes where the GGUF has none of this name."""
 
 
 def compare_embeddings(

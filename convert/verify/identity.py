@@ -26,7 +26,7 @@ BESIDE = (
     "additional_chat_templates/*.jinja",
     "generation_config.json",
 )
-"""What of a model's folder shapes its GGUF, beside config and weights."""
+"""Files of a model's folder that shape its GGUF, beside config and weights."""
 Seen = dict[Path, tuple[int, int, int]]
 
 

@@ -111,7 +111,7 @@ class Difference:
         return self.worst < limit and self.nmse < limit
 
     def tolerance(self, limit: float) -> float:
-        """How close two logits may be to swap: the largest difference.
+        """Tolerance for two logits that may swap: the largest difference.
 
         Of a model that is wrong it excuses nothing.
         """
@@ -171,7 +171,7 @@ def read_prompts(
 
 
 def _last(tokens: Sequence[int], part: Sequence[int]) -> int:
-    """Where `part` begins the last time: from there an activated LoRA counts."""
+    """Last place at which `part` begins: from there an activated LoRA counts."""
     length = len(part)
     return max(
         at
@@ -183,7 +183,7 @@ def _last(tokens: Sequence[int], part: Sequence[int]) -> int:
 def write_greedily(
     gguf: GgufScorer, prompts: Sequence[PromptTokens]
 ) -> list[GreedyText]:
-    """What the GGUF writes after a few of the prompts."""
+    """Has the GGUF write on after a few of the prompts."""
     context = gguf.opened.context
     chosen = [p for p in prompts if len(p.tokens) + GREEDY_TOKENS < context]
     step = max(1, len(chosen) // GREEDY_PROMPTS)

@@ -70,7 +70,7 @@ is: reading is what takes the time."""
 ERRORS = {"F32": 1e-10, "F16": 1e-5, "BF16": 1e-4, "Q8_0": 1e-3}
 """NMSE of a changed weight by its type; rounding alone gives a tenth or less."""
 SHARE, SHARE_OF_ONE = 0.1, 0.5
-"""How far from all of the change may be in the file, in sum and of one weight."""
+"""Tolerances for the share of the change in the file: of the sum, of one weight."""
 
 
 def verify_merged(

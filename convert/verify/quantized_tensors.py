@@ -18,7 +18,7 @@ from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check
 
 ROWS = 32
-"""Of each tensor, evenly spread: a swap or a permutation moves all of them."""
+"""Rows of each tensor, evenly spread: a swap or a permutation moves all of them."""
 MOST_ERROR = 0.75
 """NMSE of a tensor. On random weights 4 bits err by 0.005, 2 bits by 0.1, IQ1_S by 0.28
 and the ternary types, which want weights trained for them, by 0.69; another tensor of

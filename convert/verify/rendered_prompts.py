@@ -171,7 +171,7 @@ def _differ(
     expected: str | None,
     found: str | TemplateError | None,
 ) -> str | None:
-    """What differs, in words."""
+    """Describes the difference."""
     if isinstance(found, TemplateError):
         return None if expected is None else str(found)
     if expected is None or found is None:
@@ -187,7 +187,7 @@ def _differ(
 
 
 def _texts(expected: str, found: str) -> str:
-    """Where two texts part."""
+    """First difference of two texts, in words."""
     same = next(
         (i for i, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b),
         min(len(expected), len(found)),

@@ -108,7 +108,7 @@ def hash_of(file: Path) -> str:
 
 
 def tensors_of(gguf: Path) -> TensorsHash:
-    """What identifies the tensors of `gguf`, all files of a split one.
+    """Identifies the tensors of `gguf`, all files of a split one, by a hash.
 
     Raises:
         ConvertError: it cannot be read.

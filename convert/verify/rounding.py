@@ -43,7 +43,7 @@ def type_of_numbers(folder: Path, gguf: Path, quantization: str) -> str:
 
 
 def type_to_round_to(gguf: Path) -> torch.dtype:
-    """That of the matrices in `gguf` which are not quantized."""
+    """Type of the matrices in `gguf` that are not quantized."""
     types = {t.type for t in read_model(gguf).tensors if len(t.shape) > 1}
     return next((ROUNDED_TO[t] for t in sorted(types & {*ROUNDED_TO})), torch.float32)
 

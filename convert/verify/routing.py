@@ -1,4 +1,4 @@
-"""Where a model's own routers are sure of their experts, whatever rounds their input.
+"""Finds where a model's own routers choose the same experts under any rounding.
 
 A router sends a token to the experts that it wants most. Where it wants two about as
 much, a rounding decides between them, and two programs that round alike but sum in
@@ -28,9 +28,9 @@ LEAST = 100
 
 Text = tuple[int, ...]
 Values = list[torch.Tensor]
-"""Of each router the values of all experts at each position of a text: (T, experts)."""
+"""For each router the values of all experts at each place of a text: (T, experts)."""
 Settled = Mapping[Text, torch.Tensor]
-"""Of each text which positions are settled: (T,)."""
+"""For each text whether a position is settled: (T,)."""
 
 
 def settled_positions(

@@ -30,12 +30,12 @@ class Stored:
     file: Path
 
     def tensor(self) -> torch.Tensor:
-        """As it is stored, in the mapped file as long as nothing is done to it."""
+        """The tensor as stored, in the mapped file as long as nothing is done to it."""
         with safe_open(self.file, framework="pt") as opened:
             return opened.get_tensor(self.name)
 
     def floats(self) -> torch.Tensor:
-        """In float32."""
+        """The tensor in float32."""
         return self.tensor().to(torch.float32)
 
 
@@ -44,7 +44,7 @@ class StackedExperts(Stored):
     """Matrices of the experts of a layer, which transformers has as one tensor."""
 
     experts: tuple[tuple[Stored, ...], ...]
-    """Of each expert: what is joined, gate and up, or what stands alone, down."""
+    """Parts of each expert: gate and up, which are joined, or down alone."""
 
     def tensor(self) -> torch.Tensor:
         """(experts, rows, columns)."""
@@ -66,7 +66,7 @@ class PackedExperts(Stored):
 
 
 def packed_experts(full: str, stored: dict[str, Stored]) -> Stored | None:
-    """What the parameter `full` is made of, if it is stored in MXFP4."""
+    """Sources of the parameter `full`, if it is stored in MXFP4."""
     blocks, scales = (stored.get(full + end) for end in (BLOCKS, SCALES))
     if blocks is None or scales is None:
         return None
@@ -74,7 +74,7 @@ def packed_experts(full: str, stored: dict[str, Stored]) -> Stored | None:
 
 
 def stacked_experts(full: str, stored: dict[str, Stored]) -> Stored | None:
-    """What the parameter `full` is made of, if it is that of a layer's experts."""
+    """Sources of the parameter `full`, if it is that of a layer's experts."""
     if (match := _EXPERTS.fullmatch(full)) is None:
         return None
     inner, kind = match.groups()

@@ -187,7 +187,7 @@ class StreamedModel:
         return [found[0][row, : len(text)] for row, text in enumerate(texts)]
 
     def settled(self, texts: Iterable[Sequence[int]]) -> Settled | None:
-        """Where in `texts` no rounding swaps experts, if that is known.
+        """Positions in `texts` at which no rounding swaps experts, if they are known.
 
         They have been read in float32 and rounded before.
         """
@@ -243,7 +243,7 @@ class StreamedModel:
         return output.logits[0].float().numpy().astype(np.float32, copy=False)
 
     def _as(self, adapted: bool) -> tuple[nn.Module, AbstractContextManager[None]]:
-        """What to call, and in which context, with or without the adapter."""
+        """The model to call and its context, with or without the adapter."""
         if self._adapted is None:
             return self._model, nullcontext()
         return self._adapted, nullcontext() if adapted else (
@@ -274,7 +274,7 @@ class StreamedModel:
                     module._buffers[name] = weight.floats()
 
     def _stored_as(self, full: str, stored: dict[str, Stored]) -> Stored | None:
-        """With and without the inner model's prefix, as transformers finds them."""
+        """Both names of a parameter, with the inner model's prefix and without."""
         prefix = f"{self._model.base_model_prefix}."
         candidates = (full, full.removeprefix(prefix), prefix + full, self._plain(full))
         found = next((stored[c] for c in candidates if c in stored), None)

@@ -46,7 +46,7 @@ class TokenCheck(BaseModel):
     first_difference: str | None = None
     differences: int = 0
     notes: tuple[str, ...] = ()
-    """What llama.cpp cannot do as the tokenizer does, and what was done about it."""
+    """Differences between llama.cpp and the tokenizer, and what was done about them."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class TokenizerPair:
     hf: PreTrainedTokenizerFast
     gguf: GgufVocabulary
     blanks: Blanks | None
-    """Of a SentencePiece tokenizer."""
+    """Blanks that a SentencePiece tokenizer adds."""
 
     @cached_property
     def added(self) -> dict[str, int]:
@@ -142,7 +142,7 @@ def _pair(
 
 
 def _ends(folder: Path, pair: TokenizerPair) -> list[str]:
-    """What is wrong about the tokens that begin and end texts and answers."""
+    """Checks the tokens that begin and end texts and answers."""
     tokens = pair.gguf
     wrong = [
         f"the end token {_named(pair, token)} does not end an answer in the GGUF: it "
@@ -168,7 +168,7 @@ def _ends(folder: Path, pair: TokenizerPair) -> list[str]:
 
 
 def _ends_of_generate(folder: Path, pair: TokenizerPair) -> list[int]:
-    """Where transformers' `generate` ends an answer, as it reads that itself."""
+    """Tokens at which transformers' `generate` ends an answer, by its own reading."""
     if not (folder / "generation_config.json").is_file():
         return []
     try:

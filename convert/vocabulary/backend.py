@@ -21,7 +21,7 @@ class Backend:
     """A BPE of the tokenizers library."""
 
     file: Path
-    """For messages."""
+    """Tokenizer's file, for messages."""
     vocabulary: dict[str, int]
     """Tokens that merges yield, and their letters; added ones may be missing."""
     merges: tuple[tuple[str, str], ...]

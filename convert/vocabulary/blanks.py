@@ -25,12 +25,12 @@ SPLIT = {"type": "Split", "pattern": {"String": " "}}
 
 @dataclass(frozen=True)
 class Blanks:
-    """Where a tokenizer adds blanks."""
+    """Places at which a tokenizer adds blanks."""
 
     first: bool
-    """Before a text."""
+    """Whether a blank is added before a text."""
     after_special: bool
-    """Before text that stands behind a special token."""
+    """Whether a blank is added to text behind a special token."""
     doubles: bool
     """Also where the text begins with one."""
 

@@ -83,7 +83,7 @@ def end_tokens(folder: Path, tokenizer: PreTrainedTokenizerFast) -> tuple[int, .
 
 
 def template_end(tokenizer: PreTrainedTokenizerFast) -> AnswerEnd:
-    """How the chat template of `tokenizer` ends an answer.
+    """Finds the text by which the chat template of `tokenizer` ends an answer.
 
     Raises:
         ConvertError: it cannot render a question and its answer.

@@ -25,9 +25,9 @@ class VocabularyTokens:
     texts: tuple[str, ...]
     types: tuple[TokenType, ...]
     scores: tuple[float, ...] | None = None
-    """Of SentencePiece: the higher, the earlier two pieces are joined to this one."""
+    """Scores of SentencePiece: the higher, the earlier two pieces are joined."""
     merges: tuple[str, ...] | None = None
-    """Of byte-level BPE: "left right", the most important first."""
+    """Merges of byte-level BPE: "left right", the most important first."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Ends:
     adds_bos: bool = False
     adds_eos: bool = False
     template: AnswerEnd | None = None
-    """How the chat template ends an answer; `None`: there is no template."""
+    """End of an answer in the chat template; `None`: there is no template."""
 
 
 @dataclass(frozen=True)

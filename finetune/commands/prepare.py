@@ -228,7 +228,7 @@ def _told(manifest: Manifest, out: Path, anew: bool) -> str:
 
 
 def _columns(source: SourceFacts) -> Iterator[str]:
-    """What the columns of a table were taken for, and which were not used."""
+    """Prints which columns of a table each field was read from, and the unused ones."""
     if source.columns:
         taken = "; ".join(
             f"{ours} from {', '.join(names)}" for ours, names in source.columns.items()

@@ -24,7 +24,7 @@ class QuestionAnswer:
 
     source: str
     focus: str
-    """What the question is about: a disease, an article. Splits are made by it."""
+    """Subject of the question: a disease, an article. Splits are made by it."""
     kind: str
     """information, symptoms, treatment, summary, ..."""
     question: str

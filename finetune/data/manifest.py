@@ -22,15 +22,15 @@ class SourceFacts(FrozenModel):
     name: str
     title: str
     path: str
-    """As the recipe or the command line gave it."""
+    """Path as the recipe or the command line gave it."""
     licence: str
-    """Of the set as a whole, or `per article`."""
+    """Licence of the set as a whole, or `per article`."""
     terms: str
-    """What its owners ask beside the licence; mostly empty."""
+    """Further terms of its owners; mostly empty."""
     files: int
     bytes: int
     sha256: str
-    """Of the lines `sha256  path` of all its files, sorted, as sha256sum has them."""
+    """Hash of the lines `sha256  path` of all its files, sorted as by sha256sum."""
     documents: int
     """Documents or patients: groups."""
     read: int
@@ -42,11 +42,11 @@ class SourceFacts(FrozenModel):
     licences: dict[str, int]
     """Records that were read, by the licence that they carry."""
     columns: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Of tables: the columns that each field was read from; in several files, all."""
+    """Tables only: the columns that each field was read from, over all files."""
     unused_columns: tuple[str, ...] = ()
-    """Of tables: columns of which nothing is in the records, in one file at least."""
+    """Tables only: columns that no record uses, in one file at least."""
     missing_cells: dict[str, int] = Field(default_factory=dict)
-    """Of tables: cells with a word for nothing (NaN, N/A, NULL), taken for empty."""
+    """Tables only: cells with a word for nothing (NaN, N/A, NULL), taken for empty."""
 
 
 class StepCount(FrozenModel):
@@ -110,7 +110,7 @@ class Timing(FrozenModel):
     """Duration of the preparation."""
 
     seconds: float
-    """Of wall time; of the last call, where it was broken off and called again."""
+    """Wall time; of the last call, where it was interrupted and resumed."""
     records_per_second: float
     tasks: int
     workers: int
@@ -125,9 +125,9 @@ class Manifest(FrozenModel):
     """The end of the preparation, ISO 8601 in UTC."""
     settings: DataPart
     settings_sha256: str
-    """Of `settings`: another recipe is another hash."""
+    """Hash of `settings`: another recipe has another hash."""
     inputs_sha256: str
-    """Of the inputs' paths, sizes and times: whether they changed since."""
+    """Hash of the inputs' paths, sizes and times, which tells whether they changed."""
     sources: tuple[SourceFacts, ...]
     steps: tuple[StepCount, ...]
     licences: tuple[LicenceCount, ...]
@@ -141,7 +141,7 @@ class Manifest(FrozenModel):
     lists: Lists
     timing: Timing
     versions: dict[str, str]
-    """Of Python and of the packages that had a part in it."""
+    """Versions of Python and of the packages that had a part in it."""
 
     def split(self, name: str) -> SplitFacts:
         """The facts on one split.

@@ -21,9 +21,9 @@ class Phrasings(FrozenModel):
     follows: tuple[str, ...]
     """Come second in a conversation."""
     patients: tuple[str, ...]
-    """In the first person, or for somebody of the family."""
+    """Questions in the first person, or for somebody of the family."""
     clinicians: tuple[str, ...]
-    """In shorthand."""
+    """Questions in shorthand."""
 
 
 @cache

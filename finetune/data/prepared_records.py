@@ -22,7 +22,7 @@ class Licence(FrozenModel):
     name: str
     """`CC BY 4.0`, `CC0 1.0`, `public domain`, `MIT`, ...; `unknown`; `TDM`."""
     evidence: str
-    """What was found and where: an element with its value, a column, the set's own."""
+    """Evidence with its place: an element with its value, a column, the set's own."""
 
 
 class RecordMessage(FrozenModel):
@@ -43,7 +43,7 @@ class _Record(FrozenModel):
     licence: Licence
     title: str = ""
     meta: dict[str, str] = Field(default_factory=dict)
-    """What a source says beside: kind of question, date, section."""
+    """Further facts by the source: kind of question, date, section."""
 
 
 class TextRecord(_Record):

@@ -18,7 +18,7 @@ ALLOWED_LICENCES = (
     "MIT",
     "Apache",
 )
-"""What may be trained on, changed and passed on by everybody, commerce included."""
+"""Licences that let everybody train, change and pass on, commerce included."""
 
 Scalar = str | int | float | bool
 Option = Scalar | list[Scalar] | dict[str, Scalar] | None
@@ -28,13 +28,13 @@ class SourcePart(FrozenModel):
     """A data set and its place."""
 
     name: str
-    """As `medassist finetune prepare --list` calls it: medquad, pmc-oa, table, text."""
+    """Name in `medassist finetune prepare --list`: medquad, pmc-oa, table, text."""
     path: str
     """A file or a folder; a relative one is sought from the recipe's own folder."""
     options: dict[str, Option] = Field(default_factory=dict)
-    """What the source asks for: a column map, a part of the set."""
+    """Options of the source: a column map, a part of the set."""
     licence: str | None = None
-    """What its owner allows, where the files do not say it; yours to know."""
+    """Licence by its owner, where the files name none; yours to know."""
 
 
 class Lengths(FrozenModel):
@@ -52,7 +52,7 @@ class Lengths(FrozenModel):
 
 
 class Duplicates(FrozenModel):
-    """When records count as duplicates."""
+    """Bounds at which records count as duplicates."""
 
     exact: bool = True
     """The same words in the same order; blanks and line ends do not count."""
@@ -95,7 +95,7 @@ class DataPart(FrozenModel):
     """Data sets, filters and splits."""
 
     sources: tuple[SourcePart, ...] = Field(min_length=1)
-    """In the order of preference: of two duplicates the one read first stays."""
+    """Sources in order of preference: of two duplicates the one read first stays."""
     licences: tuple[str, ...] = ALLOWED_LICENCES
     """What may be used. `unknown`, `retracted`, `CC BY-NC`, `TDM`, ... only where they
     are named here; `CC BY` stands for all its versions."""
@@ -106,7 +106,7 @@ class DataPart(FrozenModel):
     duplicates: Duplicates = Duplicates()
     overlap: Overlap = Overlap()
     identifiers: Literal["warn", "drop"] = "warn"
-    """What becomes of records in which something looks like a patient's identifier."""
+    """Treatment of records in which something looks like a patient's identifier."""
     split: Split = Split()
     seed: int = 0
     """Another seed, another split."""

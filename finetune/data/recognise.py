@@ -1,4 +1,4 @@
-"""Which data set a file or folder holds, by what stands at its beginning."""
+"""Recognises the data set in a file or folder by its beginning."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def _of_recipe(file: Path) -> tuple[DataPart, TrainRecipe | None]:
 
 
 def _base_of_ours(file: Path, content: dict[str, Any]) -> Path:
-    """Where the paths of a recipe begin that comes with the program.
+    """Folder to which paths in a recipe of ours are relative.
 
     It knows no folder of the user's but the current one, and beside itself what comes
     with it.

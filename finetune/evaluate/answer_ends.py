@@ -1,4 +1,4 @@
-"""Where the answers of a model end, by its settings, its tokenizer and its template."""
+"""Finds where answers of a model end: by its settings, tokenizer and template."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AnswerEnds:
 
 
 def answer_ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> AnswerEnds:
-    """Where answers of `model` end: the app ends them at the same places.
+    """Finds where answers of `model` end: the app ends them at the same places.
 
     Args:
         model: a causal model of transformers, or of PEFT.
@@ -42,7 +42,7 @@ def answer_ends(model: Any, tokenizer: PreTrainedTokenizerBase) -> AnswerEnds:
 
 
 def ends_of(tokenizer: PreTrainedTokenizerBase, more: Sequence[Any] = ()) -> AnswerEnds:
-    """Where answers end by a tokenizer and its template.
+    """Finds where answers end by a tokenizer and its template.
 
     Args:
         tokenizer: with the chat template that the model is asked with.

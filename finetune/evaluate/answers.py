@@ -22,7 +22,7 @@ EXAMPLE = TypeAdapter(Example)
 
 
 class ModelText(Protocol):
-    """What a model wrote."""
+    """Text that a model wrote."""
 
     @property
     def text(self) -> str: ...
@@ -42,7 +42,7 @@ def questions(
 def answer_of(
     record: DialogueRecord, base: ModelText, tuned: ModelText
 ) -> AnsweredItem:
-    """What both wrote to the last question of a record, beside its reference."""
+    """Answers of both to the last question of a record, beside its reference."""
     reference = record.messages[-1].content
     return AnsweredItem(
         id=record.id,

@@ -77,7 +77,7 @@ EXAM_ITEM = TypeAdapter(PairedExamItem)
 
 @dataclass
 class EvaluationWork:
-    """What the steps of an evaluation share."""
+    """State that the steps of an evaluation share."""
 
     run: Path
     pair: TorchPair
@@ -90,7 +90,7 @@ class EvaluationWork:
 
     @property
     def writing(self) -> Writing:
-        """How answers are written: no longer than half the context."""
+        """Settings for writing answers: no longer than half the context."""
         most = min(self.part.max_new_tokens, self.pair.context // 2)
         return Writing(most, self.part.temperature, self.part.seed)
 

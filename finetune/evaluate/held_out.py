@@ -34,7 +34,7 @@ class HeldOut:
     instead_of: str | None = None
 
     def facts(self, *, tokens: int = 0, bytes: int = 0, unscored: int = 0) -> DataFacts:
-        """What an evaluation says of its data; the figures are of scored items."""
+        """Facts about the data of an evaluation; the figures are of scored items."""
         return DataFacts(
             split=self.split,
             instead_of=self.instead_of,

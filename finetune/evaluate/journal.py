@@ -108,7 +108,7 @@ class Journal:
 
     @property
     def seconds(self) -> float:
-        """Of computing in earlier sittings."""
+        """Computing time of earlier sittings."""
         try:
             return float(self._seconds.read_text("ascii"))
         except (OSError, ValueError):

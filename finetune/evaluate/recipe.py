@@ -23,14 +23,14 @@ class EvaluatePart(FrozenModel):
     """Settings of an evaluation, all with defaults."""
 
     split: str = "test"
-    """Which of data/*.jsonl both models are measured on; where test has no records,
+    """Split of data/*.jsonl to measure both models on; where test has no records,
     validation is taken, and said."""
     generate: int = Field(50, ge=0)
-    """How many questions of the split both models answer in full, for ROUGE-L."""
+    """Number of questions that both models answer in full, for ROUGE-L."""
     examples: bool = True
     """Whether both answer the prompts of evaluate/prompts.yaml, for reading."""
     system_prompt: str = SYSTEM_PROMPT
-    """What stands before the prompts of `examples`."""
+    """System prompt before the prompts of `examples`."""
     max_new_tokens: int = Field(256, ge=1)
     """Tokens of a generated answer at most."""
     temperature: float = Field(0.0, ge=0)
@@ -44,7 +44,7 @@ class EvaluatePart(FrozenModel):
     mostly without; by default only an activated LoRA is asked so, since without its
     invocation it does nothing."""
     seed: int = 0
-    """Of the bootstrap, and of sampling where the temperature is above 0."""
+    """Seed of the bootstrap, and of sampling where the temperature is above 0."""
 
 
 def part_of(run: Path) -> EvaluatePart:

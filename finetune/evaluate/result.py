@@ -24,12 +24,12 @@ Kind = Literal["text", "dialogue"]
 
 
 class ModelFacts(FrozenModel):
-    """Which files a model was read from."""
+    """Files that a model was read from."""
 
     name: str
     """The folder's name, or its id on the Hub."""
     sha256: dict[str, str]
-    """Of the files with weights, by name."""
+    """Hashes of the files with weights, by name."""
     parameters: int
 
 
@@ -57,16 +57,16 @@ class DataFacts(FrozenModel):
     instead_of: str | None = None
     """The split that was asked for, where it has no records."""
     note: str = ""
-    """What a reader of the figures must know of the split, in a sentence or two."""
+    """Warning about the split for readers of the figures, in a sentence or two."""
     sha256: str
-    """Of the split's file."""
+    """Hash of the split's file."""
     records: int
     dialogues: int
     texts: int
     groups: int
     """Documents or patients that the records come from."""
     tokens: int
-    """That were scored: of answers in dialogues (their ends too), all of texts."""
+    """Scored tokens: of answers in dialogues (with their ends), all of texts."""
     bytes: int
     """UTF-8 bytes of the scored answers and texts."""
     not_read: int = 0
@@ -211,7 +211,7 @@ class DifferenceInterval(FrozenModel):
     high: float
     level: float
     draws: int
-    """Of the bootstrap; 0 of a score interval, which draws nothing."""
+    """Draws of the bootstrap; 0 of a score interval, which draws nothing."""
     seed: int
     method: Method = "bootstrap"
     """`bootstrap` over documents, or over questions in files of before; `score`:
@@ -229,7 +229,7 @@ class Comparison(FrozenModel):
     name: str
     """`answers: nll`, `medqa: acc`, ..."""
     subject: str
-    """What was asked for: `answers`, `text`, `generated answers`, a task's name."""
+    """Subject: `answers`, `text`, `generated answers`, a task's name."""
     metric: str
     """nll, bits_per_byte, token_accuracy, rouge_l, semantic, acc, acc_norm."""
     higher_is_better: bool
@@ -242,7 +242,7 @@ class Comparison(FrozenModel):
     difference: float
     """tuned - base."""
     interval: DifferenceInterval
-    """Of the difference."""
+    """Interval of the difference."""
     flips: Flips | None = None
     """Questions that became wrong or right by the tuning."""
     p: float | None = None
@@ -253,7 +253,7 @@ class Comparison(FrozenModel):
 
     @property
     def outcome(self) -> Outcome:
-        """What the figures say, whichever version wrote `verdict`."""
+        """Outcome by the figures, whichever version wrote `verdict`."""
         low, high = self.interval.low, self.interval.high
         return outcome(low, high, self.groups, higher_is_better=self.higher_is_better)
 
@@ -296,13 +296,13 @@ class Evaluation(FrozenModel):
     comparisons: tuple[Comparison, ...]
     exams: tuple[Exam, ...] = ()
     exams_unlike: tuple[str, ...] = ()
-    """What is wrong with files of exams that could not be read, in sentences."""
+    """Errors in files of exams that could not be read, in sentences."""
     examples: tuple[Example, ...] = ()
     answers: tuple[AnsweredItem, ...] = ()
     items: tuple[ItemLoss, ...]
     settings: EvaluationSettings
     seconds: float
-    """Of computing, over all sittings."""
+    """Computing time over all sittings."""
     hardware: str
     versions: dict[str, str]
 
@@ -334,7 +334,7 @@ class Evaluation(FrozenModel):
 
 
 def evaluation_file(run: Path) -> Path:
-    """Where the evaluation of the run folder `run` stands."""
+    """Path of the evaluation in the run folder `run`."""
     return run / EVALUATION
 
 

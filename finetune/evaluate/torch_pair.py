@@ -130,7 +130,7 @@ class TorchPair:
         return None if at is None else width - at
 
     def _invoked_at(self, row: Sequence[int]) -> int | None:
-        """Where the last invocation begins, as PEFT looks for it."""
+        """Start of the last invocation, found as PEFT does."""
         wanted, length = list(self.invocation), len(self.invocation)
         for at in range(len(row) - length, -1, -1):
             if list(row[at : at + length]) == wanted:

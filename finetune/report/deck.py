@@ -63,7 +63,7 @@ def _section(slides: Slides, section: Section) -> None:
             points.clear()
 
     def introduction() -> str:
-        """What stands above a table or chart: few sentences need no own slide."""
+        """Text above a table or chart; a few sentences need no slide of their own."""
         said = " ".join(sentences)
         if points or len(said) > LINE * MOST_INTRODUCTION:
             flush()

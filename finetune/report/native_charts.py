@@ -40,7 +40,7 @@ COLOURS: dict[Role, MSO_THEME_COLOR] = {
     "validation": MSO_THEME_COLOR.ACCENT_4,
     "neutral": MSO_THEME_COLOR.ACCENT_5,
 }
-"""Of the template's theme, so that another theme recolours the charts too."""
+"""Colours of the template's theme, so that another theme recolours the charts too."""
 
 
 def add_chart(holder: Any, chart: Lines | Intervals | Bars) -> int:

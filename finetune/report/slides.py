@@ -108,7 +108,7 @@ class Slides:
         self.footnote(holders[_FOOT], reference and f"Reference answer: {reference}")
 
     def note(self, number: int, words: str) -> None:
-        """What the speaker says to slide `number`, from 0."""
+        """Speaker's note of slide `number`, from 0."""
         frame = self._deck.slides[number].notes_slide.notes_text_frame
         frame.text = shown(words)
 

@@ -60,12 +60,12 @@ class ExportedVerdicts:
     others: int
 
     def count(self, outcome: Outcome) -> int:
-        """How many verdicts came out so."""
+        """Counts the verdicts of this kind."""
         return sum(verdict.outcome == outcome for verdict in self.verdicts)
 
     @property
     def consultations(self) -> int:
-        """That the verdicts come from."""
+        """Number of consultations that the verdicts come from."""
         return len({verdict.consultation for verdict in self.verdicts})
 
     def reasons(self, outcome: Outcome) -> list[tuple[str, int]]:

@@ -13,7 +13,7 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Metric:
-    """How to format a metric.
+    """Format of a metric.
 
     Attributes:
         name: what it is called.
@@ -185,7 +185,7 @@ def listed(words: list[str]) -> str:
 
 
 def capital(words: str) -> str:
-    """With a capital at the beginning, and the rest left as it is."""
+    """The text with a capital at the beginning, and the rest left as it is."""
     return words[:1].upper() + words[1:]
 
 

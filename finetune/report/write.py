@@ -31,7 +31,7 @@ class ReportFiles(BaseModel):
     missing: tuple[str, ...]
     """Files of the run that are not there, with what is left out for each."""
     claims: tuple[str, ...]
-    """What the report says came out, each with its n and interval."""
+    """Claims of the report, each with its n and interval."""
 
 
 def write_report(

@@ -18,7 +18,7 @@ NO_LIMIT = (
     "kept by the job and by SageMaker"
 )
 WATCHED = "AmazonSageMaker"
-"""As the list of prices calls the service."""
+"""Name of the service in the list of prices."""
 _AT = (("ACTUAL", 50.0), ("ACTUAL", 80.0), ("ACTUAL", 100.0), ("FORECASTED", 100.0))
 """Percents of the amount at which a mail is sent."""
 
@@ -33,7 +33,7 @@ class Alarm:
     time: str
     """MONTHLY, DAILY."""
     spent: str
-    """As AWS knew it when it looked last."""
+    """Amount that AWS knew when it looked last."""
 
     @property
     def told(self) -> str:
@@ -70,7 +70,7 @@ def alarms(aws: Aws) -> tuple[Alarm, ...]:
 
 
 def told_alarms(aws: Aws) -> list[str]:
-    """What a plan says of the alarms."""
+    """Sentences of a plan about the alarms."""
     try:
         found = alarms(aws)
     except SageMakerError as error:

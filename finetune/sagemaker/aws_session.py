@@ -39,7 +39,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class SessionRequest:
-    """Who works where, as the options of every command say it."""
+    """Account and region that commands name by their options."""
 
     region: str | None = None
     profile: str | None = None

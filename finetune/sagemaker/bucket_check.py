@@ -24,7 +24,7 @@ CLOSED = (
 
 @dataclass(frozen=True)
 class BucketState:
-    """What a look at a bucket has shown."""
+    """State of a bucket."""
 
     name: str
     there: bool

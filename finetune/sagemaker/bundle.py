@@ -39,7 +39,7 @@ class Bundle:
 
     @property
     def told(self) -> str:
-        """What leaves this computer, a line each."""
+        """Lists what leaves this computer, a line each."""
         return "\n".join(
             f"  {each.name:<5} {size(each.size):>9}  {each.about}"
             for each in self.channels

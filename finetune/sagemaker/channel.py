@@ -1,4 +1,4 @@
-"""What a job is given: folders of files under keys that their contents decide.
+"""Input channels of a job: folders of files under keys that their contents decide.
 
 Equal contents have equal keys, so that code and base are sent once a bucket, and an
 upload that broke off goes on with what is missing.
@@ -20,7 +20,7 @@ class ChannelFile:
     """A file of a channel."""
 
     path: str
-    """In the channel, with slashes."""
+    """Path in the channel, with slashes."""
     file: Path
     size: int
     sha256: str
@@ -32,7 +32,7 @@ class InputChannel:
 
     name: str
     about: str
-    """What it is, for the user."""
+    """Description for the user."""
     pieces: tuple[ChannelFile, ...]
 
     @property
@@ -47,7 +47,7 @@ class InputChannel:
         return hashlib.sha256(told.encode()).hexdigest()
 
     def prefix(self, under: str) -> str:
-        """Where in the bucket it lies, with a slash at its end."""
+        """Prefix in the bucket, with a slash at its end."""
         return f"{under}/{self.name}/{self.sha256[:24]}/"
 
 

@@ -1,4 +1,4 @@
-"""From S3 into the run folder: adapter, training.json, metrics; or a checkpoint.
+"""Fetches from S3 into the run folder: adapter, training.json, metrics, checkpoint.
 
 Afterwards the run folder is one that was trained here: it is evaluated, reported and
 converted as any other, and a training goes on in it.
@@ -37,7 +37,7 @@ LARGEST_PAPER = 64 * 2**20
 
 @dataclass(frozen=True)
 class FetchedJob:
-    """What was fetched of a job."""
+    """Files that were fetched of a job."""
 
     run: str
     files: tuple[str, ...]
@@ -140,7 +140,7 @@ def fetch_checkpoint(
 
 
 def model_uri(job: dict[str, Any]) -> str:
-    """Where a job's model folder lies, or will lie, in S3."""
+    """Address in S3 of a job's model folder, there already or not."""
     said = job.get("ModelArtifacts", {}).get("S3ModelArtifacts")
     if said:
         return str(said)

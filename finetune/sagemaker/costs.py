@@ -1,4 +1,4 @@
-"""What a run has cost, and what still costs: the ledger, and what AWS says now."""
+"""Costs of a run, past and running: by the ledger, and by what AWS says now."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ LOGS = "/aws/sagemaker/"
 
 @dataclass(frozen=True)
 class CostLine:
-    """What one thing has cost."""
+    """Costs of one thing."""
 
     what: str
     dollars: Decimal
     at_worst: Decimal
-    """What it can still come to; as `dollars`, where it has ended."""
+    """Cost at worst; equal to `dollars`, where it has ended."""
     told: str
     per_month: Decimal = Decimal(0)
-    """What it costs from now on, as long as it is there."""
+    """Cost a month from now on, as long as it is there."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Costs:
 
     lines: tuple[CostLine, ...]
     others: tuple[str, ...] = ()
-    """What else in the region costs by the hour, and was not made here."""
+    """Further things in the region that cost by the hour, and were not made here."""
     not_seen: str = OF_A_RUN
 
     @property
@@ -62,7 +62,7 @@ class Costs:
 
 
 def costs(aws: Aws, ledger: ResourceLedger, now: float) -> Costs:
-    """What the things of a ledger cost.
+    """Computes the costs of the things in a ledger.
 
     Args:
         aws: the account.
@@ -76,7 +76,7 @@ def costs(aws: Aws, ledger: ResourceLedger, now: float) -> Costs:
 
 
 def costs_of_all(aws: Aws, now: float) -> Costs:
-    """What all of medassist's costs in the region, by its tags; and what else runs."""
+    """Costs of all of medassist's in the region, by its tags; and what else runs."""
     found = tagged.find(aws)
     lines = costs(aws, found.ledger, now).lines
     with found.looking("log"):
@@ -151,7 +151,7 @@ def _job(aws: Aws, made: Made) -> CostLine:
 
 
 def _endpoint(aws: Aws, made: Made, now: float) -> CostLine:
-    """What an endpoint costs: from the request on, which is rather too early."""
+    """Costs of an endpoint: from the request on, which is rather too early."""
     what, price = f"endpoint {made.name}", made.price or Decimal(0)
     there = made.state != "gone" and endpoint_state(aws, made.name) is not None
     if made.state == "asked" and not there:

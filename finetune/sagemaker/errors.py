@@ -1,4 +1,4 @@
-"""What AWS refuses, as sentences with the next step. No message holds a secret."""
+"""Refusals of AWS as sentences with the next step. No message holds a secret."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SageMakerError(FinetuneError):
 
 
 class ResourceMissing(SageMakerError):
-    """What was asked for does not exist (any more)."""
+    """The resource does not exist (any more)."""
 
 
 class AccessRefused(SageMakerError):

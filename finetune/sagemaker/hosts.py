@@ -14,7 +14,7 @@ from medassist.core import guard
 
 REGION = re.compile(r"^[a-z]{2,5}(-[a-z]{2,5})?-[a-z]+-\d{1,2}$")
 METADATA = ("169.254.169.254", 80)
-"""Where an EC2 instance asks for the credentials of its role; without TLS."""
+"""Address at which an EC2 instance gets the credentials of its role; without TLS."""
 _SUFFIXES = (("cn-", "amazonaws.com.cn"), ("eusc-", "amazonaws.eu"))
 SERVICES: dict[str, str] = {
     "sagemaker": "api.sagemaker.{region}.{suffix}",
@@ -32,7 +32,7 @@ SERVICES: dict[str, str] = {
     "sso-oidc": "oidc.{region}.{suffix}",
     "signin": "{region}.signin.aws.amazon.com",
 }
-"""What is asked, by boto3's name of the service."""
+"""Services that are asked, by boto3's name."""
 _OTHERWISE = {
     ("iam", "aws-cn"): "iam.cn-north-1.amazonaws.com.cn",
     ("iam", "aws-us-gov"): "iam.us-gov.amazonaws.com",
@@ -89,7 +89,7 @@ def host_of(service: str, region: str) -> str:
 
 
 def price_region(region: str) -> str:
-    """Where the prices of `region` are asked for."""
+    """Region that is asked for the prices of `region`."""
     return "cn-northwest-1" if region.startswith("cn-") else PRICE_REGION
 
 

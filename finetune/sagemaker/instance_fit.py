@@ -31,17 +31,17 @@ from finetune.train.estimate import (
 # too many tokens than too few.
 BYTES_PER_TOKEN = 4
 SPARE = 0.85
-"""Of a computer without a GPU, the share of its memory that a training may have."""
+"""Share of memory that a training may have on a computer without a GPU."""
 
 
 @dataclass(frozen=True)
 class TrainedShape:
-    """What is trained: the base and the adapter on it."""
+    """Shape of what is trained: the base and the adapter on it."""
 
     shape: Shape
     trainable: int
     source: str
-    """Where the base's form was read."""
+    """File from which the base's shape was read."""
 
     @property
     def bytes_in_bf16(self) -> int:
@@ -57,7 +57,7 @@ class Fit:
     """Bytes, of each GPU or of the computer."""
     available: int
     tokens: int | None
-    """In all, over all epochs; None: not known."""
+    """Tokens over all epochs; None: not known."""
     tokens_per_second: float | None
     """None: the speed of the processor, or of the GPU, is not known."""
 
@@ -102,7 +102,7 @@ def fit(
     instances: int = 1,
     tokens_per_epoch: int | None = None,
 ) -> Fit:
-    """How a training of `recipe` fits `instances` of a type of instance."""
+    """Checks whether a training of `recipe` fits `instances` of a type of instance."""
     tokens = _tokens(recipe, tokens_per_epoch)
     return fit_tokens(recipe, form, instance, tokens, instances=instances)
 
@@ -115,7 +115,7 @@ def fit_tokens(
     *,
     instances: int = 1,
 ) -> Fit:
-    """As `fit`, for so many tokens over all epochs."""
+    """Like `fit`, for so many tokens over all epochs."""
     load = TrainingLoad(
         trainable=form.trainable,
         tokens_at_once=recipe.train.rows_at_once * recipe.train.max_length,

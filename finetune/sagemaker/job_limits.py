@@ -44,7 +44,7 @@ class OverBudget(SageMakerError):
 
 @dataclass(frozen=True)
 class JobLimits:
-    """How long a job may last, and what it costs at worst."""
+    """Time limits of a job, and its cost at worst."""
 
     budget: Decimal
     """Dollars for everything."""

@@ -15,7 +15,7 @@ from finetune.sagemaker.job_limits import JobLimits
 CONTAINER = "/opt/ml"
 RUN_TAG, RECIPE_TAG = "medassist:run", "medassist:recipe"
 NAMED = "medassist-"
-"""How the names of all begin that is made here."""
+"""Prefix of the names of everything that is made here."""
 VOLUME_GB = 100
 PENDING_S = 6 * 3600
 """A job that gets no instance for so long is given up; waiting is not billed."""
@@ -33,7 +33,7 @@ METRICS = (
 
 @dataclass(frozen=True)
 class JobOptions:
-    """What a user may say of a job beside the plan."""
+    """Options of a job beside the plan."""
 
     kms_key: str | None = None
     subnets: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a plan costs: what is set aside of the budget, what the training may have."""
+"""Budget of a plan: what is set aside, and what the training may have."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from medassist.core.words import duration
 
 LOGS_BYTES = 50_000_000
 BESIDE_BASE_BYTES = 10**9
-"""Of code, data, checkpoints and results in S3."""
+"""Bytes of code, data, checkpoints and results in S3."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Dollars:
     """Costs of a plan, for `--json` and for a person."""
 
     expected: Decimal | None
-    """With what is set aside; None: the time is not known."""
+    """Cost with what is set aside; None: the time is not known."""
     worst: Decimal
     set_aside: Decimal
     storage: Decimal
@@ -60,7 +60,7 @@ class Dollars:
 def set_aside(
     wish: PlanRequest, form: instance_fit.TrainedShape | None, hosting: Decimal | None
 ) -> SetAside:
-    """What a run needs beside its next training job.
+    """Amounts that a run needs beside its next training job.
 
     Args:
         wish: what is asked for.

@@ -24,7 +24,7 @@ SPOT_CHECKPOINT_MINUTES = 30
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What a plan is asked for."""
+    """Request for a plan."""
 
     recipe: TrainRecipe
     root: Path
@@ -35,7 +35,7 @@ class PlanRequest:
     hours: float = DEFAULT_HOURS
     """So many of an endpoint are set aside."""
     tokens_per_epoch: int | None = None
-    """Where the data is not prepared yet."""
+    """Tokens of an epoch, where the data is not prepared yet."""
     base_from: str | None = None
     """s3://... or a folder: the base, where it is not where the recipe says."""
     bucket: str | None = None
@@ -101,7 +101,7 @@ def _data_refused(root: Path) -> Iterator[str]:
 
 
 def identified(root: Path) -> Iterator[str]:
-    """What in a run's data may say who the patients are, as a sentence."""
+    """Sentence on identifiers of patients in a run's data."""
     try:
         manifest = read_manifest(root)
     except FinetuneError as error:

@@ -1,4 +1,4 @@
-"""What a user names for a job beside the plan, looked at before anything is sent."""
+"""Checks what a user names for a job beside the plan, before anything is sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET = re.compile(
 """Keys of AWS, of the Hugging Face Hub, of services that serve models."""
 MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,119}")
-"""Of an experiment."""
+"""Name of an experiment."""
 
 
 def wrong(aws: Aws, options: JobOptions) -> Iterator[str]:

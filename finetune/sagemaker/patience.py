@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def patiently(ask: Callable[[], T], sleep: Callable[[float], None]) -> T:
-    """What `ask` gives, asked again while the role that it names cannot be assumed.
+    """Result of `ask`, which is asked again while its role cannot be assumed.
 
     Raises:
         SageMakerError: as `ask` does, for another reason or for too long.

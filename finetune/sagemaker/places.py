@@ -20,7 +20,7 @@ FILE = Path(__file__).with_suffix(".yaml")
 Use = Literal["training", "hosting"]
 Processor = Literal["gpu", "cpu"]
 EngineKind = Literal["vllm", "llama-cpp"]
-"""Of an endpoint: what answers there."""
+"""Engine of an endpoint."""
 
 
 class Instance(FrozenModel):
@@ -113,7 +113,7 @@ def account(region: str) -> str:
 
 
 def country(region: str) -> str:
-    """In which country the data of a region lies."""
+    """Country in which the data of a region lies."""
     account(region)
     return table().countries[region]
 

@@ -33,7 +33,7 @@ from finetune.train.base_model import find_base
 from medassist.core.run_folder import DATA, RECIPE, RunFolder
 
 IDLE_MINUTES = 10
-"""After which SkyPilot gives the computer back."""
+"""Minutes of idleness after which SkyPilot gives the computer back."""
 
 
 def as_request(aws: Aws, plan: Plan, wish: PlanRequest, now: float) -> dict[str, Any]:

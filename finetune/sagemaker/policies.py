@@ -58,7 +58,7 @@ class RoleScope:
     """ARN of the user's own key, if one encrypts."""
     vpc: bool = False
     endpoint: str = OURS
-    """Which endpoints the schedule may delete."""
+    """Pattern of the endpoints that the schedule may delete."""
 
     def arn(self, service: str, rest: str) -> str:
         """The ARN of something of this account, in this region."""
@@ -75,7 +75,7 @@ class RoleScope:
 
     @property
     def objects_arn(self) -> str:
-        """Of all that lies under the prefix."""
+        """ARN of all objects under the prefix."""
         return f"{self.bucket_arn}/{self.prefix}/*"
 
 
@@ -144,7 +144,7 @@ def _trust(scope: RoleScope, task: Task) -> Policy:
 def _job(
     scope: RoleScope, task: Literal["training", "hosting"], objects: list[str]
 ) -> Policy:
-    """What a container needs: data, log, figures, image, key, network."""
+    """Rights that a container needs: data, log, figures, image, key, network."""
     images = f"ecr:{scope.region}:{places.account(scope.region)}:repository"
     statements = [
         _allow(objects, scope.objects_arn),

@@ -56,7 +56,7 @@ class EndpointSetup(FrozenModel):
     base: str
     """The base's name."""
     adapter_sha256: str
-    """Of the adapter's weights, as they were sent."""
+    """Hash of the adapter's weights, as they were sent."""
     ready: bool = False
     """Whether a probe has shown that the tuned model is not the base."""
 
@@ -66,25 +66,25 @@ class Made(FrozenModel):
 
     kind: Kind
     name: str
-    """As its service knows it; of `objects`: s3://BUCKET/PREFIX."""
+    """Name by its service; of `objects`: s3://BUCKET/PREFIX."""
     state: State = "asked"
     """`asked` stands before the request goes out: whether it is there, AWS knows."""
     asked_at: float
     """Seconds since 1970."""
     gone_at: float | None = None
     until: float | None = None
-    """When it goes by itself."""
+    """Time at which it goes by itself."""
     price: Decimal | None = None
     """Dollars an hour of one instance, while it is there."""
     instances: int = 1
     hard_s: int | None = None
-    """Of a training job: so many seconds are billed at worst."""
+    """Training jobs only: seconds that are billed at worst."""
     billed_s: int | None = None
-    """Of a training job that has ended: what SageMaker says was billed."""
+    """Training jobs that have ended only: seconds billed by SageMaker's own account."""
     shared: bool = False
     """Not made for this run alone: `teardown` leaves it, and says so."""
     served: EndpointSetup | None = None
-    """Of an endpoint."""
+    """Endpoints only: their set-up."""
 
     @property
     def worst(self) -> Decimal:

@@ -37,7 +37,7 @@ class ResumePoint:
 
     @property
     def told(self) -> str:
-        """What is sent of it, for the user."""
+        """Lists what is sent of it, for the user."""
         total = size(sum(piece.size for piece in self.pieces))
         return (
             f"  start {total:>9}  the checkpoint of step {self.step:,} of {self.root}"

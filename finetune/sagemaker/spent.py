@@ -34,9 +34,9 @@ class Spent:
     """Time used by a job, over all its starts."""
 
     before_s: float = 0.0
-    """Of the starts before this one, with what they are charged."""
+    """Seconds of the starts before this one, with what they are charged."""
     now_s: float = 0.0
-    """Of this start, since its container began."""
+    """Seconds of this start, since its container began."""
     starts: int = 1
     closed: bool = False
     """Whether this start has ended in order."""

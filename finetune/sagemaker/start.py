@@ -42,9 +42,9 @@ class RunPrefix:
 
     bucket: str
     prefix: str
-    """Of everything; without slashes at its ends."""
+    """Prefix of everything; without slashes at its ends."""
     own: str
-    """Of the run alone: its input, checkpoints, results."""
+    """Prefix of the run alone: its input, checkpoints, results."""
 
     @property
     def own_uri(self) -> str:

@@ -33,9 +33,9 @@ class Tagged:
     """Resources that were found."""
 
     ledger: ResourceLedger
-    """What bears our tag, as a ledger of all runs together."""
+    """Ledger of everything that bears our tag, in all runs."""
     others: list[str] = field(default_factory=list[str])
-    """What else is billed by the hour, and what could not be looked at."""
+    """Other things that are billed by the hour, and what could not be looked at."""
 
     @contextmanager
     def looking(self, what: str) -> Generator[None]:

@@ -39,7 +39,7 @@ ORDER: tuple[Kind, ...] = (
     "experiment",
 )
 UNDER_ENDPOINT = ("endpoint-config", "model", "schedule")
-"""What an endpoint that cannot be deleted yet still needs."""
+"""Kinds that an endpoint still needs while it cannot be deleted."""
 POLL_S = 5.0
 WAIT_S = 1200.0
 """So long a job is waited for that was told to stop: 120 s of grace, and its upload."""

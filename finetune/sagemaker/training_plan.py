@@ -1,4 +1,4 @@
-"""What a training on SageMaker would be, before anything is made or sent.
+"""Plan of a training on SageMaker, before anything is made or sent.
 
 Whatever stands in the way is found here and not after an upload: all of it, not only
 the first. `train` refuses by the same plan.

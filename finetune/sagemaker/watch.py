@@ -56,7 +56,7 @@ class Status:
     secondary: str
     words: str
     why: str
-    """Of a job that failed."""
+    """Reason why a job failed."""
     seconds: int
     """Billed so far."""
     spent: Decimal
@@ -65,7 +65,7 @@ class Status:
     figures: dict[str, float]
     """The last value of each of CloudWatch's metrics."""
     checkpoint_step: int | None
-    """Of the newest whole checkpoint in S3."""
+    """Step of the newest whole checkpoint in S3."""
     checkpoint_age: float | None
     """Seconds since it was complete there."""
 

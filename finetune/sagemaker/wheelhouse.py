@@ -16,7 +16,7 @@ from medassist.core.paths import cache_dir
 
 LIST = Path(__file__).with_name("packages.txt")
 PYTHON = "3.12"
-"""Of the image."""
+"""Python version of the image."""
 GLIBC = range(17, 29)
 """Each of 2.17 to 2.28 is named: pip takes a wheel of a listed tag alone, and without
 the right one it takes an old version instead."""
@@ -95,7 +95,7 @@ def fill(wanted: list[str], folder: Path | None = None) -> list[Path]:
 
 
 def wheel_cache() -> Path:
-    """Where fetched wheels are kept."""
+    """Folder in which fetched wheels are kept."""
     return cache_dir() / "sagemaker-wheels"
 
 

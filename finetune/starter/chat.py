@@ -27,7 +27,7 @@ SYSTEM_SENTENCES = (
     "You are a medical assistant. Answer briefly.",
     "Answer the question about medicine in a few sentences.",
 )
-"""What a part of the conversations in training begins with. Our own words."""
+"""System turns at the beginning of some conversations in training. Our own words."""
 
 
 def prompt(question: str, system: str | None = None) -> str:

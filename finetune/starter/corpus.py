@@ -171,7 +171,7 @@ def short_answers(
 def conversations(
     questions: tuple[QuestionAnswer, ...], part: TunePart, seed: int
 ) -> list[QuestionAnswer]:
-    """What the adapters are trained on: short answers, asked as people ask.
+    """Conversations to train the adapters on: short answers, asked as people ask.
 
     Some are second questions of a conversation, some are about diseases that nobody
     has, and some are not about health.

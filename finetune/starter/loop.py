@@ -66,7 +66,7 @@ class Training:
     """Model, data and settings of a training."""
 
     parameters: dict[str, torch.Tensor]
-    """What changes: float32, by name."""
+    """Weights that are trained: float32, by name."""
     optimizers: dict[str, torch.optim.Optimizer]
     gradients: Callable[[int, float], tuple[float, int]]
     """Fills `.grad` of the parameters; returns the loss and the tokens of the step.

@@ -24,7 +24,7 @@ class PretrainState:
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
-    """Of computing; pauses are not counted."""
+    """Computing time; pauses are not counted."""
 
 
 def write_checkpoint(

@@ -35,7 +35,7 @@ _HEADINGS = re.compile(r"\b(?:SUBJECT|MESSAGE):\s*")
 
 
 Shape = Callable[[DialogueRecord, str, str], QuestionAnswer | str]
-"""Of a record with its question and answer: what is learned, or why nothing is."""
+"""Function from a record to its question and answer, or to why it is not learned."""
 
 
 @dataclass(frozen=True)

@@ -146,5 +146,5 @@ def count_into_card(run: Path) -> tuple[Readings, ...]:
 
 
 def _shuffled(questions: Iterable[QuestionAnswer]) -> list[QuestionAnswer]:
-    """In an order that has nothing to do with the alphabet, and is always the same."""
+    """Shuffles into an order that is unlike the alphabet's, and always the same."""
     return sorted(questions, key=lambda q: sha256(q.question.encode()).digest())

@@ -64,7 +64,7 @@ class StarterFolder:
 
     @property
     def articles(self) -> Path:
-        """Who is to be credited for the articles, one by one."""
+        """Credits of the articles, one by one."""
         return self.root / ARTICLES
 
     def done(self, stage: str) -> Path:

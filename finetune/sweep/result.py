@@ -20,7 +20,7 @@ class Trial(FrozenModel):
     setting: dict[str, Any]
     state: Literal["waiting", "done", "failed"] = "waiting"
     validation_loss: float | None = None
-    """Of its best checkpoint, nats per token in the loss."""
+    """Loss of its best checkpoint, nats per token in the loss."""
     best_step: int | None = None
     seconds: float | None = None
     trainable: int | None = None
@@ -34,7 +34,7 @@ class Sweep(FrozenModel):
     version: Literal[1] = 1
     recipe: str
     recipe_sha256: str
-    """Of the recipe that the trials differ from, every default written out."""
+    """Hash of the recipe that the trials differ from, every default written out."""
     axes: tuple[str, ...]
     search: int | None
     trials: tuple[Trial, ...] = ()

@@ -31,7 +31,7 @@ SHORT = {
 }
 """Names that a user may say for a key of the recipe."""
 DEFAULT_SEARCH = ("lr=2e-5..5e-4", "r=8,16,32,64", "dropout=0.0,0.05,0.1")
-"""What is searched where the user names nothing."""
+"""Space that is searched where the user names nothing."""
 Setting = dict[str, Any]
 """A value for each key, with dots: `{"train.rate": 0.0002}`."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")

@@ -127,7 +127,7 @@ def _next(
 
 
 def _suggest(state: Sweep, recipe: TrainRecipe, axes: Sequence[Dimension]) -> Setting:
-    """What Optuna would try next, told of all trials so far.
+    """Trial that Optuna would try next, told of all trials so far.
 
     The study is made anew each time from sweep.json, so that a sweep that was broken
     off goes on as if it had not been.

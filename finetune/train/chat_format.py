@@ -37,7 +37,7 @@ class Encoded:
     learned: tuple[bool, ...]
     """For each token, whether it is in the loss."""
     answers: tuple[int, ...] = ()
-    """Where each answer begins."""
+    """Index at which each answer begins."""
 
     @property
     def labels(self) -> list[int]:

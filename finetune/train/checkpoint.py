@@ -59,7 +59,7 @@ class State(BaseModel):
     best_step: int | None = None
     best_loss: float | None = None
     last_loss: float | None = None
-    """Of the validation at this very step."""
+    """Loss of the validation at this very step."""
     worse: int = 0
     """Validations since the best one."""
     validation_owed: bool = False
@@ -76,7 +76,7 @@ class State(BaseModel):
 
 
 def folder_of(checkpoints: Path, step: int) -> Path:
-    """Where the checkpoint of `step` lies."""
+    """Folder of the checkpoint of `step`."""
     return checkpoints / f"step-{step:07}"
 
 
@@ -180,7 +180,7 @@ def load_adapter_weights(model: PeftModel, folder: Path) -> None:
 
 
 def read_state(folder: Path) -> State:
-    """What `folder` says about how far its training is.
+    """Reads from `folder` how far its training is.
 
     Raises:
         FinetuneError: it is broken.
@@ -214,7 +214,7 @@ def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
 def optimizer_tensors(
     model: torch.nn.Module, optimizer: torch.optim.Optimizer
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """What the optimizer remembers, by `optimizer/PARAMETER/KEY`."""
+    """State of the optimizer, by `optimizer/PARAMETER/KEY`."""
     for name, parameter in model.named_parameters():
         for key, value in optimizer.state.get(parameter, {}).items():
             yield f"optimizer/{name}/{key}", torch.as_tensor(value)

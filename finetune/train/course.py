@@ -1,4 +1,4 @@
-"""How far a training is, and what ends it."""
+"""Progress of a training, and the limits that end it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TrainingLimits:
 
     patience: int | None
     seconds: float | None = None
-    """That the budget buys, those of earlier calls included."""
+    """Seconds that the budget buys, those of earlier calls included."""
     checkpoint_seconds: float = 600.0
     asked: Callable[[], bool] = lambda: False
     """Whether the user wants it to stop."""
@@ -43,7 +43,7 @@ class Course:
 
     tokens: int = 0
     seconds_before: float = 0.0
-    """Of earlier calls."""
+    """Seconds of earlier calls."""
     step_seconds: float = 0.0
     first_validation_loss: float | None = None
     best_step: int | None = None
@@ -64,7 +64,7 @@ class Course:
         return cls(**kept, seconds_before=state.seconds, recent=recent)
 
     def state(self, **more: Any) -> State:
-        """What a checkpoint keeps of it, beside what the trainer knows."""
+        """State for a checkpoint, beside the trainer's own."""
         kept = {name: getattr(self, name) for name in _KEPT}
         return State(**kept, recent=list(self.recent), **more)
 

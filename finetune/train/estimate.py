@@ -51,7 +51,7 @@ class Shape:
 
     parameters: int
     linear: int
-    """Of them, in linear layers (but for the output layer), which nf4 quantizes."""
+    """Parameters in linear layers (but for the output layer), which nf4 quantizes."""
     hidden: int
     feed_forward: int
     layers: int
@@ -80,7 +80,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """With fragmentation and CUDA's own."""
+        """Sum, with fragmentation and CUDA's own."""
         parts = self.weights + self.learning + self.activations + self.logits
         return int(parts * FRAGMENTED + CUDA_ITSELF)
 
@@ -98,7 +98,7 @@ class TrainingEstimate:
     available: int
     """Bytes of the GPU, or of the computer."""
     seconds: float
-    """Of steps and validations."""
+    """Seconds of steps and validations."""
     cost: float | None
 
     @property
@@ -127,7 +127,7 @@ def memory(shape: Shape, load: TrainingLoad) -> Memory:
 
 
 def passes(load: TrainingLoad) -> int:
-    """How often the weights are read for each token trained on; once to validate."""
+    """Times that the weights are read for each token trained on; once to validate."""
     return 3 if load.checkpointing else 2
 
 

@@ -32,12 +32,12 @@ class Hardware:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the base's weights."""
+        """Type of the base's weights."""
         return DTYPES[self.precision]
 
     @property
     def words(self) -> str:
-        """As a card names it."""
+        """Description for a card."""
         if self.device.type == "cuda":
             name = torch.cuda.get_device_name(self.device)
             return f"{self.processes} x {name}, {self.precision}"

@@ -1,4 +1,4 @@
-"""What stands in the place of a label that is not learned."""
+"""Value in the place of a label that is not learned."""
 
 from __future__ import annotations
 

@@ -24,13 +24,13 @@ class TrainingStep(FrozenModel):
     seconds: float
     """Since the training began, pauses between calls not counted."""
     loss: float | None = None
-    """Of this step: nats per token in the loss, over the whole global batch."""
+    """Loss of this step: nats per token in the loss, over the whole global batch."""
     validation_loss: float | None = None
     """Nats per token in the loss, the sum over the validation set by its tokens."""
     rate: float | None = None
     """The learning rate."""
     gradient_norm: float | None = None
-    """Before clipping."""
+    """Norm before clipping."""
     tokens_per_second: float | None = None
     memory: int | None = None
     """Bytes at the peak so far: of the GPU where one trains, else of the process."""

@@ -65,7 +65,7 @@ class TrainingWishes:
     tensorboard: bool = False
     download: bool = False
     way: WayOut = DIRECT
-    """How the base is downloaded."""
+    """Connection for downloading the base."""
     threads: int | None = None
 
 
@@ -292,7 +292,7 @@ def _estimate(
     tuner: Tuner,
     wishes: TrainingWishes,
 ) -> TrainingEstimate:
-    """What is to be expected of a training that is ready to begin."""
+    """Estimate for a training that is ready to begin."""
     tokens, validation = splits[0].figures.tokens, splits[1]
     packed = len(cast("Any", tuner.train_dataset))
     part = recipe.train

@@ -22,7 +22,7 @@ class Base(FrozenModel):
     """The model that was trained on."""
 
     name: str
-    """As the recipe names it: a folder or a hub id."""
+    """Name in the recipe: a folder or a hub id."""
     files: dict[str, str]
     """SHA-256 of its weights, configuration and tokenizer, by file name."""
     architecture: str
@@ -32,7 +32,7 @@ class Base(FrozenModel):
 
 
 class Method(FrozenModel):
-    """How the adapter was made."""
+    """Method by which the adapter was made."""
 
     kind: Literal["lora", "rslora", "dora", "qlora", "alora"]
     rank: int
@@ -45,7 +45,7 @@ class Method(FrozenModel):
     chat_format: str
     """`the tokenizer's template`, or `plain` where the base has none."""
     invocation: tuple[int, ...] = ()
-    """Of an activated LoRA: the tokens that switch it on."""
+    """Activated LoRA only: the tokens that switch it on."""
 
 
 class RowCounts(FrozenModel):
@@ -90,9 +90,9 @@ class TrainingResult(FrozenModel):
     recipe: str
     """The recipe's name."""
     recipe_sha256: str
-    """Of RUN/recipe.yaml."""
+    """Hash of RUN/recipe.yaml."""
     data_sha256: dict[str, str]
-    """Of data/train.jsonl and data/validation.jsonl, by file name."""
+    """Hashes of data/train.jsonl and data/validation.jsonl, by file name."""
     base: Base
     method: Method
     train: RowCounts
@@ -106,7 +106,7 @@ class TrainingResult(FrozenModel):
     """Of the whole training with validations and checkpoints, pauses between
     interrupted calls not counted."""
     step_seconds: float
-    """Of the steps alone."""
+    """Seconds of the steps alone."""
     tokens_per_second: float
     """`tokens` by `step_seconds`."""
     peak_memory: int
@@ -117,16 +117,16 @@ class TrainingResult(FrozenModel):
     seed: int
     cost: Cost | None = None
     first_validation_loss: float | None = None
-    """Before the first step: the base's own."""
+    """Validation loss before the first step: the base's own."""
     training_loss: float
     """Mean of the last steps, nats per token in the loss."""
     best: Best
     stopped_why: StopReason
     notes: tuple[str, ...] = ()
-    """What was chosen or found on the way, in sentences."""
+    """Notes on what was chosen or found on the way, in sentences."""
     versions: dict[str, str]
     adapter_sha256: str
-    """Of adapter/adapter_model.safetensors."""
+    """Hash of adapter/adapter_model.safetensors."""
 
     @property
     def unfinished(self) -> bool:

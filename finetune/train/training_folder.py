@@ -27,11 +27,11 @@ class TrainingRun(RunFolder):
 
     recipe: TrainRecipe
     base_folder: Path | None = None
-    """Where the base lies, if not where the recipe says."""
+    """Folder of the base, if it is not where the recipe says."""
 
     @property
     def recipe_sha256(self) -> str:
-        """Of recipe.yaml as it stands, or would stand, in the folder."""
+        """Hash of recipe.yaml as it stands, or would stand, in the folder."""
         if _is_written(self):
             return sha256_of_file(self.recipe_file)
         return hashlib.sha256(self.recipe.text().encode()).hexdigest()

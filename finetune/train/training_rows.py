@@ -48,7 +48,7 @@ class RowOptions:
     cut: bool
     """Cut a dialogue that is too long, rather than leave it out."""
     invocation: tuple[int, ...] = ()
-    """Of an activated LoRA."""
+    """Activated LoRA only: the tokens that switch it on."""
     at_most: int | None = None
     """Records, chosen by the seed."""
     seed: int = 0

@@ -159,7 +159,7 @@ def _same_computer(one: ResultLine, other: ResultLine) -> bool:
 def _series(
     new: ResultLine, old: ResultLine
 ) -> list[tuple[str, Sequence[float], Sequence[float]]]:
-    """What both have measured, as figures of which more is better."""
+    """Series that both have measured, as figures of which more is better."""
     if new.kind == "speed":
         return [(called(new.test), samples_of(new)[1], samples_of(old)[1])]
     found: list[tuple[str, Sequence[float], Sequence[float]]] = []

@@ -19,7 +19,7 @@ from medassist.core.values import EngineOptions, PaneName
 from medassist.library.fit import need
 
 BLOCKS = 2
-"""In which the questions are put, so that each row has an early one and a late one."""
+"""Blocks of questions, so that each row has an early one and a late one."""
 Panes = tuple[PaneName, ...]
 
 

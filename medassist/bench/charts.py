@@ -32,7 +32,7 @@ KLD = (
     ("99.9 %", "99.9% KLD"),
     ("largest", MAXIMUM_KLD),
 )
-"""What is written at the axis, and the figure's name."""
+"""Statistics of the divergence: their titles at the axis, and the figures' names."""
 BEST = "none is smaller and better"
 ENDING = ".gguf"
 

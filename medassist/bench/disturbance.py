@@ -23,7 +23,7 @@ LOOK_S = 0.5
 AGAIN_AFTER_S = 300.0
 """A computer that did not become quiet is not waited for again so soon."""
 LEAST_S = 0.2
-"""Of all cores together; of less the system's counting by hundredths says nothing."""
+"""Fewest seconds of all cores; of less, counts in hundredths of seconds say nothing."""
 
 
 class ProcessorTimes(Protocol):

@@ -15,9 +15,9 @@ from medassist.exams.chunks import CONTEXT
 from medassist.exams.question_files import ExamPaper
 
 START_S = 1.0
-"""Of a child process."""
+"""Seconds that a child process takes to start."""
 BYTES_A_SECOND = 5e8
-"""Of a file that is loaded from a disk."""
+"""Speed at which a file is loaded from a disk."""
 LETTERS_A_TOKEN = 4.0
 
 
@@ -59,7 +59,7 @@ def estimate(
 def _of_reference(
     steps: Sequence[AnyStep], read_per_s: float, size: int, wishes: Wishes
 ) -> float:
-    """What the reference's reading takes, where it is no row that reads anyway."""
+    """Seconds of the reference's reading, where it is no row that reads anyway."""
     reference = wishes.reference
     beside = [step for step in steps if step.kind == "quality"]
     if reference is None or not beside:

@@ -62,7 +62,7 @@ class Machine:
     threads: int
     """Logical ones."""
     performance_cores: int | None
-    """Of a processor with cores of two kinds; `None` where they are alike."""
+    """Number of fast cores, if there are cores of two kinds; `None`: all are alike."""
     memory: int
     system: str
     python: str
@@ -70,7 +70,7 @@ class Machine:
     llama_cpp: str = ""
     """Version of llama-cpp-python."""
     commit: str = ""
-    """Of llama.cpp."""
+    """Commit of llama.cpp."""
     features: tuple[str, ...] = ()
     not_readable: dict[str, str] = field(default_factory=dict[str, str])
     """Sensors that cannot be read here, and why."""
@@ -200,7 +200,7 @@ class Sensors:
         return None
 
     def _physical(self, numbers: set[int]) -> int:
-        """Of logical cores, those that are no second thread of another."""
+        """Logical cores without those that are a second thread of another."""
         first: set[str] = set()
         for number in numbers:
             file = self.root / CPU / f"cpu{number}/topology/thread_siblings_list"

@@ -25,7 +25,7 @@ from medassist.core.ollama_host import VARIABLE
 from medassist.frozen_model import ForeignModel
 
 NAME = "ollama:"
-"""Before the names of these models, as the library has it."""
+"""Prefix of these models' names in the library."""
 MOST_LINE = 1 << 20
 MOST_SAID = 200
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -99,7 +99,7 @@ class Timings:
 
 
 class Ollama(OllamaConnection):
-    """What is asked of an Ollama whose models are measured."""
+    """Protocol of an Ollama whose models are measured."""
 
     def version(self) -> str:
         """The server's version.

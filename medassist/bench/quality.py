@@ -1,4 +1,4 @@
-"""What quantizing cost on a text: perplexity, divergence, same top token.
+"""Measures what quantizing cost on a text: perplexity, divergence, same top token.
 
 Names and arithmetic are those of llama-perplexity. Its errors take the tokens of a text
 for independent, which they are not; the intervals here come of drawing whole chunks.
@@ -173,7 +173,7 @@ def _beside(
 
 
 def _told_of_room(work: Work, reference: Target) -> Said:
-    """What the reference's logits take: half of a chunk's positions, 4 bytes each."""
+    """Sentence on the reference's logits: half of a chunk's positions, 4 bytes each."""
     tokens = read_header(reference.model, keep=(TOKENS,)).metadata.get(TOKENS, ())
     words = len(tokens) if isinstance(tokens, tuple) else 0
     wanted = work.wishes.chunks * (CONTEXT // 2) * words * 4

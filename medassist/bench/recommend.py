@@ -98,7 +98,7 @@ def _missing(
     target_speed: float,
     margin: float,
 ) -> str:
-    """What a row lacks; empty where it meets all."""
+    """Requirements that a row does not meet; empty where it meets all."""
     if why := broken(row):
         return why
     speed = row.written_per_s

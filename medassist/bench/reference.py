@@ -22,7 +22,7 @@ from medassist.exams.log_probs import Logits
 
 MOST_BYTES = 1 << 32
 SHARE = 0.5
-"""Of what the disk has free, at most."""
+"""Largest share of the free disk that it takes."""
 
 
 class Reference:

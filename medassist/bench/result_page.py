@@ -86,7 +86,7 @@ def report(
 
 
 def not_decisive(verdicts: Sequence[ExamVerdict]) -> str:
-    """What the questions leave undecided, in a sentence; empty if nothing."""
+    """Sentence on what the questions leave undecided; empty if nothing."""
     open_ = [one for one in primary(verdicts) if not one.shown and not one.no_worse]
     if not open_:
         return ""
@@ -178,7 +178,7 @@ def _provenance(lines: Sequence[ResultLine], found: Sequence[ResultRow]) -> list
 
 
 def _files(table: ResultTable | None) -> list[Part]:
-    """What the files are, and what they need: side by side they find no room."""
+    """Table of the files and what they need; side by side they find no room."""
     if table is None:
         return []
     at = table.heads.index(FIRST_OF_MEMORY)

@@ -42,7 +42,7 @@ class Speed:
 
     @property
     def said(self) -> str:
-        """As it is written: of one repetition no deviation is known."""
+        """The figure as it is written: of one repetition no deviation is known."""
         if len(self.samples) < 2:
             return f"{self.median:.1f}"
         percent = 100 * self.spread
@@ -147,7 +147,7 @@ def _mark(line: ResultLine) -> str:
 
 
 def _loaded(line: ResultLine) -> str:
-    """How it was loaded, but for the size of the cache, which follows the test."""
+    """Settings of loading, but for the size of the cache, which follows the test."""
     if line.kind != "speed" or line.settings is None:
         return ""
     return line.settings.model_copy(update={"n_ctx": 0}).model_dump_json()

@@ -216,7 +216,7 @@ def _quality(found: Sequence[ResultRow]) -> ResultTable | None:
 
 
 def _titles(lines: Sequence[ResultLine]) -> dict[str, str]:
-    """What each exam's paper is called: another file of a set has another title."""
+    """Titles of the exams' papers: another file of a set has another title."""
     return {
         str(line.test["task"]): str(line.test["title"])
         for line in lines

@@ -39,7 +39,7 @@ class FileFacts(FrozenModel):
     quantization: str = ""
     params: int = 0
     bits: float = 0.0
-    """Of the file by weight."""
+    """Bits of the file by weight."""
     types: dict[str, int] = {}
     """Weights by the type that they really have: {"Q4_K": 1000, "F32": 10}."""
     type: str = ""
@@ -113,7 +113,7 @@ class ResultLine(FrozenModel):
     schema_: Literal["medassist-bench/1"] = Field(default=SCHEMA, alias="schema")
     kind: Kind
     run: str
-    """Which run of the program measured it."""
+    """Name of the program's run that measured it."""
     key: str
     """Stands for all that the figure depends on, the repetition included."""
     measurement: str = ""

@@ -141,7 +141,7 @@ def _parts(
 
 
 def what_items_show(exams: Sequence[ExamPaper], margin: float) -> tuple[str, ...]:
-    """What these questions can show at the margin, before they are asked."""
+    """Sentence on what these questions can show at the margin, before any is asked."""
     counts = {paper.title: len(paper.questions) for paper in exams}
     if len(counts) > 1:
         counts["All of them together"] = sum(counts.values())

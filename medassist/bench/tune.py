@@ -19,9 +19,9 @@ from medassist.exams.timings import compared
 
 ROUNDS = 5
 READ, WRITTEN = 512, 128
-"""Of the question by whose time the numbers are compared."""
+"""Tokens of the question by whose time the numbers are compared."""
 CANDIDATE_S = 2.0
-"""Of computing for each candidate in all rounds together, about."""
+"""Seconds of computing for each candidate in all rounds together, about."""
 MOST_READ, MOST_WRITTEN = 128, 32
 
 

@@ -41,7 +41,7 @@ answer's last bits depend on it."""
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user wants measured.
+    """Everything that the user wants measured.
 
     Attributes:
         tests: which measurements.
@@ -150,7 +150,7 @@ class Step:
 
 
 class MeasuredModel(Protocol):
-    """What is measured: a model's files, or a model of another program."""
+    """Something to measure: a model's files, or a model of another program."""
 
     @property
     def name(self) -> str:

@@ -77,7 +77,7 @@ class AskRequest:
     question: str
     files: PairFiles
     panes: tuple[PaneName, ...]
-    """Who answers: one or both of the panes of `files`."""
+    """Panes that answer: one or both of those of `files`."""
     mode: Mode
     sampling: Sampling
     options: EngineOptions = EngineOptions()

@@ -10,7 +10,7 @@ import typer
 
 
 class ModeName(StrEnum):
-    """How two panes share the processor."""
+    """Way in which two panes share the processor."""
 
     TOGETHER = "together"
     IN_TURN = "in-turn"

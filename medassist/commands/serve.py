@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class EngineKind(StrEnum):
-    """What stands behind --upstream."""
+    """Kind of engine behind --upstream."""
 
     VLLM = "vllm"
     LLAMA_SERVER = "llama-server"
@@ -39,7 +39,7 @@ class EngineKind(StrEnum):
 
 
 class IdentifiersChoice(StrEnum):
-    """What is done with identifiers before a question leaves this computer."""
+    """Treatment of identifiers before a question leaves this computer."""
 
     ASK = "ask"
     REPLACE = "replace"

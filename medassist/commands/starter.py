@@ -16,7 +16,7 @@ from medassist.core.terminal import room, watching
 
 
 class TrainingDevice(StrEnum):
-    """Where a model is trained."""
+    """Device to train a model on."""
 
     AUTO = "auto"
     CPU = "cpu"

@@ -23,7 +23,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Source:
-    """Which model an answer comes from, as it is named to the user."""
+    """Origin of an answer: the model as it is named to the user."""
 
     name: str
     quantization: str = ""
@@ -52,14 +52,14 @@ class Conditions:
     setup: PaneInfo
     sampling: Sampling
     confined: str
-    """What holds the models' process; empty where it has not said so."""
+    """Confinement of the models' process; empty where it has not said so."""
     system: str = ""
     """The system prompt that stood before the conversation; empty: there was none."""
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """What an answer had when it was gone on with."""
+    """Figures and thought of an answer when it was gone on with."""
 
     figures: Figures
     thought: str
@@ -81,19 +81,19 @@ class Answer:
         self.state: State = "waiting"
         self.text = ""
         self.thought = ""
-        """What the model thought before it answered; never sent back to it."""
+        """Thought of the model before it answered; never sent back to it."""
         self.thought_tokens = 0
         self.restarts = 0
-        """How often what had come as the answer turned out to be a thought."""
+        """Times that what had come as the answer turned out to be a thought."""
         self.read_done = 0
         self.read_total = 0
         self.tokens = 0
         self.figures: Figures | None = None
         self.failure = ""
         self.rounds = 0
-        """How often it was gone on with."""
+        """Times that it was gone on with."""
         self._cut: _Cut | None = None
-        """How it stood when it was gone on with; `None` while it is not."""
+        """State when it was gone on with; `None` while it is not."""
 
     @property
     def cut_off(self) -> bool:

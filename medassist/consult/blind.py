@@ -57,7 +57,7 @@ class Veil:
     """The names that are hidden, and their replacement."""
 
     names: tuple[str, ...]
-    """As the user is shown them, and the stems of the files."""
+    """Names as the user is shown them, and the stems of the files."""
 
     @cached_property
     def _own(self) -> re.Pattern[str] | None:

@@ -21,7 +21,7 @@ class Consultation:
 
     def __init__(self, sides: Sides | None = None) -> None:
         self.sides = sides or Sides()
-        """Which pane is A, and whether names are hidden."""
+        """Sides of the panes, and whether names are hidden."""
         self.edited: Turn | None = None
         """The turn whose question is being edited, to be asked as a branch."""
         self._branches: list[list[Turn]] = [[]]
@@ -39,7 +39,7 @@ class Consultation:
 
     @property
     def branch(self) -> tuple[int, int]:
-        """Which branch is shown, from 1, and how many there are."""
+        """Number of the branch that is shown, from 1, and of all branches."""
         return self._branch + 1, len(self._branches)
 
     @property

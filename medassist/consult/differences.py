@@ -78,7 +78,7 @@ class SentencePair:
     marks_a: tuple[Mark, ...] = ()
     marks_b: tuple[Mark, ...] = ()
     against: frozenset[Fact] = frozenset()
-    """In what the two contradict each other, rather than one being silent."""
+    """Facts in which the two contradict each other, rather than one being silent."""
 
     @property
     def same(self) -> bool:
@@ -213,7 +213,7 @@ def _carrying(text: str, found: Iterable[StatedValue]) -> Iterable[str]:
 
 
 def _denials(text: str) -> tuple[tuple[int, int], ...]:
-    """Where a sentence says no. Two in a row, as `not contraindicated`, say yes."""
+    """Places of a `no` in a sentence. Two, as `not contraindicated`, say yes."""
     kept: list[tuple[int, int]] = []
     for match in _DENIAL.finditer(text):
         if kept and _CANCELS.match(text[kept[-1][1] : match.start()] or " "):
@@ -226,7 +226,7 @@ def _denials(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _partners(first: Sequence[_Read], second: Sequence[_Read]) -> dict[int, int]:
-    """Which sentence of the second belongs to which of the first: the likest first."""
+    """Pairs of sentences, one of each text: the likest first."""
     partners = _equal(first, second)
     taken = {*partners.values()}
     free = [j for j in range(len(second)) if j not in taken]

@@ -1,4 +1,4 @@
-"""Which pane is shown as A and which as B, and whether names are hidden."""
+"""Sides of the panes, A and B, and whether names are hidden."""
 
 from __future__ import annotations
 

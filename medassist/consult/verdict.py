@@ -27,7 +27,7 @@ class Verdict:
 
     choice: Choice
     side_a: PaneName
-    """Which pane stood as A."""
+    """Pane that stood as A."""
     blind: bool
     """The names were hidden when it was given."""
     given: datetime

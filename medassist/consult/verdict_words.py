@@ -17,7 +17,7 @@ NONE_YET = (
     "No verdict yet. {verdict} gives one when both models have answered; with {blind} "
     "before the first question their names are hidden until then."
 )
-"""With the names of the commands whose keys belong there (`medassist.tui.keys`)."""
+"""Text with the names of the commands whose keys belong in it (`tui.keys`)."""
 NOTES = (
     "Each verdict counts as one witness; several in one consultation are not quite "
     "that. p is of an exact two-sided sign test, the interval is Clopper and Pearson's."

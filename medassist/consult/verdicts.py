@@ -38,7 +38,7 @@ class JudgedTurn:
     verdict: Verdict
     question_sha256: str
     seeds: tuple[int, ...] = ()
-    """Of base and tuned, as far as they answered."""
+    """Seeds of base and tuned, as far as they answered."""
 
     @property
     def outcome(self) -> str:
@@ -222,7 +222,7 @@ def _figures(pair: str, blind: bool, given: Sequence[JudgedTurn]) -> PairFigures
 
 
 def _repeats(given: Sequence[JudgedTurn]) -> tuple[int, int]:
-    """How many pairs of verdicts concern the same question, and how many agree."""
+    """Counts the pairs of verdicts on the same question, and those that agree."""
     outcomes: dict[str, Counter[str]] = defaultdict(Counter)
     for one in given:
         outcomes[one.question_sha256][one.outcome] += 1

@@ -53,10 +53,10 @@ class StageFigures(_CardPart):
     steps: int
     tokens: int
     minutes: float
-    """Of computing."""
+    """Minutes of computing."""
     hardware: str
     parameters: int
-    """That were trained."""
+    """Number of parameters that were trained."""
     training_loss: float
     """Nats per token, mean of the last steps."""
     validation_loss: float
@@ -78,7 +78,7 @@ class TunedFrom(_CardPart):
     context: int
     """Tokens."""
     files: dict[str, Sha256]
-    """Of weights, configuration and tokenizer, by file name."""
+    """Hashes of weights, configuration and tokenizer, by file name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Tuning(_CardPart):
     """lora, rslora, dora, qlora, alora."""
     rank: int
     parameters: int
-    """That were trained."""
+    """Number of parameters that were trained."""
     steps: int
     epochs: float
     tokens: int
@@ -118,7 +118,7 @@ class CardComparison(_CardPart):
     difference: float
     """Tuned less base."""
     low: float
-    """Of the difference's interval."""
+    """Lower end of the difference's interval."""
     high: float
     level: float
     verdict: str
@@ -138,7 +138,7 @@ class Readings(_CardPart):
     ended: int
     """By themselves, not at the limit."""
     repeated: int
-    """That say the same words twice."""
+    """Number of items that say the same words twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,18 +154,18 @@ class Lineage(_CardPart):
         default_factory=dict[AdapterKind, Sha256]
     )
     merged: dict[str, Sha256] = field(default_factory=dict[str, Sha256])
-    """Of the weights of base and adapter in one, by file name, once merged."""
+    """Hashes of the weights of base and adapter in one, by file name, once merged."""
     gguf: dict[str, Sha256] = field(default_factory=dict[str, Sha256])
     """By file name, once converted."""
     run: dict[str, Sha256] = field(default_factory=dict[str, Sha256])
     """Files of the run folder that the card was written from, by path."""
     ollama: dict[str, Sha256] = field(default_factory=dict[str, Sha256])
-    """Of the manifests of the models in Ollama, by their names, once published."""
+    """Hashes of the models' manifests in Ollama, by their names, once published."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedFile(_CardPart):
-    """What the converter's gate found about a file of the pair."""
+    """Findings of the converter's gate about a file of the pair."""
 
     sha256: Sha256
     passed: bool
@@ -184,9 +184,9 @@ class Card(_CardPart):
     version: Literal[1] = 1
     name: str
     what: str
-    """What it is, in a sentence or two."""
+    """Description in a sentence or two."""
     cannot: tuple[str, ...]
-    """What it cannot do and must not be used for."""
+    """Things that it cannot do and must not be used for."""
     licence: str
     architecture: str
     parameters: int
@@ -196,7 +196,7 @@ class Card(_CardPart):
     lineage: Lineage
     sources: tuple[SourceUse, ...]
     base: StageFigures | None = None
-    """Where the base was trained here; else `tuned_from` names it."""
+    """Figures of the base's training, if it was trained here; else see `tuned_from`."""
     adapters: dict[AdapterKind, StageFigures] = field(
         default_factory=dict[AdapterKind, StageFigures]
     )

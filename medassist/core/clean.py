@@ -20,7 +20,7 @@ LONGEST_SEQUENCE: Final = 4096
 lone opening cannot swallow an answer to its end."""
 
 _STRING_OPENERS: Final = frozenset("]P_^X")
-"""After ESC: OSC, DCS, APC, PM, SOS, which run to ST or BEL."""
+"""Characters behind ESC that open OSC, DCS, APC, PM, SOS, which run to ST or BEL."""
 _C1_STRING_OPENERS: Final = frozenset("\x9d\x90\x9f\x9e\x98")
 
 _LINE_BREAKS: Final = "\r\u2028\u2029"
@@ -41,7 +41,7 @@ HIDDEN: Final = (
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"  # of shorthand and of music
     "\U000e0000-\U000e0fff"  # tags and supplementary variation selectors
 )
-"""What a terminal obeys or a reader cannot see, as the inside of a pattern's class."""
+"""Characters that a terminal obeys or a reader cannot see, as the inside of a class."""
 _JOINERS: Final = "\u200c\u200d"
 """Scripts such as Persian and Hindi, and emoji of several parts, cannot do without;
 after any other letter or digit they hide in the middle of a number or a name."""

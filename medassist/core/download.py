@@ -32,7 +32,7 @@ Algorithm = Literal["md5", "sha256", "git-sha1"]
 
 @dataclass(frozen=True)
 class Checksum:
-    """What a file must have; `git-sha1` is git's own of a blob."""
+    """Expected hash of a file; `git-sha1` is git's own of a blob."""
 
     algorithm: Algorithm
     value: str
@@ -47,7 +47,7 @@ class Wanted:
 
     url: str
     file: str
-    """What it is called, with slashes; where it goes is the caller's to say."""
+    """Name with slashes; where it goes is the caller's to say."""
     size: int | None = None
     """Bytes, where the server said so before."""
     checksum: Checksum | None = None

@@ -41,7 +41,7 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 MOST_LINKS = 40
-"""As many as Linux follows from one name to the next."""
+"""Most links from one name to the next, as Linux follows them."""
 
 
 class NotAFileError(OSError):

@@ -58,7 +58,7 @@ class GgufHeader:
 
     @property
     def other_kind(self) -> OtherKind | None:
-        """What the file is where it is no model to be answered with; else `None`."""
+        """Kind of a file that is no model to be answered with; else `None`."""
         return kind_by_header(self.metadata, self.tensors, self.path.name)
 
     @property

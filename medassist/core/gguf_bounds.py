@@ -17,7 +17,7 @@ from typing import cast
 Number = int | float
 TABLE = Path(__file__).with_name("gguf_bounds.json")
 ALPHA = "adapter.lora.alpha"
-"""How strongly an adapter counts; llama.cpp ends the process where it is a list."""
+"""Key of an adapter's strength; llama.cpp ends the process where that is a list."""
 
 
 def implausible(metadata: Mapping[str, object], architecture: str) -> str:

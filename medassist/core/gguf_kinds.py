@@ -18,7 +18,7 @@ from medassist.core.validated import from_json
 
 TABLE = Path(__file__).with_name("gguf_kinds.json")
 SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
-"""How llama.cpp names the files of a split model, which it finds by their names."""
+"""Name of a file of a split model; llama.cpp finds them by their names."""
 RANKS_OR_EMBEDS = (1, 2, 3, 4)
 """Values of `pooling_type`: a mean, the first token, the last one, a rank (llama.h)."""
 
@@ -84,7 +84,7 @@ def _table() -> _KindsTable:
 
 
 def begins_like(first: bytes) -> OtherKind:
-    """What a file is that does not begin as a GGUF does, by its first bytes."""
+    """Kind of a file that does not begin as a GGUF does, by its first bytes."""
     for row in _table().first_bytes:
         if first.startswith(bytes.fromhex(row.hex)):
             return row.kind
@@ -113,7 +113,7 @@ def begins_like(first: bytes) -> OtherKind:
 def kind_by_header(
     metadata: Mapping[str, object], tensors: int, name: str
 ) -> OtherKind | None:
-    """What a GGUF is that is no model to be answered with; `None`: it may be one.
+    """Kind of a GGUF that is no model to be answered with; `None`: it may be one.
 
     Args:
         metadata: the keys and values of its header.
@@ -145,7 +145,7 @@ def kind_by_header(
 
 
 def _part(metadata: Mapping[str, object], name: str) -> OtherKind | None:
-    """What a part of a split model is that cannot be loaded by its name."""
+    """Sentence on a part of a split model that cannot be loaded by its name."""
     count, number = metadata.get("split.count", 1), metadata.get("split.no", 0)
     if not isinstance(count, int) or not isinstance(number, int) or count < 2:
         return None

@@ -32,7 +32,7 @@ MAX_DIMENSIONS = 4
 KEPT_ARRAY = 1024
 DEFAULT_ALIGNMENT = 32
 FIRST_BYTES = 512
-"""That tell what a file is that is no GGUF."""
+"""Number of first bytes that tell what a file is that is no GGUF."""
 
 SCALARS = {
     0: "<B",
@@ -61,9 +61,9 @@ class TensorPlace:
     name: str
     type: int
     shape: tuple[int, ...]
-    """As the file has it: the length of a row first."""
+    """Shape in the file's order: the length of a row first."""
     start: int
-    """Where its bytes are in the file."""
+    """Offset of its bytes in the file."""
     bytes: int
 
 

@@ -23,7 +23,7 @@ TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105 (a name, not a token)
 SERVICE, USER = "medassist", "huggingface"
 """Under which the system's keyring may hold the token."""
 STORAGE = ("*.huggingface.co", "*.hf.co")
-"""Where the Hub keeps large files."""
+"""Hosts on which the Hub keeps large files."""
 REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _SECRET = re.compile(r"hf_\w+|(?i:bearer)\s+\S+")
 
@@ -119,7 +119,7 @@ def online(
 
 
 def status_of(error: BaseException) -> int | None:
-    """What the server answered, where the error of a library is about an answer."""
+    """Status of the server's answer, where a library's error is about an answer."""
     return getattr(getattr(error, "response", None), "status_code", None)
 
 

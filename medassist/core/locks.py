@@ -18,9 +18,9 @@ from types import TracebackType
 from medassist.core.files import open_own
 
 ATTEMPTS = 5
-"""To hold a file that others remove when they let go of it."""
+"""Attempts to hold a file that others remove when they let go of it."""
 _HOLDER = re.compile(rb"(?:process )?(\d{1,10})\s*")
-"""What a holder writes, in this version or in an older one."""
+"""Process id in a lock file, by this version or an older one."""
 
 
 class HeldError(Exception):
@@ -99,7 +99,7 @@ class Lock:
             self._remove()
 
     def forget(self) -> None:
-        """In a process that was forked off: it is the parent's."""
+        """Forgets the lock in a process that was forked off: it is the parent's."""
         number, self._number = self._number, None
         _taken.discard(self)
         if number is not None:

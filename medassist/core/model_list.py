@@ -6,4 +6,4 @@ from typing import Final
 
 FILE_NAME: Final = "models.json"
 MAX_BYTES: Final = 8 * 1024 * 1024
-"""What is larger was not written by this program."""
+"""Largest file in bytes; a larger one was not written by this program."""

@@ -154,7 +154,7 @@ class NamedHosts(httpx2.BaseTransport):
             self._open.add(place)
 
     def _sentence(self, host: str, error: httpx2.TransportError) -> str | None:
-        """What lies between us and `host`, where that is at fault and not the host."""
+        """Sentence on what lies between us and `host`, where that is at fault."""
         distrusted = _cause(error, ssl.SSLCertVerificationError)
         if distrusted is not None:
             return (
@@ -185,7 +185,7 @@ class NamedHosts(httpx2.BaseTransport):
 
 
 def _of(way: WayOut, trust: ssl.SSLContext) -> ssl.SSLContext | None:
-    """What a proxy that is itself reached by TLS has to show."""
+    """Certificates that are trusted for a proxy which is itself reached by TLS."""
     return trust if way.proxy.startswith("https:") else None
 
 

@@ -17,7 +17,7 @@ from medassist.core.files import PRIVATE_FOLDER, make_folder
 
 HOME_VARIABLE = "MEDASSIST_HOME"
 SETTINGS = "settings.toml"
-"""In `config_dir()`."""
+"""Name of the file in `config_dir()`."""
 
 _only_looked_at = False
 

@@ -9,7 +9,7 @@ trained on cannot be changed afterwards, while what it is asked with can.
 from __future__ import annotations
 
 STOPS = ("\nQuestion:",)
-"""What a model that does not know the end token goes on with after its answer."""
+"""Texts that a model writes after its answer if it does not know the end token."""
 
 _TURNS = (
     "{% for message in messages %}"

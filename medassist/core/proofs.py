@@ -56,7 +56,7 @@ class Estimate(_ProofPart):
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizationLoss(_ProofPart):
-    """What quantizing cost; the figures go by the names of llama-perplexity's lines.
+    """Cost of quantizing; the figures have the names of llama-perplexity's lines.
 
     Attributes:
         against: the name of the file that it was measured against.

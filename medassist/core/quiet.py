@@ -37,5 +37,5 @@ def be_quiet() -> None:
 
 
 def taken_away() -> tuple[str, ...]:
-    """Which of them were set when the program was started."""
+    """Names of those that were set when the program was started."""
     return tuple(_taken_away)

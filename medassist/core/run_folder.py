@@ -46,7 +46,7 @@ STARTER_ADAPTERS: dict[AdapterKind, str] = {
 STARTER_TUNED = "tuned-f16.gguf"
 """Base and plain adapter of such a run in one, for Ollama."""
 OWN_CARD = ".card.json"
-"""What the card of one GGUF ends in, where its folder holds those of several models."""
+"""Ending of one GGUF's card, where its folder holds the cards of several models."""
 LARGEST_PAPER = 16 * 1024 * 1024
 """Bytes of a card or of a verify.json; what is larger was not written here."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NETWORK = "network"
 UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
-"""What Pydantic calls a key that a model, or a dataclass, has no field for."""
+"""Name of Pydantic's error for a key that a model, or a dataclass, has no field for."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def read_settings_file() -> SettingsContents:
 
 
 def way_out(proxy: str | None = None) -> WayOut:
-    """How a download goes: by `proxy`, or as the settings say; "" is by none.
+    """Connection of a download: by `proxy`, or as the settings say; "" is by none.
 
     Raises:
         SettingsError: the settings cannot be read, or `proxy` is no address.

@@ -1,4 +1,4 @@
-"""What becomes of a system turn where a model's template refuses one."""
+"""Treatment of a system turn where a model's template refuses one."""
 
 from __future__ import annotations
 

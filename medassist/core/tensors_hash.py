@@ -20,7 +20,7 @@ PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class TensorsHash:
-    """What identifies the tensors of a model.
+    """Hash that identifies the tensors of a model.
 
     Attributes:
         count: How many there are.
@@ -35,7 +35,7 @@ class TensorsHash:
 
 
 def size_of_tensors(path: Path) -> tuple[int, int]:
-    """How many tensors the model at `path` has, and their bytes; reads headers alone.
+    """Counts the tensors of the model at `path`, and their bytes; reads headers alone.
 
     Raises:
         ModelFileError: a file is no whole GGUF, or has a type that is not known here.

@@ -35,7 +35,7 @@ Proxy = Annotated[
         "settings.toml, if any; '' is none.",
     ),
 ]
-"""Of every verb that goes online; `settings_file.way_out` takes it."""
+"""Option of every verb that goes online; `settings_file.way_out` takes it."""
 SECONDS_BETWEEN_LINES = 10.0  # of progress where nobody watches a bar
 
 

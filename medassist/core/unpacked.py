@@ -22,14 +22,14 @@ class UnpackedError(MedassistError):
 
 @dataclass(frozen=True)
 class Unpacked:
-    """Which GGUF a folder was made of."""
+    """Record of the GGUF that a folder was made of."""
 
     file: str
     """Its path when it was unpacked; the first file of a split one."""
     sha256: dict[str, str]
-    """Of its files, by name."""
+    """Hashes of its files, by name."""
     edition: int
-    """Of the program's way to unpack: what an older one made is made again."""
+    """Version of the way to unpack: a folder of an older one is made again."""
 
 
 def is_gguf(name: str | Path) -> bool:
@@ -39,7 +39,7 @@ def is_gguf(name: str | Path) -> bool:
 
 
 def read_unpacked(folder: Path) -> Unpacked | None:
-    """Which GGUF `folder` was made of; `None` for a folder of another kind.
+    """Reads which GGUF `folder` was made of; `None` for a folder of another kind.
 
     Raises:
         UnpackedError: the file that says so is broken.

@@ -42,7 +42,7 @@ def from_json(kind: type[T], text: str | bytes) -> T:
 
 
 def first_problem(error: ValidationError, whole: str = "the whole file") -> str:
-    """Where input is wrong first, and why: `train.rate: Input should be above 0`.
+    """First fault of an input, with its place: `train.rate: Input should be above 0`.
 
     Args:
         error: what Pydantic found.

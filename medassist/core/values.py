@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le
 PaneName = Literal["base", "tuned"]
 PANES: tuple[PaneName, PaneName] = ("base", "tuned")
 LETTERS: dict[PaneName, str] = {"base": "A", "tuned": "B"}
-"""What a pane is called where it is not told which model writes in it."""
+"""Names of the panes where it is not told which model writes in them."""
 Mode = Literal["together", "in-turn"]
 """The panes write in turns, token by token, or one answer after the other."""
 Role = Literal["system", "user", "assistant"]
@@ -114,7 +114,7 @@ DEFAULT_CONTEXT = 4096
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How to load a pair; `None`: chosen for this machine and model."""
+    """Options for loading a pair; `None`: chosen for this machine and model."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 
@@ -134,7 +134,7 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is chosen, and when an answer ends."""
+    """Settings for choosing the next token, and for ending an answer."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 

@@ -56,7 +56,7 @@ def alone(verb: Callable[..., None], *, epilog: str | None = None) -> typer.Type
 
 
 def _nothing() -> None:
-    """What a command of several verbs does before each of them."""
+    """Callback of a command of several verbs, which does nothing."""
 
 
 class Verbs(TyperGroup):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PORTS = {"http": 80, "https": 443}
 _LOGIN = re.compile(r"^(\w+://)?.*@", re.DOTALL)
-"""To the last @: a password that was not written in percent signs may hold others."""
+"""Login of an address, up to the last @: a password may hold an unescaped one."""
 
 
 def address_of(url: str) -> tuple[str, int]:
@@ -88,7 +88,7 @@ class WayOut:
 
     @property
     def told(self) -> str:
-        """For a sentence that names a host: " through the proxy http://box:3128"."""
+        """Words behind the name of a host: " through the proxy http://box:3128"."""
         return f" through the proxy {self.shown}" if self.proxy else ""
 
 

@@ -42,7 +42,7 @@ WHAT_TO_DO: Mapping[str, str] = {
         "CONFIG_SECCOMP_FILTER on x86-64 or 64-bit ARM"
     ),
 }
-"""For each layer that may be missing."""
+"""Advice for each layer that may be missing."""
 
 
 @dataclass(frozen=True)

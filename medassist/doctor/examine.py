@@ -52,7 +52,7 @@ def examine(clipboard: Sequence[str]) -> list[Finding]:
 
 
 def _part(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
-    """What `look` finds; where it fails, that, and the other parts go on."""
+    """Findings of `look`; where it fails, that is one, and the other parts go on."""
     try:
         return look()
     except Exception as error:

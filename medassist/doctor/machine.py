@@ -52,7 +52,7 @@ def _processor(processors: Processors | None) -> Iterator[Finding]:
 
 
 def _flags() -> frozenset[str]:
-    """What Linux says that the processor knows; empty elsewhere."""
+    """Flags of the processor by Linux; empty elsewhere."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -43,7 +43,7 @@ def models(settings: Settings | None) -> list[Finding]:
 
 
 def _default() -> Iterator[Finding]:
-    """Which pair the program opens with, and whether both are as they should be."""
+    """Checks the pair that the program opens with, and the other default pair."""
     pair = default_pair()
     opens = f"The starter pair is {pair.title}, since {pair.why}."
     if pair.remedy:

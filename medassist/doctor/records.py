@@ -16,9 +16,9 @@ from medassist.settings import Settings
 
 PART = "records"
 FOLDER = "records"
-"""As `records.vault` has it, whose import would take longer than the rest."""
+"""Same name as in `records.vault`, whose import would take longer than the rest."""
 PLAIN = b"SQLite format 3\0"
-"""What an SQLite file begins with that is not encrypted."""
+"""First bytes of an SQLite file that is not encrypted."""
 WANTED = ("sqlcipher3", "argon2", "nacl")
 BACKUP = "Put the whole folder back from a backup"
 

@@ -158,7 +158,7 @@ class Child(Generic[Reply]):
             room = room[count:]
 
     def ended(self, broken: str = "") -> ChildEnded:
-        """How the child ended; `broken` says why it is to be ended now."""
+        """End of the child; `broken` says why it is to be ended now."""
         if broken:
             self._process.kill()
         code = self._process.wait()

@@ -60,12 +60,12 @@ class Try(FrozenModel):
 
 
 class ConfinementTrial(FrozenModel):
-    """What the confined child was still able to do."""
+    """List of what the confined child was still able to do."""
 
     confined: str
-    """In the words of `confine.describe`."""
+    """Confinement in the words of `confine.describe`."""
     threads: int
-    """That ran when files were given up; Landlock holds the first one alone."""
+    """Threads that ran when files were given up; Landlock holds the first one alone."""
     attempts: dict[Deed, Outcome]
     processors: Processors
 

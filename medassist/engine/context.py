@@ -310,7 +310,7 @@ class Context(NativeObject):
 
 
 def matching(held: Sequence[Chunk], plan: Sequence[Chunk]) -> int:
-    """How many leading chunks the two have in common."""
+    """Number of leading chunks that the two have in common."""
     count = 0
     for ours, theirs in zip(held, plan, strict=False):
         if ours != theirs:

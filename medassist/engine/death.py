@@ -10,7 +10,7 @@ from medassist.engine.last_words import LastWords
 
 WINDOWS_ABORT = 3
 TIMED_OUT = "Timeout ("
-"""What `faulthandler` writes where it ends the process, as `template` has it do."""
+"""Text of `faulthandler` where it ends the process, as `template` has it do."""
 
 
 def cause_of_death(

@@ -13,7 +13,7 @@ from medassist.frozen_model import FrozenModel
 
 Kind = Literal["CPU", "GPU", "integrated GPU", "accelerator"]
 KINDS: tuple[Kind, ...] = ("CPU", "GPU", "integrated GPU", "accelerator")
-"""In the order of `enum ggml_backend_dev_type` (ggml-backend.h)."""
+"""Kinds in the order of `enum ggml_backend_dev_type` (ggml-backend.h)."""
 
 
 class Device(FrozenModel):
@@ -26,17 +26,17 @@ class Device(FrozenModel):
 
 
 class Processors(FrozenModel):
-    """What the installed build of llama.cpp can use here."""
+    """Processors that the installed build of llama.cpp can use here."""
 
     version: str
-    """Of llama-cpp-python."""
+    """Version of llama-cpp-python."""
     features: tuple[str, ...]
-    """Of the processor, that the build was compiled for and uses."""
+    """Features of the processor that the build was compiled for, and uses."""
     gpu_offload: bool
     """The build has code for a GPU, whether or not there is one."""
     devices: tuple[Device, ...]
     threads: int
-    """That compute where the user chose no number: the physical cores."""
+    """Threads that compute where the user chose no number: the physical cores."""
 
 
 def processors() -> Processors:

@@ -20,7 +20,7 @@ class DocumentError(EngineError):
 
 
 def read_document(file: Path, time_limit_s: float = TIME_LIMIT_S) -> DocumentText:
-    """What stands in `file`, cleaned. Blocks: call it in a thread.
+    """Reads the text of `file`, cleaned. Blocks: call it in a thread.
 
     Args:
         file: a text or a PDF.

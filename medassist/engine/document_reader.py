@@ -34,11 +34,11 @@ class ReadDocument(FrozenModel):
 
 
 class DocumentText(FrozenModel):
-    """What a document says."""
+    """Text of a document."""
 
     text: str
     pages: int = 0
-    """Of a PDF; 0: it is a text."""
+    """Pages of a PDF; 0: it is a text."""
     empty_pages: int = 0
     """Those on which no text stands: pictures, mostly."""
 

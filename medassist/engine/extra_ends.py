@@ -20,7 +20,7 @@ class ExtraEnds:
     def of(
         cls, end: AnswerEnd, vocabulary: Vocabulary, plain: Sequence[str] = ()
     ) -> ExtraEnds:
-        """What `end` adds to the ends that the model's own file names.
+        """Creates the ends that `end` adds to those that the model's own file names.
 
         Args:
             end: of the model's template.

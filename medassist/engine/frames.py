@@ -28,7 +28,7 @@ class Hello(FrozenModel):
 
     kind: Literal["hello"] = "hello"
     confined: str
-    """What holds it, in the words of `confine.describe`."""
+    """Confinement in the words of `confine.describe`."""
 
 
 class Opening(FrozenModel):

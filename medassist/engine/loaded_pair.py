@@ -35,7 +35,7 @@ class LoadedPane:
     prompts: Prompts
     info: PaneInfo
     ends: ExtraEnds
-    """Where its answers end, besides the tokens that its file names as ends."""
+    """Ends of its answers, besides the tokens that its file names as ends."""
 
 
 class LoadedPair:
@@ -181,7 +181,7 @@ class LoadedPair:
         prompts: Prompts,
         ends: ExtraEnds,
     ) -> None:
-        """What the user should know of this pane's model."""
+        """Remark for the user on this pane's model."""
         if prompts.template.is_stand_in:
             self._notice(
                 f"{weights.path.name} has no chat template. It is asked as "

@@ -28,7 +28,7 @@ LEAST_ROOM = 8
 
 @dataclass(frozen=True)
 class Prompts:
-    """How one pane reads conversations.
+    """Renders and encodes the conversations of one pane.
 
     Attributes:
         vocabulary: the model's tokens.
@@ -116,7 +116,7 @@ class Prompts:
         return tokens
 
     def begun(self, written: str, thought: str, opened: str) -> str:
-        """What stands behind the prompt of an answer that is written on.
+        """Tokens behind the prompt of an answer that is written on.
 
         Args:
             written: what is written of the answer.
@@ -222,7 +222,7 @@ def room_to_answer(context: int, max_tokens: int | None) -> int:
 
 
 def last_occurrence(tokens: Sequence[int], wanted: Sequence[int]) -> int | None:
-    """Where `wanted` stands last in `tokens`."""
+    """Index at which `wanted` stands last in `tokens`."""
     width = len(wanted)
     for start in range(len(tokens) - width, -1, -1):
         if tuple(tokens[start : start + width]) == tuple(wanted):
@@ -231,6 +231,6 @@ def last_occurrence(tokens: Sequence[int], wanted: Sequence[int]) -> int | None:
 
 
 def _end_of_first_turn(messages: Sequence[Message]) -> int | None:
-    """Where the second question begins, if there is one."""
+    """Index at which the second question begins, if there is one."""
     asked = [i for i, m in enumerate(messages) if m.role == "user"]
     return asked[1] if len(asked) > 1 else None

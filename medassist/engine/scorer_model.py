@@ -145,7 +145,7 @@ class ScorerModel(NativeObject):
             )
 
     def _alike(self, plan: Sequence[Chunk], first: int) -> int:
-        """How many chunks of `plan` are in the cache, where no logits are wanted."""
+        """Counts the chunks of `plan` in the cache, where no logits are wanted."""
         end = 0
         for count, (held, wanted) in enumerate(zip(self._held, plan, strict=False)):
             end += len(wanted.tokens)

@@ -19,7 +19,7 @@ Logits = npt.NDArray[np.float32]
 
 
 def fault_of(logits: Logits) -> str:
-    """What is wrong with `logits` of (V,) or (T, V); "" if nothing is.
+    """Describes the fault of `logits` of (V,) or (T, V); "" if there is none.
 
     The least and the greatest of a row tell: they are no number where any is none.
     """

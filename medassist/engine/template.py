@@ -40,7 +40,7 @@ MAX_BUILT = 10_000_000
 TIME_LIMIT_S = 2.0
 HARD_LIMIT_S = 20.0
 THINKING_NAMES = ("enable_thinking", "thinking")
-"""What templates call the choice whether a model thinks before it answers."""
+"""Names that templates give the choice whether a model thinks before it answers."""
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
 
 
@@ -157,7 +157,7 @@ class ChatTemplate:
         return plain_stops(self.source)
 
     def answer_end(self, specials: Iterable[str]) -> AnswerEnd:
-        """How the template ends an answer; empty if it fails.
+        """Text by which the template ends an answer; empty if it fails.
 
         Args:
             specials: the texts of the model's control and added tokens.
@@ -271,7 +271,7 @@ def _to_json(value: Any, indent: int | None = None, **_options: Any) -> str:
 
 
 class _Refused(Exception):
-    """What `raise_exception` in a template raises."""
+    """Error by `raise_exception` in a template."""
 
 
 def _raise(message: str) -> None:

@@ -61,7 +61,7 @@ class ProbedTemplate(FrozenModel):
     ends: tuple[str, ...] = ()
     """The texts of the tokens at which llama.cpp ends an answer."""
     after_answer: str = ""
-    """What the template writes after an answer, up to 80 characters of it."""
+    """Text that the template writes after an answer, up to 80 characters of it."""
     stop: str = ""
     """The text of it that ends an answer, where no token does; empty: there is none."""
     turn_end: str = ""

@@ -22,7 +22,7 @@ WORKER = "medassist.engine.timing_worker"
 
 @dataclass(frozen=True)
 class TimedSettings:
-    """How to load the model to be timed; by default as the app does.
+    """Settings for loading the model to be timed; by default as the app does.
 
     Attributes:
         context: tokens that the cache holds.

@@ -64,7 +64,7 @@ class Vocabulary:
         return self._piece.raw[:length]
 
     def text(self, token: int) -> str:
-        """How `token` is written in the vocabulary; empty for no token."""
+        """Spelling of `token` in the vocabulary; empty for no token."""
         if token == NONE:
             return ""
         return (llama.llama_vocab_get_text(self.vocab, token) or b"").decode(

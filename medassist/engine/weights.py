@@ -50,7 +50,7 @@ def complaint() -> str:
 
 
 def _with_advice(said: str) -> str:
-    """What llama.cpp said of a model that it cannot load, and what to do about it."""
+    """Error text of llama.cpp for a model that it cannot load, with advice."""
     if UNKNOWN_ARCHITECTURE in said:
         return (
             f"{said} Take a later build of llama-cpp-python, or another model: to "

@@ -33,9 +33,9 @@ class Question(FrozenModel):
     messages: tuple[Message, ...] = Field(min_length=1)
     sampling: Sampling = Sampling()
     written: str = ""
-    """What the answer begins with: it is written on from there."""
+    """Beginning of the answer: it is written on from there."""
     thought: str = ""
-    """What the model thought before that."""
+    """Thought of the model before that."""
     raw: str = ""
     """A text that is gone on with as it stands, control tokens read as such, without
     the chat template; in place of the messages."""
@@ -56,7 +56,7 @@ class Ask(FrozenModel):
     mode: Mode
     panes: dict[PaneName, Question] = Field(min_length=1)
     asker: str = ""
-    """Who asks: nothing that was read for somebody else is used again for this."""
+    """Name of the asker: nothing read for another one is used again for this."""
 
 
 class Prepare(FrozenModel):
@@ -119,7 +119,7 @@ class Written(FrozenModel):
     thought_tokens: int = 0
     """Tokens of the thought so far."""
     restart: bool = False
-    """What was sent as the answer was thought: `text` begins the answer anew."""
+    """Whether what was sent as the answer was thought: `text` begins it anew."""
 
 
 class Answered(FrozenModel):
@@ -135,7 +135,7 @@ class Answered(FrozenModel):
     figures: Figures
     sampling: Sampling
     thought: str = ""
-    """What the model thought, without the marks around it."""
+    """Thought of the model, without the marks around it."""
 
 
 class DoesNotFit(FrozenModel):

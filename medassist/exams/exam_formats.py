@@ -150,6 +150,6 @@ def _within(gold: int) -> int:
 
 
 def unlike(file: Path, number: int, exam: str, error: Exception) -> ExamError:
-    """That a line is not in the format of an exam, and what is wrong with it."""
+    """Error for a line that is not in the format of an exam."""
     what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
     return ExamError(f"{file}, line {number} is not in the format of {exam}: {what}.")

@@ -33,7 +33,7 @@ _UNLIKE = (
 
 @dataclass(frozen=True)
 class _Places:
-    """In which cells of a record what stands."""
+    """Cells of a record, by what stands in them."""
 
     question: int
     choices: tuple[int, ...]
@@ -95,7 +95,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _heading(row: Sequence[str]) -> _Places | None:
-    """Where what stands by a heading's names; none if it is no heading."""
+    """Places by the names of a heading; none if it is no heading."""
     names = [name.strip().casefold() for name in row]
     question = next((names.index(name) for name in _QUESTIONS if name in names), None)
     answer = next((names.index(name) for name in _ANSWERS if name in names), None)

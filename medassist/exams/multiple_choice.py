@@ -137,7 +137,7 @@ class Examinee(Protocol):
 
 @dataclass(frozen=True)
 class ScoredChoices:
-    """How a model answered a question.
+    """Scores of a model's choices at a question.
 
     Attributes:
         scores: log-likelihood of each choice, in nats.
@@ -245,7 +245,7 @@ def plan(
     questions: Sequence[ExamQuestion],
     chat: Chat | None = None,
 ) -> Iterator[ScoringPass]:
-    """What a model has to read to answer; what is read for several choices, once.
+    """Plans what a model has to read to answer; what several choices share, once.
 
     Raises:
         ExamError: as `sit`.
@@ -308,6 +308,6 @@ def result(golds: Sequence[int], answers: Iterable[ScoredChoices]) -> Result:
 
 
 def _sum(log_probs: npt.NDArray[np.float64], tokens: Sequence[int]) -> float:
-    """Of the last rows of (T, V) log-probabilities, one for each of `tokens`."""
+    """Sum over the last rows of (T, V) log-probabilities, one for each of `tokens`."""
     rows = np.arange(len(log_probs) - len(tokens), len(log_probs))
     return float(log_probs[rows, np.asarray(tokens)].sum())

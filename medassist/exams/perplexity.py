@@ -43,7 +43,7 @@ class FigureWithError(FrozenModel):
 
 
 class TextDivergence(FrozenModel):
-    """How a quantized model's predictions differ from the original's on a text.
+    """Divergence of a quantized model's predictions from the original's on a text.
 
     Attributes:
         tokens: that were scored.
@@ -145,7 +145,7 @@ def _divergences(kld: Floats) -> dict[str, FigureWithError]:
 
 
 def _probabilities(change: Floats) -> dict[str, FigureWithError]:
-    """Of the change of the probability of the token that came, in percent."""
+    """Changes of the probability of the token that came, in percent."""
     percent = 100 * change
     average = mean(percent)
     figures = {"Mean Δp": average.model_copy(update={"unit": "%"})}

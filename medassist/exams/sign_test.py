@@ -86,7 +86,7 @@ def _at_least(wins: int, count: int, share: float) -> float:
 
 
 def _share_at(rising: Callable[[float], float]) -> float:
-    """Where a function that rises from below zero on 0 to 1 crosses zero."""
+    """Root of a function that rises from below zero on 0 to 1."""
     low, high = 0.0, 1.0
     for _ in range(200):
         middle = (low + high) / 2

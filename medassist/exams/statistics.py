@@ -80,7 +80,7 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class Flips:
-    """How right and wrong answers changed from one model to the other."""
+    """Changes of right and wrong answers from one model to the other."""
 
     __pydantic_config__: ClassVar[dict[str, str]] = REFUSES_UNKNOWN
 
@@ -314,7 +314,7 @@ def _draws(change: Values, weights: Values, draws: int, seed: int) -> Values:
 
 
 def _score(found: Flips, difference: float) -> float:
-    """How many standard errors what was found lies above a true `difference`.
+    """Standard errors by which what was found lies above a true `difference`.
 
     The standard error is that under `difference`: the share of right answers that
     become wrong is the likeliest one that goes with it.

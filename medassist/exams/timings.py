@@ -15,7 +15,7 @@ from statistics import mean, stdev
 
 THRESHOLD = 0.05
 LEVEL = 0.9
-"""Of the two-sided interval: each end is exceeded in one of twenty trials."""
+"""Level of the two-sided interval: each end is exceeded in one of twenty trials."""
 LEAST_RUNS = 3
 TAIL = 0.05
 

@@ -55,7 +55,7 @@ class ListedModel(_Listed):
     source: str = ""
     architecture: str = ""
     title: str = ""
-    """How the file calls itself."""
+    """Title by the file itself."""
     parameters: int = 0
     bytes: int = 0
     quantization: str = ""
@@ -86,11 +86,11 @@ class ListedPair(_Listed):
     is_default: bool = False
     demonstration: bool = False
     title: str = ""
-    """What the default pair is, to tell it from the other one that it can be."""
+    """Title of the default pair, to tell it from the other one that it can be."""
     remark: str = ""
     """The same, with why it is this one, and how to have the other."""
     asked: NamedPair = NamedPair()
-    """How its panes are asked."""
+    """Settings with which its panes are asked."""
     parts: tuple[ListedModel, ...] = ()
     """Its models, the weights of the base first."""
     bytes: int = 0
@@ -98,7 +98,7 @@ class ListedPair(_Listed):
     """Bytes of memory that both panes together take."""
     weights: int | None = None
     copied: int | None = None
-    """Of the weights, in another order for this processor; on top of them."""
+    """Bytes of the weights in another order for this processor; on top of them."""
     kv: int | None = None
     compute: int | None = None
     fits: fit.Verdict = "not known"
@@ -114,7 +114,7 @@ class Catalogue(BaseModel):
     available: int | None
     """Bytes of memory that were free when it was made."""
     problems: tuple[str, ...] = ()
-    """What could not be listed, in sentences."""
+    """Sentences on what could not be listed."""
 
 
 def catalogue(

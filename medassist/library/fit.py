@@ -48,7 +48,7 @@ METAL = sys.platform == "darwin" and platform.machine() == "arm64"
 """There all layers go to the GPU unless something else is said."""
 PADDING = 256
 PROCESS_BYTES = 64 * 2**20
-"""Of the models' process before a model: Python, llama.cpp, measured on Linux."""
+"""Bytes of the models' process before a model: Python, llama.cpp, measured on Linux."""
 TIGHT = 0.9
 """Above this share of what is available, other programs will feel it."""
 CELL_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
@@ -64,7 +64,7 @@ class Need:
     kv: int
     compute: int
     copied: int = 0
-    """Of the weights, in another order; on top of them."""
+    """Bytes of the weights in another order; on top of them."""
     process: int = PROCESS_BYTES
 
     @property

@@ -24,7 +24,7 @@ from medassist.library.errors import LibraryError
 
 VARIABLE = "OLLAMA_MODELS"
 PREFIX = "ollama:"
-"""Before the names of these models, where they stand beside the user's own."""
+"""Prefix of these models' names, where they stand beside the user's own."""
 PLACES = (
     Path("~/.ollama/models"),
     Path("/usr/share/ollama/.ollama/models"),
@@ -55,7 +55,7 @@ class OllamaModel:
     """A model in Ollama's store."""
 
     name: str
-    """As `ollama run` takes it."""
+    """Name as `ollama run` takes it."""
     model: Path
     model_sha256: str
     adapter: Path | None = None

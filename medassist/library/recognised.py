@@ -26,7 +26,7 @@ class ProvenTensors:
 
 
 def proven_tensors(registry: Registry) -> ProvenTensors:
-    """What the proofs on this computer say of tensors.
+    """Collects what the proofs on this computer say of tensors.
 
     Those beside the user's own models, and what the gate has passed anywhere here. A
     proof of an earlier version says nothing of them, and a broken verify.json is told

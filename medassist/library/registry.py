@@ -39,11 +39,11 @@ class StoredModel(FrozenModel):
     adapter: bool = False
     origin: Origin = "linked"
     source: str = ""
-    """Where it came from: OWNER/NAME@COMMIT of the Hub, a name in Ollama, a run."""
+    """Origin: OWNER/NAME@COMMIT of the Hub, a name in Ollama, a run."""
     sha256: str | None = None
-    """What its source says that it is; `None` where none says so."""
+    """Hash by its source; `None` where none says so."""
     licence: str = ""
-    """As its source says it; empty where it says nothing."""
+    """Licence by its source; empty where it says nothing."""
 
 
 class PaneSettings(FrozenModel):
@@ -52,7 +52,7 @@ class PaneSettings(FrozenModel):
     system: str = Field(default="", max_length=100_000)
     """Stands before every conversation; empty: nothing does."""
     sampling: Sampling | None = None
-    """In place of the user's own; `None`: as the settings say."""
+    """Sampling in place of the user's own; `None`: as the settings say."""
 
     @property
     def is_plain(self) -> bool:

@@ -1,4 +1,4 @@
-"""What llama.cpp copies of a model's weights, in another order, for this processor.
+"""Bytes of a model's weights that llama.cpp copies in another order for this processor.
 
 The copy comes on top of the file, which stays mapped: of a file at Q4_0 with 92 MB it
 was 60 MB. A matrix is copied whose type the processor has an interleaved product for,

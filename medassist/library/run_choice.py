@@ -119,7 +119,7 @@ def _ways(
 
 
 def _loss(file: Path) -> float:
-    """What quantizing cost a file; infinite where it was not measured."""
+    """Loss by quantizing a file; infinite where it was not measured."""
     if read_header(file).quantization in WHOLE:
         return 0.0
     try:

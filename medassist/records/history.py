@@ -74,9 +74,9 @@ class RecordedVerdict:
     hidden: bool
     """The names are not to be shown yet; whoever shows this has to hold back."""
     question: str
-    """What was asked: to be hashed, not to be shown."""
+    """Question, to be hashed and not shown."""
     seeds: tuple[int, ...]
-    """Of base and tuned, as far as they answered first."""
+    """Seeds of base and tuned, as far as they answered first."""
 
 
 # The last verdict of each turn.

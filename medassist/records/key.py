@@ -186,7 +186,7 @@ def _derive(passphrase: str, salt: bytes, cost: GuessCost) -> bytes:
 
 
 def _associated(identity: str, salt: bytes, cost: GuessCost) -> bytes:
-    """What is not encrypted and must not be changed either."""
+    """Bytes that are not encrypted and must not be changed either."""
     return (
         f"medassist records 1 {identity} {salt.hex()} argon2id "
         f"{cost.memory_kib} {cost.passes} {cost.lanes}"

@@ -56,7 +56,7 @@ class Record:
     """The user's own; empty: the first question stands for it."""
     created: datetime = field(default_factory=now)
     signed_off: datetime | None = None
-    """When the user signed it off as reviewed; what is added later takes it back."""
+    """Time at which the user signed it off; a later addition takes it back."""
     flags: dict[Turn, tuple[FlagShown, ...]] = field(
         default_factory=dict["Turn", "tuple[FlagShown, ...]"]
     )
@@ -66,7 +66,7 @@ class Record:
 
     @property
     def sides(self) -> Sides:
-        """Which pane is A, and whether names are hidden."""
+        """Sides of the panes, and whether names are hidden."""
         return self.consultation.sides
 
     @sides.setter

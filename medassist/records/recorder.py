@@ -29,7 +29,7 @@ from medassist.records.stored_consultation import Saved
 from medassist.records.writer import Change
 
 AGAIN_S = 5.0
-"""After a failure, `save` tries again no sooner than this."""
+"""Seconds after a failure before `save` tries again."""
 
 
 class Saving(Protocol):
@@ -58,7 +58,7 @@ class _KeptAnswer:
     """Characters of the thought."""
     restarts: int = 0
     rounds: int = 0
-    """How often it was gone on with."""
+    """Times that it was gone on with."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _KeptTurn:
 
 @dataclass
 class _Kept:
-    """What is on the disk, and what was changed there by the next transaction."""
+    """State on the disk, and what the next transaction changes of it."""
 
     id: int | None = None
     title: str = ""
@@ -159,7 +159,7 @@ class Recorder:
 
 
 class _Changes:
-    """What has to be written, and what is kept once it is."""
+    """Changes to be written, and the state once they are."""
 
     def __init__(self, record: Record, kept: _Kept, new_id: Callable[[], int]) -> None:
         self.record = record

@@ -103,7 +103,7 @@ def _passages(db: Connection, term: str) -> set[int]:
 def _candidates(
     matches: Sequence[set[int]], owners: Mapping[int, int], shown: set[int]
 ) -> dict[int, list[int]]:
-    """For each consultation on the page, where it may be quoted from, the best first.
+    """For each consultation on the page, the places to quote it from, the best first.
 
     That is the first place where all stands, else the first with a part of it. Not
     the best by FTS5's `rank`, which counts each word in all of the records again for
@@ -122,7 +122,7 @@ def _candidates(
 def _places(
     db: Connection, candidates: Mapping[int, list[int]], wanted: tuple[str, ...]
 ) -> dict[int, tuple[int | None, tuple[SnippetPart, ...]]]:
-    """For each consultation a turn (`None`: it is the title), and what stands there."""
+    """For each consultation a turn (`None`: it is the title), and the text there."""
     rows = db.execute(
         "SELECT passage.id, coalesce(passage.turn, answer.turn) FROM passage"
         " LEFT JOIN answer ON answer.id = passage.answer"

@@ -53,12 +53,12 @@ class Vault:
         """The open records; `None`: they are locked, or there are none."""
         self._writing: Lock | None = None
         self._held: WrappedKey | None = None
-        """What key.json held when the records were open; it is sealed, as there."""
+        """Content of key.json when the records were open; it is sealed, as there."""
         self._one_at_a_time = asyncio.Lock()
 
     @property
     def folder(self) -> Path:
-        """Where the records lie.
+        """Folder of the records.
 
         Raises:
             OSError: the folder above it cannot be made.

@@ -18,7 +18,7 @@ Role = Literal[
 SERIES: tuple[Role, ...] = (
     *("one", "two", "three", "four", "five", "six", "seven", "eight"),
 )
-"""For what has no role of its own: any number of models."""
+"""Roles for what has none of its own: any number of models."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Curve:
     role: Role
     points: tuple[tuple[float, float], ...]
     marked: bool = False
-    """With a mark at each point: they are few and each was measured."""
+    """Whether each point has a mark: they are few and each was measured."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Intervals:
     told: str
     at: float = 0.0
     left: str = ""
-    """What lies left of the line."""
+    """Text left of the line."""
     right: str = ""
     note: str = ""
     on_slides: bool = True

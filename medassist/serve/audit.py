@@ -36,7 +36,7 @@ from medassist.serve.errors import ServeError
 KEY_ENDS: Final = ".key"
 LOCK_ENDS: Final = ".lock"
 FIRST: Final = "0" * 64
-"""What stands for the code before the first line."""
+"""Value in place of the code before the first line."""
 LONGEST_LINE: Final = 64 * 1024
 LARGEST: Final = 64 * 1024 * 1024
 """Bytes after which a new file is begun, which goes on with the chain of the old."""
@@ -44,7 +44,7 @@ _CODE: Final = r"^[0-9a-f]{64}$"
 
 
 class _State(BaseModel):
-    """What stands in the file of the key."""
+    """Content of the key's file."""
 
     model_config = ConfigDict(extra="forbid")
 

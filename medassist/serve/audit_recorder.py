@@ -1,4 +1,4 @@
-"""Who is told how each question went: the counts, and the audit log where there is one.
+"""Tells each question's outcome to the counts, and to the audit log if there is one.
 
 A line of the log is on the disk before it counts as written, which takes a while; so
 lines are written by a thread of their own, in order. Where they cannot be, no question

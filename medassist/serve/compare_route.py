@@ -44,7 +44,7 @@ Conversation = Annotated[list[ChatMessage], MinLen(1), MaxLen(MOST_MESSAGES)]
 
 
 class ComparedSampling(Strict):
-    """How tokens are chosen, in the words of `medassist ask`."""
+    """Settings for choosing tokens, in the words of `medassist ask`."""
 
     temperature: Annotated[float, Ge(0), Le(10)] | None = None
     top_k: Annotated[int, Ge(0)] | None = None
@@ -67,7 +67,7 @@ class ComparedSampling(Strict):
 
 
 class CompareRequest(Strict):
-    """What may be asked.
+    """Request for a comparison.
 
     Attributes:
         messages: one conversation for both, or one by pane (by side, where blind): each
@@ -179,7 +179,7 @@ class ComparedAnswers:
         return {"id": self._ticket.id, "panes": sides, **found}
 
     def _hidden(self, event: Any) -> bytes | None:
-        """What is shown while names are hidden: who is how far tells which it is.
+        """Event for a client who must not know the names; progress would tell them.
 
         So the answers are held back until both are over.
         """
@@ -248,7 +248,7 @@ class ComparedAnswers:
         }
 
     async def _review(self, pane: PaneName) -> list[str]:
-        """What is said below an answer: doses worth a second look, and sources."""
+        """Review below an answer: doses worth a second look, and sources."""
         from medassist.safety.review import review
 
         question, earlier = questions_of(self._asked[pane])

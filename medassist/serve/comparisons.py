@@ -18,18 +18,18 @@ MOST_KEPT: Final = 64
 
 @dataclass(frozen=True)
 class ServedComparison:
-    """Which pane stands on which side, and what answered."""
+    """Comparison under way: the pane on each side, and what answered."""
 
     sides: Sides
     panes: tuple[PaneName, ...]
     provenance: Mapping[PaneName, Mapping[str, Any]]
 
     def label(self, pane: PaneName) -> str:
-        """What the client knows a pane by."""
+        """Name of a pane for the client."""
         return self.sides.letter(pane) if self.sides.blind else pane
 
     def revealed(self) -> dict[str, Any]:
-        """Which side is which model."""
+        """Model on each side."""
         return {
             "sides": {self.sides.letter(pane): pane for pane in self.panes},
             "provenance": dict(self.provenance),

@@ -1,4 +1,4 @@
-"""What the routes share: the models, the queue, and how a question goes through it."""
+"""Part that all routes share: the models, the queue, and a question's way through."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IDENTIFIERS: Final = "Medassist-Identifiers"
 
 @dataclass(frozen=True)
 class Desk:
-    """Where questions are taken and answers are handed out."""
+    """Takes questions and hands out answers."""
 
     source: ServedPair
     queue: FairQueue
@@ -32,7 +32,7 @@ class Desk:
     async def checked(
         self, user: str, question: str, earlier: Sequence[str] = ()
     ) -> CheckedQuestion:
-        """What the red-flag rules find, before a model is asked.
+        """Red flags by the rules, before a model is asked.
 
         A very long question takes the rules seconds, so each user has one checked at a
         time.
@@ -89,7 +89,7 @@ class Desk:
         return self.queue.enter(user_of(request), route, cleared, mode)
 
     def sampling(self, pane: PaneName, changes: Mapping[str, Any]) -> Sampling:
-        """How `pane` is asked, with what the request says in its place."""
+        """Sampling of `pane`, with what the request says in its place."""
         return replace(self.source.sampling(pane), **changes)
 
 
@@ -99,7 +99,7 @@ def user_of(request: Request) -> str:
 
 
 def told(checked: CheckedQuestion, model: ServedModel) -> dict[str, Any]:
-    """What stands beside an answer: red flags, and what is to be known of the model."""
+    """Additions to an answer: red flags, and notices about the model."""
     return {
         "red_flags": checked.as_json,
         "not_checked": checked.problem or None,

@@ -18,7 +18,7 @@ class ServeError(MedassistError):
 
 
 OLLAMA: Final = "/api/"
-"""With what the addresses of Ollama's API begin, whose errors are of its form."""
+"""Prefix of the addresses of Ollama's API, whose errors have its form."""
 KINDS: Final = {401: "authentication_error", 429: "rate_limit_error"}
 
 

@@ -1,4 +1,4 @@
-"""What one client may ask of the server at most. Everything has a bound."""
+"""Limits on what one client may ask of the server. Everything has a bound."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 MOST_MESSAGES: Final = 1000
-"""Of one conversation; more fits into no context."""
+"""Most messages of one conversation; more fits into no context."""
 MOST_HEADER_BYTES: Final = 16 * 1024
 IDLE_MINUTES: Final = 10
 """Without a touch, after which a page is locked and a key of records forgotten."""

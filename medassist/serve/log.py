@@ -1,4 +1,4 @@
-"""What the server prints for its operator: never a question, an answer or a token.
+"""Log for the server's operator: never a question, an answer or a token.
 
 Libraries log what they meet, requests and errors with their text among it. They are
 silenced here, and what goes wrong is told by its kind and place alone.

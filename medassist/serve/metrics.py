@@ -53,7 +53,7 @@ ROUTES: Final = {
 
 
 class Metrics:
-    """What has been counted since the server was started."""
+    """Counts since the server was started."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -119,7 +119,7 @@ class Metrics:
 
 @dataclass(frozen=True, eq=False)
 class Now(Collector):
-    """How queue and models stand at the moment of the request."""
+    """State of queue and models at the moment of the request."""
 
     desk: Desk
 

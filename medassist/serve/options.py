@@ -1,4 +1,4 @@
-"""How a server is run: what the command line says."""
+"""Options of a server, by the command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PORT = 8765
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """What the server is to do.
+    """Settings of the server.
 
     Attributes:
         choice: the pair that answers.

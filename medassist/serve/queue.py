@@ -23,9 +23,9 @@ from medassist.serve.served_pair import ServedPair, refusal_of
 from medassist.serve.ticket import Outcome, QuestionReport, Ticket, Waits
 
 FIRST_GUESS_S: Final = 20.0
-"""What a question takes, before one was answered."""
+"""Seconds that a question takes, before one was answered."""
 WEIGHT: Final = 0.3
-"""Of the newest answer in the moving mean of the times."""
+"""Weight of the newest answer in the moving mean of the times."""
 
 
 class FairQueue:
@@ -51,10 +51,10 @@ class FairQueue:
         self._log = log
         self._waiting: list[Ticket] = []
         self.running: dict[str, Ticket] = {}
-        """What is being answered, one question of a user at most."""
+        """Tickets that are being answered, one question of a user at most."""
         self._turn = 0
         self._turns: dict[str, int] = {}
-        """When each user was last served, counted in questions."""
+        """Count of questions at which each user was last served."""
         self._mean_s = FIRST_GUESS_S
         self._more = asyncio.Event()
         self._closed = False
@@ -68,7 +68,7 @@ class FairQueue:
 
     @property
     def length(self) -> int:
-        """How many questions wait."""
+        """Number of questions that wait."""
         return len(self._waiting)
 
     def expect_room(self, user: str) -> None:

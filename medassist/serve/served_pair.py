@@ -1,4 +1,4 @@
-"""Where answers come from: the pair in a process of this computer.
+"""Serves the answers of the pair in a process of this computer.
 
 `ServedPair` is what the queue and the routes know of it, so that another engine can
 stand behind the same API.
@@ -71,12 +71,12 @@ class Asked:
 
 
 class ServedPair(Protocol):
-    """What answers."""
+    """Protocol of a source of answers."""
 
     restarts: int
-    """How often the models' process was started again."""
+    """Times that the models' process was started again."""
     mode: Mode
-    """How the panes share the processor where nobody says otherwise."""
+    """Way in which the panes share the processor where nobody says otherwise."""
     answers_from: str
     """The host that questions are sent to; empty: they stay on this computer."""
 
@@ -85,7 +85,7 @@ class ServedPair(Protocol):
 
     @property
     def at_once(self) -> int:
-        """How many questions it answers at one time."""
+        """Number of questions that it answers at one time."""
         ...
 
     async def cleared(
@@ -107,7 +107,7 @@ class ServedPair(Protocol):
     def models(self) -> Sequence[ServedModel]: ...
 
     def sampling(self, pane: PaneName) -> Sampling:
-        """How `pane` is asked where a request does not say."""
+        """Sampling of `pane` where a request does not say."""
         ...
 
     def system(self, pane: PaneName) -> str:
@@ -143,7 +143,7 @@ class ServedPair(Protocol):
     def memory(self) -> int | None: ...
 
     def provenance(self, pane: PaneName) -> dict[str, Any]:
-        """What the answers of `pane` come from, for a record of them."""
+        """Origin of `pane`'s answers, for a record of them."""
         ...
 
     def made_of(self, pane: PaneName) -> tuple[Source, Mapping[ModelFile, str]]:
@@ -352,7 +352,7 @@ def gone_for_good() -> Refusal:
 
 
 def refusal_of(error: EngineError) -> Refusal:
-    """What a client is told of an error of the engine.
+    """Refusal for an error of the engine.
 
     Its text may name files of the operator's computer: that is the operator's.
     """

@@ -73,7 +73,7 @@ class Running:
 
 
 def who(options: ServeOptions) -> tuple[Users, str]:
-    """Who may use the server, and the token of the one user where none was named.
+    """Users of the server, and the token of the one user where none was named.
 
     Raises:
         ServeError: the users' file cannot be used, or none is named for others.
@@ -216,7 +216,7 @@ async def _watch(vaults: UserVaults | None) -> None:
 def _source(
     options: ServeOptions, settings: Settings, make: MakeEngine | None
 ) -> ServedPair:
-    """What answers: the engine that was named, or a pair of our own."""
+    """Engine that was named, or a pair of our own."""
     if options.upstream is not None:
         from medassist.serve.upstream.upstream_pair import UpstreamPair
 

@@ -20,7 +20,7 @@ BACKLOG = 128
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where the server is found.
+    """Address of the server.
 
     Attributes:
         sockets: that listen.

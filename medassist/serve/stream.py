@@ -65,7 +65,7 @@ def comment(text: str) -> bytes:
 
 
 def progress(event: Event | Waits) -> bytes | None:
-    """What clients of OpenAI's protocol see while nothing is written yet."""
+    """Progress for clients of OpenAI's protocol, while nothing is written yet."""
     match event:
         case Waits():
             return comment(f"{event.position} before you, about {event.eta_s:.0f} s")
@@ -124,6 +124,6 @@ class Heard:
         return text, event.thought
 
     def rest(self) -> str:
-        """What waited, when all is written."""
+        """Text that waited, when all is written."""
         held, self._held = self._held, ""
         return held

@@ -36,7 +36,7 @@ class Waits:
 
 @dataclass(frozen=True)
 class QuestionReport:
-    """How a question went, without its content.
+    """Report on a question, without its content.
 
     Attributes:
         id: of the request.
@@ -124,7 +124,7 @@ class Ticket:
         )
 
     async def events(self) -> AsyncIterator[Event | Waits]:
-        """What comes, until the end.
+        """Yields events until the end.
 
         Raises:
             Refusal: it went wrong; what came before is as it was.
@@ -140,7 +140,7 @@ class Ticket:
             await self._changed.wait()
 
     def first_too_long(self) -> TooLong | None:
-        """That a prompt does not fit, where that is what came."""
+        """First event that a prompt does not fit, if one came."""
         return next((e for e in self._events if isinstance(e, TooLong)), None)
 
     async def begun(self) -> None:
@@ -157,7 +157,7 @@ class Ticket:
 
 
 def _same_kind(events: deque[Event | Waits], event: Event | Waits) -> int | None:
-    """Where an event stands that `event` goes on with; `None`: nowhere."""
+    """Index of the event that `event` goes on with; `None`: there is none."""
     if not isinstance(event, Reading | Written | Waits):
         return None
     pane = None if isinstance(event, Waits) else event.pane

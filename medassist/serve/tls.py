@@ -27,7 +27,7 @@ SOON_DAYS: Final = 14
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a server's certificate says.
+    """Facts of a server's certificate.
 
     Attributes:
         names: of hosts, and addresses, that it is for.
@@ -41,7 +41,7 @@ class Certificate:
 
 
 def read_certificate(file: Path) -> Certificate:
-    """What the first certificate in `file` says.
+    """Reads the first certificate in `file`.
 
     Raises:
         ServeError: it cannot be read, is none, or is not valid now.

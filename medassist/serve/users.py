@@ -1,4 +1,4 @@
-"""Who may use the server: names, and of each token only its sha256.
+"""Users of the server: names, and of each token only its sha256.
 
 A token is 256 random bits, so a plain hash keeps it: there is nothing to guess. It is
 shown once, when it is made, and can be revoked, not looked up.
@@ -80,7 +80,7 @@ def only_you() -> tuple[Users, str]:
 
 
 def default_file() -> Path:
-    """Where the users stand unless another file is named."""
+    """Default path of the list of users."""
     return data_place() / FOLDER / FILE
 
 

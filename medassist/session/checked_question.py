@@ -1,4 +1,4 @@
-"""What the red-flag rules found in a question, as text and as JSON."""
+"""Red flags that the rules found in a question, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CheckedQuestion:
-    """What the red-flag rules found in a question.
+    """Red flags that the rules found in a question.
 
     Attributes:
         raised: The flags, the most urgent first.

@@ -24,7 +24,7 @@ class Choice:
     adapter_base: Path | None = None
     """The weights under the adapter, where they are not those of `base`."""
     asked: NamedPair | None = None
-    """How its panes are asked, in place of what the library says."""
+    """Settings of its panes, in place of the library's."""
 
     @classmethod
     def of(cls, files: PairFiles) -> Choice:

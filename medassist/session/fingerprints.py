@@ -23,7 +23,7 @@ class Fingerprint:
     sha256: str
     """64 hexadecimal digits; empty: `problem` says why."""
     remark: str = ""
-    """How it stands to what was shipped with the program; empty for other files."""
+    """Comparison with what was shipped with the program; empty for other files."""
     problem: str = ""
     """A sentence that the user has to know; empty: all is well."""
 

@@ -19,7 +19,7 @@ _BETWEEN = "\n\n\x1e\n\n"
 
 @dataclass(frozen=True)
 class LookedFor:
-    """What was found.
+    """Result of a search for identifiers.
 
     Attributes:
         whole: the texts as one; the spans of `found` are of this.
@@ -35,7 +35,7 @@ class LookedFor:
 
     @property
     def by_text(self) -> tuple[tuple[tuple[int, int, Identifier], ...], ...]:
-        """What was found in each text, with where it starts and ends there."""
+        """Findings in each text, with their start and end there."""
         places: list[tuple[tuple[int, int, Identifier], ...]] = []
         start = 0
         for text in self.whole.split(_BETWEEN):
@@ -52,7 +52,7 @@ class LookedFor:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many of each kind there are."""
+        """Number of findings of each kind."""
         return Counter(one.kind for one in self.found)
 
 

@@ -65,7 +65,7 @@ class Pair:
         self.choice = choice
         self.panes = choice.panes
         self.sources: dict[PaneName, Source] = {p: Source("") for p in self.panes}
-        """What each pane's answers come from; names only once it is loaded."""
+        """Origins of each pane's answers; names only once it is loaded."""
         self.state: PairState = "starting"
         self.fraction = 0.0
         self.trouble = ""
@@ -81,12 +81,12 @@ class Pair:
         """Whether models think before they answer, where their templates let one
         choose; `None`: as the settings have it."""
         self.error: EngineError | None = None
-        """What went wrong last, in loading or in answering."""
+        """Last error, in loading or in answering."""
         self.demonstration: frozenset[PaneName] = frozenset()
         self.notice = ""
-        """What is to be seen wherever a pane of `demonstration` answers."""
+        """Notice to be shown wherever a pane of `demonstration` answers."""
         self.confined = ""
-        """What holds the models' process; empty where it has not said so."""
+        """Confinement of the models' process; empty where it has not said so."""
         self.closed = False
         self.settled = asyncio.Event()
         """Set while no loading is under way, however the last one went."""
@@ -98,7 +98,7 @@ class Pair:
         self._stop_wanted = False
         self._under_way = False
         self._stop_first: set[PaneName | None] = set()
-        """What to stop as soon as the engine has taken the question."""
+        """Panes to stop as soon as the engine has taken the question."""
         self._preparing: asyncio.Task[None] | None = None
         self._one_at_a_time = asyncio.Lock()
         self._watch_loading: Callable[[Loading], None] | None = None
@@ -176,7 +176,7 @@ class Pair:
         return replace(own, thinking=self.thinking) if self.thinking else own
 
     def asks(self, pane: PaneName, settings: Settings) -> PaneSettings:
-        """How `pane` is asked, said so that it holds in another pair too."""
+        """Settings of `pane`, said so that they hold in another pair too."""
         from medassist.library.registry import PaneSettings
 
         asked = self.asked.asked(pane) if self.asked else PaneSettings()
@@ -408,7 +408,7 @@ class Pair:
 
 
 def _asked(name: str) -> tuple[NamedPair | None, str]:
-    """How the panes of the pair `name` are asked, and why that cannot be known."""
+    """Settings of the pair `name`, and why they cannot be known."""
     if not name:
         return None, ""
     from medassist.library.errors import LibraryError

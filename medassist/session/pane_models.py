@@ -1,4 +1,4 @@
-"""Which models of the library one pane can be given, the other keeping its own."""
+"""Models of the library that one pane can be given, the other keeping its own."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class PaneModel:
 
 @dataclass(frozen=True)
 class PaneModels:
-    """What can be put into a pane, and the memory that is free for both panes."""
+    """Models that can be put into a pane, and the memory that both panes may have."""
 
     models: tuple[PaneModel, ...]
     available: int | None

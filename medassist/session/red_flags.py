@@ -29,7 +29,7 @@ def not_checked(reason: str) -> str:
 
 
 class Panel(Protocol):
-    """Where red flags are shown."""
+    """Protocol of what shows red flags."""
 
     def show(self, raised: tuple[Raised, ...], reason: str, foreign: bool) -> None: ...
 

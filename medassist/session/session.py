@@ -58,7 +58,7 @@ class SessionListener(Protocol):
         ...
 
     def record_changed(self) -> None:
-        """How the consultation is kept has changed."""
+        """Take note that the way of keeping the consultation has changed."""
         ...
 
 
@@ -81,7 +81,7 @@ class OpenQuestion:
 
 @dataclass(frozen=True)
 class AskOutcome:
-    """How asking went.
+    """Outcome of asking.
 
     Attributes:
         ready: the pair was loaded, so that something was asked of it.
@@ -261,7 +261,7 @@ class Session:
         self.consultation = consultation
 
     def record_changed(self) -> None:
-        """How the consultation is kept has changed."""
+        """Tell the listener that the way of keeping the consultation has changed."""
         self._listener.record_changed()
 
     async def learn_files(self) -> list[Fingerprint]:
@@ -288,7 +288,7 @@ class Session:
         return self.pair.state != "loading" and self.consultation.over
 
     def loss(self, draft: str) -> str:
-        """What would be lost by leaving now, in a sentence; empty: nothing.
+        """Describes what would be lost by leaving now, in a sentence; empty: nothing.
 
         Args:
             draft: what has been written and not been asked.

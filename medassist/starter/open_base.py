@@ -64,12 +64,12 @@ class OpenBase:
 
     @property
     def member(self) -> str:
-        """Where the GGUF lies in the wheel."""
+        """Path of the GGUF in the wheel."""
         return f"{self.module}/{self.file_name}"
 
     @property
     def folder(self) -> Path:
-        """Where the GGUF lies on this computer; the folder may be missing."""
+        """Folder of the GGUF on this computer; it may be missing."""
         return data_place() / FOLDER_NAME
 
     @property

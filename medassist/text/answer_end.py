@@ -1,4 +1,4 @@
-"""How a chat template ends an answer, found by rendering one.
+"""Finds the text by which a chat template ends an answer, by rendering one.
 
 A model learns to end an answer as its template does: with a token, or with mere text
 where the tokenizer has no such token (ChatML on a base that never had it, or turns
@@ -17,7 +17,7 @@ from typing import Literal
 
 Turn = tuple[Literal["user", "assistant"], str]
 Render = Callable[[Sequence[Turn], bool], str | None]
-"""From turns, and whether an answer is asked for, to a prompt; `None`: refused."""
+"""Renders turns, with or without a request for an answer; `None`: refused."""
 
 _TALK: tuple[Turn, ...] = (
     ("user", "a-first-question-of-the-probe"),
@@ -30,7 +30,7 @@ _TALK: tuple[Turn, ...] = (
 
 @dataclass(frozen=True)
 class AnswerEnd:
-    """What a chat template writes behind an answer, and the part that ends it."""
+    """Text that a chat template writes behind an answer, and the part that ends it."""
 
     after: str = ""
     """All that stands behind an answer, the next question's opening included."""
@@ -42,7 +42,7 @@ class AnswerEnd:
 
 
 def answer_end(render: Render, specials: Iterable[str]) -> AnswerEnd:
-    """How the chat template behind `render` ends an answer.
+    """Finds the text by which the chat template behind `render` ends an answer.
 
     Args:
         render: the template.
@@ -66,14 +66,14 @@ def answer_end(render: Render, specials: Iterable[str]) -> AnswerEnd:
 
 
 def _closed(render: Render) -> str:
-    """What stands behind the last answer, where no other one is asked for."""
+    """Text behind the last answer, where no other one is asked for."""
     answer = _TALK[1][1]
     rendered = render(_TALK[:2], False) or ""
     return rendered.rpartition(answer)[2] if answer in rendered else ""
 
 
 def _gone_on(render: Render) -> str:
-    """What stands between an answer and the next question, whichever they are."""
+    """Text between an answer and the next question, whichever they are."""
     rendered = render(_TALK, True) or ""
     between: list[str] = []
     for (_, answer), (_, question) in (_TALK[1:3], _TALK[3:5]):

@@ -30,7 +30,7 @@ DEEPEST = 18
 WIDEST_INDENT = 20
 """Cells that lists and quotes may take away from a line: a pane can be 36 wide."""
 LANGUAGE: Final = re.compile(r"[\w+#.-]{0,20}")
-"""What stands behind a fence and is no text."""
+"""Language behind a fence, which is no text."""
 _FORMULA: Final = re.compile(
     r"\\\(([^`]{1,2000}?)\\\)|\\\[([^`]{1,2000}?)\\\]|\$\$([^`$]{1,2000}?)\$\$"
     # One dollar is money, unless what follows is no text.

@@ -76,7 +76,7 @@ def _ends_with(text: str, stop: str) -> bool:
 
 
 def _overlap(text: str, stop: str) -> int:
-    """How many of the last characters of `text` could begin `stop`."""
+    """Counts the last characters of `text` that could begin `stop`."""
     for length in range(min(len(text), len(stop) - 1), 0, -1):
         if text.endswith(stop[:length]):
             return length

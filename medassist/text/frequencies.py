@@ -107,13 +107,13 @@ _IN_ENGLISH: Final = (
     rf"|(?P<hourly>{NUMBER})[\s-]{{0,3}}hourly\b"
 )
 FREQUENCY: Final = re.compile(_IN_ENGLISH, re.IGNORECASE)
-"""How often; of its own it is tried at every place, which `matches` does not."""
+"""Pattern of a frequency; of its own it is tried everywhere, unlike in `matches`."""
 _OPENS_IN_ENGLISH: Final = (
     rf"{NUMBER_OPENS}|/(?=w)|\b(?=hourly|on|o\.?d|q|tw|b\.?[id]|th|t\.?[di]|we|ev|pe|st|si|da"
     r"|a\s|no|ma|at\s|ea|nightl|in\sthe\s)"
 )
 _OPENS: Final = re.compile(_OPENS_IN_ENGLISH, re.IGNORECASE)
-"""How each form of `FREQUENCY` begins; where none does, none is tried."""
+"""Beginnings of the forms of `FREQUENCY`; where none stands, none is tried."""
 _NUMBERS_ELSEWHERE: Final = {
     "zwei": 2, "drei": 3, "vier": 4, "sechs": 6, "acht": 8, "zwölf": 12, "deux": 2,
     "trois": 3, "quatre": 4, "huit": 8, "douze": 12, "dos": 2, "tres": 3, "cuatro": 4,
@@ -150,7 +150,7 @@ _HOURS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Frequency:
-    """How often something is given, with its place in the text.
+    """Frequency at which something is given, with its place in the text.
 
     Attributes:
         start: Its first character.

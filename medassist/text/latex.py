@@ -49,12 +49,12 @@ _OWN: Final = {
     "displaystyle": "", "big": "", "Big": "", "bigl": "", "bigr": "", "Bigl": "",
     "Bigr": "", "limits": "", "\\": "\n", "vert": "|", "mid": "|", "prime": "\N{PRIME}",
 }  # fmt: skip
-"""What this file knows better than the table of the library, or beside it."""
+"""Macros that this file knows better than the table of the library, or beside it."""
 _SPACED: Final = set(f"=<>+{TIMES}÷±∓≤≥≠≈≃≅\N{TILDE OPERATOR}→←⇒⇔↔∝·{MINUS}∈")
 _OPENING: Final = _SPACED | set("([,/")
-"""Behind these a minus is a sign."""
+"""Tokens behind which a minus is a sign."""
 _NAMES: Final = re.compile(r"[a-z]{2,6}")
-"""What a macro for a function writes: ln, log, min."""
+"""Name of a function that a macro writes: ln, log, min."""
 _ATOM: Final = re.compile(r"[\w.,%°µμ\u2032]+|\([^()]*\)|√\([^()]*\)")
 _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _BEFORE: Final = re.compile(r"[\w)\]²³]$")
@@ -214,7 +214,7 @@ def _fraction_among(said: str, line: str, after: Sequence[Any]) -> str:
 
 
 def _of(atom: Any) -> str:
-    """What one node writes."""
+    """Text of one node."""
     match _kind(atom):
         case "str":
             return _sign(str(atom))

@@ -78,7 +78,7 @@ _FORMS: Final[tuple[tuple[str, str], ...]] = (
 _LETTER: Final = "A-Za-z\u00aa\u00b5\u00ba\u00c0-\u024f\u0370-\u052f"
 NO_LETTER_BEFORE: Final = rf"(?:(?<![{_LETTER}\d])|(?<=\d[xX]))"
 NO_LETTER_AFTER: Final = rf"(?![{_LETTER}])"
-"""Of the scripts that part their words: where they are not, a letter says nothing."""
+"""End of a number in scripts that part their words; in others a letter may follow."""
 NUMBER: Final = (
     rf"{NO_LETTER_BEFORE}(?<!\d[.,'])(?:"
     + "|".join(f"(?:{form})(?!\\d|[.,]\\d)" for _, form in _FORMS)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ThoughtForm:
-    """How one family of models encloses a thought."""
+    """Marks around a thought in one family of models."""
 
     opens: str
     closes: str
@@ -70,7 +70,7 @@ def opened_by(prompt_end: str) -> str:
 
 
 def before_answer(opened: str, known: Collection[str], thinks: bool) -> tuple[str, str]:
-    """What stands before and behind a thought, between a prompt and an answer.
+    """Texts before and behind a thought, between a prompt and an answer.
 
     Args:
         opened: the mark of the thought that the prompt has opened; empty: none.

@@ -1,4 +1,4 @@
-"""What a model thinks, told from what it answers, while it writes both.
+"""Tells what a model thinks from what it answers, while it writes both.
 
 A thought stands between marks (`thought_marks`). It may be opened by the prompt, be
 closed without having been opened, or never be closed. A mark counts where a thought
@@ -39,12 +39,12 @@ class Thoughts:
 
     def __init__(self, opened: str = "") -> None:
         self.thinking = bool(opened)
-        """What comes now is thought, or the header of a message."""
+        """Whether what comes now is thought, or the header of a message."""
         self.over = False
         """The answer was closed by a mark: what comes is none of it."""
         self._form: ThoughtForm | None = marks.OPENS.get(opened)
         self._label = _label(self._form)
-        """What the thought that is open may still begin with, and is none of it."""
+        """Label with which the open thought may still begin, which is none of it."""
         self._harmony = opened == marks.CHANNEL
         self._header: str | None = None
         self._held = ""
@@ -56,10 +56,10 @@ class Thoughts:
         self._in_passing = ""
         """The mark in the middle of an answer that opened the last thought."""
         self._taken = ""
-        """What was shown as the answer until a mark closed it as a thought."""
+        """Text that was shown as the answer until a mark closed it as a thought."""
 
     def go_on(self, answer: str, harmony: bool) -> None:
-        """What comes now goes on from `answer`.
+        """Lets what comes now go on from `answer`.
 
         Args:
             answer: what is written of it.
@@ -79,7 +79,7 @@ class Thoughts:
 
     @property
     def closing(self) -> str:
-        """What ends the thought that is open, so that the answer can begin."""
+        """Text that ends the open thought, so that the answer can begin."""
         if self._harmony:
             return marks.HARMONY_CLOSES
         return f"\n{self._form.closes}\n\n" if self._form else ""
@@ -271,7 +271,7 @@ def _label(form: ThoughtForm | None) -> str:
 
 
 def _begun_mark(text: str) -> int:
-    """How many of the last characters of `text` could begin a mark."""
+    """Counts the last characters of `text` that could begin a mark."""
     longest = min(len(text), max(map(len, marks.MARKS)) - 1)
     for length in range(longest, 0, -1):
         if any(mark.startswith(text[-length:]) for mark in marks.MARKS):

@@ -64,7 +64,7 @@ _PER: Final = frozenset(
     ("kg", "m2", "day", "hour", "minute", "dose", "ml", "dl", "l", "week")
 )
 DOSED: Final = frozenset(["mg", "ml", "unit", "mmol", "meq", "tablet", "puff", "drop"])
-"""What is given to a patient, in canonical units."""
+"""Units of what is given to a patient, in canonical form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ UNIT: Final = "(?:" + "|".join(form for *_, form in _ROWS) + ")" + NO_LETTER_AFT
 PER_UNIT: Final = (
     "(?:" + "|".join(f for name, *_, f in _ROWS if name in _PER) + ")" + NO_LETTER_AFTER
 )
-"""What a dose can be given for: a kilogram, a day."""
+"""Units that a dose can be given for: a kilogram, a day."""
 
 
 @lru_cache(maxsize=512)
@@ -107,7 +107,7 @@ _AFTER_NUMBER: Final = re.compile(
     r"|(?:[x\u00d7]\s?1000\s?)?/\s?(?:mm3|mm³|[µμu]l|cmm)\b))",
     re.IGNORECASE,
 )
-"""What follows the number of a measurement: a unit, or what cells are counted in."""
+"""Units behind the number of a measurement, and things that cells are counted in."""
 
 
 @lru_cache(maxsize=512)

@@ -1,4 +1,4 @@
-"""From the tokens that a model writes to a thought and an answer, as they are shown."""
+"""Tells thought from answer in the tokens that a model writes, as they are shown."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from medassist.text.thoughts import Thoughts, WrittenPart
 
 @dataclass(frozen=True)
 class Shown:
-    """What can be shown of a further token."""
+    """Text that can be shown of a further token."""
 
     text: str = ""
     thought: str = ""
     restart: bool = False
-    """What was shown as the answer was none: `text` begins it anew."""
+    """Whether what was shown as the answer was none: `text` begins it anew."""
 
     def then(self, later: Shown) -> Shown:
         """This and what came after it, in one."""
@@ -33,7 +33,7 @@ class Shown:
 
 
 class WrittenText:
-    """What a model has written, its thoughts told from its answer.
+    """Text that a model has written, its thoughts told from its answer.
 
     Args:
         stops: texts that end the answer and are never shown.
@@ -75,12 +75,12 @@ class WrittenText:
 
     @property
     def thinking(self) -> bool:
-        """What comes now is no answer."""
+        """Whether what comes now is no answer."""
         return self._thoughts.thinking
 
     @property
     def closing(self) -> str:
-        """What ends the thought that is open, so that the answer can begin."""
+        """Text that ends the open thought, so that the answer can begin."""
         return self._thoughts.closing
 
     @property

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LOOK_S = 5.0
 """Between two looks at how long nobody has done anything."""
 ALLOWED = frozenset({"quit"})
-"""What of the program can be done while it is locked."""
+"""Commands that can be run while it is locked."""
 
 
 class AutoLock:
@@ -31,7 +31,7 @@ class AutoLock:
         self._screen: LockScreen | None = None
         self._forgetting: asyncio.Task[bool] | None = None
         self.touched = clock()
-        """When the user last did something."""
+        """Time at which the user last did something."""
         self.lifted = asyncio.Event()
         """Set while the program is not locked."""
         self.lifted.set()

@@ -42,7 +42,7 @@ class ClipboardTimeout:
             return await clipboard.clear_by_program()
 
     async def clear_in_time(self, seconds: float) -> None:
-        """As `clear`, but within `seconds`, when leaving."""
+        """Like `clear`, but within `seconds`, when leaving."""
         if self._waiting is None:  # nothing is there, or the user wants it to stay
             return
         self._waiting.cancel()

@@ -44,7 +44,7 @@ def keep_quiet() -> None:
             sys.stderr.write(f"{sentence(error)}\n")
 
     def of_thread(args: threading.ExceptHookArgs) -> None:
-        """What waits for the thread is told by other ways; the screen stays whole."""
+        """Pass over a thread's error, whose waiter is told; the screen stays whole."""
 
     def of_nobody(args: sys.UnraisableHookArgs) -> None:
         """Errors while objects are freed: they concern nobody."""

@@ -40,7 +40,7 @@ class Face(Protocol):
 
     @property
     def mode(self) -> Mode:
-        """How the panes share the processor."""
+        """Way in which the panes share the processor."""
         ...
 
     async def settings(self) -> Settings:

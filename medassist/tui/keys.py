@@ -505,7 +505,7 @@ _NAMED: Final = re.compile(r"\{(\w+)\}")
 BENCH: Final = ("bench_begin", "bench_stop", "theme", "help")
 """All that can be done while models are measured."""
 CONSULT: Final[frozenset[Place]] = frozenset({"composer", "screen", "app"})
-"""Where the keys hold that are pressed on the consult screen."""
+"""Places of the keys that are pressed on the consult screen."""
 
 
 def bindings(place: Place, page: int = 10) -> list[BindingType]:
@@ -542,7 +542,7 @@ def same(id: str, action: str, *, show: bool = False) -> list[BindingType]:
 
 
 def interrupt(id: str, action: str) -> BindingType:
-    """What interrupts a program in any terminal, doing what the command `id` does."""
+    """Binding of ctrl+c, which interrupts any program, to the command `id`."""
     return Binding("ctrl+c", action, show=False, priority=True, id=id)
 
 
@@ -597,7 +597,7 @@ class Keymap:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with the keys that the user chose, in sentences."""
+        """Errors in the keys that the user chose, in sentences."""
         known = {command.id for command in COMMANDS}
         found = [
             NO_COMMAND.format(name=name, help=self["help"])
@@ -617,7 +617,7 @@ class Keymap:
 
 
 _BELOW: Final[dict[Place, Place]] = {"bench": "app", "search": "screen"}
-"""What holds beside the keys of a place that is no screen on top of others."""
+"""Keys that hold beside those of a place that is no screen on top of others."""
 
 
 def _together() -> Iterable[list[Command]]:

@@ -21,7 +21,7 @@ class Line(Static):
 
     @property
     def text(self) -> str:
-        """What the line says."""
+        """Text of the line."""
         said = self._said
         return said if isinstance(said, str) else said.plain
 

@@ -128,7 +128,7 @@ def other(theme: Theme) -> str:
 
 
 def missing(theme: Theme) -> dict[str, str]:
-    """What our screens want of a theme beyond what Textual's own have."""
+    """Variables that our screens want of a theme beyond what Textual's own have."""
     colours = theme.to_color_system().generate()
     text, ground = (Color.parse(colours[name]) for name in ("foreground", "background"))
     in_terminal = text.ansi is not None or ground.ansi is not None

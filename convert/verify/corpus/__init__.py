@@ -42,7 +42,7 @@ MARKERS = (
     "<unused7>",
     "[PAD3]",
 )
-"""What is control in one model or another, and text in the rest."""
+"""Texts that are control in one model or another, and plain text in the rest."""
 AROUND = (
     "{0}",
     "{0}{0}",

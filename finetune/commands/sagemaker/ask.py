@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from finetune.sagemaker.hosting.question import Side
 
 MOST_BYTES = 1024 * 1024
-"""Of a question; longer than any context."""
+"""Most bytes of a question; more than any context holds."""
 
 
 class Only(StrEnum):
-    """Who is asked alone."""
+    """Side that is asked alone."""
 
     BASE = "base"
     TUNED = "tuned"

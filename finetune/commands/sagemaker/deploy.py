@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class EngineName(StrEnum):
-    """What answers."""
+    """Engine that answers."""
 
     VLLM = "vllm"
     LLAMA_CPP = "llama-cpp"

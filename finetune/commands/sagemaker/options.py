@@ -1,4 +1,4 @@
-"""What the verbs of `finetune sagemaker` have in common: who works where, on what."""
+"""Shared options of the verbs of `finetune sagemaker`: account, region, instance."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def ledger_of(run: Path) -> ResourceLedger:
 
 
 def region_of(run: Path) -> str | None:
-    """Where the things of a run lie; None where nothing was made for it yet."""
+    """Region of a run's resources; None where nothing was made for it yet."""
     with room(EXTRAS):
         from finetune.sagemaker.resource_ledger import read_ledger
     ledger = read_ledger(run)

@@ -34,7 +34,7 @@ from medassist.core.validated import to_json
 
 
 class ExportFormat(StrEnum):
-    """What else a plan can be written as."""
+    """Other formats for a plan."""
 
     request = "request"
     skypilot = "skypilot"

@@ -26,7 +26,7 @@ class DownloadPlan:
 
     source: str
     what: str
-    """What was asked for: ids, a query, a repository."""
+    """Subject of the request: ids, a query, a repository."""
     hosts: tuple[str, ...]
     files: tuple[Wanted, ...]
     notes: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class FetchRecord(BaseModel):
 
     @property
     def bytes(self) -> int:
-        """Of all the files."""
+        """Bytes of all files."""
         return sum(each.bytes for each in self.files)
 
 

@@ -28,7 +28,7 @@ KAGGLE = "kaggle:"
 
 @dataclass(frozen=True)
 class FetchWish:
-    """What the user wants to download."""
+    """Request to download a data set."""
 
     source: str
     out: Path
@@ -41,7 +41,7 @@ class FetchWish:
     limit: int | None = None
     dry_run: bool = False
     way: WayOut = DIRECT
-    """How the servers are reached."""
+    """Connection to the servers."""
 
 
 @told_as(FinetuneError)

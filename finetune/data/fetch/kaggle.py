@@ -99,7 +99,7 @@ def carry_out_kaggle(
 
 
 def _environment(way: WayOut, folder: Path) -> dict[str, str]:
-    """What tells its HTTP library the way; our own proxy alone, whatever stood there.
+    """Environment for Kaggle's HTTP library; it goes by our own proxy alone.
 
     Raises:
         NetworkError: the user's certificates cannot be read.
@@ -148,7 +148,7 @@ def _got(plan: DownloadPlan, out: Path) -> list[Got]:
 
 
 def _done(plan: DownloadPlan, out: Path) -> FetchRecord | None:
-    """What an earlier call brought, if it is all still there."""
+    """Files of an earlier call, if they are all still there."""
     try:
         found = FetchRecord.model_validate_json((out / RECORD).read_text("utf-8"))
     except (OSError, ValueError):

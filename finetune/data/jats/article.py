@@ -59,9 +59,9 @@ class Article:
     year: str = ""
     language: str = ""
     retracted: str = ""
-    """What says that it was retracted; empty if nothing does."""
+    """Evidence that it was retracted; empty if there is none."""
     concern: str = ""
-    """What says that its editors published a concern about it; empty: nothing."""
+    """Evidence that its editors published a concern about it; empty: none."""
 
     @property
     def is_notice(self) -> bool:

@@ -144,7 +144,7 @@ def _of_attributes(licence: etree._Element) -> Iterator[Claim]:
 
 
 def _of_reference(reference: etree._Element, today: date) -> Iterator[Claim]:
-    """What a `license_ref` says, which holds from its start date on."""
+    """Licence in a `license_ref`, which holds from its start date on."""
     address = "".join(reference.itertext()).strip()
     name = from_address(address)
     if name is None and reference.get("specific-use") == "tdm":

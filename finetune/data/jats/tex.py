@@ -102,6 +102,6 @@ def _simpler(text: str) -> str:
 
 
 def _grouped(text: str) -> str:
-    """In brackets, where it is more than a number or a name."""
+    """Wraps a text in brackets if it is more than a number or a name."""
     text = text.strip()
     return text if re.fullmatch(r"[-\u2212+]?[\w.]*", text) else f"({text})"

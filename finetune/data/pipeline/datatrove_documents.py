@@ -20,7 +20,7 @@ RECORD_KEY = "record"
 SOURCE_KEY = "source"
 BETWEEN_PARTS = "\0"
 Documents = Generator[Document, None, None] | None
-"""What datatrove hands from step to step."""
+"""Documents that datatrove hands from step to step."""
 
 
 def document(record: AnyRecord, source: int) -> Document:

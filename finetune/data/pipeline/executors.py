@@ -57,7 +57,7 @@ class Slurm:
 
 @dataclass(frozen=True)
 class StageRunner:
-    """Where the stages run, and with how many workers."""
+    """Runs the stages, with a number of workers."""
 
     executor: Executor
     workers: int
@@ -74,7 +74,7 @@ class Stage:
 
 
 class _Rank(_Base):
-    """How a rank is run, whatever starts it."""
+    """Rank that can be run, whatever starts it."""
 
     data: Path
 

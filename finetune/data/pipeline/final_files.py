@@ -136,7 +136,7 @@ def _split(
 
 
 def _distinct(files: Iterable[Path]) -> int:
-    """How many different numbers of eight bytes the files hold."""
+    """Counts the different numbers of eight bytes in the files."""
     found = [np.unique(np.fromfile(file, "<u8")) for file in sorted(files)]
     return len(np.unique(np.concatenate(found))) if found else 0
 

@@ -16,7 +16,7 @@ class PreparationPlan:
     settings: DataPart
     sources: tuple[OpenedSource, ...]
     fingerprint: str
-    """Of the inputs: `inputs_hash`."""
+    """Fingerprint of the inputs: `inputs_hash`."""
     tasks: int
     workers: int
     executor: str

@@ -77,7 +77,7 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class PreparationWish:
-    """How to run a preparation; it does not change the result.
+    """Request for a preparation; nothing of it changes the result.
 
     Attributes:
         machine: where it runs.

@@ -75,7 +75,7 @@ class Sieve(PipelineStep):
         self._after()
 
     def _verdict(self, record: AnyRecord) -> StepResult:
-        """What the step says; some write down more than what they took out."""
+        """Verdict of a step; some steps note more than what they took out."""
         return self._step(record)
 
     def _after(self) -> None:

@@ -98,7 +98,7 @@ class SourceReader(PipelineStep):
         reporter.tell()
 
     def _read(self, one: Input) -> Iterator[Read]:
-        """What a file gives, its own failure included; its columns are counted."""
+        """Documents of a file, its own failure included; its columns are counted."""
         file = Path(one.path)
         try:
             records = self._sources[one.source].source.read(file)

@@ -40,9 +40,9 @@ class OpenedSource:
     source: DataSource
     root: Path
     path: str
-    """As the user gave it."""
+    """Path as the user gave it."""
     licence: str | None
-    """What the user says of it, where its files say nothing."""
+    """Licence that the user names, where the files say nothing."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,12 @@ class WorkFolder:
         return self.folder / "parts" / f"{rank:05d}.jsonl"
 
     def offsets(self, rank: int) -> Path:
-        """Where each line of a part begins: 64-bit numbers."""
+        """Path of the offsets at which the lines of a part begin: 64-bit numbers."""
         return self.folder / "parts" / f"{rank:05d}.offsets"
 
     @property
     def signatures(self) -> Path:
-        """Of each part, by bucket."""
+        """Path of the signatures of each part, by bucket."""
         return self.folder / "signatures"
 
     @property
@@ -81,20 +81,20 @@ class WorkFolder:
 
     @property
     def removals(self) -> Path:
-        """What the comparison found to be duplicates."""
+        """Path of the duplicates that the comparison found."""
         return self.folder / "removals"
 
     @property
     def exams(self) -> Path:
-        """What the overlap step looks for."""
+        """Path of the exam texts for the overlap step."""
         return self.folder / "exams"
 
     def counts(self, stage: str) -> Path:
-        """What the ranks of a stage counted."""
+        """Path of the counts of a stage's ranks."""
         return self.folder / "counts" / stage
 
     def dropped(self, step: str, rank: int) -> Path:
-        """What a rank took out in a step."""
+        """Path of the list of what a rank took out in a step."""
         return self.folder / "dropped" / step / f"{rank:05d}.jsonl"
 
     def listed(self, what: str, rank: int) -> Path:
@@ -114,7 +114,7 @@ class WorkFolder:
         return self.split(name, rank).with_suffix(".places")
 
     def progress(self, stage: str) -> Path:
-        """How far the ranks of a stage are."""
+        """Path of the progress of a stage's ranks."""
         return self.folder / "progress" / stage
 
     def remove(self) -> None:

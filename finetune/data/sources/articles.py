@@ -16,7 +16,7 @@ from finetune.errors import FinetuneError
 
 
 class ArticleCredit(BaseModel):
-    """What is known of an article; further fields of the index are of no matter."""
+    """Facts about an article; further fields of the index are ignored."""
 
     file: str
     doi: str | None = None

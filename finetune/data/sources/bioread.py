@@ -31,7 +31,7 @@ _NAMED = re.compile(r"(@entity\d+)\s*:\s*(.*?)\s*(?=@entity\d+\s*:|$)")
 
 @dataclass
 class _Passage:
-    """What has been read of a passage so far."""
+    """A passage, as far as it has been read."""
 
     begins: int
     context: list[str] = field(default_factory=list)

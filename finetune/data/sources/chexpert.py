@@ -32,7 +32,7 @@ _VALUES = {1.0: "present", 0.0: "absent", -1.0: "uncertain"}
 
 
 class Wording(FrozenModel):
-    """What is written of a label by its value."""
+    """Sentences for a label, by its value."""
 
     present: str
     absent: str

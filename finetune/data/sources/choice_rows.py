@@ -39,7 +39,7 @@ class Put:
 
 @dataclass(frozen=True)
 class ChoiceRows:
-    """What a file's rows say of their options; looked through once for each map.
+    """Facts about a file's options, from one pass over its rows for each map.
 
     Attributes:
         file: for errors.
@@ -91,7 +91,7 @@ class ChoiceRows:
         return Put(with_options(question, options) if question else "", answer)
 
     def _judged(self, known: ColumnMap) -> AnswerColumn | None:
-        """How the right option is named; none if there is no multiple choice."""
+        """Finds how the right option is named; none if there is no multiple choice."""
         if not known.options:
             return None
         name = known.fields["answer"]

@@ -129,7 +129,7 @@ def _right(part: Any, options: Options, way: Way) -> int | None:
 
 @dataclass(frozen=True)
 class AnswerColumn:
-    """What the rows of a file say of its column of right answers.
+    """Facts about a file's column of right answers, from all its rows.
 
     Attributes:
         rows: that have options and an answer.
@@ -215,7 +215,7 @@ def _listed(value: Any) -> Options | None:
 
 
 def _written_out(text: str) -> Options | None:
-    """Of a list or map that stands in a cell as text, as JSON or Python writes it."""
+    """Options in a list or map that stands in a cell as text, as JSON or Python."""
     text = text.strip()
     if not text.startswith(("[", "{")):
         return None
@@ -232,7 +232,7 @@ def _written_out(text: str) -> Options | None:
 
 
 def _keyed(each: Any) -> Option:
-    """Of {key, value} or {label, text}; empty of anything else, which is refused."""
+    """Options of {key, value} or {label, text}; empty of anything else."""
     if not isinstance(each, dict):
         return Option("", "")
     found = cast("dict[str, Any]", each)

@@ -1,4 +1,4 @@
-"""Which column of a table is what: by the user's map, or by names that say it."""
+"""Meaning of a table's columns: by the user's map, or by names that tell it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _names() -> _Names:
 
 @dataclass(frozen=True)
 class ColumnMap:
-    """What a row's columns are.
+    """Columns of a row, by their meaning.
 
     Attributes:
         fields: the column of each of our fields, but for the options.
@@ -149,7 +149,7 @@ def guessed_map(
 
 
 def none_known(file: Path, columns: Sequence[str]) -> FinetuneError:
-    """What is said where no name tells what a column is."""
+    """Error text for a table in which no name tells what a column is."""
     wish = {
         "question": columns[0] if columns else "Patient",
         "answer": columns[-1] if len(columns) > 1 else "Doctor",

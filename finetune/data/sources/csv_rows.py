@@ -27,7 +27,7 @@ class CsvRow:
     """A row by its columns; a missing value is an empty string."""
 
     number: int
-    """Of the row, from 1; the heading does not count."""
+    """Number of the row, from 1; the heading does not count."""
     cells: dict[str, str]
     columns: tuple[str, ...]
     """All names of the heading, in its order; one can stand there twice."""
@@ -174,7 +174,7 @@ def _unquoted(cells: Sequence[str], delimiter: str) -> list[str]:
 
 
 def _whole_rows(texts: Iterable[str], delimiter: str) -> int:
-    """How many rows have exactly the heading's cells, each quoted by the rules."""
+    """Counts the rows with exactly the heading's cells, each quoted by the rules."""
     reader = csv.reader(texts, delimiter=delimiter, strict=True)
     width = count = 0
     while True:

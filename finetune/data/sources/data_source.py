@@ -1,4 +1,4 @@
-"""What every data set's reader promises to the pipeline.
+"""Protocol of a data set's reader, for the pipeline.
 
 A source is a frozen value, so that it can be sent to another process: its options are
 its fields. It says which files it reads (they are hashed, and dealt out to workers),
@@ -58,12 +58,12 @@ def unlike(what: str, error: Exception) -> str:
 
 
 class PassedOver(Broken):
-    """What can be read, and is none: a correction, an older version, another page."""
+    """Something readable that is none: a correction, an older version, another page."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """How a table was understood whose columns are the user's own."""
+    """Columns of a user's own table, as they were understood."""
 
     taken: Mapping[str, tuple[str, ...]]
     """Our fields, each with the columns that it was read from."""
@@ -105,17 +105,17 @@ class DataSource(Protocol):
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What is known of a data set before it is opened."""
+    """Facts about a data set before it is opened."""
 
     name: str
-    """How recipes and commands call it: `medquad`."""
+    """Name in recipes and commands: `medquad`."""
     title: str
     about: str
     """One or two sentences: what is in it, and in which files it comes."""
     licence: str
-    """Of the whole set, or how its documents say it: `CC BY 4.0`, `per article`."""
+    """Licence of the set, or how its documents name it: `CC BY 4.0`, `per article`."""
     terms: str
-    """What a user must know before using it; empty where the licence says all."""
+    """Terms that a user must know before; empty where the licence says all."""
     kind: Literal["text", "dialogue", "either"]
     open_source: Callable[..., DataSource]
     """Makes the source of its options, which are keyword arguments."""
@@ -127,4 +127,4 @@ class SourceInfo:
     """Characters from which its texts are whole, where they are short by their nature;
     else the bound of all recipes."""
     fetch: str = ""
-    """How `finetune fetch` gets it: `pmc`, `hub`, `kaggle`, `ctgov`, `web`; or not."""
+    """Provider of `finetune fetch`: `pmc`, `hub`, `kaggle`, `ctgov`, `web`, or none."""

@@ -1,4 +1,4 @@
-"""Which files of a folder belong to a data set."""
+"""Finds the files of a folder that belong to a data set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BESIDE = frozenset(
         *("dataset-metadata.json", "croissant.json"),
     )
 )
-"""What `datasets` and the places of downloads put beside their files."""
+"""Files that `datasets` and download sites put beside the data."""
 COMPRESSED = ("", *ENDINGS)
 
 

@@ -134,7 +134,7 @@ class _Items:
             raise self._wrong(_in_words(str(error), self._number)) from error
 
     def shape(self, kind_of_record: KindOfRecord) -> Shape:
-        """How the file is a table, by the members of its first object."""
+        """Shape of the table in the file, by the members of its first object."""
         try:
             event, _ = next(self._events)
             if event != "start_map":
@@ -149,7 +149,7 @@ class _Items:
         return shape_of(members, kind_of_record)
 
     def _member(self, event: str, value: Any) -> str:
-        """What a member is, by its own first one; it is passed over."""
+        """Shape of a member, by its own first one; it is passed over."""
         if event not in _OPENING:
             return "value"
         kind = "list" if event == "start_array" else "object"
@@ -249,7 +249,7 @@ class _Items:
             )
 
     def _value(self, event: str, value: Any, *, kept: bool = True) -> Any:
-        """What begins with an event; of what is not kept, nothing is held."""
+        """Value that begins with an event; what is not kept is not held in memory."""
         builder = ObjectBuilder(self._map_type)
         depth = 0
         while True:
@@ -277,7 +277,7 @@ class _Items:
 
 
 def _in_words(error: str, number: int) -> str:
-    """What the library says, as a part of a sentence."""
+    """Error of the library, as a part of a sentence."""
     said = error.partition("\n")[0].partition(": ")[2] or error
     ends = "EOF" in said or "ncomplete" in said
     if number < 0:

@@ -1,4 +1,4 @@
-"""How a table is written as JSON: a list of rows, rows under keys, or its columns."""
+"""Shapes of a table in JSON: a list of rows, rows under keys, or its columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Shape = Literal[
 
 
 def shape_of(members: Mapping[str, str], kind_of_record: KindOfRecord) -> Shape:
-    """How a table is written whose first object has these members."""
+    """Shape of a table whose first object has these members."""
     kinds = set(members.values())
     talks = tuple(name for name, kind in members.items() if kind == "list of turns")
     if members.get("columns") == "list of values" and (

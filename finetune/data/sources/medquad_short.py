@@ -175,7 +175,7 @@ def short_answer(answer: str) -> str:
 
 
 def focus_of(record: DialogueRecord) -> str:
-    """What `record` is about, as it is spoken of: the name in use, no brackets."""
+    """Subject of `record` as people say it: the name in use, no brackets."""
     known = _ALSO_KNOWN.match(record.title)
     name = _BEFORE_A_NAME.sub("", known[1] if known else record.title)
     return _IN_BRACKETS.sub("", name).strip()

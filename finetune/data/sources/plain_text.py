@@ -96,7 +96,7 @@ class PlainText:
 
 @dataclass(frozen=True)
 class _Form:
-    """How a file is written, by its beginning."""
+    """Form of a file, by its beginning."""
 
     gutenberg: bool
     line_is_paragraph: bool

@@ -1,4 +1,4 @@
-"""How PubMed Central lays out its open-access articles, and what lies beside them.
+"""Layouts of PubMed Central's open-access articles, and the files beside them.
 
 Since 2026: `PMC<id>.<version>/PMC<id>.<version>.xml` with a `.json` of the same name,
 there or in `metadata/`. Before: archives and folders with a file list in CSV, one
@@ -31,7 +31,7 @@ _NO_CODE = ("", "no-cc code", "none", "unknown")
 
 @dataclass(frozen=True)
 class ArticleMetadata:
-    """What the metadata or the file list says of an article."""
+    """Facts about an article from its metadata or from the file list."""
 
     code: str = ""
     """`CC BY`, `CC BY-NC`, `TDM`; empty where it names none."""
@@ -56,7 +56,7 @@ def newest(names: Iterable[str]) -> dict[str, int]:
 
 
 def read_metadata(content: bytes, name: str) -> ArticleMetadata:
-    """What a metadata file says; nothing where it is not readable."""
+    """Reads a metadata file; nothing where it is not readable."""
     try:
         found: Any = json.loads(content)
     except ValueError:
@@ -120,7 +120,7 @@ class FileList:
         return len(self._entries)
 
     def find(self, pmcid: str) -> ArticleMetadata | None:
-        """What the list says of an article; none if it is not listed."""
+        """Finds an article in the list; none if it is not listed."""
         import numpy as np
 
         number = _NUMBER.fullmatch(pmcid)

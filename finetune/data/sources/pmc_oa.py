@@ -136,7 +136,7 @@ def found_articles(file: Path, file_list: str = "") -> Iterator[FoundArticle | B
 
 
 def article_meta(found: FoundArticle) -> dict[str, str]:
-    """What a record says of its article."""
+    """Facts about the article of a record."""
     article, beside = found.article, found.beside
     retracted = article.retracted
     if beside is not None and beside.retracted:
@@ -156,7 +156,7 @@ def article_meta(found: FoundArticle) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Versions:
-    """What an archive in the new layout holds, which takes a first reading of it."""
+    """Versions in an archive of the new layout, found by a first reading of it."""
 
     latest: dict[str, int]
     metadata: dict[str, pmc_layouts.ArticleMetadata]

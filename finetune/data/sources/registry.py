@@ -72,7 +72,7 @@ SOURCES: Mapping[str, SourceInfo] = {
 
 
 def source_info(name: str) -> SourceInfo:
-    """What is known of the data set `name`.
+    """Facts about the data set `name`.
 
     Raises:
         FinetuneError: there is none of that name; the nearest is named.

@@ -26,7 +26,7 @@ class TableRow:
 
 @dataclass(frozen=True)
 class WantedColumns:
-    """What is wanted of columns, by their names and which may hold turns of a talk.
+    """Wanted columns by name, and which of them may hold turns of a conversation.
 
     Attributes:
         choose: which are read; asked once a file.

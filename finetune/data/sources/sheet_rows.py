@@ -63,7 +63,7 @@ def sheet_rows(file: Path, asked: WantedColumns) -> Iterator[TableRow | Broken]:
 
 
 def first_row(file: Path) -> str:
-    """What stands in the first row of a workbook's first sheet.
+    """Reads the first row of a workbook's first sheet.
 
     Raises:
         FinetuneError: it is no workbook.

@@ -1,4 +1,4 @@
-"""Who made each data set, and under which licence it may be used."""
+"""Authors of each data set, and the licence under which it may be used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CATALOGUE = Path(__file__).with_name("source_notices.yaml")
 
 
 class SourceNotice(FrozenModel):
-    """What must be said about a data set wherever its words were used."""
+    """Notice that is due wherever words of a data set were used."""
 
     title: str
     licence: str

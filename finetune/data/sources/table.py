@@ -98,7 +98,7 @@ class TableSource:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a row says beside its texts."""
+    """Facts of a row beside its texts."""
 
     id: str
     group: str
@@ -174,7 +174,7 @@ class _TableFile:
     def _map(
         self, columns: tuple[str, ...], talks: tuple[str, ...]
     ) -> ColumnMap | None:
-        """What the columns of a row are; none if the row is not like the first.
+        """Finds the columns of a row; none if the row is not like the first.
 
         Raises:
             FinetuneError: of the first row it cannot be known.

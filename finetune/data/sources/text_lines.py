@@ -94,7 +94,7 @@ def lines(file: Path, encoding: str = "") -> Iterator[TextLine]:
 
 
 def _line_end(file: Path) -> bytes:
-    """What ends lines: a carriage return if `file`'s beginning knows nothing else."""
+    """Line end of a file: a carriage return if `file`'s beginning has no other."""
     with opened(file) as stream:
         # Of a pair that the beginning cuts in two, only the first would be seen.
         beginning = stream.read(BEGINNING).rstrip(b"\r")
@@ -102,7 +102,7 @@ def _line_end(file: Path) -> bytes:
 
 
 def _by_returns(stream: Peekable) -> Callable[[int], bytes]:
-    """What reads a line that a carriage return ends."""
+    """Reader of lines that a carriage return ends."""
     # In Latin-1 each byte is a letter, so what was read can be taken back to bytes.
     text = io.TextIOWrapper(stream, "latin-1", newline="\r")
     return lambda most: text.readline(most).encode("latin-1")

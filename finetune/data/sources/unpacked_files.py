@@ -180,7 +180,7 @@ def _unpack(opened: Callable[[], IO[bytes]], place: Path) -> None:
 
 
 def _both(one: Columns | None, other: Columns | None) -> Columns | None:
-    """What two files say of their columns, as one."""
+    """Joins the columns of two files."""
     if one is None or other is None:
         return one or other
     taken = {

@@ -113,7 +113,7 @@ class ComparedText:
         return min(alike, self._questions_proper(other))
 
     def _questions_proper(self, other: ComparedText) -> float:
-        """How much the lines are alike that stand in one question only."""
+        """Similarity of the lines that stand in one of two questions only."""
         common = set(self.question) & set(other.question)
         if not common:
             return 1.0  # all lines were compared already

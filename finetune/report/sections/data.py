@@ -48,7 +48,7 @@ def data(manifest: Manifest) -> Section:
 
 
 def _apart(manifest: Manifest) -> str:
-    """What keeps the splits apart."""
+    """Sentence on what keeps the splits apart."""
     if not manifest.divided:
         return (
             "Splits keep a document or a patient together, so that nothing of one is "
@@ -178,7 +178,7 @@ def _splits(manifest: Manifest) -> Table:
 
 
 def _found(manifest: Manifest) -> tuple[str, ...]:
-    """What steps changed, and what they found and left."""
+    """Sentences on what the steps changed, and what they found and left."""
     said: list[str] = []
     for step in manifest.steps:
         said += [

@@ -167,7 +167,7 @@ def next_steps(facts: RunFacts, run: str) -> Section:
 
 
 def _of_curves(steps: tuple[TrainingStep, ...]) -> list[str]:
-    """What the validation losses suggest."""
+    """Sentences on what the validation losses suggest."""
     losses = [
         step.validation_loss for step in steps if step.validation_loss is not None
     ]

@@ -151,7 +151,7 @@ def epochs(count: float) -> str:
 
 
 def figures(result: TrainingResult) -> Table:
-    """What the training was, a row a figure."""
+    """Rows of figures about the training."""
     best = result.best
     rows: list[tuple[str, str]] = [
         ("Base model", base_name(result.base.name)),
@@ -210,7 +210,7 @@ def _method(method: Method) -> str:
 
 
 def cost(result: TrainingResult) -> Table:
-    """What it took: time, memory, and money where a price was given."""
+    """Rows about its cost: time, memory, and money where a price was given."""
     rows = [
         ("Time", duration(result.seconds)),
         (

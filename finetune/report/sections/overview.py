@@ -176,7 +176,7 @@ def recipe(facts: RunFacts) -> Section | None:
 
 
 def _precision(asked: str, training: TrainingResult | None) -> str:
-    """What was asked for, and what it became: a CPU does not train in fp16."""
+    """Precision that was asked for, and the one used: a CPU does not train in fp16."""
     if training is None or training.precision == asked:
         return asked
     return f"{training.precision} ({asked} was asked for)"

@@ -40,12 +40,12 @@ MOST_HEADLINES = 4
 
 
 def titles(evaluation: Evaluation) -> dict[str, str]:
-    """What the subjects of comparisons are called: exams by their titles."""
+    """Titles of the subjects of comparisons; exams have their own."""
     return {exam.task: exam.title or exam.task for exam in evaluation.exams}
 
 
 def lead(evaluation: Evaluation) -> tuple[str, ...]:
-    """What came out, each claim with its n and interval."""
+    """Sentences on the results, each claim with its n and interval."""
     named = titles(evaluation)
     main = [c for c in evaluation.comparisons if c.metric in HEADLINES]
     chosen = main or list(evaluation.comparisons)
@@ -55,7 +55,7 @@ def lead(evaluation: Evaluation) -> tuple[str, ...]:
 
 
 def tally(evaluation: Evaluation) -> str:
-    """How many comparisons came out how, with the names of the worse ones."""
+    """Counts the outcomes of the comparisons; the worse ones by name."""
     better = evaluation.with_outcome(Outcome.BETTER)
     worse = evaluation.with_outcome(Outcome.WORSE)
     few = evaluation.with_outcome(Outcome.TOO_FEW)

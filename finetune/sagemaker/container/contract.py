@@ -1,4 +1,4 @@
-"""What SageMaker promises a container: folders, hosts, and what the job was told.
+"""SageMaker's contract with a container: folders, hosts, and the job's parameters.
 
 The layout is that of the SageMaker developer guide ("How Amazon SageMaker Runs Your
 Training Image"); MEDASSIST_JOB_FOLDER stands for /opt/ml where there is none.
@@ -34,7 +34,7 @@ class Contract:
     folder: Path
     """/opt/ml."""
     scratch: Path
-    """Where the run folder lies while it trains; not kept."""
+    """Place of the run folder while it trains; not kept."""
     host: str
     hosts: tuple[str, ...]
     interface: str
@@ -100,12 +100,12 @@ class Contract:
 
     @property
     def account(self) -> Path:
-        """Where spent.json lies: beside the checkpoints, so that it comes back."""
+        """Path of spent.json: beside the checkpoints, so that it comes back."""
         return self.checkpoints / "accounts" / self.job
 
     @property
     def model(self) -> Path:
-        """What lies here at the end is the result."""
+        """Folder of the result: what lies here at the end is uploaded."""
         return self.folder / "model"
 
     @property
@@ -115,7 +115,7 @@ class Contract:
 
     @property
     def packages(self) -> Path:
-        """Where the wheels are installed."""
+        """Folder into which the wheels are installed."""
         return self.scratch / "packages"
 
     def channel(self, name: str) -> Path:
@@ -162,5 +162,5 @@ def _output(folder: Path, name: str, text: str) -> None:
 
 
 def job_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where output/failure goes, when the contract itself cannot be read."""
+    """Folder for output/failure, when the contract itself cannot be read."""
     return Path(environment.get(FOLDER, "/opt/ml"))

@@ -41,9 +41,9 @@ from medassist.core.run_folder import DATA, METRICS, RECIPE
 
 TICK_S = 0.5
 OVERDUE_S = 240.0
-"""After its limit a training that did not end by itself is asked to."""
+"""Seconds after its limit at which a training that did not end by itself is stopped."""
 LEAST_S = 30.0
-"""With less left, no training is begun."""
+"""Fewest seconds left with which a training is begun."""
 ROOM = 3 * 2**30
 """Bytes that must be free on the scratch disk: packages, checkpoints."""
 
@@ -171,7 +171,7 @@ class Job:
             )
 
     def _check_device(self) -> None:
-        """Where a GPU is paid for, it must be seen in the first minute."""
+        """Checks that a GPU that is paid for is seen, in the first minute."""
         if self.contract.device != "cuda":
             return
         look = "import torch; print(torch.__version__, torch.cuda.device_count())"

@@ -19,7 +19,7 @@ PATIENCE_S = 100
 PORT = 29531
 _LAST_LINES = 40
 _SENTENCE = "finetune: "
-"""What `python -m finetune` begins the sentence with that says why it ended."""
+"""Words with which `python -m finetune` begins the sentence on why it ended."""
 
 
 def command(

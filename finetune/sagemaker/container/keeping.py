@@ -1,4 +1,4 @@
-"""What outlasts the container: checkpoints, whole ones alone, and the best adapter.
+"""Keeps what outlasts the container: whole checkpoints, and the best adapter.
 
 SageMaker copies /opt/ml/checkpoints to S3 file by file while the job runs, and back at
 the start of the next try. It knows of no renames and of no folders, so what comes back
@@ -19,7 +19,7 @@ from medassist.core.run_folder import ADAPTER, ADAPTER_CONFIG, ADAPTER_WEIGHTS, 
 
 MARKER = "whole.json"
 STATE = "state.json"
-"""As finetune/train/checkpoint.py writes it."""
+"""File that finetune/train/checkpoint.py writes."""
 TOKENIZER = ".tokenizer"
 """Under the run's checkpoints: the tokenizer that belongs to the adapter."""
 

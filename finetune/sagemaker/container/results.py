@@ -1,4 +1,4 @@
-"""What a job leaves in its model folder: the adapter, and the account of its training.
+"""Results in a job's model folder: the adapter, and the account of its training.
 
 Never checkpoints: they would be gigabytes, and lie beside it already.
 """

@@ -13,7 +13,7 @@ from medassist.core.clean import Cleaner, clean_line
 
 @dataclass(frozen=True)
 class SideAnswer:
-    """What one side answered."""
+    """Answer of one side."""
 
     text: str
     tokens: int | None
@@ -28,7 +28,7 @@ class AskedBoth:
     endpoint: str
     region: str
     question: str
-    """As it was sent."""
+    """Question as it was sent."""
     answers: dict[Side, SideAnswer]
 
 

@@ -45,7 +45,7 @@ from medassist.core.words import duration
 from medassist.exams.statistics import DRAWS, LEVEL
 
 ENDPOINT = "SageMaker endpoint"
-"""In `hardware` of the file, by which one of an endpoint is known."""
+"""Value of the file's `hardware` that marks an endpoint."""
 ENOUGH = 3
 """Answers after which it is known how long the others take."""
 SPARE_S = 60.0
@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 @dataclass
 class EndpointComparison:
-    """What the steps of a comparison share."""
+    """State that the steps of a comparison share."""
 
     found: OpenEndpoint
     part: EvaluatePart
@@ -74,7 +74,7 @@ class EndpointComparison:
         )
 
     def both(self, messages: Sequence[RecordMessage]) -> tuple[Written, Written]:
-        """What base and tuned answer.
+        """Has base and tuned answer.
 
         Raises:
             QuestionDoesNotFit: nothing, to this question.
@@ -283,7 +283,7 @@ def _each(
     count: int,
     one: Callable[[int], T],
 ) -> list[T]:
-    """What `one` finds at each place, that of earlier calls first."""
+    """Yields the result of `one` at each place, that of earlier calls first."""
     with work.journal.part(name.lower(), depends, adapter) as kept:
         left = [at for at in range(count) if at not in kept.found]
         for number, at in enumerate(left):

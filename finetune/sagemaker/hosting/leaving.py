@@ -18,7 +18,7 @@ class Leaving:
 
     texts: tuple[str, ...]
     told: str
-    """What was found; empty, where nothing was."""
+    """Findings in words; empty, where there are none."""
     doubtful: bool
     """Whether they may still say who the patient is, as far as the rules can see."""
 

@@ -46,7 +46,7 @@ class LlamaSubject(ServedSubject):
     gguf: Path
     adapter: Path
     template: str
-    """Where the GGUF has none."""
+    """Chat template where the GGUF has none."""
 
     def environment(self, machine: places.Instance) -> dict[str, str]:
         """llama-server's options, each of which becomes a flag of it."""
@@ -65,7 +65,7 @@ class LlamaSubject(ServedSubject):
         return found
 
     def sources(self, addresses: dict[str, str]) -> dict[str, Any]:
-        """Where the container finds its files."""
+        """Addresses of the container's files."""
         return {"ModelDataSource": {"S3DataSource": under(addresses["gguf"])}}
 
     def channels(

@@ -29,7 +29,7 @@ class NotTuned(SageMakerError):
 
 @dataclass(frozen=True)
 class ProbedEndpoint:
-    """How base and tuned were told apart."""
+    """Evidence by which base and tuned were told apart."""
 
     question: str
     by: str

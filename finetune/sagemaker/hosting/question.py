@@ -41,11 +41,11 @@ class AnswerPiece:
 
     text: str = ""
     tokens: int | None = None
-    """Of the whole answer; it comes with the last piece."""
+    """Tokens of the whole answer; they come with the last piece."""
     ending: str | None = None
     """`stop`: it ended by itself; `length`: it was cut off; None: more follows."""
     likelihoods: tuple[float, ...] = ()
-    """In nats, of the tokens in this piece."""
+    """Log-likelihoods of the tokens in this piece, in nats."""
 
 
 class QuestionDoesNotFit(SageMakerError):
@@ -53,7 +53,7 @@ class QuestionDoesNotFit(SageMakerError):
 
 
 class EndpointEngine(Protocol):
-    """What answers on an endpoint, and how it is asked."""
+    """Engine on an endpoint, and how it is asked."""
 
     def body(self, side: Side, asked: EndpointQuestion) -> dict[str, Any]:
         """The request that puts `asked` to one side, as a stream.
@@ -130,7 +130,7 @@ def _of_object(data: bytes) -> AnswerPiece:
 
 
 def complaint(event: Any) -> str:
-    """What a server says that refuses, in at most 300 characters."""
+    """Reason of a server that refuses, in at most 300 characters."""
     said = event.get("error", event) if isinstance(event, dict) else event
     if isinstance(said, dict):
         said = cast("dict[str, Any]", said).get("message", said)

@@ -26,7 +26,7 @@ class EndpointOrder:
     """All that makes an endpoint."""
 
     name: str
-    """Of model, configuration, endpoint and schedule."""
+    """Name of model, configuration, endpoint and schedule."""
     run: str
     """The prefix of the run's own things, for its tag."""
     region: str
@@ -36,7 +36,7 @@ class EndpointOrder:
     instance: str
     subject: ServedSubject
     addresses: dict[str, str]
-    """Where in S3 the channels lie."""
+    """Addresses of the channels in S3."""
     sent: int
     """Bytes of them, for the size of the volume."""
     options: JobOptions

@@ -47,7 +47,7 @@ class ServedSubject(ABC):
     needs: int | None
     """Bytes of memory: of all GPUs, or of a computer that has none; None: not known."""
     own_share: float
-    """Of the instance's memory, what the engine may have."""
+    """Share of the instance's memory that the engine may have."""
 
     def available(self, machine: places.Instance) -> int:
         """Bytes that the engine may have on an instance."""
@@ -62,7 +62,7 @@ class ServedSubject(ABC):
 
     @abstractmethod
     def sources(self, addresses: dict[str, str]) -> dict[str, Any]:
-        """Where the container finds its files, as CreateModel takes it.
+        """Addresses of the container's files, as CreateModel takes them.
 
         Args:
             addresses: of the channels, by name.
@@ -72,7 +72,7 @@ class ServedSubject(ABC):
     def channels(
         self, scratch: Path, watcher: Watcher = unwatched
     ) -> list[InputChannel]:
-        """What leaves this computer for it.
+        """Channels of files that leave this computer for it.
 
         Args:
             scratch: a folder for what has to be written first.

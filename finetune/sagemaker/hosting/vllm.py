@@ -41,12 +41,12 @@ from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, RunFolder
 from medassist.core.unpacked import is_gguf
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""What vLLM makes room for; a smaller rank fits into the next one."""
+"""Ranks that vLLM makes room for; a smaller rank fits into the next one."""
 ADAPTER = "/opt/ml/additional-model-data-sources/adapter/"
 _GPU_ITSELF = 2 * 2**30
 """Bytes for CUDA and what is computed with."""
 _OWN_SHARE = 0.9
-"""Of each GPU's memory, what vLLM takes."""
+"""Share of each GPU's memory that vLLM takes."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class VllmSubject(ServedSubject):
         return found
 
     def sources(self, addresses: dict[str, str]) -> dict[str, Any]:
-        """Where the container finds its files, by what lies at which address."""
+        """Addresses of the container's files, by their place there."""
         return {
             "ModelDataSource": {"S3DataSource": under(addresses["base"])},
             "AdditionalModelDataSources": [

@@ -252,7 +252,7 @@ def measure(
 def _words(
     said: str, option: str, meanings: Mapping[str, Meaning]
 ) -> tuple[Meaning, ...]:
-    """What the words of a list mean, each once."""
+    """Meanings of the words of a list, each once."""
     found: dict[str, Meaning] = {}
     for word in (part.strip() for part in said.split(",")):
         if word not in meanings:

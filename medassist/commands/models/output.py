@@ -149,7 +149,7 @@ def checked_json(found: Sequence[CheckedModel]) -> str:
 
 
 def planned(plan: PullPlan) -> str:
-    """What a download would fetch, and from where."""
+    """Prints what a download would fetch, and from where."""
     lines = [
         f"{plan.repo} at {plan.commit[:12]}, licence: {plan.licence or 'not said'}"
     ]

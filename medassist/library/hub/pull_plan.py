@@ -43,17 +43,17 @@ class PullFile(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    """In the repository."""
+    """Name in the repository."""
     bytes: int
     sha256: str | None
-    """As the Hub knows it; only large files have one there."""
+    """Hash by the Hub; only large files have one there."""
     url: str
-    """Where it really lies, without the token that opens the Hub's own host."""
+    """Address of its storage, without the token that opens the Hub's own host."""
     host: str
 
 
 class PullPlan(BaseModel):
-    """What will be downloaded, and from where."""
+    """Files to download, and their addresses."""
 
     model_config = ConfigDict(frozen=True)
 

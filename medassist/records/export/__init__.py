@@ -29,7 +29,7 @@ SUFFIXES: dict[Form, str] = {
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """Result of an export.
 
     Attributes:
         file: where; only this user can read it (0600).

@@ -1,4 +1,4 @@
-"""What an export says, whatever its form.
+"""Contents of an export, whatever its form.
 
 While the names of the models are hidden, nothing in it tells them apart: the panes
 stand as A and B, without files, settings, speed or length.
@@ -52,7 +52,7 @@ class AnswerPart:
     facts: tuple[tuple[str, Value], ...]
     text: str
     thought: str = ""
-    """What the model thought before; empty unless it was asked for."""
+    """Thought of the model before; empty unless it was asked for."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def compose(
     redact: Mask = unmasked,
     thoughts: bool = False,
 ) -> ExportDocument:
-    """What is to be said of `record`; all text in it is cleaned.
+    """Composes what is told of `record`; all text in it is cleaned.
 
     Args:
         record: the consultation.

@@ -36,7 +36,7 @@ FOLDERS = (
     "/System/Library/Fonts/Supplemental",
 )
 FONTS = ("DejaVuSans", "NotoSans-Regular", "LiberationSans-Regular", "Arial")
-"""In the order of what they know; the first that is found is taken."""
+"""Fonts by how many letters they have, most first; the first found is taken."""
 NEEDS_SHAPING = ((0x0590, 0x109F), (0x1780, 0x17FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFC))
 """Hebrew, Arabic, the scripts of India, Thai, Lao, Tibetan, Burmese, Khmer."""
 POINTS = 10

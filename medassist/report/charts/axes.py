@@ -34,7 +34,7 @@ class Axis:
     powers: bool = False
 
     def place(self, value: float, first: float, last: float) -> float:
-        """Where `value` is on an axis that is drawn from `first` to `last`.
+        """Position of `value` on an axis that is drawn from `first` to `last`.
 
         `last` may lie before `first`, as upwards on a screen. What lies outside the
         axis is put on its edge.

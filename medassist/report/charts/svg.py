@@ -73,7 +73,7 @@ CORNERS: dict[Role, tuple[tuple[float, float], ...]] = {
     "seven": ((-0.5, -1.3), (0.5, -1.3), (0.5, 1.3), (-0.5, 1.3)),
     "eight": ((-1.2, -0.6), (0, -1.3), (1.2, -0.6), (1.2, 0.6), (0, 1.3), (-1.2, 0.6)),
 }
-"""Of the marks that are no circle, in their own size."""
+"""Corners of the marks that are no circle, in their own size."""
 
 
 def mark(role: Role, x: float, y: float, size: float = 5.0) -> str:

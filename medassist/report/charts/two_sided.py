@@ -18,7 +18,7 @@ ROW, THICK = 38.0, 18.0
 TOP, BELOW = 34.0, 54.0
 MOST_LABEL = 220.0
 EDGE = 44.0
-"""For the figures at the ends of the bars."""
+"""Room for the figures at the ends of the bars."""
 
 
 def draw_two_sided(chart: TwoSided, number: int) -> str:

@@ -116,7 +116,7 @@ def _rounded(parameters: int) -> str:
 
 
 def _digest(provenance: dict[str, Any]) -> str:
-    """Of what it is made of, once that was hashed; of two files, that of their sums."""
+    """Digest of a model's files, once hashed; of two files, that of their sums."""
     sums = [provenance.get(key) for key in ("sha256", "adapter_sha256")]
     known = [str(one) for one in sums if one]
     if provenance.get("adapter") and len(known) < len(sums):

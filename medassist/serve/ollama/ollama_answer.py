@@ -48,7 +48,7 @@ class OllamaAnswer:
         }
 
     def none(self, reason: str) -> dict[str, Any]:
-        """What is answered where nothing was asked."""
+        """Answer where nothing was asked."""
         return {**self._piece("", ""), "done": True, "done_reason": reason}
 
     async def stream(self, ticket: Ticket) -> AsyncIterator[bytes]:
@@ -86,7 +86,7 @@ class OllamaAnswer:
 
 
 def last(ticket: Ticket, figures: Figures) -> dict[str, Any]:
-    """What the last line has beside: why it ended, tokens, and times in ns.
+    """Fields of the last line: why it ended, tokens, and times in ns.
 
     `eval_count` by `eval_duration`, as clients reckon it, is the speed of the tokens
     after the first; `total_duration` has the time in the queue, the others have not.

@@ -1,4 +1,4 @@
-"""What a request of Ollama's form may say, and what it comes to for the engine.
+"""Parameters of a request in Ollama's form, and their meaning for the engine.
 
 As with OpenAI's form, an option that would change an answer and is not done here is
 refused by its name. Options of Ollama's that change its speed and no word are taken:
@@ -20,14 +20,14 @@ from medassist.serve.openai.request_parameters import Nothing, Stop, Strict, Tex
 from medassist.serve.served_pair import ServedModel
 
 LATEST = ":latest"
-"""What Ollama's clients add to a name without a tag."""
+"""Tag that Ollama's clients add to a name without one."""
 MOST_STOPS = 16
 One = Annotated[float, Ge(1), Le(1)]
 Name = Annotated[str, MinLen(1), MaxLen(200)]
 
 
 class OllamaOptions(Strict):
-    """How tokens are chosen."""
+    """Options for choosing tokens."""
 
     temperature: Annotated[float, Ge(0), Le(10)] | None = None
     top_k: Annotated[int, Ge(0)] | None = None
@@ -83,7 +83,7 @@ class OllamaOptions(Strict):
 
 
 class OllamaRequest(Strict):
-    """What chat and generate share."""
+    """Fields that chat and generate share."""
 
     model: Name
     stream: StrictBool | None = None
@@ -143,7 +143,7 @@ class OllamaMessage(Strict):
     role: Literal["system", "user", "assistant"]
     content: Text = ""
     thinking: Text | None = None
-    """What a model thought is not sent back to it."""
+    """Thought of a model, which is not sent back to it."""
     images: Nothing = None
     tool_calls: Nothing = None
 
@@ -169,7 +169,7 @@ class GenerateRequest(OllamaRequest):
 
 
 class ShowRequest(Strict):
-    """Which model is to be shown; older clients say `name`."""
+    """Request for a model's details; older clients name it `name`."""
 
     model: Annotated[str, MaxLen(200)] = ""
     name: Annotated[str, MaxLen(200)] = ""

@@ -48,7 +48,7 @@ class ChatMessage(Strict):
     content: Content
     name: None = None
     reasoning_content: Text | None = None
-    """What a model thought is not sent back to it."""
+    """Thought of a model, which is not sent back to it."""
     refusal: None = None
     audio: None = None
     function_call: None = None
@@ -57,7 +57,7 @@ class ChatMessage(Strict):
 
 
 class ChatRequest(Sampled, Penalized):
-    """What may be asked."""
+    """Request for a chat completion."""
 
     messages: Annotated[list[ChatMessage], MinLen(1), MaxLen(MOST_MESSAGES)]
     max_tokens: Annotated[int, Ge(1)] | None = None

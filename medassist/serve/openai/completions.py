@@ -28,7 +28,7 @@ ROUTE = "completions"
 
 
 class CompletionRequest(Sampled, Penalized):
-    """What may be asked: one text."""
+    """Request for a completion: one text."""
 
     prompt: (
         Annotated[Text, MinLen(1)]

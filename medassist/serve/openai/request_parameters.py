@@ -1,4 +1,4 @@
-"""What a request of OpenAI's form may say, and what it comes to for the engine.
+"""Parameters of a request in OpenAI's form, and their meaning for the engine.
 
 What would change an answer and is not done here is refused by its name, so that no
 client believes that it was. A value that asks for what is done anyway is taken, since
@@ -56,7 +56,7 @@ class StreamOptions(Strict):
 
 
 class Sampled(Strict):
-    """How tokens are chosen, in the words that the routes share."""
+    """Settings for choosing tokens, in the words that the routes share."""
 
     model: Annotated[str, MinLen(1), MaxLen(200)]
     temperature: Annotated[float, Ge(0), Le(10)] | None = None
@@ -83,7 +83,7 @@ class Sampled(Strict):
 
 
 class Penalized(Strict):
-    """What chat and completions have beside, all of it at what is done anyway."""
+    """Further fields of chat and completions, each at the value that holds anyway."""
 
     n: Annotated[int, Ge(1), Le(1)] | None = None
     frequency_penalty: Zero | None = None
@@ -150,7 +150,7 @@ def questions_of(messages: Sequence[Message]) -> tuple[str, list[str]]:
 
 
 def refusal_of_invalid(error: ValidationError | Sequence[ErrorDetails]) -> Refusal:
-    """What a client is told of a request that is not as it has to be.
+    """Refusal of a request that is not as it has to be.
 
     Of what it sent nothing is repeated but the names of fields.
     """

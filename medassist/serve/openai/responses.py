@@ -57,7 +57,7 @@ class InputMessage(Strict):
 
 
 class InputThought(Strict):
-    """What a model thought, which is not sent back to it."""
+    """Thought of a model, which is not sent back to it."""
 
     type: Literal["reasoning"]
     id: str | None = None
@@ -81,7 +81,7 @@ class StreamSettings(Strict):
 
 
 class ResponseRequest(Sampled):
-    """What may be asked."""
+    """Request for a response."""
 
     input: (
         Annotated[Text, MinLen(1)]

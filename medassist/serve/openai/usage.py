@@ -31,7 +31,7 @@ def usage(figures: Figures) -> dict[str, Any]:
 
 
 def timings(figures: Figures) -> dict[str, Any]:
-    """What llama-server tells beside, where it is known."""
+    """Timings as llama-server tells them, where they are known."""
     return {
         "prompt_n": figures.tokens_read,
         "cache_n": figures.tokens_reused,

@@ -1,4 +1,4 @@
-"""Who has accepted the intended use, and in which version: once a user."""
+"""Keeps who has accepted the intended use, and in which version: once a user."""
 
 from __future__ import annotations
 

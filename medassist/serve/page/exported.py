@@ -25,7 +25,7 @@ TYPES: Final[Mapping[PageForm, str]] = {
 
 
 class ExportRequest(Strict):
-    """What is to be exported, as what, and what becomes of identifiers in it."""
+    """Request for an export, its form, and what becomes of identifiers in it."""
 
     consultation: HeldConsultation
     form: PageForm = "markdown"
@@ -34,7 +34,7 @@ class ExportRequest(Strict):
 
 
 def look(request: ExportRequest) -> LookedFor:
-    """What in the export may tell who the patient is. For a thread."""
+    """Finds identifiers of the patient in the export. For a thread."""
     return look_for_identifiers(texts(request.consultation.record(), request.thoughts))
 
 

@@ -1,4 +1,4 @@
-"""What may tell who the patient is, as the page shows it before a text goes out."""
+"""Identifiers that were found, as the page shows them before a text goes out."""
 
 from __future__ import annotations
 

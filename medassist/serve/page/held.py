@@ -39,11 +39,11 @@ def _in_our_time(time: datetime) -> datetime:
 Moment = Annotated[datetime, AfterValidator(_in_our_time)]
 FileHashes = Mapping[ModelFile, str]
 AnsweredBy = Callable[[PaneName, "Provenance | None"], tuple[Source, FileHashes]]
-"""What an answer of a pane comes from, and the sha256 of its files."""
+"""Origin of a pane's answer, and the sha256 of its files."""
 
 
 class Provenance(Strict):
-    """What the server said that an answer comes from."""
+    """Origin of an answer, as the server told it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -138,7 +138,7 @@ class HeldConsultation(Strict):
 
 
 def as_said(_: PaneName, said: Provenance | None) -> tuple[Source, FileHashes]:
-    """What an answer comes from, as the page has it from the server."""
+    """Origin of an answer, as the page has it from the server."""
     if said is None:
         return Source(""), {}
     files = tuple(ModelFile(Path(name), 0, 0) for name in said.files)

@@ -1,4 +1,4 @@
-"""What the page asks for beside `/v1/compare`: how it begins, drawing, and exports."""
+"""Routes of the page beside `/v1/compare`: its beginning, drawing, and exports."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _setup(desk: Desk) -> dict[str, Any]:
 
 
 def _name(host: str) -> str:
-    """Of `host:port` the host."""
+    """Host of `host:port`."""
     return host if host.endswith("]") else host.rpartition(":")[0] or host
 
 

@@ -64,7 +64,7 @@ class PassphraseChange(Strict):
 
 
 class RecordsQuery(Strict):
-    """What is looked for among what is kept.
+    """Search among what is kept.
 
     Attributes:
         text: words that have to stand there; empty: all are listed.
@@ -175,7 +175,7 @@ def router(desk: Desk, vaults: UserVaults, kept: KeptComparisons) -> APIRouter:
 
 
 def refusal_of(error: RecordsError) -> Refusal:
-    """What a client is told of an error of the records.
+    """Refusal for an error of the records.
 
     Most of them name a folder of the operator's computer: those are the operator's.
     """

@@ -1,4 +1,4 @@
-"""How a consultation of the page is kept in its user's records.
+"""Keeps a consultation of the page in its user's records.
 
 The page sends all of it each time. What is stored already is read again, what has come
 since is added to it, and the app's recorder writes the difference in one transaction.
@@ -39,7 +39,7 @@ from medassist.serve.served_pair import ServedPair
 from medassist.session.identifier_check import look_for_identifiers
 
 ConsultationId = Annotated[int, Ge(1), Le(2**53)]
-"""Of a consultation in the records."""
+"""Id of a consultation in the records."""
 Outcome = Literal["kept", "replaced"]
 
 
@@ -73,7 +73,7 @@ class SaveRequest(Strict):
 
 @dataclass(frozen=True)
 class SaveOutcome:
-    """How it went.
+    """Outcome of saving.
 
     Attributes:
         id: the number of the consultation; `None`: it was not kept.
@@ -164,7 +164,7 @@ def _is_now(said: Provenance, provenance: Mapping[str, Any]) -> bool:
 
 
 def _sides(request: SaveRequest, kept: KeptComparisons, user: str) -> Sides | None:
-    """Which pane is which side, where the page does not know it."""
+    """Sides of the panes, where the page does not know them."""
     held = request.consultation
     if held.side_a is not None or not held.blind:
         return None
@@ -235,7 +235,7 @@ def _replace(record: Record, without: Mapping[str, str]) -> None:
 
 
 def _brought_up(record: Record, coming: Record) -> Record:
-    """What is stored, with what has come since. Turns that go on are the same ones."""
+    """Stored consultation with what has come since. Turns that go on are the same."""
     turns, new = record.consultation.turns, coming.consultation.turns
     same = 0
     for mine, theirs in zip(turns, new, strict=False):

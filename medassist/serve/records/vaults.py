@@ -34,7 +34,7 @@ from medassist.serve.log import tell
 from medassist.serve.users import FOLDER
 
 IDLE_S: Final = 60 * IDLE_MINUTES
-"""After which an opening that was not used is none any more."""
+"""Seconds after which an opening that was not used is none any more."""
 LOOK_S: Final = 5.0
 """Between two looks at what is idle."""
 GUESSES: Final = 5
@@ -87,7 +87,7 @@ def prepare(root: Path) -> None:
 
 @dataclass(eq=False)
 class _UserRecords:
-    """What is known of one user's records."""
+    """State of one user's records."""
 
     vault: Vault
     openings: dict[str, float] = field(default_factory=dict[str, float])
@@ -126,7 +126,7 @@ class UserVaults:
     # What there is
 
     def state(self, user: str, opening: str) -> RecordsState:
-        """How the records of `user` stand for who holds `opening`; that uses it."""
+        """State of the records of `user` for who holds `opening`; that uses it."""
         own = self._own(user)
         if self._uses(own, opening):
             return "open"
@@ -281,7 +281,7 @@ class UserVaults:
     # How
 
     def _own(self, user: str) -> _UserRecords:
-        """What is known of `user`, whose name is one that a folder can have."""
+        """Records of `user`, whose name is one that a folder can have."""
         if user not in self._of:
             self._of[user] = _UserRecords(Vault(self._root / user))
         return self._of[user]

@@ -39,7 +39,7 @@ class Asking:
         self._stopped: set[PaneName] = set()
 
     async def events(self) -> AsyncIterator[Event]:
-        """What comes of it.
+        """Yields the events of the answer.
 
         Raises:
             Refusal: it went wrong.

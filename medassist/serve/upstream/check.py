@@ -9,7 +9,7 @@ from medassist.settings import Settings
 
 
 async def looked_at(options: UpstreamOptions, settings: Settings) -> str:
-    """What it is, in a sentence.
+    """Checks the engine; returns what it is, in a sentence.
 
     Raises:
         ServeError: it cannot be used.

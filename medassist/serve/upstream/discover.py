@@ -1,4 +1,4 @@
-"""What an engine is and which of its models are the pair, asked of itself."""
+"""Asks an engine what it is and which of its models are the pair."""
 
 from __future__ import annotations
 

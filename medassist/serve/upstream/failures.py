@@ -1,4 +1,4 @@
-"""What a client is told where the engine elsewhere does not answer."""
+"""Refusals for a client where the engine elsewhere does not answer."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def error_in(body: bytes) -> Error:
 
 
 def too_long(pane: PaneName, error: Error) -> TooLong | None:
-    """That the prompt does not fit, where the error says so with its numbers."""
+    """Event of a prompt that does not fit, where the error gives its numbers."""
     tokens, fits = error.n_prompt_tokens, error.n_ctx
     if tokens is None or fits is None:
         found = CONTEXT.search(error.message)

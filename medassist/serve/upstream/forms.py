@@ -1,4 +1,4 @@
-"""What an engine sends, as far as it is read: it comes from outside.
+"""Forms of what an engine sends, as far as it is read: it comes from outside.
 
 Fields that are not known are skipped; texts and lists have bounds.
 """
@@ -20,7 +20,7 @@ Form = TypeVar("Form", bound=ForeignModel)
 
 
 class Meta(ForeignModel):
-    """What llama-server tells of a model."""
+    """Facts that llama-server tells of a model."""
 
     n_ctx: Count | None = None
 
@@ -57,7 +57,7 @@ class Adapters(ForeignModel):
 
 
 class Properties(ForeignModel):
-    """Of a llama-server."""
+    """Properties of a llama-server."""
 
     total_slots: Count = 1
 
@@ -129,14 +129,14 @@ class TokenUsage(ForeignModel):
 
     @property
     def cached(self) -> int:
-        """Of the prompt's tokens, those that it had read before."""
+        """Tokens of the prompt that it had read before."""
         details = self.prompt_tokens_details
         found = (details.cached_tokens if details else None) or 0
         return min(found, self.prompt_tokens)
 
 
 class PromptProgress(ForeignModel):
-    """How far llama-server has read a prompt."""
+    """Progress of a llama-server's reading."""
 
     total: Count = 0
     cache: Count = 0

@@ -1,4 +1,4 @@
-"""Which engine stands behind the server, and what may be sent to it."""
+"""Options for the engine behind the server, and for what may be sent to it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class UpstreamOptions:
 
 @dataclass(frozen=True)
 class EngineAddress:
-    """Where it is.
+    """Address of an engine.
 
     Attributes:
         url: with which the address of each of its routes begins; no slash at its end.
@@ -69,7 +69,7 @@ class EngineAddress:
 
 
 def place_of(url: str) -> EngineAddress:
-    """Where `url` leads.
+    """Reads the address in `url`.
 
     Raises:
         ServeError: it is no address of an engine, or would be asked in clear elsewhere.

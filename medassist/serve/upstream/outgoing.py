@@ -1,4 +1,4 @@
-"""What may tell who somebody is, before a question leaves this computer.
+"""Looks for identifiers before a question leaves this computer.
 
 An engine on loopback is this computer. Before a question goes to any other, what looks
 like a name, a date or another identifier is marked: the client sends it again as it is

@@ -62,7 +62,7 @@ class UpstreamAnswer:
             raise failures.broke_off(self._host, str(error)) from None
 
     def stopped(self) -> Answered:
-        """What came of it until it was stopped."""
+        """Event of the answer up to where it was stopped."""
         self._ending = "stopped"
         self._take(self._thoughts.finish(ended=False))
         return self._answered()

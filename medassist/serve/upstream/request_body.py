@@ -1,4 +1,4 @@
-"""How a question is put to each kind of engine.
+"""Requests in the form of each kind of engine.
 
 All of them speak OpenAI's API; what goes beyond it, and how base and tuned model are
 told apart, differs. A value that an engine cannot be told is refused, not left out.
@@ -18,9 +18,9 @@ from medassist.serve.upstream.options import Kind
 REPEAT_LAST: Final = 64
 """Tokens back that a repetition counts, as in our own engine."""
 NEUTRAL: Final = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
-"""What does nothing, of what OpenAI's own API does not know."""
+"""Neutral values of the parameters that OpenAI's own API does not know."""
 MOST_STOPS: Final = 4
-"""Of OpenAI's own API."""
+"""Most stop texts in OpenAI's own API."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class UpstreamModel:
 
 @dataclass(frozen=True)
 class LlamaServer:
-    """What there is of a llama-server.
+    """Set-up of a llama-server.
 
     Attributes:
         adapters: the numbers of all LoRA that it has loaded.
@@ -61,7 +61,7 @@ class LlamaServer:
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks, as far as an engine is told.
+    """Name of the asker, as far as an engine is told.
 
     Attributes:
         salt: sets apart what was read for them.
@@ -73,7 +73,7 @@ class Asker:
 
 
 def usual(sampling: Sampling, kind: Kind) -> Sampling:
-    """How an engine of `kind` is asked where a request does not say.
+    """Sampling by an engine of `kind` where a request does not say.
 
     A penalty on repetition is off where it counts the words of the question, too: a
     patient's own would be avoided.

@@ -79,7 +79,7 @@ class UpstreamPair:
         self._one_look = asyncio.Lock()
         self._salts = secrets.token_bytes(32)
         self._last: dict[PaneName, str] = {}
-        """Who asked last in each pane."""
+        """User who asked last, for each pane."""
 
     @property
     def state(self) -> State:
@@ -165,7 +165,7 @@ class UpstreamPair:
         await self._client.close()
 
     def _asker(self, pane: PaneName, asker: str) -> Asker:
-        """Who asks, so that nothing that was read for one is used for another."""
+        """Name of the asker; what was read for one is used for no other."""
         salt = hmac.digest(self._salts, asker.encode(), hashlib.sha256)
         goes_on = self._last.get(pane) == asker
         self._last[pane] = asker

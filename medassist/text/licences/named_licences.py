@@ -209,7 +209,7 @@ def _of_creative_commons(match: re.Match[str]) -> str:
 
 
 def _forbidden(text: str, found: list[str], place: Place) -> list[NamedLicence]:
-    """What the words of a statement forbid, where none of its licences says so."""
+    """Uses that the words of a statement forbid, where none of its licences says so."""
     limits = limits_of(text, place)
     codes = [without_version(name) for name in found]
     named = {part for code in codes for part in code.split("-")[1:]}

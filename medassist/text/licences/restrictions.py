@@ -134,7 +134,7 @@ def _denial(plain: str, doubts: frozenset[str]) -> str:
 
 
 def _around(plain: str, match: re.Match[str]) -> str:
-    """What was found with the words about it, as evidence."""
+    """Finding with the words about it, as evidence."""
     start = plain.rfind(" ", 0, max(0, match.start() - _AROUND)) + 1
     end = plain.find(" ", match.end() + _AROUND)
     return plain[start : end if end >= 0 else None].strip(" |;,.")

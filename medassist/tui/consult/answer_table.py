@@ -98,7 +98,7 @@ class Laid(Visual):
 
 
 def _widths(rows: Sequence[Cells], width: int) -> list[int] | None:
-    """How wide each column is; `None` where a word would have to be broken."""
+    """Width of each column; `None` where a word would have to be broken."""
     columns = range(len(rows[0]))
     cells = [[row[column].plain for row in rows] for column in columns]
     natural = [max(map(cell_len, column), default=1) for column in cells]
@@ -199,7 +199,7 @@ class AnswerTable(MarkdownBlock):
 
 
 def _cells(block: MarkdownBlock) -> Iterator[tuple[str, Content]]:
-    """What the blocks within a table are, by the names of their tokens."""
+    """Contents of the blocks within a table, with the names of their tokens."""
     for inner in block._blocks:  # pyright: ignore[reportPrivateUsage]
         yield str(inner.name), inner._content  # pyright: ignore[reportPrivateUsage]
         yield from _cells(inner)

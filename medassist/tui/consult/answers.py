@@ -53,7 +53,7 @@ class Answers:
 
     @property
     def veil(self) -> Veil | None:
-        """What hides the names of the models; `None` where they are to be seen."""
+        """Veil over the names of the models; `None` where they are to be seen."""
         consultation = self._session.consultation
         if not consultation.sides.hidden:
             return None
@@ -105,7 +105,7 @@ class Answers:
         self._face.run_worker(self.draw(), group="draw-turns")
 
     def _last(self) -> dict[PaneName, Answer]:
-        """What is shown of the last turn in the focused pane, else in every pane."""
+        """Answers of the last turn shown in the focused pane, else in every pane."""
         consultation, focused = self._session.consultation, self.panes.focused
         if not consultation.turns or self.writes_hidden:
             return {}

@@ -24,7 +24,7 @@ _PUT_IN: Final = re.compile(
     rf"^\[([^\n]+)\]\n.*?^\[{_END}\]$", re.DOTALL | re.MULTILINE
 )
 SUFFIXES: Final = (".pdf", ".txt", ".md", ".csv", ".log", ".json", ".xml", ".html")
-"""What ends so is meant as a file, whether or not it is there."""
+"""Endings of what is meant as a file, whether or not it is there."""
 
 
 @dataclass(frozen=True)

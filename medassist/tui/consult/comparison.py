@@ -1,4 +1,4 @@
-"""What the user can do to compare the answers: blind, verdict, differences, branches.
+"""Actions to compare the answers: blind, verdict, differences, branches.
 
 The consult screen calls here when one of the keys is pressed. Verdicts stand in the
 turns themselves, so that they are recorded with them where records are open, and last

@@ -1,4 +1,4 @@
-"""Where the question is written."""
+"""Input of the question."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class FlagPanel(Static):
     """
 
     titles: var[str] = var("")
-    """What is shown, in one line; empty: nothing."""
+    """Titles that are shown, in one line; empty: none."""
 
     def __init__(self) -> None:
         super().__init__("", markup=False)

@@ -26,18 +26,18 @@ class GlobalLine(Widget):
     saved: reactive[str] = reactive("not saved")
     blind: reactive[bool] = reactive(False)
     branch: reactive[tuple[int, int]] = reactive((1, 1))
-    """Which of how many branches, from 1."""
+    """Number of the branch, from 1, and of all branches."""
     editing: reactive[bool] = reactive(False)
     mode: reactive[Mode] = reactive[Mode]("together")
     thinking: reactive[Thinking | None] = reactive[Thinking | None](None)
-    """What was chosen for this pair; `None`: nothing."""
+    """Choice for this pair; `None`: nothing was chosen."""
     scrolls_together: reactive[bool] = reactive(True)
     threads: reactive[int | None] = reactive[int | None](None)
     memory: reactive[int | None] = reactive[int | None](None)
 
     @property
     def text(self) -> str:
-        """What the line says."""
+        """Text of the line."""
         return self.render().plain
 
     def render(self) -> Content:

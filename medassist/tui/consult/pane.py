@@ -32,7 +32,7 @@ MORE = 5
 
 
 COLOURS: dict[Letter, str] = {"A": "$pane-base", "B": "$pane-tuned"}
-"""Of the sides, whoever stands there: a colour must not tell who it is."""
+"""Colours of the sides, whoever stands there: a colour must not tell who it is."""
 
 
 class PaneHeader(Line):
@@ -259,9 +259,9 @@ class Pane(Vertical):
     """The pane of one model."""
 
     status: var[str] = var("", init=False)
-    """How far it is."""
+    """Progress of the pane."""
     empty: var[str] = var("", init=False)
-    """What stands there while there is no turn yet."""
+    """Text while there is no turn yet."""
 
     def __init__(self, pane: PaneName) -> None:
         super().__init__(id=pane)
@@ -275,7 +275,7 @@ class Pane(Vertical):
         self._hidden = 0  # turns before the first one that is mounted
         self._all: Sequence[Turn] = ()
         self.thoughts = False
-        """What the model thought is unfolded."""
+        """Whether the model's thoughts are unfolded."""
         self.veil: Veil | None = None
         """Over the names of the models, while they are hidden."""
 

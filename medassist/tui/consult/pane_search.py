@@ -26,7 +26,7 @@ MOST = 1_000
 
 @dataclass(frozen=True)
 class FoundText:
-    """Where a text stands that was searched for.
+    """Place of a text that was searched for.
 
     Attributes:
         turns: the window that it can be scrolled into.

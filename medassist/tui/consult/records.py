@@ -1,4 +1,4 @@
-"""What the user can do with the records while they consult."""
+"""Actions on the records during a consultation."""
 
 from __future__ import annotations
 

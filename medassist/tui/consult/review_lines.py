@@ -47,7 +47,7 @@ class Reviewed(Message):
 
 
 class ReviewLines(Static):
-    """What `medassist.safety.review` says of an answer.
+    """Lines below an answer on what `medassist.safety.review` found.
 
     It is computed in a thread once the answer is over, and kept until something that
     it depends on has changed.
@@ -63,7 +63,7 @@ class ReviewLines(Static):
         self._earlier: tuple[str, ...] = ()
         self._key = ("", "", "")
         self.review: Review | None = None
-        """What is said now; `None` while nothing is."""
+        """Review that is shown; `None` while there is none."""
 
     def draw(
         self,
@@ -161,7 +161,7 @@ def _look(
 
 
 def _parts(text: Widget) -> list[Static]:
-    """What draws a text, each of it once."""
+    """Widgets that draw a text, each part of it once."""
     own = {part for part in text.query(Static) if hasattr(part, "texts")}
     return [part for part in text.query(Static) if part.parent not in own]
 

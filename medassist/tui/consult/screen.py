@@ -124,7 +124,7 @@ class ConsultScreen(ScreenOfParts[None]):
         self._face.say(sentence, warning)
 
     def record_changed(self) -> None:
-        """How the consultation is kept has changed."""
+        """Take note that the way of keeping the consultation has changed."""
         self.top.saved = self.session.record.word
 
     def _say_too_small(self, titles: str) -> None:

@@ -10,7 +10,7 @@ from medassist.tui.buttons import button
 from medassist.tui.wording import consult as wording
 
 WAYS = {"restart": wording.RESTART, "choose": wording.CHOOSE}
-"""What the loader can do about it."""
+"""Ways out that the loader has."""
 
 
 class Trouble(VerticalScroll, can_focus=False):

@@ -194,7 +194,7 @@ class TurnView(Vertical):
         self._foot.say("" if held_back else self._foot_said(answer, veil))
 
     def _new_model(self, before: Sequence[Turn]) -> str:
-        """That another model answers than in the turn before; else empty.
+        """Notice that another model answers than in the turn before; else empty.
 
         It is asked with each drawing: a question can be older than the model that
         answers it.
@@ -210,7 +210,7 @@ class TurnView(Vertical):
         return wording.FROM_HERE.format(model=wording.model(now.source))
 
     def _thought_said(self, answer: Answer, unfolded: bool) -> str:
-        """What the model thought before `answer`: a line, or unfolded all of it."""
+        """Thought of the model before `answer`: a line, or unfolded all of it."""
         named = face(self).keymap.name
         said = [named(wording.thought(answer, unfolded))]
         if unfolded:

@@ -73,7 +73,7 @@ class Attached(ModalScreen[Outcome]):
                         )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Where nothing was found there is nothing to replace."""
+        """Disables replacing where nothing was found to replace."""
         replaces = action == "dismiss" and parameters == ("replace",)
         return bool(self._found) or not replaces
 

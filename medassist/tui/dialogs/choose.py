@@ -178,7 +178,7 @@ class ChooseModels(ModalScreen[Choice | None]):
 
 
 def _unreadable(choice: Choice) -> str | None:
-    """What is wrong with a file at the first look; `None` if nothing is."""
+    """Error in a file at the first look; `None` if there is none."""
     from medassist.core.errors import ModelFileError
     from medassist.core.gguf import require_adapter, require_model
 

@@ -156,7 +156,7 @@ class IdentifierWarning(ScrolledTextDialog[Outcome]):
 
 
 def _found(text: str) -> tuple[tuple[Identifier, ...], bool]:
-    """What was found, and whether the rules cannot read all of the text."""
+    """Identifiers in `text`, and whether the rules cannot read all of it."""
     from medassist.safety.identifiers import find_identifiers
     from medassist.safety.language import is_foreign
 

@@ -9,7 +9,7 @@ from medassist.tui.dialogs.one_line import OneLine
 
 
 class OnePath(OneLine):
-    """As `OneLine`; the right arrow takes the rest of the path that is offered."""
+    """Like `OneLine`; the right arrow takes the rest of the path that is offered."""
 
     CSS_PATH = "one_line.tcss"
 

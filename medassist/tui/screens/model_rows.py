@@ -12,7 +12,7 @@ from medassist.session.choice import Choice
 from medassist.tui.wording import screens as wording
 
 WIDEST = 20
-"""What the list has room for; the facts below it say the same in full."""
+"""Most columns of a name in the list; the facts below it say it in full."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ class ModelsScreen(ScreenOfParts[Choice | None]):
 
     @property
     def face(self) -> Face:
-        """What asks the user."""
+        """App that asks the user."""
         return face(self)
 
     @property

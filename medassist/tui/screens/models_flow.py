@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Facts = Sequence[tuple[str, str]]
 SENTENCES = (LibraryError, EngineError, NetworkError, SettingsError, OSError)
-"""What goes wrong with a message that says what to do."""
+"""Errors whose messages say what to do."""
 
 
 class LibraryView(Protocol):
@@ -33,7 +33,7 @@ class LibraryView(Protocol):
 
     @property
     def face(self) -> Face:
-        """What asks the user."""
+        """App that asks the user."""
         ...
 
     @property
@@ -67,7 +67,7 @@ class Library:
         self.rows: list[ModelRow] = []
         self.available: int | None = None
         self._found: dict[str, Facts] = {}
-        """What checks have found, by the names of the rows."""
+        """Findings of checks, by the names of the rows."""
         self._stopped = False
         self._busy = False
         self._progress = ""

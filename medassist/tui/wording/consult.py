@@ -1,4 +1,4 @@
-"""What the consult screen says beside its panes. No widgets in here."""
+"""Sentences of the consult screen beside its panes. No widgets in here."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def copied(texts: Mapping[PaneName, str], headings: bool, sides: Sides) -> str:
 
 
 def part(kind: str, which: int, count: int) -> str:
-    """What was copied of an answer: the table 2 of 3."""
+    """Name of a copied part of an answer: the table 2 of 3."""
     return f"the {kind}" if count == 1 else f"the {kind}, {which} of {count} parts"
 
 
@@ -223,22 +223,22 @@ def red_flags(titles: Sequence[str]) -> str:
 
 
 def branch(which: int, count: int) -> str:
-    """Which branch is shown, from 1; empty where there is one only."""
+    """Number of the branch that is shown, from 1; empty where there is one only."""
     return f"branch {which} of {count}" if count > 1 else ""
 
 
 def threads(count: int) -> str:
-    """How many threads compute."""
+    """Number of threads that compute, in words."""
     return f"{count} {plural(count, 'thread')}"
 
 
 def write_for(panes: int) -> str:
-    """What stands in an empty composer."""
+    """Hint in an empty composer."""
     return f"Write a question for {'both models' if panes > 1 else 'the model'}"
 
 
 def found(which: int, count: int, wanted: bool, hidden: int) -> str:
-    """How a search went.
+    """Outcome of a search.
 
     Args:
         which: The place that is shown, from 1.
@@ -253,7 +253,7 @@ def found(which: int, count: int, wanted: bool, hidden: int) -> str:
 
 
 def who_is_who(pane: PaneName, sides: Sides, source: Source) -> str:
-    """Which model was which, said after a blind verdict."""
+    """Sentence on which model was which, said after a blind verdict."""
     return f"{name(pane, sides)}: {model(source)}."
 
 

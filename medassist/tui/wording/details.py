@@ -1,4 +1,4 @@
-"""What can be known of an answer, in words. No widgets in here."""
+"""Facts about an answer, in words. No widgets in here."""
 
 from __future__ import annotations
 

@@ -170,14 +170,14 @@ def replace_file(file: object) -> tuple[str, str, str, str]:
 
 
 def raised_by(words: list[str], alone: bool) -> str:
-    """What raised a flag; not `alone`: with words of an earlier question."""
+    """Words that raised a flag; not `alone`: with words of an earlier question."""
     where = "" if alone else ", with what you asked before"
     quoted = ", ".join(f"“{word}”" for word in words)
     return shared.RAISED_BY.format(words=quoted) + where
 
 
 def leave(loss: str) -> str:
-    """What is lost by leaving, and how to leave all the same."""
+    """Sentences on what is lost by leaving, and how to leave all the same."""
     return f"{loss}\n\nPress {{quit}} again to quit."
 
 
@@ -187,7 +187,7 @@ def reading(name: str) -> str:
 
 
 def pages(count: int, empty: int) -> str:
-    """How long a document is; empty for a text."""
+    """Length of a document in pages; empty for a text."""
     if not count:
         return ""
     said = "1 page" if count == 1 else f"{count} pages"
@@ -195,7 +195,7 @@ def pages(count: int, empty: int) -> str:
 
 
 def attached(name: str, length: str, characters: int, context: int | None) -> str:
-    """Which file it is, and how large beside what a model can take in.
+    """Description of a file: its name, and its size beside what a model can take in.
 
     Args:
         name: The file's name.
@@ -210,7 +210,7 @@ def attached(name: str, length: str, characters: int, context: int | None) -> st
 
 
 def marked_identifiers(count: int) -> str:
-    """What stands above the text of a file."""
+    """Line above the text of a file."""
     if not count:
         return "Nothing was found that tells who the patient is. Rules miss things."
     what = "1 place may tell" if count == 1 else f"{count} places may tell"
@@ -218,7 +218,7 @@ def marked_identifiers(count: int) -> str:
 
 
 def more_characters(count: int) -> str:
-    """Behind a text that is not shown whole."""
+    """Line behind a text that is not shown whole."""
     return f"… and {count:,} more characters, which go in too"
 
 
@@ -228,13 +228,13 @@ def other_model(letter: str) -> str:
 
 
 def keeps(letter: str, name: str) -> str:
-    """What stays as it is; without a second pane, only the consultation does."""
+    """Sentence on what stays; without a second pane, only the consultation does."""
     other = f"Pane {letter} keeps {name}. " if letter else ""
     return f"{other}The consultation goes on with the new model."
 
 
 def pane_model(model: PaneModel) -> str:
-    """What stands behind a model's name in the list."""
+    """Text behind a model's name in the list."""
     if model.problem:
         return "cannot be used"
     memory = f"about {size(model.need)}, {model.fits}" if model.need else ""
@@ -242,7 +242,7 @@ def pane_model(model: PaneModel) -> str:
 
 
 def loads(model: PaneModel, now: int | None, available: int | None) -> str:
-    """What is loaded if `model` is chosen, and how much memory that takes.
+    """Sentence on what is loaded if `model` is chosen, and on the memory that it takes.
 
     Args:
         model: The model under the cursor.

@@ -1,4 +1,4 @@
-"""What stands in a pane: its model, how far it is, and what is said of an answer."""
+"""Texts of a pane: its model, its progress, and remarks on an answer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ EMPTY: dict[PairState, str] = {
     "loading": "You can write while the model is loading.",
     "ready": "Write a question below and press {send}.",
 }
-"""What stands in a pane before the first question, while it can be asked."""
+"""Text of a pane before the first question, while it can be asked."""
 ROLES: dict[PaneName, str] = {"base": "base", "tuned": "tuned"}
 SEPARATOR = " · "
 THOUGHT_ENDS = "end of the thought · {thoughts} folds it"
@@ -56,7 +56,7 @@ def pair_status(state: PairState, fraction: float) -> str:
 
 
 def answer_status(answer: Answer, in_turn: bool) -> str:
-    """How far an answer is, and once it is over whether it is whole.
+    """Progress of an answer, and once it is over whether it is whole.
 
     Args:
         answer: The answer.
@@ -115,7 +115,7 @@ def hidden_status(writing: bool) -> str:
 
 
 def name(pane: PaneName, sides: Sides) -> str:
-    """How a pane is called: its letter, and its role unless names are hidden."""
+    """Name of a pane: its letter, and its role unless names are hidden."""
     letter = sides.letter(pane)
     return letter if sides.hidden else f"{letter} ({ROLES[pane]})"
 
@@ -174,7 +174,7 @@ def cut_off(answer: Answer, hidden: bool, can_go_on: bool) -> str:
 
 
 def ending(answer: Answer) -> str:
-    """How an answer came to its end, or that it has not."""
+    """Words on how an answer came to its end, or that it has not."""
     match answer.state:
         case "stopped":
             return "stopped by you"
@@ -221,7 +221,7 @@ def question(text: str, limit: int = 2_000) -> str:
 
 
 def apart(facts: Sequence[str], key: str) -> str:
-    """In what the answers contradict each other, and the key that shows where."""
+    """Subjects in which the answers differ, and the key that shows where."""
     return f"≠ {', '.join(APART[fact] for fact in facts)} ({key})" if facts else ""
 
 
@@ -236,5 +236,5 @@ def to_check(count: int) -> str:
 
 
 def more_warnings(count: int) -> str:
-    """How many more warnings an answer has than are said in full."""
+    """Number of warnings that are not said in full."""
     return f"and {count} more {plural(count, 'warning')}"

@@ -173,14 +173,14 @@ def details(count: int) -> str:
 
 
 def listed(shown: int, total: int, wanted: bool) -> str:
-    """How many of the saved consultations are listed; `wanted`: of one verdict."""
+    """Number of the saved consultations in the list; `wanted`: those of one verdict."""
     if not total:
         return NONE if wanted else NOTHING_SAVED
     return f"{shown} of {total:,}" if shown < total else f"{total:,}"
 
 
 def found(shown: int, more: bool) -> str:
-    """How many a search has found."""
+    """Number of hits of a search."""
     return f"{shown}{' or more' if more else ''} found" if shown else NOTHING_FOUND
 
 
@@ -196,7 +196,7 @@ def delete(title: str, meaning: str, here: bool) -> tuple[str, str, str, str]:
 
 
 def imported(names: Sequence[str], notes: Sequence[str]) -> str:
-    """What has come into the library."""
+    """Sentence on what has come into the library."""
     return " ".join([f"In the library: {', '.join(names)}.", *notes])
 
 
@@ -210,7 +210,7 @@ def forget(name: str) -> tuple[str, str, str, str]:
 
 
 def findings(name: str, count: int) -> str:
-    """What a check has found."""
+    """Findings of a check."""
     if not count:
         return f"{name}: {NOTHING_WRONG}."
     return f"{name}: {count} finding{'s' * (count != 1)}, below."
@@ -219,7 +219,7 @@ def findings(name: str, count: int) -> str:
 def planned(
     repo: str, licence: str, files: Sequence[str], total: str, hosts: Sequence[str]
 ) -> str:
-    """What would be fetched, and whence."""
+    """Files that would be fetched, and their host."""
     lines = "\n".join(files)
     return (
         f"{repo}, licence: {licence or NOT_SAID}\n\n{lines}\n\n"
@@ -228,7 +228,7 @@ def planned(
 
 
 def gone_on(at: Sequence[int]) -> str:
-    """Where an answer was cut off and gone on with; empty: nowhere."""
+    """Place at which an answer was cut off and gone on with; empty: nowhere."""
     if not at:
         return ""
     places = ", ".join(f"{tokens:,}" for tokens in at)
@@ -236,5 +236,5 @@ def gone_on(at: Sequence[int]) -> str:
 
 
 def prompt_place(file: object, own: bool) -> str:
-    """Where a prompt stands, and whose it is."""
+    """Place of a prompt, and its owner."""
     return f"{file} ({YOURS if own else SHIPPED_PROMPT})"
