@@ -13,7 +13,8 @@ WHEELS ?=
 ARGS ?=
 # Whether the base of the default pair is fetched, 93 MB: yes, no.
 BASE ?= yes
-# Processes that run tests side by side; 0: none beside this one, to debug in.
+# Processes that run tests side by side (auto: three for two cores); 0: none beside this
+# one, to debug in.
 JOBS ?= auto
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -41,10 +42,11 @@ base: $(if $(filter no,$(BASE)),,$(STAMPS)/base)  ## fetch the default pair's ba
 ollama: dev  ## merge the default pair into one GGUF, prove it, make it a model in Ollama
 	@$(PY) -m tools.make_ollama
 
-# A file stays in one process: what it sets up is made once. One thread each for torch,
-# since more of them would wait for each other.
+# A file stays in one process: what it sets up is made once; which comes first says
+# tests/conftest.py. One thread each for torch, since more would wait for each other.
 test: dev  ## install what the tests need and run all of them; TORCH=cpu|plain JOBS=N
-	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile \
+	  --no-loadscope-reorder $(ARGS)
 
 dev: $(STAMPS)/dev base  ## install what the tests need, and stop there
 
