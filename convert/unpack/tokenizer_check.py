@@ -82,7 +82,7 @@ def check_reading(
             f"would be trained in other tokens than it is asked in: {different[0]}. "
             "Take the folder of the Hugging Face model that it was made of"
         )
-    prompts = compare_prompts(folder, gguf, watcher=watcher)
+    prompts = compare_prompts(folder, vocabulary, watcher=watcher)
     if not prompts.equal:
         raise ConvertError(
             f"{gguf}: its chat template makes other prompts of {prompts.differences:,} "

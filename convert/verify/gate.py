@@ -55,7 +55,7 @@ from convert.verify.rounding import (
 )
 from convert.verify.streamed_model import StreamedModel
 from convert.verify.texts import CONTEXT
-from convert.verify.token_ids import TokenCheck, compare_tokens
+from convert.verify.token_ids import TokenCheck, compare_tokens, vocabulary_of
 from convert.vocabulary import load_tokenizer
 from convert.vocabulary.tokenizer_folder import FILE as TOKENIZER
 from medassist.core.progress import Watcher, unwatched
@@ -269,8 +269,11 @@ def _as_floats(
 def _vocabulary(
     folder: Path, gguf: Path, template: str | None, watcher: Watcher
 ) -> list[Check]:
-    tokens = compare_tokens(folder, gguf, template=template, watcher=watcher)
-    prompts = compare_prompts(folder, gguf, template=template, watcher=watcher)
+    with vocabulary_of(gguf) as vocabulary:
+        tokens = compare_tokens(folder, vocabulary, template=template, watcher=watcher)
+        prompts = compare_prompts(
+            folder, vocabulary, template=template, watcher=watcher
+        )
     return [
         _compared("token ids", tokens, "texts"),
         _compared("rendered prompt", prompts, "conversations"),

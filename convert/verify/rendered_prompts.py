@@ -15,10 +15,10 @@ from jinja2 import TemplateError as JinjaError
 from pydantic import BaseModel, ConfigDict
 from transformers import PreTrainedTokenizerFast
 
-from convert.errors import ConvertError, in_our_words
+from convert.errors import ConvertError
 from convert.gguf.contents import read_facts
 from convert.verify.corpus import Conversation, conversations
-from convert.verify.token_ids import composed, parted
+from convert.verify.token_ids import composed, parted, vocabulary_of
 from convert.vocabulary.backend import Backend
 from convert.vocabulary.blanks import blanks_of
 from convert.vocabulary.templates import asked_template, chat_templates
@@ -48,7 +48,7 @@ class PromptCheck(BaseModel):
 
 def compare_prompts(
     folder: Path,
-    gguf: Path,
+    gguf: Path | GgufVocabulary,
     *,
     template: str | None = None,
     adapter: Path | None = None,
@@ -58,7 +58,7 @@ def compare_prompts(
 
     Args:
         folder: holds the tokenizer that the model was taught with.
-        gguf: the model, or the base of a pair.
+        gguf: the model, or the base of a pair; or its vocabulary, open in llama.cpp.
         template: the chat template in the place of the folder's.
         adapter: the GGUF adapter that the base is asked with.
         watcher: is told how far it is.
@@ -69,11 +69,11 @@ def compare_prompts(
     tokenizer = load_tokenizer(folder, template)
     taught, taught_own = asked_template(tokenizer), chat_templates(tokenizer).default
     own = None if adapter is None else read_facts(adapter).template
-    with in_our_words(), GgufVocabulary(gguf) as vocabulary:
+    with vocabulary_of(gguf) as vocabulary:
         try:
             asked = ChatTemplate(
                 own or vocabulary.template,
-                str(adapter if own else gguf),
+                str(adapter if own else vocabulary.model),
                 vocabulary.text(vocabulary.bos),
                 vocabulary.text(vocabulary.eos),
                 adds_bos=vocabulary.adds_bos,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -86,9 +87,19 @@ class TokenizerPair:
         }
 
 
+@contextmanager
+def vocabulary_of(gguf: Path | GgufVocabulary) -> Generator[GgufVocabulary]:
+    """The vocabulary of `gguf`, opened unless it is open already."""
+    if isinstance(gguf, GgufVocabulary):
+        yield gguf
+    else:
+        with in_our_words(), GgufVocabulary(gguf) as vocabulary:
+            yield vocabulary
+
+
 def compare_tokens(
     folder: Path,
-    gguf: Path,
+    gguf: Path | GgufVocabulary,
     *,
     template: str | None = None,
     watcher: Watcher = unwatched,
@@ -97,7 +108,7 @@ def compare_tokens(
 
     Args:
         folder: the Hugging Face model.
-        gguf: made from it.
+        gguf: made from it; or its vocabulary, open in llama.cpp.
         template: the chat template in the place of the folder's.
         watcher: is told how far it is.
 
@@ -105,7 +116,7 @@ def compare_tokens(
         ConvertError: one of both cannot be loaded.
     """
     tokenizer = load_tokenizer(folder, template)
-    with in_our_words(), GgufVocabulary(gguf) as vocabulary:
+    with vocabulary_of(gguf) as vocabulary:
         pair = _pair(folder, tokenizer, vocabulary)
         texts = corpus(list(pair.added))
         notes: Counter[str] = Counter()
