@@ -43,7 +43,7 @@ def ask_and_look_around(shown: Terminal, saved: bool = False) -> None:
     # Answered again with another seed; while an answer is written the key does nothing.
     while not re.search(r"answer (\d) of \1", shown.screen):
         shown.press("F5")
-        time.sleep(1)
+        time.sleep(0.2)
     shown.until_answered()
     shown.press("F9")  # copied, by whatever there is
     shown.until(lambda screen: "Copied" in screen or "Sent" in screen)
