@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.wording import consult as wording
 
 WAYS = {"restart": wording.RESTART, "choose": wording.CHOOSE}
@@ -24,7 +24,7 @@ class Trouble(VerticalScroll, can_focus=False):
 
     def compose(self) -> ComposeResult:
         yield self._sentence
-        with Horizontal(id="ways"):
+        with Buttons(id="ways"):
             for work, label in WAYS.items():
                 action = f"screen.do('loader', '{work}')"
                 yield button(label, work, action)

@@ -19,7 +19,7 @@ from textual.widgets import Button, DirectoryTree, Input, Static
 from medassist.core.clean import clean
 from medassist.session.choice import Choice
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.wording import dialogs as wording
 
 SUFFIX = ".gguf"
@@ -100,7 +100,7 @@ class ChooseModels(ModalScreen[Choice | None]):
                 with Vertical(id="files"):
                     yield Static(wording.FILES_HERE, classes="label")
                     yield ModelTree(self._folder(), id="tree")
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.LOAD, "load", primary=True)
                 yield button(wording.BACK, "back", "screen.dismiss(None)")
 

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.wording import dialogs as wording
 
 
@@ -48,7 +48,7 @@ class Decision(ModalScreen[bool]):
             yield Static(self._title, markup=False, id="title")
             with VerticalScroll(id="text"):
                 yield Static(self._text, markup=False)
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 if self._yes:
                     yield button(self._yes, "yes", "screen.dismiss(True)", primary=True)
                 if self._besides:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -20,7 +20,7 @@ from medassist.records.export import SUFFIXES, Form, export, suggested_name
 from medassist.records.export.export_document import Mask, thinks, time_line, unmasked
 from medassist.records.record import now
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.face import face
 from medassist.tui.wording import dialogs as wording
@@ -77,7 +77,7 @@ class Export(ModalScreen[Path | None]):
                 yield Static(wording.FILE, markup=False, classes="label")
                 yield Input(str(Path.home() / self._name), id="file", compact=True)
             yield Static("", markup=False, id="problem")
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.WRITE, "write", primary=True)
                 yield button(wording.SIGN_OFF, "sign-off")
                 yield button(wording.BACK, "back", "screen.back")

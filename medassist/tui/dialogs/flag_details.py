@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
 from medassist.core.clean import clean_line
 from medassist.session.red_flags import ShownFlag
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.dialogs.scrolled_text import ScrolledTextDialog
 from medassist.tui.wording import dialogs as wording
 
@@ -43,7 +43,7 @@ class FlagDetails(ScrolledTextDialog[bool]):
                 yield Static(wording.ABOUT_FLAGS, markup=False, classes="about")
                 for shown in self._shown:
                     yield from _parts(shown)
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 if any(not shown.read for shown in self._shown):
                     yield button(
                         wording.MARK_AS_READ,

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from medassist.intended_use import INTENDED_USE
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.dialogs.scrolled_text import ScrolledTextDialog
 from medassist.tui.wording import dialogs as wording
 
@@ -33,7 +33,7 @@ class IntendedUse(ScrolledTextDialog[bool]):
             yield Static(wording.BEFORE_YOU_BEGIN, markup=False, id="title")
             with VerticalScroll(id="text"):
                 yield Static(INTENDED_USE, markup=False)
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(
                     wording.UNDERSTOOD, "accept", "screen.dismiss(True)", primary=True
                 )

@@ -7,13 +7,13 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from medassist.core.clean import clean_line
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.wording import dialogs as wording
 
 
@@ -35,7 +35,7 @@ class OneLine(ModalScreen[str | None]):
             yield Static(self._title, markup=False, id="title")
             yield Static(self._label, markup=False, classes="label")
             yield Input(self._text, compact=True)
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.TAKE_IT, "take", primary=True)
                 yield button(wording.BACK, "back", "screen.dismiss(None)")
 

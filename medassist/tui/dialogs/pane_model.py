@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from medassist.core.clean import clean, clean_line
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.wording import dialogs as wording
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class PaneModelDialog(ModalScreen["PaneModel | None"]):
             )
             yield Static("", markup=False, id="about")
             yield Static("", markup=False, id="problem")
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.LOAD, "load", primary=True)
                 yield button(wording.BACK, "back", "screen.dismiss(None)")
 

@@ -18,7 +18,7 @@ from medassist.core.validated import validated
 from medassist.core.values import LETTERS, PANES, PaneName, Sampling
 from medassist.library.registry import NamedPair, PaneSettings
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.wording import dialogs as wording
 from medassist.tui.wording.pane import ROLES
 
@@ -64,7 +64,7 @@ class PaneSettingsDialog(ModalScreen[NamedPair | None]):
                 )
                 for pane in PANES:
                     yield from self._fields(pane)
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.KEEP, "keep", primary=True)
                 yield button(wording.BACK, "back", "screen.dismiss(None)")
 

@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Static
 
 from medassist.records.errors import RecordsError
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.dialogs.secret import Secret
 from medassist.tui.wording import dialogs as wording
 
@@ -73,7 +73,7 @@ class Passphrase(ModalScreen[bool]):
                         compact=True,
                     )
             yield Static("", markup=False, id="problem")
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.RECORDS_DO[self._kind], "do", primary=True)
                 yield button(wording.NOT_NOW, "back", "screen.back")
 

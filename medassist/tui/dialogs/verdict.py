@@ -8,13 +8,13 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from medassist.consult.verdict import CHOICES, REASONS, Choice, Reason
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.face import face
 from medassist.tui.wording import dialogs as wording
 
@@ -53,15 +53,15 @@ class VerdictPanel(ModalScreen[Given | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(wording.WHICH_IS_BETTER, markup=False, id="title")
-            with Horizontal(classes="line"):
+            with Buttons(classes="line"):
                 for number in range(1, _FIRST_REASON):
                     yield button("", f"n{number}")
             yield Static(wording.WHY, markup=False, classes="label")
-            with Horizontal(classes="line"):
+            with Buttons(classes="line"):
                 for number in range(_FIRST_REASON, _FIRST_REASON + len(REASONS)):
                     yield button("", f"n{number}")
             yield Static("", markup=False, id="hint")
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.GIVE_IT, "give", primary=True)
                 yield button(wording.BACK, "back")
 

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from medassist.consult.sides import Sides
 from medassist.core.values import PaneName
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.face import face
 from medassist.tui.wording import screens as wording
 from medassist.tui.wording.details import Fact, as_text
@@ -70,7 +70,7 @@ class Details(ModalScreen[None]):
                     with row:
                         yield Static(facts[0].label, markup=False, classes="label")
                         yield from values
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.COPY, "copy", "screen.copy", primary=True)
                 yield button(wording.BACK, "back", "screen.dismiss")
 

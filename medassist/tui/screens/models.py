@@ -14,7 +14,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Button, DataTable, Footer, Static
 
 from medassist.core.clean import clean
@@ -22,7 +22,7 @@ from medassist.core.words import size
 from medassist.session.choice import Choice
 from medassist.starter import STARTER
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.face import Face, face
 from medassist.tui.line import Line
 from medassist.tui.screen_of_parts import ScreenOfParts
@@ -70,7 +70,7 @@ class ModelsScreen(ScreenOfParts[Choice | None]):
         with VerticalScroll(id="about"):
             yield Static("", markup=False, id="facts")
         yield Line("", id="working")
-        with Horizontal(id="answers"):
+        with Buttons(id="answers"):
             yield button(wording.LOAD, "load", primary=True)
             yield button(wording.STARTER, "starter")
             yield button(wording.NAME_FILES, "files", "screen.files")

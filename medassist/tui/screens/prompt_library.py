@@ -24,7 +24,7 @@ from medassist.library.prompt_library import (
     own_copy,
 )
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.wording import screens as wording
 
 
@@ -57,7 +57,7 @@ class PromptLibrary(ModalScreen[str | None]):
                         "", id="editor", soft_wrap=True, tab_behavior="focus"
                     )
                     yield Static("", markup=False, id="place")
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.INSERT, "insert", primary=True)
                 yield button(wording.EDIT, "edit", "screen.edit")
                 yield button(wording.KEEP, "keep", "screen.keep")

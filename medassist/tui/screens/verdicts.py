@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.face import face
 from medassist.tui.wording import screens as wording
 
@@ -49,7 +49,7 @@ class VerdictsScreen(ModalScreen[None]):
             with VerticalScroll(id="text"):
                 yield Static(wording.COUNTING, markup=False, id="figures")
             yield Static("", markup=False, id="said")
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 yield button(wording.WRITE_CSV, "csv", primary=True)
                 yield button(wording.BACK, "back", "screen.dismiss")
 
