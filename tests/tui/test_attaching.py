@@ -10,6 +10,7 @@ from textual.widgets import Input
 from medassist.tui.consult.attachments import mentioned
 from medassist.tui.dialogs.attached import Attached
 from medassist.tui.dialogs.one_line import OneLine
+from medassist.tui.wording import dialogs as wording
 from tests.stubs.engine import FakeEngines
 from tests.tui.page import opened
 
@@ -42,6 +43,27 @@ async def test_a_file_named_in_a_question_is_shown_before_it_goes_in(
         await page.until_answered()
         asked = engines.last.asked[0]["base"].messages[-1].content
         assert "[my note.txt]" in asked and "takes digoxin" in asked
+
+
+async def test_of_a_file_that_the_rules_cannot_read_it_is_said_that_they_cannot(
+    engines: FakeEngines, tmp_path: Path
+) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text(
+        "Pacjentka zgłasza od trzech dni gorączkę, kaszel i ból gardła. Proszę o ocenę."
+    )
+    async with opened(engines) as page:
+        await page.send(f"Any risk? @{file}")
+        await page.until_on_top(Attached)
+        await page.until_seen("miss most in any other language")
+        assert "Nothing was found" in page.seen
+
+
+def test_what_was_found_beyond_the_part_that_is_shown_is_not_said_to_be_marked() -> (
+    None
+):
+    said = wording.marked_identifiers(3, below=2)
+    assert "2 of them beyond what is shown" in said and "each" not in said
 
 
 async def test_a_key_asks_which_file_and_leaving_puts_nothing_in(

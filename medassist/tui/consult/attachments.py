@@ -103,6 +103,7 @@ class Attachments:
         """The text of `file` as the user wants it; `None`: not at all."""
         from medassist.engine.document import DocumentError, read_document
         from medassist.tui.dialogs.attached import Attached
+        from medassist.tui.dialogs.identifiers import identifiers_in
 
         self._face.say(wording.reading(clean_line(file.name)))
         try:
@@ -110,12 +111,12 @@ class Attachments:
         except DocumentError as error:
             self._face.say(clean_line(str(error)), warning=True)
             return None
-        identifiers = await asyncio.to_thread(_identifiers, found.text)
+        identifiers, foreign = await asyncio.to_thread(identifiers_in, found.text)
         infos = self._session.pair.infos.values()
         context = min((info.context for info in infos), default=None)
         name = clean_line(file.name)
         about = wording.attached(name, _size(found), len(found.text), context)
-        screen = Attached(about, found.text, identifiers)
+        screen = Attached(about, found.text, identifiers, foreign=foreign)
         match await self._face.push_screen_wait(screen):
             case "keep":
                 text = found.text
@@ -126,12 +127,6 @@ class Attachments:
             case _:
                 return None
         return f"[{name}]\n{text}\n[{wording.END_OF.format(name=name)}]\n"
-
-
-def _identifiers(text: str):  # noqa: ANN202
-    from medassist.safety.identifiers import find_identifiers
-
-    return find_identifiers(text)
 
 
 def _size(found: DocumentText) -> str:

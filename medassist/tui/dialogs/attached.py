@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.dialogs.identifiers import Outcome
 from medassist.tui.face import face
 from medassist.tui.wording import dialogs as wording
@@ -32,6 +32,7 @@ class Attached(ModalScreen[Outcome]):
         about: which file it is, and how large.
         text: its text, cleaned.
         found: what in it may tell who the patient is.
+        foreign: the rules for that cannot read all of it.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,8 +45,16 @@ class Attached(ModalScreen[Outcome]):
     # An Enter too many puts nothing in.
     AUTO_FOCUS = "#cancel"
 
-    def __init__(self, about: str, text: str, found: Sequence[Identifier]) -> None:
+    def __init__(
+        self,
+        about: str,
+        text: str,
+        found: Sequence[Identifier],
+        *,
+        foreign: bool = False,
+    ) -> None:
         super().__init__()
+        self._foreign = foreign
         self._about = about
         self._text = text
         self._found = tuple(found)
@@ -58,12 +67,10 @@ class Attached(ModalScreen[Outcome]):
         }
         with Vertical(id="dialog"):
             yield Static(self._about, markup=False, id="title")
-            yield Static(
-                wording.marked_identifiers(len(self._found)), markup=False, id="found"
-            )
+            yield Static(self._what_was_found, markup=False, id="found")
             with VerticalScroll(id="text"):
                 yield Static(self._marked())
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 for outcome, label in labels.items():
                     if outcome != "replace" or self._found:
                         yield button(
@@ -71,6 +78,16 @@ class Attached(ModalScreen[Outcome]):
                             outcome,
                             f"screen.dismiss('{outcome}')",
                         )
+
+    @property
+    def _what_was_found(self) -> str:
+        below = sum(one.span[0] >= MOST for one in self._found)
+        said = wording.marked_identifiers(len(self._found), below)
+        if not self._foreign:
+            return said
+        from medassist.safety.language import IDENTIFIERS_NOTICE
+
+        return f"{IDENTIFIERS_NOTICE} {said}"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Disables replacing where nothing was found to replace."""

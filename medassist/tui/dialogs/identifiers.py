@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from medassist.core.clean import clean_line
 from medassist.tui import keys
-from medassist.tui.buttons import button
+from medassist.tui.buttons import Buttons, button
 from medassist.tui.dialogs.scrolled_text import ScrolledTextDialog
 from medassist.tui.face import face
 from medassist.tui.wording import dialogs as wording
@@ -46,7 +46,7 @@ async def warn_of_identifiers(
         "replace": with `medassist.safety.identifiers.replace`; "keep": as it is;
         "cancel": neither save nor export.
     """
-    found, foreign = await asyncio.to_thread(_found, text)
+    found, foreign = await asyncio.to_thread(identifiers_in, text)
     if not found and not foreign:
         return "keep"
     warning = IdentifierWarning(text, found, occasion, foreign=foreign)
@@ -94,7 +94,7 @@ class IdentifierWarning(ScrolledTextDialog[Outcome]):
                 about = wording.about_identifiers(done, bool(self._found))
                 yield Static(about, markup=False, classes="about")
                 yield from self._kinds()
-            with Horizontal(id="answers"):
+            with Buttons(id="answers"):
                 labels: dict[Outcome, str] = {
                     "replace": wording.REPLACE_ALL,
                     "keep": wording.KEEP_ALL,
@@ -155,7 +155,7 @@ class IdentifierWarning(ScrolledTextDialog[Outcome]):
         )
 
 
-def _found(text: str) -> tuple[tuple[Identifier, ...], bool]:
+def identifiers_in(text: str) -> tuple[tuple[Identifier, ...], bool]:
     """Identifiers in `text`, and whether the rules cannot read all of it."""
     from medassist.safety.identifiers import find_identifiers
     from medassist.safety.language import is_foreign

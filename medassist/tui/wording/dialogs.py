@@ -209,12 +209,20 @@ def attached(name: str, length: str, characters: int, context: int | None) -> st
     return f"{name}: {length}, {size}" if length else f"{name}: {size}"
 
 
-def marked_identifiers(count: int) -> str:
-    """Line above the text of a file."""
+def marked_identifiers(count: int, below: int = 0) -> str:
+    """Line above the text of a file.
+
+    Args:
+        count: places that were found in it.
+        below: those of them that stand beyond what is shown.
+    """
     if not count:
         return "Nothing was found that tells who the patient is. Rules miss things."
-    what = "1 place may tell" if count == 1 else f"{count} places may tell"
-    return f"{what} who the patient is; each is marked below. Rules miss things."
+    what = "1 place may tell" if count == 1 else f"{count:,} places may tell"
+    where = "each is marked below"
+    if below:
+        where = f"{below:,} of them beyond what is shown, the others are marked below"
+    return f"{what} who the patient is; {where}. Rules miss things."
 
 
 def more_characters(count: int) -> str:
