@@ -3,6 +3,8 @@
 The parser leaves out what could act or hide: links, images, raw HTML and entities
 stand there as they were written. (An entity could name a control character after the
 text has been cleaned; a link would offer a way out that an offline program has not.)
+Of HTML three tags are read that models write in tables and formulas, and that Markdown
+has no sign for: a line break, and what is raised or lowered where Unicode can say it.
 What the parser would take for markup and leave out, it leaves in: a further cell of a
 row, and the sign of a product. A formula of LaTeX is drawn as a line of Unicode where
 that can be done, else as it was written; so is a task list with its boxes.
@@ -21,7 +23,7 @@ from markdown_it.rules_block.table import escapedSplit, getLine, table
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from medassist.text.latex import as_unicode
+from medassist.text.latex import as_unicode, in_unicode
 
 DEEPEST = 18
 """Blocks within blocks, below the 20 beyond which the parser leaves text out."""
@@ -35,6 +37,9 @@ _FORMULA: Final = re.compile(
     r"\\\(([^`]{1,2000}?)\\\)|\\\[([^`]{1,2000}?)\\\]|\$\$([^`$]{1,2000}?)\$\$"
     # One dollar is money, unless what follows is no text.
     r"|\$(?![\s$])(?=[^$\n]*[\\^_={])([^`$\n]{1,300}?)(?<![\s\\])\$(?!\d)"
+)
+_TAG: Final = re.compile(
+    r"<br {0,2}/?>|<(?P<tag>su[bp])>(?P<said>[^<>\s]{1,20})</(?P=tag)>", re.IGNORECASE
 )
 _BOX: Final = re.compile(r"\[([ xX])\] ")
 _BEFORE_TIMES: Final = re.compile(r"[A-Za-z0-9)\]]")
@@ -56,6 +61,7 @@ class AnswerParser(MarkdownIt):
         self.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
         self.inline.ruler.before("emphasis", "times", _times)
         self.inline.ruler.before("escape", "formula", _formula)
+        self.inline.ruler.before("escape", "tag", _tag)
 
     def parse(
         self, src: str, env: MutableMapping[str, Any] | None = None
@@ -150,6 +156,22 @@ def _formula(state: StateInline, silent: bool) -> bool:
     if not silent and not state.pending:  # a line has ended
         while state.src[state.pos : state.pos + 1] == " ":
             state.pos += 1
+    return True
+
+
+def _tag(state: StateInline, silent: bool) -> bool:
+    """A line break, or what is raised or lowered: CO<sub>2</sub> is drawn as CO₂."""
+    found = _TAG.match(state.src, state.pos, state.posMax)
+    if found is None:
+        return False
+    said = found["said"] and in_unicode(found["said"], found["tag"].lower() == "sup")
+    if said is None and found["said"]:
+        return False
+    if not silent and said:
+        state.pending += said
+    elif not silent:
+        state.push("hardbreak", "br", 0)
+    state.pos = found.end()
     return True
 
 

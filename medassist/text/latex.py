@@ -290,15 +290,22 @@ def _rows(node: Any) -> str:
 def _script(sign: str, said: str) -> str:
     if sign == "^":
         return "°" if said in ("°", "∘") else _raised(said)
-    if said and all(letter in _SUB for letter in said):
-        return "".join(map(_SUB.__getitem__, said))
+    if said and (lowered := in_unicode(said, raised=False)):
+        return lowered
     return f"_{said}" if re.fullmatch(r"\w+", said) else f"_({said})"
+
+
+def in_unicode(said: str, raised: bool) -> str | None:
+    """`said` in raised or lowered signs; `None` where there are none for it."""
+    signs = _SUPER if raised else _SUB
+    known = all(sign in signs for sign in said)
+    return "".join(map(signs.__getitem__, said)) if known else None
 
 
 def _raised(said: str) -> str:
     plain = said.replace(MINUS, "-").replace(" ", "")
-    if plain and all(letter in _SUPER for letter in plain):
-        return "".join(map(_SUPER.__getitem__, plain))
+    if plain and (signs := in_unicode(plain, raised=True)):
+        return signs
     return f"^{said}" if re.fullmatch(r"\w", said) else f"^({said})"
 
 

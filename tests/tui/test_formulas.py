@@ -36,6 +36,11 @@ def lines(source: str) -> list[str]:
         (r"Not yet closed \(\frac{a}", ["Not yet closed (\\frac{a}"]),
         ("- [ ] to do\n- [x] done\n- [z] other", ["☐ to do", "☑ done", "[z] other"]),
         ("[x] no list", ["[x] no list"]),
+        ("CO<sub>2</sub> 40, 10<sup>9</sup>/L", ["CO₂ 40, 10⁹/L"]),
+        ("x<sub>Cr</sub> 1<sup>st</sup>", ["x<sub>Cr</sub> 1<sup>st</sup>"]),
+        ("10<sup>-9</sup> <b>5</b> <br", ["10⁻⁹ <b>5</b> <br"]),
+        ("`CO<sub>2</sub>`", ["CO<sub>2</sub>"]),
+        ("| x |\n|---|\n| 5 mg<br>daily<BR/>oral |", ["x", "5 mg", "daily", "oral"]),
     ],
 )
 def test_what_is_drawn(source: str, expected: list[str]) -> None:

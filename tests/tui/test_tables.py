@@ -111,6 +111,17 @@ async def test_a_cell_beyond_the_last_heading_is_not_left_out(
     assert "75mg300mgstatpo" in text
 
 
+async def test_a_break_within_a_cell_begins_a_line(engines: FakeEngines) -> None:
+    table = "| Drug | Dose |\n|---|---|\n| Digoxin | 125 mcg<br>once a day |"
+    engines.script.answers = {"base": [table], "tuned": ["Nothing."]}
+    async with opened(engines) as page:
+        await page.ask("Which dose?")
+        lines = page.seen.splitlines()
+        assert any("Digoxin │ 125 mcg" in line for line in lines)
+        assert any("│ once a day" in line for line in lines)
+        assert "<br>" not in page.seen
+
+
 async def test_a_product_is_not_taken_for_emphasis(engines: FakeEngines) -> None:
     text = await shown(
         engines, "Give 2*5*10 mg, 5 mg/kg*70 kg*2; **5** mg *now*.", (100, 60)

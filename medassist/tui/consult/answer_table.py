@@ -101,7 +101,10 @@ def _widths(rows: Sequence[Cells], width: int) -> list[int] | None:
     """Width of each column; `None` where a word would have to be broken."""
     columns = range(len(rows[0]))
     cells = [[row[column].plain for row in rows] for column in columns]
-    natural = [max(map(cell_len, column), default=1) for column in cells]
+    natural = [
+        max((cell_len(line) for text in column for line in text.split("\n")), default=1)
+        for column in cells
+    ]
     least = [
         max(
             (cell_len(piece) for text in column for piece in _PIECE.findall(text)),
