@@ -29,6 +29,20 @@ async def test_one_question_is_answered_in_both_panes(engines: FakeEngines) -> N
         assert page.consult.composer.text == ""
 
 
+async def test_how_much_of_a_question_is_read_is_said_without_figures(
+    engines: FakeEngines,
+) -> None:
+    engines.script.hold, engines.script.hold_before_first = asyncio.Event(), True
+    async with opened(engines) as page:
+        await page.send("One?")
+        await page.until_seen("reading the question, 25 %")
+        assert "2048" not in page.seen and "2,048" not in page.seen
+        await page.press("alt+l")
+        await page.until_seen("512 of 2,048 tokens")
+        engines.script.hold.set()
+        await page.until_answered()
+
+
 async def test_an_answer_is_drawn_as_soon_as_it_is_whole(
     engines: FakeEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,7 +256,8 @@ async def test_the_death_of_the_models_is_said_and_they_can_be_started_again(
     async with opened(engines) as page:
         await page.send("Fatal?")
         await page.until_seen("signal 9")
-        assert page.consult.panes["base"].status == "ended"
+        status = "not whole: failed · not running"
+        await page.until(lambda: page.consult.panes["base"].status == status)
         assert "Start the models again" in page.seen
         await page.push("#restart")
         await until_ready_again(page, engines)

@@ -4,13 +4,15 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual.widgets import Input
 
 from medassist.consult import sides
 from medassist.consult.sides import Sides
-from medassist.core.values import PaneName
+from medassist.core.values import PANES, PaneName
 from medassist.tui.consult.turn_view import AnswerText
 from medassist.tui.dialogs.verdict import VerdictPanel
+from medassist.tui.line import Line
 from medassist.tui.screens.differences import DifferencesScreen
 from medassist.tui.screens.verdicts import VerdictsScreen
 from tests.stubs.engine import FakeEngines, answer_of
@@ -254,6 +256,46 @@ async def test_differences_show_doses_first_and_the_heads_are_marked(
         )
         await page.press("f4")
         await page.until(lambda: not isinstance(page.screen, DifferencesScreen))
+
+
+APART = {
+    "base": ["Give amoxicillin 500 mg every 8 hours for 7 days; do not stop it."],
+    "tuned": ["Give amoxicillin 1000 mg every 12 hours for 5 days; stop it."],
+}
+
+
+@pytest.mark.parametrize("columns", [80, 100, 130])
+async def test_the_heads_have_room_for_a_name_and_for_what_is_said_of_an_answer(
+    engines: FakeEngines, columns: int
+) -> None:
+    engines.script.name = "Qwen3 4B Instruct"
+    engines.script.answers = dict(APART)
+    async with opened(engines, size=(columns, 30)) as page:
+        await page.ask("What helps?")
+        await page.until(lambda: page.seen.count("≠ doses") == 2)
+        await page.until(lambda: page.seen.count("no source") >= 2)
+        for pane in PANES:
+            head = page.consult.panes[pane]
+            assert "Qwen" in head.header.text and "to check" in head.header.text
+            for line in head.query(Line):
+                assert cell_len(line.text) <= line.size.width or "≠" not in line.text
+        assert page.seen.count("(F4)") == 2
+
+
+async def test_what_was_said_of_the_last_answers_does_not_stand_above_the_next(
+    engines: FakeEngines,
+) -> None:
+    engines.script.answers = dict(APART)
+    async with opened(engines) as page:
+        await page.ask("What helps?")
+        await page.until(lambda: "≠ doses" in page.seen)
+        engines.script.answers = {}
+        engines.script.hold = asyncio.Event()
+        await page.send("And what else?")
+        await page.until_seen("writing")
+        await page.until(lambda: "≠" not in page.seen)
+        engines.script.hold.set()
+        await page.until_answered(2)
 
 
 async def test_answers_that_do_not_contradict_each_other_are_not_marked(

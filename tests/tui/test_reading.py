@@ -169,6 +169,20 @@ async def test_a_growing_answer_is_followed_until_its_question_would_leave(
         await page.until(lambda: answer_of("base", "Two?") in page.seen)
 
 
+async def test_below_a_long_story_the_answer_is_seen_and_so_is_the_storys_end(
+    engines: FakeEngines,
+) -> None:
+    story = "\n".join(f"Line {n} of the story." for n in range(60)) + "\nWhat now?"
+    async with opened(engines, size=(80, 24)) as page:
+        page.consult.composer.text = story
+        await page.press("enter")
+        await page.until_answered()
+        for pane in ("base", "tuned"):
+            said = answer_of(pane, story)[:16]
+            await page.until(lambda said=said: said in page.seen)
+        assert page.seen.count("What now?") == 2
+
+
 async def test_a_question_that_has_left_stands_pinned_above_its_answer(
     engines: FakeEngines,
 ) -> None:

@@ -228,7 +228,9 @@ class Answers:
         pair, consultation = session.pair, session.consultation
         figures = self._has_figures
         for pane in self.panes.seen:
-            pane.status = self._status(pane.pane, figures)
+            pane.status, pane.figures = self._status(pane.pane, figures)
+            if not consultation.over:
+                pane.apart = "", ""  # which was said of the answers before
             if not consultation.turns:
                 empty = in_pane.EMPTY.get(pair.state, "")
                 pane.empty = self._face.keymap.name(empty)
@@ -243,14 +245,21 @@ class Answers:
         top.editing = consultation.edited is not None
         session.record.feed()
 
-    def _status(self, name: PaneName, figures: bool) -> str:
+    def _status(self, name: PaneName, figures: bool) -> tuple[str, str]:
+        """How far a pane is, and its figures, where they are wanted."""
         pair, consultation = self._session.pair, self._session.consultation
         turns = consultation.turns
         answer = turns[-1].shown(name) if turns else None
-        if pair.state != "ready" or answer is None:
-            return in_pane.pair_status(pair.state, pair.fraction)
-        if consultation.sides.hidden:
-            return self._face.keymap.name(in_pane.hidden_status(self.writes_hidden))
+        hidden = consultation.sides.hidden
+        of_pair = in_pane.pair_status(pair.state, pair.fraction)
+        if answer is None or (hidden and pair.state != "ready"):
+            return of_pair, ""
+        if hidden:
+            said = in_pane.hidden_status(self.writes_hidden)
+            return self._face.keymap.name(said), ""
+        if pair.state != "ready":
+            whole = in_pane.answer_status(answer, False) if answer.over else ""
+            return in_pane.joined(whole, of_pair), ""
         now = asyncio.get_running_loop().time()
         seconds = None
         if answer.state == "writing":
@@ -259,10 +268,10 @@ class Answers:
             self._first_piece.pop(answer, None)
         said = in_pane.answer_status(answer, self._face.mode == "in-turn")
         if not figures:
-            return said
+            return said, ""
         info = pair.infos.get(name)
         context = info.context if info else None
-        return in_pane.joined(said, *in_pane.figures(answer, seconds, context))
+        return said, in_pane.joined(*in_pane.figures(answer, seconds, context))
 
     @property
     def _has_figures(self) -> bool:
@@ -270,7 +279,7 @@ class Answers:
         return settings is not None and settings.figures
 
     async def _mark(self) -> None:
-        """Mark in the pane heads in what the last answers contradict each other."""
+        """Say in the pane heads in what the last answers contradict each other."""
         consultation = self._session.consultation
         texts = self.last_texts() if consultation.over else None
         apart: tuple[str, ...] = ()
@@ -280,9 +289,9 @@ class Answers:
             apart = await asyncio.to_thread(disagreement, *texts)
             if self._session.consultation is not consultation or not consultation.over:
                 return
-        key = self._face.keymap["differences"]
+        said = in_pane.apart(apart, self._face.keymap["differences"])
         for pane in self.panes.all:
-            pane.header.mark(apart, key)
+            pane.apart = said
 
     def last_texts(self) -> tuple[str, str] | None:
         """The two last answers as they are seen, that of side A first."""

@@ -29,8 +29,8 @@ MOUNTED = 10
 """Turns that are laid out at a time: sixty of them would take seconds."""
 MORE = 5
 """Further turns each time that the user asks for earlier ones."""
-
-
+LEAST_NAME = 8
+"""Cells of a model's name that are seen before anything else of the head is."""
 COLOURS: dict[Letter, str] = {"A": "$pane-base", "B": "$pane-tuned"}
 """Colours of the sides, whoever stands there: a colour must not tell who it is."""
 
@@ -39,8 +39,7 @@ class PaneHeader(Line):
     """Header of a pane: letter, role and model; a long name is shortened.
 
     While names are hidden only the letter stands there. Behind it stand the signs of
-    the last answer: how much of it is to be checked, that it cites nothing, and `≠`
-    with a word where the two answers contradict each other.
+    the last answer: how much of it is to be checked, and that it cites nothing.
     """
 
     def __init__(self, pane: PaneName) -> None:
@@ -49,8 +48,6 @@ class PaneHeader(Line):
         self._source = Source("")
         self._sides = Sides()
         self._quantization = False
-        self._apart: tuple[str, ...] = ()
-        self._key = ""
         self._signs: tuple[str, str] = ("", "")
 
     def name_model(self, source: Source, sides: Sides, quantization: bool) -> None:
@@ -79,17 +76,6 @@ class PaneHeader(Line):
             self._signs = signs
             self._fit()
 
-    def mark(self, apart: tuple[str, ...], key: str) -> None:
-        """Say in what the answers contradict each other; empty: in nothing known.
-
-        Args:
-            apart: Doses, numbers, negations.
-            key: It shows where.
-        """
-        if apart != self._apart:
-            self._apart, self._key = apart, key
-            self._fit()
-
     def on_resize(self) -> None:
         self._fit()
 
@@ -102,15 +88,15 @@ class PaneHeader(Line):
         role = f" {wording.NAME_HIDDEN if sides.hidden else wording.ROLES[self._pane]} "
         adapter = f" + {wording.ADAPTER}" if source.adapter else ""
         quantization = f"  {source.quantization}" if self._quantization else ""
-        apart = wording.apart(self._apart, self._key)
-        apart = apart and f"  {apart}"
         checks, unsourced = self._signs
-        others = f"{letter}{role} {adapter}{quantization}"
-        width = self.size.width
-        signs = f"{checks}{unsourced}{apart}"
-        if width and width < cell_len(f"{others}{signs}"):
-            quantization, others = "", f"{letter}{role} {adapter}"
-        room = width - cell_len(f"{others}{signs}")
+        width, room = self.size.width, 0
+        # What is left out first where it is narrow: the signs stay, and some of a name.
+        fewer = ((adapter, quantization), ("", quantization), ("", ""))
+        for adapter, quantization in fewer:
+            others = f"{letter}{role} {adapter}{quantization}{checks}{unsourced}"
+            room = width - cell_len(others)
+            if room >= min(LEAST_NAME, cell_len(source.name)):
+                break
         name = wording.shortened(source.name, room) if width else source.name
         self.say(
             Content.assemble(
@@ -121,7 +107,6 @@ class PaneHeader(Line):
                 (quantization, "$quiet"),
                 (checks, "bold $warning"),
                 (unsourced, "italic $quiet"),
-                (apart, "bold $warning"),
             )
         )
 
@@ -150,7 +135,8 @@ class Page(Vertical):
 class Turns(VerticalScroll):
     """The turns of a pane.
 
-    It follows a growing answer as long as its question stays to be seen; whoever goes
+    It follows a growing answer as long as its question, or the end of a long one, stays
+    to be seen: a patient's story would else hide what is said of it. Whoever goes
     to the end has it follow the end. Whoever scrolls is left where they are.
 
     The turns stand on a page at least as high as the window: Textual moves an anchored
@@ -212,8 +198,9 @@ class Turns(VerticalScroll):
             if round(self.scroll_y) != last:
                 self._follows = False  # the user has scrolled
             else:
-                # As far as the question's first line may go up.
-                top = min(self.max_scroll_y, views[-1].virtual_region.y)
+                # As far as the question may go up: of a long one its end stays.
+                hidden = max(0, views[-1].question_lines - self.size.height // 3)
+                top = min(self.max_scroll_y, views[-1].virtual_region.y + hidden)
                 self._followed_to = round(top)
                 self.scroll_to(y=self._followed_to, animate=False, immediate=True)
         self.post_message(Scrolled(self))
@@ -260,6 +247,10 @@ class Pane(Vertical):
 
     status: var[str] = var("", init=False)
     """Progress of the pane."""
+    apart: var[tuple[str, str]] = var(("", ""), init=False)
+    """Contradiction between its answer and the other, in full and in short."""
+    figures: var[str] = var("", init=False)
+    """Speed and the like, where they are wanted."""
     empty: var[str] = var("", init=False)
     """Text while there is no turn yet."""
 
@@ -305,8 +296,28 @@ class Pane(Vertical):
 
     def watch_status(self) -> None:
         more = wording.MORE_BELOW if self.turns.has_more else ""
-        self._status.say(wording.joined(self.status, more))
-        self._status.set_class(self.status.startswith(wording.NOT_WHOLE), "-warns")
+        not_whole = self.status.startswith(wording.NOT_WHOLE)
+        apart, short = self.apart
+        if cell_len(wording.joined(self.status, apart)) > self._status.size.width:
+            apart = short
+        # The figures last: where it is narrow, they are what is cut off.
+        said = [
+            (self.status, "bold $warning" if not_whole else ""),
+            (apart, "bold $warning"),
+            (more, ""),
+            (self.figures, ""),
+        ]
+        parts = [Content.styled(text, style) for text, style in said if text]
+        self._status.say(Content(wording.SEPARATOR).join(parts))
+
+    def watch_figures(self) -> None:
+        self.watch_status()
+
+    def watch_apart(self) -> None:
+        self.watch_status()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.watch_status)
 
     def watch_empty(self, empty: str) -> None:
         self._empty.say(empty)

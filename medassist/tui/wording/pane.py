@@ -36,7 +36,7 @@ PAIR_STATES: dict[PairState, str] = {
     "ready": "ready",
     "stopped": "loading stopped",
     "failed": "not loaded",
-    "dead": "ended",
+    "dead": "not running",
 }
 EMPTY: dict[PairState, str] = {
     "starting": "You can write while the model is loading.",
@@ -64,9 +64,10 @@ def answer_status(answer: Answer, in_turn: bool) -> str:
     """
     match answer.state:
         case "waiting":
-            return "waits for its turn" if in_turn else "begins"
+            return "waits for its turn" if in_turn else "waiting"
         case "reading":
-            return f"reading {answer.read_done}/{answer.read_total}"
+            percent = 100 * answer.read_done / max(1, answer.read_total)
+            return f"reading the question, {percent:.0f} %"
         case "writing":
             return "writing" if answer.text else "thinking"
         case "stopped":
@@ -87,6 +88,8 @@ def figures(
         seconds: Time since its first piece came; `None` before.
         context: Tokens that the pane can hold, where known.
     """
+    if answer.state == "reading":
+        return (f"{answer.read_done:,} of {answer.read_total:,} tokens",)
     if answer.state == "writing":
         said = [f"{answer.tokens:,} {plural(answer.tokens, 'token')}"]
         if seconds and seconds > 0.5 and answer.tokens > 1:
@@ -220,9 +223,17 @@ def question(text: str, limit: int = 2_000) -> str:
     return f"{text[:limit]} … and {len(text) - limit:,} more characters"
 
 
-def apart(facts: Sequence[str], key: str) -> str:
-    """Subjects in which the answers differ, and the key that shows where."""
-    return f"≠ {', '.join(APART[fact] for fact in facts)} ({key})" if facts else ""
+def apart(facts: Sequence[str], key: str) -> tuple[str, str]:
+    """Subjects in which the answers contradict each other, and the key to them.
+
+    Returns:
+        It in full, and where there is no room for that.
+    """
+    if not facts:
+        return "", ""
+    first, *others = (APART[fact] for fact in facts)
+    short = f"≠ {first}{' …' if others else ''} ({key})"
+    return f"≠ {', '.join([first, *others])} ({key})", short
 
 
 def show_earlier(hidden: int) -> str:
