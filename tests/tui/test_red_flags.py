@@ -274,11 +274,21 @@ async def test_a_question_in_another_language_is_told_to_be_read_less_or_not(
         assert panel(page) == ""
 
 
+async def test_what_raised_a_flag_is_quoted_in_whole_words(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines) as page:
+        await page.ask("A woman of 70 with SpO2 82%, what now?")
+        await page.press("alt+r")
+        await page.until_seen("Raised by “SpO2 82%”")
+
+
 async def test_a_flag_and_the_notice_stand_together(engines: FakeEngines) -> None:
     async with opened(engines, size=(80, 24)) as page:
         await page.ask(f"{HEART} His wife says: {ITALIAN}.")
         screen = page.seen
         assert TITLE in screen and "not english" in screen.lower()
+        assert "nothing is flagged" not in screen
         await page.pilot.resize_terminal(36, 9)
         await page.until_seen("Red flag: Possible acute")
 

@@ -22,7 +22,7 @@ class Raised:
 
     Attributes:
         flag: The flag; its spans are of the text in which it was found.
-        words: What stands at those spans, in order.
+        words: What stands at those spans, in order, in whole words.
         alone: The question alone raises it; else only with what was asked before.
     """
 
@@ -54,4 +54,13 @@ def raised_by(question: str, earlier: Sequence[str] = ()) -> tuple[Raised, ...]:
 
 
 def _words(text: str, flag: RedFlag) -> tuple[str, ...]:
-    return tuple(text[start:end] for start, end in flag.spans)
+    return tuple(_whole(text, start, end) for start, end in flag.spans)
+
+
+def _whole(text: str, start: int, end: int) -> str:
+    """The words in which a part of `text` stands: SpO2 82%, not 2 82."""
+    while start and text[start - 1].isalnum():
+        start -= 1
+    while end < len(text) and (text[end].isalnum() or text[end] == "%"):
+        end += 1
+    return text[start:end]

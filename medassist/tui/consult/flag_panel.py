@@ -94,16 +94,18 @@ class FlagPanel(Static):
         return [*lines, *language]
 
     def _language(self, width: int, rows: int) -> list[Content]:
-        """Notice that the rules cannot read the question; one line where room lacks."""
+        """Notice that the rules cannot read the question.
+
+        It is one line where room lacks, and below flags: the long one says what it
+        means that nothing is flagged.
+        """
         if not self._foreign:
             return []
         from medassist.safety.language import NOTICE, SHORT_NOTICE
 
         said = Content.assemble((f"{wording.NOT_ENGLISH}  ", "bold $warning"), NOTICE)
         wrapped = said.wrap(width)
-        if self._raised and len(wrapped) + len(self._raised) + 1 > rows:
-            wrapped = []
-        if not wrapped or len(wrapped) > rows:
+        if self._raised or len(wrapped) > rows:
             short = Content.styled(SHORT_NOTICE, "bold $warning")
             return [short.truncate(width, ellipsis=True)]
         return wrapped
