@@ -352,11 +352,11 @@ COMMANDS: Final = (
     ),
     Command(
         "search_next", "enter,down", "next", "search", _SEARCHED,
-        "The next place", "After the last one the first.",
+        "The next place", "After the last one the first.", "next place",
     ),
     Command(
         "search_previous", "up", "previous", "search", _SEARCHED,
-        "The place before", "Before the first one the last.",
+        "The place before", "Before the first one the last.", "before",
     ),
     Command(
         "back", "escape", "back", "dialog", _ON_TOP,

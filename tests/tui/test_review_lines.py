@@ -66,14 +66,15 @@ async def test_that_nothing_is_cited_is_said_once_and_then_by_a_sign_in_the_head
         await page.until(lambda: "no source" not in head(page, "base"))
 
 
-async def test_an_empty_line_parts_warnings_from_the_answer(
+async def test_an_empty_line_parts_what_is_said_of_an_answer_from_it(
     engines: FakeEngines,
 ) -> None:
-    engines.script.answers = {"base": [WRONG], "tuned": [WRONG]}
+    engines.script.answers = {"base": [WRONG], "tuned": ["Rest."]}
     async with opened(engines) as page:
         await page.ask(QUESTION)
         await page.until_seen("Check: ")
         assert below(page, "base").startswith("\nCheck: ")
+        await page.until(lambda: below(page, "tuned").startswith("\nNo source: "))
 
 
 async def test_no_source_stands_below_an_answer_that_cites_nothing(

@@ -126,7 +126,7 @@ class ReviewLines(Static):
 
 
 def lines(review: Review, told: bool = False) -> Content:
-    """The lines as they are drawn, with an empty one before warnings.
+    """The lines as they are drawn, with an empty one before them.
 
     Args:
         review: What was found.
@@ -139,11 +139,10 @@ def lines(review: Review, told: bool = False) -> Content:
     more = len(review.warnings) - MOST
     if more > 0:
         said.append(Content.styled(wording.more_warnings(more), "bold $warning"))
-    if said:
-        said.insert(0, Content())
     if review.cites or not told:
         said.append(Content.styled(review.sources, "italic $quiet"))
-    return Content("\n").join(said)
+    # What stands here is none of the model's words.
+    return Content("\n").join([Content(), *said] if said else said)
 
 
 def _look(

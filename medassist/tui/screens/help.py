@@ -40,6 +40,7 @@ class Help(ModalScreen[None]):
         with Vertical(id="dialog"):
             yield Static(wording.KEYS, markup=False, id="title")
             with VerticalScroll(id="text"):
+                yield Static(wording.CTRL, markup=False)
                 for group, commands in keys.groups(self._ids):
                     yield Static(group, markup=False, classes="group")
                     for command in commands:

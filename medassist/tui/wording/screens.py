@@ -28,6 +28,7 @@ COMPARING = "comparing ..."
 
 # Help
 KEYS = "Keys"
+CTRL = "^ before a letter stands for Ctrl."
 OWN_KEYS = "Keys of your own"
 HOW_TO_CHANGE = (
     "The word at the end of each line is the command's name. To give it another key, "
