@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from textual.widgets import Static
+from textual.widgets import Button, Static
 
 from medassist.core.clean import clean
 from medassist.tui.consult.pane import MOUNTED
 from medassist.tui.consult.panes import Panes
 from medassist.tui.consult.turn_view import AnswerText
+from medassist.tui.dialogs.verdict import VerdictPanel
 from medassist.tui.line import Line
 from tests.core.nasty import CONTROL, MARKUP
 from tests.stubs.engine import FakeEngines, answer_of
@@ -53,6 +54,21 @@ async def test_what_is_told_in_passing_leaves_the_composer_free(
         await page.until_seen("Something that the user should know.")
         toast = page.screen.query_one("Toast").region
         assert toast.bottom <= page.consult.composer.region.y
+
+
+async def test_what_is_told_in_passing_covers_no_button_of_a_dialog(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines, size=(80, 24), notifications=True) as page:
+        await page.ask("One?")
+        await page.press("f8")
+        await page.until_on_top(VerdictPanel)
+        page.consult.say("Something that the user should know.", warning=True)
+        await page.until_seen("Something that the user should know.")
+        toast = page.screen.query_one("Toast").region
+        buttons = page.screen.query(Button)
+        assert len(buttons) > 8
+        assert not any(toast.overlaps(button.region) for button in buttons)
 
 
 async def test_what_comes_below_an_answer_later_is_said_to_be_there(
