@@ -25,6 +25,9 @@ def test_a_line_is_read_by_itself(mark: str) -> None:
     assert read(text) == [("", 300, "oral"), ("morphine", 2.5, "iv")]
     first, _ = find_doses(text)
     assert first.times_a_day is None
+    # Neither is the drug of the line above that of a line whose own is not known.
+    text = f"{mark}Morphine 2.5 mg IV\n{mark}Unknownium 300 mg by mouth"
+    assert read(text) == [("morphine", 2.5, "iv"), ("", 300, "oral")]
 
 
 def test_a_row_of_a_table_is_read_by_itself() -> None:
