@@ -1,6 +1,6 @@
 """Forty clients at once for a while: no answer is lost, each has turns, memory is flat.
 
-Ten seconds in `make test`, two minutes in `make soak`, where the figures are printed.
+Five seconds in `make test`, two minutes in `make soak`, where the figures are printed.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def objects() -> int:
 
 
 @pytest.mark.parametrize(
-    "seconds", [10, pytest.param(120, marks=pytest.mark.soak)], ids=str
+    "seconds", [5, pytest.param(120, marks=pytest.mark.soak)], ids=str
 )
 async def test_forty_clients_for_a_while(
     seconds: int, capsys: pytest.CaptureFixture[str]

@@ -19,7 +19,7 @@ from medassist.serve.metrics import Metrics
 from medassist.serve.options import ServeOptions
 from tests.serve.serving import PAIR, PATIENCE_S, Served, said, served
 
-EXAMPLES, FEW = 12, 4
+EXAMPLES, MANY = (8, 3), (64, 16)
 """Of each operation that answers a question, and of each other; invalid ones too."""
 ANSWERS = {
     "/v1/chat/completions",
@@ -56,13 +56,13 @@ def complete(body: Any) -> None:
             body[name] += said()
 
 
-def tried(operation: Any, mode: GenerationMode, server: Served) -> list[int]:
+def tried(
+    operation: Any, mode: GenerationMode, server: Served, examples: tuple[int, int]
+) -> list[int]:
     """The statuses of the answers to generated requests; each is one of ours."""
     statuses: list[int] = []
 
-    examples = EXAMPLES if operation.path in ANSWERS else FEW
-
-    @settings(bounded, max_examples=examples)
+    @settings(bounded, max_examples=examples[operation.path not in ANSWERS])
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Case) -> None:
         if mode is GenerationMode.POSITIVE and operation.path in ANSWERS:
@@ -84,8 +84,11 @@ def tried(operation: Any, mode: GenerationMode, server: Served) -> list[int]:
     return statuses
 
 
+@pytest.mark.parametrize(
+    "examples", [EXAMPLES, pytest.param(MANY, marks=pytest.mark.soak)], ids=str
+)
 async def test_no_request_that_the_document_describes_breaks_the_server(
-    capfd: pytest.CaptureFixture[str],
+    examples: tuple[int, int], capfd: pytest.CaptureFixture[str]
 ) -> None:
     options = ServeOptions(choice=PAIR, ollama_api=True)
     async with served(options=options) as server:
@@ -93,13 +96,13 @@ async def test_no_request_that_the_document_describes_breaks_the_server(
         assert {operation.path for operation in found} >= ANSWERS
         for operation in found:
             valid = await asyncio.to_thread(
-                tried, operation, GenerationMode.POSITIVE, server
+                tried, operation, GenerationMode.POSITIVE, server, examples
             )
             # Some are answered, so that what is refused is not all that was tried.
             assert operation.path not in ANSWERS or 200 in valid
             if operation.body:
                 invalid = await asyncio.to_thread(
-                    tried, operation, GenerationMode.NEGATIVE, server
+                    tried, operation, GenerationMode.NEGATIVE, server, examples
                 )
                 assert any(status >= 400 for status in invalid), operation.label
         async with server.http() as client:
