@@ -55,14 +55,14 @@ from convert.verify.rounding import (
 )
 from convert.verify.streamed_model import StreamedModel
 from convert.verify.texts import CONTEXT
-from convert.verify.token_ids import TokenCheck, compare_tokens, vocabulary_of
+from convert.verify.token_ids import TokenCheck, compare_tokens
 from convert.vocabulary import load_tokenizer
 from convert.vocabulary.tokenizer_folder import FILE as TOKENIZER
 from medassist.core.progress import Watcher, unwatched
 from medassist.core.proofs import Check, QuantizationLoss, Verified
 from medassist.core.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from medassist.core.unpacked import read_unpacked
-from medassist.engine.scorer import GgufScorer
+from medassist.engine.scorer import GgufScorer, GgufVocabulary
 
 
 def verify_model(
@@ -110,7 +110,7 @@ def verify_model(
                     "those of the model; say what it was made from, so that the loss "
                     "can be measured: --against F16.gguf"
                 )
-            checks = _vocabulary(folder, gguf, template, watcher)
+            checks = _vocabulary(folder, opened.vocabulary, template, watcher)
             if limit is not None:
                 checks += _weights(folder, opened, numbers, watcher)
         loss: QuantizationLoss | None = None
@@ -195,7 +195,13 @@ def verify_adapter(
         expected = _invocation(adapter)
         checks = [
             _same_invocation(invocation, expected),
-            _taught(folder, gguf, adapter, adapter_gguf, watcher),
+            _taught(
+                folder,
+                opened.vocabulary if exact == gguf else gguf,
+                adapter,
+                adapter_gguf,
+                watcher,
+            ),
         ]
         tokens_of(folder, tokenizer, opened.opened.size)
         prompts = read_prompts(
@@ -267,13 +273,10 @@ def _as_floats(
 
 
 def _vocabulary(
-    folder: Path, gguf: Path, template: str | None, watcher: Watcher
+    folder: Path, gguf: GgufVocabulary, template: str | None, watcher: Watcher
 ) -> list[Check]:
-    with vocabulary_of(gguf) as vocabulary:
-        tokens = compare_tokens(folder, vocabulary, template=template, watcher=watcher)
-        prompts = compare_prompts(
-            folder, vocabulary, template=template, watcher=watcher
-        )
+    tokens = compare_tokens(folder, gguf, template=template, watcher=watcher)
+    prompts = compare_prompts(folder, gguf, template=template, watcher=watcher)
     return [
         _compared("token ids", tokens, "texts"),
         _compared("rendered prompt", prompts, "conversations"),
@@ -281,7 +284,11 @@ def _vocabulary(
 
 
 def _taught(
-    folder: Path, gguf: Path, adapter: Path, adapter_gguf: Path, watcher: Watcher
+    folder: Path,
+    gguf: Path | GgufVocabulary,
+    adapter: Path,
+    adapter_gguf: Path,
+    watcher: Watcher,
 ) -> Check:
     """Whether the pair is asked in what the adapter was taught in."""
     own = (adapter / TOKENIZER).is_file()

@@ -8,8 +8,9 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 
-from medassist.core.errors import EngineError
+from medassist.core.errors import EngineDied, EngineError
 from medassist.core.gguf import read_header
 from medassist.core.processor import physical_cores
 from medassist.core.values import Message
@@ -71,6 +72,7 @@ class GgufScorer(_ScorerClient):
 
     Attributes:
         opened: what the file says of itself.
+        vocabulary: its tokens and chat template, by the same child.
 
     Raises:
         EngineError: the file is no model, is damaged, or does not fit.
@@ -101,6 +103,10 @@ class GgufScorer(_ScorerClient):
         if not isinstance(opened, Opened):
             raise self._out_of_turn(opened)
         self.opened = opened
+
+    @cached_property
+    def vocabulary(self) -> GgufVocabulary:
+        return _ScorersVocabulary(self)
 
     def tokenize(self, text: str) -> list[int]:
         """The tokens of `text` as this model reads it, with its BOS where it has one.
@@ -220,10 +226,13 @@ class GgufVocabulary(_ScorerClient):
         opened = self._open(OpenVocabulary(model=model.absolute()))
         if not isinstance(opened, OpenedVocabulary):
             raise self._out_of_turn(opened)
-        self.size = opened.size
-        self.bos, self.eos = opened.bos, opened.eos
-        self.adds_bos = opened.adds_bos
-        self.template = opened.template
+        self._take(opened)
+
+    def _take(self, told: OpenedVocabulary) -> None:
+        self.size = told.size
+        self.bos, self.eos = told.bos, told.eos
+        self.adds_bos = told.adds_bos
+        self.template = told.template
 
     def tokenize(self, text: str, *, special: bool) -> list[int]:
         """The ids of `text`; `special`: the text of a control token stands for it."""
@@ -279,3 +288,21 @@ class GgufVocabulary(_ScorerClient):
             control=tuple(chain.from_iterable(part.control for part in parts)),
             ends=tuple(chain.from_iterable(part.ends for part in parts)),
         )
+
+
+class _ScorersVocabulary(GgufVocabulary):
+    """The vocabulary of an open scorer, which closes it."""
+
+    def __init__(self, scorer: GgufScorer) -> None:
+        self._scorer = scorer
+        self.model = scorer.model
+        self._take(scorer.opened.vocabulary)
+
+    def close(self) -> None:
+        """The scorer does so."""
+
+    def _ask(self, command: BaseModel) -> Reply:
+        return self._scorer._ask(command)
+
+    def _out_of_turn(self, reply: Reply) -> EngineDied:
+        return self._scorer._out_of_turn(reply)

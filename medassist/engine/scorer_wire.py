@@ -102,28 +102,6 @@ class Write(FrozenModel):
     adapted_from: int | None = None
 
 
-class Opened(FrozenModel):
-    """The model is loaded.
-
-    Attributes:
-        quantization: F16, Q4_K_M and so on.
-        size: tokens of the vocabulary.
-        trained_context: tokens that the model was trained to hold.
-        context: tokens that can be read at a time.
-        bos: the token to begin with; `None` where the model has none or wants none.
-        invocation: the tokens that switch an activated LoRA on.
-    """
-
-    kind: Literal["opened"] = "opened"
-    architecture: str
-    quantization: str
-    size: int
-    trained_context: int
-    context: int
-    bos: int | None
-    invocation: tuple[int, ...] = ()
-
-
 class OpenedVocabulary(FrozenModel):
     """The vocabulary is loaded.
 
@@ -141,6 +119,30 @@ class OpenedVocabulary(FrozenModel):
     eos: int
     adds_bos: bool
     template: str | None
+
+
+class Opened(FrozenModel):
+    """The model is loaded.
+
+    Attributes:
+        quantization: F16, Q4_K_M and so on.
+        size: tokens of the vocabulary.
+        trained_context: tokens that the model was trained to hold.
+        context: tokens that can be read at a time.
+        bos: the token to begin with; `None` where the model has none or wants none.
+        vocabulary: what there is to say of it.
+        invocation: the tokens that switch an activated LoRA on.
+    """
+
+    kind: Literal["opened"] = "opened"
+    architecture: str
+    quantization: str
+    size: int
+    trained_context: int
+    context: int
+    bos: int | None
+    vocabulary: OpenedVocabulary
+    invocation: tuple[int, ...] = ()
 
 
 class Described(FrozenModel):

@@ -117,15 +117,7 @@ class _ScorerWorker:
         self._send(Opening(file=command.model))
         found = self._stack.enter_context(VocabularyAlone(command.model))
         self._vocabulary = found.vocabulary
-        self._send(
-            OpenedVocabulary(
-                size=found.vocabulary.size,
-                bos=found.vocabulary.bos,
-                eos=found.vocabulary.eos,
-                adds_bos=found.vocabulary.adds_bos,
-                template=found.template,
-            )
-        )
+        self._send(_told(found.vocabulary, found.template))
 
     def _keep(self, named: list[Path]) -> None:
         files = {file.resolve() for file in named}
@@ -169,7 +161,19 @@ class _ScorerWorker:
             raise EngineError(f"The vocabulary is too large: {error}.") from None
 
 
+def _told(vocabulary: Vocabulary, template: str | None) -> OpenedVocabulary:
+    return OpenedVocabulary(
+        size=vocabulary.size,
+        bos=vocabulary.bos,
+        eos=vocabulary.eos,
+        adds_bos=vocabulary.adds_bos,
+        template=template,
+    )
+
+
 def _opened(weights: Weights, adapter: Adapter | None, reading: ScorerModel) -> Opened:
+    from medassist.engine.weights import template_in
+
     vocabulary = weights.vocabulary
     begins = vocabulary.adds_bos and vocabulary.bos >= 0
     return Opened(
@@ -179,6 +183,7 @@ def _opened(weights: Weights, adapter: Adapter | None, reading: ScorerModel) -> 
         trained_context=weights.trained_context,
         context=reading.context,
         bos=vocabulary.bos if begins else None,
+        vocabulary=_told(vocabulary, template_in(weights.model)),
         invocation=adapter.invocation if adapter else (),
     )
 

@@ -148,8 +148,13 @@ class VocabularyAlone(NativeObject):
         except ModelFileError:
             self.close()
             raise
-        found = llama.llama_model_chat_template(model, None)
-        self.template = None if found is None else found.decode(errors="replace")
+        self.template = template_in(model)
+
+
+def template_in(model: llama.llama_model_p) -> str | None:
+    """The chat template in the file of a loaded model."""
+    found = llama.llama_model_chat_template(model, None)
+    return None if found is None else found.decode(errors="replace")
 
 
 class Adapter(NativeObject):

@@ -12,14 +12,14 @@ import pytest
 
 from medassist.core.errors import EngineDied, EngineError
 from medassist.core.values import Message
-from medassist.engine.scorer import GgufScorer
+from medassist.engine.scorer import GgufScorer, GgufVocabulary
 from medassist.engine.scorer_model import ScorerModel
 from medassist.engine.weights import Weights, start_llama
 from medassist.exams.log_probs import log_softmax
 from medassist.exams.perplexity import MEAN_KLD, PPL, SAME_TOP
 from medassist.exams.scorer import compare_on_text
 from tests.convert.native import NativeModel, nmse
-from tests.tiny_models import SENTENCES, TinyPair, write_model, write_pair
+from tests.tiny_models import SENTENCES, SPECIAL, TinyPair, write_model, write_pair
 
 TEXT = " ".join(SENTENCES) * 20
 
@@ -41,6 +41,21 @@ def test_logits_are_those_of_llama_cpp_in_this_process(tiny, base):
         expected = native.logits(tokens)
     assert nmse(base.logits(tokens), expected) < 1e-10
     assert np.array_equal(base.logits(tokens, 5), base.logits(tokens)[5:])
+
+
+def test_its_vocabulary_is_what_the_vocabulary_alone_is(tiny, base):
+    with GgufVocabulary(tiny.base) as alone:
+        for what in ("size", "bos", "eos", "adds_bos", "template", "adds_blank"):
+            assert getattr(base.vocabulary, what) == getattr(alone, what), what
+        text = f"{SPECIAL[1]}{SENTENCES[5]}"
+        for special in (True, False):
+            found = base.vocabulary.tokenize(text, special=special)
+            assert found == alone.tokenize(text, special=special)
+        assert base.vocabulary.whole(text) == alone.whole(text)
+        for token in range(alone.size):
+            assert base.vocabulary.text(token) == alone.text(token)
+            assert base.vocabulary.piece(token) == alone.piece(token)
+    assert base.tokenize(text), "the scorer is open still"
 
 
 def test_a_text_longer_than_a_batch_is_read_as_one(tiny):

@@ -25,6 +25,7 @@ from medassist.core.proofs import Verified
 from medassist.core.run_folder import VERIFY
 from medassist.core.tensors_hash import hash_of_tensors
 from medassist.core.validated import validated
+from medassist.engine import gguf_client
 from tests.convert.conftest import GgufFiles, convert_pair
 from tests.convert.families import change_json
 from tests.convert.tiny_hf import HfFolders, save_pair
@@ -77,6 +78,19 @@ def test_a_right_file_passes(hf, tmp_path, kind):
     assert require_verified(file) == found
     assert found.tensors == hash_of_tensors(file)
     assert found.peak_mib["this process"] > 10
+
+
+def test_one_process_reads_the_file_for_all_that_is_verified(hf, gguf_f32, monkeypatch):
+    started: list[object] = []
+
+    class Counted(gguf_client.Child):
+        def __init__(self, *given, **more):
+            started.append(given)
+            super().__init__(*given, **more)
+
+    monkeypatch.setattr(gguf_client, "Child", Counted)
+    assert verify_model(hf.base, gguf_f32.base, threads=1).passed
+    assert len(started) == 1
 
 
 @pytest.mark.parametrize(("fault", "named"), [fault[1:] for fault in faults.IN_A_MODEL])
