@@ -24,6 +24,7 @@ from convert.gguf.model import convert_model
 from convert.run.convert import convert_run_folder
 from convert.run.run_steps import RunWishes
 from convert.verify.rendered_prompts import compare_prompts
+from finetune.train.train import train
 from medassist.core.plain_template import is_plain, plain_template
 from medassist.core.values import EngineOptions, Message, PairFiles
 from medassist.engine.loaded_pair import LoadedPair
@@ -31,7 +32,7 @@ from medassist.engine.weights import start_llama
 from tests.convert.tiny_hf import tiny_tokenizer
 from tests.convert.tiny_vocabularies import sentence_piece_folder
 from tests.engine.conversation import answers, question, tiny_engine
-from tests.finetune.train.conftest import Trainings, dialogue
+from tests.finetune.train.conftest import Trainings, console, dialogue
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
@@ -100,7 +101,7 @@ def taught(
     )
     prepared = trainings.prepare(run)
     prompts = prompts_of(prepared.tuner.train_dataset)
-    trainings.train(run)
+    train(prepared, console())
     convert_run_folder(run, wishes=RunWishes(threads=1))
     return Taught(run, prompts)
 
