@@ -222,6 +222,12 @@ COMMANDS: Final = (
         "panes, threads and memory at the top; again: without them.",
     ),
     Command(
+        "warnings", "alt+i", "answers.show_warnings", "screen", _READ,
+        "All warnings",
+        "Below an answer with more warnings than are said in full, shows every one; "
+        "again: the first ones.",
+    ),
+    Command(
         "red_flags", "alt+r", "red_flags", "screen", _READ,
         "Red flags",
         "Why each one is shown: the rule, the words that raised it, the source. Marks "

@@ -77,6 +77,32 @@ async def test_an_empty_line_parts_what_is_said_of_an_answer_from_it(
         await page.until(lambda: below(page, "tuned").startswith("\nNo source: "))
 
 
+MANY = (
+    "Give paracetamol 10 g, methotrexate 15 mg daily, KCl 40 mmol IV push, insulin "
+    "10U, morphine 100 mg IV, warfarin 5.0 mg and digoxin .25 mg QD."
+)
+
+
+async def test_every_warning_can_be_read_where_there_are_more_than_are_said_at_first(
+    engines: FakeEngines,
+) -> None:
+    engines.script.answers = {"base": [MANY], "tuned": ["Rest."]}
+    async with opened(engines, size=(120, 50)) as page:
+        await page.press("alt+i")
+        await page.until_told("stands there in full")
+        await page.ask(QUESTION)
+        await page.until(lambda: "more warnings · alt+i" in below(page, "base"))
+        review = page.views("base")[-1].query_one(ReviewLines).review
+        assert review is not None
+        last = review.warnings[-1]
+        assert last not in below(page, "base")
+        await page.press("alt+i")
+        await page.until(lambda: last in below(page, "base"))
+        assert below(page, "base").count("Check: ") == len(review.warnings)
+        await page.pilot.click(page.views("base")[-1].query_one(ReviewLines))
+        await page.until(lambda: "more warnings" in below(page, "base"))
+
+
 async def test_no_source_stands_below_an_answer_that_cites_nothing(
     engines: FakeEngines,
 ) -> None:

@@ -104,6 +104,16 @@ class Answers:
             pane.thoughts = not pane.thoughts
         self._face.run_worker(self.draw(), group="draw-turns")
 
+    def show_warnings(self) -> None:
+        """Say every warning below an answer in full, or only the first ones again."""
+        views = [view for pane in self.panes.all for view in pane.turns.views]
+        if not any(view.has_more_warnings for view in views):
+            self._face.say(wording.NO_MORE_WARNINGS)
+            return
+        for pane in self.panes.all:
+            pane.warnings = not pane.warnings
+        self._face.run_worker(self.draw(), group="draw-turns")
+
     def _last(self) -> dict[PaneName, Answer]:
         """Answers of the last turn shown in the focused pane, else in every pane."""
         consultation, focused = self._session.consultation, self.panes.focused

@@ -267,6 +267,8 @@ class Pane(Vertical):
         self._all: Sequence[Turn] = ()
         self.thoughts = False
         """Whether the model's thoughts are unfolded."""
+        self.warnings = False
+        """Whether every warning below an answer is said in full."""
         self.veil: Veil | None = None
         """Over the names of the models, while they are hidden."""
 
@@ -354,8 +356,13 @@ class Pane(Vertical):
         for view in views[-1:] if last else views:
             if view.turn in self._all:  # else it is being taken away
                 at = self._all.index(view.turn)
-                last_of_all = at == len(self._all) - 1
-                await view.draw(self._all[:at], self.veil, self.thoughts, last_of_all)
+                await view.draw(
+                    self._all[:at],
+                    self.veil,
+                    thoughts=self.thoughts,
+                    is_last=at == len(self._all) - 1,
+                    warnings=self.warnings,
+                )
         self.turns.keep_up()
 
     @on(Reviewed)

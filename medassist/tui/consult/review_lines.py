@@ -7,7 +7,7 @@ what the reader can see.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,13 +18,14 @@ from textual.widgets import Static
 
 from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
+from medassist.tui.face import face
 from medassist.tui.wording import pane as wording
 
 if TYPE_CHECKING:
     from medassist.safety.review import DosePart, Review
 
 MOST: Final = 4
-"""Warnings that are said in full; the others are counted."""
+"""Warnings that are said in full at first; the others are counted."""
 AMOUNT: Final = "bold underline $accent"
 """Seen without colours too."""
 PART: Final = "underline"
@@ -62,8 +63,28 @@ class ReviewLines(Static):
         self.display = False
         self._earlier: tuple[str, ...] = ()
         self._key = ("", "", "")
+        self._unfolded = self._told = False
         self.review: Review | None = None
         """Review that is shown; `None` while there is none."""
+
+    @property
+    def has_more(self) -> bool:
+        """There are more warnings than are said in full at first."""
+        return self.review is not None and len(self.review.warnings) > MOST
+
+    def unfold(self, unfolded: bool) -> None:
+        """Say every warning in full from now on, or only the first ones."""
+        if unfolded != self._unfolded:
+            self._unfolded = unfolded
+            self._say()
+
+    def _say(self) -> None:
+        if self.review is None:
+            return
+        most = len(self.review.warnings) if self._unfolded else MOST
+        said = lines(self.review, self._told, most, face(self).keymap.name)
+        self.display = bool(said.plain)
+        self.update(said)
 
     def draw(
         self,
@@ -119,26 +140,30 @@ class ReviewLines(Static):
         for (part, texts), found in zip(drawn, marks, strict=True):
             if any(found) and part.is_attached and _texts(part) == texts:
                 _style(part, [_styles(of) for of in found])
-        drawn_lines = lines(review, told)
-        self.review, self.display = review, bool(drawn_lines.plain)
-        self.update(drawn_lines)
+        self.review, self._told = review, told
+        self._say()
         self.post_message(Reviewed(turn, len(review.warnings), review.cites))
 
 
-def lines(review: Review, told: bool = False) -> Content:
+def lines(
+    review: Review, told: bool, most: int, named: Callable[[str], str]
+) -> Content:
     """The lines as they are drawn, with an empty one before them.
 
     Args:
         review: What was found.
         told: The reader was told before that an answer cites nothing.
+        most: Warnings that are said in full.
+        named: Puts the keys into a sentence of ours.
     """
     said = [
         Content.assemble((wording.CHECK, "bold $warning"), (warning, ""))
-        for warning in review.warnings[:MOST]
+        for warning in review.warnings[:most]
     ]
-    more = len(review.warnings) - MOST
+    more = len(review.warnings) - most
     if more > 0:
-        said.append(Content.styled(wording.more_warnings(more), "bold $warning"))
+        hint = named(wording.more_warnings(more))
+        said.append(Content.styled(hint, "bold $warning"))
     if review.cites or not told:
         said.append(Content.styled(review.sources, "italic $quiet"))
     # What stands here is none of the model's words.

@@ -145,6 +145,11 @@ class TurnView(Vertical):
         yield self._foot
 
     @property
+    def has_more_warnings(self) -> bool:
+        """There are more warnings than are said in full where they are not unfolded."""
+        return self._review.has_more
+
+    @property
     def question_lines(self) -> int:
         """The lines that the question takes at the top."""
         return self._question.size.height
@@ -153,8 +158,10 @@ class TurnView(Vertical):
         self,
         before: Sequence[Turn],
         veil: Veil | None,
+        *,
         thoughts: bool = False,
         is_last: bool = True,
+        warnings: bool = False,
     ) -> None:
         """Bring the view up to date.
 
@@ -164,6 +171,7 @@ class TurnView(Vertical):
                 too: whether a model thinks, and how long, tells which one it is.
             thoughts: What the model thought is unfolded.
             is_last: No turn stands below it.
+            warnings: Every warning is said in full.
         """
         hidden = veil is not None
         self.set_class(self.turn.left_out, "-left-out")
@@ -190,6 +198,7 @@ class TurnView(Vertical):
         text = "" if held_back else answer.text
         await self._text.draw(veil.mask(text) if veil else text)
         shown = "" if held_back else self._text.shown
+        self._review.unfold(warnings)
         self._review.draw(self.turn, self._pane, shown, self._text, before)
         self._foot.say("" if held_back else self._foot_said(answer, veil))
 
@@ -228,6 +237,11 @@ class TurnView(Vertical):
             veil.mask(said) if veil else said,
             wording.LEFT_OUT if turn.left_out else "",
         )
+
+    @on(events.Click, "ReviewLines")
+    async def _show_warnings(self) -> None:
+        if self.has_more_warnings:
+            await self.run_action("screen.do('answers', 'show_warnings')")
 
     @on(events.Click, ".cut-off")
     async def _write_on(self) -> None:

@@ -49,6 +49,7 @@ NO_OTHER_ANSWER = (
 NO_PART_TO_COPY = "There is no table and no code in the last answer."
 NOTHING_TO_COPY = "There is no answer to copy yet."
 NO_ANSWER = "There is no answer yet."
+NO_MORE_WARNINGS = "Every warning below the answers stands there in full."
 DETAILS_HIDDEN = "The details are hidden until the verdict ({verdict})."
 
 # The models

@@ -247,5 +247,5 @@ def to_check(count: int) -> str:
 
 
 def more_warnings(count: int) -> str:
-    """Number of warnings that are not said in full."""
-    return f"and {count} more {plural(count, 'warning')}"
+    """Number of warnings that are not said in full, and the key that shows them."""
+    return f"and {count} more {plural(count, 'warning')}{SEPARATOR}{{warnings}}"
