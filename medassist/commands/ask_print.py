@@ -80,6 +80,11 @@ class StatusLine:
         for line in checked.lines:
             self.say(f"medassist: {line}")
 
+    def warned(self, pane: PaneName, warnings: Sequence[str]) -> None:
+        """Say what of a finished answer is worth a second look."""
+        for line in warnings:
+            self.say(f"medassist: check the {pane} model's answer: {line}")
+
     def loading(self, event: Loading) -> None:
         self.show(f"loading {one_line(event.file.name)} {event.fraction:.0%}")
 
@@ -103,12 +108,27 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def _warnings(
+    question: str, pane: PaneName, answered: Mapping[PaneName, Answered]
+) -> tuple[str, ...]:
+    """What the screen says below the answer of `pane` too; rules are read only now."""
+    from medassist.safety.review import review
+
+    other = "".join(one.text for of, one in answered.items() if of != pane)
+    return review(question, answered[pane].text, other).warnings
+
+
 class AnswersAsText:
     """Prints answers as they are written, under headings where there are two."""
 
     def __init__(
-        self, panes: Sequence[PaneName], notice: str | None, status: StatusLine
+        self,
+        question: str,
+        panes: Sequence[PaneName],
+        notice: str | None,
+        status: StatusLine,
     ) -> None:
+        self._question = question
         self._panes = tuple(panes)
         self._notice = notice
         self._status = status
@@ -279,6 +299,9 @@ class AnswersAsText:
                 f"{figures.tok_per_s:.1f} tok/s, first after {figures.ttft_s:.2f} s",
                 always=False,
             )
+        self._status.warned(
+            answer.pane, _warnings(self._question, answer.pane, self._answered)
+        )
 
 
 class AnswersAsJson:
@@ -383,6 +406,7 @@ class AnswersAsJson:
             "tok_per_s": figures.tok_per_s,
             "stop_reason": figures.ending,
             "seed": answer.sampling.seed,
+            "warnings": _warnings(self._question, answer.pane, self._answered),
         }
         for file in adapter:
             found["adapter"] = str(file)

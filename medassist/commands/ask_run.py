@@ -175,7 +175,7 @@ def run(request: AskRequest, make_engine: MakeEngine) -> ExitCode:
             request.question, request.mode, request.files, request.notice, status
         )
         if request.json
-        else AnswersAsText(request.panes, request.notice, status)
+        else AnswersAsText(request.question, request.panes, request.notice, status)
     )
     try:
         return asyncio.run(_run(request, make_engine, output))

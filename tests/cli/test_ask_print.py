@@ -171,11 +171,44 @@ def test_json_is_one_object_of_the_promised_shape(
         "tok_per_s": 12.5,
         "stop_reason": "end",
         "seed": 42,
+        "warnings": [],
     }
     assert tuned["stop_reason"] == "length"
     assert tuned["sha256"] == weights
     assert tuned["adapter"] == str(request_.files.adapter)
     assert tuned["adapter_sha256"] == hashlib.sha256(b"lora").hexdigest()
+
+
+DOSED = [
+    written("base", "Give morphine 100 mg IV."),
+    answered("base", "Give morphine 100 mg IV."),
+    written("tuned", "Give morphine 5 mg IV and vecuronium."),
+    answered("tuned", "Give morphine 5 mg IV and vecuronium."),
+]
+
+
+def test_a_dangerous_dose_is_told_beside_the_answer_and_never_in_it(
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(replace(request_, question="80 kg, eGFR 90, in pain"), FakeEngine(DOSED))
+    out, err = capsys.readouterr()
+    assert "usual dose" not in out
+    base, tuned = [line for line in err.splitlines() if "check the" in line]
+    assert base.startswith("medassist: check the base model's answer: “100 mg”")
+    assert "the usual dose of morphine is 1 to 20 mg" in base
+    assert "20 times apart" in tuned
+
+
+def test_a_dangerous_dose_stands_in_the_object(
+    request_: AskRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = replace(request_, question="80 kg, eGFR 90, in pain", json=True)
+    run(asked, FakeEngine(DOSED))
+    answers = json.loads(capsys.readouterr().out)["answers"]
+    ranged, apart = sorted(answers["base"]["warnings"], key=lambda w: "apart" in w)
+    assert "the usual dose of morphine is 1 to 20 mg" in ranged
+    assert "20 times apart" in apart
+    assert len(answers["tuned"]["warnings"]) == 1
 
 
 THOUGHTS = [
