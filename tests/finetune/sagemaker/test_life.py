@@ -31,7 +31,7 @@ ROWS = """
     what: [heart, liver, skin, lung, knee, ear]
     n: ["1", "2", "3", "4", "5", "6", "7", "8"]
 """
-STEPS = 300
+STEPS = 200
 BUCKET = f"medassist-{ACCOUNT}-{REGION}"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/medassist-sagemaker"
 
