@@ -33,9 +33,9 @@ FALLING = ("Q8_0", "Q4_K_M", "Q3_K_M")
 @pytest.fixture
 def few_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
     """All 32 take a minute and more on two cores."""
-    few = proof.short_prompts()[:6]
+    few = proof.short_prompts()[:4]
     monkeypatch.setattr(proof, "short_prompts", lambda: few)
-    monkeypatch.setattr(proof, "prose", lambda: prose()[:400])
+    monkeypatch.setattr(proof, "prose", lambda: prose()[:200])
 
 
 def test_an_adapter_is_merged_and_proven(
@@ -56,9 +56,9 @@ def test_an_adapter_is_merged_and_proven(
 @pytest.fixture
 def few_logits(monkeypatch: pytest.MonkeyPatch) -> None:
     """All prompts of the gate take a minute and more on two cores."""
-    few = short_prompts()[:4]
+    few = short_prompts()[:2]
     monkeypatch.setattr(logits, "short_prompts", lambda: few)
-    monkeypatch.setattr(logits, "prose", lambda: prose()[:400])
+    monkeypatch.setattr(logits, "prose", lambda: prose()[:200])
 
 
 def test_unpacked_and_converted_anew_it_is_the_model(
