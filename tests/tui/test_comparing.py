@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -258,7 +259,7 @@ async def test_differences_show_doses_first_and_the_heads_are_marked(
         await page.until(lambda: not isinstance(page.screen, DifferencesScreen))
 
 
-APART = {
+APART: dict[PaneName, Sequence[str]] = {
     "base": ["Give amoxicillin 500 mg every 8 hours for 7 days; do not stop it."],
     "tuned": ["Give amoxicillin 1000 mg every 12 hours for 5 days; stop it."],
 }
