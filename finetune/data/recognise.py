@@ -11,6 +11,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from finetune.data.sources.archive import beginnings
+from finetune.data.sources.foreign_files import refuse_foreign
 from finetune.data.sources.inputs import BESIDE, COMPRESSED, DATA, compressed
 from finetune.data.sources.packed import is_archive
 from finetune.data.sources.sheet_rows import first_row
@@ -56,6 +57,8 @@ def recognise(path: Path) -> str:
     if len(chosen) == 1:
         return chosen[0]
     if not chosen:
+        for file in [path] if path.is_file() else _files(path):
+            refuse_foreign(file)
         raise FinetuneError(
             f"{path} holds no data set that is recognised; say which it is, as "
             f"medquad={path} (medassist finetune prepare --list shows all)"
@@ -70,13 +73,17 @@ def _looked_at(path: Path) -> Iterator[str | None]:
     if path.is_file():
         yield from _in_file(path)
         return
-    files = (
+    for file in _files(path):
+        yield from _in_file(file)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    every = (
         file
-        for file in sorted(path.rglob("*"))
+        for file in sorted(folder.rglob("*"))
         if file.is_file() and not _is_beside(file.name)
     )
-    for file in islice(files, FILES_LOOKED_AT):
-        yield from _in_file(file)
+    return islice(every, FILES_LOOKED_AT)
 
 
 def _is_beside(name: str) -> bool:

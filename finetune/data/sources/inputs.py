@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from finetune.data.sources.foreign_files import refuse_foreign
 from finetune.data.sources.packed import ARCHIVES, member_names
 from finetune.errors import FinetuneError
 from medassist.core.compressed import ENDINGS
@@ -45,9 +46,12 @@ def inputs(root: Path, suffixes: Sequence[str], what: str) -> list[Path]:
         Sorted by their paths, so that every run deals them out in the same way.
 
     Raises:
-        FinetuneError: there is no such file or folder, or nothing in it fits.
+        FinetuneError: there is no such file or folder, nothing in it fits, or the file
+            is of another program.
     """
     if root.is_file():
+        if not root.name.lower().endswith(tuple(suffixes)):
+            refuse_foreign(root)
         return [root]
     if not root.is_dir():
         raise FinetuneError(f"{root} is not there; {what} is expected at that place")

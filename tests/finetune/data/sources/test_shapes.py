@@ -254,6 +254,28 @@ def test_the_line_to_type_can_be_typed_whatever_the_columns_are_called(tmp_path)
     assert said(read("table", file, columns=columns)) == ROWS
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("old.xls", r"spreadsheet.*save it as \.xlsx or as CSV"),
+        ("study.SAV", "statistics.*export it as CSV"),
+        ("rows.pkl", "can run code.*save it as JSON lines"),
+        ("data.7z", "unpack it, and give the folder"),
+        ("guide.pdf", r"save its text as \.txt"),
+        ("ward.sqlite3", "export the table as CSV"),
+    ],
+)
+def test_a_file_of_another_program_is_told_with_what_to_make_of_it(
+    tmp_path, name, said
+):
+    file = put(tmp_path, name, b"\xd0\xcf\x11\xe0" + bytes(99))
+    for use in (recognise, lambda path: read("table", path)):
+        with pytest.raises(FinetuneError, match=said):
+            use(file)
+    with pytest.raises(FinetuneError, match=said):
+        recognise(tmp_path)
+
+
 def test_two_answers_of_one_name_are_asked_about(tmp_path):
     file = put(
         tmp_path, "dup.csv", csv("question,answer,answer", '"{}","{}",').encode()
