@@ -25,6 +25,7 @@ MOST_LOSS = 0.05
 """Mean KLD in nats a token. llama.cpp's own table has 0.013 for Llama 2 7B in Q4_K_M
 and 0.11 in Q2_K; small models lose more at the same type."""
 WHOLE = frozenset(("F32", "F16", "BF16"))
+_ON_WHOLE = "The adapter itself is verified on the unquantized base."
 _FITS: tuple[fit.Verdict, ...] = ("fits", "tight", "does not fit")
 
 
@@ -130,6 +131,17 @@ def _loss(file: Path) -> float:
     return inf if figure is None else figure.value
 
 
+def _of_adapter(adapter: Path, *, on_other: bool) -> str:
+    """What the gate found of an adapter, where a user might take it for more."""
+    match verdict(adapter, remembered_sha256):
+        case "verified":
+            return _ON_WHOLE if on_other else ""
+        case "failed":
+            return "The adapter itself did not pass its verification: convert it again."
+        case _:
+            return "The adapter itself is not verified."
+
+
 def _said(
     best: _Option,
     options: Sequence[_Option],
@@ -155,6 +167,6 @@ def _said(
         grounds.append("the smallest of such, which is the fastest")
     free = "" if available is None else f", of {size(available)} that are free"
     said = f"The pair takes {names} ({size(best.bytes)}{free}): {'; '.join(grounds)}."
-    if adapter and best.loss:
-        said += " The adapter itself is verified on the unquantized base."
+    if adapter and (of_adapter := _of_adapter(adapter, on_other=best.loss > 0)):
+        said += f" {of_adapter}"
     return f"{said} `medassist models pair` makes one of the others."

@@ -17,6 +17,7 @@ from medassist.library.registry import load_registry
 from tests.tiny_models import TinyPair
 
 Q8, Q4, F32 = "base-q8_0.gguf", "base-q4_0.gguf", "base-f32.gguf"
+ADAPTER = "adapter.gguf"
 
 
 def quantized(source: Path, target: Path, kind: gguf.GGMLQuantizationType) -> Path:
@@ -79,7 +80,7 @@ def run(home: Path, tiny: TinyPair, tmp_path: Path) -> Path:
     shutil.copy(tiny.base, folder / F32)
     quantized(tiny.base, folder / Q8, gguf.GGMLQuantizationType.Q8_0)
     quantized(tiny.base, folder / Q4, gguf.GGMLQuantizationType.Q4_0)
-    shutil.copy(tiny.plain, folder / "adapter.gguf")
+    shutil.copy(tiny.plain, folder / ADAPTER)
     return folder.parent
 
 
@@ -95,11 +96,19 @@ def chosen(run: Path) -> tuple[str, str]:
 
 
 def test_the_smallest_verified_base_that_lost_little_is_paired(run: Path):
-    proven(run / "gguf", {F32: None, Q8: 0.001, Q4: 0.013})
+    proven(run / "gguf", {F32: None, Q8: 0.001, Q4: 0.013, ADAPTER: None})
     name, said = chosen(run)
     assert name == Q4
     assert "lost 0.013 nats a token" in said and "fastest" in said
     assert "adapter itself is verified on the unquantized base" in said
+
+
+def test_an_adapter_that_is_not_verified_or_failed_is_not_said_to_be(run: Path):
+    losses = {F32: None, Q8: 0.001, Q4: 0.013}
+    proven(run / "gguf", losses)
+    assert "adapter itself is not verified" in chosen(run)[1]
+    proven(run / "gguf", losses | {ADAPTER: None}, failed=ADAPTER)
+    assert "adapter itself did not pass" in chosen(run)[1]
 
 
 def test_a_base_that_lost_much_is_passed_over_for_a_larger_one(run: Path):
