@@ -38,7 +38,8 @@ def estimate(
         wishes: what is wanted.
     """
     letters = {
-        paper.task: [len(question.text) for question in paper.questions]
+        # What introduces several questions is read once.
+        paper.task: [len(question.prompt) for question in paper.questions]
         for paper in exams
     }
     total = _of_reference(steps, tok_per_s[0], size, wishes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from medassist.bench.events import Event, Progressed, StepFailed
 from medassist.bench.results import ROUND, ExamItem, Figure
 from medassist.bench.targets import Target
-from medassist.bench.work import Step, Work, settings
+from medassist.bench.work import Step, Work, scorer_facts, settings
 from medassist.core.errors import EngineError
 from medassist.core.values import CHUNK, Message
 from medassist.engine.scorer import GgufScorer
@@ -36,6 +36,11 @@ BLOCK = 10
 """Questions after which what was found is written down."""
 CONTEXT = 4096
 BY_CHAT = ", by the chat template"
+FLASH = False
+"""As the app reads on a processor: with it a question of sixty tokens behind solved
+ones is read half as fast."""
+WAY = "without flash attention; what introduces a question is read apart"
+"""A mark of the way of reading, on which the last bits of an answer hang."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,11 @@ class Adapted:
     scorer: GgufScorer
     invocation: tuple[int, ...]
 
-    def logits(self, tokens: Sequence[int], first: int = 0) -> Logits:
+    def logits(
+        self, tokens: Sequence[int], first: int = 0, *, shared: int = 0
+    ) -> Logits:
         """The logits after each of `tokens` from position `first` on: (T, V)."""
-        return self.scorer.logits(tokens, first, self._from(tokens))
+        return self.scorer.logits(tokens, first, self._from(tokens), shared)
 
     def _from(self, tokens: Sequence[int]) -> int | None:
         if not self.invocation:
@@ -124,6 +131,7 @@ def measure(work: Work, exams: Sequence[ExamPaper]) -> Generator[Event]:
                 context=CONTEXT,
                 batch=CHUNK,
                 threads=settings(work.wishes)[0].threads,
+                flash=FLASH,
             ) as scorer:
                 sitting = _sitting(target, scorer, by_chat(work))
                 for paper, first, step in left:
@@ -176,6 +184,9 @@ def _block(
             "acc_norm": Figure(value=found.acc_norm),
         },
         notes=_notes(step.target, readings),
+        settings=scorer_facts(
+            work.wishes, sitting.examinee.context, CHUNK, flash=int(FLASH)
+        ),
     )
 
 
@@ -234,5 +245,8 @@ def _step(work: Work, target: Target, paper: ExamPaper, first: int) -> Step:
             # Of more questions the first ones are the same, and stay.
             ROUND: f"{first}-{min(first + BLOCK, len(paper.questions)) - 1}",
         },
-        depends=tuple(f"{name} {sha}" for name, sha in sorted(paper.files.items())),
+        depends=(
+            *(f"{name} {sha}" for name, sha in sorted(paper.files.items())),
+            WAY,
+        ),
     )

@@ -15,7 +15,7 @@ from medassist.bench.events import Event, Progressed, Said, StepFailed
 from medassist.bench.reference import MOST_BYTES, Reference
 from medassist.bench.results import Figure
 from medassist.bench.targets import TOKENS, Target, why_not_comparable
-from medassist.bench.work import Step, Work, settings
+from medassist.bench.work import Step, Work, scorer_facts, settings
 from medassist.core.errors import EngineError
 from medassist.core.files import (
     NotAFileError,
@@ -26,7 +26,7 @@ from medassist.core.files import (
 from medassist.core.gguf import read_header
 from medassist.core.paths import cache_dir
 from medassist.core.words import size
-from medassist.engine.scorer import GgufScorer
+from medassist.engine.scorer import BATCH, GgufScorer
 from medassist.exams.chunks import CONTEXT, ScoredChunk
 from medassist.exams.log_probs import (
     Floats,
@@ -147,6 +147,7 @@ def _losses_of(
         figures={PPL: drawn.model_copy(update={"value": whole})},
         samples={"nll": tuple(float(loss.mean()) for loss in losses)},
         notes=_notes(chunks),
+        settings=scorer_facts(work.wishes, CONTEXT, BATCH),
     )
 
 
@@ -169,6 +170,7 @@ def _beside(
         figures=compared_figures(parts),
         samples=_by_chunk(parts),
         notes=_notes(chunks),
+        settings=scorer_facts(work.wishes, CONTEXT, BATCH),
     )
 
 

@@ -25,6 +25,7 @@ from medassist.core.validated import first_problem
 from medassist.frozen_model import FrozenModel
 
 SCHEMA = "medassist-bench/1"
+FLASH_AUTO = -1
 Kind = Literal["run", "speed", "app", "load", "memory", "sustained", "quality", "exam"]
 Scalar = str | int | float | bool | None
 Parameters = dict[str, Scalar]
@@ -56,7 +57,7 @@ class SettingsFacts(FrozenModel):
     type_k: str
     type_v: str
     flash_attn: int
-    """1 on, 0 off, as llama-bench has it."""
+    """1 on, 0 off, -1 as llama.cpp chooses; so has it llama-bench."""
     n_ctx: int
     n_gpu_layers: int = 0
 
@@ -290,6 +291,14 @@ def folded(lines: Iterable[ResultLine]) -> list[ResultLine]:
     ]
 
 
+def declared_margin(lines: Sequence[ResultLine], wished: float) -> float:
+    """The margin declared first; it cannot change after answers are known."""
+    for line in lines:
+        if line.kind == "run" and "margin" in line.figures:
+            return line.figures["margin"].value
+    return wished
+
+
 ROUND = "round"
 """The parameter that tells apart repetitions and parts of one measurement."""
 
@@ -313,9 +322,15 @@ def _together(parts: Sequence[ResultLine]) -> ResultLine:
 
 
 def _worst(found: Sequence[Disturbance]) -> Disturbance:
+    """The worst of all repetitions; of the energy the sum, where all of it is known."""
+
+    def known(name: str) -> list[Any]:
+        return [v for d in found if (v := getattr(d, name)) is not None]
+
     def most(name: str) -> Any:
-        values = [v for d in found if (v := getattr(d, name)) is not None]
-        return max(values) if values else None
+        return max(known(name), default=None)
+
+    joules = known("joules")
 
     return Disturbance(
         others=most("others"),
@@ -323,8 +338,10 @@ def _worst(found: Sequence[Disturbance]) -> Disturbance:
         switches=most("switches"),
         disturbed=any(d.disturbed for d in found),
         pressure=most("pressure"),
+        frequency_mhz=min(known("frequency_mhz"), default=None),
         temperature_c=most("temperature_c"),
         throttled=most("throttled"),
+        joules=sum(joules) if len(joules) == len(found) else None,
     )
 
 

@@ -145,7 +145,9 @@ class OllamaModels:
             yield work.begin(step, "load")
             self.server.unload(model.called)
             loaded = self._ask(work, model, 1, 1).load_s
-            yield work.keep(step, samples={"ready_s": (loaded,)}, notes=self._notes())
+            yield work.keep(
+                step, samples={"ready_s": (loaded,)}, notes=self._notes(work)
+            )
         rest = [step for step in left if step.kind != "load"]
         if not rest:
             return
@@ -168,7 +170,7 @@ class OllamaModels:
                 step,
                 samples=samples(found),
                 disturbance=watching.end(),
-                notes=self._notes(),
+                notes=self._notes(work),
             )
 
     def _asked(
@@ -238,11 +240,13 @@ class OllamaModels:
     def _own(self) -> list[int]:
         return self.pids() if self.is_local else []
 
-    def _notes(self) -> tuple[str, ...]:
+    def _notes(self, work: Work) -> tuple[str, ...]:
         where = "" if self.is_local else " on another computer"
+        wishes = work.wishes
         return (
-            f"Ollama {self.version}{where}: with its own template; loading and tok/s "
-            "by its own timings",
+            f"Ollama {self.version}{where}: with its own template, and asked for "
+            f"{settings(wishes)[0].threads} threads and a context of "
+            f"{wishes.context:,} tokens; loading and tok/s by its own timings",
         )
 
 

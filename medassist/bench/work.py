@@ -12,6 +12,7 @@ from medassist.bench.disturbance import Observer
 from medassist.bench.events import Began, Event, Measured, Said
 from medassist.bench.machine import Machine
 from medassist.bench.results import (
+    FLASH_AUTO,
     ROUND,
     Disturbance,
     ExamItem,
@@ -26,7 +27,7 @@ from medassist.bench.results import (
     now,
 )
 from medassist.bench.targets import Target
-from medassist.core.values import DEFAULT_CONTEXT, KvType
+from medassist.core.values import CHUNK, DEFAULT_CONTEXT, KvType
 from medassist.engine.timing import TimedSettings
 from medassist.exams.margins import MARGIN
 
@@ -34,9 +35,6 @@ Test = Literal["speed", "app", "load", "memory", "sustained", "quality", "exams"
 TESTS: tuple[Test, ...] = (
     *("load", "speed", "app", "memory", "sustained", "quality", "exams"),
 )
-CHUNK = 128
-"""Tokens that are computed at once, as `engine.context` has it; never tuned, since an
-answer's last bits depend on it."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,7 @@ class Setting:
 
     def facts(self, context: int) -> SettingsFacts:
         """The settings as a line holds them, with a cache of `context` tokens."""
+        # The chunk is never tuned, since an answer's last bits depend on it.
         return SettingsFacts(
             n_batch=CHUNK,
             n_ubatch=CHUNK,
@@ -135,6 +134,21 @@ def settings(wishes: Wishes) -> list[Setting]:
                 if one not in found:
                     found.append(one)
     return found
+
+
+def scorer_facts(
+    wishes: Wishes, context: int, batch: int, *, flash: int = FLASH_AUTO
+) -> SettingsFacts:
+    """The settings of the scorer, the same for every model that is compared."""
+    return SettingsFacts(
+        n_batch=batch,
+        n_ubatch=batch,
+        n_threads=settings(wishes)[0].threads,
+        type_k="f16",
+        type_v="f16",
+        flash_attn=flash,
+        n_ctx=context,
+    )
 
 
 @dataclass(frozen=True)
@@ -246,8 +260,11 @@ class Work:
         notes: tuple[str, ...] = (),
         type: str = "",
         tensor_bytes: int = 0,
+        settings: SettingsFacts | None = None,
     ) -> Measured:
         """Save the figures of `step`; on disk when this returns.
+
+        `settings` are told where the step itself does not depend on them.
 
         Raises:
             BenchError: it cannot be written.
@@ -263,7 +280,7 @@ class Work:
             at=now(),
             model=facts,
             adapter=step.target.adapter_facts,
-            settings=step.settings,
+            settings=step.settings or settings,
             test=step.test,
             machine=self.machine.as_json(),
             disturbance=disturbance or Disturbance(),

@@ -2,12 +2,14 @@
 
 Texts that begin alike are read from where they part: solved questions before each
 question, or a question before each of its choices. As in `context`, only whole chunks
-are taken over, so that logits are the same whatever was read before.
+are taken over, so that logits are the same whatever was read before; who knows how far
+texts are alike says so, and a chunk ends there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import llama_cpp.llama_cpp as llama
 import numpy as np
@@ -33,6 +35,7 @@ class ScorerModel(NativeObject):
         exact: an F32 cache and no flash attention, and logits as they are, those of a
             damaged file included.
         threads: that compute.
+        flash: whether llama.cpp may choose flash attention.
 
     Raises:
         EngineError: there is not enough memory, or the model writes no text.
@@ -47,6 +50,7 @@ class ScorerModel(NativeObject):
         batch: int,
         exact: bool,
         threads: int,
+        flash: bool = True,
     ) -> None:
         self.weights = weights
         self.adapter = adapter
@@ -61,6 +65,7 @@ class ScorerModel(NativeObject):
         params.no_perf = True
         if exact:
             params.type_k = params.type_v = llama.GGML_TYPE_F32
+        if exact or not flash:
             params.flash_attn_type = FLASH_ATTENTION_OFF
         made = llama.llama_init_from_model(weights.model, params)
         memory = llama.llama_get_memory(made) if made else None
@@ -76,11 +81,23 @@ class ScorerModel(NativeObject):
         self._memory = memory
         self._held: list[Chunk] = []
         self._position = 0
+        self._spoilt = False
 
     def logits(
-        self, tokens: Sequence[int], first: int, adapted_from: int | None
+        self,
+        tokens: Sequence[int],
+        first: int,
+        adapted_from: int | None,
+        shared: int = 0,
     ) -> Logits:
         """The logits after each of `tokens` from position `first` on: (T, V).
+
+        Args:
+            tokens: what is read.
+            first: the first position whose logits are wanted.
+            adapted_from: the position from which the adapter counts.
+            shared: tokens at the start that other texts begin with, too. A chunk ends
+                behind them, so that they can be taken over whole.
 
         Raises:
             EngineError: the text is too long, a token is none of this model, or
@@ -89,9 +106,13 @@ class ScorerModel(NativeObject):
         """
         self._require_room(len(tokens))
         start = len(tokens) if adapted_from is None else adapted_from
+        cuts = sorted({0, min(max(shared, 0), len(tokens)), start, len(tokens)})
         plan = [
-            *chunks_of(tokens[:start], adapted=False, size=self.batch),
-            *chunks_of(tokens[start:], adapted=True, size=self.batch),
+            chunk
+            for begin, end in pairwise(cuts)
+            for chunk in chunks_of(
+                tokens[begin:end], adapted=begin >= start, size=self.batch
+            )
         ]
         rows = np.empty((max(0, len(tokens) - first), self.size), np.float32)
         self._go_back_to(self._alike(plan, first))
@@ -129,10 +150,12 @@ class ScorerModel(NativeObject):
         fault = "" if self.exact else fault_of(rows)
         if not fault:
             return
+        self._spoilt = True
         if adapted and self.adapter is not None:
             alone = np.empty((1, self.size), np.float32)
             self._go_back_to(0)
             self._read(tokens[-1:], False, 0, alone)
+            self._spoilt = True
             if not fault_of(alone):
                 raise damaged(self.adapter.path, fault, base=self.weights.path)
         raise damaged(self.weights.path, fault)
@@ -155,13 +178,17 @@ class ScorerModel(NativeObject):
 
     def _go_back_to(self, count: int) -> None:
         """Have the first `count` chunks in the cache, and nothing else."""
-        kept = self._held[:count]
+        kept = [] if self._spoilt else self._held[:count]
         self._position = sum(len(chunk.tokens) for chunk in kept)
+        # What is no number is none behind a mask either. To empty the whole cache
+        # takes as long as some tokens, so it is left to where there may be such.
+        wipes = self._spoilt or self.exact
         if not llama.llama_memory_seq_rm(self._memory, 0, self._position, -1):
             # A recurrent model cannot go back.
-            kept, self._position = [], 0
+            kept, self._position, wipes = [], 0, True
         if not kept:
-            llama.llama_memory_clear(self._memory, True)
+            llama.llama_memory_clear(self._memory, wipes)
+            self._spoilt = False
         self._held = kept
 
     def _read(

@@ -26,6 +26,7 @@ class OpenScorer(FrozenModel):
         exact: keep the cache in F32 and use no flash attention, to find what a
             conversion did; else as llama-perplexity reads by default.
         threads: that compute.
+        flash: whether llama.cpp may choose flash attention, as it does by default.
     """
 
     kind: Literal["open"] = "open"
@@ -35,6 +36,7 @@ class OpenScorer(FrozenModel):
     batch: int
     exact: bool
     threads: int
+    flash: bool = True
 
 
 class OpenVocabulary(FrozenModel):
@@ -84,12 +86,14 @@ class ReadTokens(FrozenModel):
     """Command: compute the logits after each token from position `first` on.
 
     Attributes:
+        shared: tokens at its start that other texts begin with, too.
         adapted_from: the position from which the adapter counts; `None` for never.
     """
 
     kind: Literal["read"] = "read"
     tokens: tuple[int, ...]
     first: int = 0
+    shared: int = 0
     adapted_from: int | None = None
 
 

@@ -100,6 +100,7 @@ class _ScorerWorker:
                 batch=command.batch,
                 exact=command.exact,
                 threads=command.threads,
+                flash=command.flash,
             )
         )
         self._vocabulary = weights.vocabulary
@@ -142,7 +143,10 @@ class _ScorerWorker:
                 self._send(_described(vocabulary, command))
             case ReadTokens() if reading is not None:
                 logits = reading.logits(
-                    command.tokens, command.first, command.adapted_from
+                    command.tokens,
+                    command.first,
+                    command.adapted_from,
+                    command.shared,
                 )
                 rows, columns = logits.shape
                 self._channel.send(Rows(rows=rows, columns=columns), logits.data)

@@ -19,16 +19,19 @@ standard errors on the same questions are compared in tests/exams.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from medassist.core.values import Role
-from medassist.exams.log_probs import log_softmax
-from medassist.exams.scorer import Scorer, Told
+from medassist.exams.log_probs import Logits, log_softmax
+from medassist.exams.scorer import Told
 from medassist.exams.statistics import standard_error
+
+PROBE = "?"
+"""Stands in place of a question, to see how a text begins with another one."""
 
 
 class ExamError(Exception):
@@ -70,6 +73,11 @@ class ExamQuestion:
     solved: tuple[tuple[str, str], ...] = ()
 
     @property
+    def introduction(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """What other questions of the exam begin with, too; of most exams nothing."""
+        return self.description, self.solved
+
+    @property
     def text(self) -> str:
         """The whole prompt as plain text."""
         before = "".join(f"{asked} {answer}\n\n" for asked, answer in self.solved)
@@ -100,11 +108,18 @@ class ScoringPass:
     """Tokens that a model reads once; the last `rows` positions are scored.
 
     Choices of one token each are all scored by one reading.
+
+    Attributes:
+        question: its place among the questions.
+        tokens: that are read.
+        asked: what is scored.
+        shared: of the tokens, how many at the start introduce other questions, too.
     """
 
     question: int
     tokens: tuple[int, ...]
     asked: tuple[Continuation, ...]
+    shared: int = 0
 
     @property
     def rows(self) -> int:
@@ -160,8 +175,21 @@ class Result:
     acc_norm_stderr: float | None
 
 
+class ExamScorer(Protocol):
+    """A model that reads texts of which many begin alike."""
+
+    def logits(
+        self, tokens: Sequence[int], first: int = 0, *, shared: int = 0
+    ) -> Logits:
+        """The logits after each of `tokens` from position `first` on: (T, V).
+
+        The first `shared` tokens may be read once for all texts that begin with them.
+        """
+        ...
+
+
 class ScorerExaminee:
-    """A `Scorer` with its tokenizer, so that a GGUF sits the same exam.
+    """An `ExamScorer` with its tokenizer, so that a GGUF sits the same exam.
 
     Args:
         scorer: reads tokens; see `medassist.engine.scorer.GgufScorer`.
@@ -170,7 +198,7 @@ class ScorerExaminee:
     """
 
     def __init__(
-        self, scorer: Scorer, tokenize: Callable[[str], list[int]], context: int
+        self, scorer: ExamScorer, tokenize: Callable[[str], list[int]], context: int
     ) -> None:
         self._scorer = scorer
         self._tokenize = tokenize
@@ -191,7 +219,8 @@ class ScorerExaminee:
         """The log-likelihoods that are asked for, reading by reading."""
         for place, reading in enumerate(readings):
             first = len(reading.tokens) - reading.rows
-            found = log_softmax(self._scorer.logits(reading.tokens, first))
+            rows = self._scorer.logits(reading.tokens, first, shared=reading.shared)
+            found = log_softmax(rows)
             yield place, tuple(_sum(found, one.tokens) for one in reading.asked)
 
 
@@ -251,9 +280,10 @@ def plan(
         ExamError: as `sit`.
     """
     joint = " " if chat is None else ""
+    introduced = _introductions(examinee, questions, chat)
     texts: list[str] = []
     for question in questions:
-        context = question.text if chat is None else chat(question.turns)
+        context = _context(question, chat)
         bare = context.rstrip()
         spaces = context[len(bare) :]
         texts.append(bare)
@@ -261,6 +291,7 @@ def plan(
     encoded = iter(examinee.encode(texts))
     for at, question in enumerate(questions):
         start = len(next(encoded))
+        introduction = introduced.get(question.introduction, ())
         by_tokens: dict[tuple[int, ...], list[Continuation]] = {}
         for choice in range(len(question.choices)):
             whole = next(encoded)
@@ -274,7 +305,35 @@ def plan(
             read = tuple(whole[-(examinee.context + 1) :][:-1])
             by_tokens.setdefault(read, []).append(Continuation(choice, wanted))
         for tokens, asked in by_tokens.items():
-            yield ScoringPass(at, tokens, tuple(asked))
+            yield ScoringPass(at, tokens, tuple(asked), alike(introduction, tokens))
+
+
+def _context(question: ExamQuestion, chat: Chat | None) -> str:
+    """What stands before a choice."""
+    return question.text if chat is None else chat(question.turns)
+
+
+def _introductions(
+    examinee: Examinee, questions: Sequence[ExamQuestion], chat: Chat | None
+) -> dict[object, list[int]]:
+    """By what introduces them, the tokens of a text that begins as the questions do.
+
+    It hangs on a question alone and not on its neighbours, so that a model reads it in
+    the same parts wherever it stands.
+    """
+    probes = {
+        question.introduction: _context(replace(question, prompt=PROBE), chat)
+        for question in questions
+        # A template begins every text alike.
+        if chat is not None or any(question.introduction)
+    }
+    return dict(zip(probes, examinee.encode(list(probes.values())), strict=True))
+
+
+def alike(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def answered(choices: Sequence[str], scores: Sequence[float]) -> ScoredChoices:

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from medassist.bench.estimate import estimate
+from medassist.bench.results import ROUND
 from medassist.bench.targets import target
 from medassist.bench.work import Step
 from medassist.exams.chunks import CONTEXT
+from medassist.exams.question_files import find_exams
 from tests.bench.measured import SMALL
 
 READ = 100.0
@@ -35,3 +37,14 @@ def test_the_reference_reads_once_whether_it_is_a_row_or_not(files):
         3 * once, rel=0.1
     )
     assert of_quality(files, files.base, files.merged) == pytest.approx(beside)
+
+
+def test_solved_questions_are_read_once_and_not_before_every_question(files):
+    row = target(files.base)
+    papers = find_exams(files.exams, shots=5).papers
+    step = Step("exam", row, {"task": "mmlu_medical", ROUND: "0-9"})
+    seconds = estimate([step], (READ, 10.0), row.facts.bytes, papers, SMALL)
+    asked = next(p for p in papers if p.task == "mmlu_medical").questions[:10]
+    letters = sum(len(question.prompt) for question in asked)
+    assert seconds == pytest.approx(letters / 4 / READ)
+    assert letters < sum(len(question.text) for question in asked) / 3

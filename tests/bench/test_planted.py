@@ -20,7 +20,7 @@ from medassist.bench.events import Ended, Planned
 from medassist.bench.exam_verdict import ExamVerdict, sat, verdicts
 from medassist.bench.recommend import Recommendation, broken, recommend
 from medassist.bench.result_rows import ResultRow, rows
-from medassist.bench.result_tables import as_text
+from medassist.bench.result_text import as_text
 from medassist.bench.results import ResultLine
 from medassist.bench.targets import target, targets
 from medassist.exams.log_probs import Logits
@@ -96,7 +96,9 @@ class PlantedScorer:
     def tokenize(self, text: str) -> list[int]:
         return list(text.encode())
 
-    def logits(self, tokens: Sequence[int], first: int = 0) -> Logits:
+    def logits(
+        self, tokens: Sequence[int], first: int = 0, *, shared: int = 0
+    ) -> Logits:
         found = np.zeros((len(tokens) - first, 256), np.float32)
         asked = NUMBER.search(bytes(tokens).decode())
         assert asked is not None

@@ -65,7 +65,7 @@ def test_a_model_makes_room_for_the_next_where_memory_is_short(files, monkeypatc
 
 
 def test_a_line_names_the_chunk_that_the_engine_reads():
-    from medassist.bench.work import CHUNK
     from medassist.engine import context
 
-    assert context.CHUNK == CHUNK
+    facts = settings(Wishes())[0].facts(512)
+    assert (facts.n_batch, facts.n_ubatch) == (context.CHUNK, context.CHUNK)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import llama_cpp.llama_cpp as llama
 import numpy as np
 import psutil
 import pytest
 
-from medassist.core.errors import EngineDied, EngineError
+from medassist.core.errors import EngineDied, EngineError, ModelFileError
 from medassist.core.values import Message
+from medassist.engine import scorer_model
 from medassist.engine.scorer import GgufScorer, GgufVocabulary
 from medassist.engine.scorer_model import ScorerModel
 from medassist.engine.weights import Weights, start_llama
@@ -93,7 +97,35 @@ def test_what_was_read_before_changes_no_bit_of_the_logits(tiny, adapted_from):
         assert np.array_equal(scorer.logits(other, 60, adapted_from), alone)
 
 
-def test_what_two_texts_begin_with_is_read_once(tiny, monkeypatch):
+@pytest.mark.parametrize("shared", [0, 5, 37, 90])
+def test_where_a_chunk_ends_changes_next_to_nothing(tiny, shared):
+    with GgufScorer(
+        tiny.base, tiny.plain, context=200, batch=16, exact=True, threads=1
+    ) as scorer:
+        tokens = scorer.tokenize(TEXT)[:90]
+        for adapted_from in (None, 0, 20):
+            plain = scorer.logits(tokens, 0, adapted_from)
+            found = scorer.logits(tokens, 0, adapted_from, shared)
+            assert nmse(found, plain) < 1e-9
+            # Whatever was read before, to the last bit.
+            scorer.logits([*tokens[:60], 5, 6, 7], 62, adapted_from, shared)
+            again = scorer.logits(tokens, 62, adapted_from, shared)
+            assert np.array_equal(again, found[62:])
+
+
+def test_what_is_shared_is_read_once_however_short_it_is(tiny, monkeypatch):
+    read = watched(monkeypatch)
+    with opened(tiny) as model:
+        tokens = [5 + n % 50 for n in range(40)]
+        for end in range(3):
+            model.logits([*tokens[:21], 7 + end, *tokens[21:30]], 29, None, 21)
+        # What is alike beyond it was not told, and only whole chunks are taken over.
+        model.logits(tokens[:30], 29, None, 10)
+    assert read == [16, 5, 10, 10, 10, 10, 16, 4]
+
+
+def watched(monkeypatch) -> list[int]:
+    """How many tokens each batch has that is read."""
     read: list[int] = []
     plain = ScorerModel._read
 
@@ -102,6 +134,12 @@ def test_what_two_texts_begin_with_is_read_once(tiny, monkeypatch):
         plain(self, tokens, *more, **named)
 
     monkeypatch.setattr(ScorerModel, "_read", counted)
+    return read
+
+
+@contextmanager
+def opened(tiny) -> Iterator[ScorerModel]:
+    """A model in this process, which reads sixteen tokens at once."""
     start_llama()
     with (
         Weights(tiny.base, 0, lambda _done: True) as weights,
@@ -109,6 +147,33 @@ def test_what_two_texts_begin_with_is_read_once(tiny, monkeypatch):
             weights, None, context=200, batch=16, exact=False, threads=1
         ) as model,
     ):
+        yield model
+
+
+def test_the_whole_cache_is_emptied_only_after_what_was_no_number(tiny, monkeypatch):
+    emptied: list[bool] = []
+    clear = llama.llama_memory_clear
+
+    def counted(memory: object, data: bool) -> None:
+        emptied.append(data)
+        clear(memory, data)
+
+    monkeypatch.setattr(llama, "llama_memory_clear", counted)
+    with opened(tiny) as model:
+        expected = model.logits([5, 6, 7], 0, None)
+        model.logits([8, 9], 0, None)
+        assert not any(emptied)
+        with monkeypatch.context() as patch:
+            patch.setattr(scorer_model, "fault_of", lambda _rows: "no number")
+            with pytest.raises(ModelFileError, match="no number"):
+                model.logits([5, 6, 8], 0, None)
+        assert np.array_equal(model.logits([5, 6, 7], 0, None), expected)
+        assert emptied[-1] and not any(emptied[:-1])
+
+
+def test_what_two_texts_begin_with_is_read_once(tiny, monkeypatch):
+    read = watched(monkeypatch)
+    with opened(tiny) as model:
         tokens = [5 + n % 50 for n in range(90)]
         model.logits(tokens, 89, None)
         model.logits([*tokens[:70], *range(5, 25)], 89, None)

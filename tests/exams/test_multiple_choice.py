@@ -27,12 +27,14 @@ class Letters:
     def __init__(self, context: int = 1000) -> None:
         self.context = context
         self.read: list[tuple[int, ...]] = []
+        self.shared: list[int] = []
 
     def tokenize(self, text: str) -> list[int]:
         return [1, *text.encode("ascii")]
 
-    def logits(self, tokens, first=0):
+    def logits(self, tokens, first=0, *, shared=0):
         self.read.append(tuple(tokens))
+        self.shared.append(shared)
         rows = np.zeros((len(tokens), 128), np.float32)
         for at, token in enumerate(tokens):
             rows[at, (token + 1) % 128] = 3
@@ -72,6 +74,40 @@ def test_choices_of_one_token_are_scored_by_one_reading() -> None:
     assert len(answers[0].scores) == 4
     # One for the four letters, and one each for yes and no.
     assert len(model.read) == 3
+
+
+def test_what_introduces_several_questions_is_told_to_be_shared() -> None:
+    model = Letters()
+    solved = (("How?", "B"),)
+    asked = [
+        ExamQuestion("1", "", "Who?", ("A", "B"), 0, "About.\n\n", solved),
+        ExamQuestion("2", "", "When?", ("A", "B"), 0, "About.\n\n", solved),
+        ExamQuestion("3", "", "When?", ("A", "B"), 0, "Of else.\n\n", solved),
+        question("Alone?", "A", "B"),
+    ]
+    before = [b"\x01About.\n\nHow? B\n\n"] * 2 + [b"\x01Of else.\n\nHow? B\n\n", b""]
+    passes = list(plan(model.examinee(), asked))
+    assert [bytes(one.tokens[: one.shared]) for one in passes] == before
+    # Whoever stands beside it: a question is read in the same parts.
+    alone = [one for each in asked for one in plan(model.examinee(), [each])]
+    assert [one.shared for one in alone] == [one.shared for one in passes]
+    list(sit(model.examinee(), asked))
+    assert model.shared == [one.shared for one in passes]
+
+
+def test_a_chat_templates_head_is_shared() -> None:
+    model = Letters()
+    chat = lambda turns: f"<system><user>{turns[-1].content}<answer>"  # noqa: E731
+    asked = [question("Who?", "A", "B"), question("What?", "A", "B")]
+    for one in plan(model.examinee(), asked, chat):
+        assert bytes(one.tokens[: one.shared]) == b"\x01<system><user>"
+
+
+def test_of_what_was_cut_off_at_the_start_nothing_is_shared() -> None:
+    asked = ExamQuestion("q", "", "0123?", ("b",), 0, "About.\n\n")
+    (reading,) = plan(Letters(context=6).examinee(), [asked])
+    assert bytes(reading.tokens) == b"0123? "
+    assert reading.shared == 0
 
 
 def test_what_is_too_long_loses_its_beginning_and_keeps_the_choice() -> None:
