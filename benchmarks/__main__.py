@@ -39,7 +39,7 @@ def main() -> None:
         nargs="*",
         help="engine, start; serve; records; safety; verify; "
         "choice (installs lm-eval); "
-        "bench (compiles llama-bench); exams (installs lm-eval); "
+        "bench (compiles llama-bench); exams (does both); "
         "gguf, merge (fetch upstream's converter); "
         "packing; prepare (MEDASSIST_DATA)",
     )

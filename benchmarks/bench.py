@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.figures import Comparison
@@ -12,12 +14,13 @@ from benchmarks.random_llama import random_llama
 from convert.gguf.model import convert_model
 from convert.quantize import quantize
 from convert.unpack.unpack import unpack
-from medassist.bench.exam import CONTEXT
+from medassist.bench.exam import CONTEXT, FLASH
+from medassist.bench.results import Parameters
 from medassist.bench.speed import called, warm_up
 from medassist.core.values import CHUNK
 from medassist.engine.scorer import GgufScorer
 from medassist.engine.timing import TimedModel, TimedSettings
-from medassist.exams.multiple_choice import ScorerExaminee, sit
+from medassist.exams.multiple_choice import ScorerExaminee, ScoringPass, plan, sit
 from medassist.exams.question_files import find_exams
 from medassist.starter.open_base import SMOLLM2
 from tests.exams.exam_model import save_exam_model
@@ -33,6 +36,7 @@ TESTS = [
 QUESTIONS = 40  # of each exam, unless it is said; MMLU has two subjects here
 BATCHES = ("1", "16")  # lm-eval's default, and one that suits it
 AIM = (">=", 3.0)
+READING_AIM = (">=", 0.9)
 
 
 def model_to_measure(folder: Path) -> Path:
@@ -90,30 +94,34 @@ def exams(
     questions: int = QUESTIONS,
     batches: tuple[str, ...] = BATCHES,
 ) -> list[Comparison]:
-    """Questions a second of a Q8_0 GGUF, and of lm-eval on the folder that it is of."""
-    rows: list[Comparison] = []
+    """Questions a second of a Q8_0 GGUF, and of lm-eval on the folder that it is of.
+
+    And the tokens a second that it reads meanwhile, beside llama-bench on the same file
+    and as many tokens at a time: what llama.cpp itself reads bounds both.
+    """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model, small = _models(folder)
         papers = write_papers(folder / "exams", questions)
+        rows = reading(small, papers, runs, threads)
         for batch in batches:
             ours: dict[str, list[float]] = {}
             theirs: dict[str, list[float]] = {}
             for run in range(runs):
                 # Whoever begins changes from run to run.
-                before = _our_exams(small, papers, threads) if run % 2 else None
+                before = our_exams(small, papers, threads) if run % 2 else None
                 tasks = run_lm_eval(
                     model, folder, questions, "--batch", batch, "--only-plain",
                     threads=threads,
                 )["tasks"]  # fmt: skip
-                own = before or _our_exams(small, papers, threads)
-                for task, (count, seconds) in own.items():
+                own = before or our_exams(small, papers, threads)
+                for task, sat in own.items():
                     parts = [task]
                     if task == "mmlu_medical":
                         parts = [f"mmlu_{subject}" for subject in SUBJECTS]
                     whole = sum(tasks[part]["seconds"] for part in parts)
-                    ours.setdefault(task, []).append(count / seconds)
-                    theirs.setdefault(task, []).append(count / whole)
+                    ours.setdefault(task, []).append(sat.questions / sat.seconds)
+                    theirs.setdefault(task, []).append(sat.questions / whole)
             rows += [
                 Comparison(
                     f"{task}, lm-eval with batches of {batch}",
@@ -122,6 +130,25 @@ def exams(
                 for task in ours
             ]
     return rows
+
+
+def reading(model: Path, papers: Path, runs: int, threads: int) -> list[Comparison]:
+    """Tokens a second that exams read, and that llama-bench reads of as many."""
+    tests = {task: sat.test for task, sat in our_exams(model, papers, threads).items()}
+    ours: dict[str, list[float]] = {}
+    theirs: dict[str, list[float]] = {}
+    for run in range(runs):
+        before = _their_reading(model, threads, tests.values()) if run % 2 else None
+        sat = our_exams(model, papers, threads)
+        found = before or _their_reading(model, threads, tests.values())
+        for task, test in tests.items():
+            name = f"{task}, tokens read, beside llama-bench {called(test)}"
+            ours.setdefault(name, []).append(sat[task].tokens / sat[task].seconds)
+            theirs.setdefault(name, []).append(found[called(test)])
+    return [
+        Comparison(name, ours[name], theirs[name], "tok/s", READING_AIM)
+        for name in ours
+    ]
 
 
 def _models(folder: Path) -> tuple[Path, Path]:
@@ -137,13 +164,68 @@ def _models(folder: Path) -> tuple[Path, Path]:
     return hf, made.file
 
 
-def _our_exams(model: Path, folder: Path, threads: int) -> dict[str, tuple[int, float]]:
-    """By task: questions and seconds."""
-    found: dict[str, tuple[int, float]] = {}
-    with GgufScorer(model, context=CONTEXT, batch=CHUNK, threads=threads) as scorer:
+@dataclass(frozen=True)
+class SatExam:
+    """An exam that was sat.
+
+    Attributes:
+        questions: that were answered.
+        seconds: that it took, with the cutting into tokens.
+        tokens: that were read; what introduces several questions counts once.
+        test: of llama-bench that reads as many at a time, behind as many.
+    """
+
+    questions: int
+    seconds: float
+    tokens: int
+    test: Parameters
+
+
+def our_exams(model: Path, folder: Path, threads: int) -> dict[str, SatExam]:
+    """Each exam of the folder, by its task."""
+    found: dict[str, SatExam] = {}
+    with GgufScorer(
+        model, context=CONTEXT, batch=CHUNK, threads=threads, flash=FLASH
+    ) as scorer:
         examinee = ScorerExaminee(scorer, scorer.tokenize, scorer.opened.context)
         for paper in find_exams(folder, shots=5).papers:
             begun = time.perf_counter()
-            answered = sum(1 for _ in sit(examinee, paper.questions))
-            found[paper.task] = answered, time.perf_counter() - begun
+            readings = list(plan(examinee, paper.questions))
+            answered = sum(1 for _ in sit(examinee, paper.questions, readings=readings))
+            seconds = time.perf_counter() - begun
+            tokens, count = _tokens(readings), len(readings)
+            test: Parameters = {
+                "n_prompt": round(tokens / count),
+                "n_gen": 0,
+                "n_depth": round(sum(one.shared for one in readings) / count),
+            }
+            found[paper.task] = SatExam(answered, seconds, tokens, test)
+    return found
+
+
+def _tokens(readings: Sequence[ScoringPass]) -> int:
+    """Tokens that a model reads; what a reading shares with the one before, once."""
+    before: tuple[int, ...] = ()
+    total = 0
+    for reading in readings:
+        shared = reading.tokens[: reading.shared]
+        total += len(reading.tokens) - (len(shared) if shared == before else 0)
+        before = shared
+    return total
+
+
+def _their_reading(
+    model: Path, threads: int, tests: Iterable[Parameters]
+) -> dict[str, float]:
+    """llama-bench's tokens a second, by what it calls the tests."""
+    found: dict[str, float] = {}
+    for test in tests:
+        said = run_tool(
+            "llama-bench",
+            *("-m", model, "-t", threads, "-b", CHUNK, "-ub", CHUNK),
+            *("-fa", "on" if FLASH else "off", "-ngl", 0, "-n", 0, "-r", 20),
+            *("-p", test["n_prompt"], "-d", test["n_depth"], "-o", "json"),
+        )
+        (row,) = json.loads(said)
+        found[called(test)] = row["avg_ts"]
     return found
