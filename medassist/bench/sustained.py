@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from itertools import pairwise
 from statistics import fmean
 
 from medassist.bench.events import Event, Progressed, StepFailed
@@ -75,10 +76,10 @@ def sustained_figures(ends: list[float], speeds: list[float]) -> dict[str, Figur
         speeds: tokens a second in each.
     """
     minute = min(60.0, ends[-1] / 2)
-    first = [s for s, end in zip(speeds, ends, strict=True) if end <= minute + 1]
-    last = [s for s, end in zip(speeds, ends, strict=True) if end > ends[-1] - minute]
-    begun = fmean(first or speeds[:1])
-    ended = fmean(last or speeds[-1:])
+    middles = [fmean(pair) for pair in pairwise((0.0, *ends))]
+    blocks = list(zip(speeds, middles, strict=True))
+    begun = fmean([s for s, at in blocks if at <= minute] or speeds[:1])
+    ended = fmean([s for s, at in blocks if at >= ends[-1] - minute] or speeds[-1:])
     figures = {
         "first minute": Figure(value=begun, unit="tok/s"),
         "last minute": Figure(value=ended, unit="tok/s"),
