@@ -10,11 +10,12 @@ from medassist.exams.statistics import standard_error
 
 
 def as_lm_eval(lines: Sequence[ResultLine]) -> str:
-    """One object per row: `results`, `n-shot`, `n-samples`."""
+    """The object of a row (`results`, `n-shot`, `n-samples`); of several, a list."""
     by_row: dict[str, list[ResultLine]] = {}
     for line in folded(line for line in lines if line.kind == "exam"):
         by_row.setdefault(line.row, []).append(line)
-    return json.dumps([_of_row(row, own) for row, own in by_row.items()], indent=2)
+    found = [_of_row(row, own) for row, own in by_row.items()]
+    return json.dumps(found[0] if len(found) == 1 else found, indent=2)
 
 
 def _of_row(row: str, lines: Sequence[ResultLine]) -> dict[str, object]:

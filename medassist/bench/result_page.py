@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from medassist.bench import charts
 from medassist.bench.exam_verdict import ExamVerdict, in_points, primary
 from medassist.bench.recommend import Recommendation
-from medassist.bench.result_rows import ResultRow, rows
-from medassist.bench.result_tables import ResultTable, computed_by, tables
+from medassist.bench.result_rows import ResultRow, notes_of, rows
+from medassist.bench.result_tables import ResultTable, tables
+from medassist.bench.result_text import computed_by
 from medassist.bench.results import ResultLine
 from medassist.core.words import plural
 from medassist.report import elements
@@ -58,7 +59,9 @@ def report(
             ],
         ),
         _section(
-            "speed", "Speed", [*charts.speeds(found), *_table(shown, "speed", "app")]
+            "speed",
+            "Speed",
+            [*charts.speeds(found), *_table(shown, "speed", "sensors", "app")],
         ),
         _section(
             "minutes",
@@ -163,8 +166,7 @@ def _provenance(lines: Sequence[ResultLine], found: Sequence[ResultRow]) -> list
                 tone="warning",
             )
         )
-    notes = list(dict.fromkeys(f"{row.name}: {n}" for row in found for n in row.notes))
-    if notes:
+    if notes := notes_of(found):
         made.append(Items(tuple(notes)))
     made.append(
         elements.Table(
@@ -184,7 +186,12 @@ def _files(table: ResultTable | None) -> list[Part]:
     at = table.heads.index(FIRST_OF_MEMORY)
     needs = (0, *range(at, len(table.heads)))
     return [
-        _part("Files", table.heads[:at], [row[:at] for row in table.rows]),
+        _part(
+            "Files",
+            table.heads[:at],
+            [row[:at] for row in table.rows],
+            " ".join(table.notes),
+        ),
         _part(
             "Memory, loading",
             [table.heads[n] for n in needs],

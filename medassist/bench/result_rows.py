@@ -41,6 +41,15 @@ class Speed:
         return max(abs(s - self.median) for s in self.samples) / self.median
 
     @property
+    def joules_per_token(self) -> float | None:
+        """Energy of a token; unknown where tokens before it were read, too."""
+        joules, test = self.line.disturbance.joules, self.line.test
+        if joules is None or test.get("n_depth"):
+            return None
+        tokens = sum(int(test.get(name) or 0) for name in ("n_prompt", "n_gen"))
+        return joules / (tokens * len(self.samples))
+
+    @property
     def said(self) -> str:
         """The figure as it is written: of one repetition no deviation is known."""
         if len(self.samples) < 2:
@@ -66,6 +75,8 @@ class ResultRow:
         quality: figures by llama-perplexity's names.
         exams: share of right answers, its number of questions, by task.
         notes: of all its measurements.
+        disturbed: measurements during which others took too much of the processor, such
+            as `app both`, `load warm` or `sustained`; a raw speed tells it itself.
     """
 
     name: str
@@ -86,7 +97,7 @@ class ResultRow:
         default_factory=dict[str, tuple[float, int]]
     )
     notes: list[str] = field(default_factory=list[str])
-    disturbed: bool = False
+    disturbed: set[str] = field(default_factory=set[str])
 
     @property
     def mark(self) -> str:
@@ -135,6 +146,21 @@ def rows(lines: Sequence[ResultLine]) -> list[ResultRow]:
     return list(found.values())
 
 
+def notes_of(found: Sequence[ResultRow]) -> list[str]:
+    """What is noted of the rows, each note once, with those that it is of."""
+    names = {row.name for row in found}
+    by_note: dict[str, list[str]] = {}
+    for row in found:
+        for note in row.notes:
+            own = by_note.setdefault(note, [])
+            if row.name not in own:
+                own.append(row.name)
+    return [
+        f"{'all' if len(own) == len(names) > 1 else ', '.join(own)}: {note}"
+        for note, own in by_note.items()
+    ]
+
+
 def ttft(samples: Sequence[float]) -> tuple[Percentile, Percentile | None]:
     """Median time to first token, and the 95th percentile if it can be bounded."""
     many = len(samples) >= least_for_upper_bound(0.95)
@@ -164,7 +190,9 @@ def _row(found: dict[tuple[str, str], ResultRow], line: ResultLine) -> ResultRow
     assert line.model is not None
     key = _mark(line), _loaded(line)
     if key not in found:
-        found[key] = ResultRow(line.row, line.model, line.adapter, line.settings)
+        # The scorer's settings are one for all rows, and tell of no way of loading.
+        loaded = None if line.kind in ("quality", "exam") else line.settings
+        found[key] = ResultRow(line.row, line.model, line.adapter, loaded)
     row = found[key]
     if not row.model.type and line.model.type:
         row.model = line.model
@@ -173,7 +201,9 @@ def _row(found: dict[tuple[str, str], ResultRow], line: ResultLine) -> ResultRow
 
 def _take(row: ResultRow, line: ResultLine) -> None:
     row.notes += [note for note in line.notes if note not in row.notes]
-    row.disturbed = row.disturbed or line.disturbance.disturbed
+    if line.disturbance.disturbed:
+        of = line.test.get("panes") or line.test.get("file")
+        row.disturbed.add(f"{line.kind} {of}" if of else line.kind)
     match line.kind:
         case "speed":
             _, speeds = samples_of(line)

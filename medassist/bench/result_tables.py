@@ -1,4 +1,4 @@
-"""A result as tables, and these as text for a terminal."""
+"""A result as tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from medassist.bench.exam_verdict import ExamVerdict
 from medassist.bench.recommend import broken
 from medassist.bench.result_rows import ResultRow, rows, ttft
 from medassist.bench.results import ResultLine
+from medassist.bench.weight_types import larger_than_promised, types_said
 from medassist.core.clean import clean_line
 from medassist.core.words import parameters, size
 from medassist.exams.perplexity import MEAN_KLD, PPL, PPL_RATIO, SAME_TOP
@@ -18,6 +19,7 @@ from medassist.exams.question_files import TITLES
 WIDEST = 48
 _QUALITY = ((PPL, 3), (PPL_RATIO, 4), (MEAN_KLD, 5), (SAME_TOP, 2))
 DISTURBED = "*"
+WHAT_DISTURBED = f"{DISTURBED} other programs took more than a tenth of the processor"
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,6 @@ class ResultTable:
     widest: int = WIDEST
 
 
-def as_text(lines: Sequence[ResultLine], verdicts: Sequence[ExamVerdict]) -> str:
-    """All tables and verdicts as text."""
-    parts = [_as_text(table) for table in tables(lines, verdicts)]
-    return "\n\n".join([*parts, "\n".join(computed_by(lines))]).rstrip()
-
-
 def tables(
     lines: Sequence[ResultLine], verdicts: Sequence[ExamVerdict]
 ) -> list[ResultTable]:
@@ -56,6 +52,7 @@ def tables(
     made = [
         _files(found),
         _raw(found),
+        _sensors(found),
         _app(found),
         _sustained(found),
         _quality(found),
@@ -73,7 +70,7 @@ def _files(found: Sequence[ResultRow]) -> ResultTable | None:
             [
                 row.name,
                 row.model.quantization,
-                _types(row),
+                types_said(row.model),
                 f"{row.model.bits:.2f}" if row.model.bits else "-",
                 parameters(row.model.params) if row.model.params else "-",
                 size(row.model.bytes),
@@ -83,6 +80,7 @@ def _files(found: Sequence[ResultRow]) -> ResultTable | None:
                 ),
                 *(
                     _seconds(row.load.get(place, {}).get("ready_s"))
+                    + _mark(row, f"load {place}")
                     for place in ("warm", "dropped from the cache")
                 ),
             ]
@@ -90,7 +88,11 @@ def _files(found: Sequence[ResultRow]) -> ResultTable | None:
     heads = ["model", "type", "weights really", "bits", "params", "file"]
     heads += ["resident", "peak", "private", "mapped", "estimated", "load warm"]
     heads += ["load dropped"]
-    return _table("files", "Files, memory, loading", heads, made)
+    models = {row.model.sha256: row.model for row in found}
+    notes = larger_than_promised(list(models.values()))
+    return _table(
+        "files", "Files, memory, loading", heads, made, *notes, _told(found, "load ")
+    )
 
 
 def _raw(found: Sequence[ResultRow]) -> ResultTable | None:
@@ -117,10 +119,39 @@ def _raw(found: Sequence[ResultRow]) -> ResultTable | None:
         else "Raw speed, tok/s, median and largest deviation",
         ["model", "loaded", *tests],
         made,
-        f"{DISTURBED} other programs took more than a tenth of the processor"
-        if disturbed
-        else "",
+        WHAT_DISTURBED if disturbed else "",
     )
+
+
+def _sensors(found: Sequence[ResultRow]) -> ResultTable | None:
+    """Energy, frequency and heat while raw speeds were measured, where readable."""
+    made: list[list[str]] = []
+    shown = list(dict.fromkeys(n for r in found for n in _joules(r)))
+    for row in found:
+        worst = [speed.line.disturbance for speed in row.raw.values()]
+        sensors = (
+            min((d.frequency_mhz for d in worst if d.frequency_mhz), default=None),
+            max((d.temperature_c for d in worst if d.temperature_c), default=None),
+            max((d.throttled for d in worst if d.throttled is not None), default=None),
+        )
+        joules = _joules(row)
+        if joules or any(value is not None for value in sensors):
+            cells = [f"{joules[n]:.3g}" if n in joules else "-" for n in shown]
+            cells += ["-" if value is None else f"{value:.0f}" for value in sensors]
+            made.append([row.name, row.loaded or "-", *cells])
+    heads = ["model", "loaded", *(f"J/token {name}" for name in shown)]
+    return _table(
+        "sensors",
+        "Energy beyond the idle computer, frequency, heat",
+        [*heads, "MHz lowest", "°C highest", "throttled"],
+        made,
+    )
+
+
+def _joules(row: ResultRow) -> dict[str, float]:
+    """Joules a token of each raw speed of which they are known."""
+    found = {name: speed.joules_per_token for name, speed in row.raw.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _app(found: Sequence[ResultRow]) -> ResultTable | None:
@@ -131,6 +162,7 @@ def _app(found: Sequence[ResultRow]) -> ResultTable | None:
                 if name not in samples:
                     continue
                 pane = name.removeprefix("ttft_s")
+                mark = _mark(row, f"app {panes}")
                 speed = samples.get(f"tok_per_s{pane}")
                 read = samples.get(f"tokens_read{pane}")
                 made.append(
@@ -138,8 +170,8 @@ def _app(found: Sequence[ResultRow]) -> ResultTable | None:
                         row.name,
                         f"{panes}:{pane}" if pane else panes,
                         str(round(median(read))) if read else "-",
-                        *_ttft(samples[name]),
-                        f"{median(speed):.1f}" if speed else "-",
+                        *_ttft(samples[name], mark),
+                        f"{median(speed):.1f}{mark}" if speed else "-",
                     ]
                 )
     heads = ["model", "panes", "tokens read", "first token p50", "p95", "longest"]
@@ -150,13 +182,14 @@ def _app(found: Sequence[ResultRow]) -> ResultTable | None:
         made,
         "The raw speed has no template, sampler or reader, and a cache that is as "
         "small as can be; this is what a user sees.",
+        _told(found, "app "),
     )
 
 
-def _ttft(samples: Sequence[float]) -> list[str]:
+def _ttft(samples: Sequence[float], mark: str) -> list[str]:
     middle, late = ttft(samples)
     return [
-        _bounded(middle.value, middle.low, middle.high),
+        _bounded(middle.value, middle.low, middle.high) + mark,
         _bounded(late.value, late.low, late.high) if late else f"n={len(samples)} < 59",
         f"{max(samples):.2f} s",
     ]
@@ -172,7 +205,9 @@ def _sustained(found: Sequence[ResultRow]) -> ResultTable | None:
     made = [
         [row.name, row.loaded or "-"]
         + [
-            f"{figure.value:.2f} {figure.unit}".rstrip() if figure else "never"
+            f"{figure.value:.2f} {figure.unit}".rstrip() + _mark(row, "sustained")
+            if figure
+            else "never"
             for figure in map(
                 row.sustained.get,
                 ("first minute", "last minute", "last by first", "below 95 % after"),
@@ -182,7 +217,13 @@ def _sustained(found: Sequence[ResultRow]) -> ResultTable | None:
         if row.sustained
     ]
     heads = ["model", "loaded", "first minute", "last minute", "last by first"]
-    return _table("sustained", "Sustained", [*heads, "below 95 % after"], made)
+    return _table(
+        "sustained",
+        "Sustained",
+        [*heads, "below 95 % after"],
+        made,
+        _told(found, "sustained"),
+    )
 
 
 def _quality(found: Sequence[ResultRow]) -> ResultTable | None:
@@ -190,12 +231,7 @@ def _quality(found: Sequence[ResultRow]) -> ResultTable | None:
     for row in _of_files(found):
         if row.quality:
             cells = [row.name]
-            for name, digits in (
-                (PPL, 3),
-                (PPL_RATIO, 4),
-                (MEAN_KLD, 5),
-                (SAME_TOP, 2),
-            ):
+            for name, digits in _QUALITY:
                 figure = row.quality.get(name)
                 cells.append(
                     "-"
@@ -274,20 +310,14 @@ def _said(
     )
 
 
-def computed_by(lines: Sequence[ResultLine]) -> list[str]:
-    """Sentences on the computer and on what could not be read of it."""
-    machine = next((line.machine for line in lines if line.machine), None)
-    if machine is None:
-        return []
-    text = (
-        f"{machine.get('cpu')}, {machine.get('cores')} cores, "
-        f"{size(int(machine.get('memory', 0)))}, {machine.get('system')}; "
-        f"llama-cpp-python {machine.get('llama_cpp')} "
-        f"(llama.cpp {machine.get('commit')})."
-    )
-    unread: dict[str, str] = machine.get("not_readable", {})
-    made = [text, *(f"{n}: not readable: {why}." for n, why in unread.items())]
-    return [clean_line(line) for line in made]
+def _mark(row: ResultRow, measured: str) -> str:
+    return DISTURBED if measured in row.disturbed else ""
+
+
+def _told(found: Sequence[ResultRow], measured: str) -> str:
+    """What the mark means, where a measurement whose name begins so has it."""
+    names = (name for row in found for name in row.disturbed)
+    return WHAT_DISTURBED if any(name.startswith(measured) for name in names) else ""
 
 
 def _of_files(found: Iterable[ResultRow]) -> list[ResultRow]:
@@ -296,15 +326,6 @@ def _of_files(found: Iterable[ResultRow]) -> list[ResultRow]:
     for row in found:
         seen.setdefault(row.mark, row)
     return list(seen.values())
-
-
-def _types(row: ResultRow) -> str:
-    """The types that most of the weights have."""
-    total = sum(row.model.types.values())
-    if not total:
-        return "-"
-    shares = [(kind, 100 * n / total) for kind, n in row.model.types.items()]
-    return " ".join(f"{kind} {share:.0f}%" for kind, share in shares[:3] if share >= 1)
 
 
 def _seconds(samples: Sequence[float] | None) -> str:
@@ -316,27 +337,12 @@ def _table(
     title: str,
     heads: Sequence[str],
     made: Sequence[Sequence[str]],
-    note: str = "",
+    *notes: str,
     widest: int = WIDEST,
 ) -> ResultTable | None:
     if not made:
         return None
     rows = tuple(tuple(row) for row in made)
-    return ResultTable(name, title, tuple(heads), rows, (note,) if note else (), widest)
-
-
-def _as_text(table: ResultTable) -> str:
-    cells = [
-        [_short(clean_line(cell), table.widest) for cell in row]
-        for row in (table.heads, *table.rows)
-    ]
-    widths = [max(len(row[at]) for row in cells) for at in range(len(table.heads))]
-    body = (
-        "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-        for row in cells
+    return ResultTable(
+        name, title, tuple(heads), rows, tuple(filter(None, notes)), widest
     )
-    return "\n".join([table.title, *body, *(f"  {note}" for note in table.notes)])
-
-
-def _short(text: str, widest: int) -> str:
-    return text if len(text) <= widest else f"{text[: widest - 1]}…"

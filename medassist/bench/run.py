@@ -9,7 +9,7 @@ Closing the generator stops it; what was measured is in the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -20,9 +20,17 @@ from medassist.bench.estimate import estimate
 from medassist.bench.events import Ended, Event, Planned, StepFailed
 from medassist.bench.exam_verdict import in_points
 from medassist.bench.machine import Sensors, this_machine
-from medassist.bench.results import Figure, ResultLine, ResultsFile, key_of, now
+from medassist.bench.results import (
+    Figure,
+    ResultLine,
+    ResultsFile,
+    declared_margin,
+    key_of,
+    now,
+)
 from medassist.bench.served import OllamaModels
 from medassist.bench.targets import Target
+from medassist.bench.weight_types import larger_than_promised
 from medassist.bench.work import AnyStep, Wishes, Work
 from medassist.core.errors import EngineError
 from medassist.core.words import plural
@@ -85,12 +93,17 @@ def run(
     parts = _parts(work, exams, served)
     steps = [step for part in parts for step in part.steps]
     left = [step for step in steps if not work.done(step)]
+    margin = declared_margin(file.lines, wishes.margin)
     work.steps, work.number = len(steps), len(steps) - len(left)
     planned = Planned(
         len(left),
         work.number,
         estimate(left, opened.tok_per_s, opened.bytes, exams, wishes) if left else 0.0,
-        (*unlike, *what_items_show(exams, wishes.margin), *_of_files(targets)),
+        (
+            *unlike,
+            *what_items_show(exams, margin, wishes.margin),
+            *larger_than_promised([t.facts for t in targets if t.adapter is None]),
+        ),
     )
     yield planned
     if not agreed(planned):
@@ -140,8 +153,16 @@ def _parts(
     return found
 
 
-def what_items_show(exams: Sequence[ExamPaper], margin: float) -> tuple[str, ...]:
-    """Sentence on what these questions can show at the margin, before any is asked."""
+def what_items_show(
+    exams: Sequence[ExamPaper], margin: float, wished: float
+) -> tuple[str, ...]:
+    """Sentences on what these questions can show at the margin, before any is asked.
+
+    Args:
+        exams: whose questions are put.
+        margin: that counts: the one that was declared first.
+        wished: that was asked for this time.
+    """
     counts = {paper.title: len(paper.questions) for paper in exams}
     if len(counts) > 1:
         counts["All of them together"] = sum(counts.values())
@@ -161,27 +182,12 @@ def what_items_show(exams: Sequence[ExamPaper], margin: float) -> tuple[str, ...
             f"Declared margin: {in_points(margin)}. To show it in four of five "
             f"trials where nothing is lost takes {needed} flips."
         )
+    if counts and margin != wished:
+        found.append(
+            f"A margin of {in_points(margin)} was declared before: it stays, "
+            f"in place of {in_points(wished)}."
+        )
     return tuple(found)
-
-
-def _of_files(targets: Sequence[Target]) -> Iterator[str]:
-    """A file that is larger than one with more bits a weight is worth a word."""
-    models = [t for t in targets if t.adapter is None]
-    for one in models:
-        for other in models:
-            larger = one.facts.bytes > other.facts.bytes
-            if larger and _rank(one) < _rank(other):
-                yield (
-                    f"{one.facts.name} ({one.facts.quantization}) is larger than "
-                    f"{other.facts.name} ({other.facts.quantization}): its rows do not "
-                    "fit its type, and most weights have another one."
-                )
-
-
-def _rank(target: Target) -> float:
-    """The bits that the name of a quantization promises: Q4_K_M 4, F16 16."""
-    digits = "".join(c if c.isdigit() else " " for c in target.facts.quantization)
-    return float((digits.split() or ["0"])[0])
 
 
 @dataclass(frozen=True)
@@ -236,7 +242,9 @@ def _declare(work: Work) -> None:
                 "threshold": wishes.threshold,
                 "reference": wishes.reference.name if wishes.reference else None,
             },
-            figures={"margin": Figure(value=wishes.margin)},
+            figures={
+                "margin": Figure(value=declared_margin(work.file.lines, wishes.margin))
+            },
         )
     )
 

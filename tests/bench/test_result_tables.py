@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from medassist.bench.exam_verdict import sat, verdicts
 from medassist.bench.result_rows import rows, ttft
-from medassist.bench.result_tables import as_text
-from medassist.bench.results import Figure
-from medassist.commands.bench.measurement import declared_margin
+from medassist.bench.result_tables import tables
+from medassist.bench.result_text import as_text
+from medassist.bench.results import Disturbance, Figure, declared_margin
 from tests.bench.lines import SETTINGS, app, exam, line, model, speed
 
 Q4 = model("Q4_0", 4000)
@@ -27,6 +29,30 @@ def test_a_disturbed_speed_is_marked_and_the_mark_is_explained():
     assert "*" not in as_text(speed(Q4, [10, 11, 12]), [])
 
 
+@pytest.mark.parametrize(
+    ("kind", "test", "samples", "named"),
+    [
+        ("app", {"panes": "both"}, {"ttft_s base": (1.5,)}, "1.50 s*"),
+        ("load", {"file": "warm"}, {"ready_s": (1.5,)}, "1.50 s*"),
+        ("sustained", {"seconds": 60.0}, {}, "1.50 tok/s*"),
+    ],
+)
+def test_every_disturbed_figure_is_marked(kind, test, samples, named):
+    figures = {"first minute": Figure(value=1.5, unit="tok/s")}
+    for disturbed in (False, True):
+        found = line(
+            kind,
+            Q4,
+            test,
+            samples=samples,
+            figures=figures if kind == "sustained" else {},
+            disturbance=Disturbance(disturbed=disturbed),
+        )
+        text = as_text([found], [])
+        assert (named in text) is disturbed
+        assert ("other programs took more than a tenth" in text) is disturbed
+
+
 def test_of_one_run_no_deviation_is_written_and_a_small_one_is_no_zero():
     text = as_text(speed(Q4, [10.0]), [])
     assert "of one run each" in text and "±" not in text
@@ -44,6 +70,56 @@ def test_a_single_thread_is_no_threads():
 def test_the_types_that_the_weights_really_have_are_shown():
     text = as_text(speed(Q4, [10.0]), [])
     assert "Q4_K 90% F32 10%" in text and "4.00" in text
+
+
+def test_energy_and_heat_are_shown_where_they_can_be_read():
+    lines = [
+        found.model_copy(
+            update={
+                "disturbance": Disturbance(
+                    joules=128.0 * (2 + number),
+                    frequency_mhz=2400.0 - 100 * number,
+                    temperature_c=60.0 + number,
+                    throttled=number,
+                )
+            }
+        )
+        for number, found in enumerate(speed(Q4, [10.0, 10.0, 10.0]))
+    ]
+    heads, cells = table("sensors", lines)
+    assert dict(zip(heads, cells, strict=True)) == {
+        "model": "Q4_0.gguf",
+        "loaded": "4 threads, f16",
+        "J/token tg128": "3",
+        "MHz lowest": "2200",
+        "°C highest": "62",
+        "throttled": "2",
+    }
+    # Of one repetition it is not known: a mean of the others would be another figure.
+    lines[0] = lines[0].model_copy(update={"disturbance": Disturbance()})
+    assert "J/token tg128" not in table("sensors", lines)[0]
+    assert "throttled" not in as_text(speed(Q4, [10.0]), [])
+
+
+def table(name: str, lines) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The heads and the only row."""
+    (found,) = [one for one in tables(lines, []) if one.name == name]
+    (cells,) = found.rows
+    return found.heads, cells
+
+
+def test_what_is_noted_stands_below_once_with_those_that_it_is_of():
+    warm = "warm after 3 runs"
+    notes = {"Q4_0": (warm, "said\x1b[2J"), "Q8_0": (warm,)}
+    lines = [
+        found.model_copy(update={"notes": noted})
+        for name, noted in notes.items()
+        for found in speed(model(name), [10.0, 11.0])
+    ]
+    text = as_text(lines, [])
+    assert "Notes\n  all: warm after 3 runs\n  Q4_0.gguf: said" in text
+    assert "\x1b" not in text
+    assert "Q4_0.gguf: warm" in as_text(lines[:2], [])
 
 
 def test_a_name_from_outside_cannot_write_on_the_terminal():

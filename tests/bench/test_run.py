@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import socket
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -16,7 +18,7 @@ from medassist.bench.exam_results import as_lm_eval
 from medassist.bench.exam_verdict import Sat, sat, verdicts
 from medassist.bench.recommend import broken
 from medassist.bench.result_rows import rows
-from medassist.bench.result_tables import as_text
+from medassist.bench.result_text import as_text
 from medassist.bench.results import read_results
 from medassist.bench.targets import target, targets
 from medassist.core.errors import EngineError, ModelFileError
@@ -86,6 +88,30 @@ def test_everything_is_measured_and_stands_in_the_file(whole):
         assert line.machine["id"] and line.machine["cpu"]
 
 
+def test_every_figure_has_what_it_hangs_on(whole, quality):
+    lines = [*read_results(whole[1]), *ended(quality).lines]
+    for line in (line for line in lines if line.kind != "run"):
+        assert line.settings is not None and line.settings.n_threads == 1, line.kind
+        assert line.settings.n_ctx > 0
+        for name in ("cpu", "cores", "memory", "system", "llama_cpp", "commit"):
+            assert line.machine[name], name
+
+
+def test_nothing_is_sent_anywhere(files, tmp_path, monkeypatch):
+    called: list[object] = []
+
+    def connect(self: socket.socket, address: object) -> None:
+        if self.family != getattr(socket, "AF_UNIX", None):
+            called.append(address)
+        raise OSError("refused")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", connect)
+    events = measure(everything(files), targets([files.base]), tmp_path / "r.jsonl")
+    assert not ended(events).failed
+    assert called == []
+
+
 def test_before_it_begins_it_says_what_the_items_can_show(whole):
     planned = next(e for e in whole[0] if isinstance(e, Planned))
     assert planned.seconds is not None and planned.seconds > 1.0
@@ -98,6 +124,19 @@ def test_the_margin_stands_in_the_file_before_the_first_figure(whole):
     first = read_results(whole[1])[0]
     assert first.kind == "run"
     assert first.figures["margin"].value == 0.01
+
+
+def test_another_margin_is_not_taken_once_answers_are_known(files, tmp_path):
+    file = tmp_path / "r.jsonl"
+    wishes = replace(SMALL, tests=frozenset(("exams",)), exams=files.exams, questions=2)
+    measure(wishes, targets([files.base]), file)
+    later = replace(wishes, questions=3, margin=0.05)
+    planned = measure(later, targets([files.base]), file, resume=True)[0]
+    assert isinstance(planned, Planned)
+    assert any("Declared margin: 1 point." in note for note in planned.notes)
+    assert any("it stays, in place of 5 points" in note for note in planned.notes)
+    sittings = [line for line in read_results(file) if line.kind == "run"]
+    assert [line.figures["margin"].value for line in sittings] == [0.01, 0.01]
 
 
 def test_rows_take_turns_so_that_none_is_favoured(whole):
@@ -118,6 +157,11 @@ def test_the_rows_have_figures_of_every_kind(whole):
         assert all(len(one.samples) == 2 for one in row.raw.values())
         assert set(row.load) == {"warm", "dropped from the cache"}
         assert {"resident", "estimated"} <= set(row.memory)
+        if sys.platform == "linux":
+            assert {"peak", "private", "mapped"} <= set(row.memory)
+            held = {name: figure.value for name, figure in row.memory.items()}
+            assert held["private"] + held["mapped"] <= 1.01 * held["resident"]
+            assert held["resident"] <= held["peak"]
         assert row.sustained["last by first"].value > 0
         assert set(row.exams) == {*TITLES}
         assert row.exams["medxpertqa_text"][1] == 4
@@ -264,6 +308,24 @@ def test_an_activated_adapter_is_examined_by_the_chat_template_that_switches_it_
         assert margins[0] != margins[1]  # the adapter counted
     assert "MedQA (USMLE, 4 options), by the chat template" in as_text(lines, found)
     assert json.loads(as_lm_eval(lines))[0]["apply_chat_template"] is True
+
+
+def test_exams_have_lm_evals_form(whole):
+    lines = ended(whole[0]).lines
+    base, adapted = json.loads(as_lm_eval(lines))
+    assert adapted["model_name"] == f"{base['model_name']} + tiny-plain.gguf"
+    tasks = {"medqa_4options", "medmcqa", "pubmedqa", "mmlu_anatomy"}
+    assert tasks <= set(base["results"])
+    figures = base["results"]["medqa_4options"]
+    items = list(sat(lines)[0].answers["medqa_4options"].values())
+    assert figures["acc,none"] == sum(i.choice == i.gold for i in items) / len(items)
+    assert {"acc_stderr,none", "acc_norm,none", "acc_norm_stderr,none"} < set(figures)
+    assert base["n-shot"]["medqa_4options"] == 0
+    assert base["n-samples"]["medqa_4options"] == {"original": 4, "effective": 4}
+    assert base["apply_chat_template"] is False
+    # Of one model it is the object that lm-eval's own file holds.
+    alone = [line for line in lines if line.adapter is None]
+    assert json.loads(as_lm_eval(alone)) == base
 
 
 def test_answers_with_and_without_the_chat_template_are_not_compared(files, tmp_path):

@@ -19,7 +19,7 @@ from medassist.bench.events import Ended, Event, Measured, StepFailed
 from medassist.bench.machine import Sensors, this_machine
 from medassist.bench.ollama import Ollama
 from medassist.bench.result_rows import rows
-from medassist.bench.result_tables import as_text
+from medassist.bench.result_text import as_text
 from medassist.bench.results import ResultsFile, read_results
 from medassist.bench.run import run
 from medassist.bench.served import OllamaModels, memory_of, processes

@@ -21,8 +21,13 @@ from medassist.bench.machine import Sensors
 from medassist.bench.recommend import Recommendation, recommend
 from medassist.bench.result_page import as_html
 from medassist.bench.result_rows import rows
-from medassist.bench.result_tables import as_text
-from medassist.bench.results import ResultLine, ResultsFile, read_results
+from medassist.bench.result_text import as_text
+from medassist.bench.results import (
+    ResultLine,
+    ResultsFile,
+    declared_margin,
+    read_results,
+)
 from medassist.bench.run import run
 from medassist.bench.served import MeasuredOllamaModel, OllamaModels
 from medassist.bench.targets import Target, named, rows_of, target, targets
@@ -206,11 +211,12 @@ def _report(
 ) -> int:
     lines = ended.lines
     reference = wishes.reference.facts.sha256 if wishes.reference else None
-    found = verdicts(sat(lines), reference, declared_margin(lines, wishes.margin))
+    margin = declared_margin(lines, wishes.margin)
+    found = verdicts(sat(lines), reference, margin)
     best = (
         None
         if request.target_speed is None
-        else recommend(rows(lines), found, request.target_speed, wishes.margin)
+        else recommend(rows(lines), found, request.target_speed, margin)
     )
     if request.html is not None:
         write_whole(request.html, as_html(lines, found, best))
@@ -227,14 +233,6 @@ def _report(
     if request.html is not None:
         say(f"Page: {request.html}", err=True)
     return code
-
-
-def declared_margin(lines: Sequence[ResultLine], wished: float) -> float:
-    """The margin declared first; it cannot change after answers are known."""
-    for line in lines:
-        if line.kind == "run" and "margin" in line.figures:
-            return line.figures["margin"].value
-    return wished
 
 
 def printed(
