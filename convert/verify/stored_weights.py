@@ -53,7 +53,7 @@ class StackedExperts(Stored):
 
 
 @dataclass(frozen=True)
-class PackedExperts(Stored):
+class StoredPackedExperts(Stored):
     """Matrices of the experts of a layer in MXFP4, which transformers decodes."""
 
     blocks: Stored
@@ -70,7 +70,7 @@ def packed_experts(full: str, stored: dict[str, Stored]) -> Stored | None:
     blocks, scales = (stored.get(full + end) for end in (BLOCKS, SCALES))
     if blocks is None or scales is None:
         return None
-    return PackedExperts(full, blocks.file, blocks, scales)
+    return StoredPackedExperts(full, blocks.file, blocks, scales)
 
 
 def stacked_experts(full: str, stored: dict[str, Stored]) -> Stored | None:

@@ -46,8 +46,8 @@ from convert.verify.rounding import (
 )
 from convert.verify.routing import Settled, Text, Values, settled_positions
 from convert.verify.stored_weights import (
-    PackedExperts,
     Stored,
+    StoredPackedExperts,
     packed_experts,
     stacked_experts,
     stored_weights,
@@ -392,7 +392,9 @@ class StreamedModel:
         return values if self.rounded_to is None else as_eights(values)
 
     def _packed(self, module: nn.Module) -> bool:
-        return any(isinstance(w, PackedExperts) for w in self._owners[module].values())
+        return any(
+            isinstance(w, StoredPackedExperts) for w in self._owners[module].values()
+        )
 
     def _forget(self, module: nn.Module, *_: object) -> None:
         if self._keep:

@@ -12,7 +12,7 @@ from medassist.serve.served_pair import Event
 from medassist.serve.upstream.reader import UpstreamAnswer
 
 
-class Asking:
+class UpstreamQuestion:
     """A question, from when it is put until all its panes are over.
 
     Args:

@@ -21,7 +21,7 @@ from medassist.engine.wire import Question
 from medassist.serve.errors import Refusal
 from medassist.serve.served_pair import Asked, ServedModel, State
 from medassist.serve.upstream import failures
-from medassist.serve.upstream.asking import Asking
+from medassist.serve.upstream.asking import UpstreamQuestion
 from medassist.serve.upstream.discover import Found, UpstreamError, discover
 from medassist.serve.upstream.http_client import HttpClient
 from medassist.serve.upstream.options import UpstreamOptions, key_in, place_of
@@ -134,7 +134,7 @@ class UpstreamPair:
             bodies[pane] = body_of(
                 question, pane, found.kind, served, found.server, said
             )
-        asking = Asking(answers, bodies, mode, self._met)
+        asking = UpstreamQuestion(answers, bodies, mode, self._met)
         return Asked(asking.events(), asking.stop)
 
     def memory(self) -> int | None:
