@@ -79,7 +79,7 @@ def pair_facts(pair: ListedPair, available: int | None = None) -> list[tuple[str
         if asked.system:
             facts.append((f"system prompt {letter}", asked.system))
         if asked.sampling is not None:
-            facts.append((f"sampling {letter}", in_words(asked.sampling)))
+            facts.append((f"sampling {letter}", sampling_words(asked.sampling)))
     return [(label, clean_line(text)) for label, text in facts if text]
 
 
@@ -88,16 +88,17 @@ def _fits(need: int, verdict: str, available: int | None) -> str:
     return f"about {size(need)}{of}: {verdict}"
 
 
-def in_words(sampling: Sampling) -> str:
-    """Sampling settings in one line."""
+def sampling_words(sampling: Sampling, seed: bool = True) -> str:
+    """Sampling settings in one line, with the seed or without."""
     said = [
         f"temperature {sampling.temperature:g}",
         f"top-k {sampling.top_k}",
         f"top-p {sampling.top_p:g}",
         f"min-p {sampling.min_p:g}",
         f"repeat penalty {sampling.repeat_penalty:g} on the answer alone",
-        f"seed {sampling.seed}",
     ]
+    if seed:
+        said.append(f"seed {sampling.seed}")
     if sampling.max_tokens is not None:
         said.append(f"at most {sampling.max_tokens} tokens")
     if sampling.thinking != "auto":

@@ -5,6 +5,7 @@ All that a screen or command calls:
     load            load the pair, or load it again
     choose          another pair takes the place of this one
     begin           put a question, or the last one again; what is to be answered
+    cut_off         why an answer cannot be gone on with, if it cannot
     go_on           have answers written on that their limit cut off
     answer          have the turn checked for red flags, and answered
     take_back       the turn was never answered: its question again

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -178,3 +180,17 @@ async def test_a_pair_that_cannot_be_loaded_leaves_the_question_to_be_asked_agai
     assert "ends in the middle" in pair.trouble
     assert session.take_back(asked) == "What is a cough?"
     assert session.consultation.turns == []
+
+
+def test_the_calls_that_a_face_needs_are_at_most_fifteen_and_all_named() -> None:
+    told_of_itself = {"record_changed"}
+    calls = {
+        name
+        for name, value in vars(Session).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    } - told_of_itself
+    told = inspect.getdoc(inspect.getmodule(Session)) or ""
+    named = re.findall(r"^    (\w+) {2,}", told, re.MULTILINE)
+
+    assert sorted(calls) == sorted(named)
+    assert len(calls) <= 15

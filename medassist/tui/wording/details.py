@@ -9,6 +9,7 @@ from medassist.consult.answer import Answer, Conditions, ModelFile
 from medassist.consult.sides import Sides
 from medassist.core.clean import clean_line
 from medassist.core.values import PaneName
+from medassist.library.model_facts import sampling_words
 from medassist.session.fingerprints import Fingerprint
 from medassist.tui.wording import pane as wording
 from medassist.tui.wording import screens
@@ -113,24 +114,10 @@ def _sampling(conditions: Conditions | None) -> list[Fact]:
     if conditions is None:
         return [Fact("system prompt", ""), Fact("seed", ""), Fact("sampling", "")]
     sampling = conditions.sampling
-    system = clean_line(conditions.system)
-    said = [
-        f"temperature {sampling.temperature:g}",
-        f"top-k {sampling.top_k}",
-        f"top-p {sampling.top_p:g}",
-        f"min-p {sampling.min_p:g}",
-        f"repeat penalty {sampling.repeat_penalty:g} on the answer alone",
-    ]
-    if sampling.max_tokens is not None:
-        said.append(f"at most {sampling.max_tokens} tokens")
-    if sampling.thinking != "auto":
-        said.append(f"thinking {sampling.thinking}")
-    if sampling.stop:
-        said.append("stops at " + ", ".join(repr(text) for text in sampling.stop))
     return [
-        Fact("system prompt", system),
+        Fact("system prompt", clean_line(conditions.system)),
         Fact("seed", str(sampling.seed)),
-        Fact("sampling", ", ".join(said)),
+        Fact("sampling", sampling_words(sampling, seed=False)),
     ]
 
 
