@@ -10,7 +10,6 @@ from convert.errors import ConvertError
 from medassist.frozen_model import FrozenModel
 
 TABLE = Path(__file__).with_name("quantization_types.json")
-UNQUANTIZED = ("F32", "F16", "BF16")
 WORST = 8.0
 """How many times the published loss of Llama 3 8B a good quantization may lose. That
 model is among those which quantizing hurts most: Llama 2 7B loses a third to a half

@@ -20,7 +20,6 @@ from finetune.sagemaker.errors import (
 from finetune.sagemaker.job_limits import cost
 from finetune.sagemaker.job_request import METRICS
 from finetune.sagemaker.resource_ledger import Books, Made, ResourceLedger
-from finetune.train.checkpoint import folder_of
 from medassist.core.words import duration
 
 LOGS = "/aws/sagemaker/TrainingJobs"
@@ -230,13 +229,6 @@ def checkpoints(aws: Aws, uri: str) -> list[KeptCheckpoint]:
             at = each["LastModified"].timestamp()
             found.append(KeptCheckpoint(int(step[1]), f"{prefix}{folder}/", at))
     return sorted(found, key=lambda kept: kept.step)
-
-
-def step_folder(step: int) -> str:
-    """The name of the folder of a checkpoint."""
-    from pathlib import Path
-
-    return folder_of(Path(), step).name
 
 
 def log_lines(aws: Aws, job: str, tokens: dict[str, str], since: int = 0) -> list[str]:

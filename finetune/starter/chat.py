@@ -28,14 +28,3 @@ SYSTEM_SENTENCES = (
     "Answer the question about medicine in a few sentences.",
 )
 """System turns at the beginning of some conversations in training. Our own words."""
-
-
-def prompt(question: str, system: str | None = None) -> str:
-    """The text before an answer, without the begin token; ends with the header."""
-    opening = f"{SYSTEM}{system}{END}" if system else ""
-    return f"{opening}{USER}{question}{END}{ASSISTANT}"
-
-
-def conversation(question: str, answer: str, system: str | None = None) -> str:
-    """A question and its answer in the chat format, without the begin token."""
-    return f"{prompt(question, system)}{answer}{END}"

@@ -68,8 +68,3 @@ def token_id(tokenizer: PreTrainedTokenizerFast, token: str) -> int:
     if found is None:
         raise FinetuneError(f"the tokenizer has no token {token}; make the run anew")
     return found
-
-
-def encode_text(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    """The ids of text from outside: markers in it are letters, not control."""
-    return tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)

@@ -148,13 +148,6 @@ class Sensors:
             return SensorReading(None, "the system tells no pressure (PSI)")
         return SensorReading(float(some[1]))
 
-    def stolen(self) -> SensorReading:
-        """Seconds stolen by the hypervisor since the start."""
-        words = _text(self.root / "proc/stat").partition("\n")[0].split()
-        if len(words) < 9 or words[0] != "cpu":
-            return SensorReading(None, "the system counts no time that was stolen")
-        return SensorReading(int(words[8]) / 100)
-
     def energy(self) -> Energy:
         """The processor's energy counter, else the battery's power."""
         refused = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
@@ -343,8 +343,3 @@ def _worst(found: Sequence[Disturbance]) -> Disturbance:
         throttled=most("throttled"),
         joules=sum(joules) if len(joules) == len(found) else None,
     )
-
-
-def figures_of(values: Mapping[str, float], unit: str = "") -> dict[str, Figure]:
-    """Figures from plain numbers, by name."""
-    return {name: Figure(value=value, unit=unit) for name, value in values.items()}

@@ -21,7 +21,6 @@ from medassist.core.values import PairFiles
 TOKENS = "tokenizer.ggml.tokens"
 MERGES = "tokenizer.ggml.merges"
 _TOLD = ("tokenizer.ggml.model", "tokenizer.ggml.pre")
-FEW = 3
 
 
 @dataclass(frozen=True)

@@ -82,16 +82,6 @@ class RunFolder:
         return self.root / CHECKPOINTS
 
     @property
-    def metrics_file(self) -> Path:
-        """A line for each step of a training."""
-        return self.root / METRICS
-
-    @property
-    def training_file(self) -> Path:
-        """Settings, cost and result of the training."""
-        return self.root / TRAINING
-
-    @property
     def base(self) -> Path:
         """The base model, where it lies in the run itself."""
         return self.root / BASE
@@ -100,10 +90,6 @@ class RunFolder:
     def adapter(self) -> Path:
         """The adapter in PEFT's format."""
         return self.root / ADAPTER
-
-    def adapter_of(self, kind: str) -> Path:
-        """The adapter of a starter pair's run: `activated` or `plain`."""
-        return self.root / f"{ADAPTER}-{kind}"
 
     @property
     def adapters(self) -> tuple[Path, ...]:
@@ -115,11 +101,6 @@ class RunFolder:
     def evaluation_file(self) -> Path:
         """Comparison of base and tuned model."""
         return self.root / EVALUATION
-
-    @property
-    def evaluating(self) -> Path:
-        """Findings of an evaluation that has not ended."""
-        return self.root / EVALUATING
 
     @property
     def card_file(self) -> Path:
@@ -155,11 +136,6 @@ class RunFolder:
     def modelfile(self) -> Path:
         """The Modelfile for Ollama."""
         return self.root / MODELFILE
-
-    @property
-    def sweep_file(self) -> Path:
-        """The trials of a sweep, and which was best."""
-        return self.root / SWEEP
 
 
 def card_of(gguf: Path) -> Path | None:

@@ -43,7 +43,6 @@ def test_a_laptop_with_all_sensors_is_read(tmp_path):
     assert found.temperature_c().value == 71.5
     assert found.throttled().value == 7
     assert found.pressure().value == 12.5
-    assert found.stolen().value == 2.5
     energy = found.energy()
     assert (energy.joules, energy.source) == (5.0, "the processor's counter (RAPL)")
 

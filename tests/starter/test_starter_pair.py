@@ -17,7 +17,7 @@ from convert.gguf.adapter import convert_adapter
 from convert.gguf.contents import read_model
 from convert.gguf.model import About, convert_model
 from convert.starter_run import FOR_OLLAMA, MOST_BYTES, checkout_modelfile
-from finetune.starter.chat import BEGIN, END, PAD, SPECIAL, prompt
+from finetune.starter.chat import ASSISTANT, BEGIN, END, PAD, SPECIAL, USER
 from medassist.core.card import Card, read_card
 from medassist.core.run_folder import CARD, OWN_CARD, STARTER_ADAPTERS
 from medassist.core.values import EngineOptions, Message
@@ -62,7 +62,7 @@ def card() -> Card:
 def prompts() -> list[list[int]]:
     with NativeModel(BASE) as native:
         return [
-            native.tokenize(prompt(question), add=True, special=True)
+            native.tokenize(f"{USER}{question}{END}{ASSISTANT}", add=True, special=True)
             for question in QUESTIONS
         ]
 

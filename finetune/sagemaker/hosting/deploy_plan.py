@@ -18,7 +18,7 @@ from finetune.sagemaker.job_limits import LATE_S, cost
 from finetune.sagemaker.places import EngineKind
 from finetune.sagemaker.price import Price, price
 from finetune.sagemaker.quotas import Quota, endpoint_quota, quotas
-from finetune.sagemaker.resource_ledger import ResourceLedger, read_ledger
+from finetune.sagemaker.resource_ledger import read_ledger
 from medassist.core.run_folder import RunFolder
 from medassist.core.words import memory
 
@@ -251,9 +251,3 @@ def told_plan(plan: DeployPlan) -> str:
     lines.append(f"  image     {plan.image}")
     lines += [f"  {note}" for note in plan.notes]
     return "\n".join(lines)
-
-
-def live_endpoint(ledger: ResourceLedger | None) -> str | None:
-    """The name of an endpoint that the ledger knows of and that is not gone."""
-    known = ledger.of("endpoint") if ledger is not None else ()
-    return next((each.name for each in known if each.state != "gone"), None)

@@ -10,7 +10,7 @@ import pytest
 
 from finetune.data.documents import QuestionAnswer, whole_sentences
 from finetune.errors import FinetuneError
-from finetune.starter.chat import ASSISTANT, BEGIN, END, USER, conversation
+from finetune.starter.chat import ASSISTANT, BEGIN, END, USER
 from finetune.starter.corpus import (
     Passage,
     conversations,
@@ -21,7 +21,6 @@ from finetune.starter.corpus import (
 )
 from finetune.starter.talk import Rephraser
 from finetune.starter.token_rows import PassageTokens, TokenRows, encode_passages
-from finetune.starter.tokenizer import encode_text
 from tests.finetune.conftest import SUBJECTS
 
 
@@ -181,7 +180,7 @@ def test_a_document_ends_with_the_end_of_turn_token(tokenizer):
         for i in range(2)
     )
     assert first == f"{BEGIN}A document.{END}"
-    assert second == BEGIN + conversation("A question?", "An answer.")
+    assert second == BEGIN + f"{USER}A question?{END}{ASSISTANT}An answer.{END}"
 
 
 def test_a_passage_is_encoded_as_the_chat_template_renders_it(tokenizer):
@@ -203,7 +202,9 @@ def test_markers_in_the_text_are_letters_and_not_control(tokenizer):
     ids = encode_passages(tokenizer, [passage]).ids.tolist()
     marks = tokenizer.convert_tokens_to_ids([BEGIN, END, USER, ASSISTANT])
     assert [ids.count(mark) for mark in marks] == [1, 2, 1, 1]
-    assert tokenizer.decode(encode_text(tokenizer, f"Say {USER}.")) == f"Say {USER}."
+    text = f"Say {USER}."
+    told = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+    assert tokenizer.decode(told) == text
 
 
 def tokens_of(lengths, weights):
