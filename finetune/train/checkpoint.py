@@ -153,9 +153,12 @@ def write_checkpoint(
 
 def save_adapter(model: PeftModel, folder: Path) -> None:
     """Write the adapter in PEFT's format, without the card that PEFT would add."""
+    saved: Any = model
+    # The template of the card is compiled each time, as long as a small model takes for
+    # several steps.
+    saved.create_or_update_model_card = lambda output_dir: None
     # Embeddings are never trained here, and "auto" would ask the hub about the base.
     model.save_pretrained(str(folder), save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)
 
 
 def load_adapter_weights(model: PeftModel, folder: Path) -> None:

@@ -76,6 +76,7 @@ def test_a_training_leaves_an_adapter_that_is_better_than_the_base(
         result.first_validation_loss, rel=1e-5
     )
     assert not list(run.rglob("*.bin")) + list(run.rglob("*.pt*"))
+    assert not list(run.rglob("README.md"))  # the card that PEFT would add
 
 
 @torch.no_grad()
