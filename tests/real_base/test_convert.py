@@ -25,7 +25,7 @@ from medassist.engine.scorer import GgufScorer
 from medassist.exams.perplexity import MEAN_KLD, PPL_BASE
 from medassist.exams.scorer import compare_on_text
 
-CHUNK = 96
+CHUNK = 64
 """Tokens: three of them say which type is worse, and take seconds."""
 FALLING = ("Q8_0", "Q4_K_M", "Q3_K_M")
 
