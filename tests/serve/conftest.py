@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
-import httpx._transports.default as httpx_transports
+import httpx
 import pytest
 
 from tests.serve.vllm_stand_in import KEY
@@ -26,8 +26,8 @@ def nothing_waits_for_a_server_of_a_test() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         hasty = SimpleNamespace(**(vars(asyncio) | {"sleep": a_tenth}))
         patch.setattr("uvicorn.server.asyncio", hasty)
-        read = cache(httpx_transports.create_ssl_context)
-        patch.setattr(httpx_transports, "create_ssl_context", read)
+        read = cache(httpx.create_ssl_context)
+        patch.setattr("httpx._transports.default.create_ssl_context", read)
         yield
 
 
