@@ -20,6 +20,12 @@ TAKEN: dict[str, str] = {
     "Qwen3ForCausalLM": "Qwen3 without experts",
     "Qwen3MoeForCausalLM": "Qwen3 with experts: 30B-A3B, 235B-A22B",
     "Qwen2_5_VLForConditionalGeneration": "the text of Qwen2.5-VL",
+    "Qwen3_5ForCausalLM": "Qwen3.5 of text alone",
+    "Qwen3_5ForConditionalGeneration": "the text of Qwen3.5: 0.8B to 27B",
+    "Qwen3_5MoeForCausalLM": "Qwen3.5 with experts, of text alone",
+    "Qwen3_5MoeForConditionalGeneration": (
+        "the text of Qwen3.5 with experts: 35B-A3B to 397B-A17B"
+    ),
     "GemmaForCausalLM": "Gemma 1",
     "Gemma2ForCausalLM": "Gemma 2",
     "Gemma3ForCausalLM": "Gemma 3 of text alone: 270M and 1B",

@@ -16,6 +16,12 @@ from convert.architectures.mistral import Ministral3, Mistral, Mistral3Tower, Mi
 from convert.architectures.olmo import Olmo2, Olmo3
 from convert.architectures.phi3 import Phi3
 from convert.architectures.qwen import Qwen2, Qwen3, Qwen3Moe, Qwen25Vl
+from convert.architectures.qwen35 import (
+    Qwen35,
+    Qwen35Moe,
+    Qwen35MoeTower,
+    Qwen35Tower,
+)
 from convert.architectures.text_tower import plain_name
 from convert.errors import ConvertError
 from convert.foreign import of_class
@@ -35,6 +41,10 @@ KNOWN: dict[str, type[Architecture]] = {
     "Qwen3ForCausalLM": Qwen3,
     "Qwen3MoeForCausalLM": Qwen3Moe,
     "Qwen2_5_VLForConditionalGeneration": Qwen25Vl,
+    "Qwen3_5ForCausalLM": Qwen35,
+    "Qwen3_5ForConditionalGeneration": Qwen35Tower,
+    "Qwen3_5MoeForCausalLM": Qwen35Moe,
+    "Qwen3_5MoeForConditionalGeneration": Qwen35MoeTower,
     "GemmaForCausalLM": Gemma1,
     "Gemma2ForCausalLM": Gemma2,
     "Gemma3ForCausalLM": Gemma3,

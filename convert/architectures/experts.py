@@ -65,19 +65,20 @@ class Experts:
                 found[name] = self._one(part, expert, hidden)
         return found
 
-    def stacked(self, hidden: int) -> Table:
+    def stacked(self, hidden: int, router: str = "block_sparse_moe.router") -> Table:
         """Targets of router and experts, where one weight holds all of a kind."""
+        block = router.rpartition(".")[0]
         wide = TensorTarget("", (self.count, 2 * self.width, hidden), stacked=True)
         return {
-            "block_sparse_moe.router.weight": TensorTarget(
+            f"{router}.weight": TensorTarget(
                 "ffn_gate_inp.weight", (self.count, hidden)
             ),
-            "block_sparse_moe.experts.gate_up_proj": cut(
+            f"{block}.experts.gate_up_proj": cut(
                 wide,
                 ("ffn_gate_exps.weight", self.width),
                 ("ffn_up_exps.weight", self.width),
             ),
-            "block_sparse_moe.experts.down_proj": TensorTarget(
+            f"{block}.experts.down_proj": TensorTarget(
                 "ffn_down_exps.weight", (self.count, hidden, self.width), stacked=True
             ),
         }

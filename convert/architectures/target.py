@@ -26,6 +26,10 @@ class TensorTarget:
     """The rows in their file as a grid, whose axes stand in the GGUF in the order of
     `axes`; empty: rows stay in their order."""
     axes: tuple[int, ...] = ()
+    first: int = 0
+    """Rows before this one stay where they are; the grid is of the others."""
+    of_columns: bool = False
+    """What is said of rows by `grid`, `axes` and `first` is said of columns."""
     rows: tuple[int, int] | None = None
     """First row, and the one after the last, of the reordered weight, where it holds
     several tensors; `None`: all of them."""
@@ -99,37 +103,58 @@ class TensorTarget:
         if self.transposed:
             stored = stored.T
         order = self._order(len(stored))
+        columns = self._order_of_columns(stored)
         step = max(1, BLOCK * len(stored) // max(1, stored.size))
         start, end = self.rows or (0, len(stored))
         for row in range(start, end, step):
             some = slice(row, min(end, row + step))
-            yield stored[some if order is None else order[some]]
+            block = stored[some if order is None else order[some]]
+            yield block if columns is None else block[:, columns]
 
     def reordered(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """`rows` (as many as the weight has) in the order of the GGUF, and cut."""
         order = self._order(len(rows))
         return (rows if order is None else rows[order])[slice(*self.rows or (None,))]
 
+    def reordered_columns(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """`values` (with as many columns as the weight has) in the GGUF's order."""
+        columns = self._order_of_columns(values)
+        return values if columns is None else values[:, columns]
+
     def taken_back(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The original weight from the values of a GGUF tensor (rows first).
 
         Raises:
-            ValueError: the weight holds other tensors too, or is one of experts.
+            ValueError: the weight holds other tensors too, is one of experts, or its
+                numbers are not those of the GGUF.
         """
-        if self.rows is not None or self.stacked:
+        if self.rows is not None or self.stacked or self.logarithm:
             raise ValueError(f"{self.name} is not all of its weight")
         if self.add:
             values = values - np.float32(self.add)
         if self.transposed:
             return values.T
+        if (columns := self._order_of_columns(values)) is not None:
+            return values[:, np.argsort(columns)]
         order = self._order(len(values))
         return values if order is None else values[np.argsort(order)]
 
     def _order(self, rows: int) -> Order | None:
         """For each of `rows` of the GGUF, its row in the file."""
+        return None if self.of_columns else self._order_of(rows)
+
+    def _order_of_columns(self, values: npt.NDArray[Any]) -> Order | None:
+        """For each column of the GGUF, its column in the file."""
+        return self._order_of(values.shape[1]) if self.of_columns else None
+
+    def _order_of(self, count: int) -> Order | None:
         if not self.grid:
             return None
-        return np.arange(rows).reshape(self.grid).transpose(self.axes).reshape(-1)
+        order = np.arange(count)
+        some = order[self.first :].reshape(self.grid)
+        return np.concatenate(
+            (order[: self.first], some.transpose(self.axes).reshape(-1))
+        )
 
 
 Targets = TensorTarget | tuple[TensorTarget, ...]

@@ -32,7 +32,7 @@ def read_windows(config: JsonFile, layers: int, pattern: int) -> tuple[bool, ...
 
 
 def every(pattern: int, layers: int) -> tuple[bool, ...]:
-    """Windows in all layers but each `pattern`-th."""
+    """True in all layers but each `pattern`-th."""
     return tuple((layer + 1) % pattern != 0 for layer in range(layers))
 
 

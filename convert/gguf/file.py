@@ -35,6 +35,7 @@ _FLOAT32 = (
     "ffn_gate_inp.weight",
     "position_embd.weight",
     "ssm_conv1d.weight",
+    "ffn_gate_inp_shexp.weight",
 )
 HEADER = 1 << 20
 """Bytes beside tensors and vocabulary that a GGUF may take, when space is counted."""

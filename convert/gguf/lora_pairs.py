@@ -114,7 +114,8 @@ def _pairs_of(
         return
     for each in targets:
         rows = np.ascontiguousarray(each.reordered(b))
-        yield LoraPair(each.name, a, rows, lora.scale, each.slice_of)
+        columns = np.ascontiguousarray(each.reordered_columns(a))
+        yield LoraPair(each.name, columns, rows, lora.scale, each.slice_of)
 
 
 def another_base(

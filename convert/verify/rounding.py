@@ -24,6 +24,7 @@ _PRODUCTS = (
     torch.Tensor.matmul,
     torch.Tensor.__matmul__,
 )
+_IN_FLOAT32 = (".shared_expert_gate",)
 _EIGHTS = 32
 """Numbers of a block of Q8_0."""
 
@@ -63,9 +64,15 @@ def has_experts(module: nn.Module) -> bool:
     return any(p.ndim == 3 for p in module.parameters(recurse=False))
 
 
-def in_float32(module: nn.Module) -> bool:
-    """Whether a GGUF has the matrix of `module` in F32: a router, a convolution."""
-    return is_router(module) or isinstance(module, nn.Conv1d)
+def modules_in_float32(model: nn.Module) -> frozenset[nn.Module]:
+    """The modules of `model` whose matrix a GGUF has in F32: routers, convolutions."""
+    return frozenset(
+        module
+        for path, module in model.named_modules()
+        if is_router(module)
+        or isinstance(module, nn.Conv1d)
+        or path.endswith(_IN_FLOAT32)
+    )
 
 
 def is_router(module: nn.Module) -> bool:

@@ -40,8 +40,8 @@ from convert.verify.embeddings import EmbeddingTable
 from convert.verify.rounding import (
     as_eights,
     has_experts,
-    in_float32,
     is_router,
+    modules_in_float32,
     round_products,
 )
 from convert.verify.routing import Settled, Text, Values, settled_positions
@@ -94,6 +94,7 @@ class StreamedModel:
         self._inner = cast(
             nn.Module, getattr(self._model, self._model.base_model_prefix)
         )
+        self._exact = modules_in_float32(self._model)
         self._owners: dict[nn.Module, dict[str, Stored]] = {}
         self._assign()
         self._adapted = (
@@ -111,7 +112,7 @@ class StreamedModel:
                 round_products(module, rounding)
             weight = getattr(module, "weight", None)
             is_matrix = (
-                weight is not None and weight.ndim == 2 and not in_float32(module)
+                weight is not None and weight.ndim == 2 and module not in self._exact
             )
             if is_matrix and not isinstance(module, nn.Embedding):
                 module.register_forward_pre_hook(self._round)
@@ -130,6 +131,11 @@ class StreamedModel:
             EmbeddingTable("token_embd.weight", of_tokens, "token"),
             EmbeddingTable("output.weight", of_output, "token", "token_embd.weight"),
         ]
+        for path, module in self._model.named_modules():
+            if path.endswith(".embed_tokens_per_layer"):
+                of_layers = self._owners[module]["weight"]
+                name = "per_layer_token_embd.weight"
+                found.append(EmbeddingTable(name, of_layers, "token"))
         positions = getattr(self._inner, "wpe", None)
         if isinstance(positions, nn.Embedding):
             weight = self._owners[positions]["weight"]
@@ -353,8 +359,36 @@ class StreamedModel:
             if isinstance(each, ParamWrapper) and each.get_base_layer() is module
         )
         outermost = parent or next(wrappers, module)
+        if isinstance(outermost, nn.Embedding):
+            whole = outermost.weight
+            outermost.padding_idx = None  # of training; and its number is another here
+            outermost.register_forward_pre_hook(self._read_rows)
+            outermost.register_forward_hook(
+                lambda *_: module._parameters.update(weight=whole)
+            )
+            return
         outermost.register_forward_pre_hook(lambda *_: self._read(module))
         outermost.register_forward_hook(lambda *_: self._forget(module))
+
+    def _read_rows(
+        self, module: nn.Module, inputs: tuple[torch.Tensor, ...]
+    ) -> tuple[torch.Tensor, ...]:
+        """Read the rows of an embedding that are looked up, and no more.
+
+        A table with embeddings for each layer has gigabytes, and texts a few hundred
+        rows.
+
+        Returns:
+            What is looked up, numbered by these rows.
+        """
+        (weight,) = self._owners[module].values()
+        table = weight.tensor()
+        self._check_shape(weight, table, cast(nn.Embedding, module).weight)
+        ids, places = inputs[0].unique(return_inverse=True)
+        rows = self._as_rounded(table[ids].float())
+        module._parameters["weight"] = nn.Parameter(rows, requires_grad=False)
+        self._told()
+        return places, *inputs[1:]
 
     def _read(self, module: nn.Module, *_: object) -> None:
         for name, weight in self._owners[module].items():
@@ -363,17 +397,25 @@ class StreamedModel:
             if parameter.device.type != "meta":
                 continue
             tensor = weight.floats()
-            if tensor.shape != parameter.shape:
-                raise ConvertError(
-                    f"{weight.file}: {weight.name} has the shape "
-                    f"{tuple(tensor.shape)}, and config.json makes it "
-                    f"{tuple(parameter.shape)}"
-                )
+            self._check_shape(weight, tensor, parameter)
             if tensor.ndim > 1 and not (
-                in_float32(module) or self._packed(module) or name.endswith("_bias")
+                module in self._exact or self._packed(module) or name.endswith("_bias")
             ):
                 tensor = self._as_rounded(tensor)
             module._parameters[name] = nn.Parameter(tensor, requires_grad=False)
+        self._told()
+
+    @staticmethod
+    def _check_shape(
+        weight: Stored, tensor: torch.Tensor, parameter: nn.Parameter
+    ) -> None:
+        if tensor.shape != parameter.shape:
+            raise ConvertError(
+                f"{weight.file}: {weight.name} has the shape {tuple(tensor.shape)}, "
+                f"and config.json makes it {tuple(parameter.shape)}"
+            )
+
+    def _told(self) -> None:
         self._done += 1
         if not self._keep:
             self._watcher(WHAT, min(self._done, self._total), self._total)
@@ -438,8 +480,9 @@ def _without_weights(
         if rope:
             config.rope_parameters.update(rope)
         with torch.device("meta"):
-            causal = type(config) in AutoModelForCausalLM._model_mapping
-            kind = AutoModelForCausalLM if causal else AutoModelForImageTextToText
+            # Some models of images are among the causal ones as their text alone.
+            images = type(config) in AutoModelForImageTextToText._model_mapping
+            kind = AutoModelForImageTextToText if images else AutoModelForCausalLM
             model: PreTrainedModel = kind.from_config(
                 config,
                 dtype=torch.float32,

@@ -41,6 +41,8 @@ from transformers.models.phi3 import Phi3Config
 from transformers.models.qwen2 import Qwen2Config
 from transformers.models.qwen2_5_vl import Qwen2_5_VLConfig
 from transformers.models.qwen3 import Qwen3Config
+from transformers.models.qwen3_5 import Qwen3_5Config, Qwen3_5TextConfig
+from transformers.models.qwen3_5_moe import Qwen3_5MoeConfig, Qwen3_5MoeTextConfig
 from transformers.models.qwen3_moe import Qwen3MoeConfig
 from transformers.models.smollm3 import SmolLM3Config
 from transformers.utils.quantization_config import Mxfp4Config
@@ -167,6 +169,37 @@ def _qwen_with_images(vocab_size: int = 152064, **text: Any) -> Qwen2_5_VLConfig
     )
 
 
+QWEN_VISION = {
+    "depth": 1,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_heads": 2,
+    "out_hidden_size": 64,
+    "num_position_embeddings": 16,
+}
+
+
+def _qwen35_with_images(vocab_size: int = 248320, **text: Any) -> Qwen3_5Config:
+    """A Qwen3.5 as published, with a vision tower."""
+    tied = text.pop("tie_word_embeddings", False)
+    return Qwen3_5Config(
+        text_config={
+            "vocab_size": vocab_size,
+            "tie_word_embeddings": tied,
+            **text,
+        },
+        vision_config=QWEN_VISION,
+        tie_word_embeddings=tied,
+    )
+
+
+def _qwen35_moe_with_images(vocab_size: int = 248320, **text: Any) -> Qwen3_5MoeConfig:
+    """A Qwen3.5 with experts as published, with a vision tower."""
+    return Qwen3_5MoeConfig(
+        text_config={"vocab_size": vocab_size, **text}, vision_config=QWEN_VISION
+    )
+
+
 @dataclass(frozen=True)
 class Family:
     """A tiny model: how its config differs, and how it is stored."""
@@ -183,6 +216,8 @@ class Family:
     """GGUF keys that upstream's has, and that say nothing of this model."""
     after: Callable[[Path], None] | None = None
     """What is done to the folder once it is saved."""
+    no_mtp: bool = False
+    """Upstream is told to leave out what guesses ahead; transformers never has it."""
 
 
 def as_distilgpt2(folder: Path) -> None:
@@ -274,6 +309,33 @@ SCALES = {
     "residual_multiplier": 0.22,
     "attention_multiplier": 0.015625,
 }
+QWEN35: dict[str, Any] = SMALL | {
+    "num_hidden_layers": 5,
+    "head_dim": 32,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 6,
+    "linear_key_head_dim": 16,
+    "linear_value_head_dim": 16,
+    "rope_parameters": {
+        "rope_type": "default",
+        "rope_theta": 1e7,
+        "partial_rotary_factor": 0.25,
+        "mrope_section": [2, 1, 1],
+        "mrope_interleaved": True,
+    },
+}
+QWEN35_MOE: dict[str, Any] = {
+    **{k: v for k, v in QWEN35.items() if k != "intermediate_size"},
+    "num_hidden_layers": 2,
+    "layer_types": ["linear_attention", "full_attention"],
+    "moe_intermediate_size": 32,
+    "shared_expert_intermediate_size": 64,
+    "num_experts": 6,
+    "num_experts_per_tok": 2,
+}
+WITH_EXPERTS = frozenset(
+    f"qwen35moe.{key}" for key in ("feed_forward_length", "full_attention_interval")
+)
 HYBRID = head_size("granitehybrid") | {"granitehybrid.context_length"}
 NEOX = frozenset(("gptneox.rope.freq_base", "general.file_type"))
 MASKS = (".attn.bias", ".attn.masked_bias")
@@ -391,6 +453,31 @@ FAMILIES = {
     ),
     "qwen2-images": Family(
         _qwen_with_images, SMALL | {"tie_word_embeddings": True}, unused_rows=0
+    ),
+    "qwen35": Family(Qwen3_5TextConfig, QWEN35, "bfloat16", no_mtp=True),
+    "qwen35-yarn": Family(
+        Qwen3_5TextConfig,
+        QWEN35
+        | {
+            "linear_num_value_heads": 2,
+            "rope_parameters": QWEN35["rope_parameters"] | YARN,
+        },
+        no_mtp=True,
+    ),
+    "qwen35-images": Family(
+        _qwen35_with_images,
+        QWEN35 | {"tie_word_embeddings": True},
+        no_mtp=True,
+    ),
+    "qwen35-experts": Family(
+        Qwen3_5MoeTextConfig, QWEN35_MOE, beyond=WITH_EXPERTS, no_mtp=True
+    ),
+    "qwen35-experts-images": Family(
+        _qwen35_moe_with_images,
+        QWEN35_MOE,
+        "bfloat16",
+        beyond=WITH_EXPERTS,
+        no_mtp=True,
     ),
     "gemma": Family(GemmaConfig, SMALL | {"head_dim": 32}, "bfloat16"),
     "gemma2": Family(Gemma2Config, GEMMA, "bfloat16"),
@@ -522,8 +609,8 @@ def save_family(name: str, folder: Path, **changes: Any) -> Path:
 
 
 def model_of(config: Any) -> Any:
-    """The model of a config; not all that see images are among the causal ones."""
-    for kind in (AutoModelForCausalLM, AutoModelForImageTextToText):
+    """The model of a config; some that see images are causal ones as text alone."""
+    for kind in (AutoModelForImageTextToText, AutoModelForCausalLM):
         if type(config) in kind._model_mapping:
             return kind.from_config(config)
     raise AssertionError(type(config))
@@ -536,8 +623,8 @@ def load_model(folder: Path, dtype: Any = torch.float32) -> Any:
         config.rope_parameters |= rope
     packed = getattr(config, "quantization_config", None)
     how = {"quantization_config": Mxfp4Config(dequantize=True)} if packed else {}
-    causal = type(config) in AutoModelForCausalLM._model_mapping
-    kind = AutoModelForCausalLM if causal else AutoModelForImageTextToText
+    images = type(config) in AutoModelForImageTextToText._model_mapping
+    kind = AutoModelForImageTextToText if images else AutoModelForCausalLM
     return kind.from_pretrained(folder, config=config, dtype=dtype, **how)
 
 

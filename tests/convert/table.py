@@ -14,14 +14,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
 from convert.gguf.file import Quantization
 from convert.gguf.model import convert_model
 from convert.verify.token_ids import compare_tokens
 from tests.convert.contents import Contents, contents
-from tests.convert.families import FAMILIES, save_family, some_tokens, without_masks
+from tests.convert.families import (
+    FAMILIES,
+    load_model,
+    rows_of,
+    save_family,
+    some_tokens,
+    without_masks,
+)
 from tests.convert.greedy import same_greedy
 from tests.convert.native import NativeModel, nmse
 from tests.convert.tiny_hf import hf_logits
@@ -81,8 +87,8 @@ def row(name: str, root: Path) -> Row:
         )
     gguf = root / f"{name}.f32.gguf"
     read = compare_tokens(root / name, gguf)
-    model: Any = AutoModelForCausalLM.from_pretrained(root / name, dtype=torch.float32)
-    tokens = some_tokens(model.config.vocab_size)
+    model = load_model(root / name)
+    tokens = some_tokens(rows_of(model))
     expected = hf_logits(model.eval(), tokens)
     with NativeModel(gguf) as native:
         found = native.logits(tokens)
@@ -113,7 +119,12 @@ def main() -> None:
             if name == "distilgpt2":
                 without_masks(root / name)
             jobs += [
-                Job(str(root / name), str(root / f"{name}-{kind}.gguf"), kind)
+                Job(
+                    str(root / name),
+                    str(root / f"{name}-{kind}.gguf"),
+                    kind,
+                    no_mtp=FAMILIES[name].no_mtp,
+                )
                 for kind in KINDS
             ]
         run_upstream(jobs)

@@ -31,6 +31,8 @@ class Job:
     pre: str = "gpt-2"
     """What it is to call the byte-level pre-tokenizer."""
     vocabulary_only: bool = False
+    no_mtp: bool = False
+    """It fails on models that have nothing that guesses ahead, unless it is told."""
 
 
 def run_upstream(jobs: Sequence[Job]) -> None:

@@ -45,6 +45,7 @@ def main() -> None:
             *("--outfile", job["out"], "--outtype", job["type"]),
             *("--split-max-size", job["split"]),
             *(["--vocab-only"] if job["vocabulary_only"] else []),
+            *(["--no-mtp"] if job["no_mtp"] else []),
         ]
         convert_hf_to_gguf.main()
 
