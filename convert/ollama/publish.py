@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -99,7 +100,8 @@ def proofs_of(plan: PublishPlan) -> Proofs:
     missing: list[str] = []
     model = None
     try:
-        quantized = f"{first.name} --against F16.gguf" if plan.facts.quantized else ""
+        typed = shlex.quote(first.name)
+        quantized = f"{typed} --against F16.gguf" if plan.facts.quantized else ""
         found = require_verified(first, quantized)
         model = found.model_sha256
         proven[first] = found.sha256
@@ -107,7 +109,8 @@ def proofs_of(plan: PublishPlan) -> Proofs:
     except NotVerifiedError as error:
         missing.append(str(error))
     if plan.adapter is not None:
-        way = f"F16.gguf --adapter ADAPTER --adapter-gguf {plan.adapter.name}"
+        typed = shlex.quote(plan.adapter.name)
+        way = f"F16.gguf --adapter ADAPTER --adapter-gguf {typed}"
         try:
             lora = require_verified(plan.adapter, way)
             if model in (None, lora.base_model_sha256):

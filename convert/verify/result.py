@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from math import isfinite
@@ -65,7 +66,8 @@ def require_verified(gguf: Path, more: str = "") -> Verified:
         changed = any(entry.file == gguf.name for entry in known)
         why = "was changed since it was verified" if changed else "is not verified"
         raise NotVerifiedError(
-            f"{gguf} {why}; run: medassist convert verify MODEL {more or gguf.name}"
+            f"{gguf} {why}; run: medassist convert verify MODEL "
+            f"{more or shlex.quote(gguf.name)}"
         )
     if not found.passed:
         failed = "; ".join(f"{check.name}: {check.said}" for check in found.failed)

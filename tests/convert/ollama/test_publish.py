@@ -272,7 +272,7 @@ def test_what_the_gate_passed_is_published_without_more_ado(
 def test_a_dry_run_shows_what_is_not_verified_and_which_proofs_are_missing(
     fake: FakeOllama, hf, gguf_f32, tmp_path
 ):
-    file = convert_model(hf.base, tmp_path / "small.gguf", About("tiny"), "q8_0")
+    file = convert_model(hf.base, tmp_path / "my small.gguf", About("tiny"), "q8_0")
     lora = Path(shutil.copy(gguf_f32.plain, tmp_path / "lora.gguf"))
     words = [
         "publish", "tiny", str(file), "--adapter", str(lora), "--host", fake.host,
@@ -283,7 +283,7 @@ def test_a_dry_run_shows_what_is_not_verified_and_which_proofs_are_missing(
     assert "would be made" in result.stdout
     assert "num_ctx 256: from the GGUF" in result.stdout
     shown = result.stdout
-    assert "convert verify MODEL small.gguf --against F16.gguf" in shown
+    assert "convert verify MODEL 'my small.gguf' --against F16.gguf" in shown
     assert (
         "convert verify MODEL F16.gguf --adapter ADAPTER --adapter-gguf lora.gguf"
         in shown
