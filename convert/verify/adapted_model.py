@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import torch
 from peft import LoraConfig, PeftModel
+from safetensors.torch import save_file
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -57,13 +61,14 @@ def adapted_model(
             if (spelled := _spelled(name))
         }
     try:
-        adapted = PeftModel.from_pretrained(
-            model,
-            str(adapter),
-            config=_on_text(model, adapter, stored) if towers else None,
-            local_files_only=True,
-            low_cpu_mem_usage=True,
-        )
+        with _loras_alone(adapter, stored) as loras:
+            adapted = PeftModel.from_pretrained(
+                model,
+                str(loras),
+                config=_on_text(model, adapter, stored) if towers else None,
+                local_files_only=True,
+                low_cpu_mem_usage=True,
+            )
     except Exception as error:
         # PEFT raises errors of many kinds for an adapter that does not fit.
         config = JsonFile.read(adapter / ADAPTER_CONFIG)
@@ -75,6 +80,23 @@ def adapted_model(
     _fill(adapted, file, stored, _spelled if towers else str)
     _check_rest(adapted, stored, owners, _spelled if towers else str)
     return adapted.eval()
+
+
+@contextmanager
+def _loras_alone(adapter: Path, stored: Mapping[str, Stored]) -> Generator[Path]:
+    """The adapter's folder, or a copy without what is no LoRA in it.
+
+    PEFT would put copies of the base's weights in the place of those that are streamed.
+    """
+    loras = {w.name: w for name, w in stored.items() if "lora_" in name}
+    if len(loras) == len(stored):
+        yield adapter
+        return
+    with TemporaryDirectory(prefix="medassist-loras-") as made:
+        shutil.copy(adapter / ADAPTER_CONFIG, made)
+        tensors = {name: weight.tensor() for name, weight in loras.items()}
+        save_file(tensors, Path(made) / ADAPTER_WEIGHTS, {"format": "pt"})
+        yield Path(made)
 
 
 def _on_text(

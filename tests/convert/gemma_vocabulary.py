@@ -7,10 +7,12 @@ of it is kept here.
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
 from gguf import TokenType
 from sentencepiece import sentencepiece_model_pb2 as model_pb2
+from transformers import AutoTokenizer
 
 from convert.gguf.head import read_head
 from tests.convert.tiny_vocabularies import gemma_settings
@@ -44,7 +46,11 @@ def gemma_gguf(file: Path) -> Path:
 
 
 def gemma_folder(gguf: Path, folder: Path) -> Path:
-    """Save the vocabulary of `gguf` as Google publishes it: a SentencePiece model."""
+    """Save the vocabulary of `gguf` as Google publishes it.
+
+    A SentencePiece model, and tokenizer.json with the merges in the order of the
+    scores; transformers, which finds them, has them in the order of their ids.
+    """
     values = read_head(gguf).values
     made = model_pb2.ModelProto()
     tokens, scores, kinds = (
@@ -66,10 +72,15 @@ def gemma_folder(gguf: Path, folder: Path) -> Path:
     trainer.pad_id, trainer.eos_id, trainer.bos_id, trainer.unk_id = 0, 1, 2, 3
     trainer.pad_piece, trainer.eos_piece = "<pad>", "<eos>"
     trainer.bos_piece, trainer.unk_piece = "<bos>", "<unk>"
-    rules = made.normalizer_spec
-    rules.name = "identity"
-    rules.add_dummy_prefix = rules.remove_extra_whitespaces = False
+    changes = made.normalizer_spec
+    changes.name = "identity"
+    changes.add_dummy_prefix = changes.remove_extra_whitespaces = False
     folder.mkdir(parents=True)
     (folder / "tokenizer.model").write_bytes(made.SerializeToString())
     gemma_settings(folder)
+    found = AutoTokenizer.from_pretrained(folder).backend_tokenizer.to_str()
+    rules = json.loads(found)
+    by_token = dict(zip(tokens, scores, strict=True))
+    rules["model"]["merges"].sort(key=lambda pair: -by_token["".join(pair)])
+    (folder / "tokenizer.json").write_text(json.dumps(rules), "utf-8")
     return folder

@@ -148,6 +148,8 @@ def with_its_base(base: Path, given: Path, dtype: torch.dtype, **changed) -> Non
     """Put the base beside the LoRA, as the whole state of a training has it."""
     found = load_adapted(base, given, dtype=dtype).state_dict()
     state = {name: tensor.clone() for name, tensor in found.items()}
+    for name, tensor in load_file(given / WEIGHTS).items():
+        state[name.replace(".weight", ".default.weight")] = tensor
     assert any(name.endswith("q_proj.base_layer.weight") for name in state)
     save_file(state | changed, given / WEIGHTS, {"format": "pt"})
 
