@@ -1,13 +1,17 @@
 """A GGUF answers an exam as lm-eval has the same model's folder answer it.
 
-Both in F32: what is left is the arithmetic of two programs, and near-ties are counted.
+Both in F32, as plain text and by the model's chat template: what is left is the
+arithmetic of two programs, and near-ties are counted.
 """
 
 from __future__ import annotations
 
+import json
 import warnings
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +19,10 @@ from convert.gguf.model import convert_model
 from convert.unpack.unpack import unpack
 from medassist.bench.events import Ended
 from medassist.bench.exam import CONTEXT, hashed
-from medassist.bench.exam_verdict import sat
+from medassist.bench.exam_results import as_lm_eval
+from medassist.bench.exam_verdict import Sat, sat
 from medassist.bench.results import ExamItem
-from medassist.bench.targets import Target, target
+from medassist.bench.targets import target
 from medassist.exams.multiple_choice import Continuation, ScoringPass
 from tests.bench.measured import SMALL, measure
 from tests.exams.exam_model import save_exam_model
@@ -31,23 +36,37 @@ COUNTS = {"tiny": 24, "real": 8}
 MMLU = "mmlu_medical"
 
 
-@pytest.fixture(params=COUNTS)
-def model(request, tmp_path) -> tuple[str, Path, Path]:
-    """Which one, its folder, and its GGUF."""
-    folder, gguf = tmp_path / "model", tmp_path / "model-f32.gguf"
+@dataclass(frozen=True)
+class Asked:
+    """What both were asked and answered."""
+
+    name: str
+    gguf: Path
+    exams: Path
+    theirs: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module", params=COUNTS)
+def both(request, tmp_path_factory) -> Asked:
+    """A model's folder as lm-eval has it answer, and its GGUF."""
+    place = tmp_path_factory.mktemp(request.param)
+    folder, gguf = place / "model", place / "model-f32.gguf"
     if request.param == "tiny":
         save_exam_model(folder)
     else:
         unpack(request.getfixturevalue("real_base"), folder)
-    return request.param, folder, convert_model(folder, gguf, quantization="f32")
+    count = COUNTS[request.param]
+    return Asked(
+        request.param,
+        convert_model(folder, gguf, quantization="f32"),
+        write_papers(place / "exams", count),
+        run_lm_eval(folder, place, count)["tasks"],
+    )
 
 
-def ours(gguf: Target, exams: Path, folder: Path) -> dict[str, list[ExamItem]]:
-    """The answers that `medassist bench` keeps, by lm-eval's names of the tasks."""
-    wishes = replace(SMALL, tests=frozenset(("exams",)), exams=exams, shots=5)
-    events = measure(wishes, [gguf], folder / "r.jsonl")
-    ended = next(event for event in events if isinstance(event, Ended))
-    (row,) = sat(ended.lines)
+def by_task(rows: Sequence[Sat]) -> dict[str, list[ExamItem]]:
+    """The answers of the only row, by lm-eval's names of the tasks."""
+    (row,) = rows
     found = {task: list(items.values()) for task, items in row.answers.items()}
     subjects = found.pop(MMLU)
     for subject in SUBJECTS:
@@ -64,19 +83,31 @@ def hash_of(pairs: list[tuple[list[int], list[int]]], context: int) -> str:
     return hashed([ScoringPass(0, read, tuple(own)) for read, own in asked.items()])[0]
 
 
-def test_the_answers_are_lm_evals_on_the_very_same_tokens(model, tmp_path):
-    name, folder, gguf = model
-    count = COUNTS[name]
-    exams = write_papers(tmp_path / "exams", count)
-    row = target(gguf)
-    own = ours(row, exams, tmp_path)
-    theirs = run_lm_eval(folder, tmp_path, count, "--only-plain")["tasks"]
-    assert set(own) == set(theirs)
+@pytest.mark.parametrize("chat", [False, True], ids=["plain", "chat"])
+def test_the_answers_are_lm_evals_on_the_very_same_tokens(both: Asked, tmp_path, chat):
+    wishes = replace(
+        SMALL,
+        tests=frozenset(("exams",)),
+        exams=both.exams,
+        shots=5,
+        exam_chat=chat,
+    )
+    row = target(both.gguf)
+    events = measure(wishes, [row], tmp_path / "r.jsonl")
+    ended = next(event for event in events if isinstance(event, Ended))
+    own = by_task(sat(ended.lines))
+    form = json.loads(as_lm_eval(ended.lines))
+    assert form["apply_chat_template"] is chat
     assert row.context is not None
     context = min(CONTEXT, row.context)
+    ending = " chat" if chat else ""
+    assert {f"{task}{ending}" for task in own} == {
+        task for task in both.theirs if task.endswith(" chat") is chat
+    }
     near_ties: list[str] = []
     for task, items in own.items():
-        other = theirs[task]
+        other = both.theirs[f"{task}{ending}"]
+        ties = len(near_ties)
         for item, scores, ids in zip(items, other["scores"], other["ids"], strict=True):
             assert item.tokens == hash_of(ids, context), (task, item.id)
             best, second = sorted(scores, reverse=True)[:2]
@@ -85,6 +116,12 @@ def test_the_answers_are_lm_evals_on_the_very_same_tokens(model, tmp_path):
                 continue
             assert item.choice == scores.index(best), (task, item.id)
             assert item.margin == pytest.approx(best - second, abs=0.02)
-    said = f"{name}: {len(near_ties)} near-ties of {count * len(own)}: {near_ties}"
-    warnings.warn(said, stacklevel=1)  # so that the run's summary counts them
-    assert len(near_ties) <= 0.05 * count * len(own)
+        figures = form["results"][task]
+        assert {f"{name},none" for name in other["figures"]} <= set(figures)
+        moved = (len(near_ties) - ties) / len(items)
+        assert figures["acc,none"] == pytest.approx(
+            other["figures"]["acc"], abs=moved + 1e-9
+        )
+    said = f"{both.name}: {len(near_ties)} near-ties of {sum(map(len, own.values()))}"
+    warnings.warn(f"{said}: {near_ties}", stacklevel=1)  # the run's summary counts them
+    assert len(near_ties) <= 0.05 * sum(map(len, own.values()))
