@@ -77,3 +77,43 @@ def test_a_danger_beside_such_words_is_still_raised(text: str) -> None:
 )
 def test_a_review_of_systems_denies_what_stands_behind_its_headings(text: str) -> None:
     assert not find_red_flags(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No signs or symptoms of crushing chest pain, dyspnoea or syncope",
+        "Aucun signe ni symptôme d'AVC, de méningite ou d'embolie pulmonaire",
+        "Keine Zeichen oder Symptome einer Sepsis, Meningitis oder Lungenembolie",
+        "Sin signos ni síntomas de ictus, meningitis o embolia pulmonar",
+        "ROS negative for haematemesis, melaena, syncope, suicidal ideation",
+        "He isn't suicidal and doesn't want to hurt himself",
+        "No quiere matarse ni morir",
+        "golpe de calor no, solo la piel roja del sol",
+        "Hitzschlag nein, nur ein Sonnenbrand",
+        "chest pain no, breathless no, he sweats in the sauna",
+        "heart attack on a plate, they call it",
+        "The GP has written a letter about her tablets",
+        "escribí una carta al médico por mis pastillas",
+    ],
+)
+def test_what_is_denied_in_lists_or_behind_the_finding_is_not_raised(
+    text: str,
+) -> None:
+    assert find_red_flags(text) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No signs or symptoms of a cold but he has crushing chest pain and is sweating",
+        "He was offered morphine for his crushing chest pain, sweating, and said no",
+        "I do not want to live any more",
+        "douleur dans le dos comme si ça se déchirait",
+        "chest pain even if he rests, sweating",
+        "it feels as if my chest is being ripped apart",
+        "ROS negative for cough. Crushing chest pain since nine, sweating",
+    ],
+)
+def test_a_danger_beside_a_list_a_comparison_or_a_refusal_is_raised(text: str) -> None:
+    assert find_red_flags(text)

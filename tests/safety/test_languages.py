@@ -19,8 +19,8 @@ from tests.safety.language_cases import (
     wrong,
 )
 
-SETS = ("seen", "aside", "later")
-"""What others wrote unseen is a measure, and no test: the tool prints it."""
+SETS = ("seen", "aside", "later", "open")
+"""What was unseen or sealed is a measure, and no test: the tools print it."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -39,7 +39,7 @@ def test_what_is_denied_over_anothers_or_harmless_stays_silent(
 ) -> None:
     told = [case for which in SETS for case in cases(language, which)]
     silent = [case for case in told if case.kind == kind]
-    assert len(silent) >= 4
+    assert len(silent) >= 3
     assert [(case.text, wrong(case)) for case in silent if wrong(case)] == []
 
 

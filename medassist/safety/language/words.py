@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from medassist.safety.letters import folded, without_apostrophes
 
@@ -16,6 +16,11 @@ WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019`][^\W\d_]+)*")
 READ: Final = ("german", "french", "spanish")
 """The languages that have rules of their own beside English."""
 SHORTEST_OF_RULES: Final = 5
+OF_CUES: Final = (
+    *("now", "newer", "earlier", "previous"),
+    *("but", "has", "had", "died", "no", "denies"),
+)
+"""Lists of small words of the rules that are of one language alone."""
 SPELT_OUT_IN: Final = ("german", "swedish", "danish", "finnish")
 """Languages in which ue is typed where there is no umlaut on the keyboard."""
 SPELT_OUT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa"})
@@ -29,11 +34,17 @@ def english_words() -> frozenset[str]:
 
 @cache
 def foreign_words() -> Mapping[str, tuple[str, ...]]:
-    """Every word of words.toml without its marks, and whose it is."""
+    """Every word of words.toml without its marks, and whose it is.
+
+    The rules' words for now and then, for no and but, are of one language too.
+    """
     found: dict[str, list[str]] = {}
     table = tomllib.loads((FOLDER / "words.toml").read_text(encoding="utf-8"))
     for language, listed in table.items():
         typed = [*words(listed)]
+        if language in READ:
+            cues = _rules_of(language)["cues"]["words"]
+            typed += _long(" ".join(cues[name] for name in OF_CUES))
         if language in SPELT_OUT_IN:
             typed += words(listed.translate(SPELT_OUT))
         for word in dict.fromkeys(typed):
@@ -54,13 +65,23 @@ def rule_words() -> Mapping[str, tuple[str, ...]]:
     return {word: tuple(languages) for word, languages in found.items()}
 
 
+@cache
+def _rules_of(language: str) -> dict[str, Any]:
+    file = FOLDER.parent / "red_flags" / "languages" / f"{language}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
 def _of_rules(language: str) -> Iterator[str]:
     """The whole words of the rules of a language; the short ones are anybody's."""
-    file = FOLDER.parent / "red_flags" / "languages" / f"{language}.toml"
-    for phrases in tomllib.loads(file.read_text(encoding="utf-8"))["concepts"].values():
-        for word in re.split(r"[\s/]", " ".join(phrases)):
-            if len(word) >= SHORTEST_OF_RULES and word.isalpha():
-                yield from words(word)
+    said = _rules_of(language)
+    for phrases in said["concepts"].values():
+        yield from _long(" ".join(phrases))
+
+
+def _long(phrases: str) -> Iterator[str]:
+    for word in re.split(r"[\s/]", phrases):
+        if len(word) >= SHORTEST_OF_RULES and word.isalpha():
+            yield from words(word)
 
 
 @cache

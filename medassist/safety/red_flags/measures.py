@@ -138,7 +138,14 @@ class _MeasureReader:
         self._values: Values = {}
 
     def read(self, names: Iterable[Hit]) -> Values:
-        longest = list(self._longest(names))
+        names = list(names)
+        for hit in names:
+            kind, is_said, number = hit.concept[len(NAME) :].partition("=")
+            if is_said:
+                self._add(kind, float(number), hit.places)
+        longest = list(
+            self._longest(hit for hit in names if "=" not in hit.concept[1:])
+        )
         for hit, kind in longest:
             if not kind.loose:
                 self._begins.setdefault(hit.places[0], kind)

@@ -100,6 +100,8 @@ class MeasureFile(FrozenModel):
     sources: dict[str, str]
     not_a_pressure: str = Field(alias="not-a-pressure")
     flags: dict[str, ValueFlagRow]
+    said: dict[str, list[str]] = {}
+    """Words that are a value by themselves: "responds to pain only" is "gcs=8"."""
     measures: dict[str, KindRow]
 
 
@@ -111,6 +113,8 @@ class LanguageFile(FrozenModel):
     concepts: dict[str, list[str]]
     names: dict[str, list[str]]
     """What values are called beside their English names."""
+    said: dict[str, list[str]] = {}
+    """Words that are a value by themselves, as in measures.toml."""
     other_names: tuple[str, ...] = Field(alias="other-names")
     """English names of values that mean something else: RR is a pressure in German."""
     units: dict[str, Units] = {}

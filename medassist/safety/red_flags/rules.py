@@ -249,7 +249,7 @@ def _translated(language: str) -> Rules:
         name: replace(kind, units=(*file.units.get(name, ()), *kind.units))
         for name, kind in ours.kinds.items()
     }
-    named = {NAME + name: said for name, said in names.items()}
+    named = {NAME + name: said for name, said in (names | file.said).items()}
     phrases = [*_parsed(file.concepts | named, lists, language)]
     around = _around(file.cues, measured, language, ours.cues.words)
     return replace(
@@ -331,6 +331,9 @@ def _names(file: MeasureFile, lists: dict[str, tuple[str, ...]]) -> Iterator[Phr
     for name, row in file.measures.items():
         for phrase in row.names:
             yield parse(NAME + name, phrase, lists)
+    for value, phrases in file.said.items():
+        for phrase in phrases:
+            yield parse(NAME + value, phrase, lists)
 
 
 def _kind(name: str, row: KindRow) -> Kind:

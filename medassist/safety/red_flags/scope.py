@@ -415,6 +415,8 @@ def _supposed(
         start = end
     for places in hits.get("if", ()):
         cue = places[0]
+        if cue and words[cue - 1] in lists["as"]:
+            continue  # "As if it were torn" is a comparison and no condition.
         for at in range(cue + 1, min(cue + 1 + REACH_OF_IF, len(words))):
             if text.breaks[at]:
                 break

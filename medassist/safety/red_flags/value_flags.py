@@ -165,7 +165,8 @@ class _ValueReader:
     def _is_denied(self, value: MeasuredValue) -> bool:
         """A "no" of its own clause: lists that go on do not deny values."""
         denied = self._said.denied
-        cues = [denied[place] for place in value.places if denied[place] >= 0]
+        own = value.places
+        cues = [denied[at] for at in own if denied[at] >= 0 and denied[at] not in own]
         if not cues or max(cues) < self._clause(value.places[0])[0]:
             return False
         name, at = value.places[0], value.places[-1]
