@@ -52,6 +52,8 @@ def test_every_kind_stands_in_the_sentences() -> None:
         ("Review 11/28 please", "Review [DATE] please"),
         ("geb. 27. Dezember 1994", "geb. [DATE]"),
         ("née le 11 juin 1978", "née le [DATE]"),
+        ("elle arrive le 9 mai", "elle arrive le [DATE]"),
+        ("Visite du 06/11.", "Visite du [DATE]."),
         ("nacida el 25 de julio de 1934", "nacida el [DATE]"),
         ("Tues 24/2: wound check", "[DATE]: wound check"),
         ("Stent Jan-22.", "Stent [DATE]."),
@@ -158,6 +160,7 @@ def test_names_are_found_however_they_are_written(text: str, left: str) -> None:
         "Signe de Lasègue positif à 40°, Léri négatif.",
         "Relais Xarelto par Lovenox, arrêt Kardegic, reprise Bisoce et Tahor.",
         "Sonda de Foley, agujas de Kirschner.",
+        "Chagas descartado; pauta con Claritromicina.",
     ],
 )
 def test_eponyms_medicines_and_results_are_left_in_peace(text: str) -> None:

@@ -145,6 +145,7 @@ def test_limits_are_those_of_the_age(text: str, raised: bool) -> None:
         ("What ECG changes do you expect at a potassium of 8?", False),
         ("BP 74/40 during the spinal last month, 126/70 in clinic now", False),
         ("l'an dernier hémoglobine à 5, maintenant 12,4", False),
+        ("sodio 110 mEq/L, potasio 1,9 mEq/L", True),
         ("responds to pain only", True),
         ("AVPU: P", True),
         ("A on AVPU, chatting", False),

@@ -149,7 +149,8 @@ def _written_with_months(page: TextPage) -> Iterator[Found]:
                 continue
             written = match["month"] or page.text[word.start : word.end]
             has_year = re.search(_YEAR, match.group()) is not None
-            if written[0].islower() and not has_year and key in only_large:
+            dated = _BEFORE_A_DAY.search(form, max(0, match.start() - 6), match.start())
+            if written[0].islower() and not (has_year or dated) and key in only_large:
                 continue
             last = match.end()
             yield "DATE", match.start(), last, True
@@ -161,6 +162,7 @@ def _written_with_months(page: TextPage) -> Iterator[Found]:
         yield "DATE", *match.span(), True
 
 
+_BEFORE_A_DAY: Final = re.compile(r"(?<!\w)(?:le|du|au|el|del|al|am|vom|zum) $")
 _HOLIDAY: Final = re.compile(
     r"(?<!\w)(?:Christmas|Easter|Thanksgiving|Halloween|New Year's|Weihnachten"
     r"|Ostern|No\u00ebl"

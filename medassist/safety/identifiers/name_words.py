@@ -90,7 +90,12 @@ def _of_a_man(piece: str) -> str:
 
 
 def is_word(word: Word, languages: frozenset[str] = READ) -> bool:
-    """Whether it is a word of English, or of another language of the text."""
+    """Whether it is a word of English, or of another language of the text.
+
+    None is one with letters that none of them has: "Đỗ" is no "do".
+    """
+    if any(sign > "\u00ff" and sign not in "\u0153\u0152\u2019" for sign in word.text):
+        return False
     return all(
         piece in english_words()
         or piece in keys("words-too")

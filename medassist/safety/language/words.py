@@ -74,7 +74,7 @@ def _rules_of(language: str) -> dict[str, Any]:
 def _of_rules(language: str) -> Iterator[str]:
     """The whole words of the rules of a language; the short ones are anybody's."""
     said = _rules_of(language)
-    for phrases in said["concepts"].values():
+    for phrases in (*said["concepts"].values(), *said["names"].values()):
         yield from _long(" ".join(phrases))
 
 
