@@ -360,7 +360,7 @@ class StreamedModel:
         )
         outermost = parent or next(wrappers, module)
         if isinstance(outermost, nn.Embedding):
-            whole = outermost.weight
+            whole = cast(nn.Parameter, outermost.weight)
             outermost.padding_idx = None  # of training; and its number is another here
             outermost.register_forward_pre_hook(self._read_rows)
             outermost.register_forward_hook(
@@ -407,7 +407,7 @@ class StreamedModel:
 
     @staticmethod
     def _check_shape(
-        weight: Stored, tensor: torch.Tensor, parameter: nn.Parameter
+        weight: Stored, tensor: torch.Tensor, parameter: torch.Tensor
     ) -> None:
         if tensor.shape != parameter.shape:
             raise ConvertError(
