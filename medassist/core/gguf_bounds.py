@@ -16,6 +16,9 @@ from typing import cast
 
 Number = int | float
 TABLE = Path(__file__).with_name("gguf_bounds.json")
+SPARSITY = "activation_sparsity_scale"
+"""Key of the deviations above the mean below which a layer of Gemma 3n drops values;
+minus infinity where it drops none."""
 ALPHA = "adapter.lora.alpha"
 """Key of an adapter's strength; llama.cpp ends the process where that is a list."""
 
@@ -34,6 +37,8 @@ def implausible(metadata: Mapping[str, object], architecture: str) -> str:
             continue
         least, most = named.get(key.removeprefix(prefix), other)
         for number in _numbers(value):
+            if key == f"{prefix}{SPARSITY}" and number == -math.inf:
+                continue
             if isinstance(number, float) and not math.isfinite(number):
                 return f"{key} is {number}"
             if isinstance(number, int) and not least <= number <= most:
