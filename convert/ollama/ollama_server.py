@@ -30,12 +30,20 @@ PIECE = 1 << 20
 CREATE = "create"
 
 
-class AdapterRefusedError(ConvertError):
-    """The server makes no models with an adapter; `said` is what it says of that."""
+class ServerRefusedError(ConvertError):
+    """The server would not; `said` is what it says of that."""
 
     def __init__(self, message: str, said: str) -> None:
         super().__init__(message)
         self.said = said
+
+
+class AdapterRefusedError(ServerRefusedError):
+    """The server makes no models with an adapter."""
+
+
+class ThinkingRefusedError(ServerRefusedError):
+    """The server takes no `think` for the model."""
 
 
 class OllamaServer(OllamaConnection):
@@ -147,6 +155,7 @@ class OllamaServer(OllamaConnection):
             think: whether the model is to think; `None` leaves that to the server.
 
         Raises:
+            ThinkingRefusedError: the model does not think there.
             ConvertError: it makes none.
         """
         thinking = {} if think is None else {"think": think}
@@ -275,9 +284,11 @@ class OllamaServer(OllamaConnection):
             step = "It lost a file that it had; give the command again"
         else:
             step = "Its log says more (`journalctl -u ollama`, or ~/.ollama/logs)"
+            refused = f"the Ollama at {self.host.url} would not {doing}: {said}. {step}"
             if "adapter" in lower and doing.startswith(CREATE):
-                refused = f"the Ollama at {self.host.url} would not {doing}: {said}"
-                return AdapterRefusedError(f"{refused}. {step}", said)
+                return AdapterRefusedError(refused, said)
+            if "does not support thinking" in lower:
+                return ThinkingRefusedError(refused, said)
         return ConvertError(
             f"the Ollama at {self.host.url} would not {doing}: {said}. {step}"
         )

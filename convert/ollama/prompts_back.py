@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from convert.errors import ConvertError
 from convert.go_template.source import ChatSource, TemplateRefused
 from convert.ollama.model_settings import OllamaSettings
-from convert.ollama.ollama_server import OllamaServer
+from convert.ollama.ollama_server import OllamaServer, ThinkingRefusedError
 from convert.ollama.own_template import FIRST, GO_ALONE
 from convert.ollama.publish_plan import PublishPlan
 from convert.ollama.read_back_check import ReadBackCheck, short
@@ -153,6 +153,10 @@ def _thinking(
                 said += short(expected[0])
                 return [ReadBackCheck(what="think", equal=False, said=said)]
             idle.append(word)
+    except ThinkingRefusedError as error:
+        said = "this model has no thinking switch there; asked with think: true, the "
+        said += f'server says "{error.said}"'
+        return [ReadBackCheck(what="think", equal=None, said=said)]
     except ConvertError as error:
         return [ReadBackCheck(what="think", equal=None, said=str(error))]
     if idle:

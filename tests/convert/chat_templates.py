@@ -283,6 +283,14 @@ DATED_AND_SWITCHED = replace(
 )
 # The server's word for it is enable_thinking.
 THINKS_BY_ANOTHER_NAME = switched("thinking is defined and thinking")
+# Switched by a word in the prompt, without the marks that the server looks for.
+THINKS_AT_A_WORD = with_tools(
+    replace(
+        ZEPHYR,
+        template="{% if thinking is defined and thinking %}{{ 'Think first.\n' }}"
+        "{% endif %}" + ZEPHYR.template,
+    )
+)
 # A head that says the day and the mode, which a word in the system text switches too.
 MODE_IN_THE_HEAD = Spoken(
     "{% if enable_thinking is not defined %}{% set enable_thinking = true %}{% endif %}"

@@ -21,6 +21,7 @@ from tests.convert.chat_templates import (
     MISTRAL_3,
     MODE_IN_THE_HEAD,
     THINKS,
+    THINKS_AT_A_WORD,
     THINKS_BY_ANOTHER_NAME,
     THINKS_UNLESS_TOLD,
     THINKS_WHEN_TOLD,
@@ -167,6 +168,19 @@ def test_a_switch_of_another_name_is_said_to_do_nothing(fake: FakeOllama, tmp_pa
     equal, said = found["think"]
     assert equal is None
     assert "think: true changes nothing" in said
+
+
+def test_a_switch_that_the_server_does_not_know_is_told_as_none(
+    fake: FakeOllama, tmp_path
+):
+    file = THINKS_AT_A_WORD.gguf(tmp_path / "m.gguf")
+    found = checks(fake.host, file)
+    assert found["prompt"][0] is True
+    equal, said = found["think"]
+    assert equal is None
+    assert said.startswith("this model has no thinking switch there")
+    assert "the model does not support thinking" in said
+    assert "would not" not in said and "log" not in said
 
 
 def test_a_mode_in_the_head_is_the_servers_own_prompt_and_switched(
