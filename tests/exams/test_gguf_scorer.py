@@ -154,7 +154,7 @@ def test_the_whole_cache_is_emptied_only_after_what_was_no_number(tiny, monkeypa
     emptied: list[bool] = []
     clear = llama.llama_memory_clear
 
-    def counted(memory: object, data: bool) -> None:
+    def counted(memory: llama.llama_memory_t, data: bool) -> None:
         emptied.append(data)
         clear(memory, data)
 
