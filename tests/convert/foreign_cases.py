@@ -257,6 +257,10 @@ BASES = {
     "TensorFlow": Case(weights_in("tf_model.h5"), ("TensorFlow", "safetensors")),
     "a trainer's pickles": Case(weights_in("optimizer.pt"), ("holds neither",)),
 }
+GEMMA_3N = (
+    "it is a Gemma 3n, .* over n - 1, and transformers over n.* 1e-5.*"
+    "convert_hf_to_gguf.py converts it"
+)
 CLASSES = {
     "LlamaForSequenceClassification": "labels or a score",
     "Qwen2ForRewardModel": "labels or a score",
@@ -266,8 +270,8 @@ CLASSES = {
     "BertForMaskedLM": "does not write",
     "LlamaModel": "the inner model",
     "Qwen2MoeForCausalLM": "experts.*convert_hf_to_gguf",
-    "Gemma3nForConditionalGeneration": "images and text.*convert_hf_to_gguf",
-    "Gemma3nForCausalLM": "none that is written here.*convert_hf_to_gguf",
+    "Gemma3nForConditionalGeneration": GEMMA_3N,
+    "Gemma3nForCausalLM": GEMMA_3N,
     "Qwen3NextForCausalLM": "none that is written here.*convert_hf_to_gguf",
     "Qwen3_5TextForSequenceClassification": "labels or a score",
     "BioGptForCausalLM": "no code for it.*with transformers",

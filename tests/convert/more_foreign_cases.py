@@ -140,7 +140,8 @@ BASES = {
 }
 CLASSES = {
     "PhiForCausalLM": "knows many more",
-    "Gemma3nForConditionalGeneration": "images and text",
+    "Gemma3nForSequenceClassification": "labels or a score",
+    "Gemma3nTextModel": "the inner model",
     "WhisperForConditionalGeneration": "an encoder",
     "DeepseekV3ForCausalLM": "experts",
     "GPT2ForSequenceClassification": "labels or a score",
