@@ -4,7 +4,8 @@ They were written before there was a rule that reads these languages. `aside`: e
 third, kept back while the rules were written; `unseen` and, after that, `fresh`: by
 somebody who saw no rule; `later`: in English too, by the authors, before the vocabulary
 grew once more; `open` and `sealed`: in English too, by somebody who had not read the
-rules, two thirds to mend by and a third that was run once afterwards.
+rules, two thirds to mend by and a third that was run once afterwards; `half_open` and
+`half_sealed`: likewise, in halves, later.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tests.safety.identifier_sentences import unmarked
 
 FOLDER: Final = Path(__file__).parent / "cases" / "languages"
 LANGUAGES: Final = ("german", "french", "spanish")
-SETS: Final = ("seen", "aside", "unseen", "fresh", "later", "open", "sealed")
+SETS: Final = ("seen", "aside", "unseen", "fresh", "later", "open", "sealed", "half_open", "half_sealed")
 FLAGGED, DOSE, IDENTIFIER = "red flag", "dose", "identifier"
 SILENT: Final = (
     "negated",
