@@ -89,7 +89,8 @@ NEEDS_AN_EXTRA = {
     *(
         f"medassist.serve.{name}"
         for name in (
-            *("answering", "app", "check", "compare", "desk", "metrics", "openai.chat"),
+            *("answering", "app", "check", "compare_route", "desk", "metrics"),
+            "openai.chat",
             *("ollama.ollama_answer", "ollama.models", "ollama.routes"),
             *("openai.completions", "openai.models", "openai.responses", "protocol"),
             *(

@@ -300,7 +300,10 @@ def test_ctrl_c_keeps_what_was_written(
     assert process.returncode == 130
     assert len(first + rest) >= 40
     assert rest.endswith(b"\n")
-    assert errors == b"medassist: the base model was stopped.\n"
+    # What a random model writes can be a dose, of which there is a warning.
+    said = errors.splitlines()
+    assert b"medassist: the base model was stopped." in said
+    assert all(line.startswith(b"medassist: ") for line in said)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

@@ -24,7 +24,17 @@ from tests.safety.identifier_sentences import unmarked
 
 FOLDER: Final = Path(__file__).parent / "cases" / "languages"
 LANGUAGES: Final = ("german", "french", "spanish")
-SETS: Final = ("seen", "aside", "unseen", "fresh", "later", "open", "sealed", "half_open", "half_sealed")
+SETS: Final = (
+    "seen",
+    "aside",
+    "unseen",
+    "fresh",
+    "later",
+    "open",
+    "sealed",
+    "half_open",
+    "half_sealed",
+)
 FLAGGED, DOSE, IDENTIFIER = "red flag", "dose", "identifier"
 SILENT: Final = (
     "negated",

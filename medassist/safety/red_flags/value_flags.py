@@ -106,8 +106,9 @@ def _not_replaced(
             kept.append(value)
         at = value.places[-1]
         before = words[max(0, at - 3) : at]
-        end = next((n for n in range(at + 1, len(words)) if text.breaks[n]), len(words))
-        near = (*before, *words[at + 1 : min(end, at + 5)])
+        after = range(at + 1, min(len(words), at + 5))
+        end = next((n for n in after if text.breaks[n]), after.stop)
+        near = (*before, *words[at + 1 : end])
         of_today = not lists["newer"].isdisjoint(near)
         if of_today and lists["earlier"].isdisjoint(before) and len(of_now) < 2:
             of_now.add(value.number)
