@@ -138,6 +138,8 @@ def dry_run(
     out = merged_file(plan.files[0], plan.adapter)
     when = "" if merge else "Where the server takes no adapter (Ollama from 0.34.1 on) "
     note = f"{when}the two are merged into {out} first, which is what is published."
+    if plan.facts.quantized:
+        note += " The quantized weights that the adapter changes become F16 in it."
     return found.model_copy(
         update={"notes": [note[:1].upper() + note[1:], *found.notes]}
     )
@@ -183,7 +185,7 @@ def publish(
                 return _create(plan, server, version, proofs=proofs, watcher=watcher)
             except AdapterRefusedError as error:
                 why = f", since the server takes no adapter ({error.said})"
-                watcher("the server takes no adapter; it is merged", 0, 0)
+                watcher("the server takes no adapter; merging it into the base", 0, 0)
         plan, proofs = _merged(
             plan, wishes, why, proofs=proofs, force=force, watcher=watcher
         )

@@ -449,7 +449,10 @@ def test_a_split_or_quantized_base_is_merged_into_one_file(
         if kind == "split"
         else convert_model(hf.base, tmp_path / "big.gguf", About("tiny"), kind)
     )
-    (model,) = published(fake.host, "tiny", base, "--adapter", lora)["models"]
+    words = ("tiny", base, "--adapter", lora)
+    (planned,) = published(fake.host, *words, "--dry-run")["models"]
+    assert ("become F16 in it" in planned["notes"][0]) is (kind == "q8_0")
+    (model,) = published(fake.host, *words)["models"]
     (sent,) = model["files"]
     assert Path(sent["file"]) == tmp_path / "big-lora.gguf"
     assert require_verified(tmp_path / "big-lora.gguf").passed
