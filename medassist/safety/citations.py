@@ -15,6 +15,11 @@ _BODIES: Final = (
     "|BOAST|NASCET|FIGO|CHEST|Surviving Sepsis Campaign|Resuscitation Council|BNF"
     "|Cochrane|UpToDate|BMJ Best Practice|DailyMed|EMA|FDA"
 )
+# Works that one looks up, and cites by their name alone.
+_WORKS: Final = (
+    "BNFC?|UpToDate|BMJ Best Practice|DynaMed|DailyMed|Martindale|Micromedex|Lexicomp"
+    "|Fachinfo|Rote Liste|Vidal"
+)
 # Every part is bounded, so that no text can make the search slow. A letter that nothing
 # begins with is passed over before anything else is asked of it.
 _PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
@@ -40,7 +45,8 @@ _PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
             rf"(?=[A-Z])(?:\b(?:{_BODIES})(?:/(?:{_BODIES})){{0,3}}(?:\s[\w-]{{1,20}}){{0,4}}?"
             r"\s(?:guidelines?|guidance|recommendations?|statement|consensus|NG\d{1,3}"
             r"|CG\d{1,3}|TA\d{1,4}|QS\d{1,3}|review|report|criteria|label)\b"
-            rf"|\b(?:NG|CG|TA|QS)\d{{1,4}}\b|\b(?:{_BODIES})\s\(?(?:19|20)\d\d\b)"
+            rf"|\b(?:NG|CG|TA|QS)\d{{1,4}}\b|\b(?:{_BODIES})\s\(?(?:19|20)\d\d\b"
+            rf"|\b(?:{_WORKS})\b)"
         ),
     ),
     (

@@ -37,6 +37,16 @@ def test_citations_are_found_where_they_stand(text: str, kind: str, cited: str) 
     assert text[slice(*citation.span)] == cited
 
 
+def test_works_are_cited_by_their_name_alone() -> None:
+    found = find_citations("See NICE NG237 and the BNF, or UpToDate; BNF guidance.")
+    assert [one.text for one in found] == [
+        "NICE NG237",
+        "BNF",
+        "UpToDate",
+        "BNF guidance",
+    ]
+
+
 def test_nothing_is_called_verified_on_a_computer_without_a_network() -> None:
     text = "NICE guideline NG143 (https://example.org/ng143), PMID 12345678"
     assert len(find_citations(text)) == 4
