@@ -44,6 +44,7 @@ class Kind:
         whole: Only whole numbers are one.
         written: How the name's last word has to be written; empty: in any way.
         loose: It counts with other signs and never by itself.
+        with_unit: A number without its unit is none.
     """
 
     base: str
@@ -52,10 +53,11 @@ class Kind:
     whole: bool = False
     written: str = ""
     loose: bool = False
+    with_unit: bool = False
 
     def read(self, number: float, unit: str) -> float | None:
         """`number` in the first unit; None where it cannot be such a value."""
-        if self.whole and not number.is_integer():
+        if (self.whole and not number.is_integer()) or (self.with_unit and not unit):
             return None
         if self.base == "temp" and (
             unit == "fahrenheit" or (not unit and 95 <= number <= 115)
@@ -259,6 +261,10 @@ class _MeasureReader:
         lists = self._lists
         after = words[place + 1] if place + 1 < count else ""
         then = words[place + 2] if place + 2 < count else ""
+        before = words[max(0, place - 2) : place]
+        if after in lists["voice"] and not lists["eyes"].isdisjoint(before[-1:]):
+            self._coma(place)
+            return
         if place + 1 < count and text.breaks[place + 1] > 0:
             after = then = ""
         # Written together: 84/50, 36/40, 30+5, 8/12; one character stands between.
@@ -272,10 +278,7 @@ class _MeasureReader:
             if 50 <= number <= 300 and 20 <= low < number - 5:
                 self._pressure(place, place + 2, number, low)
             return
-        if after == "v" and words[place - 1 : place] == ["e"]:
-            self._coma(place)
         old = then in lists["old"]
-        before = words[max(0, place - 2) : place]
         is_age = lists["how-long"].isdisjoint(before)
         in_years = after in lists["years"] and (old or after in lists["years-alone"])
         by_sex = after in lists["sexes"] and number > 0 and number.is_integer()
@@ -297,10 +300,23 @@ class _MeasureReader:
             self._add("weeks", number, both)
         elif after in lists["fahrenheit"] and 97 <= number <= 108:
             self._add("temp", (number - 32) / 1.8, (place,))
+        elif 34 <= number <= 43.5 and self._names_temperature(place):
+            self._add("temp", number, (place,))
         elif (after in lists["celsius"] and 34 <= number <= 42.5) or _looks_like_fever(
             words[place], number, after
         ):
             self._add("temp", number, (place,), loose=True)
+
+    def _names_temperature(self, place: int) -> bool:
+        """ "41.2 de fiebre", "39.4 Fieber"; the name in "pulse 40 temp 36" is not its."""
+        of_and_name = (*self._text.words[place + 1 : place + 4], "", "", "")
+        if of_and_name[0] in self._lists["of"]:
+            return of_and_name[1] in self._lists["temperature"]
+        return (
+            "." in self._text.words[place]
+            and of_and_name[0] in self._lists["temperature"]
+            and not of_and_name[1][:1].isdigit()
+        )
 
     def _by_two(self, place: int, number: float, second: float) -> None:
         both = (place, place + 1)
@@ -324,9 +340,9 @@ class _MeasureReader:
         self._add("dbp", low, places, loose)
 
     def _coma(self, place: int) -> None:
-        """E1V2M4: eyes, voice and movement add up to the scale."""
+        """E1V2M4, "eyes 1 verbal 2 motor 4": they add up to the scale."""
         parts = self._text.words[place : place + 5]
-        if len(parts) < 5 or parts[1::2] != ["v", "m"]:
+        if len(parts) < 5 or parts[3] not in self._lists["movement"]:
             return
         points = [self._number(part) for part in parts[::2]]
         score = sum(point for point in points if point is not None)

@@ -80,6 +80,7 @@ class KindRow(FrozenModel):
     reach: int = 5
     whole: bool = False
     written: str = ""
+    with_unit: bool = Field(False, alias="with-unit")
     loose: bool = False
     called: str = ""
     laboratory: bool = False

@@ -38,6 +38,7 @@ from medassist.safety.red_flags.tokens import normal, spellings
 
 SHARED: Final = ("words.toml", "cues.toml", "concepts.toml", "measures.toml")
 URGENCIES: Final[tuple[Urgency, ...]] = ("minutes", "hours", "today")
+_WHOLE_WORD: Final = re.compile(r"(?<![<\w])[^\W\d_]+(?![*>\w])")
 _COMPARISON: Final = re.compile(r"([a-z0-9-]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)")
 
 
@@ -250,15 +251,16 @@ def _translated(language: str) -> Rules:
         for name, kind in ours.kinds.items()
     }
     named = {NAME + name: said for name, said in (names | file.said).items()}
-    phrases = [*_parsed(file.concepts | named, lists, language)]
     around = _around(file.cues, measured, language, ours.cues.words)
+    digits = {w: f"{n:g}" for w, n in around.numbers.items() if n >= 2}
+    phrases = [*_parsed(file.concepts | named, lists, language, digits)]
     return replace(
         ours,
         phrases=Phrases(phrases, words_of(language)),
-        cues=_cues(file.cues, lists, language, ours.cues.words),
+        cues=_cues(file.cues, lists, language, ours.cues.words, digits),
         kinds=kinds,
         around=around,
-        digits={w: f"{n:g}" for w, n in around.numbers.items() if n >= 2},
+        digits=digits,
         measured=(*ours.measured, *_measured(file.concepts)),
     )
 
@@ -304,8 +306,9 @@ def _cues(
     lists: dict[str, tuple[str, ...]],
     language: str,
     english: Words = MappingProxyType({}),
+    digits: Mapping[str, str] = MappingProxyType({}),
 ) -> Cues:
-    phrases = Phrases([*_parsed(file.phrases, lists, language)])
+    phrases = Phrases([*_parsed(file.phrases, lists, language, digits)])
     return Cues(_cue_words(file, language, english), phrases)
 
 
@@ -338,7 +341,13 @@ def _names(file: MeasureFile, lists: dict[str, tuple[str, ...]]) -> Iterator[Phr
 
 def _kind(name: str, row: KindRow) -> Kind:
     return Kind(
-        row.base or name, row.units, row.reach, row.whole, row.written, row.loose
+        row.base or name,
+        row.units,
+        row.reach,
+        row.whole,
+        row.written,
+        row.loose,
+        row.with_unit,
     )
 
 
@@ -376,11 +385,16 @@ def _parsed(
     concepts: Mapping[str, list[str]],
     lists: dict[str, tuple[str, ...]],
     language: str = ENGLISH,
+    digits: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Phrase]:
+    """The phrases; their numbers in words are digits, as those of a text become."""
     for name, phrases in concepts.items():
         for phrase in phrases:
             if not is_comparison(phrase):
-                yield parse(name, phrase, lists, language)
+                said = _WHOLE_WORD.sub(
+                    lambda word: digits.get(normal(word[0]), word[0]), phrase
+                )
+                yield parse(name, said, lists, language)
 
 
 def _measured(concepts: Mapping[str, list[str]]) -> Iterator[tuple[str, MeasureBound]]:

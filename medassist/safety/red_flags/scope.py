@@ -153,12 +153,23 @@ class _Denials:
         for place in self._after:
             self._forward(place, REACH_OF_NO, through_commas=False)
         for place in self._lists_denied:
-            self._forward(place, REACH_OF_DENIES, through_commas=True)
+            self._forward(place, REACH_OF_DENIES, through_commas=True, listed=True)
         for place in self._back:
             if place not in self._skip:
                 self._backward(place)
 
-    def _forward(self, cue: int, reach: int, *, through_commas: bool) -> None:
+    def _forward(
+        self, cue: int, reach: int, *, through_commas: bool, listed: bool = False
+    ) -> None:
+        """Mark what stands behind the cue.
+
+        Args:
+            cue: Its place.
+            reach: Words that it can speak of.
+            through_commas: It speaks of a list.
+            listed: "Negative for fever, sudden headache": what describes a finding
+                begins nothing new there.
+        """
         words, breaks = self._text.words, self._text.breaks
         light = True
         is_list = self._is_list(cue)
@@ -169,13 +180,16 @@ class _Denials:
             if breaks[place] == SENTENCE or word in self._lists["but"]:
                 return
             # "No fever crushing pain" ends there; "never had crushing pain" does not.
-            if word in self._lists["ends-denial"] and not light:
+            describes = listed and word in self._lists["describes"]
+            if word in self._lists["ends-denial"] and not (light or describes):
                 return
             light = light and word in self._lists["light"]
             if breaks[place] == CLAUSE:
                 if not (through_commas or is_list):
                     return
-                if word[0].isdigit() or word in self._lists["begins-anew"]:
+                if word[0].isdigit() or (
+                    word in self._lists["begins-anew"] and not describes
+                ):
                     return
             if word in self._lists["with"]:
                 return
@@ -403,14 +417,19 @@ def _supposed(
                 break
             marks[at] = places[0]
     real = {places[0] for places in hits.get("someone", ())}
+    findings = {places[0] for places in hits.get("finding", ())}
     general = {at for places in hits.get("general-question", ()) for at in places}
     start = 0
     edges = [at for at in range(1, len(words)) if text.breaks[at] == SENTENCE]
     for end in [*edges, len(words)]:
         bounds = (start, end)
-        _sentence(text, bounds, lists, real, marks)
+        # "List the differences on CT" begins with its task; "ECG shows" tells of one.
+        of_one = real if words[start] in lists["teaches"] else real | findings
+        _sentence(text, bounds, lists, of_one, marks)
         asked = [at for at in range(start, end) if at in general]
-        if asked and not any(at in real - general for at in range(start, end)):
+        if asked and not any(
+            at in (real | findings) - general for at in range(start, end)
+        ):
             marks[start:end] = [asked[0]] * (end - start)
         start = end
     for places in hits.get("if", ()):
