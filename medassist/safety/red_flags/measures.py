@@ -308,7 +308,10 @@ class _MeasureReader:
             self._add("temp", number, (place,), loose=True)
 
     def _names_temperature(self, place: int) -> bool:
-        """ "41.2 de fiebre", "39.4 Fieber"; the name in "pulse 40 temp 36" is not its."""
+        """Whether fever is named behind the number, as in "41.2 de fiebre".
+
+        In "pulse 40 temp 36" the name is that of the next number.
+        """
         of_and_name = (*self._text.words[place + 1 : place + 4], "", "", "")
         if of_and_name[0] in self._lists["of"]:
             return of_and_name[1] in self._lists["temperature"]
