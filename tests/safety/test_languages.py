@@ -19,7 +19,7 @@ from tests.safety.language_cases import (
     wrong,
 )
 
-SETS = ("seen", "aside", "later", "open")
+SETS = ("seen", "aside", "later", "open", "half_open")
 """What was unseen or sealed is a measure, and no test: the tools print it."""
 
 
@@ -246,3 +246,29 @@ def test_a_creatinine_in_the_unit_of_french_laboratories_is_read() -> None:
 )
 def test_many_tablets_at_once_are_no_everyday_dose(text: str) -> None:
     assert "paracetamol-overdose" in {flag.id for flag in find_red_flags(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("Er hat drei Blister Paracetamol geschluckt", "paracetamol-overdose"),
+        ("heute Abend ist Schluss, ich verabschiede mich", "suicidal-intent"),
+        ("auf dem rechten Auge plötzlich gar nichts mehr", "sudden-visual-loss"),
+    ],
+)
+def test_a_danger_is_found_in_plain_words(text: str, flag: str) -> None:
+    assert flag in {one.id for one in find_red_flags(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a los 17 intentó suicidarse con pastillas, ahora bien",
+        "ROS negative for fever, new weakness, severe headache and haematemesis",
+        "List the differences between haemorrhagic and ischaemic stroke on CT",
+        "stubbed my toe, can I still go running",
+        "das Auge juckt seit der Salbe gar nichts mehr",
+    ],
+)
+def test_what_is_over_denied_or_a_task_raises_nothing(text: str) -> None:
+    assert find_red_flags(text) == ()

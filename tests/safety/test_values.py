@@ -48,8 +48,29 @@ def test_of_the_texts_in_which_a_number_says_nothing_one_in_twenty_is_disturbed(
     assert len(disturbed) <= 0.05 * len(silent), disturbed
 
 
+def test_every_case_of_the_open_half_is_judged_right() -> None:
+    cases = read("half_open")
+    assert len(cases) == 20
+    assert wrong(cases) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "raised"),
+    [
+        ("core 29.4 C after the lake", True),
+        ("core 29 exercises a week", False),
+        ("eyes 2, verbal 2, motor 5", True),
+        ("eyes 4, verbal 5, motor 6", False),
+        ("41,3 de fiebre", True),
+        ("pulse 72 temp 36.8", False),
+    ],
+)
+def test_values_are_read_as_they_are_said_in_words(text: str, raised: bool) -> None:
+    assert ("vital-signs" in found(text)) is raised
+
+
 def test_no_value_stands_in_two_sets_of_cases() -> None:
-    texts = [case.text for which in SETS for case in read(which)]
+    texts = [case.text for which in (*SETS, "half_open") for case in read(which)]
     assert len(texts) >= 450
     assert len(texts) == len(set(texts))
 
