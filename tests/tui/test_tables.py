@@ -6,10 +6,11 @@ import asyncio
 import re
 
 import pytest
+from textual.content import Content
 from textual.widgets import Static
 
 from medassist.tui import themes
-from medassist.tui.consult.answer_table import AnswerTable
+from medassist.tui.consult.answer_table import AnswerTable, Laid
 from medassist.tui.consult.markdown import AnswerMarkdown
 from medassist.tui.consult.review_lines import ReviewLines
 from medassist.tui.consult.turn_view import AnswerText
@@ -202,3 +203,21 @@ async def test_doses_in_cells_are_marked_and_stay_so(
         for amount in ("1000 mg", "125 micrograms"):
             style = next(s for text, s in styles.items() if amount in text)
             assert style.bold and style.underline, amount
+
+
+SIGNS = """\
+| Drug | Note |
+|---|---|
+| Nitrofurantoin | avoid when eGFR < 45 or with age ≥ 80 and 100 mg doses |
+"""
+
+
+@pytest.mark.parametrize("width", range(30, 60, 2))
+def test_neither_a_sign_nor_a_unit_parts_from_its_number(width: int) -> None:
+    cells = [
+        tuple(Content(cell.strip()) for cell in line.strip("|").split("|"))
+        for line in SIGNS.splitlines()
+    ]
+    said = Laid(cells[0], (cells[2],)).at(width).plain
+    for whole in ("< 45", "≥ 80", "100 mg"):
+        assert whole in said, said

@@ -27,8 +27,14 @@ BETWEEN: Final = " │ "
 JOINED: Final = " | "
 """Between the cells of a row in the text that is looked through for doses."""
 HEADING: Final = "bold"
-# An amount is not parted from its unit where the widths of the columns are chosen.
-_PIECE: Final = re.compile(r"\d\S{0,12}[ \u00a0]\S{1,12}|\S+")
+# An amount is not parted from its unit, nor from the sign before it: "<" at the end of
+# a line and "45" on the next one are read as two things.
+_PIECE: Final = re.compile(
+    r"(?:[<>=≤≥≈~±][ \u00a0])?\d\S{0,12}[ \u00a0]\S{1,12}"
+    r"|[<>=≤≥≈~±][ \u00a0]\d\S{0,12}|\S+"
+)
+_TIE: Final = "\ufdd0"
+"""Stands for a space within a piece while lines are broken; no text may hold it."""
 
 Cells = tuple[Content, ...]
 
@@ -93,7 +99,7 @@ class Laid(Visual):
                         Content(": ").join([heading, cell]) if self._rows else heading
                     )
                 if line.plain.strip():
-                    lines += line.wrap(max(1, width))
+                    lines += _wrapped(line, max(1, width))
         return lines
 
 
@@ -127,7 +133,7 @@ def _widths(rows: Sequence[Cells], width: int) -> list[int] | None:
 
 
 def _side_by_side(cells: Cells, widths: Sequence[int]) -> list[Content]:
-    wrapped = [cell.wrap(w) for cell, w in zip(cells, widths, strict=True)]
+    wrapped = [_wrapped(cell, w) for cell, w in zip(cells, widths, strict=True)]
     height = max(len(lines) for lines in wrapped)
     lines: list[Content] = []
     for at in range(height):
@@ -137,6 +143,17 @@ def _side_by_side(cells: Cells, widths: Sequence[int]) -> list[Content]:
         ]
         lines.append(Content(BETWEEN).join(parts))
     return lines
+
+
+def _wrapped(cell: Content, width: int) -> list[Content]:
+    """The lines of a cell, no piece of which is parted while it has room in one."""
+
+    def tied(piece: re.Match[str]) -> str:
+        text = piece[0]
+        return re.sub(r"\s", _TIE, text) if cell_len(text) <= width else text
+
+    lines = Content(_PIECE.sub(tied, cell.plain), cell.spans).wrap(width)
+    return [Content(line.plain.replace(_TIE, " "), line.spans) for line in lines]
 
 
 def _padded(content: Content, width: int) -> Content:
