@@ -321,3 +321,14 @@ def test_a_theme_that_is_not_there_is_the_usual_one(
     with settings(home).open("a") as file:
         file.write('theme = "no-such-theme"\n')
     assert app_with(engines).theme == themes.DARK
+
+
+@pytest.mark.parametrize("width", [60, 80])
+async def test_a_narrow_window_still_says_how_to_stop_get_help_and_leave(
+    engines: FakeEngines, width: int
+) -> None:
+    async with opened(engines, size=(width, 20)) as page:
+        await page.until_seen("help")
+        line = page.seen.splitlines()[-1]
+        for short in ("send", "stop", "again", "^q quit", "^p menu", "f1 help"):
+            assert short in line

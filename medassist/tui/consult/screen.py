@@ -12,7 +12,7 @@ import re
 
 from textual import on
 from textual.app import ComposeResult
-from textual.widgets import Footer, TextArea
+from textual.widgets import TextArea
 
 from medassist.core.clean import clean
 from medassist.core.values import PaneName, TooLong
@@ -25,6 +25,7 @@ from medassist.tui.consult.comparison import AnswerComparison
 from medassist.tui.consult.composer import Composer
 from medassist.tui.consult.flag_panel import FlagPanel
 from medassist.tui.consult.global_line import GlobalLine
+from medassist.tui.consult.key_line import KeyLine
 from medassist.tui.consult.loader import Loader
 from medassist.tui.consult.pane_search import Search
 from medassist.tui.consult.panes import Panes
@@ -101,7 +102,7 @@ class ConsultScreen(ScreenOfParts[None]):
         yield self.search
         yield self.trouble
         yield self.composer
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine(show_command_palette=False, compact=True)
         yield self.too_small
 
     def on_mount(self) -> None:
