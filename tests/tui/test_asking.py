@@ -73,7 +73,7 @@ async def test_the_heads_name_the_models_and_figures_are_for_who_wants_them(
         lines = plain.splitlines()
         assert " A  base  Tiny base " in lines[1]
         assert " B  tuned  Tiny tuned + adapter" in lines[1]
-        assert lines[0].rstrip().endswith("OFFLINE · not saved · together")
+        assert lines[0].rstrip().endswith("OFFLINE · not saved · asked together")
         for figure in ("Q8_0", "tok/s", "TTFT", "4096", "threads", "GB"):
             assert figure not in plain
         await page.press("alt+l")
@@ -83,7 +83,7 @@ async def test_the_heads_name_the_models_and_figures_are_for_who_wants_them(
         lines = page.seen.splitlines()
         assert " A  base  Tiny base  Q8_0" in lines[1]
         assert " B  tuned  Tiny tuned + adapter  Q8_0" in lines[1]
-        assert "OFFLINE · not saved · together · 2 threads · 1.2 GB" in lines[0]
+        assert "OFFLINE · not saved · asked together · 2 threads · 1.2 GB" in lines[0]
     async with opened(app_with(engines)) as page:  # the setting is kept
         await page.until_seen("2 threads · 1.2 GB")
 

@@ -47,7 +47,7 @@ class GlobalLine(Widget):
             wording.BLIND_SHORT if self.blind else "",
             wording.branch(which, count),
             face(self).keymap.name(wording.EDITING) if self.editing else "",
-            wording.IN_TURN if self.mode == "in-turn" else self.mode,
+            wording.ASKED[self.mode],
             wording.THINKING_SHORT[self.thinking] if self.thinking else "",
             "" if self.scrolls_together else wording.SCROLLS_APART,
         ]
