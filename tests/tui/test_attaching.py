@@ -31,6 +31,7 @@ async def test_a_file_named_in_a_question_is_shown_before_it_goes_in(
         await page.send(f'Any risk? @"{note}"')
         await page.until_on_top(Attached)
         await page.until_seen("2 places may tell who the patient is")
+        assert not page.told, "it would cover the first line"
         assert NOTE in page.seen
         assert "41 characters, about 10 tokens of the 4,096" in page.seen
         assert page.turns == []

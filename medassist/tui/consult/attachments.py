@@ -117,6 +117,8 @@ class Attachments:
         name = clean_line(file.name)
         about = wording.attached(name, _size(found), len(found.text), context)
         screen = Attached(about, found.text, identifiers, foreign=foreign)
+        # That it is being read would stand over the first words of what was read.
+        self._face.clear_notifications()
         match await self._face.push_screen_wait(screen):
             case "keep":
                 text = found.text
