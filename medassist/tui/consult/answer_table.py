@@ -152,8 +152,8 @@ def _wrapped(cell: Content, width: int) -> list[Content]:
         text = piece[0]
         return re.sub(r"\s", _TIE, text) if cell_len(text) <= width else text
 
-    lines = Content(_PIECE.sub(tied, cell.plain), cell.spans).wrap(width)
-    return [Content(line.plain.replace(_TIE, " "), line.spans) for line in lines]
+    lines = Content(_PIECE.sub(tied, cell.plain), list(cell.spans)).wrap(width)
+    return [Content(line.plain.replace(_TIE, " "), list(line.spans)) for line in lines]
 
 
 def _padded(content: Content, width: int) -> Content:
