@@ -283,7 +283,7 @@ def _unchecked(doses: Iterable[Dose]) -> Iterator[DoseWarning]:
         yield DoseWarning(
             "unchecked",
             "",
-            f"Not checked, for want of a source: the dose of {drugs_said}.",
+            f"look up the dose of {drugs_said}: no source was read for it here.",
             tuple(span for found in spans.values() for span in found),
         )
 
