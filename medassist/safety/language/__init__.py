@@ -16,7 +16,7 @@ NOTICE: Final = (
     "means little here. In an emergency call the local emergency number."
 )
 """Beside a question of which the rules read a part less well than English, or not."""
-SHORT_NOTICE: Final = "Not English: red flags are missed, or not looked for."
+SHORT_NOTICE: Final = "Not English: more red flags are missed than in English, or all."
 """The same, where there is one line."""
 IDENTIFIERS_NOTICE: Final = (
     "This is not English, or not all of it. The rules for identifiers read English "
