@@ -21,6 +21,7 @@ from medassist.safety.red_flags.rules import (
     rules,
 )
 from medassist.safety.red_flags.scope import Scope, scope
+from medassist.safety.red_flags.sex import told_sex
 from medassist.safety.red_flags.tokens import Tokens, tokens
 from medassist.safety.red_flags.value_flags import Crossed, beyond, of_patients
 
@@ -78,6 +79,12 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
             others = languages if language == ENGLISH else ()
             for flag in _read(seen, language, others[1:]):
                 found.setdefault(flag.id, flag)
+    of_one_sex = {rule.id: rule.sex for rule in rules().flags if rule.sex}
+    if not found.keys().isdisjoint(of_one_sex):
+        sex = told_sex(readings[0], languages)
+        for flag_id in [*found] if sex else ():
+            if of_one_sex.get(flag_id, sex) != sex:
+                del found[flag_id]
     return tuple(sorted(found.values(), key=lambda flag: flag.rank))
 
 

@@ -12,6 +12,7 @@ from medassist.frozen_model import FrozenModel
 
 FOLDER: Final = Path(__file__).parent
 Urgency = Literal["minutes", "hours", "today"]
+Sex = Literal["female", "male"]
 Units = tuple[tuple[str, float, float, float], ...]
 """Unit, factor to the first one, lowest and highest number in it."""
 
@@ -27,6 +28,8 @@ class FlagRow(FrozenModel):
     """A fixed panel: self-harm, harm to others, abuse."""
     source: str = ""
     """Where it differs from the file's."""
+    sex: Sex | None = None
+    """The only sex that can have it; where it differs from the file's."""
     when: tuple[tuple[str, ...], ...] = Field(min_length=1)
     unless: tuple[str, ...] = ()
 
@@ -37,6 +40,8 @@ class FieldFile(FrozenModel):
     field: str
     source: str = Field(min_length=10)
     """What the rules of this file stand on."""
+    sex: Sex | None = None
+    """The only sex that can have what its flags name."""
     flags: dict[str, FlagRow]
     concepts: dict[str, list[str]] = {}
     background: tuple[str, ...] = ()

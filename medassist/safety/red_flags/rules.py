@@ -29,6 +29,7 @@ from medassist.safety.red_flags.rule_files import (
     KindRow,
     LanguageFile,
     MeasureFile,
+    Sex,
     Urgency,
     ValueFlagRow,
     read,
@@ -38,6 +39,17 @@ from medassist.safety.red_flags.tokens import normal, spellings
 
 SHARED: Final = ("words.toml", "cues.toml", "concepts.toml", "measures.toml")
 URGENCIES: Final[tuple[Urgency, ...]] = ("minutes", "hours", "today")
+TOLD_TO_BE: Final[Mapping[Sex, str]] = MappingProxyType(
+    {"male": "a-man-here", "female": "a-woman-here"}
+)
+"""Concepts that say which sex the patient has."""
+SPEAKS_OF: Final[Mapping[Sex, tuple[str, ...]]] = MappingProxyType(
+    {
+        "male": ("a-man-here", "of-men"),
+        "female": ("a-woman-here", "of-women", "pregnant", "after-birth"),
+    }
+)
+"""Concepts with which a text speaks of somebody of that sex, the patient or not."""
 _WHOLE_WORD: Final = re.compile(r"(?<![<\w])[^\W\d_]+(?![*>\w])")
 _COMPARISON: Final = re.compile(r"([a-z0-9-]+)(<=|>=|<|>)(-?\d+(?:\.\d+)?)")
 
@@ -91,7 +103,10 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class FlagRule:
-    """A flag, raised where all groups of one of `when` hold."""
+    """A flag, raised where all groups of one of `when` hold.
+
+    Of a patient who is told to be of another sex than `sex` it is not raised.
+    """
 
     id: str
     field: str
@@ -100,6 +115,7 @@ class FlagRule:
     urgency: Urgency
     panel: bool
     source: str
+    sex: Sex | None
     when: tuple[Alternative, ...]
     unless: tuple[str, ...]
 
@@ -277,6 +293,7 @@ def _concepts(ours: Rules) -> set[str]:
     asked = {term for term in terms if isinstance(term, str)}
     asked |= {concept for rule in ours.flags for concept in rule.unless}
     asked |= {c for held in ours.limits.values() for one in held for c in one.unless}
+    asked.update(TOLD_TO_BE.values(), *SPEAKS_OF.values())
     return asked | ours.background | {word for word, _ in AGES_BY_WORD}
 
 
@@ -421,6 +438,7 @@ def _rules(field: FieldFile, known: object) -> Iterator[FlagRule]:
             row.urgency,
             row.panel,
             row.source or field.source,
+            row.sex or field.sex,
             when,
             row.unless,
         )
