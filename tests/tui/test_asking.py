@@ -395,7 +395,7 @@ async def test_regenerating_asks_again_with_another_seed_and_keeps_both(
 async def test_the_mode_can_be_switched_and_is_remembered(engines: FakeEngines) -> None:
     async with opened(engines) as page:
         await page.press("ctrl+t")
-        await page.until_seen("not saved · in turn")
+        await page.until_seen("not saved · asked in turn")
         await page.ask("One?")
         assert engines.last.modes == ["in-turn"]
         await page.app.workers.wait_for_complete()

@@ -127,7 +127,7 @@ async def test_a_command_can_be_found_and_carried_out_in_the_palette(
         await page.press(*"in turn")
         await page.until_seen("one answer after the other")
         await page.press("enter", "enter")
-        await page.until_seen("not saved · in turn")
+        await page.until_seen("not saved · asked in turn")
 
 
 async def test_the_help_names_every_command_and_its_key(engines: FakeEngines) -> None:
