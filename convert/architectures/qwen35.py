@@ -14,11 +14,11 @@ from convert.architectures.experts import ROUNDED_ROUTERS, Experts
 from convert.architectures.rope import Rope, read_rope
 from convert.architectures.target import Table, TensorTarget, each_layer
 from convert.architectures.text_tower import Tower, plain_name
-from convert.architectures.windows import every
+from convert.architectures.windows import every, layers_of
 from convert.errors import ConvertError
 from convert.hf_folder import JsonFile, Weight
 
-_STATE, _WHOLE = "linear_attention", "full_attention"
+_STATE = "linear_attention"
 _EPSILON = 1e-6
 """Of the lengths of queries and keys, in transformers; llama.cpp takes the norms'."""
 _AHEAD = re.compile(r"(?:model\.)?mtp\.")
@@ -363,19 +363,8 @@ def _guesses(name: str) -> bool:
 
 
 def _states(config: JsonFile, layers: int) -> tuple[bool, ...]:
-    kinds = config.values.get("layer_types")
-    if kinds is None:
-        return every(config.positive("full_attention_interval", 4), layers)
-    if (
-        not isinstance(kinds, list)
-        or len(kinds) != layers
-        or {*kinds} - {_STATE, _WHOLE}
-    ):
-        raise ConvertError(
-            f"{config.file}: `layer_types` must say {_STATE} or {_WHOLE} for each of "
-            f"{layers} layers"
-        )
-    return tuple(kind == _STATE for kind in kinds)
+    interval = config.positive("full_attention_interval", 4)
+    return layers_of(_STATE, config, layers, interval)
 
 
 def _sections(rope: Rope, turned: int) -> tuple[int, ...]:

@@ -11,24 +11,27 @@ WINDOW, WHOLE = "sliding_attention", "full_attention"
 
 
 def read_windows(config: JsonFile, layers: int, pattern: int) -> tuple[bool, ...]:
-    """Reads for each layer whether it has a window: `layer_types`, else `pattern`.
+    """Reads for each layer whether it has a window; see `layers_of`."""
+    return layers_of(WINDOW, config, layers, pattern)
+
+
+def layers_of(
+    kind: str, config: JsonFile, layers: int, pattern: int
+) -> tuple[bool, ...]:
+    """Reads for each layer whether it is of `kind`: `layer_types`, else `pattern`.
 
     Raises:
-        ConvertError: `layer_types` says something else.
+        ConvertError: `layer_types` says something else than `kind` or full attention.
     """
     kinds = config.values.get("layer_types")
     if kinds is None:
         return every(pattern, layers)
-    if (
-        not isinstance(kinds, list)
-        or len(kinds) != layers
-        or {*kinds} - {WINDOW, WHOLE}
-    ):
+    if not isinstance(kinds, list) or len(kinds) != layers or {*kinds} - {kind, WHOLE}:
         raise ConvertError(
-            f"{config.file}: `layer_types` must say {WINDOW} or {WHOLE} for each of "
+            f"{config.file}: `layer_types` must say {kind} or {WHOLE} for each of "
             f"{layers} layers"
         )
-    return tuple(kind == WINDOW for kind in kinds)
+    return tuple(one == kind for one in kinds)
 
 
 def every(pattern: int, layers: int) -> tuple[bool, ...]:
