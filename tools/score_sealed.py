@@ -2,7 +2,8 @@
 
     .venv/bin/python tools/score_sealed.py           # the two thirds to mend by
     .venv/bin/python tools/score_sealed.py sealed    # the third run once, at the end
-    .venv/bin/python tools/score_sealed.py half_open # and so on, of the later halves
+    .venv/bin/python tools/score_sealed.py half_open # and so on, of the later halves,
+                                                     # and of the final ones
 
 Red flags, values and identifiers, by language and kind: how many of the dangers were
 found, how many of the silent texts disturbed, how many identifiers marked, how many of
@@ -19,7 +20,11 @@ from pathlib import Path
 from typing import Literal, get_args
 
 ROOT = Path(__file__).parents[1]
-Set = Literal["open", "sealed", "half_open", "half_sealed"]
+Set = Literal[
+    "open", "sealed", "half_open", "half_sealed", "final_open", "final_sealed"
+]
+WITH_NOTES: frozenset[Set] = frozenset(("open", "sealed"))
+"""Sets that have notes with identifiers."""
 SETS: tuple[Set, ...] = get_args(Set)
 Z = 1.959964  # of a normal distribution, 95 % two-sided
 
@@ -41,11 +46,10 @@ def main() -> None:
     parser.add_argument("--texts", action="store_true", help="print what went wrong")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
-    for title, figures in (
-        ("red flags", _red_flags),
-        ("values", _values),
-        ("identifiers", _identifiers),
-    ):
+    parts = {"red flags": _red_flags, "values": _values}
+    if args.set in WITH_NOTES:
+        parts["identifiers"] = _identifiers
+    for title, figures in parts.items():
         print(f"{title}, {args.set}")
         wrong = figures(args.set)
         for line in wrong if args.texts else ():
@@ -110,8 +114,6 @@ def _identifiers(which: str) -> list[str]:
 
     told: list[str] = []
     for language in LANGUAGES:
-        if not (FOLDER / which).is_dir():  # the halves have no notes of their own
-            continue
         total = score(sentences(language, folder=FOLDER / which))
         for name, kinds in (
             ("names", {"NAME"}),

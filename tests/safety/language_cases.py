@@ -5,7 +5,8 @@ third, kept back while the rules were written; `unseen` and, after that, `fresh`
 somebody who saw no rule; `later`: in English too, by the authors, before the vocabulary
 grew once more; `open` and `sealed`: in English too, by somebody who had not read the
 rules, two thirds to mend by and a third that was run once afterwards; `half_open` and
-`half_sealed`: likewise, in halves, later.
+`half_sealed`: likewise, in halves, later; `final_open` and `final_sealed`: in halves
+again, by writers who neither mended nor saw a rule.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ SETS: Final = (
     "sealed",
     "half_open",
     "half_sealed",
+    "final_open",
+    "final_sealed",
 )
 FLAGGED, DOSE, IDENTIFIER = "red flag", "dose", "identifier"
 SILENT: Final = (

@@ -7,7 +7,17 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Which = Literal["seen", "unseen", "later", "open", "sealed", "half_open", "half_sealed"]
+Which = Literal[
+    "seen",
+    "unseen",
+    "later",
+    "open",
+    "sealed",
+    "half_open",
+    "half_sealed",
+    "final_open",
+    "final_sealed",
+]
 FOLDER = Path(__file__).parent / "cases"
 
 
