@@ -127,6 +127,7 @@ def evaluate(
 
 def told_evaluation(run: Path, found: Evaluation) -> str:
     """An evaluation as a person reads it."""
+    from finetune.report.wording import IGNORANT
     from medassist.exams.statistics import Outcome
 
     data, tuned = found.data, found.models.tuned
@@ -153,6 +154,8 @@ def told_evaluation(run: Path, found: Evaluation) -> str:
     lines += [f"Exam not sat: {why}" for why in found.exams_unlike]
     if worse := found.with_outcome(Outcome.WORSE):
         lines.append(f"Became worse: {', '.join(one.name for one in worse)}.")
+    if untold := found.with_outcome(Outcome.CANNOT_TELL):
+        lines.append(f"{', '.join(one.name for one in untold)}: {IGNORANT}.")
     lines.append(f"{found.seconds:,.1f} s; all of it: {RunFolder(run).evaluation_file}")
     return "\n".join(lines)
 

@@ -16,6 +16,7 @@ from finetune.evaluate.result import (
     Loss,
     PairedExamItem,
 )
+from medassist.exams.fixed_answer import BesideFixed, beside_fixed, known
 from medassist.exams.multiple_choice import ScoredChoices, result
 from medassist.exams.question_files import ExamPaper
 from medassist.exams.statistics import (
@@ -119,15 +120,21 @@ def compare_answers(answers: Sequence[AnsweredItem], seed: int) -> list[Comparis
 
 
 def compare_exams(exams: Sequence[Exam]) -> list[Comparison]:
-    """Both accuracies of each exam; p adjusted over the exams, for each accuracy."""
+    """Both accuracies of each exam; p adjusted over the exams, for each accuracy.
+
+    Better is only who is shown to know more than a fixed answer, and worse only than
+    one who does: see `medassist.exams.fixed_answer`.
+    """
     found: list[Comparison] = []
     for metric in ("acc", "acc_norm"):
         made: list[Comparison] = []
+        beside: list[tuple[BesideFixed, BesideFixed]] = []
         for exam in exams:
             norm = metric == "acc_norm"
             golds = [item.gold for item in exam.items]
             base = [i.base_norm if norm else i.base for i in exam.items]
             tuned = [i.tuned_norm if norm else i.tuned for i in exam.items]
+            beside.append((beside_fixed(golds, base), beside_fixed(golds, tuned)))
             right = [a == gold for a, gold in zip(base, golds, strict=True)]
             right_tuned = [a == gold for a, gold in zip(tuned, golds, strict=True)]
             changed = flips(right, right_tuned)
@@ -140,12 +147,26 @@ def compare_exams(exams: Sequence[Exam]) -> list[Comparison]:
                     }
                 )
             )
-        adjusted = holm([one.p for one in made if one.p is not None])
+        told = zip(
+            made,
+            holm([one.p for one in made if one.p is not None]),
+            [first.fixed for first, _ in beside],
+            known([first for first, _ in beside]),
+            known([second for _, second in beside]),
+            strict=True,
+        )
         found += [
-            one.model_copy(update={"holm_p": p})
-            for one, p in zip(made, adjusted, strict=True)
+            _with_verdict(
+                one, holm_p=p, fixed=fixed, base_knows=base, tuned_knows=tuned
+            )
+            for one, p, fixed, base, tuned in told
         ]
     return found
+
+
+def _with_verdict(found: Comparison, **more: float | bool) -> Comparison:
+    whole = found.model_copy(update=more)
+    return whole.model_copy(update={"verdict": whole.said})
 
 
 def exam_of(paper: ExamPaper, items: Sequence[PairedExamItem], *, chat: bool) -> Exam:

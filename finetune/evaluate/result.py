@@ -223,7 +223,8 @@ class Comparison(FrozenModel):
 
     `verdict` is about the tuned model: "better" or "worse" only where the interval
     excludes zero, else "no difference shown (n = ...)"; of fewer than ten items or
-    documents "too few items to say (8; at least 10)", wherever the interval lies.
+    documents "too few items to say (8; at least 10)", wherever the interval lies; of an
+    exam in which neither is shown to know more than a fixed answer "cannot tell".
     """
 
     name: str
@@ -249,13 +250,22 @@ class Comparison(FrozenModel):
     """Exact McNemar, two-sided; of right and wrong answers only."""
     holm_p: float | None = None
     """`p` adjusted by Holm for all exams in this file."""
+    fixed: float | None = None
+    """Of an exam, the share that the best fixed answer to every question gets right."""
+    base_knows: bool | None = None
+    """Of an exam, whether the base is shown to know more than a fixed answer."""
+    tuned_knows: bool | None = None
+    """The same of the tuned model."""
     verdict: str
 
     @property
     def outcome(self) -> Outcome:
         """Outcome by the figures, whichever version wrote `verdict`."""
         low, high = self.interval.low, self.interval.high
-        return outcome(low, high, self.groups, higher_is_better=self.higher_is_better)
+        found = outcome(low, high, self.groups, higher_is_better=self.higher_is_better)
+        # Without knowledge a share of right answers rises and falls with a leaning.
+        knows = {Outcome.BETTER: self.tuned_knows, Outcome.WORSE: self.base_knows}
+        return Outcome.CANNOT_TELL if knows.get(found) is False else found
 
     @property
     def said(self) -> str:

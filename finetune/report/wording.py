@@ -9,6 +9,7 @@ from finetune.evaluate.result import Comparison
 from medassist.exams.statistics import Outcome
 
 MINUS = "\N{MINUS SIGN}"
+IGNORANT = "neither model is shown to know more than one fixed answer to every question"
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,8 @@ def claim(comparison: Comparison, titles: dict[str, str]) -> str:
             said = f"{comparison.said}; an interval of so few is too narrow"
         case Outcome.NOT_SHOWN:
             said = short_verdict(comparison)
+        case Outcome.CANNOT_TELL:
+            said = f"{comparison.said}; {IGNORANT}"
         case outcome:
             said = f"the tuned model is {outcome}"
     return f"{capital(what)}: {said}. {capital(figures)}."

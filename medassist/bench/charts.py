@@ -53,10 +53,10 @@ def quality_by_size(
 ) -> Chart | None:
     """Accuracy relative to the reference, by file size.
 
-    Where no exam was sat, the perplexity against the reference's.
+    Where no exam was sat or none can tell, the perplexity against the reference's.
     """
     counted = {one.row: one for one in primary(verdicts) if one.flips is not None}
-    if counted:
+    if counted and not any(one.cannot_tell for one in counted.values()):
         reference = next(iter(counted.values())).reference
         values = {
             row: Figure(

@@ -3,14 +3,21 @@
 Always question by question. A difference is claimed by McNemar's exact test, adjusted
 for all models (Holm); "no worse" by the whole interval lying above minus the margin
 that was declared, from the largest file down to the first of which it cannot be shown.
+
+Nothing of it is said of an exam in which the reference is not shown to know more than
+one fixed answer to every question: there answers come and go with a leaning, and where
+all models keep to one letter none ever changes. Only a model that itself is shown to
+know more may be called better then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 from medassist.bench.results import ExamItem, ResultLine, folded
+from medassist.exams.fixed_answer import BesideFixed, beside_fixed, known
 from medassist.exams.margins import MARGIN, in_sequence, items_needed, no_worse
 from medassist.exams.statistics import Flips, flips, holm, mcnemar, score_interval
 
@@ -19,6 +26,7 @@ CLEAR_NATS = 0.1
 ALPHA = 0.05
 LEAST_ITEMS = 10
 ALL = "all exams"
+IGNORANT = "the reference is not shown to know more"
 Answers = Mapping[str, Mapping[str, ExamItem]]
 """By task, the answers by the question's id."""
 
@@ -39,6 +47,17 @@ class Sat:
     bytes: int
     answers: Answers
 
+    def beside_fixed(self) -> dict[str, BesideFixed]:
+        """Its right answers beside those of the best fixed answer, by task."""
+        return {
+            task: beside_fixed(
+                [item.gold for item in own.values()],
+                [item.choice for item in own.values()],
+            )
+            for task, own in self.answers.items()
+            if own
+        }
+
 
 @dataclass(frozen=True)
 class ExamVerdict:
@@ -54,10 +73,14 @@ class ExamVerdict:
         high: of the interval.
         p: of McNemar's test, adjusted by Holm for all rows of the exam.
         no_worse: shown to be no worse by more than the margin; `None`: not tested,
-            since it could not be shown of a larger file.
+            since it could not be shown of a larger file or the exam cannot tell.
         margin: that was declared.
         ended_at: the larger file of which it could not be shown.
         refused: why it cannot be compared, in a sentence.
+        ignorant: why the reference counts as one that knows nothing of the exam, in a
+            sentence; empty where it is shown to know more than a fixed answer.
+        knows: of the model that it is shown to know more than a fixed answer.
+        left_out: of all exams, the tasks that cannot tell and are not counted.
     """
 
     task: str
@@ -72,13 +95,34 @@ class ExamVerdict:
     margin: float = MARGIN
     ended_at: str = ""
     refused: str = ""
+    ignorant: str = ""
+    knows: bool = True
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are too few items to say anything."""
+        return self.flips is not None and self.flips.items < LEAST_ITEMS
 
     @property
     def shown(self) -> str:
-        """`better` or `worse`, if that is significant; else empty."""
-        if self.flips is None or self.p >= ALPHA:
+        """`better` or `worse`, if that is significant and the exam can tell."""
+        if self.flips is None or self.too_few or self.p >= ALPHA:
             return ""
-        return "better" if self.flips.difference > 0 else "worse"
+        if self.flips.difference > 0:
+            return "better" if self.knows else ""
+        return "" if self.ignorant else "worse"
+
+    @property
+    def can_claim(self) -> bool:
+        """Whether a difference could be claimed, of enough questions."""
+        return self.knows or not self.ignorant
+
+    @property
+    def cannot_tell(self) -> bool:
+        """Whether nothing can be said, however many questions were put."""
+        compared = self.flips is not None and not self.too_few
+        return compared and bool(self.ignorant) and not self.shown
 
     @property
     def said(self) -> str:
@@ -87,10 +131,12 @@ class ExamVerdict:
             return f"not compared: {self.refused}"
         found, points = self.flips, in_points(self.margin)
         interval = f"{100 * self.low:+.1f} to {100 * self.high:+.1f} points"
-        if found.items < LEAST_ITEMS:
+        if self.too_few:
             return f"too few items to say ({found.items}; at least {LEAST_ITEMS})"
         if self.shown == "better":
             return f"better, by {interval}"
+        if self.ignorant:
+            return f"cannot tell: {self.ignorant}"
         if self.no_worse:
             but = "worse, but " if self.shown else ""
             return f"{but}no worse by more than {points} ({interval})"
@@ -111,7 +157,7 @@ def sat(lines: Iterable[ResultLine]) -> list[Sat]:
     """Exam answers by row, in the order of the lines."""
     found: dict[str, Sat] = {}
     for line in folded(line for line in lines if line.kind == "exam"):
-        if line.model is None:
+        if line.model is None or not line.items:
             continue
         mark = line.model.sha256 + (line.adapter.sha256 if line.adapter else "")
         before = found.get(mark) or Sat(line.row, mark, line.model.bytes, {})
@@ -137,12 +183,19 @@ def verdicts(
     ordered = sorted(rows, key=lambda row: -row.bytes)
     first = next((r for r in ordered if r.sha256 == reference), ordered[0])
     others = [row for row in ordered if row is not first]
+    own = _Exams(first, margin)
     tasks = list(first.answers)
     if len(tasks) > 1:
         tasks.append(ALL)
-    found: list[ExamVerdict] = []
-    for task in tasks:
-        found += _of_task(task, first, others, margin)
+    return [one for task in tasks for one in own.verdicts(task, others)]
+
+
+def fixed_shares(rows: Sequence[Sat]) -> dict[str, float]:
+    """By task, the share of right answers that the best fixed answer has."""
+    found: dict[str, float] = {}
+    for row in rows:
+        for task, own in row.beside_fixed().items():
+            found.setdefault(task, own.fixed)
     return found
 
 
@@ -158,39 +211,100 @@ def primary(found: Sequence[ExamVerdict]) -> list[ExamVerdict]:
     return together or list(found)
 
 
-def _of_task(
-    task: str, first: Sat, others: Sequence[Sat], margin: float
-) -> list[ExamVerdict]:
-    made = [_compared(task, first, row, margin) for row in others]
-    whole = [one for one in made if one.flips is not None]
-    adjusted = iter(holm([one.p for one in whole]))
-    passed = iter(in_sequence([bool(one.no_worse) for one in whole]))
-    ended_at = next((one.row for one in whole if not one.no_worse), "")
-    return [
-        one
-        if one.flips is None
-        else replace(one, p=next(adjusted), no_worse=next(passed), ended_at=ended_at)
-        for one in made
-    ]
+def _known(beside: Mapping[str, BesideFixed]) -> frozenset[str]:
+    """The tasks of which a model is shown to know more than a fixed answer."""
+    told = zip(beside, known(list(beside.values())), strict=True)
+    return frozenset(task for task, knows in told if knows)
 
 
-def _compared(task: str, first: Sat, row: Sat, margin: float) -> ExamVerdict:
-    plain = ExamVerdict(task, row.row, first.row, None, margin=margin)
-    tasks = list(first.answers) if task == ALL else [task]
-    pairs: list[tuple[ExamItem, ExamItem]] = []
-    for one in tasks:
-        base, own = first.answers[one], row.answers.get(one, {})
-        shared = [key for key in base if key in own]
-        if len(shared) < len(base) or len(own) > len(shared):
-            return replace(plain, refused=_missing(one, len(base), len(shared)))
-        other = sum(base[key].tokens != own[key].tokens for key in shared)
-        if other:
-            return replace(
-                plain,
-                refused=f"{other:,} of {len(shared):,} questions of {one} were put "
-                "with other token ids",
-            )
-        pairs += [(base[key], own[key]) for key in shared]
+class _Exams:
+    """The exams that a reference has sat, and what others are beside it."""
+
+    def __init__(self, reference: Sat, margin: float) -> None:
+        self._reference = reference
+        self._margin = margin
+        self._beside = reference.beside_fixed()
+        self._known = _known(self._beside)
+
+    def verdicts(self, task: str, rows: Sequence[Sat]) -> list[ExamVerdict]:
+        """The verdicts on `rows` in a task, or in all."""
+        made = [self._compared(task, row) for row in rows]
+        tested = [one.flips is not None and one.can_claim for one in made]
+        adjusted = iter(holm([one.p for one in compress(made, tested)]))
+        made = [
+            replace(one, p=next(adjusted)) if counts else one
+            for one, counts in zip(made, tested, strict=True)
+        ]
+        ordered = [one.flips is not None and not one.ignorant for one in made]
+        shown = [bool(one.no_worse) for one in compress(made, ordered)]
+        passed = iter(in_sequence(shown))
+        failed = (one.row for one in compress(made, ordered) if not one.no_worse)
+        ended_at = next(failed, "")
+        return [
+            replace(one, no_worse=next(passed), ended_at=ended_at) if counts else one
+            for one, counts in zip(made, ordered, strict=True)
+        ]
+
+    def _compared(self, task: str, row: Sat) -> ExamVerdict:
+        first, knows = self._reference, _known(row.beside_fixed())
+        tasks = self._counted(task, knows)
+        plain = ExamVerdict(
+            task,
+            row.row,
+            first.row,
+            None,
+            margin=self._margin,
+            ignorant=self._ignorant(task, tasks),
+            knows=bool(knows.intersection(tasks)),
+            left_out=tuple(one for one in first.answers if one not in tasks)
+            if task == ALL
+            else (),
+        )
+        pairs: list[tuple[ExamItem, ExamItem]] = []
+        for one in tasks:
+            base, own = first.answers[one], row.answers.get(one, {})
+            shared = [key for key in base if key in own]
+            if len(shared) < len(base) or len(own) > len(shared):
+                return replace(plain, refused=_missing(one, len(base), len(shared)))
+            other = sum(base[key].tokens != own[key].tokens for key in shared)
+            if other:
+                return replace(
+                    plain,
+                    refused=f"{other:,} of {len(shared):,} questions of {one} were put "
+                    "with other token ids",
+                )
+            pairs += [(base[key], own[key]) for key in shared]
+        return _judged(plain, pairs)
+
+    def _counted(self, task: str, knows: frozenset[str]) -> list[str]:
+        """The tasks that a verdict is on: of all exams those that can tell.
+
+        An exam of which nobody knows anything has no changes to show and would make
+        the others look surer than they are.
+        """
+        if task != ALL:
+            return [task]
+        whole = list(self._reference.answers)
+        for told in (self._known, knows):
+            if own := [one for one in whole if one in told]:
+                return own
+        return whole
+
+    def _ignorant(self, task: str, counted: Sequence[str]) -> str:
+        if self._known.intersection(counted):
+            return ""
+        if task == ALL:
+            return f"{IGNORANT} of any exam than one fixed answer"
+        own = self._beside[task]
+        return (
+            f"{IGNORANT} than one fixed answer ({100 * own.own:.1f} % right, against "
+            f"{100 * own.fixed:.1f} %)"
+        )
+
+
+def _judged(
+    plain: ExamVerdict, pairs: Sequence[tuple[ExamItem, ExamItem]]
+) -> ExamVerdict:
     changed = flips(
         [a.choice == a.gold for a, _ in pairs], [b.choice == b.gold for _, b in pairs]
     )
@@ -207,7 +321,7 @@ def _compared(task: str, first: Sat, row: Sat, margin: float) -> ExamVerdict:
         low=low,
         high=high,
         p=mcnemar(changed),
-        no_worse=no_worse(changed, margin),
+        no_worse=None if plain.ignorant else no_worse(changed, plain.margin),
     )
 
 

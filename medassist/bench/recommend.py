@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from medassist.bench.exam_verdict import ExamVerdict, primary
@@ -14,6 +14,11 @@ BROKEN_KLD = 1.0
 """Nats, of our own choice: thirty times what quantizing to four bits costs (0.03 in
 llama.cpp's own table), and what a file with swapped layers has."""
 BROKEN_SAME_TOP = 50.0
+CANNOT_TELL = (
+    "No file is recommended: these exams cannot tell which of them are good. Take "
+    "easier ones, put solved examples before each question (--shots), or measure a "
+    "model that knows more."
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,9 @@ def recommend(
 ) -> Recommendation:
     """Choose the smallest file that is fast enough and no worse.
 
+    Where the exams cannot tell, none is chosen by them, and the reference neither: what
+    it is to be no worse than would know nothing.
+
     Args:
         rows: of the result.
         verdicts: of it.
@@ -45,15 +53,32 @@ def recommend(
     """
     counted = {verdict.row: verdict for verdict in primary(verdicts)}
     reference = next(iter(counted.values())).reference if counted else None
+    ignorant = _ignorant(counted)
     lacking: list[str] = []
+    untold: list[str] = []
     for row in sorted(rows, key=lambda row: row.model.bytes):
         verdict = counted.get(row.name)
         why = _missing(row, verdict, reference, target_speed, margin)
+        if not why and row.name == reference:
+            why = ignorant
         if not why:
             grounds = _grounds(row, verdict, reference, target_speed)
-            return Recommendation(row, (grounds, *lacking))
-        lacking.append(f"{row.name}: {why}.")
-    return Recommendation(None, ("No file meets what was asked for.", *lacking))
+            return Recommendation(row, (grounds, *lacking, *_untold(untold, ignorant)))
+        if ignorant and why in (ignorant, verdict.said if verdict else ""):
+            untold.append(row.name)
+        else:
+            lacking.append(f"{row.name}: {why}.")
+    none = CANNOT_TELL if ignorant else "No file meets what was asked for."
+    return Recommendation(None, (none, *lacking, *_untold(untold, ignorant)))
+
+
+def _ignorant(verdicts: Mapping[str, ExamVerdict]) -> str:
+    """Why the reference counts as one that knows nothing; empty if it does not."""
+    return next((one.ignorant for one in verdicts.values()), "")
+
+
+def _untold(names: Sequence[str], ignorant: str) -> tuple[str, ...]:
+    return (f"{', '.join(names)}: {ignorant}.",) if names else ()
 
 
 def _grounds(

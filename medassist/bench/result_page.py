@@ -23,6 +23,7 @@ TEXT_COLUMNS = WIDE_COLUMNS | {"weights really", LOADED, "panes", "exam", "type"
 """They hold no figures."""
 FIRST_OF_MEMORY = "resident"
 NOT_DECISIVE = "Not decisive: "
+CANNOT_TELL = "These exams cannot tell: "
 
 
 def as_html(
@@ -93,6 +94,11 @@ def not_decisive(verdicts: Sequence[ExamVerdict]) -> str:
     open_ = [one for one in primary(verdicts) if not one.shown and not one.no_worse]
     if not open_:
         return ""
+    if open_[0].cannot_tell:
+        return (
+            f"{CANNOT_TELL}{open_[0].ignorant}. An answer that comes or goes says "
+            "nothing there, however many there are."
+        )
     names = ", ".join(charts.short(one.row) for one in open_)
     are = "is" if len(open_) == 1 else "are"
     return (

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from medassist.bench.exam_verdict import ExamVerdict
+from medassist.bench.exam_verdict import ALL, ExamVerdict, fixed_shares, primary, sat
 from medassist.bench.recommend import broken
 from medassist.bench.result_rows import ResultRow, rows, ttft
 from medassist.bench.results import ResultLine
@@ -19,6 +19,7 @@ from medassist.exams.question_files import TITLES
 WIDEST = 48
 _QUALITY = ((PPL, 3), (PPL_RATIO, 4), (MEAN_KLD, 5), (SAME_TOP, 2))
 DISTURBED = "*"
+FIXED = "one fixed answer"
 WHAT_DISTURBED = f"{DISTURBED} other programs took more than a tenth of the processor"
 
 
@@ -56,7 +57,7 @@ def tables(
         _app(found),
         _sustained(found),
         _quality(found),
-        _exams(found, titles),
+        _exams(found, titles, fixed_shares(sat(lines))),
         _said(verdicts, titles),
     ]
     return [table for table in made if table is not None]
@@ -260,7 +261,9 @@ def _titles(lines: Sequence[ResultLine]) -> dict[str, str]:
     }
 
 
-def _exams(found: Sequence[ResultRow], titles: Mapping[str, str]) -> ResultTable | None:
+def _exams(
+    found: Sequence[ResultRow], titles: Mapping[str, str], fixed: Mapping[str, float]
+) -> ResultTable | None:
     tasks = list(dict.fromkeys(task for row in found for task in row.exams))
     if not tasks:
         return None
@@ -277,25 +280,45 @@ def _exams(found: Sequence[ResultRow], titles: Mapping[str, str]) -> ResultTable
         for row in _of_files(found)
         if row.exams
     ]
+    made.append([FIXED, *(f"{100 * fixed[task]:.1f} %" for task in tasks)])
     heads = ["model", *(titles.get(task, TITLES.get(task, task)) for task in tasks)]
-    return _table("exams", "Exams, right answers", heads, made)
+    return _table(
+        "exams",
+        "Exams, right answers",
+        heads,
+        made,
+        "The last line is what the best fixed answer to every question gets right; so "
+        "does, at best, whoever guesses.",
+    )
 
 
 def _said(
     verdicts: Sequence[ExamVerdict], titles: Mapping[str, str]
 ) -> ResultTable | None:
+    def title(task: str) -> str:
+        return titles.get(task, TITLES.get(task, task))
+
     made: list[list[str]] = []
+    notes: dict[str, str] = {}
+    main = primary(verdicts)
     for one in verdicts:
         found = one.flips
+        if one.cannot_tell:
+            notes[one.task] = f"{title(one.task)}: cannot tell; {one.ignorant}."
+        if one.left_out:
+            left_out = ", ".join(map(title, one.left_out))
+            notes[one.task] = f"Not counted in {ALL}: {left_out}."
+        if one not in main and not _of_interest(one.task, verdicts):
+            continue
         made.append(
             [
                 one.row,
-                titles.get(one.task, TITLES.get(one.task, one.task)),
+                title(one.task),
                 "-" if found is None else f"{found.right_to_wrong:,}",
                 "-" if found is None else f"{found.wrong_to_right:,}",
                 "-" if found is None else f"{one.clear:,}",
-                "-" if found is None else f"{one.p:.3g}",
-                one.said,
+                "-" if found is None or one.cannot_tell else f"{one.p:.3g}",
+                "cannot tell" if one.cannot_tell else one.said,
             ]
         )
     if not made:
@@ -306,7 +329,17 @@ def _said(
         f"Against {clean_line(verdicts[0].reference)}, question by question",
         heads,
         made,
+        *notes.values(),
         widest=120,
+    )
+
+
+def _of_interest(task: str, verdicts: Sequence[ExamVerdict]) -> bool:
+    """Whether something may be said of a task, or at least an answer has changed."""
+    own = [one for one in verdicts if one.task == task]
+    return any(
+        not one.cannot_tell or (one.flips is not None and one.flips.changed)
+        for one in own
     )
 
 

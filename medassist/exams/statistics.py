@@ -45,6 +45,8 @@ class Outcome(StrEnum):
     WORSE = "worse"
     NOT_SHOWN = "no difference shown"
     TOO_FEW = "too few to say"
+    CANNOT_TELL = "cannot tell"
+    """Of an exam in which neither model is shown to know more than a fixed answer."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from medassist.bench.results import (
 )
 
 MACHINE = {"id": "m1", "cpu": "Example CPU", "cores": 4, "memory": 8_000_000_000}
+CHOICES = 4
 SETTINGS = SettingsFacts(
     n_batch=128,
     n_ubatch=128,
@@ -108,18 +109,30 @@ def exam(
     margin: float = 1.0,
     tokens: str = "t",
     block: int = 50,
+    choices: int = CHOICES,
+    golds: Sequence[int] | None = None,
+    chosen: Sequence[int] | None = None,
 ) -> list[ResultLine]:
-    """Answers to as many questions, of which the first choice is right."""
+    """Answers to as many questions.
+
+    Their right choices go round, and a wrong answer is the choice behind, but for
+    `golds` and what was `chosen`.
+    """
+    golds = golds or [n % choices for n in range(len(right))]
+    chosen = chosen or [
+        gold if good else (gold + 1) % CHOICES
+        for gold, good in zip(golds, right, strict=True)
+    ]
     items = [
         ExamItem(
             id=f"q{n}",
             tokens=f"{tokens}{n}",
-            gold=0,
-            choice=0 if good else 1,
-            choice_norm=0 if good else 1,
+            gold=gold,
+            choice=choice,
+            choice_norm=choice,
             margin=margin,
         )
-        for n, good in enumerate(right)
+        for n, (gold, choice) in enumerate(zip(golds, chosen, strict=True))
     ]
     return [
         line(

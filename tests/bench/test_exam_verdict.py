@@ -138,5 +138,88 @@ def test_flips_of_near_ties_are_told_apart():
 
 
 def test_of_a_handful_of_items_nothing_is_said():
-    (found,) = verdicts(sat([*exam(Q8, [True] * 9), *exam(Q4, [False] * 9)]))
-    assert found.said == "too few items to say (9; at least 10)"
+    for first, second in ((True, False), (False, True)):
+        lines = [*exam(Q8, [first] * 9), *exam(Q4, [second] * 9)]
+        (found,) = verdicts(sat(lines))
+        assert found.said == "too few items to say (9; at least 10)"
+        assert not found.shown and not found.no_worse
+
+
+def one_letter(count: int = 500) -> list[bool]:
+    """Which answers of a model are right that says the first of four choices always."""
+    return [n % 4 == 0 for n in range(count)]
+
+
+def test_where_the_reference_knows_no_more_than_one_letter_nothing_is_said():
+    same = one_letter()
+    lines = [*exam(Q8, same), *exam(Q4, same), *exam(Q2, changed(same, 60, 0))]
+    for found in verdicts(sat(lines)):
+        assert found.cannot_tell
+        assert not found.shown and found.no_worse is None
+        assert found.said == (
+            "cannot tell: the reference is not shown to know more than one fixed "
+            "answer (25.0 % right, against 25.0 %)"
+        )
+
+
+def test_a_file_that_only_leans_more_to_the_commonest_answer_is_not_called_better():
+    # Where "yes" is right in most, a file gains right answers by saying it more often.
+    before = [n % 2 == 0 for n in range(500)]
+    more = [good or n % 5 == 1 for n, good in enumerate(before)]
+    lines = [*exam(Q8, before, choices=1), *exam(Q4, more, choices=1)]
+    (found,) = verdicts(sat(lines))
+    assert of(found).difference > 0.05 and found.p < 0.001
+    assert found.cannot_tell and not found.shown
+
+
+def test_a_model_that_itself_knows_more_is_better_than_one_that_knows_nothing():
+    nothing = one_letter(400)
+    learnt = [n % 4 == 0 or n % 3 == 0 for n in range(400)]
+    lines = [*exam(Q8, nothing), *exam(Q4, learnt), *exam(Q2, nothing)]
+    better, other = verdicts(sat(lines))
+    assert better.shown == "better" and better.said.startswith("better, by +2")
+    assert other.cannot_tell
+
+
+def test_of_all_exams_only_those_count_that_can_tell():
+    before, same = answers(400), one_letter(1200)
+    lines = []
+    for of_file, known in ((Q8, before), (Q4, changed(before, 12, 2))):
+        lines += exam(of_file, known, task="medqa_4options")
+        lines += exam(of_file, same, task="medmcqa")
+    found = verdicts(sat(lines))
+    (whole,) = primary(found)
+    assert whole.left_out == ("medmcqa",)
+    assert of(whole).items == 400
+    assert [one.cannot_tell for one in found] == [False, True, False]
+
+
+def test_where_no_exam_can_tell_none_is_said_of_all_together():
+    lines = []
+    for task in ("medqa_4options", "medmcqa"):
+        lines += exam(Q8, one_letter(), task=task)
+        lines += exam(Q4, changed(one_letter(), 60, 60), task=task)
+    (whole,) = primary(verdicts(sat(lines)))
+    assert whole.cannot_tell and not whole.left_out
+    assert whole.said.endswith("know more of any exam than one fixed answer")
+
+
+def test_what_files_that_guess_are_called_better_or_worse_by_is_luck_alone():
+    # Files that lean to letters in whatever way, on exams of which one answer is right
+    # more often than the others: hardly ever is anything said of them.
+    luck = random.Random(5)
+    golds = {
+        task: luck.choices(range(3), (0.55, 0.34, 0.11), k=150)
+        for task in ("pubmedqa", "medmcqa", "medqa_4options")
+    }
+    said = 0
+    for _ in range(60):
+        lines = []
+        for of_file in (Q8, Q4, Q2):
+            lean = [luck.random() for _ in range(3)]
+            for task, own in golds.items():
+                choices = luck.choices(range(3), lean, k=len(own))
+                right = [a == b for a, b in zip(choices, own, strict=True)]
+                lines += exam(of_file, right, task=task, golds=own, chosen=choices)
+        said += any(v.shown or v.no_worse for v in verdicts(sat(lines)))
+    assert said <= 6

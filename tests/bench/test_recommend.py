@@ -83,3 +83,31 @@ def test_the_raw_speed_counts_where_the_app_was_not_measured():
     lines = [*speed(Q4, [15, 15, 15]), *exam(Q8, BEFORE), *exam(Q4, BEFORE)]
     found = chosen(lines)
     assert found.row is not None and "15.0 tok/s" in found.said[0]
+
+
+def test_where_the_exams_cannot_tell_no_file_is_recommended_and_neither_the_reference():
+    same = [n % 4 == 0 for n in range(1200)]
+    lines = [
+        *app(Q8, [12]),
+        *app(Q4, [20]),
+        *app(Q2, [30]),
+        *exam(Q8, same),
+        *exam(Q4, same),
+        *exam(Q2, changed(same, 90, 90)),
+    ]
+    found = chosen(lines)
+    assert found.row is None
+    assert found.said[0].startswith("No file is recommended: these exams cannot tell")
+    assert found.said[1:] == (
+        "Q2_K.gguf, Q4_0.gguf, Q8_0.gguf: the reference is not shown to know more than "
+        "one fixed answer (25.0 % right, against 25.0 %).",
+    )
+
+
+def test_a_file_that_knows_more_is_recommended_beside_a_reference_that_knows_nothing():
+    nothing = [n % 4 == 0 for n in range(400)]
+    learnt = [n % 4 == 0 or n % 3 == 0 for n in range(400)]
+    speeds = [*app(Q8, [12]), *app(Q4, [20])]
+    found = chosen([*speeds, *exam(Q8, nothing), *exam(Q4, learnt)])
+    assert found.row is not None and found.row.name == "Q4_0.gguf"
+    assert "better, by" in found.said[0]

@@ -165,6 +165,21 @@ def test_what_the_questions_do_not_tell_is_called_not_decisive(whole):
     assert "no worse by more than 1 point" in sure.text
 
 
+def test_exams_that_cannot_tell_are_said_so_and_draw_no_curve_of_right_answers():
+    guessed = [n % 4 == 0 for n in range(400)]
+    lines = [
+        *speed(LARGE, [10]), *speed(SMALL, [20]), *quality(LARGE),
+        *quality(SMALL, 1.02), *exam(LARGE, guessed), *exam(SMALL, guessed),
+    ]  # fmt: skip
+    page = made(lines, target_speed=5)
+    assert "No file is recommended: these exams cannot tell" in page.text
+    assert "These exams cannot tell: the reference is not shown to know" in page.text
+    assert "one fixed answer 25.0 %" in page.text
+    titles = re.findall(r"<figcaption><strong>(.*?)\.</strong>", page.html)
+    assert "Perplexity against size" in titles
+    assert "Right answers against size" not in titles
+
+
 def test_a_name_from_outside_stands_there_as_text_alone():
     evil = model(EVIL, 3_000_000)
     lines = [

@@ -147,3 +147,21 @@ def test_the_verdict_stands_below_with_its_grounds():
     text = as_text(lines, verdicts(sat(lines)))
     assert "Against Q8_0.gguf, question by question" in text
     assert "not decided: 20 items" in text
+
+
+def test_exams_that_cannot_tell_stand_below_once_and_take_no_line_for_each_file():
+    guessed = [n % 4 == 0 for n in range(200)]
+    shifted = [n % 4 == 1 for n in range(200)]
+    lines = []
+    for of, medmcqa in ((model("Q8_0", 8000), guessed), (Q4, shifted)):
+        lines += exam(of, guessed, task="medqa_4options")
+        lines += exam(of, medmcqa, task="medmcqa")
+    text = as_text(lines, verdicts(sat(lines)))
+    below = text[text.index("question by question") :]
+    assert "MedQA (USMLE, 4 options): cannot tell; the reference is not shown" in below
+    of_q4 = [row.split() for row in below.splitlines() if row.startswith("  Q4_0")]
+    assert [row[-6:] for row in of_q4] == [
+        ["50", "50", "100", "-", "cannot", "tell"],  # medmcqa
+        ["50", "50", "100", "-", "cannot", "tell"],  # all exams
+    ]
+    assert "one fixed answer  25.0 %" in text

@@ -62,6 +62,7 @@ def exam_table(evaluation: Evaluation) -> Table:
                 f"{exam.shots}",
                 _with_error(exam.base.acc, exam.base.acc_stderr),
                 _with_error(exam.tuned.acc, exam.tuned.acc_stderr),
+                "" if acc is None or acc.fixed is None else number(100 * acc.fixed, 1),
                 f"{flips.wrong_to_right:,}" if flips else "",
                 f"{flips.right_to_wrong:,}" if flips else "",
                 probability(acc.p if acc else None),
@@ -76,14 +77,16 @@ def exam_table(evaluation: Evaluation) -> Table:
             Column("Shots", figures=True),
             Column("Base", figures=True),
             Column("Tuned", figures=True),
+            Column("One fixed answer", figures=True),
             Column("Wrong to right", figures=True),
             Column("Right to wrong", figures=True),
             Column("p (McNemar)", figures=True),
             Column("p (Holm)", figures=True),
         ),
         tuple(rows),
-        note="Accuracy in %, with its standard error. p: exact McNemar test, "
-        "two-sided; then adjusted by Holm for all exams of this report.",
+        note="Accuracy in %, with its standard error, beside what the best fixed "
+        "answer to every question gets right. p: exact McNemar test, two-sided; "
+        "then adjusted by Holm for all exams of this report.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from finetune.evaluate.result import Comparison, Evaluation
 from finetune.report.run_facts import RunFacts
-from finetune.report.wording import counted, listed, number
+from finetune.report.wording import IGNORANT, counted, listed, number
 from finetune.train.metrics import TrainingStep
 from medassist.exams.statistics import LEAST_GROUPS, Outcome
 from medassist.report.elements import Items, Section
@@ -71,6 +71,9 @@ def _of_evaluation(evaluation: Evaluation) -> list[str]:
             f"{counted(len(few), 'comparison')} of {len(evaluation.comparisons)} rest "
             f"on fewer than {LEAST_GROUPS} items or documents: too few to say anything."
         )
+    if untold := evaluation.with_outcome(Outcome.CANNOT_TELL):
+        names = listed(sorted({c.subject for c in untold}))
+        said.append(f"Of {names} nothing can be said: {IGNORANT}.")
     small = [c for c in evaluation.comparisons if c.n < FEW and c not in few]
     if small:
         least = min(c.n for c in small)

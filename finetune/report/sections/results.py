@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from finetune.evaluate.result import Comparison, Evaluation, KindLoss
 from finetune.report.sections.exams import exam_bars, exam_subjects, exam_table
 from finetune.report.wording import (
+    IGNORANT,
     KINDS,
     METRICS,
     capital,
@@ -60,6 +61,7 @@ def tally(evaluation: Evaluation) -> str:
     worse = evaluation.with_outcome(Outcome.WORSE)
     few = evaluation.with_outcome(Outcome.TOO_FEW)
     others = evaluation.with_outcome(Outcome.NOT_SHOWN)
+    untold = evaluation.with_outcome(Outcome.CANNOT_TELL)
     named = titles(evaluation)
     said = [
         f"Of {counted(len(evaluation.comparisons), 'comparison')}, the tuned model is "
@@ -70,6 +72,8 @@ def tally(evaluation: Evaluation) -> str:
         said.append(
             f"{counted(len(few), 'comparison')} had too few items or documents to say."
         )
+    if untold:
+        said.append(f"{counted(len(untold), 'comparison')} cannot tell: {IGNORANT}.")
     if worse:
         names = [f"{subject(c, named)} ({metric_of(c.metric).name})" for c in worse]
         said.append(f"Worse in: {listed(names)}.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from finetune.evaluate.result import Comparison, Evaluation
 from finetune.report.sections.results import titles
 from finetune.report.wording import (
+    IGNORANT,
     capital,
     claim,
     counted,
@@ -31,12 +32,13 @@ def worse(evaluation: Evaluation) -> Section:
     named = titles(evaluation)
     found = list(evaluation.with_outcome(Outcome.WORSE))
     few = evaluation.with_outcome(Outcome.TOO_FEW)
-    enough = len(evaluation.comparisons) - len(few)
+    untold = evaluation.with_outcome(Outcome.CANNOT_TELL)
+    enough = len(evaluation.comparisons) - len(few) - len(untold)
     parts: list[Part] = []
     if found:
         parts.append(Items(tuple(claim(c, named) for c in found)))
     elif enough:
-        of = "" if not few else " that had items enough"
+        of = " that can tell" if few or untold else ""
         parts.append(
             Text(
                 f"In none of the {counted(enough, 'comparison')}{of} "
@@ -50,6 +52,13 @@ def worse(evaluation: Evaluation) -> Section:
             Text(
                 f"Nothing is said of {counted(len(few), 'comparison')} on fewer than "
                 f"{LEAST_GROUPS} items or documents, wherever the interval lies."
+            )
+        )
+    if untold:
+        parts.append(
+            Text(
+                f"Nothing is said of {counted(len(untold), 'comparison')} of exams, "
+                f"either: {IGNORANT}."
             )
         )
     # Towards worse, but not shown: a reader who decides wants to see them too.

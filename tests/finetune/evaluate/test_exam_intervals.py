@@ -12,12 +12,21 @@ from finetune.evaluate.result import (
 from medassist.exams.statistics import Flips, score_interval
 
 
-def exam(answers: list[tuple[int, int]]) -> Exam:
-    """Answers of base and tuned; the choice 0 is right."""
+def exam(answers: list[tuple[int, int]], golds: list[int] | None = None) -> Exam:
+    """Answers of base and tuned, by how far they lie behind the right choice.
+
+    The right choices go round; with `golds` the answers are choices.
+    """
+    whole = golds or [n % 4 for n in range(len(answers))]
+    if golds is None:
+        answers = [
+            ((base + gold) % 4, (tuned + gold) % 4)
+            for (base, tuned), gold in zip(answers, whole, strict=True)
+        ]
     items = tuple(
         PairedExamItem(
             id=str(n),
-            gold=0,
+            gold=gold,
             base=base,
             tuned=tuned,
             base_norm=base,
@@ -25,7 +34,7 @@ def exam(answers: list[tuple[int, int]]) -> Exam:
             base_scores=(-1.0, -2.0),
             tuned_scores=(-1.0, -2.0),
         )
-        for n, (base, tuned) in enumerate(answers)
+        for n, ((base, tuned), gold) in enumerate(zip(answers, whole, strict=True))
     )
     figures = ExamFigures(acc=0, acc_stderr=0, acc_norm=0, acc_norm_stderr=0)
     return Exam(
@@ -58,3 +67,23 @@ def test_many_answers_that_became_right_are_better():
 def test_an_interval_of_before_is_read_as_the_bootstraps():
     old = {"low": -0.1, "high": 0.1, "level": 0.95, "draws": 10_000, "seed": 0}
     assert DifferenceInterval.model_validate(old).method == "bootstrap"
+
+
+def test_more_right_answers_by_a_leaning_alone_are_not_called_better():
+    # A base that gives the commonest answer half of the time gains by giving it always.
+    golds = [0] * 240 + [1] * 160
+    base = [(gold if n % 2 else 2) for n, gold in enumerate(golds)]
+    tuned = [gold if gold == 1 and n % 2 else 0 for n, gold in enumerate(golds)]
+    leaning = [0] * 400
+    (found, _) = compare_exams([exam(list(zip(base, leaning, strict=True)), golds)])
+    assert found.verdict == found.said == "cannot tell"
+    assert (found.base, found.tuned, found.fixed) == (0.5, 0.6, 0.6)
+    assert (found.base_knows, found.tuned_knows) == (False, False)
+    (told, _) = compare_exams([exam(list(zip(base, tuned, strict=True)), golds)])
+    assert told.tuned_knows and told.verdict == "better"
+
+
+def test_a_figure_of_before_stays_as_it_was_said():
+    (found, _) = compare_exams([exam([(1, 0)] * 40 + [(0, 1)] * 4, [0] * 44)])
+    old = found.model_copy(update={"base_knows": None, "tuned_knows": None})
+    assert found.said == "cannot tell" and old.said == "better"
