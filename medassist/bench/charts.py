@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from medassist.bench.exam_verdict import ExamVerdict, primary
 from medassist.bench.result_rows import ResultRow, Speed
@@ -46,6 +47,15 @@ def roles(found: Sequence[ResultRow]) -> dict[str, Role]:
 def short(name: str) -> str:
     """A row's name without `.gguf`."""
     return name.replace(ENDING, "")
+
+
+def shared_beginning(names: Sequence[str]) -> str:
+    """What all `names` begin with, to the last mark between words; empty for one."""
+    if len(names) < 2:
+        return ""
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    shared = "".join(letters[0] for letters in alike)
+    return shared[: max(shared.rfind(mark) for mark in "-._ ") + 1]
 
 
 def quality_by_size(
@@ -104,13 +114,15 @@ def _by_size(
 ) -> Chart | None:
     colours = roles(found)
     points: list[Point] = []
-    for row in {row.name: row for row in found if row.name in values}.values():
+    drawn = {row.name: row for row in found if row.name in values}
+    shared = shared_beginning([short(name) for name in drawn])
+    for row in drawn.values():
         own = values[row.name]
         low = own.value if own.low is None else own.low
         high = own.value if own.high is None else own.high
         points.append(
             Point(
-                short(row.name),
+                short(row.name)[len(shared) :],
                 row.model.bytes / MB,
                 own.value,
                 low,
@@ -131,7 +143,8 @@ def _by_size(
         "size of the file, MB",
         f"{label} ({up})",
         tuple(points),
-        f"Each mark is a file; its upright line is {interval}."
+        f"Each mark is a file{f' {shared}…' if shared else ''}; its upright line is "
+        f"{interval}."
         + (
             " The dashed line joins the files beside which no smaller one has a better "
             "figure."

@@ -136,7 +136,8 @@ def _said(
     decided = [one for one in counted if one.shown or one.no_worse]
     if decided:
         made.append(Items(tuple(f"{one.row}: {one.said}." for one in decided)))
-    if undecided := not_decisive(verdicts):
+    undecided = not_decisive(verdicts)
+    if undecided and not (best and undecided.startswith(CANNOT_TELL)):
         made.append(Text(undecided, tone="warning"))
     if counted:
         margin = in_points(counted[0].margin)

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from medassist.bench.exam_verdict import ALL, ExamVerdict, fixed_shares, primary, sat
+from medassist.bench.exam_verdict import (
+    ALL,
+    IGNORANT,
+    ExamVerdict,
+    fixed_shares,
+    primary,
+    sat,
+)
 from medassist.bench.recommend import broken
 from medassist.bench.result_rows import ResultRow, rows, ttft
 from medassist.bench.results import ResultLine
@@ -299,15 +306,15 @@ def _said(
         return titles.get(task, TITLES.get(task, task))
 
     made: list[list[str]] = []
-    notes: dict[str, str] = {}
+    untold: dict[str, None] = {}
+    left_out: dict[str, None] = {}
     main = primary(verdicts)
     for one in verdicts:
         found = one.flips
-        if one.cannot_tell:
-            notes[one.task] = f"{title(one.task)}: cannot tell; {one.ignorant}."
+        if one.cannot_tell and one.task != ALL:
+            untold.setdefault(title(one.task))
         if one.left_out:
-            left_out = ", ".join(map(title, one.left_out))
-            notes[one.task] = f"Not counted in {ALL}: {left_out}."
+            left_out.update(dict.fromkeys(map(title, one.left_out)))
         if one not in main and not _of_interest(one.task, verdicts):
             continue
         made.append(
@@ -329,7 +336,11 @@ def _said(
         f"Against {clean_line(verdicts[0].reference)}, question by question",
         heads,
         made,
-        *notes.values(),
+        f"Cannot tell, since {IGNORANT} there than one fixed answer: "
+        f"{', '.join(untold)}."
+        if untold
+        else "",
+        f"Not counted in {ALL}: {', '.join(left_out)}." if left_out else "",
         widest=120,
     )
 

@@ -158,7 +158,8 @@ def test_exams_that_cannot_tell_stand_below_once_and_take_no_line_for_each_file(
         lines += exam(of, medmcqa, task="medmcqa")
     text = as_text(lines, verdicts(sat(lines)))
     below = text[text.index("question by question") :]
-    assert "MedQA (USMLE, 4 options): cannot tell; the reference is not shown" in below
+    assert "Cannot tell, since the reference is not shown to know more there" in below
+    assert "answer: MedQA (USMLE, 4 options), MedMCQA (validation)." in below
     of_q4 = [row.split() for row in below.splitlines() if row.startswith("  Q4_0")]
     assert [row[-6:] for row in of_q4] == [
         ["50", "50", "100", "-", "cannot", "tell"],  # medmcqa
