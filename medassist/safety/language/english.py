@@ -54,6 +54,8 @@ _PARTICLES: Final = (
 _IN_NAMES: Final = frozenset(_PARTICLES.split())
 # Scripts that part no words: a few signs are a word.
 _WITHOUT_SPACES: Final = re.compile("[\u0e00-\u109f\u1780-\u17ff\u3040-\u9fff]")
+_OF_GERMAN: Final = re.compile("[äöüÄÖÜß]")
+"""Letters that are seen in English in a few names alone."""
 _NOT_LATIN: Final = re.compile("[\u0370-\u1dff\u2c80-\ua7ff\ua800-\ud7ff\uf900-\ufaff]")
 
 
@@ -102,7 +104,7 @@ def threes(word: str) -> list[str]:
     return [ended[at : at + 3] for at in range(len(ended) - 2)]
 
 
-FEW_ENGLISH: Final = 3
+FEW_ENGLISH: Final = 4
 """Words of English for each one of another language from which only English is read."""
 BY_CHANCE: Final = 1
 """Words by which a sentence of a language that is read can look more like another."""
@@ -159,6 +161,8 @@ def spoken(text: str) -> Spoken:
         # "SpO2 82 % unter Raumluft" has one word of German, and none of English.
         few = FEW_ENGLISH * counts.foreign >= counts.english
         perhaps = counts.read() if few else set[str]()
+        if _OF_GERMAN.search(seen) and counts.holds("german"):
+            perhaps.add("german")
         rules = (ENGLISH, *(one for one in READ if one in perhaps))
         return Spoken(rules, foreign=False)
     if whole:
@@ -246,6 +250,10 @@ class _Counts:
         if most <= 0:
             return set()
         return {one for one in READ if self._foreign.get(one, 0.0) >= most}
+
+    def holds(self, language: str) -> bool:
+        """Whether a word of `language` was counted."""
+        return language in self._foreign
 
     @property
     def foreign(self) -> float:

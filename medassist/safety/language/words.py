@@ -76,6 +76,7 @@ def _of_rules(language: str) -> Iterator[str]:
     said = _rules_of(language)
     for phrases in (*said["concepts"].values(), *said["names"].values()):
         yield from _long(" ".join(phrases))
+    yield from _long(" ".join(said.get("spelt", {}).values()))
 
 
 def _long(phrases: str) -> Iterator[str]:
