@@ -6,7 +6,8 @@ somebody who saw no rule; `later`: in English too, by the authors, before the vo
 grew once more; `open` and `sealed`: in English too, by somebody who had not read the
 rules, two thirds to mend by and a third that was run once afterwards; `half_open` and
 `half_sealed`: likewise, in halves, later; `final_open` and `final_sealed`: in halves
-again, by writers who neither mended nor saw a rule.
+again, by writers who neither mended nor saw a rule; `broad`: by the authors, flag by
+flag and many manners of writing, before the vocabulary grew by it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ SETS: Final = (
     "half_sealed",
     "final_open",
     "final_sealed",
+    "broad",
 )
 FLAGGED, DOSE, IDENTIFIER = "red flag", "dose", "identifier"
 SILENT: Final = (

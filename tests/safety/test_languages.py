@@ -19,7 +19,7 @@ from tests.safety.language_cases import (
     wrong,
 )
 
-SETS = ("seen", "aside", "later", "open", "half_open")
+SETS = ("seen", "aside", "later", "open", "half_open", "broad")
 """What was unseen or sealed is a measure, and no test: the tools print it."""
 
 
@@ -272,3 +272,29 @@ def test_a_danger_is_found_in_plain_words(text: str, flag: str) -> None:
 )
 def test_what_is_over_denied_or_a_task_raises_nothing(text: str) -> None:
     assert find_red_flags(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("I huast seit gestan a Bluat aussa", "haemoptysis"),
+        ("da Papa is zsammbrochn und schnauft nimma", "cardiac-arrest"),
+        ("s Grosi liit am Bode und schnufet nüme, sie isch ganz blau", "cardiac-arrest"),
+        ("mei Hois is zuagschwoin nach am Wespnstich", "anaphylaxis"),
+    ],
+)
+def test_a_dialect_is_read_as_the_language_that_it_is_of(text: str, flag: str) -> None:
+    assert whose_rules(text) == ("german",)
+    assert flag in {one.id for one in find_red_flags(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Quick 18 %, GPT 6800, Ikterus, Flapping Tremor, schläfrig.",
+        "Mukoviszidose, massive Hämoptoe, 250 ml",
+        "Bili 24 mg/dl am 4. LT, schrilles Schreien, Opisthotonus, trinkschwach",
+    ],
+)
+def test_a_note_of_latin_words_is_read_by_the_rules_of_its_language(text: str) -> None:
+    assert "german" in whose_rules(text)

@@ -125,6 +125,8 @@ class LanguageFile(FrozenModel):
     """English names of values that mean something else: RR is a pressure in German."""
     units: dict[str, Units] = {}
     """Units of values that are more usual there; they are tried first."""
+    spelt: dict[str, str] = {}
+    """Other spellings of a word: dialects as they are typed, short forms."""
 
 
 def read(name: str) -> dict[str, object]:

@@ -163,7 +163,8 @@ class Rules:
     contradicted: tuple[tuple[str, MeasureBound], ...]
     """Concepts that do not count where all values of the measure hold."""
     digits: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Numbers from two on that are written as words, and in digits."""
+    """Numbers from two on that are written as words, and in digits; other spellings of
+    a word, and the usual one."""
 
 
 @cache
@@ -269,6 +270,7 @@ def _translated(language: str) -> Rules:
     named = {NAME + name: said for name, said in (names | file.said).items()}
     around = _around(file.cues, measured, language, ours.cues.words)
     digits = {w: f"{n:g}" for w, n in around.numbers.items() if n >= 2}
+    digits |= _spelt(file.spelt, language, digits)
     phrases = [*_parsed(file.concepts | named, lists, language, digits)]
     return replace(
         ours,
@@ -279,6 +281,18 @@ def _translated(language: str) -> Rules:
         digits=digits,
         measured=(*ours.measured, *_measured(file.concepts)),
     )
+
+
+def _spelt(
+    spelt: Mapping[str, str], language: str, digits: Mapping[str, str]
+) -> dict[str, str]:
+    """By another spelling of a word the usual one, a number in digits."""
+    return {
+        form: digits.get(normal(usual), normal(usual))
+        for usual, others in spelt.items()
+        for other in others.split()
+        for form in spellings(other, language)
+    }
 
 
 def _concepts(ours: Rules) -> set[str]:

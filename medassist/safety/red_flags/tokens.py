@@ -127,7 +127,8 @@ def tokens(
     Args:
         text: A plain one (`medassist.safety.letters`).
         language: Whose decimal signs, abbreviations and apostrophes it has.
-        numbers: Numbers that are written as words, and in digits.
+        numbers: Numbers that are written as words, and in digits; other spellings of
+            a word, and the usual one.
     """
     words: list[str] = []
     starts: list[int] = []
