@@ -34,6 +34,7 @@ SETS: Final = (
     "later",
     "open",
     "sealed",
+    "broad",
     "half_open",
     "half_sealed",
     "final_open",

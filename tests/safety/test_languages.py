@@ -43,6 +43,17 @@ def test_what_is_denied_over_anothers_or_harmless_stays_silent(
     assert [(case.text, wrong(case)) for case in silent if wrong(case)] == []
 
 
+def test_what_people_write_in_english_is_understood_for_every_flag() -> None:
+    told = list(cases("english", "broad"))
+    flagged = [case for case in told if case.kind == FLAGGED]
+    silent = [case for case in told if case.kind in SILENT]
+    assert len(flagged) > 500 and len(silent) > 150
+    missed = [case.text for case in flagged if wrong(case)]
+    assert len(missed) <= 0.05 * len(flagged), missed
+    disturbed = [case.text for case in silent if wrong(case)]
+    assert len(disturbed) <= 0.05 * len(silent), disturbed
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_doses_are_read_and_warned_about(language: str) -> None:
     told = [case for which in SETS for case in cases(language, which)]
