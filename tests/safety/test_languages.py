@@ -290,7 +290,10 @@ def test_what_is_over_denied_or_a_task_raises_nothing(text: str) -> None:
     [
         ("I huast seit gestan a Bluat aussa", "haemoptysis"),
         ("da Papa is zsammbrochn und schnauft nimma", "cardiac-arrest"),
-        ("s Grosi liit am Bode und schnufet nüme, sie isch ganz blau", "cardiac-arrest"),
+        (
+            "s Grosi liit am Bode und schnufet nüme, sie isch ganz blau",
+            "cardiac-arrest",
+        ),
         ("mei Hois is zuagschwoin nach am Wespnstich", "anaphylaxis"),
     ],
 )
