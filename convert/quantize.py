@@ -284,6 +284,8 @@ def _why(ended: ChildEnded, model: Path, target: Path, name: str) -> str:
         words.why if code < 0 else "",
     )[:200]
     start = f"{model} could not be quantized to {name}"
+    if ended.broken:
+        return f"{start}: {ended.broken}; {ended.to_do}"
     if "imatrix" in reason or "importance matrix" in reason:
         return (
             f"{start}: {reason}; give an importance matrix of this model with --imatrix"

@@ -80,6 +80,9 @@ def _run(folder: Path) -> Tried:
             child.send(Try(folder=folder))
             return Tried(child.receive())
     except ChildEnded as ended:
+        if ended.broken:
+            said = f"The process that runs the models was ended: {ended.broken}."
+            return Tried(None, said, ended.to_do.capitalize())
         if not ended.late:
             return _ended(ended.code, ended.words)
     return Tried(

@@ -17,11 +17,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from medassist.core.spin_time import spin_briefly
-from medassist.engine.frames import FrameTooLarge, Hello, frame, read_frame
+from medassist.engine.frames import (
+    FrameTooLarge,
+    Hello,
+    UnknownMessage,
+    frame,
+    read_frame,
+    read_message,
+)
 from medassist.engine.last_words import LastWords
+from medassist.engine.replaced import what_to_do, why_ended
 
 PACKAGE = Path(__file__).resolve().parents[2]
 SECRETS = ("TOKEN", "SECRET", "PASSWORD", "KEY")
@@ -29,6 +37,7 @@ CLOSE_WITHIN_S = 5
 LAST_WORDS_WITHIN_S = 1
 
 Reply = TypeVar("Reply")
+HELLO: TypeAdapter[Hello] = TypeAdapter(Hello)
 
 
 def command(module: str) -> tuple[str, ...]:
@@ -52,23 +61,21 @@ def environment() -> dict[str, str]:
     return found
 
 
-def not_a_message(error: ValidationError) -> str:
-    """Error text for a message from a child that Pydantic refuses."""
-    return f"it sent what is no message ({error.error_count()} faults)"
-
-
 class ChildEnded(Exception):
     """The child ended before it answered.
 
     Attributes:
         code: the exit code; negative for a signal.
         words: what it printed.
-        broken: why the app ended it, or "".
+        to_do: what helps, where `broken` says something.
+        broken: why it is not the child's fault alone that it ended, or "": the app
+            ended it, or was itself replaced on the disk.
         late: it was ended because its time was over.
     """
 
     def __init__(self, code: int, words: LastWords, broken: str, late: bool) -> None:
         super().__init__(broken or f"the child ended with code {code}")
+        self.to_do = what_to_do(broken)
         self.code = code
         self.words = words
         self.broken = broken
@@ -131,17 +138,15 @@ class Child(Generic[Reply]):
         """Wait for the next answer.
 
         Raises:
-            ChildEnded: it ended first, or answered with what is no message.
+            ChildEnded: it ended first, or answered with what is not known here.
         """
         try:
             if self.confined is None:
-                hello = Hello.model_validate_json(self._receive_frame())
+                hello = read_message(self._receive_frame(), HELLO)
                 self.confined = hello.confined
-            return self._replies.validate_json(self._receive_frame())
-        except FrameTooLarge as error:
+            return read_message(self._receive_frame(), self._replies)
+        except (FrameTooLarge, UnknownMessage) as error:
             raise self.ended(str(error)) from None
-        except ValidationError as error:
-            raise self.ended(not_a_message(error)) from None
 
     def receive_into(self, room: memoryview) -> None:
         """Fill `room` with the raw bytes that follow a message.
@@ -163,7 +168,7 @@ class Child(Generic[Reply]):
             self._process.kill()
         code = self._process.wait()
         self._listening.join(LAST_WORDS_WITHIN_S)
-        return ChildEnded(code, self._words, broken, self._late)
+        return ChildEnded(code, self._words, why_ended(code, broken), self._late)
 
     def close(self) -> None:
         """Ask the child to end, and wait for it."""

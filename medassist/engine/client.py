@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from medassist.core.errors import (
     EngineDied,
@@ -32,10 +32,16 @@ from medassist.core.values import (
     TooLong,
 )
 from medassist.engine.async_child import AsyncChild
-from medassist.engine.child import not_a_message
 from medassist.engine.death import cause_of_death
-from medassist.engine.frames import FrameTooLarge, Hello, frame
+from medassist.engine.frames import (
+    FrameTooLarge,
+    Hello,
+    UnknownMessage,
+    frame,
+    read_message,
+)
 from medassist.engine.last_words import LastWords
+from medassist.engine.replaced import why_ended
 from medassist.engine.wire import (
     EVENTS,
     Answered,
@@ -329,14 +335,13 @@ class Engine:
         broken = ""
         try:
             while (body := await child.receive()) is not None:
-                self._deliver(EVENTS.validate_json(body))
-        except FrameTooLarge as error:
+                self._deliver(read_message(body, EVENTS))
+        except (FrameTooLarge, UnknownMessage) as error:
             broken = str(error)
-        except ValidationError as error:
-            broken = not_a_message(error)
         if broken:
             child.kill()
         code = await child.wait()
+        broken = why_ended(code, broken)
         died = self._death = EngineDied(self._cause_of_death(code, child.words, broken))
         if self.state == "ready":
             self.state = "dead"

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from medassist.engine.last_words import LastWords
+from medassist.engine.replaced import REPLACED
 
 WINDOWS_ABORT = 3
 TIMED_OUT = "Timeout ("
@@ -23,9 +24,11 @@ def cause_of_death(
         when: "while it was loaded", "while it answered".
         code: the exit code; negative for a signal.
         last_words: what the child printed.
-        broken: why the app itself ended it, or "".
+        broken: why it ended otherwise than by itself, or "".
     """
-    if broken:
+    if broken == REPLACED:
+        cause = f"ended {when}, because {broken}. Start the program again."
+    elif broken:
         cause = f"was ended {when}, because {broken}. Load the pair again."
     elif any(TIMED_OUT in line for line in last_words.lines):
         cause = (

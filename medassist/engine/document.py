@@ -49,10 +49,10 @@ def read_document(file: Path, time_limit_s: float = TIME_LIMIT_S) -> DocumentTex
         why = "reading it ended the process that did so: it is most likely damaged"
         if ended.late:
             why = f"reading it took more than {time_limit_s:g} s"
-        raise DocumentError(
-            f"{file}: {why}. Open it in another program and save it anew, or paste "
-            "what matters."
-        ) from None
+        to_do = "open it in another program and save it anew, or paste what matters"
+        if ended.broken:
+            why, to_do = f"it was not read, because {ended.broken}", ended.to_do
+        raise DocumentError(f"{file}: {why}. {to_do.capitalize()}.") from None
     if not isinstance(found, DocumentText):
         raise DocumentError(f"{file}: {clean(found.message)}")
     text = clean(found.text).strip()

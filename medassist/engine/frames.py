@@ -13,14 +13,18 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, Literal, TypeVar
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from medassist.core.clean import clean_line
 from medassist.frozen_model import FrozenModel
 
 FRAME_LENGTH = struct.Struct(">I")
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 
-Command = TypeVar("Command")
+MOST_SAID = 200
+"""Characters of what is wrong with a message."""
+
+Message = TypeVar("Message")
 
 
 class Hello(FrozenModel):
@@ -49,6 +53,27 @@ class Refused(FrozenModel):
 
 class FrameTooLarge(ValueError):
     """A message is larger than the protocol allows."""
+
+
+class UnknownMessage(ValueError):
+    """A message is none that this side knows."""
+
+
+def read_message(body: bytes, messages: TypeAdapter[Message]) -> Message:
+    """The message that a frame holds.
+
+    Raises:
+        UnknownMessage: it is none of `messages`; said without what stands in it.
+    """
+    try:
+        return messages.validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "all of it"
+        said = clean_line(f"{where}: {first['msg']}")[:MOST_SAID]
+        raise UnknownMessage(
+            f"it sent a message that is not known here ({said})"
+        ) from None
 
 
 def frame(message: BaseModel) -> bytes:
@@ -114,17 +139,17 @@ class ChildPipe:
         os.dup2(nothing, 0)
         os.close(nothing)
 
-    def receive(self, commands: TypeAdapter[Command]) -> Command | None:
+    def receive(self, commands: TypeAdapter[Message]) -> Message | None:
         """Wait for the next command; `None` once the app has gone.
 
         Raises:
-            pydantic.ValidationError: it is no such command.
+            UnknownMessage: it is no such command.
         """
         try:
             body = read_frame(self._read)
         except FrameTooLarge:
             return None
-        return None if body is None else commands.validate_json(body)
+        return None if body is None else read_message(body, commands)
 
     def send(self, message: BaseModel, following: memoryview | bytes = b"") -> None:
         """Send a message to the app, and raw bytes after it.

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from medassist.core.errors import (
     EngineError,
     LoadStopped,
@@ -22,7 +20,7 @@ from medassist.core.errors import (
     file_of,
 )
 from medassist.core.values import PaneName
-from medassist.engine.frames import leave
+from medassist.engine.frames import UnknownMessage, leave
 from medassist.engine.wire import (
     COMMANDS,
     Ask,
@@ -163,9 +161,9 @@ class Worker:
         while True:
             try:
                 command = self.channel.receive(COMMANDS)
-            except ValidationError as error:
+            except UnknownMessage as error:
                 self.channel.send(
-                    CommandFailed(message=f"bad command: {error}", fatal=True)
+                    CommandFailed(message=f"The app was refused: {error}.", fatal=True)
                 )
                 command = None
             match command:

@@ -53,15 +53,17 @@ def probe_file(path: Path) -> ProbedTemplate:
             found = child.receive()
     except ChildEnded as ended:
         why = "the process that looked at it ended"
-        if ended.late:
+        to_do = "convert the model again with a corrected template"
+        if ended.broken:
+            why, to_do = ended.broken, ended.to_do
+        elif ended.late:
             why = f"it took more than {TIME_LIMIT_S:.0f} s"
     else:
         if isinstance(found, ProbedTemplate):
             return found
         raise ModelFileError(found.message, path)
     raise ModelFileError(
-        f"{path}: its chat template cannot be checked ({why}). Convert the model again "
-        "with a corrected template.",
+        f"{path}: its chat template cannot be checked ({why}). {to_do.capitalize()}.",
         path,
     )
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import math
+import shutil
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -12,16 +16,21 @@ from typing import BinaryIO, cast
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
+from convert.quantize import quantize
 from convert.quantize_wire import REPLIES as QUANTIZED
 from convert.quantize_wire import QuantizeDone, QuantizeJob, Tensor
 from medassist.core.values import EngineOptions, PairFiles
-from medassist.engine import child, confine, confinement_trial, scorer_wire
+from medassist.doctor import confinement as doctor
+from medassist.engine import child, confine, confinement_trial, replaced, scorer_wire
 from medassist.engine import template_probe as probing
 from medassist.engine.child import Child, ChildEnded
+from medassist.engine.client import Engine
+from medassist.engine.document import read_document
 from medassist.engine.frames import Hello, Refused, frame, read_frame
 from medassist.engine.scorer import GgufScorer
 from medassist.engine.wire import EVENTS, Load, Loaded
 from medassist.frozen_model import FrozenModel
+from medassist.library.template_check import probe_file
 from tests.engine.test_confine import CHILD, WITHOUT, needs, permitted
 from tests.tiny_models import TinyPair
 
@@ -218,6 +227,9 @@ Making = Callable[..., "Child[Said]"]
 
 @pytest.fixture
 def making(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Making:
+    # Whoever runs the tests may edit the program meanwhile.
+    monkeypatch.setattr(replaced, "_STARTED", math.inf)
+
     def make(work: str, limit: float | None = None) -> Child[Said]:
         return Child(child_that(work, tmp_path, monkeypatch), TypeAdapter(Said), limit)
 
@@ -239,10 +251,11 @@ def test_a_child_may_print_more_than_a_pipe_holds_and_its_end_is_kept(
     ("work", "broken"),
     [
         ("process.channel._write.write(b'\\xff' * 4)", "announced a message of 4,294"),
-        ("process.channel.send(Said(word='x'), b'\\0\\0\\0\\2{}')", "no message"),
+        ("process.channel.send(Said(word='x'), b'\\0\\0\\0\\2{}')", "word: Field req"),
+        ("process.channel.send(Said(word='x'), b'\\0\\0\\0\\2{]')", "all of it: Inv"),
     ],
 )
-def test_a_child_that_sends_what_is_no_message_is_ended(
+def test_a_child_that_sends_what_is_no_message_is_ended_and_the_fault_named(
     work: str, broken: str, making: Making
 ) -> None:
     with making(work + "\nprocess.channel._write.flush()\ntime.sleep(600)") as started:
@@ -250,6 +263,101 @@ def test_a_child_that_sends_what_is_no_message_is_ended(
             started.receive()
             started.receive()
         assert started.ended().code != 0
+
+
+UPDATED = """
+class NewerSaid(Said):
+    page: str = 'a patient of 40'
+process.channel.send(NewerSaid(word='x'))
+"""
+
+
+def test_what_stands_in_a_message_that_is_not_known_is_not_told(making: Making) -> None:
+    unknown = pytest.raises(ChildEnded, match="page: Extra inputs")
+    with making(UPDATED) as started, unknown as caught:
+        started.receive()
+    assert "patient" not in str(caught.value)
+    assert caught.value.to_do == "try again"
+
+
+@pytest.mark.parametrize(("work", "code"), [(UPDATED, None), ("import not_there", 1)])
+def test_a_program_that_was_replaced_while_it_ran_is_to_be_started_again(
+    work: str, code: int | None, making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaced, "_STARTED", 0.0)
+    with making(work) as started, pytest.raises(ChildEnded) as caught:
+        started.receive()
+    assert caught.value.broken == replaced.REPLACED
+    assert caught.value.to_do == "start the program again"
+    assert code in (None, caught.value.code)
+
+
+def test_what_llama_cpp_gives_up_on_is_not_put_down_to_an_update(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaced, "_STARTED", 0.0)
+    with making("os.abort()") as started, pytest.raises(ChildEnded) as caught:
+        started.receive()
+    assert caught.value.broken == ""
+
+
+def test_a_program_is_replaced_when_a_file_of_it_is_newer_or_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaced, "PACKAGES", (tmp_path,))
+    monkeypatch.setattr(replaced, "_STARTED", math.inf)
+    (tmp_path / "part.py").touch()
+    assert replaced.why_ended(1, "it said x") == "it said x"
+    monkeypatch.setattr(replaced, "_STARTED", 0.0)
+    assert replaced.why_ended(-9, "it said x") == replaced.REPLACED
+    assert replaced.why_ended(-9, "") == ""
+    monkeypatch.setattr(replaced, "_STARTED", math.inf)
+    gone = types.ModuleType("part_of_it")
+    gone.__file__ = str(tmp_path / "gone.py")
+    monkeypatch.setitem(sys.modules, gone.__name__, gone)
+    assert replaced.why_ended(1, "") == replaced.REPLACED
+
+
+async def start_pair(file: Path) -> None:
+    await Engine(PairFiles(base=file)).start()
+
+
+@pytest.mark.parametrize(
+    ("constant", "do"),
+    [
+        ("medassist.engine.client.WORKER", lambda f: asyncio.run(start_pair(f))),
+        ("medassist.engine.scorer.WORKER", lambda f: GgufScorer(f)),
+        ("medassist.engine.document.READER", read_document),
+        ("medassist.library.template_check.PROBE", probe_file),
+        ("convert.quantize.CHILD", lambda f: quantize(f, f.parent / "q", ["Q8_0"])),
+    ],
+)
+def test_whoever_starts_a_child_of_another_version_says_what_helps(
+    constant: str,
+    do: Callable[[Path], object],
+    tiny: TinyPair,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = Path(shutil.copy(tiny.base, tmp_path / "m.gguf"))
+    monkeypatch.setattr(constant, "medassist.engine.not_there_any_more")
+    monkeypatch.setattr(replaced, "_STARTED", 0.0)
+    with pytest.raises(Exception, match=replaced.REPLACED) as caught:
+        do(file)
+    said = str(caught.value)
+    assert said.startswith(str(file))
+    assert "start the program again" in said.lower()
+    assert "damaged" not in said and "memory" not in said and "template." not in said
+
+
+def test_the_doctor_does_not_put_an_update_down_to_llama_cpp(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "TRIAL", "medassist.engine.not_there_any_more")
+    monkeypatch.setattr(replaced, "_STARTED", 0.0)
+    found = doctor.try_out()
+    assert replaced.REPLACED in found.problem
+    assert found.do == "Start the program again"
 
 
 def test_a_child_that_takes_too_long_is_ended_and_it_is_said(making: Making) -> None:

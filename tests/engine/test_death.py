@@ -12,6 +12,7 @@ from medassist.core.errors import EngineDied
 from medassist.core.values import PairFiles
 from medassist.engine.death import TIMED_OUT, cause_of_death
 from medassist.engine.last_words import KEPT, LastWords
+from medassist.engine.replaced import REPLACED
 from medassist.engine.scorer import GgufScorer
 from medassist.engine.template import time_limit
 from tests.engine.conversation import tiny_engine
@@ -32,7 +33,8 @@ def words_of(*lines: str) -> LastWords:
         (-signal.SIGKILL, [], "", "memory ran out"),
         (-signal.SIGSEGV, [], "", "SIGSEGV"),
         (1, ["Timeout (0:00:06)!"], "", "chat template took too long"),
-        (-signal.SIGKILL, [], "it sent what is no message", "no message"),
+        (-signal.SIGKILL, [], "it sent what is not known", "not known. Load"),
+        (1, ["ImportError: no name"], REPLACED, f"{REPLACED}. Start the program"),
         (7, ["out of luck"], "", "code 7: out of luck"),
     ],
 )
