@@ -12,8 +12,6 @@ from convert.commands import ollama_options as given
 from convert.errors import ConvertError
 from medassist.core.terminal import room, say, show
 
-NO_ADAPTER = "Ollama from 0.34.1 on takes no ADAPTER in a Modelfile"
-
 
 def modelfile(
     model: Annotated[
@@ -75,7 +73,7 @@ def modelfile(
         from convert.modelfile import ModelfileParts, WrittenModelfile, beside
         from convert.modelfile import modelfile as text_of
         from convert.notice import heading
-        from convert.ollama.adapter_support import check_adapter
+        from convert.ollama.adapter_support import NO_ADAPTER, check_adapter
         from convert.ollama.model_settings import settings_of
     from medassist.core.card import read_card
     from medassist.core.files import SHARED_FILE, write_whole
@@ -143,6 +141,7 @@ def modelfile(
 def _merged(base: Path, adapter: Path) -> tuple[Path, str]:
     """The file in which base and adapter are one, and what a user should know of it."""
     from convert.merge.proven_merge import merged_file, proof_of_merge
+    from convert.ollama.adapter_support import NO_ADAPTER
 
     merged = merged_file(base, adapter)
     front = f"{NO_ADAPTER}, so it names {merged}, the two in one file"

@@ -8,7 +8,6 @@ has an HTTP library and a way out of its own.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ import httpx2
 
 from convert.errors import ConvertError
 from convert.ollama.model_settings import OllamaSettings
+from convert.ollama.server_version import version_numbers
 from medassist.core.errors import NetworkError
 from medassist.core.ollama_connection import OllamaConnection
 from medassist.core.ollama_host import VARIABLE
@@ -60,8 +60,7 @@ class OllamaServer(OllamaConnection):
             raise ConvertError(
                 f"what answers at {self.host.url} is no Ollama; see --host"
             )
-        numbers = tuple(int(n) for n in re.findall(r"\d+", found.split("-")[0])[:3])
-        # A server that was built by hand calls itself 0.0.0.
+        numbers = version_numbers(found)
         if any(numbers) and numbers < OLDEST:
             needed = ".".join(map(str, OLDEST))
             raise ConvertError(

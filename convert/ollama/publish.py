@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from convert.errors import ConvertError
+from convert.ollama.adapter_support import NO_ADAPTER_SINCE, makes_adapted
 from convert.ollama.model_settings import OllamaWishes
 from convert.ollama.ollama_server import AdapterRefusedError, OllamaServer
 from convert.ollama.parameters import Parameter
@@ -136,7 +137,8 @@ def dry_run(
     from convert.merge.proven_merge import merged_file
 
     out = merged_file(plan.files[0], plan.adapter)
-    when = "" if merge else "Where the server takes no adapter (Ollama from 0.34.1 on) "
+    since = f"Ollama from {NO_ADAPTER_SINCE} on"
+    when = "" if merge else f"Where the server takes no adapter ({since}) "
     note = f"{when}the two are merged into {out} first, which is what is published."
     if plan.facts.quantized:
         note += " The quantized weights that the adapter changes become F16 in it."
@@ -156,6 +158,8 @@ def publish(
     watcher: Watcher,
 ) -> Published:
     """Make the model of `plan`, of one merged file where its adapter is refused.
+
+    A server that is known to refuse it is not sent what it would not use.
 
     Args:
         plan: what is to be made.
@@ -178,14 +182,17 @@ def publish(
             f"{server.host.url} has a model {name} already; --force puts this one in "
             "its place, or give another name"
         )
-    if plan.adapter is not None:
-        why = ""
-        if not merge:
+    why = ""
+    if plan.adapter is not None and not merge:
+        refused = f"it is Ollama {version}"
+        if makes_adapted(version):
             try:
                 return _create(plan, server, version, proofs=proofs, watcher=watcher)
             except AdapterRefusedError as error:
-                why = f", since the server takes no adapter ({error.said})"
-                watcher("the server takes no adapter; merging it into the base", 0, 0)
+                refused = error.said
+        why = f", since the server takes no adapter ({refused})"
+        watcher("the server takes no adapter; merging it into the base", 0, 0)
+    if plan.adapter is not None:
         plan, proofs = _merged(
             plan, wishes, why, proofs=proofs, force=force, watcher=watcher
         )

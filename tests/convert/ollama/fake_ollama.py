@@ -68,6 +68,10 @@ class State:
     together: threading.Barrier | None = None
     """Answers wait for one another here, so that they are given at once."""
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        return tuple(map(int, self.version.split("-")[0].split(".")))
+
     def blob(self, digest: str) -> Path:
         return self.folder / digest.replace(":", "-")
 
@@ -240,7 +244,8 @@ class Handler(BaseHTTPRequestHandler):
         if "breaks off a create" in self.state.faults:
             self.stream([{"status": "parsing GGUF"}, {"status": "writing manifest"}])
             return
-        if kept["adapters"] and "refuses adapters" in self.state.faults:
+        refuses = "refuses adapters" in self.state.faults
+        if kept["adapters"] and (refuses or self.state.numbers >= (0, 34, 1)):
             raise Refusal(400, "adapters are no longer supported")
         if kept["adapters"] and "refuses adapters late" in self.state.faults:
             told = {"error": "ADAPTER is not supported"}
@@ -354,7 +359,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def renders_own(self, model: Model) -> bool:
         """As server/images.go chooses, for a TEMPLATE that knows no tools."""
-        if tuple(map(int, self.state.version.split(".")[:2])) < (0, 30):
+        if self.state.numbers < (0, 30):
             return False
         own = self.own_template(model)
         return "tools" in own or "tool_call" in own or thinks(own)

@@ -392,6 +392,25 @@ def test_where_adapters_are_refused_the_merged_proven_file_is_published(
     assert again["verified"] and merged.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("version", ["0.34.1", "0.34.1-rc2", "0.35.0", "1.0.0"])
+def test_a_server_that_is_known_to_take_no_adapter_is_sent_the_merged_file_alone(
+    fake: FakeOllama, pair, version
+):
+    fake.state.version = version
+    model = with_adapter(fake.host, pair)
+    merged = pair[1].with_name("base-lora.gguf")
+    assert fake.state.received == merged.stat().st_size
+    assert fake.state.asked.count("POST /api/create") == 1
+    assert f"takes no adapter (it is Ollama {version})" in model["notes"][0]
+    assert model["verified"] and model["ollama"] == version
+
+
+@pytest.mark.parametrize("version", ["0.24.0", "0.34.0", "0.0.0", "0.0.0-dirty"])
+def test_a_server_of_which_it_is_not_known_is_asked(fake: FakeOllama, pair, version):
+    fake.state.version = version
+    assert equal(with_adapter(fake.host, pair))["adapter"] is True
+
+
 def test_an_adapter_that_the_server_takes_is_not_merged(fake: FakeOllama, pair):
     model = with_adapter(fake.host, pair)
     assert equal(model)["adapter"] is True
