@@ -7,7 +7,9 @@ grew once more; `open` and `sealed`: in English too, by somebody who had not rea
 rules, two thirds to mend by and a third that was run once afterwards; `half_open` and
 `half_sealed`: likewise, in halves, later; `final_open` and `final_sealed`: in halves
 again, by writers who neither mended nor saw a rule; `broad`: by the authors, flag by
-flag and many manners of writing, before the vocabulary grew by it.
+flag and many manners of writing, before the vocabulary grew by it; `kinds`: in English
+too, by who mended, ways of saying it that were missing as a kind, written before they
+were mended.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ SETS: Final = (
     "final_open",
     "final_sealed",
     "broad",
+    "kinds",
 )
 FLAGGED, DOSE, IDENTIFIER = "red flag", "dose", "identifier"
 SILENT: Final = (

@@ -19,7 +19,16 @@ from tests.safety.language_cases import (
     wrong,
 )
 
-SETS = ("seen", "aside", "later", "open", "half_open", "broad")
+SETS = (
+    "seen",
+    "aside",
+    "later",
+    "open",
+    "half_open",
+    "final_open",
+    "broad",
+    "kinds",
+)
 """What was unseen or sealed is a measure, and no test: the tools print it."""
 
 
@@ -52,6 +61,14 @@ def test_what_people_write_in_english_is_understood_for_every_flag() -> None:
     assert len(missed) <= 0.05 * len(flagged), missed
     disturbed = [case.text for case in silent if wrong(case)]
     assert len(disturbed) <= 0.05 * len(silent), disturbed
+
+
+def test_what_is_written_in_english_is_judged_right() -> None:
+    told = [
+        case for which in ("final_open", "kinds") for case in cases("english", which)
+    ]
+    assert len(told) >= 15
+    assert [(case.text, wrong(case)) for case in told if wrong(case)] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -312,3 +329,33 @@ def test_a_dialect_is_read_as_the_language_that_it_is_of(text: str, flag: str) -
 )
 def test_a_note_of_latin_words_is_read_by_the_rules_of_its_language(text: str) -> None:
     assert "german" in whose_rules(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "raised"),
+    [
+        ("Als Kind Meningitis, folgenlos ausgeheilt", False),
+        ("Meningitis, sans séquelle, il fait du sport", False),
+        ("Meningitis, quedó sin secuelas", False),
+        ("Lähmung rechts und lallt seit heute 8 Uhr, hat sich wieder erholt", True),
+        ("Wenn jemand ein Stück Fleisch verschluckt und blau anläuft: klopfen?", False),
+        ("Quand quelqu'un s'étouffe et devient bleu, que fait-on", False),
+        ("Cuando alguien se atraganta y se pone morado, qué se hace", False),
+        ("If somebody chokes on meat and turns blue, is it back blows", False),
+        ("Mein Vater hat Fleisch verschluckt und läuft blau an", True),
+        ("Merkblatt: Hirnhautentzündung beim Säugling", False),
+        ("Hoja informativa: meningitis en el lactante", False),
+        ("Fiche d'information : méningite du nourrisson", False),
+    ],
+)
+def test_what_healed_or_is_of_anybody_raises_nothing(text: str, raised: bool) -> None:
+    assert bool(find_red_flags(text)) is raised
+
+
+def test_a_german_finding_is_found_wherever_its_verb_stands() -> None:
+    for text in (
+        "seit einer Stunde hängt ihr der rechte Mundwinkel",
+        "sie sagt, dass der rechte Mundwinkel seit einer Stunde hängt",
+        "Warum hängt mir seit einer Stunde der Mundwinkel?",
+    ):
+        assert "stroke-tia" in {flag.id for flag in find_red_flags(text)}, text

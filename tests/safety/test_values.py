@@ -48,9 +48,10 @@ def test_of_the_texts_in_which_a_number_says_nothing_one_in_twenty_is_disturbed(
     assert len(disturbed) <= 0.05 * len(silent), disturbed
 
 
-def test_every_case_of_the_open_half_is_judged_right() -> None:
-    cases = read("half_open")
-    assert len(cases) == 20
+@pytest.mark.parametrize("which", ["half_open", "final_open"])
+def test_every_case_of_an_open_half_is_judged_right(which: Which) -> None:
+    cases = read(which)
+    assert len(cases) >= 20
     assert wrong(cases) == []
 
 
@@ -70,7 +71,11 @@ def test_values_are_read_as_they_are_said_in_words(text: str, raised: bool) -> N
 
 
 def test_no_value_stands_in_two_sets_of_cases() -> None:
-    texts = [case.text for which in (*SETS, "half_open") for case in read(which)]
+    texts = [
+        case.text
+        for which in (*SETS, "half_open", "final_open")
+        for case in read(which)
+    ]
     assert len(texts) >= 450
     assert len(texts) == len(set(texts))
 
@@ -155,6 +160,14 @@ def test_limits_are_those_of_the_age(text: str, raised: bool) -> None:
         ("denies chest pain, SpO2 82%", True),
         ("a potassium of 6.8 is dangerous because", False),
         ("he has a potassium of 6.8", True),
+        ("sodium 112 on admission, 136 at discharge", False),
+        ("sodium 136 on admission, 112 now", True),
+        ("bei Aufnahme Natrium 112, bei Entlassung 136", False),
+        ("natrémie 112 à l'entrée, 136 à la sortie", False),
+        ("sodio 112 al ingreso, 136 al alta", False),
+        ("Dirección: calle Sodio 107, Leganés", False),
+        ("sodio 107, vive en la calle Mayor", True),
+        ("Bei welchem Kalium, 6,5 oder 7, muss man dialysieren?", False),
         ("sodium 139 (ref 133-146, critical <120)", False),
         ("Na 107 (133-146)", True),
         ("call parameters: SpO2 < 90, HR > 130", False),

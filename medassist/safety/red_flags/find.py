@@ -98,14 +98,10 @@ def _read(seen: Plain, language: str, others: Sequence[str] = ()) -> Iterator[Re
             count either. "Sin melenas" has a word of English in it.
     """
     known = rules(language)
-    pieces = tokens(seen.text, language, known.digits)
+    pieces = tokens(seen.text, language, known.digits, known.compounds)
     if not len(pieces):
         return
     hits = known.phrases.find(pieces)
-    names = [hit for hit in hits if hit.concept[0] == NAME]
-    values = measures(pieces, seen.text, names, known.kinds, known.around)
-    here = any(hit.concept == "a-patient-here" for hit in hits)
-    said = scope(pieces, known.cues, teaching_overruled=here)
     if others:
         silent = _silenced(seen, others)
         hits = [
@@ -113,6 +109,10 @@ def _read(seen: Plain, language: str, others: Sequence[str] = ()) -> Iterator[Re
             for hit in hits
             if not _is_silenced(hit, pieces, silent, known.background)
         ]
+    names = [hit for hit in hits if hit.concept[0] == NAME]
+    values = measures(pieces, seen.text, names, known.kinds, known.around)
+    here = any(hit.concept == "a-patient-here" for hit in hits)
+    said = scope(pieces, known.cues, teaching_overruled=here)
     concepts = frozenset(hit.concept for hit in hits)
     values = of_patients(pieces, seen.text, values, said, known.cues.words)
     for flag, crossed in beyond(pieces, seen.text, values, said, concepts, known):
@@ -145,7 +145,7 @@ def _silenced(seen: Plain, languages: Sequence[str]) -> bytearray:
     silent = bytearray(len(seen.text) + 1)
     for language in languages:
         known = rules(language)
-        pieces = tokens(seen.text, language, known.digits)
+        pieces = tokens(seen.text, language, known.digits, known.compounds)
         said = scope(pieces, known.cues)
         for at in range(len(pieces)):
             start, end = pieces.starts[at], pieces.ends[at]

@@ -30,6 +30,10 @@ LATER: Final = 14
 
 _HIGH_OR_LOW: Final = re.compile(r" {0,2}[(*]{0,2}[HL]\b")
 """The letter with which a laboratory marks a value; no unit of hours or litres."""
+_RATE: Final = re.compile(
+    r"(?:ml|mg|mcg|[\u00b5\u03bc]g|g|l|units?|iu|kg|cc|mmol|meq) ?/ ?\Z", re.IGNORECASE
+)
+"""What stands before the "hr" of 100 mL/hr: a rate, and no heart."""
 _SCALE: Final = re.compile(r" ?°? ?([CF])\b")
 
 
@@ -154,7 +158,7 @@ class _MeasureReader:
         for hit, kind in longest:
             if not kind.units:
                 continue
-            found = self._after(hit.places[-1], kind)
+            found = self._before(hit.places, kind) or self._after(hit.places[-1], kind)
             if found:
                 found += self._later(found[-1].places[-1], kind)
                 self._values.setdefault(kind.base, []).extend(found)
@@ -187,7 +191,9 @@ class _MeasureReader:
             # "SpO2" is a name, "PO 2 tablets" is none.
             if text.words[at][0].isdigit() and text.starts[at] != text.ends[at - 1]:
                 return False
-        last = hit.places[-1]
+        first, last = text.starts[hit.places[0]], hit.places[-1]
+        if _RATE.search(self._raw, max(0, first - 12), first):
+            return False
         written = self._raw[text.starts[last] : text.ends[last]]
         return not kind.written or written == kind.written
 
@@ -219,12 +225,17 @@ class _MeasureReader:
                 if found and words[at] not in self._lists["trend"]:
                     break
                 continue
+            if words[at - 1] in self._lists["numbered"] and at - 1 > place:
+                continue  # "Sugar, bed 9: 26": the number of the bed.
             if kind.base == "sbp" and found and lower != at - 1:
                 # The second number of 150/95 is the diastolic one.
                 joined = found[-1].places[1] == at - 1
                 if joined and text.starts[at] - text.ends[at - 1] == 1:
                     lower = at
                     continue
+            if kind.base == "sbp" and not found and self._is_in_centimetres(at):
+                self._add("dbp", 10 * float(words[at + 1]), (place, at + 1))
+                return [MeasuredValue(10 * float(words[at]), (place, at), kind.loose)]
             number = self._read(at, kind)
             if number is not None:
                 found.append(MeasuredValue(number, (place, at), kind.loose))
@@ -232,21 +243,54 @@ class _MeasureReader:
                 break
         return found
 
+    def _before(self, name: tuple[int, ...], kind: Kind) -> list[MeasuredValue]:
+        """What is counted by its name: 64 beats, 30 breaths."""
+        at = name[0] - 1
+        if at < 0 or self._text.breaks[at + 1] or len(name) > 1:
+            return []
+        if self._text.words[name[0]] not in self._lists["counted"]:
+            return []
+        number = self._read(at, kind)
+        if number is None:
+            return []
+        return [MeasuredValue(number, (at, name[0]), kind.loose)]
+
+    def _is_in_centimetres(self, at: int) -> bool:
+        """The pressure as it is said in French and Spanish: 17/11 is 170/110 mmHg."""
+        words = self._text.words
+        if at + 1 >= len(words) or not self._is_second(at + 1):
+            return False
+        high, low = words[at], words[at + 1]
+        if not (high.isascii() and low.isascii()):
+            return False
+        return (
+            5 <= float(high) <= 26
+            and 3 <= float(low) <= 16
+            and float(low) < float(high)
+        )
+
     def _later(self, after: int, kind: Kind) -> list[MeasuredValue]:
         """What "now" or "today" gives as the value of the same name."""
         text, words = self._text, self._text.words
         for at in range(after + 1, min(after + 1 + LATER, len(words))):
             if text.breaks[at] == SENTENCE or at in self._begins:
                 return []
-            if not words[at][0].isdigit():
+            if not words[at][0].isdigit() or self._is_second(at):
                 continue
-            near = words[max(after + 1, at - 2) : at + 2]
+            near = words[max(after + 1, at - 2) : at + 4]
             if self._lists["newer"].isdisjoint(near):
                 continue
             number = self._read(at, kind)
             if number is not None:
                 return [MeasuredValue(number, (after, at), kind.loose)]
         return []
+
+    def _is_second(self, at: int) -> bool:
+        """Of two numbers written together, 126/70, the second."""
+        text = self._text
+        between = self._raw[text.ends[at - 1] : text.starts[at]]
+        both = text.words[at - 1][0].isdigit() and text.words[at][0].isdigit()
+        return both and len(between) == 1 and not between.isspace()
 
     def _add(
         self, name: str, value: float, places: tuple[int, ...], loose: bool = False
@@ -268,8 +312,8 @@ class _MeasureReader:
         if place + 1 < count and text.breaks[place + 1] > 0:
             after = then = ""
         # Written together: 84/50, 36/40, 30+5, 8/12; one character stands between.
-        joined = after and text.starts[place + 1] - text.ends[place] == 1
-        second = self._number(after) if joined and after[0].isdigit() else None
+        joined = bool(after) and self._is_second(place + 1)
+        second = self._number(after) if joined else None
         if second is not None:
             self._by_two(place, number, second)
             return

@@ -22,13 +22,16 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from medassist.safety.language.spoken import ENGLISH
-from medassist.safety.red_flags.tokens import SENTENCE, Tokens, spellings
+from medassist.safety.red_flags.tokens import CLAUSE, SENTENCE, Tokens, spellings
 
 STEM_HEAD: Final = 3
 """Letters by which stems are looked up; none has fewer."""
 SHORTEST_MISSPELT: Final = 6
 """Letters a word has at least to be recognised with one slip in it: in shorter words
 a slip makes another word (chest and chess)."""
+
+SHORTEST_INFLECTED: Final = 5
+"""Letters of a word that is known with another ending too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,15 @@ class Phrase:
         part: Where the search begins.
         other: The second part, if there are two.
         within: Words between the two parts at most.
+        verb_last: The second part may stand first, in one clause: what German says as
+            "the face hangs" it says as "that hangs the face" and asks so too.
     """
 
     concept: str
     part: Part
     other: Part
     within: int
+    verb_last: bool = False
 
 
 class Hit(NamedTuple):
@@ -92,8 +98,16 @@ def parse(
     phrase: str,
     lists: Mapping[str, Sequence[str]],
     language: str = ENGLISH,
+    verb_last: bool = False,
 ) -> Phrase:
     """Read one phrase of a rule file.
+
+    Args:
+        concept: What it says.
+        phrase: The phrase.
+        lists: The word lists that it may name.
+        language: Of the phrase.
+        verb_last: Two words with a gap between them may change places in a clause.
 
     Raises:
         ValueError: it cannot be read; the sentence names it.
@@ -114,8 +128,15 @@ def parse(
         gap = 0
     if len(parts) > 2 or not all(parts) or gap:
         raise ValueError(f"{concept}: {phrase!r} is not a phrase; see phrases.py")
+    if verb_last and len(parts) == 1 and _may_change_places(parts[0]):
+        first, last = parts[0]
+        return Phrase(concept, (first,), (last,), last.gap, verb_last=True)
     other = tuple(parts[1]) if len(parts) == 2 else ()
     return Phrase(concept, tuple(parts[0]), other, within)
+
+
+def _may_change_places(words: list[PhraseWord]) -> bool:
+    return len(words) == 2 and words[1].gap > 1 and not any(w.number for w in words)
 
 
 def _item(
@@ -237,10 +258,24 @@ class Phrases:
     """All phrases of the rules, found in one walk over a text."""
 
     def __init__(
-        self, phrases: Iterable[Phrase], known: frozenset[str] = frozenset()
+        self,
+        phrases: Iterable[Phrase],
+        known: frozenset[str] = frozenset(),
+        endings: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Args: the phrases, and words that are no slip of the pen."""
+        """Find phrases.
+
+        Args:
+            phrases: The phrases.
+            known: Words that are no slip of the pen.
+            endings: Endings that a word of the phrases may have, each with what stands
+                there in the phrase: des Nabels is Nabel.
+        """
         self._known = known
+        self._endings = {len(ending) for ending, _ in endings}
+        self._instead: dict[str, list[str]] = {}
+        for ending, instead in endings:
+            self._instead.setdefault(ending, []).append(instead)
         self._exact: dict[str, _Begun] = {}
         self._stems: dict[str, _Begun] = {}
         # By their first letters: most words begin no stem, and one look tells.
@@ -346,15 +381,28 @@ class Phrases:
         return mended
 
     def _meant(self, word: str) -> str:
-        if self._knows(word):
+        if self.knows(word):
             return word
+        for long in self._endings:
+            for instead in self._instead.get(word[-long:], ()):
+                one = word[:-long] + instead
+                if len(one) >= SHORTEST_INFLECTED and one in self._vocabulary:
+                    return one
         if word not in self._known:
             return self._nearest(word)
         one = word.removesuffix("s")
         return one if one in self._vocabulary else word
 
-    def _knows(self, word: str) -> bool:
-        return word in self._vocabulary or bool(self._stems_of(word))
+    @property
+    def vocabulary(self) -> frozenset[str]:
+        """The whole words of the phrases."""
+        return frozenset(self._vocabulary)
+
+    def knows(self, word: str, longer_than: int = 0) -> bool:
+        """Whether a phrase names `word`, or so long a beginning of it."""
+        return word in self._vocabulary or any(
+            len(stem) > longer_than for stem in self._stems_of(word)
+        )
 
     @cached_property
     def _slips(self) -> dict[str, str]:
@@ -443,11 +491,18 @@ def _part(
 def _near(
     entry: _Entry, places: tuple[int, ...], words: list[str], breaks: list[int]
 ) -> tuple[int, ...] | None:
-    """The other part after the found one, or before it, in the same sentence."""
+    """The other part after the found one, or before it, in the same sentence.
+
+    In the same clause where the parts have changed places.
+    """
     within, other = entry.phrase.within, entry.other
+    changed = entry.part is not entry.phrase.part
+    ends_after, ends_before = SENTENCE, SENTENCE
+    if entry.phrase.verb_last:
+        ends_after, ends_before = (CLAUSE, SENTENCE) if changed else (SENTENCE, CLAUSE)
     last = places[-1]
     for place in range(last + 1, min(last + within + 2, len(words))):
-        if breaks[place] == SENTENCE:
+        if breaks[place] >= ends_after:
             break
         if other[0].fits(words[place]):
             found = _part(other, 0, place, words, breaks)
@@ -455,7 +510,7 @@ def _near(
                 return found
     first = places[0]
     for place in range(first - 1, max(first - within - 3, -1), -1):
-        if breaks[place + 1] == SENTENCE:
+        if breaks[place + 1] >= ends_before:
             break
         if other[0].fits(words[place]):
             found = _part(other, 0, place, words, breaks)

@@ -115,6 +115,14 @@ class LanguageFile(FrozenModel):
     """Words of another language than English for what the rules look for."""
 
     words: dict[str, str]
+    heads: str = ""
+    """Last parts of words that the language puts together as it needs them."""
+    shades: str = ""
+    """Last parts of such words that say all: kohlrabenschwarz is black."""
+    endings: tuple[tuple[str, str], ...] = ()
+    """Endings of a word of the rules, each with what stands there in the rules."""
+    verb_last: bool = Field(False, alias="verb-last")
+    """Two words of a phrase with a gap between them may change places in a clause."""
     cues: CueFile
     concepts: dict[str, list[str]]
     names: dict[str, list[str]]

@@ -19,6 +19,7 @@ from typing import Final, Literal
 
 from medassist.safety.language.spoken import ENGLISH
 from medassist.safety.language.words import english_words, words_of
+from medassist.safety.red_flags.compounds import Compounds
 from medassist.safety.red_flags.measures import AGES_BY_WORD, NAME, Kind, NumberContext
 from medassist.safety.red_flags.phrases import Phrase, Phrases, parse
 from medassist.safety.red_flags.rule_files import (
@@ -165,6 +166,8 @@ class Rules:
     digits: Mapping[str, str] = field(default_factory=dict[str, str])
     """Numbers from two on that are written as words, and in digits; other spellings of
     a word, and the usual one."""
+    compounds: Compounds | None = None
+    """Words that are two; none where the language writes them apart."""
 
 
 @cache
@@ -271,14 +274,20 @@ def _translated(language: str) -> Rules:
     around = _around(file.cues, measured, language, ours.cues.words)
     digits = {w: f"{n:g}" for w, n in around.numbers.items() if n >= 2}
     digits |= _spelt(file.spelt, language, digits)
-    phrases = [*_parsed(file.concepts | named, lists, language, digits)]
+    parsed = [
+        *_parsed(file.concepts, lists, language, digits, verb_last=file.verb_last),
+        *_parsed(named, lists, language, digits),
+    ]
+    phrases = Phrases(parsed, words_of(language), file.endings)
+    cues = _cues(file.cues, lists, language, ours.cues.words, digits)
     return replace(
         ours,
-        phrases=Phrases(phrases, words_of(language)),
-        cues=_cues(file.cues, lists, language, ours.cues.words, digits),
+        phrases=phrases,
+        cues=cues,
         kinds=kinds,
         around=around,
         digits=digits,
+        compounds=_compounds(file, language, phrases, cues),
         measured=(*ours.measured, *_measured(file.concepts)),
     )
 
@@ -293,6 +302,29 @@ def _spelt(
         for other in others.split()
         for form in spellings(other, language)
     }
+
+
+def _compounds(
+    file: LanguageFile, language: str, phrases: Phrases, cues: Cues
+) -> Compounds | None:
+    if not file.heads:
+        return None
+    of_cues = frozenset(word for words in cues.words.values() for word in words)
+    return Compounds(
+        _forms(file.heads, language),
+        phrases.vocabulary,
+        lambda word, longer: (
+            word in of_cues
+            or phrases.knows(word, longer)
+            or cues.phrases.knows(word, longer)
+        ),
+        _forms(file.shades, language),
+    )
+
+
+def _forms(words: str, language: str) -> Iterator[str]:
+    for word in words.split():
+        yield from spellings(word, language)
 
 
 def _concepts(ours: Rules) -> set[str]:
@@ -417,6 +449,7 @@ def _parsed(
     lists: dict[str, tuple[str, ...]],
     language: str = ENGLISH,
     digits: Mapping[str, str] = MappingProxyType({}),
+    verb_last: bool = False,
 ) -> Iterator[Phrase]:
     """The phrases; their numbers in words are digits, as those of a text become."""
     for name, phrases in concepts.items():
@@ -425,7 +458,7 @@ def _parsed(
                 said = _WHOLE_WORD.sub(
                     lambda word: digits.get(normal(word[0]), word[0]), phrase
                 )
-                yield parse(name, said, lists, language)
+                yield parse(name, said, lists, language, verb_last)
 
 
 def _measured(concepts: Mapping[str, list[str]]) -> Iterator[tuple[str, MeasureBound]]:

@@ -24,6 +24,10 @@ REACH_BACK: Final = 6
 LIST_AHEAD: Final = 14
 """Words within which an "or" makes a list of what follows a "no"."""
 REACH_OF_IF: Final = 14
+REACH_OF_ANYBODY: Final = 30
+"""Words of a sentence that begins "if somebody"."""
+HEALED_BACK: Final = 25
+"""Words before "healed" that it can speak of."""
 FINDING: Final = 3
 """Words of a finding that a "no" behind it takes back."""
 
@@ -147,7 +151,7 @@ class _Denials:
             elif word in self._lists["no"]:
                 self._forward(place, REACH_OF_NO, through_commas=False)
             elif word in self._lists["non"]:
-                self._forward(place, 1, through_commas=False)
+                self._forward(place, self._one_word(place), through_commas=False)
             elif word in self._lists["not"]:
                 self._forward(place, REACH_OF_NOT, through_commas=False)
         for place in self._after:
@@ -157,6 +161,15 @@ class _Denials:
         for place in self._back:
             if place not in self._skip:
                 self._backward(place)
+
+    def _one_word(self, cue: int) -> int:
+        """The reach of a "no" of one word: Spanish has pronouns before its verb."""
+        words, at = self._text.words, cue + 1
+        while at < min(cue + REACH_OF_NOT, len(words)) and (
+            words[at] in self._lists["clitics"]
+        ):
+            at += 1
+        return at - cue
 
     def _forward(
         self, cue: int, reach: int, *, through_commas: bool, listed: bool = False
@@ -303,11 +316,32 @@ def _past(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None:
             if text.breaks[at + 1] == SENTENCE:
                 break
             marks[at] = places[0]
+    _healed(text, lists, hits, marks)
     for cue in lists_of_past:
         for at in range(cue, _sentence_end(text, cue, 60)):
             if words[at] in lists["now"] or words[at] in lists["but"]:
                 break
             marks[at] = cue
+
+
+def _healed(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None:
+    """What "without lasting harm" or "well ever since" says is over, before it too.
+
+    Not what began today: a weakness of an hour ago that went may be a stroke.
+    """
+    words = text.words
+    for places in hits.get("healed", ()):
+        cue = places[0]
+        first = _sentence_start(text, cue, HEALED_BACK)
+        if lists["fresh"].isdisjoint(words[first:cue]):
+            marks[first : places[-1] + 1] = [cue] * (places[-1] + 1 - first)
+
+
+def _sentence_start(text: Tokens, place: int, most: int) -> int:
+    for at in range(place, max(place - most, 0), -1):
+        if text.breaks[at] == SENTENCE:
+            return at
+    return max(place - most, 0)
 
 
 def _is_year(text: Tokens, at: int, lists: Lists) -> bool:
@@ -345,7 +379,7 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
             had |= words[near] in lists["had"]
         if died:
             starts.append((at, True))
-        elif had or _theirs(words, at, lists):
+        elif had or _theirs(words, at, lists) or at + 1 in text.colons:
             starts.append((at, False))
     _in_a_relative(text, lists, marks)
     for cue, surely in starts:
@@ -432,6 +466,12 @@ def _supposed(
         ):
             marks[start:end] = [asked[0]] * (end - start)
         start = end
+    for places in hits.get("anybody", ()):
+        # "If somebody chokes: back blows?" asks of nobody, up to its end.
+        cue = places[0]
+        end = _sentence_end(text, cue, REACH_OF_ANYBODY)
+        if lists["fresh"].isdisjoint(words[cue:end]):
+            marks[cue:end] = [cue] * (end - cue)
     for places in hits.get("if", ()):
         cue = places[0]
         if cue and words[cue - 1] in lists["as"]:

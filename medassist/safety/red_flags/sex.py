@@ -25,7 +25,7 @@ def told_sex(seen: Plain, languages: Iterable[str]) -> Sex | None:
     there: set[str] = set()
     for language in languages:
         known = rules(language)
-        pieces = tokens(seen.text, language, known.digits)
+        pieces = tokens(seen.text, language, known.digits, known.compounds)
         others = scope(pieces, known.cues).others
         there.update(
             hit.concept

@@ -13,6 +13,7 @@ from typing import Final
 from medassist.safety.language.spoken import ENGLISH
 from medassist.safety.language.words import SPELT_OUT
 from medassist.safety.letters import without_apostrophes
+from medassist.safety.red_flags.compounds import Compounds
 
 CLAUSE: Final = 1
 """A comma, a colon, a dash: the list or the sentence may go on."""
@@ -39,15 +40,16 @@ _NOT_ENGLISH: Final = (
     r"|(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<query>(?<!\w)\?(?=[^\W\d_]))"
     r"|(?P<sentence>[;!\n\r]|\?(?![^\W\d_])|STOP)"
-    r"|(?P<clause>,|:|\?|\u2014|\u2013|->|(?<=\s)-(?=\s))"
+    r"|(?P<clause>,|:|\?|\u2014|\u2013|->|(?<=\s)-(?=\s)|(?<=[^\W\d_]{2})\.(?=[:,]|[^\W\d_]))"
 )
 _WHOLE: Final = r"[^\W\d_]+(?:['\u2019`][^\W\d_]+)*"
 _APART: Final = r"[^\W\d_]+"
 """A word of a language in which l'enfant is two."""
-# "V.a.", "Pat." and "34. SSW" end no sentence.
+# "V.a.", "Pat.", "Fam.anamn.:" and "34. SSW" end no sentence.
 _STOP: Final = (
     r"(?<=[^\W\d_]{2})(?<!\b[Pp]at)(?<!\b[Dd]r)(?<!\b[Ll]i)(?<!\b[Rr]e)(?<!\b[Cc]a)"
-    r"(?<!\b[Bb]ds)(?<!\b[Ii]zq)(?<!\b[Dd]er)\."
+    r"(?<!\b[Bb]ds)(?<!\b[Ii]zq)(?<!\b[Dd]er)(?<!\bfam)(?<!\btgl)(?<!\bt\u00e4gl)"
+    r"(?<!\bpl\u00f6tzl)(?<!\bevtl)(?<!\bggf)(?<!\bchron)\.(?![:,]|[^\W\d_])"
     r"|(?<=\d)\.(?!\s?(?:SSW|ssw|Woche|woche|Tag|tag|Lebens|lebens|Monat|monat|Trim|\d))"
     r"|(?<=[^\w])\."
 )
@@ -121,6 +123,7 @@ def tokens(
     text: str,
     language: str = ENGLISH,
     numbers: Mapping[str, str] = MappingProxyType({}),
+    compounds: Compounds | None = None,
 ) -> Tokens:
     """The words and numbers of `text`.
 
@@ -129,6 +132,7 @@ def tokens(
         language: Whose decimal signs, abbreviations and apostrophes it has.
         numbers: Numbers that are written as words, and in digits; other spellings of
             a word, and the usual one.
+        compounds: Which words are two; both have the place of the whole.
     """
     words: list[str] = []
     starts: list[int] = []
@@ -142,7 +146,16 @@ def tokens(
         kind = piece.lastgroup
         if kind == "word":
             word = piece.group()
-            words.append(word if _is_normal(word) else normal(word))
+            word = word if _is_normal(word) else normal(word)
+            if compounds is not None:
+                *before, word = compounds.parts(word)
+                for first in before:
+                    words.append(first)
+                    starts.append(piece.start())
+                    ends.append(piece.end())
+                    breaks.append(pending)
+                    pending = 0
+            words.append(word)
         elif kind == "clause":
             pending = pending or CLAUSE
             if piece.group() == ":":

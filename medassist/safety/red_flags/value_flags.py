@@ -110,7 +110,13 @@ def _not_replaced(
         end = next((n for n in after if text.breaks[n]), after.stop)
         near = (*before, *words[at + 1 : end])
         of_today = not lists["newer"].isdisjoint(near)
-        if of_today and lists["earlier"].isdisjoint(before) and len(of_now) < 2:
+        first = at
+        while first > max(0, at - 3) and not (
+            text.breaks[first] or words[first] in lists["and"]
+        ):
+            first -= 1
+        earlier = not lists["earlier"].isdisjoint(words[first:at])
+        if of_today and not earlier and len(of_now) < 2:
             of_now.add(value.number)
     return kept[::-1]
 
@@ -131,10 +137,11 @@ class _ValueReader:
     def is_of_nobody(self, value: MeasuredValue) -> bool:
         """Whether it is over, denied, supposed, or said of nobody.
 
-        "A potassium of 6.8 is dangerous", "not 7.1", "7.1 in 2018".
+        "A potassium of 6.8 is dangerous", "not 7.1", "7.1 in 2018", "Sodium Road 107".
         """
         return (
             self._said.supposed[value.places[0]] >= 0
+            or not self._said.harmless.isdisjoint(value.places)
             or self._is_denied(value)
             or self._is_past(value.places[-1])
             or self._is_general(value)
