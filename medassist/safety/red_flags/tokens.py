@@ -48,8 +48,9 @@ _APART: Final = r"[^\W\d_]+"
 # "V.a.", "Pat.", "Fam.anamn.:" and "34. SSW" end no sentence.
 _STOP: Final = (
     r"(?<=[^\W\d_]{2})(?<!\b[Pp]at)(?<!\b[Dd]r)(?<!\b[Ll]i)(?<!\b[Rr]e)(?<!\b[Cc]a)"
-    r"(?<!\b[Bb]ds)(?<!\b[Ii]zq)(?<!\b[Dd]er)(?<!\bfam)(?<!\btgl)(?<!\bt\u00e4gl)"
-    r"(?<!\bpl\u00f6tzl)(?<!\bevtl)(?<!\bggf)(?<!\bchron)\.(?![:,]|[^\W\d_])"
+    r"(?<!\b[Bb]ds)(?<!\b[Ii]zq)(?<!\b[Dd]er)(?<!\b[Ss]td)(?<!\b[Mm]in)(?<!\b[Mm]o)"
+    r"(?<!\b[Tt]gl)(?<!\b[Tt]bl)(?<!\b[Ss]yst)(?<!\b[Ll]t)(?<!\b[Ee]vtl)(?<!\b[Ff]am)"
+    r"(?<!\bt\u00e4gl)(?<!\bpl\u00f6tzl)(?<!\b[Gg]gf)(?<!\b[Cc]hron)\.(?![:,]|[^\W\d_])"
     r"|(?<=\d)\.(?!\s?(?:SSW|ssw|Woche|woche|Tag|tag|Lebens|lebens|Monat|monat|Trim|\d))"
     r"|(?<=[^\w])\."
 )
