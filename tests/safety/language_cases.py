@@ -36,7 +36,6 @@ SETS: Final = (
     "later",
     "open",
     "sealed",
-    "broad",
     "half_open",
     "half_sealed",
     "final_open",
