@@ -11,6 +11,7 @@ from medassist.safety.language.spoken import ENGLISH
 from medassist.safety.letters import Plain, has_ended_line, plain
 from medassist.safety.red_flags.measures import NAME, Values, measures
 from medassist.safety.red_flags.phrases import Hit
+from medassist.safety.red_flags.reading import Reading, read_in
 from medassist.safety.red_flags.rules import (
     URGENCIES,
     FlagRule,
@@ -74,34 +75,34 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
         readings.append(plain(text, join_lines=False))
     found: dict[str, RedFlag] = {}
     languages = whose_rules(text)
+    first: list[Reading] = []
     for seen in readings:
         for language in languages:
             others = languages if language == ENGLISH else ()
-            for flag in _read(seen, language, others[1:]):
+            reading = read_in(language, seen)
+            if seen is readings[0]:
+                first.append(reading)
+            for flag in _flags(reading, others[1:]):
                 found.setdefault(flag.id, flag)
     of_one_sex = {rule.id: rule.sex for rule in rules().flags if rule.sex}
     if not found.keys().isdisjoint(of_one_sex):
-        sex = told_sex(readings[0], languages)
+        sex = told_sex(first)
         for flag_id in [*found] if sex else ():
             if of_one_sex.get(flag_id, sex) != sex:
                 del found[flag_id]
     return tuple(sorted(found.values(), key=lambda flag: flag.rank))
 
 
-def _read(seen: Plain, language: str, others: Sequence[str] = ()) -> Iterator[RedFlag]:
+def _flags(reading: Reading, others: Sequence[str] = ()) -> Iterator[RedFlag]:
     """The flags of one reading of a text by the rules of one language.
 
     Args:
-        seen: The text.
-        language: Whose rules read it.
+        reading: The text and what stands in it.
         others: Languages that the text may be in as well: what they deny does not
             count either. "Sin melenas" has a word of English in it.
     """
-    known = rules(language)
-    pieces = tokens(seen.text, language, known.digits, known.compounds)
-    if not len(pieces):
-        return
-    hits = known.phrases.find(pieces)
+    seen, known, pieces = reading.seen, reading.known, reading.pieces
+    hits, said = reading.hits, reading.said
     if others:
         silent = _silenced(seen, others)
         hits = [
@@ -111,8 +112,6 @@ def _read(seen: Plain, language: str, others: Sequence[str] = ()) -> Iterator[Re
         ]
     names = [hit for hit in hits if hit.concept[0] == NAME]
     values = measures(pieces, seen.text, names, known.kinds, known.around)
-    here = any(hit.concept == "a-patient-here" for hit in hits)
-    said = scope(pieces, known.cues, teaching_overruled=here)
     concepts = frozenset(hit.concept for hit in hits)
     values = of_patients(pieces, seen.text, values, said, known.cues.words)
     for flag, crossed in beyond(pieces, seen.text, values, said, concepts, known):

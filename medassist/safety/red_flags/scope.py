@@ -440,6 +440,8 @@ def _supposed(
 ) -> None:
     """Teaching texts whole; general questions by the sentence; conditions by reach."""
     words = text.words
+    if not words:
+        return
     teaching = [places[0] for places in hits.get("teaching", ())]
     if teaching and not overruled:
         marks[:] = [teaching[0]] * len(marks)

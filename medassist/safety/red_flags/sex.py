@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medassist.safety.letters import Plain
+from medassist.safety.red_flags.reading import Reading
 from medassist.safety.red_flags.rule_files import Sex
-from medassist.safety.red_flags.rules import SPEAKS_OF, TOLD_TO_BE, rules
-from medassist.safety.red_flags.scope import scope
-from medassist.safety.red_flags.tokens import tokens
+from medassist.safety.red_flags.rules import SPEAKS_OF, TOLD_TO_BE
 
 
-def told_sex(seen: Plain, languages: Iterable[str]) -> Sex | None:
+def told_sex(readings: Iterable[Reading]) -> Sex | None:
     """The sex of the patient of a text, or None where anything speaks against it.
 
     "58-year-old man" tells it. A word of the other sex or of a pregnancy, wherever it
@@ -19,17 +17,14 @@ def told_sex(seen: Plain, languages: Iterable[str]) -> Sex | None:
     is told of the illnesses of relatives is not looked at.
 
     Args:
-        seen: The text.
-        languages: Whose rules read it.
+        readings: The text as the rules of each of its languages read it.
     """
     there: set[str] = set()
-    for language in languages:
-        known = rules(language)
-        pieces = tokens(seen.text, language, known.digits, known.compounds)
-        others = scope(pieces, known.cues).others
+    for reading in readings:
+        others = reading.said.others
         there.update(
             hit.concept
-            for hit in known.phrases.find(pieces)
+            for hit in reading.hits
             if all(others[place] < 0 for place in hit.places)
         )
     if TOLD_TO_BE["male"] in there and there.isdisjoint(SPEAKS_OF["female"]):
