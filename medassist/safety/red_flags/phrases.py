@@ -187,6 +187,8 @@ class _Entry:
         other: The other part, if there are two.
         at: The place of the first word in `part`.
         needs: Words of which one has to stand in the text too; empty if none has.
+        follows: Words of which one has to stand soon behind; empty if none has.
+        soon: Among how many.
     """
 
     phrase: Phrase
@@ -194,6 +196,8 @@ class _Entry:
     other: Part
     at: int
     needs: frozenset[str]
+    follows: frozenset[str] = frozenset()
+    soon: int = 0
 
 
 def _entry(phrase: Phrase) -> _Entry:
@@ -205,9 +209,11 @@ def _entry(phrase: Phrase) -> _Entry:
         for item in (*part[:at], *part[at + 1 :], *other)
         if item.is_plain and item.exact
     ]
-    return _Entry(
-        phrase, part, other, at, min(plain, key=len, default=frozenset[str]())
-    )
+    needs = min(plain, key=len, default=frozenset[str]())
+    following = part[at + 1] if at + 1 < len(part) else None
+    if following is None or not following.is_plain:
+        return _Entry(phrase, part, other, at, needs)
+    return _Entry(phrase, part, other, at, needs, following.exact, following.gap + 1)
 
 
 def _commonness(item: PhraseWord) -> int:
@@ -328,6 +334,10 @@ class Phrases:
                     tried = [*tried, *more]
                 for entry in tried:
                     if entry.needs and entry.needs.isdisjoint(there):
+                        continue
+                    if entry.follows and entry.follows.isdisjoint(
+                        words[place + 1 : place + 1 + entry.soon]
+                    ):
                         continue
                     places = _found(entry, place, words, breaks)
                     if places is not None:
