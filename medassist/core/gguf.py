@@ -17,6 +17,8 @@ from medassist.core.gguf_kinds import SHARD, OtherKind, kind_by_header, wrong_fi
 from medassist.core.gguf_name import model_name
 from medassist.core.gguf_reader import HeaderReader, Metadata
 
+MOST_LAYERS = 100_000
+
 
 @dataclass(frozen=True)
 class GgufHeader:
@@ -42,6 +44,27 @@ class GgufHeader:
         """The value of `key` where it is a whole number."""
         value = self.metadata.get(key)
         return value if isinstance(value, int) else None
+
+    def model_number(self, key: str) -> int:
+        """The value of `key` of the model's architecture; 0 where there is none."""
+        return max(0, self.number(f"{self.architecture}.{key}") or 0)
+
+    def of_layers(self, key: str) -> list[int]:
+        """A value of the model's architecture for each layer; empty if there is none.
+
+        A file may say one for all.
+        """
+        value = self.metadata.get(f"{self.architecture}.{key}")
+        if isinstance(value, tuple):
+            return [v for v in value if isinstance(v, int) and v >= 0]
+        if not isinstance(value, int) or value < 0:
+            return []
+        return [value] * self.layers
+
+    @property
+    def layers(self) -> int:
+        """Layers of the model, as many as one may have."""
+        return min(self.model_number("block_count"), MOST_LAYERS)
 
     @property
     def architecture(self) -> str:

@@ -1,15 +1,11 @@
 """Estimates whether a pair fits into memory, before it is loaded.
 
 What a loaded pair takes is weights, KV caches, compute buffers and the process itself.
-The first two can be computed, as llama.cpp allocates them (release in llama-cpp-python
-0.3.36: `llama_kv_cache` in llama-kv-cache.cpp, `GGML_PAD(n_ctx, 256)` in
-llama-context.cpp):
+The first two can be computed, as llama.cpp allocates them:
 
     weights = the files' bytes, each file once (both panes share a base), and what
               `repacked` says is copied of them
-    KV      = panes * tokens padded to 256
-              * sum over layers of KV heads * (key length + value length) * bytes
-              with 2 bytes a value for f16 and 34/32 for q8_0
+    KV      = panes * what `caches` says of a context
 
 The compute buffer is what ggml's allocator needs for the widest part of a graph of 128
 tokens. Its plan depends on the architecture; this is an estimate of a llama-like layer,
@@ -20,9 +16,7 @@ tokens, 2.39 with flash attention; the estimate gives 3.66, 12.3 and 3.1):
     compute = panes * 128 * 4 * (5 * embedding
               + max(2 * feed forward, heads * tokens) + 1.5 * tokens)
 
-Layers with a sliding window are counted as full ones and those of a model without a KV
-cache as none, so the figure errs to the large side for the first. `tests/library/
-test_fit.py` holds the estimate against loaded pairs.
+`tests/library/test_fit.py` holds the estimate against loaded pairs.
 """
 
 from __future__ import annotations
@@ -42,6 +36,7 @@ from medassist.core.values import (
     EngineOptions,
     PairFiles,
 )
+from medassist.library.caches import cache_bytes
 from medassist.library.repacked import repacked_bytes
 
 METAL = sys.platform == "darwin" and platform.machine() == "arm64"
@@ -51,7 +46,6 @@ PROCESS_BYTES = 64 * 2**20
 """Bytes of the models' process before a model: Python, llama.cpp, measured on Linux."""
 TIGHT = 0.9
 """Above this share of what is available, other programs will feel it."""
-CELL_BYTES = {"f16": 2.0, "q8_0": 34 / 32}
 
 Verdict = Literal["fits", "tight", "does not fit", "not known"]
 
@@ -92,19 +86,21 @@ def need(files: PairFiles, options: EngineOptions | None = None) -> Need:
         for pane in files.panes
         for path in files.files(pane)[:1]
     }
+    on_cpu = not options.gpu_layers if options.gpu_layers is not None else not METAL
+    flash = not on_cpu if options.flash_attention is None else options.flash_attention
+    flash = flash or options.kv == "q8_0"
     kv = compute = 0
     for pane in files.panes:
         header = headers[files.files(pane)[0]]
         tokens = _tokens(header, options.context)
-        kv += _kv_bytes(header, tokens, options.kv)
-        compute += _compute_bytes(header, tokens, flash=options.kv == "q8_0")
+        kv += cache_bytes(header, tokens, options.kv, flash=flash)
+        compute += _compute_bytes(header, tokens, flash=flash)
     one = options.share_prefill and files.adapter_base is None
     adapter = files.adapter if one else None
     if adapter and read_header(adapter).invocation_tokens:
         compute += min(kv // 2, KEPT_COPY_BYTES)
     # Both panes share a base, and so its copy.
     models = {header.path.resolve(): header for header in headers.values()}
-    on_cpu = not options.gpu_layers if options.gpu_layers is not None else not METAL
     copied = sum(map(_copied, models.values())) if on_cpu else 0
     return Need(weight_bytes(files), kv, compute, copied)
 
@@ -160,38 +156,13 @@ def _tokens(header: GgufHeader, wanted: int | None) -> int:
     return -(-tokens // PADDING) * PADDING
 
 
-def _kv_bytes(header: GgufHeader, tokens: int, kv: str) -> int:
-    heads = _list(header, "attention.head_count")
-    if not heads:
-        return 0  # recurrent: its state does not grow with the context
-    kv_heads = _list(header, "attention.head_count_kv") or heads
-    width = _number(header, "embedding_length") // max(1, max(heads))
-    key = _number(header, "attention.key_length") or width
-    value = _number(header, "attention.value_length") or width
-    values = sum(kv_heads) * (key + value)
-    return int(tokens * values * CELL_BYTES[kv])
-
-
 def _compute_bytes(header: GgufHeader, tokens: int, flash: bool) -> int:
-    heads = max(_list(header, "attention.head_count"), default=0)
-    wide = 2 * max(_list(header, "feed_forward_length"), default=0)
+    heads = max(header.of_layers("attention.head_count"), default=0)
+    wide = 2 * max(header.of_layers("feed_forward_length"), default=0)
     if not flash:
         wide = max(wide, heads * tokens)
-    values = 5 * _number(header, "embedding_length") + wide + 3 * tokens // 2
+    values = 5 * header.model_number("embedding_length") + wide + 3 * tokens // 2
     return CHUNK * 4 * values
-
-
-def _number(header: GgufHeader, key: str) -> int:
-    return max(0, header.number(f"{header.architecture}.{key}") or 0)
-
-
-def _list(header: GgufHeader, key: str) -> list[int]:
-    """A value that is one for all layers, or one for each, as one for each."""
-    value = header.metadata.get(f"{header.architecture}.{key}")
-    if isinstance(value, tuple):
-        return [v for v in value if isinstance(v, int) and v >= 0]
-    layers = min(_number(header, "block_count"), 100_000)
-    return [value] * layers if isinstance(value, int) and value >= 0 else []
 
 
 def _size(path: Path) -> int:

@@ -71,7 +71,9 @@ def test_it_fits_is_tight_or_does_not(tiny: TinyPair) -> None:
     assert need.verdict(None) == "not known"
 
 
-def test_a_model_with_many_layers_of_other_widths_is_added_up(tmp_path: Path) -> None:
+def test_a_model_with_layers_of_other_widths_is_added_up_as_it_will_be_loaded(
+    tmp_path: Path,
+) -> None:
     import gguf
 
     path = tmp_path / "layers.gguf"
@@ -85,7 +87,12 @@ def test_a_model_with_many_layers_of_other_widths_is_added_up(tmp_path: Path) ->
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    assert fit.need(PairFiles(base=path)).kv == 512 * (4 + 2) * 2 * 16 * 2
+    slow = fit.need(PairFiles(base=path), EngineOptions(gpu_layers=0))
+    assert slow.kv == 512 * ((4 + 2) + 3 * 4) * 16 * 2
+    options = EngineOptions(gpu_layers=0, flash_attention=True)
+    fast = fit.need(PairFiles(base=path), options)
+    assert fast.kv == 512 * (4 + 2) * 2 * 16 * 2
+    assert fast.compute < slow.compute
 
 
 async def test_the_estimate_is_near_what_a_loaded_pair_takes() -> None:
