@@ -233,6 +233,35 @@ async def test_the_end_is_followed_where_one_has_gone_and_nothing_is_by_who_scro
         assert "The end." in page.seen
 
 
+async def test_a_slow_computer_may_draw_the_end_of_a_scroll_in_one_step(
+    engines: FakeEngines,
+) -> None:
+    engines.script.answers = {"base": [LONG], "tuned": [LONG]}
+    async with opened(engines) as page:
+        await page.ask("One?")
+        turns = page.consult.panes["base"].turns
+        await page.focus(turns)
+        turns.scroll_to(y=20, animate=False)
+        await page.until(lambda: page.seen.count("One?") == 2)  # pinned in both panes
+        # The first step of the movement is its last one, many lines further down.
+        end = turns.max_scroll_y + turns.size.height
+        turns.scroll_to(y=end, animate=True, duration=0.001)
+        await page.until(lambda: turns.is_anchored and not turns.has_more)
+        await page.ask("Two?")  # the program has not ended over it
+
+
+async def test_who_pages_down_to_the_end_has_it_followed(engines: FakeEngines) -> None:
+    engines.script.answers = {"base": [LONG], "tuned": [LONG]}
+    async with opened(engines) as page:
+        await page.ask("One?")
+        turns = page.consult.panes["base"].turns
+        await page.focus(turns)
+        while turns.has_more:
+            await page.press("pagedown")
+            await page.pilot.wait_for_animation()
+        await page.until(lambda: turns.is_anchored)
+
+
 async def test_a_pane_is_left_where_the_user_has_scrolled(
     engines: FakeEngines,
 ) -> None:

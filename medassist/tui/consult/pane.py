@@ -151,11 +151,21 @@ class Turns(VerticalScroll):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        if round(old_value) == round(new_value):
-            return
-        if not self._follows and new_value >= self.max_scroll_y > 0:
+        if not self._follows and self._is_at_end:
+            # Not at once: it may be Textual's animation that has set the value, and
+            # to anchor takes that away from under it, which ends the program.
+            self.call_next(self._hold_end)
+        if round(old_value) != round(new_value):
+            self.post_message(Scrolled(self))
+
+    @property
+    def _is_at_end(self) -> bool:
+        return self.scroll_y >= self.max_scroll_y > 0
+
+    def _hold_end(self) -> None:
+        """Follow the end from now on, unless it has been left again."""
+        if not self._follows and self._is_at_end:
             self.anchor()
-        self.post_message(Scrolled(self))
 
     def action_scroll_end(self) -> None:
         self._follows = False
