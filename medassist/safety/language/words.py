@@ -43,7 +43,7 @@ def foreign_words() -> Mapping[str, tuple[str, ...]]:
     for language, listed in table.items():
         typed = [*words(listed)]
         if language in READ:
-            cues = _rules_of(language)["cues"]["words"]
+            cues = language_file(language)["cues"]["words"]
             typed += _long(" ".join(cues[name] for name in OF_CUES))
         if language in SPELT_OUT_IN:
             typed += words(listed.translate(SPELT_OUT))
@@ -66,14 +66,15 @@ def rule_words() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
-def _rules_of(language: str) -> dict[str, Any]:
+def language_file(language: str) -> dict[str, Any]:
+    """How a language says what the rules look for: its file, which is read once."""
     file = FOLDER.parent / "red_flags" / "languages" / f"{language}.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def _of_rules(language: str) -> Iterator[str]:
     """The whole words of the rules of a language; the short ones are anybody's."""
-    said = _rules_of(language)
+    said = language_file(language)
     for phrases in (*said["concepts"].values(), *said["names"].values()):
         yield from _long(" ".join(phrases))
     yield from _long(" ".join(said.get("spelt", {}).values()))

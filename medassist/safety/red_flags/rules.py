@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from medassist.safety.language.spoken import ENGLISH
-from medassist.safety.language.words import english_words, words_of
+from medassist.safety.language.words import english_words, language_file, words_of
 from medassist.safety.red_flags.compounds import Compounds
 from medassist.safety.red_flags.measures import AGES_BY_WORD, NAME, Kind, NumberContext
 from medassist.safety.red_flags.phrases import Phrase, Phrases, parse
@@ -249,7 +249,7 @@ def _english() -> Rules:
 def _translated(language: str) -> Rules:
     """The English rules with the words of another language."""
     ours = _english()
-    file = LanguageFile.model_validate(read(f"languages/{language}.toml"))
+    file = LanguageFile.model_validate(language_file(language))
     measured = _measures()
     for said, known in (
         (file.concepts, _concepts(ours)),
