@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,13 +76,12 @@ def language_file(language: str) -> dict[str, Any]:
 def _of_rules(language: str) -> Iterator[str]:
     """The whole words of the rules of a language; the short ones are anybody's."""
     said = language_file(language)
-    for phrases in (*said["concepts"].values(), *said["names"].values()):
-        yield from _long(" ".join(phrases))
-    yield from _long(" ".join(said.get("spelt", {}).values()))
+    phrases = chain.from_iterable((*said["concepts"].values(), *said["names"].values()))
+    yield from _long(" ".join((*phrases, *said.get("spelt", {}).values())))
 
 
 def _long(phrases: str) -> Iterator[str]:
-    for word in re.split(r"[\s/]", phrases):
+    for word in dict.fromkeys(re.split(r"[\s/]", phrases)):
         if len(word) >= SHORTEST_OF_RULES and word.isalpha():
             yield from words(word)
 
