@@ -376,7 +376,8 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
             if words[near] in lists["patient-again"]:
                 break
             died |= words[near] in lists["died"]
-            had |= words[near] in lists["had"]
+            # "Grandad hasn't had his bowels open" is of him, and of now.
+            had |= words[near] in lists["had"] and words[near - 1] not in lists["not"]
         if died:
             starts.append((at, True))
         elif had or _theirs(words, at, lists) or at + 1 in text.colons:
