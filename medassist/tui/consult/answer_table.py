@@ -7,7 +7,6 @@ two doses that begin with the same digit, both would look alike.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +19,8 @@ from textual.style import Style
 from textual.visual import RenderOptions, Visual
 from textual.widgets.markdown import MarkdownBlock
 
+from medassist.tui.consult.tied import tied, wrapped
+
 if TYPE_CHECKING:
     from textual.css.styles import RulesMap
 
@@ -27,15 +28,6 @@ BETWEEN: Final = " │ "
 JOINED: Final = " | "
 """Between the cells of a row in the text that is looked through for doses."""
 HEADING: Final = "bold"
-# An amount is not parted from its unit, nor from the sign before it: "<" at the end of
-# a line and "45" on the next one are read as two things.
-_PIECE: Final = re.compile(
-    r"(?:[<>=≤≥≈~±][ \u00a0])?\d\S{0,12}[ \u00a0]\S{1,12}"
-    r"|[<>=≤≥≈~±][ \u00a0]\d\S{0,12}|\S+"
-)
-_TIE: Final = "\ufdd0"
-"""Stands for a space within a piece while lines are broken; no text may hold it."""
-
 Cells = tuple[Content, ...]
 
 
@@ -99,7 +91,7 @@ class Laid(Visual):
                         Content(": ").join([heading, cell]) if self._rows else heading
                     )
                 if line.plain.strip():
-                    lines += _wrapped(line, max(1, width))
+                    lines += wrapped(line, max(1, width))
         return lines
 
 
@@ -113,7 +105,7 @@ def _widths(rows: Sequence[Cells], width: int) -> list[int] | None:
     ]
     least = [
         max(
-            (cell_len(piece) for text in column for piece in _PIECE.findall(text)),
+            (cell_len(piece) for text in column for piece in tied(text, width).split()),
             default=1,
         )
         for column in cells
@@ -133,27 +125,16 @@ def _widths(rows: Sequence[Cells], width: int) -> list[int] | None:
 
 
 def _side_by_side(cells: Cells, widths: Sequence[int]) -> list[Content]:
-    wrapped = [_wrapped(cell, w) for cell, w in zip(cells, widths, strict=True)]
-    height = max(len(lines) for lines in wrapped)
+    columns = [wrapped(cell, w) for cell, w in zip(cells, widths, strict=True)]
+    height = max(len(lines) for lines in columns)
     lines: list[Content] = []
     for at in range(height):
         parts = [
             _padded(column[at] if at < len(column) else Content(), width)
-            for column, width in zip(wrapped, widths, strict=True)
+            for column, width in zip(columns, widths, strict=True)
         ]
         lines.append(Content(BETWEEN).join(parts))
     return lines
-
-
-def _wrapped(cell: Content, width: int) -> list[Content]:
-    """The lines of a cell, no piece of which is parted while it has room in one."""
-
-    def tied(piece: re.Match[str]) -> str:
-        text = piece[0]
-        return re.sub(r"\s", _TIE, text) if cell_len(text) <= width else text
-
-    lines = Content(_PIECE.sub(tied, cell.plain), list(cell.spans)).wrap(width)
-    return [Content(line.plain.replace(_TIE, " "), list(line.spans)) for line in lines]
 
 
 def _padded(content: Content, width: int) -> Content:

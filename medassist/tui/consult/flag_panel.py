@@ -10,6 +10,7 @@ from textual.reactive import var
 from textual.widgets import Static
 
 from medassist.session.red_flags import not_checked
+from medassist.tui.consult.tied import wrapped
 from medassist.tui.face import face
 from medassist.tui.wording import consult as wording
 
@@ -136,13 +137,13 @@ def panel_lines(
         lines += head
         if left <= 0:
             continue
-        wrapped = Content(text).wrap(width)
-        if len(wrapped) > left:
-            last = wrapped[left - 1].rstrip().truncate(width - 2)
-            wrapped = [*wrapped[: left - 1], Content.assemble(last, " …")]
+        said = wrapped(Content(text), width)
+        if len(said) > left:
+            last = said[left - 1].rstrip().truncate(width - 2)
+            said = [*said[: left - 1], Content.assemble(last, " …")]
             left = 0
-        left -= len(wrapped)
-        lines += wrapped
+        left -= len(said)
+        lines += said
     return [*lines, hint]
 
 

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Markdown, Static
-from textual.widgets.markdown import MarkdownFence
+from textual.widgets.markdown import MarkdownBlock, MarkdownFence
 
 from medassist.text.answer_markdown import LANGUAGE, AnswerParser
 from medassist.tui.consult.answer_table import AnswerTable
+from medassist.tui.consult.tied import TiedStatic
+
+
+def _tied(name: str) -> type[MarkdownBlock]:
+    block = Markdown.BLOCKS[name]
+    return type(f"Answer{block.__name__}", (TiedStatic, block), {})
+
+
+TEXTS: Final = {
+    name: _tied(name) for name in ("paragraph_open", "h1", "h2", "h3", "h4", "h5", "h6")
+}
+"""Paragraphs and headings that part no amount from its unit."""
 
 
 class AnswerFence(MarkdownFence):
@@ -43,11 +56,15 @@ class AnswerFence(MarkdownFence):
 class AnswerMarkdown(Markdown):
     """Markdown of an answer; links cannot be followed."""
 
-    BLOCKS = Markdown.BLOCKS | {
-        "table_open": AnswerTable,
-        "fence": AnswerFence,
-        "code_block": AnswerFence,
-    }
+    BLOCKS = (
+        Markdown.BLOCKS
+        | TEXTS
+        | {
+            "table_open": AnswerTable,
+            "fence": AnswerFence,
+            "code_block": AnswerFence,
+        }
+    )
 
     def __init__(self) -> None:
         super().__init__(open_links=False, parser_factory=AnswerParser)

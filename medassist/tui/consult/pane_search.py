@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from medassist.tui import keys
 from medassist.tui.consult.pane import Turns
 from medassist.tui.consult.panes import Panes
+from medassist.tui.consult.tied import wrapped
 from medassist.tui.consult.turn_view import AnswerText
 from medassist.tui.line import Line
 from medassist.tui.wording import consult as wording
@@ -116,7 +117,7 @@ class Search(Horizontal):
         }
         turns, part = place.turns, place.part
         width = max(1, part.content_size.width)
-        above = len(Content(text[: place.start]).wrap(width)) - 1
+        above = len(wrapped(Content(text[: place.start]), width)) - 1
         line = part.region.y - turns.region.y + turns.scroll_y + above
         turns.stay()
         turns.scroll_to(y=max(0, line - turns.size.height // 3), animate=False)

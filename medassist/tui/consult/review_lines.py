@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from medassist.consult.turn import Turn
 from medassist.core.values import PaneName
+from medassist.tui.consult.tied import TiedStatic
 from medassist.tui.face import face
 from medassist.tui.wording import pane as wording
 
@@ -47,7 +48,7 @@ class Reviewed(Message):
     cites: bool = True
 
 
-class ReviewLines(Static):
+class ReviewLines(TiedStatic):
     """Lines below an answer on what `medassist.safety.review` found.
 
     It is computed in a thread once the answer is over, and kept until something that

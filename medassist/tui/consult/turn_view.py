@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from medassist.consult.answer import Answer
 from medassist.consult.blind import Veil
@@ -18,6 +17,7 @@ from medassist.consult.turn import Turn
 from medassist.core.clean import Cleaner, clean
 from medassist.core.values import PaneName
 from medassist.tui.consult.review_lines import ReviewLines
+from medassist.tui.consult.tied import TiedStatic
 from medassist.tui.face import face
 from medassist.tui.wording import pane as wording
 
@@ -34,7 +34,7 @@ def read_markdown() -> None:
     import_module("medassist.tui.consult.markdown")
 
 
-class Remark(Static):
+class Remark(TiedStatic):
     """Something said beside an answer: it is there while it says something.
 
     Plain text, so that nobody takes a model's thought for its answer.
@@ -66,7 +66,7 @@ class AnswerText(Vertical):
         self.shown = ""
         """The text as the reader has it."""
         self._markdown: AnswerMarkdown | None = None
-        self._plain: Static | None = None
+        self._plain: TiedStatic | None = None
         self._drawing = asyncio.Lock()
 
     async def draw(self, text: str) -> None:
@@ -105,7 +105,7 @@ class AnswerText(Vertical):
                 await self._show_plain()
 
     async def _show_plain(self) -> None:
-        self._plain = Static(self.shown, markup=False, classes="plain")
+        self._plain = TiedStatic(self.shown, markup=False, classes="plain")
         await self.remove_children()
         self._markdown = None
         await self.mount(self._plain)
@@ -124,7 +124,7 @@ class TurnView(Vertical):
         super().__init__()
         self.turn = turn
         self._pane: PaneName = pane
-        self._question = Static(
+        self._question = TiedStatic(
             wording.question(clean(turn.question)), markup=False, classes="question"
         )
         self._model = Remark("foot")

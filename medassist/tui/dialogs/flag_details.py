@@ -15,6 +15,7 @@ from medassist.core.clean import clean_line
 from medassist.session.red_flags import ShownFlag
 from medassist.tui import keys
 from medassist.tui.buttons import Buttons, button
+from medassist.tui.consult.tied import TiedStatic
 from medassist.tui.dialogs.scrolled_text import ScrolledTextDialog
 from medassist.tui.wording import dialogs as wording
 
@@ -58,10 +59,10 @@ def _parts(shown: ShownFlag) -> Iterator[Widget]:
     flag = shown.raised.flag
     state = f"  {wording.MARKED_AS_READ}" if shown.read else ""
     yield Static(f"{flag.title}{state}", markup=False, classes="flag")
-    yield Static(flag.text, markup=False, classes="say")
+    yield TiedStatic(flag.text, markup=False, classes="say")
     # The words are the user's own, and could have been pasted.
     words = [clean_line(word) for word in shown.raised.words]
     raised = wording.raised_by(words, shown.raised.alone)
-    yield Static(raised, markup=False, classes="why")
+    yield TiedStatic(raised, markup=False, classes="why")
     rule = wording.RULE.format(id=flag.id, field=flag.field, source=flag.source)
-    yield Static(rule, markup=False, classes="why")
+    yield TiedStatic(rule, markup=False, classes="why")
