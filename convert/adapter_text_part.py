@@ -1,7 +1,8 @@
-"""Changes that a PEFT adapter of a model of images and text makes in its text tower."""
+"""Changes that a PEFT adapter makes to the text, and to what it is computed with."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from convert.architectures.text_tower import of_images, plain_name
@@ -52,6 +53,56 @@ def text_part(adapter: PeftAdapter) -> PeftAdapter:
     return replace(
         adapter, loras=loras, whole=whole, trained_apart=apart, tokens=tokens
     )
+
+
+def used_part(adapter: PeftAdapter, unused: Callable[[str], str]) -> PeftAdapter:
+    """`adapter` without its changes to weights that nothing computes with.
+
+    Args:
+        adapter: a PEFT adapter.
+        unused: of its base; see `unused_in`.
+
+    Raises:
+        ConvertError: it changes nothing else.
+    """
+    found = _unused_modules(adapter, unused)
+    if not found:
+        return adapter
+    loras = {m: lora for m, lora in adapter.loras.items() if m not in found}
+    whole = {n: k for n, k in adapter.whole.items() if _module(n) not in found}
+    if not (loras or whole or adapter.tokens):
+        raise ConvertError(
+            f"{adapter.source.file} changes nothing that is computed with: "
+            f"{_first(found)}; use the base as it is"
+        )
+    return replace(adapter, loras=loras, whole=whole)
+
+
+def note_on_unused(adapter: PeftAdapter, unused: Callable[[str], str]) -> str:
+    """A note on what `used_part` leaves out; empty: nothing."""
+    found = _unused_modules(adapter, unused)
+    if not found:
+        return ""
+    return (
+        f"left out of the adapter: {len(found)} of its changes, by which no answer "
+        f"would change; {_first(found)}"
+    )
+
+
+def _unused_modules(
+    adapter: PeftAdapter, unused: Callable[[str], str]
+) -> dict[str, str]:
+    modules = (*adapter.loras, *map(_module, adapter.whole))
+    return {m: why for m in modules if (why := unused(f"{m}.weight"))}
+
+
+def _first(found: dict[str, str]) -> str:
+    module, why = next(iter(found.items()))
+    return f"nothing computes with {module} ({why})"
+
+
+def _module(weight: str) -> str:
+    return weight.removesuffix(".weight")
 
 
 def _text_module(module: str) -> str:

@@ -94,6 +94,15 @@ def turns_experts(config: JsonFile) -> bool:
     return known is not None and known.experts_turned
 
 
+def unused_in(config: JsonFile) -> Callable[[str], str]:
+    """Tells of a tensor why nothing computes with it; see `Architecture.unused`."""
+    known = _known(config)
+    try:
+        return known.read(config).unused if known else _used
+    except ConvertError:  # what llama.cpp cannot compute may be merged all the same
+        return _used
+
+
 def has_towers(config: JsonFile) -> bool:
     """Whether the class is the text tower of a model of images, or is one in others."""
     known = _known(config)
@@ -127,6 +136,11 @@ def architecture_of(config: JsonFile) -> Architecture:
         case _:
             named = "not named"
     raise ConvertError(of_class(config.file, named))
+
+
+def _used(name: str) -> str:
+    del name
+    return ""
 
 
 def _known(config: JsonFile) -> type[Architecture] | None:

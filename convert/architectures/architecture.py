@@ -263,7 +263,7 @@ class Architecture(ABC):
             ConvertError: nobody knows what it is.
         """
         name = self.plain_name(name)
-        if name.endswith(self.ignored):
+        if name.endswith(self.ignored) or self.unused(name):
             return ()
         if self.sizes.tied and name == HEAD:
             if not self.stored_as_head:
@@ -276,6 +276,14 @@ class Architecture(ABC):
             "the model is of another architecture, or was changed by a tool that this "
             "converter does not know"
         )
+
+    def unused(self, name: str) -> str:
+        """Why nothing computes with the tensor `name`, as a clause; empty: it is used.
+
+        Such tensors lie in files as they are published; transformers passes them over.
+        """
+        del name
+        return ""
 
     @staticmethod
     def plain_name(name: str) -> str:

@@ -151,12 +151,12 @@ class Gemma4(Architecture):
         factors[:turned] = 1
         return {"rope_freqs.weight": factors}
 
-    def targets_of(self, name: str) -> tuple[TensorTarget, ...]:
-        """GGUF targets of the tensor `name`; none of keys that nothing looks at."""
+    def unused(self, name: str) -> str:
+        """Why nothing computes with the tensor `name`; see `Architecture.unused`."""
         match = _OF_KEYS.fullmatch(self.plain_name(name))
         if match and self.with_keys <= int(match[1]) < self.sizes.layers:
-            return ()
-        return super().targets_of(name)
+            return "its layer looks at the keys and values of an earlier one"
+        return ""
 
     def place_weights(self) -> Table:
         """Returns the target of each weight."""

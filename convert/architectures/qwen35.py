@@ -223,9 +223,10 @@ class Qwen35(Architecture):
         )
         return (*super().notes, *((said,) if self.ahead else ()))
 
-    def targets_of(self, name: str) -> tuple[TensorTarget, ...]:
-        """GGUF targets of the tensor `name`; none if it guesses ahead."""
-        return () if _guesses(self.plain_name(name)) else super().targets_of(name)
+    def unused(self, name: str) -> str:
+        """Why nothing computes with the tensor `name`; see `Architecture.unused`."""
+        guesses = _guesses(self.plain_name(name))
+        return "it guesses further tokens ahead, and no answer changes" * guesses
 
     @staticmethod
     def plain_name(name: str) -> str:

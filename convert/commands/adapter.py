@@ -55,13 +55,15 @@ def adapter(
     hold (DoRA, modules_to_save, biases, added tokens) is refused: merge those.
     """
     with room("convert"):
-        from convert.adapter_text_part import images_left_out
+        from convert.adapter_text_part import images_left_out, note_on_unused
+        from convert.architectures import unused_in
         from convert.gguf.adapter import (
             convert_adapter,
             reads_weights,
             written_adapter,
         )
         from convert.gguf.model import About
+        from convert.hf_folder import read_config
         from convert.peft_adapter import read_adapter
         from convert.unpack.unpack import as_folder
     about = About(name or adapter.resolve().name)
@@ -74,6 +76,7 @@ def adapter(
         convert_adapter(
             adapter, folder, out, about, outtype.value, force=force, watcher=watcher
         )
+        unused = note_on_unused(loras, unused_in(read_config(folder)))
     written = written_adapter(out)
     text = (
         f"{out}: {size(written.bytes)}, {written.pairs} weights adapted, "
@@ -81,11 +84,12 @@ def adapter(
     )
     if written.invocation:
         text += f", activated by the tokens {list(written.invocation)}"
-    if images:
-        said = (
-            f"text only: images are not taken over; {images} parts of the adapter are "
-            "for the vision tower or the projector and are left out"
-        )
-        written = written.model_copy(update={"notes": (said,)})
-        text += f"\nNote: {said}."
+    left_out = (
+        f"text only: images are not taken over; {images} parts of the adapter are "
+        "for the vision tower or the projector and are left out"
+    )
+    notes = (*((left_out,) if images else ()), *((unused,) if unused else ()))
+    written = written.model_copy(update={"notes": notes})
+    for note in notes:
+        text += f"\nNote: {note}."
     show(written, text, json=json)

@@ -15,8 +15,13 @@ import numpy as np
 from gguf import GGUFType, GGUFValueType, GGUFWriter, Keys
 from pydantic import BaseModel, ConfigDict
 
-from convert.adapter_text_part import text_part
-from convert.architectures import Architecture, architecture_of, has_towers
+from convert.adapter_text_part import text_part, used_part
+from convert.architectures import (
+    Architecture,
+    architecture_of,
+    has_towers,
+    unused_in,
+)
 from convert.architectures.tied import HEAD
 from convert.chat_template import template_in
 from convert.encode import SAME, encode
@@ -91,8 +96,10 @@ def convert_adapter(
             the file cannot be written.
     """
     loras = read_adapter(adapter)
-    if has_towers(read_config(base)):
+    config = read_config(base)
+    if has_towers(config):
         loras = text_part(loras)
+    loras = used_part(loras, unused_in(config))
     architecture = _architecture(loras, base)
     check_convertible(loras, base)
     pairs = lora_pairs(loras, architecture)

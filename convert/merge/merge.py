@@ -11,11 +11,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from convert.adapter_text_part import note_on_unused
+from convert.architectures import unused_in
 from convert.architectures.tied import OWN_HEAD
 from convert.errors import ConvertError
 from convert.foreign import no_tokenizer
 from convert.gguf.lora import CANNOT_BE_MERGED
-from convert.hf_folder import CONFIG, INDEX, WEIGHTS, Weight, read_config, read_weights
+from convert.hf_folder import (
+    CONFIG,
+    INDEX,
+    WEIGHTS,
+    JsonFile,
+    Weight,
+    read_config,
+    read_weights,
+)
 from convert.merge.arithmetic import merged_blocks, one_thread
 from convert.merge.files_beside import FilesBeside, files_beside
 from convert.merge.merge_record import RECORD, MergeRecord
@@ -100,7 +110,7 @@ def merge(
             bytes=plan.bytes,
             vocabulary=plan.vocabulary,
             untied=plan.untied,
-            notes=_notes(base, config.values.get("_name_or_path"), loras, plan),
+            notes=_notes(base, config, loras, plan),
         )
         _write_beside(half, plan, beside, record)
         _name(half, out)
@@ -269,11 +279,11 @@ def _name(half: Path, out: Path) -> None:
 
 
 def _notes(
-    base: Path, inner_name: object, adapter: PeftAdapter, plan: MergePlan
+    base: Path, config: JsonFile, adapter: PeftAdapter, plan: MergePlan
 ) -> tuple[str, ...]:
     notes: list[str] = []
     said = Path(adapter.base_name).name if adapter.base_name else None
-    known = {base.resolve().name, Path(str(inner_name)).name}
+    known = {base.resolve().name, Path(str(config.values.get("_name_or_path"))).name}
     if said and said not in known:
         notes.append(
             f"the adapter names {said} as its base, and this one is "
@@ -294,6 +304,8 @@ def _notes(
             f"text only: the base sees no images, and {plan.left_out} parts of the "
             "adapter are for a vision tower or a projector and are left out"
         )
+    if said := note_on_unused(adapter, unused_in(config)):
+        notes.append(said)
     if said := no_tokenizer(base, adapter.folder, shown=base.resolve().name):
         notes.append(f"{said}; without one no GGUF can be made of the merged model")
     return tuple(notes)

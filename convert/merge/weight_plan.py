@@ -16,13 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.adapter_text_part import images_left_out, text_part
+from convert.adapter_text_part import images_left_out, text_part, used_part
 from convert.architectures import (
     embedding_name,
     has_towers,
     says_tied,
     spelling_of,
     turns_experts,
+    unused_in,
 )
 from convert.architectures.text_tower import of_images
 from convert.architectures.tied import HEAD, are_one
@@ -159,6 +160,7 @@ class _Planner:
         if has_towers(config) and not any(map(of_images, self.base)):
             self.left_out = images_left_out(adapter)
             self.adapter = text_part(adapter)
+        self.adapter = used_part(self.adapter, unused_in(config))
 
     def replace_whole(self) -> None:
         """Weights that the adapter holds anew, with more rows for more tokens."""

@@ -34,7 +34,12 @@ Owners = Mapping[nn.Module, Mapping[str, Stored]]
 
 
 def adapted_model(
-    model: PreTrainedModel, adapter: Path, owners: Owners, *, towers: bool = False
+    model: PreTrainedModel,
+    adapter: Path,
+    owners: Owners,
+    unused: Callable[[str], str],
+    *,
+    towers: bool = False,
 ) -> PeftModel:
     """Put the PEFT LoRA in `adapter` on `model`; its matrices stay in memory.
 
@@ -42,6 +47,7 @@ def adapted_model(
         model: the base.
         adapter: of it.
         owners: of the base's weights.
+        unused: of the base; see `convert.architectures.unused_in`.
         towers: the base is (or was taken out of) a model of images and text: names
             have several spellings, and what is of images is passed over.
 
@@ -60,6 +66,13 @@ def adapted_model(
             for name, weight in stored.items()
             if (spelled := _spelled(name))
         }
+    left_out = [why for name in stored if (why := unused(_weight(name)))]
+    stored = {name: w for name, w in stored.items() if not unused(_weight(name))}
+    if left_out and not stored:
+        raise ConvertError(
+            f"{file} changes nothing that is computed with ({left_out[0]}); use the "
+            "base as it is"
+        )
     try:
         with _loras_alone(adapter, stored) as loras:
             adapted = PeftModel.from_pretrained(
@@ -124,6 +137,12 @@ def _spelled(name: str) -> str:
     """The name of an adapter's tensor in the text class; empty if it is of images."""
     bare = name.removeprefix(PREFIX)
     return "" if of_images(bare) else PREFIX + plain_name(bare)
+
+
+def _weight(name: str) -> str:
+    """The weight of the base that the tensor `name` of an adapter changes."""
+    changed = name.removeprefix(PREFIX).partition(".lora_")[0]
+    return f"{changed.removesuffix('.weight')}.weight"
 
 
 def _fill(

@@ -29,7 +29,12 @@ from transformers import (
 )
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 
-from convert.architectures import has_towers, rope_in_llama_cpp, spelling_of
+from convert.architectures import (
+    has_towers,
+    rope_in_llama_cpp,
+    spelling_of,
+    unused_in,
+)
 from convert.architectures.text_tower import IMAGE_PARTS
 from convert.errors import ConvertError
 from convert.foreign import Sight, of_tensors, refuse_form
@@ -100,7 +105,13 @@ class StreamedModel:
         self._adapted = (
             None
             if adapter is None
-            else adapted_model(self._model, adapter, self._owners, towers=self._towers)
+            else adapted_model(
+                self._model,
+                adapter,
+                self._owners,
+                unused_in(config),
+                towers=self._towers,
+            )
         )
         self._routers = [module for module in self._owners if is_router(module)]
         users = self._users()
