@@ -155,6 +155,9 @@ def deploy(
     shown that the tuned model is not the base; one that does not come so far is taken
     down again. `ask` and `compare` go on with it, `teardown` ends it earlier.
     """
+    # What this computer can tell comes before an account is asked for.
+    _is_there(run)
+    _roles(role, schedule_role)
     where = region or region_of(run)
     with account(where, profile, instance_role=instance_role, proxy=proxy) as aws:
         from finetune.sagemaker.bucket import default_bucket
@@ -195,7 +198,6 @@ def deploy(
         why = [*plan.reasons, *wrong(aws, options)]
         if plan.subject is None or why:
             raise SageMakerError("refused:\n" + "\n".join(f"- {each}" for each in why))
-        _roles(role, schedule_role)
         name = run.resolve().name
         place = place_of(books.ledger, bucket, prefix, name, now)
         with (
@@ -232,6 +234,23 @@ def deploy(
         f"end it: medassist finetune sagemaker teardown {run}"
     )
     show(found, text, json=json)
+
+
+def _is_there(run: Path) -> None:
+    """The folder is one of a run.
+
+    Raises:
+        SageMakerError: it is not.
+    """
+    from finetune.sagemaker.errors import SageMakerError
+    from medassist.core.run_folder import RunFolder
+
+    if not RunFolder(run).recipe_file.is_file():
+        found = "holds no recipe.yaml" if run.is_dir() else "is not there"
+        raise SageMakerError(
+            f"{run} {found}; a run folder was expected, as `medassist finetune train "
+            "RECIPE --out FOLDER` makes it"
+        )
 
 
 def _nothing_stands(aws: Aws, books: Books, run: Path) -> None:

@@ -13,6 +13,7 @@ import typer
 from finetune.commands.sagemaker.logs import follow
 from finetune.commands.sagemaker.options import (
     BUDGET,
+    EXTRAS,
     HOURS,
     INSTANCE,
     PREFIX,
@@ -37,7 +38,7 @@ from finetune.commands.sagemaker.options import (
     account,
     pairs,
 )
-from medassist.core.terminal import Proxy, confirm, say, show, watching
+from medassist.core.terminal import Proxy, confirm, room, say, show, watching
 
 if TYPE_CHECKING:
     from finetune.sagemaker.aws_session import Aws
@@ -139,26 +140,29 @@ def train(
     network, ends by itself before the budget does, and keeps its best adapter from the
     first validation on. Called again it goes on from its checkpoints.
     """
+    with room(EXTRAS):
+        from finetune.sagemaker.errors import SageMakerError
+        from finetune.train.training_folder import open_run
+
+    # What this computer can tell comes before an account is asked for.
+    run = open_run(recipe, out, resume=True)
+    if run.finished() is not None:
+        raise SageMakerError(
+            f"{run.root} is trained already; name another folder by --out"
+        )
+    if not role:
+        raise SageMakerError(
+            "a job needs a role: name its ARN by --role. `medassist finetune "
+            "sagemaker role --bucket BUCKET` shows what it may, and makes one"
+        )
     with account(region, profile, instance_role=instance_role, proxy=proxy) as aws:
         from finetune.sagemaker import start as work
         from finetune.sagemaker.bundle import make_bundle
-        from finetune.sagemaker.errors import SageMakerError
         from finetune.sagemaker.job_limits import dollars
         from finetune.sagemaker.job_request import JobOptions
         from finetune.sagemaker.obstacles import PlanRequest
         from finetune.sagemaker.resource_ledger import open_books
-        from finetune.train.training_folder import open_run
 
-        run = open_run(recipe, out, resume=True)
-        if run.finished() is not None:
-            raise SageMakerError(
-                f"{run.root} is trained already; name another folder by --out"
-            )
-        if not role:
-            raise SageMakerError(
-                "a job needs a role: name its ARN by --role. `medassist finetune "
-                "sagemaker role --bucket BUCKET` shows what it may, and makes one"
-            )
         options = JobOptions(
             kms_key,
             tuple(subnets or ()),

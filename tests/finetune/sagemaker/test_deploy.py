@@ -171,6 +171,20 @@ def test_what_cannot_be_is_a_sentence_before_anything_is_made(
     assert not created(cloud) and not cloud.fake.endpoints
 
 
+def test_what_this_computer_can_tell_is_told_before_an_account_is_asked_for(
+    no_account: Path, run: Path, tmp_path: Path
+) -> None:
+    missing, other = tmp_path / "nowhere", tmp_path / "other"
+    other.mkdir()
+    assert f"{missing} is not there" in refused(*words(missing))
+    assert f"{other} holds no recipe.yaml" in refused(*words(other))
+    assert "name its ARN by --role" in refused(*words(run, "--role", ""))
+    assert "no run folder and no recipe" in refused(
+        "train", str(missing), "--role", ROLE
+    )
+    assert "no region" in refused(*words(run))
+
+
 def test_a_bucket_that_can_be_opened_to_the_public_is_refused(
     vllm: Vllm, cloud: Cloud, run: Path, aws: Aws
 ) -> None:
