@@ -466,17 +466,22 @@ def _found(
     return None if near is None else tuple(sorted((*places, *near)))
 
 
+_DENIES: Final = frozenset(["no", "ni", "sin"])
+"""Words after which a phrase ends at a comma: "no vomita, se siente bien"."""
+
+
 def _part(
     part: Part, at: int, place: int, words: list[str], breaks: list[int]
 ) -> tuple[int, ...] | None:
     """Where the words of `part` stand if the one at `at` is at `place`; else None."""
     places = [place]
     last = len(words) - 1
+    edge = CLAUSE if part[0].exact <= _DENIES and part[0].is_plain else SENTENCE
     for item in part[at + 1 :]:
         exact = item.exact
         for _ in range(item.gap + 1):
             place += 1
-            if place > last or breaks[place] == SENTENCE:
+            if place > last or breaks[place] >= edge:
                 return None
             word = words[place]
             if word in exact or item.fits(word):
@@ -488,7 +493,7 @@ def _part(
     for before in range(at - 1, -1, -1):
         for _ in range(part[before + 1].gap + 1):
             place -= 1
-            if place < 0 or breaks[place + 1] == SENTENCE:
+            if place < 0 or breaks[place + 1] >= edge:
                 return None
             if part[before].fits(words[place]):
                 break
