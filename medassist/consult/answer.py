@@ -90,6 +90,8 @@ class Answer:
         self.tokens = 0
         self.figures: Figures | None = None
         self.failure = ""
+        self.died = False
+        """It failed since the models' process ended under it; `failure` says how."""
         self.rounds = 0
         """Times that it was gone on with."""
         self._cut: _Cut | None = None
@@ -117,7 +119,8 @@ class Answer:
                 "only an answer that its limit cut off can be gone on with"
             )
         self._cut = _Cut(self.figures, self.thought)
-        self.state, self.figures, self.failure = "waiting", None, ""
+        self.state, self.figures = "waiting", None
+        self.failure, self.died = "", False
         self.rounds += 1
 
     def stay_cut_off(self) -> None:
@@ -186,14 +189,18 @@ class Answer:
         self.tokens = figures.tokens_written
         self.state = "stopped" if figures.ending == "stopped" else "finished"
 
-    def fail(self, sentence: str) -> None:
+    def fail(self, sentence: str, died: bool = False) -> None:
         """Mark it as failed; what was written is kept.
 
         An answer that was being gone on with is cut off again, as it was.
+
+        Args:
+            sentence: says why.
+            died: the models' process has ended.
         """
         if self.over:
             return
-        self.failure, self.state = sentence, "failed"
+        self.failure, self.died, self.state = sentence, died, "failed"
         self.stay_cut_off()
 
     def stop(self) -> None:

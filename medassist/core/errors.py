@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
+
+CauseOfDeath = Literal["memory", "file", "unknown"]
+"""Why a process of models ended: too little memory, most likely; a damaged file."""
 
 
 class MedassistError(Exception):
@@ -34,7 +38,15 @@ class QuestionRefused(EngineError):
 
 
 class EngineDied(EngineError):
-    """The child process ended; `Engine.start` makes a new one."""
+    """The child process ended; `Engine.start` makes a new one.
+
+    Attributes:
+        cause: why, as far as that can be told.
+    """
+
+    def __init__(self, message: str, cause: CauseOfDeath = "unknown") -> None:
+        super().__init__(message)
+        self.cause: CauseOfDeath = cause
 
 
 class LoadStopped(EngineError):

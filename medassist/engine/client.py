@@ -32,7 +32,7 @@ from medassist.core.values import (
     TooLong,
 )
 from medassist.engine.async_child import AsyncChild
-from medassist.engine.death import cause_of_death
+from medassist.engine.death import death
 from medassist.engine.frames import (
     FrameTooLarge,
     Hello,
@@ -159,7 +159,7 @@ class Engine:
             raise EngineError(f"This pair has no {missing[0]} pane.")
         if self.state == "dead" and self._death is not None:
             # It may have died while nothing was asked, and nobody been told.
-            raise EngineDied(str(self._death))
+            raise EngineDied(str(self._death), self._death.cause)
         if self.state != "ready":
             raise EngineError("The pair is not loaded. Load it, then ask again.")
         if self._asking is not None:
@@ -342,7 +342,7 @@ class Engine:
             child.kill()
         code = await child.wait()
         broken = why_ended(code, broken)
-        died = self._death = EngineDied(self._cause_of_death(code, child.words, broken))
+        died = self._death = self._died(code, child.words, broken)
         if self.state == "ready":
             self.state = "dead"
         for queue in self._waiting.values():
@@ -362,10 +362,8 @@ class Engine:
         files = (f for pane in self.files.panes for f in self.files.files(pane))
         return list(dict.fromkeys(files))
 
-    def _cause_of_death(self, code: int, words: LastWords, broken: str) -> str:
+    def _died(self, code: int, words: LastWords, broken: str) -> EngineDied:
         if self.state == "loading" and self._file is not None:
-            return cause_of_death(
-                str(self._file), "while it was loaded", code, words, broken
-            )
+            return death(str(self._file), "while it was loaded", code, words, broken)
         files = " and ".join(f.name for f in self._all_files())
-        return cause_of_death(files, "while it answered", code, words, broken)
+        return death(files, "while it answered", code, words, broken)

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import sys
 
+from medassist.core.errors import CauseOfDeath, EngineDied
 from medassist.engine.last_words import LastWords
 from medassist.engine.replaced import REPLACED
 
@@ -14,10 +15,10 @@ TIMED_OUT = "Timeout ("
 """Text of `faulthandler` where it ends the process, as `template` has it do."""
 
 
-def cause_of_death(
+def death(
     subject: str, when: str, code: int, last_words: LastWords, broken: str
-) -> str:
-    """The sentence for a child that ended.
+) -> EngineDied:
+    """The error for a child that ended.
 
     Args:
         subject: the file, or the files, that the child ran.
@@ -26,31 +27,34 @@ def cause_of_death(
         last_words: what the child printed.
         broken: why it ended otherwise than by itself, or "".
     """
+    cause: CauseOfDeath = "unknown"
     if broken == REPLACED:
-        cause = f"ended {when}, because {broken}. Start the program again."
+        said = f"ended {when}, because {broken}. Start the program again."
     elif broken:
-        cause = f"was ended {when}, because {broken}. Load the pair again."
+        said = f"was ended {when}, because {broken}. Load the pair again."
     elif any(TIMED_OUT in line for line in last_words.lines):
-        cause = (
+        said = (
             "was ended because its chat template took too long. Convert the model "
             "again with a corrected template."
         )
     elif _is_abort(code):
-        cause = (
+        cause = "file"
+        said = (
             f"made llama.cpp give up {when}{_quoted(last_words)}. The file is most "
             "likely damaged: copy or download it again."
         )
     elif sys.platform != "win32" and code == -signal.SIGKILL:
-        cause = (
+        cause = "memory"
+        said = (
             f"was killed {when}, most likely because memory ran out. Take a smaller "
             "context, a smaller quantization, or the KV cache as q8_0."
         )
     else:
-        cause = (
+        said = (
             f"ended {when} ({_exit_name(code)}{_quoted(last_words)}). Load the pair "
             "again; if it happens again, the file is most likely damaged."
         )
-    return f"{subject}: the process that ran this model {cause}"
+    return EngineDied(f"{subject}: the process that ran this model {said}", cause)
 
 
 def _is_abort(code: int) -> bool:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from medassist.core.errors import EngineDied, EngineError, ModelFileError
 from medassist.engine.child import Child, ChildEnded
-from medassist.engine.death import cause_of_death
+from medassist.engine.death import death
 from medassist.engine.frames import FrameTooLarge, Opening, Refused
 from medassist.frozen_model import FrozenModel
 
@@ -110,6 +110,4 @@ class GgufClient(Generic[Reply]):
         subject = " with ".join(str(file) for file in named)
         if self._opening is not None:
             subject = str(self._opening)
-        return EngineDied(
-            cause_of_death(subject, self._when, ended.code, ended.words, ended.broken)
-        )
+        return death(subject, self._when, ended.code, ended.words, ended.broken)

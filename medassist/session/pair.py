@@ -295,8 +295,9 @@ class Pair:
                         case "answered":
                             answer.finish(event.text, event.figures, event.thought)
             except EngineError as error:
+                died = isinstance(error, EngineDied)
                 for answer in asked.values():
-                    answer.fail(clean(str(error)))
+                    answer.fail(clean(str(error)), died)
         return tuple(excesses)
 
     async def answers(

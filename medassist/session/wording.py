@@ -35,6 +35,8 @@ DOES_NOT_FIT: Final = "Pane {letter} would be asked with {tokens} tokens; {fits}
 CHECK: Final = "Check: "
 ENDED_THINKING: Final = "the model thought, and gave no answer"
 ENDED_SILENT: Final = "the model ended without a word"
+BROKE_OFF: Final = "the models stopped here by themselves"
+BROKE_OFF_EARLY: Final = "the models stopped by themselves, before the first word"
 STOPPED: Final = "stopped"
 STOPPED_EARLY: Final = "stopped before the first word"
 

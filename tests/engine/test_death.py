@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from medassist.core.errors import EngineDied
+from medassist.core.errors import CauseOfDeath, EngineDied
 from medassist.core.values import PairFiles
-from medassist.engine.death import TIMED_OUT, cause_of_death
+from medassist.engine.death import TIMED_OUT, death
 from medassist.engine.last_words import KEPT, LastWords
 from medassist.engine.replaced import REPLACED
 from medassist.engine.scorer import GgufScorer
@@ -27,23 +27,23 @@ def words_of(*lines: str) -> LastWords:
 
 
 @pytest.mark.parametrize(
-    ("code", "words", "broken", "sentence"),
+    ("code", "words", "broken", "sentence", "cause"),
     [
-        (-signal.SIGABRT, ["GGML_ASSERT(n > 0) failed"], "", "GGML_ASSERT"),
-        (-signal.SIGKILL, [], "", "memory ran out"),
-        (-signal.SIGSEGV, [], "", "SIGSEGV"),
-        (1, ["Timeout (0:00:06)!"], "", "chat template took too long"),
-        (-signal.SIGKILL, [], "it sent what is not known", "not known. Load"),
-        (1, ["ImportError: no name"], REPLACED, f"{REPLACED}. Start the program"),
-        (7, ["out of luck"], "", "code 7: out of luck"),
+        (-signal.SIGABRT, ["GGML_ASSERT(n > 0) failed"], "", "GGML_ASSERT", "file"),
+        (-signal.SIGKILL, [], "", "memory ran out", "memory"),
+        (-signal.SIGSEGV, [], "", "SIGSEGV", "unknown"),
+        (1, ["Timeout (0:00:06)!"], "", "chat template took too long", "unknown"),
+        (-signal.SIGKILL, [], "it sent what is not known", "known. Load", "unknown"),
+        (1, ["ImportError"], REPLACED, f"{REPLACED}. Start the program", "unknown"),
+        (7, ["out of luck"], "", "code 7: out of luck", "unknown"),
     ],
 )
 def test_the_cause_of_a_childs_death_is_a_sentence_with_the_file_and_what_to_do(
-    code: int, words: list[str], broken: str, sentence: str
+    code: int, words: list[str], broken: str, sentence: str, cause: CauseOfDeath
 ) -> None:
-    said = cause_of_death(
-        "model.gguf", "while it answered", code, words_of(*words), broken
-    )
+    died = death("model.gguf", "while it answered", code, words_of(*words), broken)
+    said = str(died)
+    assert died.cause == cause
     assert said.startswith("model.gguf: ")
     assert sentence in said
     assert said.endswith(".")

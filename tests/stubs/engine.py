@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from medassist.core.errors import EngineDied, EngineError, LoadStopped, ModelFileError
+from medassist.core.errors import (
+    CauseOfDeath,
+    EngineDied,
+    EngineError,
+    LoadStopped,
+    ModelFileError,
+)
 from medassist.core.values import (
     EngineOptions,
     Figures,
@@ -46,6 +52,7 @@ class Script:
     """Raised by every `start` until it is taken away."""
     bad_file: Path | None = None
     """`start` of a pair with this file fails."""
+    dies_of: CauseOfDeath = "memory"
     dies: bool = False
     """The child dies after the first piece of the next question."""
     too_long: Callable[[PaneName, Question], TooLong | None] | None = None
@@ -184,7 +191,9 @@ class FakeEngine:
                 script.dies = False
                 self.state = "dead"
                 raise EngineDied(
-                    f"{self.files.base}: the models' process was ended by signal 9."
+                    f"{self.files.base}: the process that ran this model was killed "
+                    "while it answered, most likely because memory ran out.",
+                    script.dies_of,
                 )
             if not script.hold_before_first:
                 await self._hold(script.hold)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from textual import events
 
-from medassist.core.errors import EngineError, ModelFileError
+from medassist.core.errors import CauseOfDeath, EngineError, ModelFileError
 from medassist.core.values import PANES, PaneName, TooLong
 from medassist.engine.wire import Question
 from medassist.session.choice import Choice
@@ -255,10 +255,16 @@ async def test_the_death_of_the_models_is_said_and_they_can_be_started_again(
     engines.script.dies = True
     async with opened(engines) as page:
         await page.send("Fatal?")
-        await page.until_seen("signal 9")
+        await page.until_seen("this computer ran out of memory")
+        await page.until_seen("the models stopped by themselves, before")
+        assert "base.gguf" not in page.seen and "process" not in page.seen
         status = "not whole: failed · not running"
         await page.until(lambda: page.consult.panes["base"].status == status)
         assert "Start the models again" in page.seen
+        await page.press("f10")
+        await page.until_seen("base.gguf: the process that ran this model was killed")
+        await page.press("escape")
+        await page.until_back()
         await page.push("#restart")
         await until_ready_again(page, engines)
         assert "Start the models again" not in page.seen
@@ -266,6 +272,19 @@ async def test_the_death_of_the_models_is_said_and_they_can_be_started_again(
         assert answer_of("base", "And now?") in page.seen
         # The broken answer is not part of what the model is asked with.
         assert len(engines.last.asked[-1]["base"].messages) == 1
+
+
+@pytest.mark.parametrize("cause", ["memory", "file", "unknown"])
+async def test_in_blind_mode_a_death_points_to_no_details_that_are_hidden(
+    engines: FakeEngines, cause: CauseOfDeath
+) -> None:
+    engines.script.dies, engines.script.dies_of = True, cause
+    async with opened(engines) as page:
+        await page.press("alt+h")
+        await page.send("Fatal?")
+        await page.until_seen("The models have stopped")
+        await page.until_seen("What they wrote is kept.")
+        assert "F10" not in page.seen
 
 
 async def until_ready_again(page: Page, engines: FakeEngines) -> None:
@@ -281,7 +300,7 @@ async def test_asking_after_a_death_starts_the_models_by_itself(
     engines.script.dies = True
     async with opened(engines) as page:
         await page.send("Fatal?")
-        await page.until_seen("signal 9")
+        await page.until_seen("The models have stopped")
         await page.ask("And now?")
         assert answer_of("tuned", "And now?") in page.seen
 

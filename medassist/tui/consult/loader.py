@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from medassist.core.errors import EngineDied
 from medassist.core.values import PaneName
 from medassist.session.choice import Choice
 from medassist.session.pair import Pair
@@ -125,9 +126,11 @@ class Loader:
         pair, turns = self._session.pair, self._session.consultation.turns
         shown = [turns[-1].shown(pane) for pane in pair.panes] if turns else []
         sentence = pair.trouble
-        said = any(answer and answer.failure == sentence for answer in shown)
-        if pair.state == "dead" and said:
-            sentence = wording.ENDED
+        if isinstance(pair.error, EngineDied) and any(a and a.died for a in shown):
+            hidden = self._session.consultation.sides.hidden
+            more = "" if hidden else self._face.keymap.name(wording.MORE_OF_IT)
+            ended = wording.ENDED[pair.error.cause]
+            sentence = " ".join(filter(None, (ended, wording.KEPT, more)))
         self._trouble.say(sentence)
 
     async def learn_files(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from medassist.consult.answer import Source
 from medassist.consult.sides import Sides
+from medassist.core.errors import CauseOfDeath
 from medassist.core.values import PaneName, Thinking, TooLong
 from medassist.core.words import plural, size
 from medassist.session import wording as shared
@@ -72,7 +73,17 @@ NO_OTHER_MODEL = (
     "There is no other model on this computer for this pane; {models} imports one."
 )
 RUNNING = "The models are running."
-ENDED = "The models' process has ended; the text above is kept."
+ENDED: dict[CauseOfDeath, str] = {
+    "memory": "The models have stopped, most likely because this computer ran out of "
+    "memory. Close other programs or choose smaller models, then start them again.",
+    "file": "The models have stopped, most likely because a file of theirs is damaged. "
+    "Start them again; if they stop again, choose other models.",
+    "unknown": "The models have stopped by themselves. Start them again; if they stop "
+    "again, choose other models.",
+}
+"""What has happened to models that were answering, and what to do."""
+KEPT = "What they wrote is kept."
+MORE_OF_IT = "{details} says more."
 MODELS_STAY = "While names are hidden the models stay: {verdict} or {new} first."
 RESTART = "Start the models again"
 CHOOSE = "Choose other models"

@@ -13,6 +13,8 @@ from medassist.core.words import plural
 from medassist.session.pair import PairState
 from medassist.session.wording import (
     APART,
+    BROKE_OFF,
+    BROKE_OFF_EARLY,
     ENDED_SILENT,
     ENDED_THINKING,
     NOT_WHOLE,
@@ -147,10 +149,13 @@ def foot(answer: Answer, place: int, count: int, hidden: bool = False) -> str:
     said: list[str] = []
     if answer.state == "stopped":
         said.append(STOPPED if answer.text else STOPPED_EARLY)
+    elif answer.state == "failed" and answer.died:
+        said.append(BROKE_OFF if answer.text else BROKE_OFF_EARLY)
     elif answer.state == "failed":
         said.append(answer.failure or "failed")
     elif answer.state == "finished" and answer.failure:
-        said.append(f"not gone on with: {answer.failure}")
+        why = BROKE_OFF if answer.died else answer.failure
+        said.append(f"not gone on with: {why}")
     elif answer.state == "finished" and not answer.text.strip():
         thought = bool(answer.thought.strip()) and not hidden
         said.append(ENDED_THINKING if thought else ENDED_SILENT)
