@@ -8,6 +8,7 @@ from typing import Final
 
 from medassist.safety.language import whose_rules
 from medassist.safety.language.spoken import ENGLISH
+from medassist.safety.language.words import foreign_words
 from medassist.safety.letters import Plain, has_ended_line, plain
 from medassist.safety.red_flags.measures import NAME, Values, measures
 from medassist.safety.red_flags.phrases import Hit
@@ -109,6 +110,7 @@ def _flags(reading: Reading, others: Sequence[str] = ()) -> Iterator[RedFlag]:
             hit
             for hit in hits
             if not _is_silenced(hit, pieces, silent, known.background)
+            and not _is_theirs(hit, pieces, others)
         ]
     names = [hit for hit in hits if hit.concept[0] == NAME]
     values = measures(pieces, seen.text, names, known.kinds, known.around)
@@ -137,6 +139,13 @@ def _is_silenced(
 ) -> bool:
     said = {silent[pieces.starts[at]] for at in hit.places}
     return _TAKEN_BACK in said or (_OVER in said and hit.concept not in background)
+
+
+def _is_theirs(hit: Hit, pieces: Tokens, languages: Sequence[str]) -> bool:
+    """A word of another of the languages alone: "ich" is I, and no haemorrhage."""
+    at, *more = hit.places
+    whose = foreign_words().get(pieces.words[at], ())
+    return not more and not set(whose).isdisjoint(languages)
 
 
 def _silenced(seen: Plain, languages: Sequence[str]) -> bytearray:

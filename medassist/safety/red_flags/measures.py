@@ -245,15 +245,16 @@ class _MeasureReader:
 
     def _before(self, name: tuple[int, ...], kind: Kind) -> list[MeasuredValue]:
         """What is counted by its name: 64 beats, 30 breaths."""
-        at = name[0] - 1
-        if at < 0 or self._text.breaks[at + 1] or len(name) > 1:
+        first, *more = name
+        at, words = first - 1, self._text.words
+        if at < 0 or self._text.breaks[first] or more:
             return []
-        if self._text.words[name[0]] not in self._lists["counted"]:
+        if words[first] not in self._lists["counted"]:
             return []
         number = self._read(at, kind)
-        if number is None:
-            return []
-        return [MeasuredValue(number, (at, name[0]), kind.loose)]
+        return (
+            [] if number is None else [MeasuredValue(number, (at, first), kind.loose)]
+        )
 
     def _is_in_centimetres(self, at: int) -> bool:
         """The pressure as it is said in French and Spanish: 17/11 is 170/110 mmHg."""
@@ -273,7 +274,8 @@ class _MeasureReader:
         """What "now" or "today" gives as the value of the same name."""
         text, words = self._text, self._text.words
         for at in range(after + 1, min(after + 1 + LATER, len(words))):
-            if text.breaks[at] == SENTENCE or at in self._begins:
+            other = self._begins.get(at)
+            if text.breaks[at] == SENTENCE or (other is not None and other.units):
                 return []
             if not words[at][0].isdigit() or self._is_second(at):
                 continue

@@ -43,12 +43,14 @@ class PhraseWord:
         stems: Beginnings of words that are it.
         number: Any number is it.
         gap: How many words may stand before it.
+        denies: It is a "no": what follows in a distance stands in its own clause.
     """
 
     exact: frozenset[str]
     stems: tuple[str, ...]
     number: bool
     gap: int
+    denies: bool = False
 
     @property
     def is_plain(self) -> bool:
@@ -156,12 +158,9 @@ def _item(
         raise ValueError(f"{piece!r} holds an empty word, or too short a stem")
     stems = [word[:-1] for word in words if word.endswith("*")]
     exact = [word for word in words if not word.endswith("*")]
-    return PhraseWord(
-        frozenset(_spelt(exact, language)) - {"#"},
-        tuple(_spelt(stems, language)),
-        "#" in exact,
-        gap,
-    )
+    whole = frozenset(_spelt(exact, language)) - {"#"}
+    begun = tuple(_spelt(stems, language))
+    return PhraseWord(whole, begun, "#" in exact, gap, bool(whole & NEGATIONS))
 
 
 def _spelt(words: Iterable[str], language: str) -> Iterator[str]:
@@ -175,6 +174,12 @@ _COMMON: Final = (
 )
 COMMON: Final = frozenset(_COMMON.split())
 """Words that say too little to begin a search from."""
+_NEGATIONS: Final = (
+    "no not without never kein keine keinen keinem keiner ohne nicht pas sans aucun"
+    " aucune sin ningun ninguna"
+)
+NEGATIONS: Final = frozenset(_NEGATIONS.split())
+"""Words that deny what follows them, in the four languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,22 +471,18 @@ def _found(
     return None if near is None else tuple(sorted((*places, *near)))
 
 
-_DENIES: Final = frozenset(["no", "ni", "sin"])
-"""Words after which a phrase ends at a comma: "no vomita, se siente bien"."""
-
-
 def _part(
     part: Part, at: int, place: int, words: list[str], breaks: list[int]
 ) -> tuple[int, ...] | None:
     """Where the words of `part` stand if the one at `at` is at `place`; else None."""
     places = [place]
     last = len(words) - 1
-    edge = CLAUSE if part[0].exact <= _DENIES and part[0].is_plain else SENTENCE
-    for item in part[at + 1 :]:
+    for previous, item in pairwise(part[at:]):
         exact = item.exact
+        ends = CLAUSE if previous.denies and item.gap else SENTENCE
         for _ in range(item.gap + 1):
             place += 1
-            if place > last or breaks[place] >= edge:
+            if place > last or breaks[place] >= ends:
                 return None
             word = words[place]
             if word in exact or item.fits(word):
@@ -491,9 +492,11 @@ def _part(
         places.append(place)
     place = places[0]
     for before in range(at - 1, -1, -1):
-        for _ in range(part[before + 1].gap + 1):
+        gap = part[before + 1].gap
+        ends = CLAUSE if part[before].denies and gap else SENTENCE
+        for _ in range(gap + 1):
             place -= 1
-            if place < 0 or breaks[place + 1] >= edge:
+            if place < 0 or breaks[place + 1] >= ends:
                 return None
             if part[before].fits(words[place]):
                 break

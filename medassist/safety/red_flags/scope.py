@@ -404,7 +404,10 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
 
 
 def _in_a_relative(text: Tokens, lists: Lists, marks: list[int]) -> None:
-    """Findings "in her sister", without a verb; "in my sister" is asked for."""
+    """Findings "in her sister", without a verb; "in my sister" is asked for.
+
+    "The pills of the grandmother" are hers, and may be in the child.
+    """
     words = text.words
     for at in range(2, len(words)):
         whose, of = words[at - 1], words[at - 2]
@@ -413,6 +416,7 @@ def _in_a_relative(text: Tokens, lists: Lists, marks: list[int]) -> None:
             and whose in lists["possessives"]
             and whose not in lists["mine"]
             and of in lists["of"]
+            and (at < 3 or words[at - 3] not in lists["belongings"])
             and not (text.breaks[at] or text.breaks[at - 1])
             and (at + 1 == len(words) or text.breaks[at + 1])
         ):

@@ -191,7 +191,7 @@ class _ValueReader:
         return not any(word[0].isdigit() for word in later)
 
     def _is_limit(self, value: MeasuredValue, limit: Limit) -> bool:
-        """A target, a threshold, a range of reference, or the wrong side of a sign."""
+        """A target, a setting, a threshold, a range, or the wrong side of a sign."""
         at, name = value.places[-1], value.places[0]
         words, lists = self._text.words, self._lists
         first, _ = self._clause(name)
@@ -210,10 +210,12 @@ class _ValueReader:
             and not lists["change"].isdisjoint(words[at - 2 : at])
         ):
             return True
+        start, end = self._sentence(at)
+        if not lists["settings"].isdisjoint(words[start:end]):
+            return True
         sign = self._sign(name, at) if value.named else ""
         if not sign:
             return False
-        start, end = self._sentence(at)
         if not lists["orders"].isdisjoint(words[start:end]):
             return True
         return sign not in limit.comparison.sign
