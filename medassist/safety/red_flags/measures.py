@@ -236,6 +236,9 @@ class _MeasureReader:
             if kind.base == "sbp" and not found and self._is_in_centimetres(at):
                 self._add("dbp", 10 * float(words[at + 1]), (place, at + 1))
                 return [MeasuredValue(10 * float(words[at]), (place, at), kind.loose)]
+            if kind.base in ("rr", "hr") and at + 1 < len(words):
+                if self._is_second(at + 1):
+                    break  # 125/80 is a pressure, which RR is in German.
             number = self._read(at, kind)
             if number is not None:
                 found.append(MeasuredValue(number, (place, at), kind.loose))
@@ -278,6 +281,8 @@ class _MeasureReader:
             if text.breaks[at] == SENTENCE or (other is not None and other.units):
                 return []
             if not words[at][0].isdigit() or self._is_second(at):
+                continue
+            if words[at - 1] in self._lists["numbered"]:
                 continue
             near = words[max(after + 1, at - 2) : at + 4]
             if self._lists["newer"].isdisjoint(near):

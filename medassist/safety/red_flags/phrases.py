@@ -43,7 +43,7 @@ class PhraseWord:
         stems: Beginnings of words that are it.
         number: Any number is it.
         gap: How many words may stand before it.
-        denies: It is a "no": what follows in a distance stands in its own clause.
+        denies: It is a "no": what it speaks of in a distance stands in its own clause.
     """
 
     exact: frozenset[str]
@@ -479,7 +479,8 @@ def _part(
     last = len(words) - 1
     for previous, item in pairwise(part[at:]):
         exact = item.exact
-        ends = CLAUSE if previous.denies and item.gap else SENTENCE
+        denies = previous.denies or item.denies
+        ends = CLAUSE if denies and item.gap else SENTENCE
         for _ in range(item.gap + 1):
             place += 1
             if place > last or breaks[place] >= ends:
@@ -493,7 +494,8 @@ def _part(
     place = places[0]
     for before in range(at - 1, -1, -1):
         gap = part[before + 1].gap
-        ends = CLAUSE if part[before].denies and gap else SENTENCE
+        denies = part[before].denies or part[before + 1].denies
+        ends = CLAUSE if denies and gap else SENTENCE
         for _ in range(gap + 1):
             place -= 1
             if place < 0 or breaks[place + 1] >= ends:

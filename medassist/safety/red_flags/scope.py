@@ -147,7 +147,7 @@ class _Denials:
             elif place in self._skip:
                 continue
             elif word in self._lists["denies"]:
-                self._forward(place, REACH_OF_DENIES, through_commas=True)
+                self._forward(place, REACH_OF_DENIES, through_commas=True, listed=True)
             elif word in self._lists["no"]:
                 self._forward(place, REACH_OF_NO, through_commas=False)
             elif word in self._lists["non"]:
@@ -380,7 +380,7 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
             had |= words[near] in lists["had"] and words[near - 1] not in lists["not"]
         if died:
             starts.append((at, True))
-        elif had or _theirs(words, at, lists) or at + 1 in text.colons:
+        elif had or _theirs(words, at, lists) or _heads(text, at, lists):
             starts.append((at, False))
     _in_a_relative(text, lists, marks)
     for cue, surely in starts:
@@ -428,6 +428,12 @@ def _before(text: Tokens, place: int, cue: int, marks: list[int]) -> None:
         if text.breaks[at + 1]:
             return
         marks[at] = cue
+
+
+def _heads(text: Tokens, at: int, lists: Lists) -> bool:
+    """Whether a colon follows the relative: "Brother: stroke"; not "of my mother:"."""
+    before = text.words[at - 1] if at else ""
+    return at + 1 in text.colons and before not in lists["mine"]
 
 
 def _theirs(words: list[str], at: int, lists: Lists) -> bool:
