@@ -225,6 +225,8 @@ class _MeasureReader:
                 if found and words[at] not in self._lists["trend"]:
                     break
                 continue
+            if kind.base == "rr" and self._is_pair(at):
+                break  # RR 132/78 is the pressure of a German note.
             if words[at - 1] in self._lists["numbered"] and at - 1 > place:
                 continue  # "Sugar, bed 9: 26": the number of the bed.
             if kind.base == "sbp" and found and lower != at - 1:
@@ -291,6 +293,13 @@ class _MeasureReader:
             if number is not None:
                 return [MeasuredValue(number, (after, at), kind.loose)]
         return []
+
+    def _is_pair(self, at: int) -> bool:
+        """Whether a number is the first of two that a slash joins, 126/70."""
+        text = self._text
+        if at + 1 >= len(text) or not text.words[at + 1][0].isdigit():
+            return False
+        return self._raw[text.ends[at] : text.starts[at + 1]] == "/"
 
     def _is_second(self, at: int) -> bool:
         """Of two numbers written together, 126/70, the second."""

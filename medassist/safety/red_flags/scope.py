@@ -509,7 +509,12 @@ def _sentence(
         at
         for at in range(start, end)
         if words[at] in lists["asks"]
-        and (at == start or text.breaks[at] or at - start <= 2)
+        and (
+            at == start
+            or text.breaks[at]
+            # "A womb like a stone" compares, in German with the word that asks how.
+            or (at - start <= 2 and words[at] not in lists["as"])
+        )
     ]
     if not asks:
         return
