@@ -359,3 +359,32 @@ def test_a_german_finding_is_found_wherever_its_verb_stands() -> None:
         "Warum hängt mir seit einer Stunde der Mundwinkel?",
     ):
         assert "stroke-tia" in {flag.id for flag in find_red_flags(text)}, text
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("Gebärmutter wie Stein, 34. Woche, Blutung dunkel", "placental-abruption"),
+        ("Mutter am Telefon, Bub 5 Wo alt, rektal 38,6", "fever-under-3-months"),
+        ("Erst Nabel, jetzt rechter Unterbauch, Appetit weg, 38,2", "appendicitis"),
+    ],
+)
+def test_a_comparison_a_call_and_a_lost_appetite_take_nothing_back(
+    text: str, flag: str
+) -> None:
+    assert flag in {one.id for one in find_red_flags(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nachtdienst, RR 132/78, P 76, Temp 36,5.",
+        "Visus normal, BSG 8, Kopfschmerz seit Jahren, 66 J",
+        "Kann vor Aufregung nicht schlafen, sieht ohne Brille verschwommen, 70 J",
+        "25. SSW, der Bauch wird manchmal kurz hart, Hebamme zufrieden",
+        "Mein Kind will nicht mehr in die Kita",
+        "Mein Sohn hat trockene Haut an den Armen",
+    ],
+)
+def test_german_notes_of_nothing_raise_nothing(text: str) -> None:
+    assert not find_red_flags(text)
