@@ -204,7 +204,8 @@ class _Denials:
                     word in self._lists["begins-anew"] and not describes
                 ):
                     return
-            if word in self._lists["with"]:
+            # "Denies vomiting with blood" is one finding, "no fever, with a cough" two.
+            if word in self._lists["with"] and not (listed and not breaks[place]):
                 return
             following = words[place + 1 : place + 2]
             if word in self._lists["and"] and not self._lists["begins-anew"].isdisjoint(
