@@ -388,12 +388,19 @@ class Phrases:
         mended: list[str] = []
         for word in words:
             if len(word) < SHORTEST_MISSPELT or not word.isascii():
-                mended.append(word)
+                mended.append(self._of_one(word))
                 continue
             if word not in known:
                 known[word] = self._meant(word)
             mended.append(known[word])
         return mended
+
+    def _of_one(self, word: str) -> str:
+        """A short word without the s of "his jaw's tight", where one knows it so."""
+        one = word[:-1]
+        if len(one) < 3 or word[-1] != "s" or one not in self._vocabulary:
+            return word
+        return word if self.knows(word) else one
 
     def _meant(self, word: str) -> str:
         if self.knows(word):
