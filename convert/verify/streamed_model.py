@@ -101,6 +101,8 @@ class StreamedModel:
         )
         self._exact = modules_in_float32(self._model)
         self._owners: dict[nn.Module, dict[str, Stored]] = {}
+        # What each embedding has for a weight but while rows are looked up in it.
+        self._before: dict[nn.Module, nn.Parameter] = {}
         self._assign()
         self._adapted = (
             None
@@ -115,6 +117,7 @@ class StreamedModel:
         )
         self._routers = [module for module in self._owners if is_router(module)]
         users = self._users()
+        self._lend_padding()
         for module in self._owners:
             self._hook(module, users.get(module))
             if has_experts(module):
@@ -173,7 +176,7 @@ class StreamedModel:
         def catch(_module: nn.Module, _inputs: object, output: Any) -> None:
             found.append(output[0])
 
-        self._done, self._total = 0, len(self._owners)
+        self._done, self._total = 0, len(self._owners) - 1
         wanted: Values = []
         handles = [
             self._inner.register_forward_hook(catch),
@@ -186,10 +189,8 @@ class StreamedModel:
         ]
         outer, off = self._as(adapted)
         try:
-            with off:
-                # One row of logits that nobody wants: what makes logits comes later,
-                # text by text, since all of them at once would be gigabytes. Told a
-                # number and no row, some layers would leave out the other rows.
+            with off, self._without_head():
+                # Told a number and no row, some layers would leave out the other rows.
                 outer(
                     input_ids=ids,
                     attention_mask=mask,
@@ -202,6 +203,19 @@ class StreamedModel:
         if not adapted:
             self._keep_wanted(texts, longest, wanted)
         return [found[0][row, : len(text)] for row, text in enumerate(texts)]
+
+    @contextmanager
+    def _without_head(self) -> Generator[None]:
+        """Leave out what makes logits, which is a matrix as large as the embedding.
+
+        That comes later, text by text, since all logits at once would be gigabytes.
+        """
+        head = self._model.get_output_embeddings()
+        self._model.set_output_embeddings(nn.Identity())
+        try:
+            yield
+        finally:
+            self._model.set_output_embeddings(head)
 
     def settled(self, texts: Iterable[Sequence[int]]) -> Settled | None:
         """Positions in `texts` at which no rounding swaps experts, if they are known.
@@ -340,20 +354,36 @@ class StreamedModel:
     def _users(self) -> dict[nn.Module, nn.Module]:
         """The modules that compute with the weights of others, by those.
 
-        Layers with a state use the weights of their convolution, and a Gemma 4 that
-        sees images looks a row of its embedding up.
+        Layers with a state use the weights of their convolution.
         """
-        found: dict[nn.Module, nn.Module] = {
+        return {
             child: parent
             for parent in self._model.modules()
             for child in parent.children()
             if isinstance(child, nn.Conv1d)
         }
+
+    def _lend_padding(self) -> None:
+        """Have the row of the padding in the embedding while the model computes.
+
+        A Gemma 4 that sees images takes it from there, past the module's own look-up,
+        for what stands in the place of an image.
+        """
         text: Any = self._model.config.get_text_config()
-        if self._towers and getattr(text, "hidden_size_per_layer_input", 0):
-            tokens = cast(nn.Module, self._model.get_input_embeddings())
-            found[tokens] = self._inner
-        return found
+        if not (self._towers and getattr(text, "hidden_size_per_layer_input", 0)):
+            return
+        tokens = cast(nn.Module, self._model.get_input_embeddings())
+        (weight,) = self._owners[tokens].values()
+
+        def lend(*_: object) -> None:
+            table = weight.tensor()
+            row = self._as_rounded(table[text.pad_token_id].float())
+            # Each row is that one, and there is one in memory.
+            rows = nn.Parameter(row.expand(table.shape), requires_grad=False)
+            tokens._parameters["weight"] = rows
+
+        self._inner.register_forward_pre_hook(lend)
+        self._inner.register_forward_hook(lambda *_: self._forget(tokens))
 
     def _hook(self, module: nn.Module, parent: nn.Module | None) -> None:
         """Read the weights of `module` before it computes, and let them go after it.
@@ -371,11 +401,10 @@ class StreamedModel:
         )
         outermost = parent or next(wrappers, module)
         if isinstance(outermost, nn.Embedding):
-            whole = cast(nn.Parameter, outermost.weight)
             outermost.padding_idx = None  # of training; and its number is another here
             outermost.register_forward_pre_hook(self._read_rows)
             outermost.register_forward_hook(
-                lambda *_: module._parameters.update(weight=whole)
+                lambda *_: module._parameters.update(weight=self._before[module])
             )
             return
         outermost.register_forward_pre_hook(lambda *_: self._read(module))
@@ -394,7 +423,8 @@ class StreamedModel:
         """
         (weight,) = self._owners[module].values()
         table = weight.tensor()
-        self._check_shape(weight, table, cast(nn.Embedding, module).weight)
+        self._before[module] = cast(nn.Parameter, module.weight)
+        self._check_shape(weight, table, self._before[module])
         ids, places = inputs[0].unique(return_inverse=True)
         rows = self._as_rounded(table[ids].float())
         module._parameters["weight"] = nn.Parameter(rows, requires_grad=False)

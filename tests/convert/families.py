@@ -594,7 +594,7 @@ def save_family(name: str, folder: Path, **changes: Any) -> Path:
     family = FAMILIES[name]
     tokenizer = tiny_tokenizer()
     rows = len(tokenizer) + family.unused_rows
-    config = family.config(vocab_size=rows, **family.settings | changes)
+    config = family.config(**{"vocab_size": rows} | family.settings | changes)
     model = model_of(config)
     fill(model)
     model.to(getattr(torch, family.dtype))
