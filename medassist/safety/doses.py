@@ -279,11 +279,13 @@ def _unchecked(doses: Iterable[Dose]) -> Iterator[DoseWarning]:
             spans.setdefault(dose.drug, []).append(dose.span)
     if spans:
         *some, last = spans
-        drugs_said = f"{', '.join(some)} and {last}" if some else last
+        looked_up, them = f"the dose of {last}", "it"
+        if some:
+            looked_up, them = f"the doses of {', '.join(some)} and {last}", "them"
         yield DoseWarning(
             "unchecked",
             "",
-            f"look up the dose of {drugs_said}: no source was read for it here.",
+            f"Look up {looked_up}: no source was read for {them} here.",
             tuple(span for found in spans.values() for span in found),
         )
 

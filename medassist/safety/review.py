@@ -6,6 +6,7 @@ only the texts of questions and answers are looked at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,11 @@ _ORDER: Final = (
     "never", "thousandfold", "unit", "weekly", "day", "tenfold", "in doubt", "range",
     "weight", "renal", "error-prone", "unchecked",
 )  # fmt: skip
+_SOURCE: Final = re.compile(
+    r"(?P<site>[\w.-]+\.[a-z]{2,})(?:/[^\s,:]*)?(?: \([^)]*\))?"
+    r"(?:, (?P<what>(?:the maker's|a|reprint|copy|after) [^,:;()]*[^,:;() ]))?"
+)
+"""A page of doses.toml: its site, and whose text it is."""
 _WITH_WORDS: Final = {"never", "unit", "weekly", "day", "range", "weight", "in doubt"}
 """Kinds whose sentence does not name the amount that it is about."""
 
@@ -121,11 +127,21 @@ def _of_the_kidneys(warnings: Sequence[DoseWarning]) -> str:
 
 
 def _by(warnings: Sequence[DoseWarning]) -> str:
-    """The sites that were read for the table; doses.toml names the pages."""
-    sites = dict.fromkeys(
-        w.source.split("/")[0].split()[0] for w in warnings if w.source
-    )
-    return f" ({', '.join(sites)})" if sites else ""
+    """What was read for the table, and where; doses.toml names the pages."""
+    sites = dict.fromkeys(_read(w.source) for w in warnings if w.source)
+    return f" ({'; '.join(sites)})" if sites else ""
+
+
+def _read(source: str) -> str:
+    """Who wrote the first page of `source`, where the row says it, and its site.
+
+    The site alone would not tell a clinician that what was read there is a label.
+    """
+    found = _SOURCE.match(source)
+    if found is None:
+        return source.split()[0]
+    site, what = found["site"], found["what"]
+    return f"{what.removeprefix('a ')}, {site}" if what else site
 
 
 def _short(cited: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from medassist.safety.review import dose_marks, review
 
 
@@ -53,3 +55,29 @@ def test_value_unit_route_and_frequency_are_marked() -> None:
         "orally": False,
         "three times daily": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (
+            "Give lorlatinib 100 mg.",
+            "the dose of lorlatinib: no source was read for it",
+        ),
+        (
+            "Give lorlatinib 100 mg and noradrenaline 4 mg.",
+            "the doses of lorlatinib and noradrenaline: no source was read for them",
+        ),
+    ],
+)
+def test_a_dose_that_nothing_was_read_of_is_one_to_look_up(
+    answer: str, sentence: str
+) -> None:
+    assert f"Look up {sentence} here." in review("", answer).warnings
+
+
+def test_a_warning_says_whose_text_was_read_and_where() -> None:
+    answer = "Give morphine 100 mg IV. Aspirin 3000 mg once."
+    said = " ".join(review("", answer).warnings)
+    assert "(the maker's US label, pfizermedicalinformation.com)" in said
+    assert "(medicines.org.uk)" in said
