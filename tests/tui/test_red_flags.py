@@ -7,6 +7,7 @@ import pytest
 
 from medassist.consult.answer import Source
 from medassist.consult.consultation import Consultation
+from medassist.safety.language import SHORT_NOTICE
 from medassist.session import red_flags
 from medassist.tui.dialogs.flag_details import FlagDetails
 from tests.stubs.engine import FakeEngines
@@ -283,12 +284,25 @@ async def test_what_raised_a_flag_is_quoted_in_whole_words(
         await page.until_seen("Raised by “SpO2 82%”")
 
 
+async def test_where_room_lacks_the_notice_is_one_line_that_says_all_may_be_missed(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines, size=(80, 24)) as page:
+        await page.ask(POLISH)
+        assert "any other language not at all" in page.seen
+        await page.pilot.resize_terminal(80, 12)
+        await page.until_seen(SHORT_NOTICE)
+        assert "any other language not at all" not in page.seen
+
+
 async def test_a_flag_and_the_notice_stand_together(engines: FakeEngines) -> None:
     async with opened(engines, size=(80, 24)) as page:
         await page.ask(f"{HEART} His wife says: {ITALIAN}.")
         screen = page.seen
         assert TITLE in screen and "not english" in screen.lower()
         assert "nothing is flagged" not in screen
+        # It must not say of the flag above it that it was missed.
+        assert "there may be further red flags" in screen and "or all" not in screen
         await page.pilot.resize_terminal(36, 9)
         await page.until_seen("Red flag: Possible acute")
 

@@ -16,8 +16,10 @@ NOTICE: Final = (
     "means little here. In an emergency call the local emergency number."
 )
 """Beside a question of which the rules read a part less well than English, or not."""
-SHORT_NOTICE: Final = "Not English: more red flags are missed than in English, or all."
+SHORT_NOTICE: Final = "Not English: the rules miss more red flags here, or all."
 """The same, where there is one line."""
+BELOW_FLAGS: Final = "Not English: there may be further red flags, missed by the rules."
+"""The same, where some were raised nevertheless."""
 IDENTIFIERS_NOTICE: Final = (
     "This is not English, or not all of it. The rules for identifiers read English "
     "best, German, French and Spanish less well, and miss most in any other language."

@@ -66,10 +66,14 @@ class FlagPanel(Static):
     def _titles(self) -> str:
         said = [wording.red_flags([raised.flag.title for raised in self._raised])]
         if self._foreign:
-            from medassist.safety.language import SHORT_NOTICE
-
-            said.append(SHORT_NOTICE)
+            said.append(self._short_notice)
         return " ".join(filter(None, said))
+
+    @property
+    def _short_notice(self) -> str:
+        from medassist.safety.language import BELOW_FLAGS, SHORT_NOTICE
+
+        return BELOW_FLAGS if self._raised else SHORT_NOTICE
 
     def on_resize(self) -> None:
         self.fit()
@@ -102,12 +106,12 @@ class FlagPanel(Static):
         """
         if not self._foreign:
             return []
-        from medassist.safety.language import NOTICE, SHORT_NOTICE
+        from medassist.safety.language import NOTICE
 
         said = Content.assemble((f"{wording.NOT_ENGLISH}  ", "bold $warning"), NOTICE)
         wrapped = said.wrap(width)
         if self._raised or len(wrapped) > rows:
-            short = Content.styled(SHORT_NOTICE, "bold $warning")
+            short = Content.styled(self._short_notice, "bold $warning")
             return [short.truncate(width, ellipsis=True)]
         return wrapped
 
