@@ -221,6 +221,31 @@ def _widest_indent(tokens: Sequence[Token]) -> int:
     return widest
 
 
+def plain(text: str) -> str:
+    """`text` as it is drawn, without its marks: a line for each block and row."""
+    try:
+        tokens = AnswerParser().parse(text)
+    except NestedTooDeep:
+        return text
+    lines: list[str] = []
+    row: list[str] | None = None
+    for token in tokens:
+        if token.type == "tr_open":
+            row = []
+        elif token.type == "tr_close" and row is not None:
+            lines.append(" | ".join(row))
+            row = None
+        elif token.type == "inline":
+            said = "".join(
+                "\n" if child.type in ("hardbreak", "softbreak") else child.content
+                for child in token.children or ()
+            )
+            (lines if row is None else row).append(said)
+        elif token.type in ("fence", "code_block"):
+            lines.append(token.content.rstrip("\n"))
+    return "\n".join(lines)
+
+
 def parts(text: str) -> list[tuple[str, str]]:
     """The tables and blocks of code in an answer, each with what it is.
 

@@ -265,6 +265,38 @@ APART: dict[PaneName, Sequence[str]] = {
 }
 
 
+async def test_differences_show_what_is_drawn_and_no_markup(
+    engines: FakeEngines,
+) -> None:
+    table = "| Drug | Dose |\n|---|---|\n| Morphine | 5 mg |\n"
+    engines.script.answers = {
+        "base": ["Give **aspirin** 300 mg now.\n\n", table],
+        "tuned": ["Give **aspirin 3000 mg** now, at \\(CrCl \\approx 28\\ mL/min\\)."],
+    }
+    async with opened(engines, size=(100, 36)) as page:
+        await page.ask("Dose?")
+        await page.until(lambda: page.consult.panes["base"].apart[0])
+        await page.press("f4")
+        await page.until_seen("Give aspirin 300 mg now.")
+        await page.until_seen("Morphine | 5 mg")
+        shown = page.seen
+        assert not any(mark in shown for mark in ("**", "\\(", "approx", "mg |"))
+
+
+async def test_in_a_narrow_pane_blind_answers_still_say_that_their_doses_differ(
+    engines: FakeEngines,
+) -> None:
+    engines.script.answers = {
+        "base": ["Give aspirin 300 mg now."],
+        "tuned": ["Give aspirin 3000 mg now."],
+    }
+    async with opened(engines, size=(100, 30)) as page:
+        await blind(page)
+        await page.ask("Dose?")
+        await page.until(lambda: page.seen.count("≠ doses (F4)") == 2)
+        assert page.seen.count("hidden until F8 · ≠ doses (F4)") == 2
+
+
 @pytest.mark.parametrize("columns", [80, 100, 130])
 async def test_the_heads_have_room_for_a_name_and_for_what_is_said_of_an_answer(
     engines: FakeEngines, columns: int

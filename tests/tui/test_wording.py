@@ -149,7 +149,7 @@ async def test_what_the_screen_says_of_keys_follows_those_of_the_user(
         await page.send("He has crushing chest pain and sweats.")
         await page.press("f5")
         await page.until_answered()
-        assert "length hidden until F7" in page.seen
+        assert "hidden until F7" in page.seen
         assert "alt+q: why this is shown, mark as read" in page.seen
         await page.press("alt+h")
         await page.until_told("begun; with alt+w another")

@@ -16,6 +16,7 @@ from medassist.core.values import PANES, PaneName
 from medassist.session.session import Session
 from medassist.tui.consult.global_line import GlobalLine
 from medassist.tui.consult.panes import Panes
+from medassist.tui.consult.turn_view import LONGEST_MARKDOWN
 from medassist.tui.face import Face
 from medassist.tui.wording import consult as wording
 from medassist.tui.wording import pane as in_pane
@@ -305,6 +306,8 @@ class Answers:
 
     def last_texts(self) -> tuple[str, str] | None:
         """The two last answers as they are seen, that of side A first."""
+        from medassist.text.answer_markdown import plain
+
         consultation = self._session.consultation
         if not consultation.turns:
             return None
@@ -313,5 +316,8 @@ class Answers:
             answer = consultation.turns[-1].shown(pane)
             if answer is None or not answer.over or not answer.text.strip():
                 return None
-            found.append(self.mask(clean(answer.text)))
+            text = clean(answer.text)
+            if len(text) <= LONGEST_MARKDOWN:
+                text = plain(text)
+            found.append(self.mask(text))
         return found[0], found[1]

@@ -9,9 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from medassist.tui import keys
+from medassist.tui.consult.key_line import KeyLine
 from medassist.tui.wording import screens as wording
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class DifferencesScreen(ModalScreen[None]):
         yield Static(wording.DIFFERENCES, markup=False, id="title")
         with VerticalScroll(id="rows"):
             yield Static(wording.COMPARING, markup=False, id="table")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     async def on_mount(self) -> None:
         self.run_worker(self._compare(), exclusive=True)
@@ -190,6 +191,6 @@ class _Drawing:
         return text
 
     def _text(self, text: str, colour: str, style: str = "") -> Text:
-        from rich.text import Text
+        from medassist.tui.screens.tied_text import TiedText
 
-        return Text(text, style=f"{style} {self._colours[colour]}".strip())
+        return TiedText(text, style=f"{style} {self._colours[colour]}".strip())

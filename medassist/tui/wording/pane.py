@@ -115,8 +115,12 @@ def joined(*said: str) -> str:
 
 
 def hidden_status(writing: bool) -> str:
-    """State of both panes while names are hidden: progress would tell names."""
-    return "writing" if writing else "names, speed and length hidden until {verdict}"
+    """State of both panes while names are hidden: progress would tell names.
+
+    What is hidden stands in the head and was said; here it would push contradictions
+    of the answers off the line.
+    """
+    return "writing" if writing else "hidden until {verdict}"
 
 
 def name(pane: PaneName, sides: Sides) -> str:
