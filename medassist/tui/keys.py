@@ -95,7 +95,8 @@ COMMANDS: Final = (
     Command(
         "later_question", "down", "later_question", "composer", _ASK,
         "A later question",
-        "The other way; behind the last one the composer is empty again.",
+        "After an earlier question was brought back, the one asked after it; behind "
+        "the last one the composer is empty again. In a text it goes a line down.",
     ),
     Command(
         "newline", "ctrl+j", "newline", "composer", _ASK,

@@ -323,6 +323,36 @@ def test_a_theme_that_is_not_there_is_the_usual_one(
     assert app_with(engines).theme == themes.DARK
 
 
+@pytest.mark.parametrize("width", [60, 71, 80, 93, 110])
+async def test_no_key_at_the_bottom_is_cut_off(
+    engines: FakeEngines, width: int
+) -> None:
+    def cut_off() -> list[str]:
+        keys_shown = page.screen.query("FooterKey")
+        assert len(keys_shown) > 3
+        return [str(k.render()) for k in keys_shown if k.virtual_region.right > width]
+
+    async with opened(engines, size=(width, 20)) as page:
+        await page.until_seen("f1 help")
+        assert cut_off() == []
+        await page.press("ctrl+f")
+        await page.until_seen("next place")
+        assert cut_off() == []
+        await page.press("escape", "ctrl+g")
+        await page.until_seen("f by file")
+        assert cut_off() == []
+        await page.press("escape")
+        await page.until_back()
+        await page.pilot.resize_terminal(130, 20)
+        await page.until_seen("^o history")
+
+
+def test_what_the_palette_says_of_a_command_stands_by_itself() -> None:
+    for command in keys.COMMANDS:
+        if command.place in keys.CONSULT:
+            assert not command.about.startswith(("The other way", "The same"))
+
+
 @pytest.mark.parametrize("width", [60, 80])
 async def test_a_narrow_window_still_says_how_to_stop_get_help_and_leave(
     engines: FakeEngines, width: int

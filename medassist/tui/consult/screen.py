@@ -102,7 +102,7 @@ class ConsultScreen(ScreenOfParts[None]):
         yield self.search
         yield self.trouble
         yield self.composer
-        yield KeyLine(show_command_palette=False, compact=True)
+        yield KeyLine()
         yield self.too_small
 
     def on_mount(self) -> None:

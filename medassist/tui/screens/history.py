@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from medassist.records.deletion import WHAT_DELETION_MEANS
@@ -19,6 +19,7 @@ from medassist.records.errors import Locked, RecordsError
 from medassist.records.history import PAGE, Filter, Summary
 from medassist.records.search import SearchHit, SnippetPart
 from medassist.tui import keys
+from medassist.tui.consult.key_line import KeyLine
 from medassist.tui.dialogs.decision import Decision
 from medassist.tui.dialogs.one_line import OneLine
 from medassist.tui.face import face
@@ -73,7 +74,7 @@ class History(Screen[Chosen | None]):
             compact=True,
         )
         yield OptionList(id="list", markup=False, compact=True)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self._fill()

@@ -15,7 +15,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Button, DataTable, Footer, Static
+from textual.widgets import Button, DataTable, Static
 
 from medassist.core.clean import clean
 from medassist.core.words import size
@@ -23,6 +23,7 @@ from medassist.session.choice import Choice
 from medassist.starter import STARTER
 from medassist.tui import keys
 from medassist.tui.buttons import Buttons, button
+from medassist.tui.consult.key_line import KeyLine
 from medassist.tui.face import Face, face
 from medassist.tui.line import Line
 from medassist.tui.screen_of_parts import ScreenOfParts
@@ -75,7 +76,7 @@ class ModelsScreen(ScreenOfParts[Choice | None]):
             yield button(wording.STARTER, "starter")
             yield button(wording.NAME_FILES, "files", "screen.files")
             yield button(self._back_label, "back", "screen.back")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     @property
     def face(self) -> Face:
