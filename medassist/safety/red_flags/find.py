@@ -12,7 +12,7 @@ from medassist.safety.language.words import foreign_words
 from medassist.safety.letters import Plain, has_ended_line, plain
 from medassist.safety.red_flags.measures import NAME, Values, measures
 from medassist.safety.red_flags.phrases import Hit
-from medassist.safety.red_flags.reading import Reading, read_in
+from medassist.safety.red_flags.reading import TextReading, read_in
 from medassist.safety.red_flags.rules import (
     URGENCIES,
     FlagRule,
@@ -76,7 +76,7 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
         readings.append(plain(text, join_lines=False))
     found: dict[str, RedFlag] = {}
     languages = whose_rules(text)
-    first: list[Reading] = []
+    first: list[TextReading] = []
     for seen in readings:
         for language in languages:
             others = languages if language == ENGLISH else ()
@@ -94,7 +94,7 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
     return tuple(sorted(found.values(), key=lambda flag: flag.rank))
 
 
-def _flags(reading: Reading, others: Sequence[str] = ()) -> Iterator[RedFlag]:
+def _flags(reading: TextReading, others: Sequence[str] = ()) -> Iterator[RedFlag]:
     """The flags of one reading of a text by the rules of one language.
 
     Args:

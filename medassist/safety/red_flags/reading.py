@@ -12,7 +12,7 @@ from medassist.safety.red_flags.tokens import Tokens, tokens
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TextReading:
     """What stands in a text, before it is asked what it means.
 
     Attributes:
@@ -30,11 +30,11 @@ class Reading:
     said: Scope
 
 
-def read_in(language: str, seen: Plain) -> Reading:
+def read_in(language: str, seen: Plain) -> TextReading:
     """`seen` as the rules of `language` read it."""
     known = rules(language)
     pieces = tokens(seen.text, language, known.digits, known.compounds)
     hits = known.phrases.find(pieces)
     here = any(hit.concept == "a-patient-here" for hit in hits)
     said = scope(pieces, known.cues, teaching_overruled=here)
-    return Reading(seen, known, pieces, hits, said)
+    return TextReading(seen, known, pieces, hits, said)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medassist.safety.red_flags.reading import Reading
+from medassist.safety.red_flags.reading import TextReading
 from medassist.safety.red_flags.rule_files import Sex
 from medassist.safety.red_flags.rules import SPEAKS_OF, TOLD_TO_BE
 
 
-def told_sex(readings: Iterable[Reading]) -> Sex | None:
+def told_sex(readings: Iterable[TextReading]) -> Sex | None:
     """The sex of the patient of a text, or None where anything speaks against it.
 
     "58-year-old man" tells it. A word of the other sex or of a pregnancy, wherever it
