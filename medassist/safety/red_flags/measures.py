@@ -238,9 +238,8 @@ class _MeasureReader:
             if kind.base == "sbp" and not found and self._is_in_centimetres(at):
                 self._add("dbp", 10 * float(words[at + 1]), (place, at + 1))
                 return [MeasuredValue(10 * float(words[at]), (place, at), kind.loose)]
-            if kind.base in ("rr", "hr") and at + 1 < len(words):
-                if self._is_second(at + 1):
-                    break  # 125/80 is a pressure, which RR is in German.
+            if kind.base in ("rr", "hr") and self._is_second(at + 1):
+                break  # 125/80 is a pressure, which RR is in German.
             number = self._read(at, kind)
             if number is not None:
                 found.append(MeasuredValue(number, (place, at), kind.loose))
@@ -264,7 +263,7 @@ class _MeasureReader:
     def _is_in_centimetres(self, at: int) -> bool:
         """The pressure as it is said in French and Spanish: 17/11 is 170/110 mmHg."""
         words = self._text.words
-        if at + 1 >= len(words) or not self._is_second(at + 1):
+        if not self._is_second(at + 1):
             return False
         high, low = words[at], words[at + 1]
         if not (high.isascii() and low.isascii()):
@@ -304,6 +303,8 @@ class _MeasureReader:
     def _is_second(self, at: int) -> bool:
         """Of two numbers written together, 126/70, the second."""
         text = self._text
+        if at >= len(text):
+            return False
         between = self._raw[text.ends[at - 1] : text.starts[at]]
         both = text.words[at - 1][0].isdigit() and text.words[at][0].isdigit()
         return both and len(between) == 1 and not between.isspace()

@@ -89,6 +89,8 @@ def beyond(
 def _age(values: Values, concepts: frozenset[str]) -> float:
     """Years of the youngest whose age is told; a child's by its word."""
     told = [value.number for value in values.get("age", ())]
+    if told and "newborn-words" in concepts:
+        told.append(dict(AGES_BY_WORD)["newborn-words"])  # "RN 48 h": hours, no man.
     if told:
         return min(told)
     return next((years for word, years in AGES_BY_WORD if word in concepts), ADULT)
