@@ -318,6 +318,9 @@ def _past(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None:
                 break
             marks[at] = places[0]
     _healed(text, lists, hits, marks)
+    for places in hits.get("older-now", ()):
+        # "In intensive care at two months. Now he is 7": over, whole sentences back.
+        marks[: places[0]] = [places[0]] * places[0]
     for cue in lists_of_past:
         for at in range(cue, _sentence_end(text, cue, 60)):
             if words[at] in lists["now"] or words[at] in lists["but"]:
