@@ -88,6 +88,17 @@ async def test_the_heads_name_the_models_and_figures_are_for_who_wants_them(
         await page.until_seen("2 threads · 1.2 GB")
 
 
+async def test_in_a_narrow_pane_no_figure_is_cut_off_in_the_middle(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines, size=(100, 30)) as page:
+        await page.ask("One?")
+        await page.press("alt+l")
+        await page.until_seen("whole answer · 20.0 tok/s · TTFT 0.25 s")
+        status = page.seen.splitlines()[2]
+        assert "…" not in status and "context" not in status
+
+
 async def test_a_model_in_two_quantizations_is_told_apart_by_them(
     engines: FakeEngines,
 ) -> None:

@@ -141,3 +141,16 @@ async def test_the_starter_pair_is_marked_wherever_it_answers(
         assert "demonstration" in shown
         source = page.views("base")[0].turn.shown("base")
         assert source is not None and source.source.demonstration
+
+
+async def test_a_fact_of_a_model_that_takes_several_lines_stays_in_its_column(
+    engines: FakeEngines,
+) -> None:
+    async with opened(engines, size=(80, 40)) as page:
+        await page.press("ctrl+g")
+        await page.until_seen("made of")
+        lines = page.seen.splitlines()
+        at = next(n for n, line in enumerate(lines) if "made of" in line)
+        column = lines[at].index("weights")
+        assert lines[at + 1][:column].strip() == ""
+        assert lines[at + 1][column:].strip()

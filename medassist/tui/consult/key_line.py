@@ -28,7 +28,7 @@ class KeyLine(Footer):
 
     def compose(self) -> ComposeResult:
         keys = list(super().compose())
-        room = self.app.size.width
+        room = self.screen.size.width
         for key in sorted(keys, key=lambda key: getattr(key, "action", "") in SPARED):
             room -= _width(key)
             if room >= 0:

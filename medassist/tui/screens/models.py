@@ -6,10 +6,11 @@ What each key does is in `models_flow.py`; files are named by hand in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar, cast
 
 from rich.cells import cell_len
+from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -149,9 +150,7 @@ class ModelsScreen(ScreenOfParts[Choice | None]):
     def _describe(self) -> None:
         row = self.chosen
         facts = self.library.facts_of(row) if row else ()
-        self.query_one("#facts", Static).update(
-            "\n".join(f"{label:<{LABEL}}{clean(text)}" for label, text in facts)
-        )
+        self.query_one("#facts", Static).update(_in_columns(facts))
         self._confirmed = ""
 
     @on(DataTable.RowSelected)
@@ -192,3 +191,13 @@ class ModelsScreen(ScreenOfParts[Choice | None]):
                 self.dismiss(choice)
 
         self.app.push_screen(ChooseModels(self.now), taken)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _in_columns(facts: Iterable[tuple[str, str]]) -> Table:
+    """Labels and values; a value that takes several lines stays in its column."""
+    table = Table.grid()
+    table.add_column(width=LABEL)
+    table.add_column()
+    for label, text in facts:
+        table.add_row(Text(label), Text(clean(text)))
+    return table
