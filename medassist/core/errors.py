@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-CauseOfDeath = Literal["memory", "file", "unknown"]
-"""Why a process of models ended: too little memory, most likely; a damaged file."""
+CauseOfDeath = Literal["memory", "file", "program", "unknown"]
+"""Why a process of models ended: too little memory, most likely; a damaged file; the
+program was replaced on the disk."""
 
 
 class MedassistError(Exception):

@@ -29,6 +29,7 @@ def death(
     """
     cause: CauseOfDeath = "unknown"
     if broken == REPLACED:
+        cause = "program"
         said = f"ended {when}, because {broken}. Start the program again."
     elif broken:
         said = f"was ended {when}, because {broken}. Load the pair again."

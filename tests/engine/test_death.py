@@ -34,7 +34,7 @@ def words_of(*lines: str) -> LastWords:
         (-signal.SIGSEGV, [], "", "SIGSEGV", "unknown"),
         (1, ["Timeout (0:00:06)!"], "", "chat template took too long", "unknown"),
         (-signal.SIGKILL, [], "it sent what is not known", "known. Load", "unknown"),
-        (1, ["ImportError"], REPLACED, f"{REPLACED}. Start the program", "unknown"),
+        (1, ["ImportError"], REPLACED, f"{REPLACED}. Start the program", "program"),
         (7, ["out of luck"], "", "code 7: out of luck", "unknown"),
     ],
 )

@@ -285,7 +285,7 @@ async def test_the_death_of_the_models_is_said_and_they_can_be_started_again(
         assert len(engines.last.asked[-1]["base"].messages) == 1
 
 
-@pytest.mark.parametrize("cause", ["memory", "file", "unknown"])
+@pytest.mark.parametrize("cause", ["memory", "file", "program", "unknown"])
 async def test_in_blind_mode_a_death_points_to_no_details_that_are_hidden(
     engines: FakeEngines, cause: CauseOfDeath
 ) -> None:

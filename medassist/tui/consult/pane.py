@@ -310,10 +310,8 @@ class Pane(Vertical):
         more = wording.MORE_BELOW if self.turns.has_more else ""
         not_whole = self.status.startswith(wording.NOT_WHOLE)
         apart, short = self.apart
-        if (
-            cell_len(wording.joined(self.status, apart))
-            > self._status.content_size.width
-        ):
+        width = self._status.content_size.width
+        if cell_len(wording.joined(self.status, apart)) > width:
             apart = short
         said = [
             (self.status, "bold $warning" if not_whole else ""),
@@ -323,7 +321,7 @@ class Pane(Vertical):
         # The figures last, as many as have room: half a number is read as another.
         for figure in filter(None, self.figures.split(wording.SEPARATOR)):
             whole = wording.joined(*(text for text, _ in said), figure)
-            if cell_len(whole) <= self._status.content_size.width:
+            if cell_len(whole) <= width:
                 said.append((figure, ""))
         parts = [Content.styled(text, style) for text, style in said if text]
         self._status.say(Content(wording.SEPARATOR).join(parts))

@@ -78,6 +78,8 @@ ENDED: dict[CauseOfDeath, str] = {
     "memory. Close other programs or choose smaller models, then start them again.",
     "file": "The models have stopped, most likely because a file of theirs is damaged. "
     "Start them again; if they stop again, choose other models.",
+    "program": "The models have stopped, since this program was changed on the disk "
+    "while it ran. Quit it and start it again.",
     "unknown": "The models have stopped by themselves. Start them again; if they stop "
     "again, choose other models.",
 }
