@@ -114,6 +114,8 @@ _OPENS_IN_ENGLISH: Final = (
 )
 _OPENS: Final = re.compile(_OPENS_IN_ENGLISH, re.IGNORECASE)
 """Beginnings of the forms of `FREQUENCY`; where none stands, none is tried."""
+_COUNTS: Final = re.compile(r"[^a-z]{1,20}[htx]", re.IGNORECASE)
+"""What every frequency of English that begins with digits does: 3 times, 8 hourly."""
 _NUMBERS_ELSEWHERE: Final = {
     "zwei": 2, "drei": 3, "vier": 4, "sechs": 6, "acht": 8, "zwölf": 12, "deux": 2,
     "trois": 3, "quatre": 4, "huit": 8, "douze": 12, "dos": 2, "tres": 3, "cuatro": 4,
@@ -190,11 +192,16 @@ def pattern_of(text: str) -> re.Pattern[str]:
 def matches(text: str) -> Iterator[re.Match[str]]:
     """The matches of `FREQUENCY` in `text`, sought only where one can begin."""
     frequency = pattern_of(text)
-    opens = _OPENS if frequency is FREQUENCY else _OPENS_ANYWHERE
+    english = frequency is FREQUENCY
+    opens = _OPENS if english else _OPENS_ANYWHERE
     end = 0
     for opening in opens.finditer(text):
         start = opening.start()
-        if start >= end and (match := frequency.match(text, start)):
+        if start < end or (
+            english and text[start].isdigit() and not _COUNTS.match(text, start)
+        ):
+            continue
+        if match := frequency.match(text, start):
             end = match.end()
             yield match
 
