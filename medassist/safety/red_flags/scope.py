@@ -294,7 +294,12 @@ def _past(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None:
     words = text.words
     # `past-list` opens a list (PMH: ...); `past` speaks of its own stretch.
     whole = {at for places in hits.get("past", ()) for at in (places[0], places[-1])}
-    lists_of_past = [places[0] for places in hits.get("past-list", ())]
+    # "No PMH" opens no list.
+    lists_of_past = [
+        places[0]
+        for places in hits.get("past-list", ())
+        if not (places[0] and words[places[0] - 1] in lists["no"])
+    ]
     since = {at for places in hits.get("since-then", ()) for at in places}
     previous = lists["previous"]
     for at, word in enumerate(words):
