@@ -428,3 +428,29 @@ async def test_an_answer_cut_off_at_its_length_says_so(engines: FakeEngines) -> 
     async with opened(engines) as page:
         await page.ask("One?")
         assert "cut off at" in page.seen
+
+
+async def test_headings_and_strong_words_are_bold_and_paragraphs_stand_apart(
+    engines: FakeEngines,
+) -> None:
+    engines.script.answers = {
+        "base": ["### Head\n\nTreat it as **grave** now.\n\n- One\n- Two\n\nEnd."],
+        "tuned": ["No."],
+    }
+    async with opened(engines) as page:
+        await page.ask("One?")
+        await page.press("f2")
+        panes = page.consult.panes
+        await page.until(lambda: panes["base"].region.width == SIZE[0])
+        lines = [line.strip(" ▕") for line in page.seen.splitlines()]
+        at = lines.index("Head")
+        assert lines[at : at + 7] == [
+            "Head", "", "Treat it as grave now.", "", "• One", "• Two", "",
+        ]  # fmt: skip
+        bold = {
+            segment.text.strip()
+            for strip in page.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style and segment.style.bold
+        }
+        assert {"Head", "grave"} <= bold

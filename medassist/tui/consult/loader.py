@@ -128,7 +128,8 @@ class Loader:
         sentence = pair.trouble
         if isinstance(pair.error, EngineDied) and any(a and a.died for a in shown):
             hidden = self._session.consultation.sides.hidden
-            more = "" if hidden else self._face.keymap.name(wording.MORE_OF_IT)
+            key = self._face.keymap["details"].split()[0]
+            more = "" if hidden else wording.MORE_OF_IT.format(key=key)
             ended = wording.ENDED[pair.error.cause]
             sentence = " ".join(filter(None, (ended, wording.KEPT, more)))
         self._trouble.say(sentence)

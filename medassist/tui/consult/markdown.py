@@ -12,12 +12,12 @@ from textual.widgets.markdown import MarkdownBlock, MarkdownFence
 
 from medassist.text.answer_markdown import LANGUAGE, AnswerParser
 from medassist.tui.consult.answer_table import AnswerTable
-from medassist.tui.consult.tied import TiedStatic
+from medassist.tui.consult.tied import Unparted
 
 
 def _tied(name: str) -> type[MarkdownBlock]:
     block = Markdown.BLOCKS[name]
-    return type(f"Answer{block.__name__}", (TiedStatic, block), {})
+    return type(f"Answer{block.__name__}", (Unparted, block), {})
 
 
 TEXTS: Final = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -94,12 +94,25 @@ def _untied(strip: Strip) -> Strip:
     return Strip(segments, strip.cell_length)
 
 
-class TiedStatic(Static):
-    """A text that parts no amount from its unit."""
+class _Drawn(Protocol):
+    @property
+    def visual(self) -> Visual: ...
 
-    def render(self) -> Visual:
+
+class Unparted:
+    """Mixin of a `Static` that parts no amount from its unit.
+
+    No widget: Textual takes the styles of a class from its first base that is one.
+    """
+
+    def render(self: _Drawn) -> Visual:
         visual = self.visual
         return Tied(visual) if isinstance(visual, Content) else visual
 
-    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        return selection.extract(str(self.render())), "\n"
+    def get_selection(self: _Drawn, selection: Selection) -> tuple[str, str] | None:
+        visual = self.visual
+        return selection.extract(str(visual)), "\n"
+
+
+class TiedStatic(Unparted, Static):
+    """A text that parts no amount from its unit."""

@@ -85,7 +85,7 @@ ENDED: dict[CauseOfDeath, str] = {
 }
 """What has happened to models that were answering, and what to do."""
 KEPT = "What they wrote is kept."
-MORE_OF_IT = "{details} says more."
+MORE_OF_IT = "{key} says more."
 MODELS_STAY = "While names are hidden the models stay: {verdict} or {new} first."
 RESTART = "Start the models again"
 CHOOSE = "Choose other models"
