@@ -168,6 +168,7 @@ def test_the_sign_of_thousands_and_of_decimals_is_that_of_the_language() -> None
     low = find_red_flags("Thrombozyten 8.000, Kalium 7,1, Patientin ist schläfrig")
     assert "laboratory-values" in {flag.id for flag in low}
     assert not find_red_flags("Leukozyten 6.500, Kalium 4,1, der Patientin geht es gut")
+    assert not find_red_flags("Patient : GB 7 200, PNN 4 000, CRP 3, tout va bien")
 
 
 NO_WORDS_OF_ITS_OWN: dict[str, str] = {}

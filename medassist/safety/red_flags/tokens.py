@@ -35,7 +35,7 @@ _LETTERS: Final = str.maketrans({"æ": "ae", "œ": "oe", "ß": "ss"})
 _NOT_ENGLISH: Final = (
     r"(?P<word>WORD)"
     # What is one thousand there, and what is one thousandth.
-    r"|(?P<thousands>[1-9]\d{0,2}(?:(?:\.\d{3})+(?![\d,])|[ ]\d00(?![\d,/])))"
+    r"|(?P<thousands>[1-9]\d{0,2}(?:(?:\.\d{3})+(?![\d,])|[ ]\d00(?![\d/]|,\d)))"
     r"|(?P<comma>(?<![\d,])\d{1,4},\d{1,3}(?!\d|,\d))"
     r"|(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<query>(?<!\w)\?(?=[^\W\d_]))"
