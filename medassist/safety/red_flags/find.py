@@ -22,9 +22,9 @@ from medassist.safety.red_flags.rules import (
     Urgency,
     rules,
 )
-from medassist.safety.red_flags.scope import Scope, scope
+from medassist.safety.red_flags.scope import Scope
 from medassist.safety.red_flags.sex import told_sex
-from medassist.safety.red_flags.tokens import Tokens, tokens
+from medassist.safety.red_flags.tokens import Tokens
 from medassist.safety.red_flags.value_flags import Crossed, beyond, of_patients
 
 Span = tuple[int, int]
@@ -78,12 +78,11 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
     languages = whose_rules(text)
     first: list[TextReading] = []
     for seen in readings:
-        for language in languages:
-            others = languages if language == ENGLISH else ()
-            reading = read_in(language, seen)
-            if seen is readings[0]:
-                first.append(reading)
-            for flag in _flags(reading, others[1:]):
+        read = [read_in(language, seen) for language in languages]
+        first = first or read
+        for reading in read:
+            others = read[1:] if languages[0] == ENGLISH and reading is read[0] else ()
+            for flag in _flags(reading, others):
                 found.setdefault(flag.id, flag)
     of_one_sex = {rule.id: rule.sex for rule in rules().flags if rule.sex}
     if not found.keys().isdisjoint(of_one_sex):
@@ -94,26 +93,30 @@ def find_red_flags(text: str) -> tuple[RedFlag, ...]:
     return tuple(sorted(found.values(), key=lambda flag: flag.rank))
 
 
-def _flags(reading: TextReading, others: Sequence[str] = ()) -> Iterator[RedFlag]:
+def _flags(
+    reading: TextReading, others: Sequence[TextReading] = ()
+) -> Iterator[RedFlag]:
     """The flags of one reading of a text by the rules of one language.
 
     Args:
         reading: The text and what stands in it.
-        others: Languages that the text may be in as well: what they deny does not
-            count either. "Sin melenas" has a word of English in it.
+        others: It read in languages that it may be in as well: what they deny does
+            not count either. "Sin melenas" has a word of English in it.
     """
     seen, known, pieces = reading.seen, reading.known, reading.pieces
     hits, said = reading.hits, reading.said
+    silent = _silenced(seen, others)
     if others:
-        silent = _silenced(seen, others)
         hits = [
             hit
             for hit in hits
             if not _is_silenced(hit, pieces, silent, known.background)
             and not _is_theirs(hit, pieces, others)
         ]
-    names = [hit for hit in hits if hit.concept[0] == NAME]
-    values = measures(pieces, seen.text, names, known.kinds, known.around)
+    values = {
+        measure: [one for one in held if not silent[pieces.starts[one.places[-1]]]]
+        for measure, held in _values(reading, hits).items()
+    }
     concepts = frozenset(hit.concept for hit in hits)
     values = of_patients(pieces, seen.text, values, said, known.cues.words)
     for flag, crossed in beyond(pieces, seen.text, values, said, concepts, known):
@@ -141,20 +144,36 @@ def _is_silenced(
     return _TAKEN_BACK in said or (_OVER in said and hit.concept not in background)
 
 
-def _is_theirs(hit: Hit, pieces: Tokens, languages: Sequence[str]) -> bool:
+def _is_theirs(hit: Hit, pieces: Tokens, others: Sequence[TextReading]) -> bool:
     """A word of another of the languages alone: "ich" is I, and no haemorrhage."""
     at, *more = hit.places
     whose = foreign_words().get(pieces.words[at], ())
-    return not more and not set(whose).isdisjoint(languages)
+    return not more and any(reading.language in whose for reading in others)
 
 
-def _silenced(seen: Plain, languages: Sequence[str]) -> bytearray:
-    """For each character whether one of the languages takes back what stands there."""
+def _values(reading: TextReading, hits: Iterable[Hit]) -> Values:
+    known = reading.known
+    names = [hit for hit in hits if hit.concept[0] == NAME]
+    text = reading.seen.text
+    return measures(reading.pieces, text, names, known.kinds, known.around)
+
+
+def _silenced(seen: Plain, others: Iterable[TextReading]) -> bytearray:
+    """For each character whether one of the languages takes back what stands there.
+
+    Of values the number is, where another has taken its place.
+    """
     silent = bytearray(len(seen.text) + 1)
-    for language in languages:
-        known = rules(language)
-        pieces = tokens(seen.text, language, known.digits, known.compounds)
-        said = scope(pieces, known.cues)
+    for reading in others:
+        pieces, said = reading.pieces, reading.said
+        held = _values(reading, reading.hits)
+        lists = reading.known.cues.words
+        kept = of_patients(pieces, seen.text, held, said, lists)
+        told = {one.places[-1] for values in kept.values() for one in values}
+        for one in (one for values in held.values() for one in values):
+            if (at := one.places[-1]) not in told:
+                start, end = pieces.starts[at], pieces.ends[at]
+                silent[start:end] = bytes([_TAKEN_BACK]) * (end - start)
         for at in range(len(pieces)):
             start, end = pieces.starts[at], pieces.ends[at]
             if max(said.denied[at], said.others[at], said.supposed[at]) >= 0:

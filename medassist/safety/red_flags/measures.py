@@ -25,6 +25,8 @@ AGES_BY_WORD: Final = (
     ("child-words", 6.0),
 )
 """Years that a word stands for, where a text tells no age."""
+COUNTED: Final = ("belongings", "years", "months", "weeks", "days")
+"""Lists of what numbers count that are no values."""
 LATER: Final = 14
 """Words after a value within which "now" gives a later one."""
 
@@ -227,8 +229,10 @@ class _MeasureReader:
                 continue
             if kind.base == "rr" and self._is_pair(at):
                 break  # RR 132/78 is the pressure of a German note.
-            if words[at - 1] in self._lists["numbered"] and at - 1 > place:
+            if at - 1 > place and words[at - 1] in self._lists["numbered"]:
                 continue  # "Sugar, bed 9: 26": the number of the bed.
+            if at - 1 > place and self._is_of_time(at, kind):
+                continue  # "Creatinine for 6 years stable at 1.8".
             if kind.base == "sbp" and found and lower != at - 1:
                 # The second number of 150/95 is the diastolic one.
                 joined = found[-1].places[1] == at - 1
@@ -275,23 +279,48 @@ class _MeasureReader:
         )
 
     def _later(self, after: int, kind: Kind) -> list[MeasuredValue]:
-        """What "now" or "today" gives as the value of the same name."""
-        text, words = self._text, self._text.words
+        """What "now" or "today" gives as the value of the same name.
+
+        In a later sentence only right behind such a word: "K 6.8; stopped. Today 4.4".
+        """
+        text, words, newer = self._text, self._text.words, self._lists["newer"]
+        crossed = False
         for at in range(after + 1, min(after + 1 + LATER, len(words))):
             other = self._begins.get(at)
-            if text.breaks[at] == SENTENCE or (other is not None and other.units):
+            if other is not None and other.units:
                 return []
+            crossed = crossed or text.breaks[at] == SENTENCE
             if not words[at][0].isdigit() or self._is_second(at):
                 continue
-            if words[at - 1] in self._lists["numbered"]:
+            if words[at - 1] in self._lists["numbered"] or self._counts(at):
                 continue
-            near = words[max(after + 1, at - 2) : at + 4]
-            if self._lists["newer"].isdisjoint(near):
+            if self._is_of_time(at, kind):
+                continue
+            near = words[max(after + 1, at - 2) : at if crossed else at + 4]
+            if newer.isdisjoint(near):
                 continue
             number = self._read(at, kind)
             if number is not None:
                 return [MeasuredValue(number, (after, at), kind.loose)]
         return []
+
+    def _is_of_time(self, at: int, kind: Kind) -> bool:
+        """Whether a number tells since when: for 6 years, since 2019."""
+        words = self._text.words
+        if kind.base in ("age", "weeks-pregnant") or (
+            words[at - 1] not in self._lists["how-long"]
+        ):
+            return False
+        is_year = len(words[at]) == 4 and words[at][:2] in ("19", "20")
+        return is_year or self._counts(at)
+
+    def _counts(self, at: int) -> bool:
+        """Whether a number counts what is named behind it: 4 tablets, 6 years."""
+        text = self._text
+        if at + 1 >= len(text) or text.breaks[at + 1]:
+            return False
+        following = text.words[at + 1]
+        return any(following in self._lists[name] for name in COUNTED)
 
     def _is_pair(self, at: int) -> bool:
         """Whether a number is the first of two that a slash joins, 126/70."""

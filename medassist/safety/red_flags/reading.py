@@ -16,6 +16,7 @@ class TextReading:
     """What stands in a text, before it is asked what it means.
 
     Attributes:
+        language: Of the rules.
         seen: The text.
         known: The rules of the language.
         pieces: Its words and numbers.
@@ -23,6 +24,7 @@ class TextReading:
         said: What is denied, over, of others or supposed.
     """
 
+    language: str
     seen: Plain
     known: Rules
     pieces: Tokens
@@ -37,4 +39,4 @@ def read_in(language: str, seen: Plain) -> TextReading:
     hits = known.phrases.find(pieces)
     here = any(hit.concept == "a-patient-here" for hit in hits)
     said = scope(pieces, known.cues, teaching_overruled=here)
-    return TextReading(seen, known, pieces, hits, said)
+    return TextReading(language, seen, known, pieces, hits, said)

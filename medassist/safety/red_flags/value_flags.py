@@ -117,7 +117,16 @@ def _not_replaced(
             text.breaks[first] or words[first] in lists["and"]
         ):
             first -= 1
-        earlier = not lists["earlier"].isdisjoint(words[first:at])
+        # Of "from", "was" and "today" the one next to the value counts.
+        nearest = next(
+            (
+                w
+                for w in reversed(words[first:at])
+                if w in lists["earlier"] | lists["newer"]
+            ),
+            "",
+        )
+        earlier = nearest in lists["earlier"]
         if of_today and not earlier and len(of_now) < 2:
             of_now.add(value.number)
     return kept[::-1]
