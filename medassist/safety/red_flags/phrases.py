@@ -192,8 +192,9 @@ class _Entry:
         other: The other part, if there are two.
         at: The place of the first word in `part`.
         needs: Words of which one has to stand in the text too; empty if none has.
-        follows: Words of which one has to stand soon behind; empty if none has.
-        soon: Among how many.
+        beside: Words of which one has to stand near; empty if none has.
+        first: Where they may begin, counted from the search's first word.
+        end: Behind the last place where they may be.
     """
 
     phrase: Phrase
@@ -201,8 +202,9 @@ class _Entry:
     other: Part
     at: int
     needs: frozenset[str]
-    follows: frozenset[str] = frozenset()
-    soon: int = 0
+    beside: frozenset[str] = frozenset()
+    first: int = 0
+    end: int = 0
 
 
 def _entry(phrase: Phrase) -> _Entry:
@@ -215,10 +217,13 @@ def _entry(phrase: Phrase) -> _Entry:
         if item.is_plain and item.exact
     ]
     needs = min(plain, key=len, default=frozenset[str]())
-    following = part[at + 1] if at + 1 < len(part) else None
-    if following is None or not following.is_plain:
-        return _Entry(phrase, part, other, at, needs)
-    return _Entry(phrase, part, other, at, needs, following.exact, following.gap + 1)
+    if at + 1 < len(part) and part[at + 1].is_plain:
+        item = part[at + 1]
+        return _Entry(phrase, part, other, at, needs, item.exact, 1, item.gap + 2)
+    if at and part[at - 1].is_plain:
+        exact, gap = part[at - 1].exact, part[at].gap
+        return _Entry(phrase, part, other, at, needs, exact, -gap - 1, 0)
+    return _Entry(phrase, part, other, at, needs)
 
 
 def _commonness(item: PhraseWord) -> int:
@@ -234,9 +239,9 @@ class _Begun:
     """
 
     def __init__(self) -> None:
-        self.alone: list[str] = []
+        self.alone: dict[str, None] = {}
         """Concepts of phrases of this word alone."""
-        self.pairs: dict[str, list[str]] = {}
+        self.pairs: dict[str, dict[str, None]] = {}
         """Those of this word and the next one, by the next."""
         self.anywhere: list[_Entry] = []
         self.before: dict[str, list[_Entry]] = {}
@@ -244,10 +249,25 @@ class _Begun:
         self.after: dict[str, list[_Entry]] = {}
         """By the word that has to stand before."""
 
+    @classmethod
+    def of(cls, several: Sequence[_Begun]) -> _Begun:
+        """Those of a word and of its beginnings in one."""
+        made = cls()
+        for one in several:
+            made.alone |= one.alone
+            made.anywhere += one.anywhere
+            for word, concepts in one.pairs.items():
+                made.pairs.setdefault(word, {}).update(concepts)
+            for word, entries in one.before.items():
+                made.before.setdefault(word, []).extend(entries)
+            for word, entries in one.after.items():
+                made.after.setdefault(word, []).extend(entries)
+        return made
+
     def add(self, entry: _Entry) -> None:
         part, at = entry.part, entry.at
         if len(part) == 1 and not entry.other:
-            self.alone.append(entry.phrase.concept)
+            self.alone[entry.phrase.concept] = None
             return
         following = part[at + 1] if at + 1 < len(part) else None
         previous = part[at - 1] if at and not part[at].gap else None
@@ -255,7 +275,7 @@ class _Begun:
             is_pair = len(part) == 2 and not entry.other
             for word in following.exact:
                 if is_pair:
-                    self.pairs.setdefault(word, []).append(entry.phrase.concept)
+                    self.pairs.setdefault(word, {})[entry.phrase.concept] = None
                 else:
                     self.before.setdefault(word, []).append(entry)
         elif previous is not None and previous.is_plain:
@@ -333,15 +353,15 @@ class Phrases:
                 if pairs and breaks[place + 1] != SENTENCE:
                     hits += [Hit(concept, (place, place + 1)) for concept in pairs]
                 tried = searches.anywhere
-                if more := searches.before.get(following):
+                if searches.before and (more := searches.before.get(following)):
                     tried = [*tried, *more]
-                if more := searches.after.get(previous):
+                if searches.after and (more := searches.after.get(previous)):
                     tried = [*tried, *more]
                 for entry in tried:
                     if entry.needs and entry.needs.isdisjoint(there):
                         continue
-                    if entry.follows and entry.follows.isdisjoint(
-                        words[place + 1 : place + 1 + entry.soon]
+                    if entry.beside and entry.beside.isdisjoint(
+                        words[max(0, place + entry.first) : place + entry.end]
                     ):
                         continue
                     places = _found(entry, place, words, breaks)
@@ -362,6 +382,7 @@ class Phrases:
                 return []
             begun = self._looked_up(word)
             if word in self._vocabulary:
+                begun = [_Begun.of(begun)] if len(begun) > 1 else begun
                 self._remembered[word] = begun
         return begun
 
