@@ -374,12 +374,14 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
         (places[0], True) for places in hits.get("family-history", ())
     ]
     recent = {places[0] for places in hits.get("just-now", ())}
+    ends_of_owners: dict[int, int] = {}
     for at, word in enumerate(words):
         if word not in lists["relatives"]:
             continue
-        end = min(at + 6, len(words))
+        first = ends_of_owners[at] = _behind_the_owner(text, at, lists)
+        end = min(first + 5, len(words))
         died = had = False
-        for near in range(at + 1, end):
+        for near in range(first, end):
             if text.breaks[near] == SENTENCE:
                 break
             if words[near] in lists["patient-again"]:
@@ -396,7 +398,7 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
         end = _sentence_end(text, cue, 40)
         if not surely and any(cue < at < end for at in recent):
             continue
-        for at in range(cue + 1, end):
+        for at in range(ends_of_owners.get(cue, cue + 1), end):
             again = words[at] in lists["patient-again"]
             if again or (text.breaks[at] and words[at] in lists["pronouns"]):
                 break
@@ -410,6 +412,16 @@ def _others(text: Tokens, lists: Lists, hits: CueHits, marks: list[int]) -> None
             and words[cue - 1] in (lists["possessives"])
         ):
             _before(text, cue - 2, cue, marks)
+
+
+def _behind_the_owner(text: Tokens, at: int, lists: Lists) -> int:
+    """The word behind a relative; of "mother of the patient" that behind it all."""
+    words, owner = text.words, at + 1
+    small = lists["of"] | lists["possessives"]
+    while owner < min(at + 3, len(words)) and words[owner] in small:
+        owner += 1
+    told = owner > at + 1 and owner < len(words) and not text.breaks[owner]
+    return owner + 1 if told and words[owner] in lists["patient-again"] else at + 1
 
 
 def _in_a_relative(text: Tokens, lists: Lists, marks: list[int]) -> None:
