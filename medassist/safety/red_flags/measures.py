@@ -252,11 +252,17 @@ class _MeasureReader:
         return found
 
     def _before(self, name: tuple[int, ...], kind: Kind) -> list[MeasuredValue]:
-        """What is counted by its name: 64 beats, 30 breaths."""
+        """What is counted by its name: 64 beats, 30 breaths, 7/4 de tension."""
         first, *more = name
         at, words = first - 1, self._text.words
         if at < 0 or self._text.breaks[first] or more:
             return []
+        if kind.base == "sbp":
+            high = at - 2 if words[at] in self._lists["of"] else at - 1
+            if high < 0 or not self._is_in_centimetres(high):
+                return []
+            self._add("dbp", 10 * float(words[high + 1]), (first, high + 1))
+            return [MeasuredValue(10 * float(words[high]), (first, high), kind.loose)]
         if words[first] not in self._lists["counted"]:
             return []
         number = self._read(at, kind)
