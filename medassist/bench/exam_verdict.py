@@ -19,11 +19,17 @@ from itertools import compress
 from medassist.bench.results import ExamItem, ResultLine, folded
 from medassist.exams.fixed_answer import BesideFixed, beside_fixed, known
 from medassist.exams.margins import MARGIN, in_sequence, items_needed, no_worse
-from medassist.exams.statistics import Flips, flips, holm, mcnemar, score_interval
+from medassist.exams.statistics import (
+    ALPHA,
+    Flips,
+    flips,
+    holm,
+    mcnemar,
+    score_interval,
+)
 
 CLEAR_NATS = 0.1
 """A flip of two choices that lie closer than this says nothing of the model."""
-ALPHA = 0.05
 LEAST_ITEMS = 10
 ALL = "all exams"
 IGNORANT = "the reference is not shown to know more"

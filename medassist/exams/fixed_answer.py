@@ -12,9 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medassist.exams.statistics import Flips, flips, holm, mcnemar
-
-ALPHA = 0.05
+from medassist.exams.statistics import ALPHA, Flips, flips, holm, mcnemar
 
 
 @dataclass(frozen=True)

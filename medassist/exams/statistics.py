@@ -29,6 +29,8 @@ from medassist.exams.sign_test import sign_p
 
 DRAWS = 10_000
 LEVEL = 0.95
+ALPHA = 0.05
+"""The p below which something is called shown; 1 - LEVEL."""
 LEAST_GROUPS = 10
 """Of fewer groups the bootstrap's interval is too narrow to be called 95 %: two items
 that both got better would exclude zero."""

@@ -35,7 +35,7 @@ class TextReading:
 def read_in(language: str, seen: Plain) -> TextReading:
     """`seen` as the rules of `language` read it."""
     known = rules(language)
-    pieces = tokens(seen.text, language, known.digits, known.compounds)
+    pieces = tokens(seen.text, language, known.usual, known.compounds)
     hits = known.phrases.find(pieces)
     here = any(hit.concept == "a-patient-here" for hit in hits)
     said = scope(pieces, known.cues, teaching_overruled=here)

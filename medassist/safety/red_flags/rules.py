@@ -163,9 +163,8 @@ class Rules:
     """Concepts that a value makes true as well as their phrases do."""
     contradicted: tuple[tuple[str, MeasureBound], ...]
     """Concepts that do not count where all values of the measure hold."""
-    digits: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Numbers from two on that are written as words, and in digits; other spellings of
-    a word, and the usual one."""
+    usual: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By another spelling of a word the usual one; numbers from two on in digits."""
     compounds: Compounds | None = None
     """Words that are two; none where the language writes them apart."""
 
@@ -273,20 +272,20 @@ def _translated(language: str) -> Rules:
     named = {NAME + name: said for name, said in (names | file.said).items()}
     around = _around(file.cues, measured, language, ours.cues.words)
     digits = {w: f"{n:g}" for w, n in around.numbers.items() if n >= 2}
-    digits |= _spelt(file.spelt, language, digits)
+    usual = digits | _spelt(file.spelt, language, digits)
     parsed = [
-        *_parsed(file.concepts, lists, language, digits, verb_last=file.verb_last),
-        *_parsed(named, lists, language, digits),
+        *_parsed(file.concepts, lists, language, usual, verb_last=file.verb_last),
+        *_parsed(named, lists, language, usual),
     ]
     phrases = Phrases(parsed, words_of(language), file.endings)
-    cues = _cues(file.cues, lists, language, ours.cues.words, digits)
+    cues = _cues(file.cues, lists, language, ours.cues.words, usual)
     return replace(
         ours,
         phrases=phrases,
         cues=cues,
         kinds=kinds,
         around=around,
-        digits=digits,
+        usual=usual,
         compounds=_compounds(file, language, phrases, cues),
         measured=(*ours.measured, *_measured(file.concepts)),
     )
@@ -369,9 +368,9 @@ def _cues(
     lists: dict[str, tuple[str, ...]],
     language: str,
     english: Words = MappingProxyType({}),
-    digits: Mapping[str, str] = MappingProxyType({}),
+    usual: Mapping[str, str] = MappingProxyType({}),
 ) -> Cues:
-    phrases = Phrases([*_parsed(file.phrases, lists, language, digits)])
+    phrases = Phrases([*_parsed(file.phrases, lists, language, usual)])
     return Cues(_cue_words(file, language, english), phrases)
 
 
@@ -448,15 +447,15 @@ def _parsed(
     concepts: Mapping[str, list[str]],
     lists: dict[str, tuple[str, ...]],
     language: str = ENGLISH,
-    digits: Mapping[str, str] = MappingProxyType({}),
+    usual: Mapping[str, str] = MappingProxyType({}),
     verb_last: bool = False,
 ) -> Iterator[Phrase]:
-    """The phrases; their numbers in words are digits, as those of a text become."""
+    """The phrases; their words are spelt as usual, as those of a text become."""
     for name, phrases in concepts.items():
         for phrase in phrases:
             if not is_comparison(phrase):
                 said = _WHOLE_WORD.sub(
-                    lambda word: digits.get(normal(word[0]), word[0]), phrase
+                    lambda word: usual.get(normal(word[0]), word[0]), phrase
                 )
                 yield parse(name, said, lists, language, verb_last)
 

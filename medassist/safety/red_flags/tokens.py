@@ -123,7 +123,7 @@ def spellings(word: str, language: str = ENGLISH) -> tuple[str, ...]:
 def tokens(
     text: str,
     language: str = ENGLISH,
-    numbers: Mapping[str, str] = MappingProxyType({}),
+    usual: Mapping[str, str] = MappingProxyType({}),
     compounds: Compounds | None = None,
 ) -> Tokens:
     """The words and numbers of `text`.
@@ -131,8 +131,7 @@ def tokens(
     Args:
         text: A plain one (`medassist.safety.letters`).
         language: Whose decimal signs, abbreviations and apostrophes it has.
-        numbers: Numbers that are written as words, and in digits; other spellings of
-            a word, and the usual one.
+        usual: By another spelling of a word the usual one; of a number its digits.
         compounds: Which words are two; both have the place of the whole.
     """
     words: list[str] = []
@@ -178,6 +177,6 @@ def tokens(
         ends.append(end)
         breaks.append(pending)
         pending = 0
-    if numbers:
-        words = [numbers.get(word, word) for word in words]
+    if usual:
+        words = [usual.get(word, word) for word in words]
     return Tokens(words, starts, ends, breaks, frozenset(colons))
